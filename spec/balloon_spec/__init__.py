@@ -1,0 +1,4 @@
+"""The specification of virtio-balloon chunk transfer, in executable form.
+
+Pure: nothing here opens a file for writing, a socket or a clock, and nothing imports the suite.
+"""

@@ -1,0 +1,281 @@
+"""The observable interface: everything that can be seen between a driver and a device.
+
+Adapters turn what an implementation does into these events, vectors are lists of them, the judge reads
+nothing else, and a trace is the same list after it happened. :mod:`balloon_spec.trace` gives them a form
+as JSON lines.
+
+Conventions: ``queue`` is a virtqueue index. ``buffer`` names a buffer while it is in flight on its queue;
+a name may be used again after the buffer was returned. Feature sets are integers with one bit a feature.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from balloon_spec.pages import EMPTY, PageSet
+
+__all__ = [
+    "EVENTS",
+    "Available",
+    "BufferAltered",
+    "ConfigurationChanged",
+    "ConfigurationRead",
+    "ConfigurationWritten",
+    "Discarded",
+    "DriverOk",
+    "Event",
+    "Failed",
+    "Failure",
+    "Guest",
+    "GuestAction",
+    "Memory",
+    "NeedsReset",
+    "Negotiated",
+    "Operator",
+    "OperatorAction",
+    "Overwritten",
+    "Quiet",
+    "Reset",
+    "Side",
+    "Used",
+]
+
+
+class Side(StrEnum):
+    """Who acts: the driver or the device."""
+
+    DRIVER = "driver"
+    DEVICE = "device"
+
+    @property
+    def other(self) -> Side:
+        """The other end of the virtqueues."""
+        return Side.DEVICE if self is Side.DRIVER else Side.DRIVER
+
+
+class OperatorAction(StrEnum):
+    """What the operator of the host wants of the device."""
+
+    TARGET = "target"
+    """``value``: the number of 4 KiB pages the balloon shall hold (num_pages)."""
+    UNUSED_PAGES = "unused-pages"
+    """``value``: the id of a request for unused pages."""
+    STATISTICS = "statistics"
+    """The statistics shall be refreshed; no value."""
+
+
+class GuestAction(StrEnum):
+    """What the guest wants of its driver."""
+
+    INFLATE = "inflate"
+    """The guest gives exactly these pages up, once the target asks for them."""
+    DEFLATE = "deflate"
+    """The guest wants exactly these pages back."""
+    UNUSED = "unused"
+    """These are the pages the guest does not use; an answer to a host request names them."""
+    USE = "use"
+    """Seen, not wanted: the guest wrote to these pages."""
+
+
+class Failure(StrEnum):
+    """How an implementation ceased to take part."""
+
+    CRASH = "crash"
+    HANG = "hang"
+
+
+@dataclass(frozen=True, slots=True)
+class Negotiated:
+    """Feature negotiation ended: what was offered, what was accepted, and whether FEATURES_OK stayed.
+
+    ``ring_sizes`` are the descriptors a queue has, by index; empty where the transport does not show them.
+    """
+
+    offered: int
+    accepted: int
+    features_ok: bool = True
+    ring_sizes: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The guest memory that exists and may be named in a buffer."""
+
+    pages: PageSet
+
+
+@dataclass(frozen=True, slots=True)
+class DriverOk:
+    """The driver set DRIVER_OK: from here on the device may use buffers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Available:
+    """The driver made a buffer available.
+
+    ``readable`` is its device-readable part, the descriptors joined; ``writable_bytes`` the length of its
+    device-writable part. ``notified`` tells whether the driver notified the device of it. ``cut`` are the
+    lengths in bytes of the descriptors of the readable part, and ``extents`` the (guest-physical address,
+    length in bytes) of all its descriptors; both are empty where they cannot be seen.
+    """
+
+    queue: int
+    buffer: str
+    readable: bytes = b""
+    writable_bytes: int = 0
+    notified: bool = True
+    cut: tuple[int, ...] = ()
+    extents: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """The device returned a buffer: ``length_bytes`` as the used ring gives it, ``written`` what is there.
+
+    ``written`` is the start of the device-writable part, ``length_bytes`` long at most.
+    """
+
+    queue: int
+    buffer: str
+    length_bytes: int = 0
+    written: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class BufferAltered:
+    """The device-readable part of a buffer in flight was seen to change.
+
+    ``by`` is the side that can have done it: the one whose memory accesses the observer does not control.
+    """
+
+    queue: int
+    buffer: str
+    readable_now: bytes
+    by: Side
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationRead:
+    """The driver read the configuration space."""
+
+    offset: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationWritten:
+    """The driver wrote to the configuration space, with one store."""
+
+    offset: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationChanged:
+    """The device notified the driver of a configuration change; ``data`` is the whole space then."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """The driver reset the device, or was itself started again."""
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsReset:
+    """The device set DEVICE_NEEDS_RESET."""
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """Pages whose memory the device was found to have given back since memory was last looked at.
+
+    ``looked`` are the pages that were examined.
+    """
+
+    pages: PageSet
+    looked: PageSet
+
+
+@dataclass(frozen=True, slots=True)
+class Overwritten:
+    """Pages whose contents the device was found to have changed without giving the memory back."""
+
+    pages: PageSet
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """The operator of the host made a wish known to the device."""
+
+    action: OperatorAction
+    value: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """The guest made a wish known to its driver, or was seen to use pages."""
+
+    action: GuestAction
+    pages: PageSet = EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """One side was given ``seconds`` to act and did nothing more. What it owed by now, it failed to do."""
+
+    side: Side
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """One side ceased to take part; ``detail`` is the evidence in a line."""
+
+    side: Side
+    failure: Failure
+    detail: str = ""
+
+
+Event = (
+    Negotiated
+    | Memory
+    | DriverOk
+    | Available
+    | Used
+    | BufferAltered
+    | ConfigurationRead
+    | ConfigurationWritten
+    | ConfigurationChanged
+    | Reset
+    | NeedsReset
+    | Discarded
+    | Overwritten
+    | Operator
+    | Guest
+    | Quiet
+    | Failed
+)
+
+EVENTS: dict[str, type[Event]] = {
+    "negotiated": Negotiated,
+    "memory": Memory,
+    "driver-ok": DriverOk,
+    "available": Available,
+    "used": Used,
+    "buffer-altered": BufferAltered,
+    "configuration-read": ConfigurationRead,
+    "configuration-written": ConfigurationWritten,
+    "configuration-changed": ConfigurationChanged,
+    "reset": Reset,
+    "needs-reset": NeedsReset,
+    "discarded": Discarded,
+    "overwritten": Overwritten,
+    "operator": Operator,
+    "guest": Guest,
+    "quiet": Quiet,
+    "failed": Failed,
+}
+"""Every kind of event by the name a trace gives it."""

@@ -1,0 +1,36 @@
+"""The requirements in executable form: events in, findings out, as they come.
+
+:class:`Judge` is the whole of it for most users. The rules stand in the modules of this package by what they
+are about; :mod:`balloon_spec.judge.rule` says how one is written.
+"""
+
+# Importing a module of rules registers them.
+from balloon_spec.judge import (
+    accounting,
+    answers,
+    buffers,
+    effects,
+    negotiation,
+    pages_named,
+    requests,
+    statistics_queue,
+)
+from balloon_spec.judge.decision import Decision, Finding
+from balloon_spec.judge.judge import Judge
+from balloon_spec.judge.rule import RULES, Rule
+
+__all__ = [
+    "RULES",
+    "Decision",
+    "Finding",
+    "Judge",
+    "Rule",
+    "accounting",
+    "answers",
+    "buffers",
+    "effects",
+    "negotiation",
+    "pages_named",
+    "requests",
+    "statistics_queue",
+]

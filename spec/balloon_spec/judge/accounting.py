@@ -1,0 +1,224 @@
+"""Rules about the configuration space: its layout, the target, and what ``actual`` counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from balloon_spec.events import (
+    ConfigurationChanged,
+    ConfigurationRead,
+    ConfigurationWritten,
+    Quiet,
+    Side,
+)
+from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.judge.rule import Scene, rule
+from balloon_spec.queues import Queue
+from balloon_spec.wire import configuration
+
+_NUM_PAGES = configuration.NUM_PAGES_OFFSET
+_ACTUAL = configuration.ACTUAL_OFFSET
+
+
+def _swap(value: int) -> int:
+    return int.from_bytes(value.to_bytes(4, "little"), "big")
+
+
+def _num_pages_decisions(seen: int, target: int, data: bytes) -> Iterator[Decision]:
+    """CFG-01 and CFG-11: the operator's wish, as the device shows it."""
+    if seen == target:
+        yield kept("CFG-01")
+        yield kept("CFG-11")
+    elif seen == _swap(target):
+        yield broken(
+            "CFG-01", "num_pages is big-endian", field="num_pages", expected=target, seen=seen, data=data
+        )
+    else:
+        yield broken(
+            "CFG-11",
+            "num_pages is not the target in 4 KiB pages",
+            field="num_pages",
+            expected=target,
+            seen=seen,
+            data=data,
+        )
+
+
+@rule(ConfigurationChanged, "CFG-01", "CFG-07", "CFG-11")
+def a_change_is_announced(event: ConfigurationChanged, scene: Scene) -> Iterator[Decision]:
+    """The driver is notified when the target changes, and finds it there."""
+    target = scene.exchange.target
+    if target is None or len(event.data) < 4:
+        return
+    yield kept("CFG-07")
+    yield from _num_pages_decisions(int.from_bytes(event.data[:4], "little"), target, event.data)
+
+
+@rule(Quiet, "CFG-07")
+def no_change_is_missed(event: Quiet, scene: Scene) -> Iterator[Decision]:
+    """A new target does not pass in silence."""
+    exchange = scene.exchange
+    if event.side is not Side.DEVICE or exchange.target is None or exchange.target == exchange.num_pages:
+        return
+    yield broken(
+        "CFG-07",
+        "the target changed and the driver was not notified",
+        field="num_pages",
+        expected=exchange.target,
+        seen="no configuration change",
+    )
+
+
+@rule(ConfigurationRead, "CFG-01", "CFG-06", "CFG-08", "CFG-09")
+def configuration_reads_back(event: ConfigurationRead, scene: Scene) -> Iterator[Decision]:
+    """``actual`` reads back as written, and ``num_pages`` is the device's alone."""
+    exchange = scene.exchange
+    end = event.offset + len(event.data)
+    if event.offset <= _NUM_PAGES and end >= _NUM_PAGES + 4 and exchange.wrote_num_pages is not None:
+        seen = event.data[_NUM_PAGES - event.offset :][:4]
+        before = exchange.num_pages or 0
+        if int.from_bytes(seen, "little") == before:
+            yield kept("CFG-09")
+        else:
+            yield broken(
+                "CFG-09",
+                "a driver's write changed num_pages",
+                field="num_pages",
+                expected=before,
+                seen=int.from_bytes(seen, "little"),
+                data=event.data,
+            )
+    if event.offset > _ACTUAL or end < _ACTUAL + 4 or exchange.actual is None:
+        return
+    actual = int.from_bytes(event.data[_ACTUAL - event.offset :][:4], "little")
+    if actual == exchange.actual:
+        yield kept("CFG-06")
+        yield kept("CFG-01")
+        if exchange.actual_was_read:
+            yield kept("CFG-08")
+        return
+    requirement, words = "CFG-06", "actual does not read back as it was written"
+    if exchange.actual_was_read:
+        requirement, words = "CFG-08", "actual changed without a write of the driver"
+    elif actual == _swap(exchange.actual):
+        requirement, words = "CFG-01", "actual is big-endian"
+    yield broken(requirement, words, field="actual", expected=exchange.actual, seen=actual, data=event.data)
+
+
+@rule(ConfigurationWritten, "CFG-02", "CFG-03")
+def only_actual_is_written(event: ConfigurationWritten, _scene: Scene) -> Iterator[Decision]:
+    """A driver writes ``actual``, whole and with one store, and nothing else."""
+    if event.offset < _ACTUAL:
+        yield broken(
+            "CFG-02",
+            "the driver wrote num_pages",
+            field="num_pages",
+            expected="no write",
+            seen=event.data.hex(" "),
+            data=event.data,
+        )
+        return
+    yield kept("CFG-02")
+    if event.offset == _ACTUAL and len(event.data) == 4:
+        yield kept("CFG-03")
+    else:
+        yield broken(
+            "CFG-03",
+            "actual is not written with one store of 4 bytes",
+            field="actual",
+            expected="4 bytes at offset 4",
+            seen=f"{len(event.data)} bytes at offset {event.offset}",
+            data=event.data,
+        )
+
+
+@rule(ConfigurationWritten, "CFG-04", "CFG-05", "CFG-10", "INF-03", "INF-05", "DEF-09", "DEF-10")
+def actual_counts_the_balloon(event: ConfigurationWritten, scene: Scene) -> Iterator[Decision]:
+    """``actual`` counts the pages whose inflate buffers were returned, no more and no less."""
+    exchange = scene.exchange
+    if event.offset != _ACTUAL or len(event.data) != 4:
+        return
+    actual = int.from_bytes(event.data, "little")
+    # While a deflate buffer is in flight its pages may be counted or not.
+    least = exchange.balloon.pages
+    most = least + exchange.deflating_pages.pages
+    named = most + exchange.inflating_pages.pages
+    if least <= actual <= most:
+        yield from (kept(name) for name in ("CFG-05", "INF-03", "INF-05"))
+        if exchange.changes:
+            yield kept("CFG-04")
+        if exchange.changes > 1:
+            yield kept("CFG-10")
+    else:
+        if actual == _swap(least):
+            requirement, words, expected = "CFG-05", "actual is big-endian", f"{least}"
+        elif actual > named:
+            requirement, words = "INF-03", "actual counts pages that no inflate buffer named"
+            expected = f"{named} at most"
+        elif actual > most:
+            requirement, words = "INF-05", "actual counts pages whose inflate buffer was not returned"
+            expected = f"{most} at most"
+        else:
+            requirement, words = "CFG-05", "actual is less than the pages in the balloon"
+            expected = f"{least} at least"
+        yield broken(requirement, words, field="actual", expected=expected, seen=actual, data=event.data)
+    yield from _shrinking(actual, scene)
+
+
+def _shrinking(actual: int, scene: Scene) -> Iterator[Decision]:
+    """DEF-09 and DEF-10: whether the balloon may shrink to this."""
+    exchange = scene.exchange
+    if exchange.actual is None or actual >= exchange.actual or exchange.num_pages is None:
+        return
+    if exchange.num_pages < exchange.actual:
+        yield kept("DEF-10")
+    if exchange.has("DEFLATE_ON_OOM"):
+        return
+    if actual < exchange.num_pages:
+        yield broken(
+            "DEF-09",
+            "the balloon shrank below num_pages without DEFLATE_ON_OOM",
+            field="actual",
+            expected=f"{min(exchange.num_pages, exchange.actual)} at least",
+            seen=actual,
+        )
+    else:
+        yield kept("DEF-09")
+
+
+@rule(Quiet, "CFG-04", "INF-10")
+def the_balloon_follows_its_target(event: Quiet, scene: Scene) -> Iterator[Decision]:
+    """A driver that was given its time has moved towards the target and said where it is."""
+    exchange = scene.exchange
+    if event.side is not Side.DRIVER or exchange.on(Queue.INFLATE, Queue.DEFLATE):
+        return
+    if exchange.changes:
+        yield broken(
+            "CFG-04",
+            "the balloon changed and actual was not written",
+            field="actual",
+            expected=exchange.balloon.pages,
+            seen="no write" if exchange.actual is None else exchange.actual,
+        )
+    if exchange.num_pages is None:
+        return
+    wanted = min(exchange.num_pages - exchange.balloon.pages, exchange.owed_to_inflate.pages)
+    if wanted > 0 and not exchange.unused_messages():
+        yield broken(
+            "INF-10",
+            "the driver does not inflate although num_pages exceeds actual",
+            field="actual",
+            expected=exchange.balloon.pages + wanted,
+            seen=exchange.balloon.pages,
+        )
+
+
+@rule(ConfigurationWritten, "INF-10")
+def the_balloon_grows_towards_its_target(event: ConfigurationWritten, scene: Scene) -> Iterator[Decision]:
+    """An ``actual`` that grew while num_pages exceeded it keeps INF-10."""
+    exchange = scene.exchange
+    before = exchange.actual or 0
+    if event.offset != _ACTUAL or len(event.data) != 4 or (exchange.num_pages or 0) <= before:
+        return
+    if int.from_bytes(event.data, "little") > before:
+        yield kept("INF-10")

@@ -1,0 +1,201 @@
+"""Rules about the answer to a host request: its messages, its unused pages, and what goes on beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from balloon_spec.events import Available
+from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.judge.exchange import Exchange
+from balloon_spec.judge.in_flight import Request
+from balloon_spec.judge.rule import Scene, rule
+from balloon_spec.queues import Queue
+from balloon_spec.wire.response_header import FLAG_CONT, FLAG_DONE
+
+_FIRST_ANSWER_SECONDS = 1.0
+
+
+@rule(Available, "REQ-08", "REQ-09", "REQ-10", "REQ-11", "REQ-12", "REQ-14", "REQ-16", "REQ-22", "RESET-05")
+def a_message_answers_the_request(event: Available, scene: Scene) -> Iterator[Decision]:
+    """Messages come while a request is open, carry its command and id, and end with one DONE."""
+    buffer, exchange = scene.buffer, scene.exchange
+    if buffer is None or buffer.queue is not Queue.HOST_REQUEST or buffer.shape != "message":
+        return
+    header, request = buffer.content.header, exchange.request
+    if header is None:
+        return
+    stray = _stray_message(exchange, request, header.id)
+    if stray is not None:
+        yield stray
+        return
+    assert request is not None
+    yield kept("REQ-16")
+    for requirement, field, expected, seen in (
+        ("REQ-08", "id", request.parameter & 0xFFFF, header.id),
+        ("REQ-09", "cmd", request.command, header.cmd),
+    ):
+        if seen == expected:
+            yield kept(requirement)
+        else:
+            yield broken(
+                requirement,
+                f"{field} is not that of the request",
+                field=field,
+                expected=f"{expected:#x}",
+                seen=f"{seen:#x}",
+                data=event.readable[:8],
+            )
+    if header.flag not in {FLAG_CONT, FLAG_DONE}:
+        yield broken(
+            "REQ-10",
+            "flag is neither CONT nor DONE",
+            field="flag",
+            expected="0 or 1",
+            seen=header.flag,
+            data=event.readable[:8],
+        )
+    else:
+        yield kept("REQ-10")
+    if header.flag == FLAG_DONE:
+        yield kept("REQ-11")
+    elif header.data_len == 0:
+        yield broken(
+            "REQ-12", "a CONT is empty", field="data_len", expected="at least 16", seen=0, data=event.readable
+        )
+    else:
+        yield kept("REQ-12")
+    yield from _promptness(exchange, request)
+
+
+def _stray_message(exchange: Exchange, request: Request | None, message_id: int) -> Decision | None:
+    """Say what is wrong with a message when no request is open for it; None when one is."""
+    if request is not None and request.is_whole and request.command:
+        return broken(
+            "REQ-14",
+            "an unknown command is answered with a message",
+            field="cmd",
+            expected="no message",
+            seen=f"command {request.command:#x}",
+        )
+    if request is not None and request.has_answer and not request.is_done:
+        return None
+    if request is None and exchange.resets and message_id == (exchange.last_request_id or -1) & 0xFFFF:
+        return broken(
+            "RESET-05",
+            "the answer to a request from before the reset goes on",
+            field="id",
+            expected="no message",
+            seen=f"{message_id:#x}",
+        )
+    if request is not None and request.is_done and not exchange.request_buffers():
+        return broken(
+            "REQ-11",
+            "a message follows DONE in the same exchange",
+            field="flag",
+            expected="no message after DONE",
+            seen="another message",
+        )
+    return broken(
+        "REQ-16",
+        "an unused-page message is sent while no request is open",
+        field="message",
+        expected="a request first",
+        seen=f"id {message_id:#x}",
+    )
+
+
+def _promptness(exchange: Exchange, request: Request) -> Iterator[Decision]:
+    """REQ-22, where the trace has times."""
+    if request.messages or request.at_seconds is None or exchange.now_seconds is None:
+        return
+    waited = exchange.now_seconds - request.at_seconds
+    if waited <= _FIRST_ANSWER_SECONDS:
+        yield kept("REQ-22")
+    else:
+        yield broken(
+            "REQ-22",
+            "the first message came late",
+            field="time",
+            expected=f"{_FIRST_ANSWER_SECONDS:g} s at most",
+            seen=f"{waited:.3f} s",
+        )
+
+
+@rule(Available, "UNUSED-02", "UNUSED-04", "UNUSED-05", "UNUSED-08")
+def unused_pages_are_unused(event: Available, scene: Scene) -> Iterator[Decision]:
+    """Pages of the balloon are not unused, and an exchange names each page once."""
+    buffer, exchange = scene.buffer, scene.exchange
+    if buffer is None or buffer.queue is not Queue.HOST_REQUEST or not buffer.content.total:
+        return
+    pages, data = buffer.content.pages, event.readable
+    held = pages & exchange.named
+    if held:
+        yield broken(
+            "UNUSED-02",
+            "a page of the balloon is reported unused",
+            field="chunk",
+            expected="pages outside the balloon",
+            seen=str(held),
+            data=data,
+        )
+    else:
+        yield kept("UNUSED-02")
+    request = exchange.request
+    if request is None:
+        return
+    again = pages & request.reported
+    if again or buffer.content.repeated:
+        yield broken(
+            "UNUSED-04",
+            "a page is named twice in one exchange",
+            field="chunk",
+            expected="each page once",
+            seen=str(again or pages),
+            data=data,
+        )
+    else:
+        yield kept("UNUSED-04")
+    if any(run.count == 1 for run in pages):
+        yield kept("UNUSED-08")
+    if exchange.memory is None:
+        return
+    total = request.total + buffer.content.total
+    if total > exchange.memory.pages:
+        yield broken(
+            "UNUSED-05",
+            "one exchange names more pages than guest memory has",
+            field="response data",
+            expected=f"{exchange.memory.pages} pages at most",
+            seen=f"{total} pages",
+            data=data,
+        )
+    else:
+        yield kept("UNUSED-05")
+
+
+@rule(Available, "UNUSED-06")
+def a_reported_page_may_be_inflated(_event: Available, scene: Scene) -> Iterator[Decision]:
+    """A page that was reported unused may go into the balloon while the exchange lasts."""
+    buffer, request = scene.buffer, scene.exchange.request
+    if buffer is None or buffer.queue is not Queue.INFLATE or request is None or request.is_done:
+        return
+    if buffer.content.pages & request.reported:
+        yield kept("UNUSED-06")
+
+
+@rule(Available, "CONC-02", "CONC-03", "CONC-04")
+def kinds_do_not_wait(_event: Available, scene: Scene) -> Iterator[Decision]:
+    """An exchange ends while balloon pages are unanswered, and ballooning goes on beside an exchange."""
+    buffer, exchange = scene.buffer, scene.exchange
+    if buffer is None:
+        return
+    if buffer.queue in {Queue.INFLATE, Queue.DEFLATE}:
+        if exchange.unused_messages():
+            yield kept("CONC-04")
+    elif buffer.shape == "message" and exchange.request is not None:
+        header = buffer.content.header
+        waiting = {other.queue for other in exchange.on(Queue.INFLATE, Queue.DEFLATE)}
+        if header is not None and header.flag == FLAG_DONE:
+            for queue, requirement in ((Queue.INFLATE, "CONC-02"), (Queue.DEFLATE, "CONC-03")):
+                if queue in waiting & exchange.request.beside:
+                    yield kept(requirement)

@@ -1,0 +1,235 @@
+"""Rules about buffers as such: who may touch them and when, and that they come back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from balloon_spec.events import Available, BufferAltered, Quiet, Side, Used
+from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.judge.exchange import Exchange
+from balloon_spec.judge.in_flight import InFlight
+from balloon_spec.judge.rule import Scene, rule
+from balloon_spec.queues import Queue
+
+_BALLOON = frozenset({Queue.INFLATE, Queue.DEFLATE})
+
+_RETURN_TESTS = (
+    *("SAFE-04", "SAFE-05", "REQ-23", "RESET-01"),
+    *("REQ-18", "REQ-19", "UNUSED-03", "DEF-07", "INF-06", "QUEUE-05", "HDR-07"),
+)
+"""What the return of a buffer puts to the test, the most telling first."""
+
+_MALFORMED_TESTS = ("REQ-19", "PFN-09")
+"""What the return of a malformed buffer puts to the test beyond SAFE-03."""
+
+_REPORTED_BROKEN = {
+    "SAFE-04": "a well-formed buffer is not returned after a malformed one and a reset",
+    "SAFE-05": "a well-formed buffer is not returned after a malformed one",
+    "REQ-23": "a buffer is not returned while a request is unanswered",
+    "RESET-01": "a buffer in the form of the newly negotiated features is not returned",
+    "REQ-18": "a DONE without chunks is not returned",
+    "REQ-19": "a message that matches no open request is not returned",
+    "UNUSED-03": "a message that names pages twice, or pages of the balloon, is not returned",
+    "DEF-07": "a deflate buffer that names pages outside the balloon is not returned",
+    "INF-06": "an inflate buffer that names pages of the balloon is not returned",
+    "QUEUE-05": "a buffer cut into several descriptors is not returned",
+    "HDR-07": "a long message is not returned",
+    "CONC-06": "a buffer is not returned while another queue has one in flight",
+    "QUEUE-07": "a well-formed buffer is not returned",
+}
+
+
+@rule(BufferAltered, "BUF-01", "BUF-02")
+def buffers_in_flight_do_not_change(event: BufferAltered, scene: Scene) -> Iterator[Decision]:
+    """The driver leaves a buffer in flight alone, and the device its device-readable part."""
+    buffer = scene.exchange.in_flight.get((event.queue, event.buffer))
+    before = buffer.event.readable if buffer is not None else b""
+    at = next(
+        (at for at, (was, now) in enumerate(zip(before, event.readable_now, strict=False)) if was != now),
+        min(len(before), len(event.readable_now)),
+    )
+    by_driver = event.by is Side.DRIVER
+    yield broken(
+        "BUF-01" if by_driver else "BUF-02",
+        "the driver changed a buffer that is in flight"
+        if by_driver
+        else "the device wrote to a device-readable buffer",
+        field=f"offset {at}",
+        expected=before[at : at + 16].hex(" "),
+        seen=event.readable_now[at : at + 16].hex(" "),
+        data=event.readable_now,
+    )
+
+
+@rule(Used, "BUF-01", "BUF-02", "BUF-03", "BUF-04", "BUF-07", "RESET-02")
+def returns_are_in_order(event: Used, scene: Scene) -> Iterator[Decision]:
+    """A buffer comes back once, with a used length that tells what was written."""
+    exchange, buffer = scene.exchange, scene.buffer
+    if buffer is None:
+        stale = (event.queue, event.buffer) in exchange.before_reset
+        yield broken(
+            "RESET-02" if stale else "BUF-04",
+            "a buffer from before the reset is returned"
+            if stale
+            else "a buffer is returned that is not in flight",
+            field="used element",
+            expected="a buffer in flight",
+            seen=f"{event.buffer} on queue {event.queue}",
+        )
+        return
+    yield kept("BUF-04")
+    if exchange.resets:
+        yield kept("RESET-02")
+    if buffer.event.readable:
+        # An alteration would have been seen before the return.
+        yield kept("BUF-01")
+        yield kept("BUF-02")
+    room = buffer.event.writable_bytes
+    if event.length_bytes > room and room:
+        yield broken(
+            "BUF-07",
+            "the used length exceeds the device-writable part",
+            field="used length",
+            expected=f"{room} at most",
+            seen=event.length_bytes,
+        )
+    elif room:
+        yield kept("BUF-07")
+    elif exchange.has("VERSION_1"):
+        if event.length_bytes:
+            yield broken(
+                "BUF-03",
+                "the used length of a buffer without a device-writable part is not 0",
+                field="used length",
+                expected=0,
+                seen=event.length_bytes,
+            )
+        else:
+            yield kept("BUF-03")
+
+
+@rule(Available, "BUF-05", "CONC-01")
+def buffers_have_memory_of_their_own(event: Available, scene: Scene) -> Iterator[Decision]:
+    """Buffers in flight do not share memory, and the two kinds of pages never do."""
+    if scene.buffer is None or not event.extents:
+        return
+    mine = sorted(event.extents)
+    for other in scene.exchange.in_flight.values():
+        if not other.event.extents:
+            continue
+        kinds = {_kind(scene.buffer), _kind(other)} == {"balloon", "unused"}
+        requirement = "CONC-01" if kinds else "BUF-05"
+        shared = next(
+            (
+                address
+                for address, length in mine
+                for there, size in other.event.extents
+                if address < there + size and there < address + length
+            ),
+            None,
+        )
+        if shared is None:
+            yield kept(requirement)
+        else:
+            yield broken(
+                requirement,
+                "a buffer shares memory with one that is in flight",
+                field="buffer address",
+                expected="memory of its own",
+                seen=f"{shared:#x}, also of {other.event.buffer} on queue {other.event.queue}",
+            )
+
+
+def _kind(buffer: InFlight) -> str:
+    if buffer.queue in _BALLOON:
+        return "balloon"
+    return "unused" if buffer.queue is Queue.HOST_REQUEST and buffer.shape == "message" else "other"
+
+
+@rule(
+    Used,
+    *(
+        "QUEUE-04",
+        "QUEUE-06",
+        "QUEUE-07",
+        "SAFE-03",
+        "CONC-06",
+        "CONC-07",
+        "INF-09",
+        "PFN-09",
+        *_RETURN_TESTS,
+    ),
+)
+def a_return_answers_what_was_asked(_event: Used, scene: Scene) -> Iterator[Decision]:
+    """The return of a buffer keeps whatever that buffer put to the test."""
+    buffer, exchange = scene.buffer, scene.exchange
+    if buffer is None:
+        return
+    older = [
+        other
+        for other in exchange.in_flight.values()
+        if other.event.queue == buffer.event.queue and other.number < buffer.number
+    ]
+    if older and not exchange.has("IN_ORDER"):
+        yield kept("CONC-07")
+    if buffer.early:
+        yield kept("QUEUE-04")
+    if buffer.shape not in {"message", "array"}:
+        return
+    if not buffer.is_sound:
+        yield kept("SAFE-03")
+    else:
+        yield kept("QUEUE-07")
+        if buffer.queue is Queue.INFLATE:
+            yield kept("INF-09")
+        if _elsewhere(exchange, buffer):
+            yield kept("CONC-06")
+        if len(exchange.on(*exchange.queues.values())) > 1:
+            yield kept("QUEUE-06")
+    for requirement in (*_RETURN_TESTS, "PFN-09"):
+        if requirement in buffer.tests:
+            yield kept(requirement)
+
+
+def _elsewhere(exchange: Exchange, buffer: InFlight) -> bool:
+    """Tell whether a message or an array is in flight on another queue."""
+    return any(
+        other.queue is not buffer.queue and other.shape in {"message", "array"}
+        for other in exchange.in_flight.values()
+    )
+
+
+@rule(Quiet, "QUEUE-07", "SAFE-03", "CONC-06", "PFN-09", *_RETURN_TESTS)
+def nothing_is_held_back(event: Quiet, scene: Scene) -> Iterator[Decision]:
+    """A device that was given its time has returned every message and array."""
+    exchange = scene.exchange
+    if event.side is not Side.DEVICE or exchange.needs_reset or not exchange.driver_ok:
+        return
+    for buffer in exchange.in_flight.values():
+        if buffer.shape not in {"message", "array"} or buffer.number in exchange.missed:
+            continue
+        if buffer.is_sound:
+            requirement = next((name for name in _RETURN_TESTS if name in buffer.tests), "QUEUE-07")
+            if requirement == "QUEUE-07" and _elsewhere(exchange, buffer):
+                requirement = "CONC-06"
+            words = _REPORTED_BROKEN[requirement]
+        else:
+            requirement = next((name for name in _MALFORMED_TESTS if name in buffer.tests), "SAFE-03")
+            words = "a malformed buffer is not returned"
+        yield broken(
+            requirement,
+            words,
+            field=f"{buffer.queue} queue",
+            expected=f"{buffer.event.buffer} returned",
+            seen="in flight",
+            data=buffer.event.readable,
+        )
+
+
+@rule(Available, "CONC-05", "BUF-06")
+def returns_in_any_manner_are_taken(_event: Available, scene: Scene) -> Iterator[Decision]:
+    """A driver that goes on after returns out of order, or with a used length, has coped with them."""
+    if scene.exchange.returned_out_of_order:
+        yield kept("CONC-05")
+    if scene.exchange.returned_with_length:
+        yield kept("BUF-06")

@@ -1,0 +1,207 @@
+"""What a buffer says: its pages, and everything about it that is not as it must be.
+
+Reading is total: any bytes give a :class:`Content`. Where a buffer is malformed, ``problems`` says what,
+``harmless`` holds the pages it names that must not be acted on (with the requirement that forbids it), and
+``pages`` those that may be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.judge.message_checks import (
+    CHUNK_BYTES,
+    HEADER_BYTES,
+    Draft,
+    Reading,
+    check_chunks,
+    check_idle_fields,
+    check_length,
+    sort_chunks,
+)
+from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.wire import pfn_array, response_header
+from balloon_spec.wire.errors import WireError
+
+__all__ = ["Content", "looks_like_message", "looks_like_pfn_array", "read_array", "read_message"]
+
+LARGEST_POSTED_BYTES = 32768
+"""The response data of a full message of a driver with pages of 4 KiB; a longer one tests HDR-07."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What one inflate, deflate or unused-page buffer says.
+
+    ``pages``: what the receiver may act on. ``firm``: the part of it that a receiver that acts at all has
+    no reason to leave out. ``forbidden``: pages a careless receiver would act on, by the requirement that
+    says it must not. ``decisions``: what the bytes alone decide about the sender. ``twists``: the
+    requirements of the receiver that this buffer puts to the test. ``total`` counts pages with repeats.
+    """
+
+    pages: PageSet = EMPTY
+    firm: PageSet = EMPTY
+    forbidden: tuple[tuple[str, PageSet], ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    twists: frozenset[str] = frozenset()
+    header: response_header.ResponseHeader | None = None
+    total: int = 0
+    repeated: bool = False
+
+    @property
+    def is_malformed(self) -> bool:
+        """Tell whether the sender broke a requirement that a receiver may rely on."""
+        return any(not decision.is_kept for decision in self.decisions)
+
+
+def looks_like_message(data: bytes) -> bool:
+    """Tell whether the bytes have the shape of a message: a header whose data_len fits whole chunks."""
+    if len(data) < HEADER_BYTES + CHUNK_BYTES or (len(data) - HEADER_BYTES) % CHUNK_BYTES:
+        return False
+    return int.from_bytes(data[4:8], "little") == len(data) - HEADER_BYTES
+
+
+def looks_like_pfn_array(data: bytes, memory: PageSet) -> bool:
+    """Tell whether the bytes read as 32-bit page frame numbers that all lie inside guest memory."""
+    if not data or len(data) % 4 or int.from_bytes(data[4:8], "little") == len(data) - HEADER_BYTES:
+        return False
+    # Page 0 is in no balloon; a word of zeros is a header or a high half.
+    pfns = np.frombuffer(data, "<u4")
+    return bool(pfns.all()) and PageSet.from_pfns(pfns) <= memory
+
+
+def read_message(data: bytes, memory: PageSet, kind: Literal["balloon", "unused"]) -> Content:
+    """Read a response message of the given kind of pages."""
+    draft = Draft()
+    if len(data) < HEADER_BYTES:
+        draft.decisions.append(
+            broken(
+                "HDR-01",
+                "the buffer is shorter than a response header",
+                field="header",
+                expected=f"{HEADER_BYTES} bytes",
+                seen=f"{len(data)} bytes",
+                data=data,
+            )
+        )
+        draft.twists.add("SAFE-08")
+        return _finish(draft)
+    draft.decisions.append(kept("HDR-01"))
+    header = response_header.parse(data[:HEADER_BYTES])
+    body = data[HEADER_BYTES:]
+    check_length(draft, header, body, data)
+    if kind == "balloon":
+        check_idle_fields(draft, header, data)
+    inside, beyond = body[: header.data_len], body[header.data_len :]
+    if header.data_len % CHUNK_BYTES:
+        # SAFE-06: a device acts on no part of such a message.
+        draft.twists.add("SAFE-06")
+        draft.forbid("SAFE-06", sort_chunks(body, memory).good)
+        return _finish(draft, header)
+    draft.forbid("SAFE-07", sort_chunks(beyond, memory).good)
+    if beyond:
+        draft.twists.add("SAFE-07")
+    if header.data_len > LARGEST_POSTED_BYTES:
+        draft.twists.add("HDR-07")
+    reading = sort_chunks(inside, memory)
+    check_chunks(draft, reading, data)
+    draft.forbid("CHUNK-09", reading.empty - reading.good)
+    draft.forbid("SAFE-09", reading.wrapped - reading.good)
+    draft.forbid("SAFE-11", reading.partial - reading.good)
+    # A device may refuse a message that announces more than it carries, or carries more than it announces.
+    firm = reading.good if header.data_len == len(body) else EMPTY
+    return _finish(draft, header, reading, firm)
+
+
+def read_array(
+    data: bytes, memory: PageSet, byteorder: Literal["little", "big"] = "little", *, modern: bool = True
+) -> Content:
+    """Read an array of 32-bit page frame numbers; ``modern`` devices have it little-endian (PFN-08)."""
+    draft = Draft()
+    whole = data[: len(data) - len(data) % 4]
+    if not data or len(data) % 4:
+        draft.decisions.append(
+            broken(
+                "PFN-02",
+                "the buffer is not an array of 32-bit page frame numbers",
+                field="pfn array",
+                expected="a positive multiple of 4 bytes",
+                seen=f"{len(data)} bytes",
+                data=data,
+            )
+        )
+        draft.twists.add("PFN-09")
+    else:
+        draft.decisions.append(kept("PFN-02"))
+    try:
+        pfns = pfn_array.decode(whole, byteorder)
+    except WireError:
+        pfns = np.zeros(0, np.uint32)
+    tail = int.from_bytes(data[len(whole) :], "little")
+    named = PageSet.from_pfns(pfns)
+    if len(whole) < len(data):
+        draft.forbid("PFN-09", (PageSet([(tail, 1)]) & memory) - named)
+    pages, outside = named & memory, named - memory
+    swapped = PageSet.from_pfns(pfns.byteswap())
+    if outside and modern and swapped <= memory:
+        first = outside.runs[0].first
+        draft.decisions.append(
+            broken(
+                "PFN-08",
+                "page frame numbers are big-endian",
+                field="pfn",
+                expected=f"{int(np.uint32(first).byteswap()):#x}",
+                seen=f"{first:#x}",
+                data=data,
+            )
+        )
+    else:
+        if modern and named and swapped != named:
+            draft.decisions.append(kept("PFN-08"))
+        draft.check(
+            "PFN-04",
+            broken(
+                "PFN-04",
+                "a page outside guest memory is named",
+                field="pfn",
+                expected=str(memory),
+                seen=str(outside),
+                data=data,
+            )
+            if outside
+            else None,
+        )
+    if outside:
+        draft.twists.add("PFN-07" if outside.runs[-1].end > 1 << 31 else "PFN-06")
+    if len(pfns) > 1:
+        draft.twists.add("PFN-05")
+    repeated = len(pfns) > named.pages
+    content = _finish(draft)
+    return Content(
+        pages, pages, content.forbidden, content.decisions, content.twists, None, len(pfns), repeated
+    )
+
+
+def _finish(
+    draft: Draft,
+    header: response_header.ResponseHeader | None = None,
+    reading: Reading | None = None,
+    firm: PageSet = EMPTY,
+) -> Content:
+    pages = reading.good if reading else EMPTY
+    total = reading.total if reading else 0
+    clean = bool(reading) and not (reading.is_zero.any() or reading.is_outside.any()) if reading else False
+    return Content(
+        pages,
+        firm,
+        tuple((requirement, harm) for requirement, harm in draft.forbidden if harm),
+        tuple(draft.decisions),
+        frozenset(draft.twists),
+        header,
+        total,
+        clean and total > pages.pages,
+    )

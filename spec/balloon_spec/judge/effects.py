@@ -1,0 +1,149 @@
+"""Rules about guest memory: what a device gives back to the host, what it must leave alone, and safety."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from balloon_spec.events import Discarded, Failed, Failure, NeedsReset, Overwritten
+from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.judge.exchange import Exchange
+from balloon_spec.judge.rule import Scene, rule
+from balloon_spec.pages import EMPTY, PageSet
+
+_ACT_TESTS = (
+    *("RESET-01", "HDR-05", "CHUNK-06", "CHUNK-08", "CHUNK-10", "CHUNK-13"),
+    *("PFN-07", "PFN-06", "QUEUE-05", "HDR-07", "PFN-05"),
+)
+"""What the discard of a buffer's pages puts to the test, the most telling first."""
+
+_HARM = (
+    *("CHUNK-09", "PFN-09", "SAFE-06", "SAFE-07", "SAFE-09", "SAFE-11"),
+    *("UNUSED-01", "DEF-08", "RESET-06"),
+)
+"""Requirements that forbid touching particular pages, the most telling first."""
+
+_HARM_WORDS = {
+    "CHUNK-09": "a chunk of zero pages had an effect",
+    "PFN-09": "a partial entry of an array had an effect",
+    "SAFE-06": "a message whose data_len is no multiple of 16 had an effect",
+    "SAFE-07": "bytes beyond data_len had an effect",
+    "SAFE-08": "a message shorter than its header had an effect",
+    "SAFE-09": "a chunk that wraps 2^64 had an effect",
+    "SAFE-11": "a chunk that lies partly outside guest memory had an effect",
+    "UNUSED-01": "pages that were reported unused were changed",
+    "DEF-08": "pages that were taken back were changed",
+    "RESET-06": "pages named before the reset were changed after it",
+    "SAFE-01": "pages that a malformed buffer does not name were changed",
+    "INF-08": "pages that no inflate buffer names were changed",
+}
+
+
+@rule(Discarded, "INF-07", *_ACT_TESTS)
+def named_pages_are_given_back(event: Discarded, scene: Scene) -> Iterator[Decision]:
+    """The pages of a returned inflate buffer are discarded, whatever else the buffer puts to the test."""
+    exchange = scene.exchange
+    gone = exchange.gone | event.pages
+    # Pages are given back at all: seen before, or in this look.
+    discards = exchange.discards or bool(event.pages & exchange.touchable)
+    for pages, tests in exchange.hoped:
+        looked = _seen(pages, event)
+        if not looked:
+            continue
+        asked = [name for name in _ACT_TESTS if name in tests]
+        missing = looked - gone
+        if not missing:
+            yield from (kept(name) for name in (*asked, "INF-07"))
+        else:
+            # A device that never discards breaks no more than INF-07; one that stops here breaks the test.
+            yield broken(
+                asked[0] if asked and discards else "INF-07",
+                "pages of a returned inflate buffer were not discarded",
+                field="page",
+                expected=str(looked),
+                seen=f"still there: {missing}",
+            )
+
+
+def _seen(pages: PageSet, event: Discarded) -> PageSet:
+    return pages & event.looked
+
+
+@rule(Discarded, "INF-08", "SAFE-01", "SAFE-08", *_HARM)
+def other_pages_are_left_alone(event: Discarded, scene: Scene) -> Iterator[Decision]:
+    """Nothing is discarded but what an inflate buffer names and the driver has not taken back."""
+    yield from _touched(event.pages - scene.exchange.gone, scene.exchange, "discarded")
+    yield from _untouched(event.looked - event.pages, scene.exchange)
+
+
+@rule(Overwritten, "INF-08", "SAFE-01", "SAFE-08", *_HARM)
+def other_pages_keep_their_contents(event: Overwritten, scene: Scene) -> Iterator[Decision]:
+    """Nothing is overwritten but what an inflate buffer names and the driver has not taken back."""
+    yield from _touched(event.pages, scene.exchange, "overwritten")
+
+
+def _touched(pages: PageSet, exchange: Exchange, verb: str) -> Iterator[Decision]:
+    rest = pages - exchange.touchable
+    if not rest:
+        if pages:
+            yield kept("INF-08")
+        return
+    for requirement in _HARM:
+        harm = rest & exchange.forbidden.get(requirement, EMPTY)
+        if harm:
+            yield _blame(requirement, harm, exchange, verb)
+            rest -= harm
+    if rest:
+        # A short message names no pages, so whatever it does is found elsewhere.
+        stray = "SAFE-08" if exchange.saw_short_message else "SAFE-01" if exchange.upset else "INF-08"
+        yield _blame(stray, rest, exchange, verb)
+
+
+def _blame(requirement: str, pages: PageSet, exchange: Exchange, verb: str) -> Decision:
+    return broken(
+        requirement,
+        _HARM_WORDS[requirement],
+        field="page",
+        expected=str(exchange.touchable),
+        seen=f"{verb}: {pages}",
+    )
+
+
+def _untouched(pages: PageSet, exchange: Exchange) -> Iterator[Decision]:
+    """Say which requirements pages that were looked at and found whole have kept."""
+    for requirement in _HARM:
+        if pages & exchange.forbidden.get(requirement, EMPTY) - exchange.touchable:
+            yield kept(requirement)
+    if exchange.upset and pages - exchange.touchable:
+        yield kept("SAFE-01")
+        if exchange.saw_short_message:
+            yield kept("SAFE-08")
+
+
+@rule(Failed, "SAFE-02", "SAFE-12")
+def a_device_stays(event: Failed, _scene: Scene) -> Iterator[Decision]:
+    """A device neither ends nor ceases to answer; a driver's end is reported by the suite."""
+    if event.side != "device":
+        return
+    crashed = event.failure is Failure.CRASH
+    yield broken(
+        "SAFE-02" if crashed else "SAFE-12",
+        "the device ended" if crashed else "the device ceased to answer",
+        field="device",
+        expected="to go on",
+        seen=event.detail,
+    )
+
+
+@rule(NeedsReset, "SAFE-10", "QUEUE-07")
+def a_device_may_ask_for_a_reset(_event: NeedsReset, scene: Scene) -> Iterator[Decision]:
+    """DEVICE_NEEDS_RESET is an answer to malformed input."""
+    if scene.exchange.upset:
+        yield kept("SAFE-10")
+    else:
+        yield broken(
+            "QUEUE-07",
+            "the device needs a reset although no buffer was malformed",
+            field="status",
+            expected="no DEVICE_NEEDS_RESET",
+            seen="DEVICE_NEEDS_RESET",
+        )

@@ -1,0 +1,427 @@
+"""What is known of an exchange between a driver and a device so far.
+
+The judge keeps one :class:`Exchange`, shows it to the rules as it was before an event, and then lets it take
+the event in. It holds what is in flight and sets of pages; nothing in it grows with the length of a trace.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from balloon_spec import events as ev
+from balloon_spec.features import Profile
+from balloon_spec.judge.content import (
+    Content,
+    looks_like_message,
+    looks_like_pfn_array,
+    read_array,
+    read_message,
+)
+from balloon_spec.judge.in_flight import InFlight, Key, Request, Shape
+from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.queues import Queue, queue_map
+from balloon_spec.wire import configuration, host_request, statistics
+from balloon_spec.wire.errors import WireError
+
+__all__ = ["Exchange"]
+
+
+@dataclass(slots=True)
+class Exchange:
+    """The state of one exchange; see the module's docstring."""
+
+    profile: Profile
+    now_seconds: float | None = None
+    offered: int | None = None
+    accepted: int | None = None
+    features: frozenset[str] = frozenset()
+    queues: dict[int, Queue] = field(default_factory=dict)
+    ring_sizes: dict[int, int] = field(default_factory=dict)
+    memory: PageSet | None = None
+    driver_ok: bool = False
+    sees_driver_ok: bool = False
+    """A DRIVER_OK was seen in this trace; where the transport hides it, nothing is decided by it."""
+    resets: int = 0
+    count: int = 0
+    in_flight: dict[Key, InFlight] = field(default_factory=dict)
+    before_reset: frozenset[Key] = frozenset()
+
+    # Pages. A page is in at most one of the first three.
+    inflating: dict[Key, PageSet] = field(default_factory=dict)
+    balloon: PageSet = EMPTY
+    deflating: dict[Key, PageSet] = field(default_factory=dict)
+    touchable: PageSet = EMPTY
+    """Pages the device may discard or change: named in an inflate buffer, and not yet taken back."""
+    forbidden: dict[str, PageSet] = field(default_factory=dict)
+    """Pages a device must leave alone, by the requirement that says why."""
+    hoped: list[tuple[PageSet, frozenset[str]]] = field(default_factory=list)
+    """Pages whose discard is awaited at the next look, with what each buffer put to the test."""
+    gone: PageSet = EMPTY
+    """Pages seen discarded and not since taken back."""
+    discards: bool = False
+    """The device was seen to discard pages of a buffer that asks for nothing unusual."""
+
+    # Configuration space.
+    num_pages: int | None = None
+    actual: int | None = None
+    """The last value the driver wrote, None before the first write since the reset."""
+    actual_was_read: bool = False
+    target: int | None = None
+    """What the operator last wished for and no configuration change has confirmed."""
+    wrote_num_pages: bytes | None = None
+    changes: int = 0
+    """Inflate and deflate buffers returned since actual was last written."""
+
+    # The guest's wishes.
+    to_inflate: PageSet | None = None
+    """Pages the guest gave up that no buffer named since; None for a guest that is not steered, as below."""
+    to_deflate: PageSet | None = None
+    unused: PageSet | None = None
+
+    # Host requests and statistics.
+    request: Request | None = None
+    last_request_id: int | None = None
+    request_posts: int = 0
+    owed_request: str | None = None
+    """Why the driver owes a request buffer: the requirement that says so."""
+    wanted_request: int | None = None
+    statistics_tags: tuple[int, ...] | None = None
+    statistics_posts: int = 0
+    owes_statistics: bool = False
+    upset: bool = False
+    """A malformed buffer was seen since the reset."""
+    saw_short_message: bool = False
+    """A message shorter than its header was seen since the reset."""
+    needs_reset: bool = False
+    missed: frozenset[int] = frozenset()
+    """The numbers of buffers whose return was already found missing."""
+    returned_early: str = ""
+    """The first buffer that was returned while no DRIVER_OK had been seen."""
+    returned_out_of_order: bool = False
+    returned_with_length: bool = False
+
+    # The session before the last reset.
+    changed_format: bool = False
+    """Whether CHUNK_TRANSFER was negotiated before the last reset and is not now, or the reverse."""
+    was_upset: bool = False
+    """A malformed buffer was seen before the last reset."""
+    _last_features: frozenset[str] = frozenset()
+
+    # -- what rules ask -------------------------------------------------------------------------------
+
+    def has(self, feature: str) -> bool:
+        """Tell whether the feature was negotiated."""
+        return feature in self.features
+
+    def on(self, *queues: Queue) -> list[InFlight]:
+        """Return the buffers in flight on the given queues, oldest first."""
+        return [buffer for buffer in self.in_flight.values() if buffer.queue in queues]
+
+    @property
+    def inflating_pages(self) -> PageSet:
+        """The pages of inflate buffers in flight."""
+        return _union(self.inflating)
+
+    @property
+    def deflating_pages(self) -> PageSet:
+        """The pages of deflate buffers in flight that came out of the balloon."""
+        return _union(self.deflating)
+
+    @property
+    def named(self) -> PageSet:
+        """The pages of the balloon, whether or not the inflate buffers that name them were returned."""
+        return self.balloon | self.inflating_pages
+
+    def unused_messages(self) -> list[InFlight]:
+        """Return the unused-page messages in flight."""
+        return [buffer for buffer in self.on(Queue.HOST_REQUEST) if buffer.shape == "message"]
+
+    def request_buffers(self) -> list[InFlight]:
+        """Return the request buffers in flight."""
+        return [buffer for buffer in self.on(Queue.HOST_REQUEST) if buffer.shape == "request"]
+
+    # -- reading a buffer -----------------------------------------------------------------------------
+
+    def read(self, event: ev.Available) -> InFlight:
+        """Read a buffer in the light of what was negotiated."""
+        queue = self.queues.get(event.queue)
+        memory = self.memory if self.memory is not None else PageSet([(0, 1 << 52)])
+        modern = self.has("VERSION_1")
+        shape: Shape = "none"
+        content = Content()
+        if queue in {Queue.INFLATE, Queue.DEFLATE}:
+            if self.has("CHUNK_TRANSFER"):
+                if self.memory is not None and looks_like_pfn_array(event.readable, memory):
+                    shape = "wrong-array"
+                else:
+                    shape, content = "message", read_message(event.readable, memory, "balloon")
+            elif looks_like_message(event.readable) and not _reads_as_array(event.readable, memory):
+                shape = "wrong-message"
+            else:
+                shape, content = "array", read_array(event.readable, memory, modern=modern)
+        elif queue is Queue.HOST_REQUEST:
+            if event.readable:
+                shape, content = "message", read_message(event.readable, memory, "unused")
+            else:
+                shape = "request"
+        elif queue is Queue.STATISTICS:
+            shape = "statistics"
+        early = not self.driver_ok and not event.notified
+        buffer = InFlight(event, queue, shape, content, self.count, early)
+        return replace(buffer, tests=self._tests(buffer))
+
+    def _tests(self, buffer: InFlight) -> frozenset[str]:
+        """Name the requirements of the device that a sound buffer puts to the test."""
+        tests = set(buffer.content.twists)
+        pages = buffer.content.pages
+        if buffer.queue is Queue.INFLATE and pages & self.named:
+            tests.add("INF-06")
+        if buffer.queue is Queue.DEFLATE and pages - self.named - self.deflating_pages:
+            tests.add("DEF-07")
+        if buffer.queue is Queue.HOST_REQUEST and buffer.shape == "message":
+            tests |= self._unused_tests(buffer)
+        if buffer.queue in {Queue.INFLATE, Queue.DEFLATE}:
+            if self.resets and self.changed_format:
+                tests.add("RESET-01")
+            if self.request and not self.request.is_done and not self.request.messages:
+                tests.add("REQ-23")
+            if self.upset:
+                tests.add("SAFE-05")
+            elif self.resets and self.was_upset:
+                tests.add("SAFE-04")
+        if len(buffer.event.cut) > 1 or len(buffer.event.extents) > 1:
+            tests.add("QUEUE-05")
+        return frozenset(tests)
+
+    def _unused_tests(self, buffer: InFlight) -> set[str]:
+        header = buffer.content.header
+        if header is None:
+            return set()
+        tests = set()
+        if not self.matches_request(buffer):
+            tests.add("REQ-19")
+        elif header.flag == 1 and header.data_len == 0:
+            tests.add("REQ-18")
+        if buffer.content.repeated or buffer.content.pages & self.named:
+            tests.add("UNUSED-03")
+        return tests
+
+    def matches_request(self, buffer: InFlight) -> bool:
+        """Tell whether an unused-page message belongs to the open request (REQ-19)."""
+        header, request = buffer.content.header, self.request
+        if header is None or request is None or request.is_done or not request.has_answer:
+            return False
+        return header.id == request.parameter & 0xFFFF and header.cmd == request.command
+
+    # -- taking events in -----------------------------------------------------------------------------
+
+    def take(self, event: ev.Event, buffer: InFlight | None) -> None:
+        """Take an event in; ``buffer`` is what :meth:`read` made of an Available event."""
+        match event:
+            case ev.Negotiated():
+                self._negotiated(event)
+            case ev.Memory():
+                self.memory = event.pages
+            case ev.DriverOk():
+                self.driver_ok = self.sees_driver_ok = True
+            case ev.Available() if buffer is not None:
+                self._available(event, buffer)
+            case ev.Used():
+                self._used(event)
+            case ev.ConfigurationRead() | ev.ConfigurationChanged():
+                self._configuration(event)
+            case ev.ConfigurationWritten():
+                self._written(event)
+            case ev.Reset():
+                self._reset()
+            case ev.NeedsReset():
+                self.needs_reset = True
+            case ev.Quiet() if event.side is ev.Side.DEVICE:
+                self.missed = frozenset(buffer.number for buffer in self.in_flight.values())
+            case ev.Discarded():
+                self._discarded(event)
+            case ev.Operator():
+                self._operator(event)
+            case ev.Guest():
+                self._guest(event)
+            case _:
+                pass
+
+    def _negotiated(self, event: ev.Negotiated) -> None:
+        self.offered, self.accepted = event.offered, event.accepted
+        self.features = self.profile.names(event.accepted) if event.features_ok else frozenset()
+        self.queues = dict(queue_map(self.profile, event.accepted)) if event.features_ok else {}
+        self.ring_sizes = dict(event.ring_sizes)
+        gate = "CHUNK_TRANSFER"
+        self.changed_format = self.resets > 0 and (gate in self.features) != (gate in self._last_features)
+
+    def _available(self, event: ev.Available, buffer: InFlight) -> None:
+        key = (event.queue, event.buffer)
+        self.in_flight[key] = buffer
+        self.count += 1
+        pages = buffer.content.pages
+        if buffer.content.is_malformed:
+            self.upset = True
+        if "SAFE-08" in buffer.content.twists:
+            self.saw_short_message = True
+        if buffer.queue in {Queue.INFLATE, Queue.HOST_REQUEST}:
+            for requirement, harm in buffer.content.forbidden:
+                self.forbidden[requirement] = self.forbidden.get(requirement, EMPTY) | harm
+        if buffer.queue is Queue.INFLATE:
+            self.inflating[key] = pages - self.balloon
+            self.touchable |= pages
+            if self.to_inflate is not None:
+                self.to_inflate -= pages
+        elif buffer.queue is Queue.DEFLATE:
+            self.deflating[key] = pages & self.balloon
+            self.balloon -= pages
+            if self.to_deflate is not None:
+                self.to_deflate -= pages
+        elif buffer.shape == "request":
+            self.request_posts += 1
+            self.owed_request = None
+        elif buffer.shape == "statistics":
+            self.statistics_posts += 1
+            self.owes_statistics = False
+            if self.statistics_tags is None:
+                self.statistics_tags = _tags(event.readable)
+        elif buffer.shape == "message":
+            self._unused_message(buffer)
+
+    def _unused_message(self, buffer: InFlight) -> None:
+        harm = buffer.content.pages
+        self.forbidden["UNUSED-01"] = self.forbidden.get("UNUSED-01", EMPTY) | harm
+        request, header = self.request, buffer.content.header
+        if request is None or header is None:
+            return
+        if not self.matches_request(buffer):
+            return
+        request.messages += 1
+        request.reported |= buffer.content.pages
+        request.total += buffer.content.total
+        if header.flag == 1:
+            request.is_done = True
+            self.owed_request = "REQ-13"
+
+    def _used(self, event: ev.Used) -> None:
+        key = (event.queue, event.buffer)
+        buffer = self.in_flight.pop(key, None)
+        if buffer is None:
+            return
+        if any(
+            other.queue is buffer.queue and other.number < buffer.number for other in self.in_flight.values()
+        ):
+            self.returned_out_of_order = True
+        if event.length_bytes and not buffer.event.writable_bytes:
+            self.returned_with_length = True
+        if not self.driver_ok and not self.returned_early:
+            self.returned_early = f"{event.buffer} on queue {event.queue}"
+        if buffer.queue is Queue.INFLATE:
+            self.balloon |= self.inflating.pop(key, EMPTY)
+            self.changes += 1
+            if buffer.content.firm and not buffer.event.writable_bytes:
+                self.hoped.append((buffer.content.firm, buffer.tests))
+        elif buffer.queue is Queue.DEFLATE:
+            back = buffer.content.pages - self.named
+            self.deflating.pop(key, None)
+            self.changes += 1
+            self.touchable -= back
+            self.gone -= back
+            self.hoped = [(pages - back, why) for pages, why in self.hoped]
+            self.forbidden["DEF-08"] = self.forbidden.get("DEF-08", EMPTY) | back
+        elif buffer.shape == "statistics":
+            self.owes_statistics = True
+        elif buffer.shape == "request":
+            self._request(event)
+
+    def _request(self, event: ev.Used) -> None:
+        whole = event.length_bytes == 16 and len(event.written) == 16
+        busy = frozenset(buffer.queue for buffer in self.on(Queue.INFLATE, Queue.DEFLATE) if buffer.queue)
+        request = Request(event, self.now_seconds, whole, beside=busy)
+        self.wanted_request = None
+        if whole:
+            parsed = host_request.parse(event.written)
+            request.command, request.parameter = parsed.cmd, parsed.param
+            self.last_request_id = parsed.param
+        self.request = request
+        if not request.has_answer:
+            self.owed_request = "REQ-14" if whole else "REQ-15"
+
+    def _configuration(self, event: ev.ConfigurationRead | ev.ConfigurationChanged) -> None:
+        offset = event.offset if isinstance(event, ev.ConfigurationRead) else 0
+        if offset == configuration.NUM_PAGES_OFFSET and len(event.data) >= 4:
+            self.num_pages = int.from_bytes(event.data[:4], "little")
+            if isinstance(event, ev.ConfigurationChanged):
+                self.target = None
+        if offset <= 4 and offset + len(event.data) >= 8:
+            self.actual_was_read = True
+
+    def _written(self, event: ev.ConfigurationWritten) -> None:
+        if event.offset == configuration.ACTUAL_OFFSET and len(event.data) == 4:
+            self.actual = int.from_bytes(event.data, "little")
+            self.actual_was_read = False
+            self.changes = 0
+        elif event.offset < 4:
+            self.wrote_num_pages = event.data
+
+    def _discarded(self, event: ev.Discarded) -> None:
+        self.gone |= event.pages
+        if event.pages & self.touchable:
+            self.discards = True
+        self.hoped = [(pages - event.looked, why) for pages, why in self.hoped if pages - event.looked]
+
+    def _operator(self, event: ev.Operator) -> None:
+        if event.action is ev.OperatorAction.TARGET:
+            self.target = event.value
+        elif event.action is ev.OperatorAction.UNUSED_PAGES:
+            self.wanted_request = event.value
+
+    def _guest(self, event: ev.Guest) -> None:
+        pages = event.pages if self.memory is None else event.pages & self.memory
+        if event.action is ev.GuestAction.INFLATE:
+            self.to_inflate = (self.to_inflate or EMPTY) | pages
+        elif event.action is ev.GuestAction.DEFLATE:
+            self.to_deflate = (self.to_deflate or EMPTY) | pages
+        elif event.action is ev.GuestAction.UNUSED:
+            self.unused = pages
+
+    @property
+    def owed_to_inflate(self) -> PageSet:
+        """The pages the guest gave up, has not asked back, and finds in no inflate buffer."""
+        if self.to_inflate is None:
+            return EMPTY
+        return self.to_inflate - self.named - (self.to_deflate or EMPTY)
+
+    def _reset(self) -> None:
+        """Forget everything but the profile, the memory, and what judging the next session needs."""
+        fresh = Exchange(self.profile, self.now_seconds)
+        fresh.resets = self.resets + 1
+        fresh.memory, fresh.num_pages = self.memory, self.num_pages
+        fresh.sees_driver_ok, fresh.discards = self.sees_driver_ok, self.discards
+        fresh.before_reset = frozenset(self.in_flight)
+        fresh.forbidden = {"RESET-06": self.touchable - self.gone}
+        fresh.last_request_id = self.last_request_id
+        fresh.was_upset = self.upset or self.was_upset
+        fresh._last_features = self.features
+        for name in Exchange.__slots__:
+            setattr(self, name, getattr(fresh, name))
+
+
+def _union(parts: dict[Key, PageSet]) -> PageSet:
+    union = EMPTY
+    for pages in parts.values():
+        union |= pages
+    return union
+
+
+def _reads_as_array(data: bytes, memory: PageSet) -> bool:
+    """Tell whether every 32-bit word names a page that exists, header and all."""
+    content = read_array(data, memory)
+    return not content.is_malformed
+
+
+def _tags(data: bytes) -> tuple[int, ...] | None:
+    try:
+        return tuple(sorted(entry.tag for entry in statistics.parse(data).entries))
+    except WireError:
+        return None

@@ -1,0 +1,63 @@
+"""A buffer in flight, and a host request that is being answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from balloon_spec import events as ev
+from balloon_spec.judge.content import Content
+from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.queues import Queue
+
+__all__ = ["InFlight", "Key", "Request", "Shape"]
+
+Shape = Literal["message", "array", "wrong-message", "wrong-array", "statistics", "request", "none"]
+"""What a buffer is, by its queue and the negotiated features; ``wrong-array`` is an array where messages
+were negotiated, ``wrong-message`` the reverse. Neither is acted on in either reading."""
+
+Key = tuple[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """A buffer the driver made available and the device has not returned."""
+
+    event: ev.Available
+    queue: Queue | None
+    shape: Shape
+    content: Content
+    number: int
+    """How many buffers were made available before it since the reset."""
+    early: bool = False
+    """It was made available before DRIVER_OK and without a notification."""
+    tests: frozenset[str] = frozenset()
+    """The requirements of the device that this buffer puts to the test."""
+
+    @property
+    def is_sound(self) -> bool:
+        """Tell whether the device has every reason to return the buffer."""
+        return self.queue is not None and not self.content.is_malformed and self.shape in {"message", "array"}
+
+
+@dataclass(slots=True)
+class Request:
+    """The host request that is being answered, or that can have no answer."""
+
+    used: ev.Used
+    at_seconds: float | None
+    is_whole: bool
+    """The device wrote sixteen bytes and said so; anything else is no request the driver can read."""
+    command: int = 0
+    parameter: int = 0
+    messages: int = 0
+    reported: PageSet = EMPTY
+    total: int = 0
+    is_done: bool = False
+    beside: frozenset[Queue] = frozenset()
+    """The queues of balloon pages on which a buffer was unanswered when the request was made."""
+
+    @property
+    def has_answer(self) -> bool:
+        """Tell whether the driver owes messages: the request is whole and its command is known."""
+        return self.is_whole and self.command == 0

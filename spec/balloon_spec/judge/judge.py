@@ -1,0 +1,93 @@
+"""The judge: shows every event to the rules that see its kind, and keeps count."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from balloon_spec import events as ev
+from balloon_spec.features import Profile
+from balloon_spec.judge.decision import Decision, Finding
+from balloon_spec.judge.exchange import Exchange
+from balloon_spec.judge.rule import RULES, Rule, Scene
+from balloon_spec.pages import PageSet
+from balloon_spec.requirement import Catalogue, catalogue
+
+__all__ = ["Judge"]
+
+
+class Judge:
+    """Judges one exchange, event by event, both sides of it.
+
+    ``exercised`` counts for each requirement how often a rule decided it, kept or broken. What a judge
+    holds is bounded by the buffers in flight and the page sets, not by how many events it has seen.
+    """
+
+    def __init__(
+        self, profile: Profile, *, rules: Sequence[Rule] | None = None, entries: Catalogue | None = None
+    ) -> None:
+        """Judge under ``profile``; other ``rules`` or ``entries`` than the package's are for its tests."""
+        self.exercised: Counter[str] = Counter()
+        self.events = 0
+        self._entries = catalogue() if entries is None else entries
+        self._exchange = Exchange(profile)
+        self._by_kind: dict[type, list[Rule]] = {}
+        for one in RULES if rules is None else rules:
+            self._by_kind.setdefault(one.sees, []).append(one)
+
+    @property
+    def worth_a_look(self) -> PageSet:
+        """The pages whose discard is possible and was not seen; after a reset it would be blamed on that."""
+        return self._exchange.touchable - self._exchange.gone
+
+    @property
+    def device_discards(self) -> bool:
+        """Whether the device was seen to give memory back at all; INF-07 lets it not do so."""
+        return self._exchange.discards
+
+    def feed(self, event: ev.Event, at_seconds: float | None = None) -> list[Finding]:
+        """Judge one event and return what it breaks; ``at_seconds`` is its time on any one clock."""
+        self.events += 1
+        exchange = self._exchange
+        exchange.now_seconds = at_seconds
+        buffer = None
+        if isinstance(event, ev.Available):
+            buffer = exchange.read(event)
+        elif isinstance(event, ev.Used):
+            buffer = exchange.in_flight.get((event.queue, event.buffer))
+        scene = Scene(exchange, buffer)
+        findings = [
+            finding
+            for one in self._by_kind.get(type(event), ())
+            for decision in one.decide(event, scene)
+            if (finding := self._count(one, decision)) is not None
+        ]
+        exchange.take(event, buffer)
+        return findings
+
+    def feed_all(self, events: Iterable[ev.Event]) -> list[Finding]:
+        """Judge events in turn and return what they break."""
+        return [finding for event in events for finding in self.feed(event)]
+
+    def _count(self, one: Rule, decision: Decision) -> Finding | None:
+        """Count a decision where its requirement applies; a finding where it was broken."""
+        name = decision.requirement
+        if name not in one.decides:
+            raise AssertionError(f"rule {one.name} decided {name}, which it does not state")
+        entry = self._entries[name]
+        if self._exchange.accepted is not None and not entry.when.holds(self._exchange.features):
+            return None
+        self.exercised[name] += 1
+        if decision.is_kept:
+            return None
+        return Finding(
+            name,
+            entry.level,
+            entry.subject,
+            self.events,
+            decision.words,
+            decision.field,
+            decision.expected,
+            decision.seen,
+            decision.data,
+        )

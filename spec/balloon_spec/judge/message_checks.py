@@ -1,0 +1,284 @@
+"""What the bytes of a response message decide about their sender, and how its chunks sort.
+
+Used by :mod:`balloon_spec.judge.content`, which puts the parts together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.pages import EMPTY, PAGE_SHIFT, PageSet
+from balloon_spec.wire import chunk, response_header
+
+__all__ = [
+    "CHUNK_BYTES",
+    "HEADER_BYTES",
+    "MAX_DATA_BYTES",
+    "Draft",
+    "Reading",
+    "check_chunks",
+    "check_idle_fields",
+    "check_length",
+    "sort_chunks",
+]
+
+HEADER_BYTES = response_header.LENGTH_BYTES
+CHUNK_BYTES = chunk.LENGTH_BYTES
+MAX_DATA_BYTES = 8 * 64 * 1024
+"""The most response data a message carries, and the least a device must accept (HDR-07, HDR-08)."""
+
+_RESERVED = 0xFFF
+_PFN_SPACE = 1 << 52
+
+Words = NDArray[np.uint64]
+
+
+@dataclass(slots=True)
+class Draft:
+    """A content as it is being read."""
+
+    decisions: list[Decision] = field(default_factory=list)
+    twists: set[str] = field(default_factory=set)
+    forbidden: list[tuple[str, PageSet]] = field(default_factory=list)
+
+    def check(self, requirement: str, problem: Decision | None) -> None:
+        """Note the problem, or that the requirement was kept."""
+        self.decisions.append(problem or kept(requirement))
+
+    def forbid(self, requirement: str, pages: PageSet) -> None:
+        """Note pages that the requirement forbids a receiver to act on."""
+        if pages:
+            self.forbidden.append((requirement, pages))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Chunks sorted by what they may do."""
+
+    words: Words
+    good: PageSet = EMPTY
+    empty: PageSet = EMPTY
+    wrapped: PageSet = EMPTY
+    partial: PageSet = EMPTY
+    is_swapped: bool = False
+    """The chunks make no sense as they are, and name guest memory when read big-endian."""
+    is_zero: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    is_outside: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+
+    @property
+    def total(self) -> int:
+        """The pages of all chunks, repeats counted."""
+        return sum((self.words[:, 1] >> np.uint64(PAGE_SHIFT)).tolist())
+
+
+def sort_chunks(body: bytes, memory: PageSet) -> Reading:
+    """Sort the whole chunks at the start of ``body``; a broken tail is not a chunk."""
+    whole = len(body) - len(body) % CHUNK_BYTES
+    if not whole:
+        return Reading(np.zeros((0, 2), np.uint64))
+    words = chunk.decode(body[:whole])
+    shift = np.uint64(PAGE_SHIFT)
+    first, count = words[:, 0] >> shift, words[:, 1] >> shift
+    zero = count == 0
+    wraps = first + count > np.uint64(_PFN_SPACE)
+    sane = ~zero & ~wraps
+    outside = wraps.copy()
+    outside[sane] = ~_inside(first[sane], count[sane], memory)
+    good = sane & ~outside
+    partial = PageSet.from_bounds(first[sane & outside], count[sane & outside]) & memory
+    return Reading(
+        words,
+        PageSet.from_bounds(first[good], count[good]),
+        PageSet.from_pfns(first[zero]) & memory,
+        _wrapped(first[wraps], memory),
+        partial,
+        not good.any() and _makes_sense(words.byteswap(), memory),
+        zero,
+        outside,
+    )
+
+
+def _makes_sense(words: Words, memory: PageSet) -> bool:
+    """Tell whether every chunk has pages, all of them inside memory, and no reserved bit set."""
+    first, count = (words >> np.uint64(PAGE_SHIFT)).T
+    clean = not (words & np.uint64(_RESERVED)).any() and bool(count.all())
+    return clean and bool(_inside(first, count, memory).all())
+
+
+def _inside(first: Words, count: Words, memory: PageSet) -> NDArray[np.bool_]:
+    """Tell for each chunk whether all its pages exist; a run of memory holds a chunk whole or not at all."""
+    inside = np.zeros(len(first), np.bool_)
+    for run in memory.runs:
+        inside |= (first >= np.uint64(run.first)) & (first + count <= np.uint64(run.end))
+    return inside
+
+
+def _wrapped(first: Words, memory: PageSet) -> PageSet:
+    """The pages of guest memory a receiver touches that lets base plus size wrap or clips it at 2**64."""
+    if not len(first) or not memory:
+        return EMPTY
+    last = memory.runs[-1].end
+    low = PageSet([(0, last)])
+    return low & memory
+
+
+def check_length(draft: Draft, header: response_header.ResponseHeader, body: bytes, data: bytes) -> None:
+    """HDR-02, HDR-03, HDR-06 and HDR-08: what data_len says against what is there."""
+    swapped = int.from_bytes(header.data_len.to_bytes(4, "little"), "big")
+    wrong: tuple[str, str] | None = None
+    if header.data_len == len(body):
+        draft.decisions.append(kept("HDR-02"))
+        if swapped != header.data_len:
+            draft.decisions.append(kept("HDR-06"))
+    elif swapped == len(body):
+        wrong = ("HDR-06", "data_len is big-endian")
+    elif header.data_len == len(data):
+        wrong = ("HDR-02", "data_len counts the response header")
+    else:
+        wrong = ("HDR-02", "data_len is not the length of the response data")
+    if wrong is not None:
+        draft.decisions.append(
+            broken(*wrong, field="data_len", expected=len(body), seen=header.data_len, data=data)
+        )
+    if header.data_len == len(body) or swapped != len(body):
+        draft.check(
+            "HDR-03",
+            broken(
+                "HDR-03",
+                "data_len is not a multiple of 16",
+                field="data_len",
+                expected="a multiple of 16",
+                seen=header.data_len,
+                data=data,
+            )
+            if header.data_len % CHUNK_BYTES
+            else None,
+        )
+    draft.check(
+        "HDR-08",
+        broken(
+            "HDR-08",
+            "the message carries too much response data",
+            field="data_len",
+            expected=f"{MAX_DATA_BYTES} at most",
+            seen=len(body),
+            data=data,
+        )
+        if len(body) > MAX_DATA_BYTES
+        else None,
+    )
+
+
+def check_idle_fields(draft: Draft, header: response_header.ResponseHeader, data: bytes) -> None:
+    """HDR-04: cmd, flag and id mean nothing on the inflate and deflate queues, and are zero."""
+    fields = {"cmd": header.cmd, "flag": header.flag, "id": header.id}
+    dirty = next((name for name, value in fields.items() if value), None)
+    if dirty is None:
+        draft.decisions.append(kept("HDR-04"))
+        return
+    draft.twists.add("HDR-05")
+    draft.decisions.append(
+        broken(
+            "HDR-04",
+            "a header field that has no meaning on this queue is not zero",
+            field=dirty,
+            expected="0",
+            seen=f"{fields[dirty]:#x}",
+            data=data,
+        )
+    )
+
+
+def check_chunks(draft: Draft, reading: Reading, data: bytes) -> None:
+    """CHUNK-03, CHUNK-04, CHUNK-05 and CHUNK-11, for all chunks at once; the first bad one is named."""
+    words = reading.words
+    if not len(words):
+        return
+    if reading.is_swapped:
+        _blame_byte_order(draft, reading, data)
+        return
+    if reading.is_outside.any():
+        at = int(np.argmax(reading.is_outside))
+        first, count = (int(word) >> PAGE_SHIFT for word in words[at])
+        draft.decisions.append(
+            broken(
+                "CHUNK-05",
+                "a chunk names pages outside guest memory",
+                field=f"chunk {at}",
+                expected="pages that exist",
+                seen=f"{first:#x}+{count}",
+                data=_chunk_bytes(data, at),
+            )
+        )
+        draft.twists.add("CHUNK-08")
+    else:
+        draft.decisions.append(kept("CHUNK-05"))
+        if not np.array_equal(words, words.byteswap()):
+            draft.decisions.append(kept("CHUNK-11"))
+    dirty = (words & np.uint64(_RESERVED)) != 0
+    if dirty.any():
+        draft.twists.add("CHUNK-06")
+        at = int(np.argmax(dirty.any(axis=1)))
+        which = "base" if dirty[at, 0] else "size"
+        value = int(words[at, 0 if dirty[at, 0] else 1])
+        draft.decisions.append(
+            broken(
+                "CHUNK-03",
+                f"reserved bits of {which} are not zero",
+                field=f"chunk {at} {which}",
+                expected="bits 11 to 0 zero",
+                seen=f"{value & _RESERVED:#x}",
+                data=_chunk_bytes(data, at),
+            )
+        )
+    else:
+        draft.decisions.append(kept("CHUNK-03"))
+    if reading.is_zero.any():
+        draft.twists.add("CHUNK-09")
+        at = int(np.argmax(reading.is_zero))
+        draft.decisions.append(
+            broken(
+                "CHUNK-04",
+                "a chunk has no pages",
+                field=f"chunk {at} size",
+                expected="at least one page",
+                seen="0",
+                data=_chunk_bytes(data, at),
+            )
+        )
+    else:
+        draft.decisions.append(kept("CHUNK-04"))
+    _note_order(draft, reading)
+
+
+def _blame_byte_order(draft: Draft, reading: Reading, data: bytes) -> None:
+    draft.decisions.append(
+        broken(
+            "CHUNK-11",
+            "base and size are big-endian",
+            field="chunk 0 base",
+            expected=f"{int(reading.words.byteswap()[0, 0]):#x}",
+            seen=f"{int(reading.words[0, 0]):#x}",
+            data=_chunk_bytes(data, 0),
+        )
+    )
+
+
+def _note_order(draft: Draft, reading: Reading) -> None:
+    """Note what the order and cut of the chunks put to the test: CHUNK-10, CHUNK-12 and CHUNK-13."""
+    first = reading.words[:, 0] >> np.uint64(PAGE_SHIFT)
+    ends = first + (reading.words[:, 1] >> np.uint64(PAGE_SHIFT))
+    if reading.total > reading.good.pages and not reading.is_zero.any() and not reading.is_outside.any():
+        draft.twists.add("CHUNK-10")
+    elif len(first) > 1 and bool((first[1:] <= ends[:-1]).any()):
+        draft.twists.add("CHUNK-13")
+        draft.decisions.append(kept("CHUNK-12"))
+
+
+def _chunk_bytes(data: bytes, at: int) -> bytes:
+    start = HEADER_BYTES + CHUNK_BYTES * at
+    return data[start : start + CHUNK_BYTES]

@@ -1,0 +1,207 @@
+"""Rules about feature negotiation and the queues that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from balloon_spec.events import Available, DriverOk, Negotiated
+from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.judge.rule import Scene, rule
+from balloon_spec.queues import Queue
+
+_GATED = (("CHUNK_TRANSFER", "NEG-01", "NEG-03"), ("HOST_REQ_VQ", "NEG-02", "NEG-04"))
+"""Feature, the requirement on offering it without STATS_VQ, and the one on accepting it so."""
+
+
+def _has(scene: Scene, mask: int, feature: str) -> bool:
+    return feature in scene.exchange.profile.names(mask)
+
+
+@rule(Negotiated, "NEG-01", "NEG-02", "NEG-03", "NEG-04")
+def prerequisites_stand_together(event: Negotiated, scene: Scene) -> Iterator[Decision]:
+    """STATS_VQ stands with CHUNK_TRANSFER and HOST_REQ_VQ on both sides."""
+    names = scene.exchange.profile.names
+    offered, accepted = names(event.offered), names(event.accepted)
+    for feature, offering, accepting in _GATED:
+        # A driver that was offered the feature and left it alone has kept the requirement too.
+        for requirement, concerned, chosen, verb in (
+            (offering, feature in offered, offered, "offered"),
+            (accepting, feature in offered | accepted, accepted, "accepted"),
+        ):
+            if feature in chosen and "STATS_VQ" not in chosen:
+                yield broken(
+                    requirement,
+                    f"{feature} is {verb} without STATS_VQ",
+                    field="features",
+                    expected=f"{feature} with STATS_VQ, or neither",
+                    seen=", ".join(sorted(chosen)),
+                )
+            elif concerned:
+                yield kept(requirement)
+
+
+@rule(Negotiated, "NEG-05")
+def accepted_is_offered(event: Negotiated, _scene: Scene) -> Iterator[Decision]:
+    """Nothing is accepted that was not offered."""
+    extra = event.accepted & ~event.offered
+    if extra:
+        yield broken(
+            "NEG-05",
+            "a feature bit is accepted that was not offered",
+            field="features",
+            expected=f"{event.offered & event.accepted:#x}",
+            seen=f"{event.accepted:#x}",
+        )
+    else:
+        yield kept("NEG-05")
+
+
+@rule(Negotiated, "NEG-06", "NEG-07", "NEG-08", "NEG-09")
+def features_ok_is_right(event: Negotiated, scene: Scene) -> Iterator[Decision]:
+    """FEATURES_OK stays for every legal subset, and for no other set."""
+    profile = scene.exchange.profile
+    seen = ", ".join(sorted(profile.names(event.accepted))) or "no features"
+    if not profile.may_accept(event.offered, event.accepted):
+        if event.features_ok:
+            yield broken(
+                "NEG-06",
+                "the device kept FEATURES_OK for a set that is not legal",
+                field="status",
+                expected="FEATURES_OK cleared",
+                seen=seen,
+            )
+        else:
+            yield kept("NEG-06")
+        return
+    untold = _has(scene, event.offered, "MUST_TELL_HOST") and not _has(
+        scene, event.accepted, "MUST_TELL_HOST"
+    )
+    if untold and not event.features_ok:
+        yield kept("NEG-08")
+        return
+    alone = _has(scene, event.accepted, "HOST_REQ_VQ") and not _has(scene, event.accepted, "CHUNK_TRANSFER")
+    requirement = "NEG-09" if alone else "NEG-07"
+    if event.features_ok:
+        yield kept(requirement)
+    else:
+        yield broken(
+            requirement,
+            "the device refused a legal set of features",
+            field="status",
+            expected="FEATURES_OK kept",
+            seen=seen,
+        )
+
+
+@rule(Negotiated, "NEG-10")
+def telling_is_accepted(event: Negotiated, scene: Scene) -> Iterator[Decision]:
+    """MUST_TELL_HOST is accepted where it is offered."""
+    if _has(scene, event.offered, "MUST_TELL_HOST"):
+        if _has(scene, event.accepted, "MUST_TELL_HOST"):
+            yield kept("NEG-10")
+        else:
+            yield broken(
+                "NEG-10",
+                "MUST_TELL_HOST was offered and not accepted",
+                field="features",
+                expected="MUST_TELL_HOST",
+                seen=", ".join(sorted(scene.exchange.profile.names(event.accepted))) or "no features",
+            )
+
+
+@rule(Available, "QUEUE-01", "QUEUE-02")
+def queue_exists(event: Available, scene: Scene) -> Iterator[Decision]:
+    """Buffers are made available on queues of the negotiated features, and requests on index 3."""
+    exchange = scene.exchange
+    host_requests = "HOST_REQ_VQ" in exchange.features
+    if host_requests and event.writable_bytes == 16 and not event.readable:
+        if event.queue == Queue.HOST_REQUEST.index:
+            yield kept("QUEUE-01")
+        else:
+            yield broken(
+                "QUEUE-01",
+                "a request buffer was made available on another queue",
+                field="queue",
+                expected=Queue.HOST_REQUEST.index,
+                seen=event.queue,
+            )
+            return
+    if event.queue in exchange.queues:
+        yield kept("QUEUE-02")
+    else:
+        yield broken(
+            "QUEUE-02",
+            "a buffer was made available on a queue that does not exist",
+            field="queue",
+            expected=" or ".join(str(index) for index in exchange.queues) or "no queue before negotiation",
+            seen=event.queue,
+        )
+
+
+@rule(Available, "QUEUE-03")
+def only_requests_are_written(event: Available, scene: Scene) -> Iterator[Decision]:
+    """Inflate, deflate and statistics buffers have no device-writable part."""
+    if scene.buffer is None or scene.buffer.queue in {None, Queue.HOST_REQUEST}:
+        return
+    if event.writable_bytes:
+        yield broken(
+            "QUEUE-03",
+            f"a buffer on the {scene.buffer.queue} queue has a device-writable part",
+            field="device-writable part",
+            expected="0 bytes",
+            seen=f"{event.writable_bytes} bytes",
+        )
+    else:
+        yield kept("QUEUE-03")
+
+
+@rule(Available, "QUEUE-08")
+def ring_is_not_exceeded(event: Available, scene: Scene) -> Iterator[Decision]:
+    """No more buffers are in flight than the ring has descriptors."""
+    size = scene.exchange.ring_sizes.get(event.queue)
+    if size is None:
+        return
+    flying = sum(1 for queue, _ in scene.exchange.in_flight if queue == event.queue)
+    if flying >= size:
+        yield broken(
+            "QUEUE-08",
+            "more buffers are in flight than the ring has descriptors",
+            field="queue",
+            expected=f"{size} at most",
+            seen=flying + 1,
+        )
+    else:
+        yield kept("QUEUE-08")
+
+
+@rule(DriverOk, "QUEUE-10")
+def nothing_was_returned_before(_event: DriverOk, scene: Scene) -> Iterator[Decision]:
+    """No buffer came back before DRIVER_OK."""
+    exchange = scene.exchange
+    if exchange.returned_early:
+        yield broken(
+            "QUEUE-10",
+            "the device returned a buffer before DRIVER_OK",
+            field="used element",
+            expected="none before DRIVER_OK",
+            seen=exchange.returned_early,
+        )
+    elif exchange.in_flight:
+        yield kept("QUEUE-10")
+
+
+@rule(DriverOk, "QUEUE-09")
+def early_buffers_are_not_notified(_event: DriverOk, scene: Scene) -> Iterator[Decision]:
+    """Buffers made available before DRIVER_OK come without a notification."""
+    early = scene.exchange.in_flight.values()
+    loud = next((buffer for buffer in early if buffer.event.notified), None)
+    if loud is not None:
+        yield broken(
+            "QUEUE-09",
+            "the driver notified the device before DRIVER_OK",
+            field="notification",
+            expected="none before DRIVER_OK",
+            seen=f"queue {loud.event.queue}",
+        )
+    elif early:
+        yield kept("QUEUE-09")

@@ -1,0 +1,201 @@
+"""Rules about inflate and deflate buffers: their form, and the pages they name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from balloon_spec.events import Available, Guest, GuestAction
+from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.judge.exchange import Exchange
+from balloon_spec.judge.rule import Scene, rule
+from balloon_spec.pages import PageSet
+from balloon_spec.queues import Queue
+
+_OWN = {Queue.INFLATE: ("INF-01", "INF-02"), Queue.DEFLATE: ("DEF-01", "DEF-02")}
+"""Per queue: the requirement on the form of a buffer, and the one that it names at least one chunk."""
+
+
+@rule(
+    Available,
+    *("HDR-01", "HDR-02", "HDR-03", "HDR-04", "HDR-06", "HDR-08"),
+    *("CHUNK-03", "CHUNK-04", "CHUNK-05", "CHUNK-11", "CHUNK-12"),
+    *("PFN-02", "PFN-04", "PFN-08"),
+)
+def bytes_are_well_formed(_event: Available, scene: Scene) -> Iterator[Decision]:
+    """Whatever the bytes of a buffer decide by themselves; see :mod:`balloon_spec.judge.content`."""
+    if scene.buffer is not None:
+        yield from scene.buffer.content.decisions
+
+
+@rule(Available, "INF-01", "DEF-01", "PFN-01", "INF-02", "DEF-02")
+def form_is_the_negotiated_one(event: Available, scene: Scene) -> Iterator[Decision]:
+    """Messages with CHUNK_TRANSFER and arrays without it; a buffer of the other form is read in neither."""
+    buffer = scene.buffer
+    if buffer is None or buffer.queue not in _OWN:
+        return
+    form, at_least_one = _OWN[buffer.queue]
+    if buffer.shape == "wrong-array":
+        yield broken(
+            form,
+            "CHUNK_TRANSFER was accepted and the buffer is an array of page frame numbers",
+            field="buffer",
+            expected="a response message",
+            seen=f"{len(event.readable) // 4} page frame numbers",
+            data=event.readable,
+        )
+    elif buffer.shape == "wrong-message":
+        yield broken(
+            "PFN-01",
+            "CHUNK_TRANSFER was not accepted and the buffer is a response message",
+            field="buffer",
+            expected="an array of page frame numbers",
+            seen=f"a message of {len(event.readable)} bytes",
+            data=event.readable,
+        )
+    elif buffer.shape == "array":
+        yield kept("PFN-01")
+    elif buffer.shape == "message":
+        yield kept(form)
+        header = buffer.content.header
+        if header is not None and header.data_len == 0:
+            yield broken(
+                at_least_one,
+                "the message has no chunk",
+                field="data_len",
+                expected="at least 16",
+                seen="0",
+                data=event.readable,
+            )
+        elif header is not None:
+            yield kept(at_least_one)
+
+
+def _wishes(exchange: Exchange, queue: Queue | None) -> tuple[PageSet | None, str]:
+    """The pages the guest wants named on this queue, None where it is not steered, and why."""
+    if queue is Queue.INFLATE:
+        return exchange.to_inflate, "gives up"
+    if queue is Queue.DEFLATE:
+        return exchange.to_deflate, "wants back"
+    return exchange.unused, "does not use"
+
+
+@rule(Available, "CHUNK-01", "CHUNK-02", "PFN-03")
+def pages_are_those_meant(event: Available, scene: Scene) -> Iterator[Decision]:
+    """A driver whose guest is steered names pages the guest meant, in units of 4 KiB."""
+    buffer, exchange = scene.buffer, scene.exchange
+    if buffer is None or not buffer.content.total:
+        return
+    meant, verb = _wishes(exchange, buffer.queue)
+    if meant is None:
+        return
+    named = buffer.content.pages
+    array = buffer.shape == "array"
+    extra = named - meant
+    if buffer.queue is Queue.INFLATE:
+        # Pages of the balloon may be named again (INF-11 judges that), so they are no error of arithmetic.
+        extra -= exchange.named
+    if not extra:
+        yield from (kept(name) for name in (("PFN-03",) if array else ("CHUNK-01", "CHUNK-02")))
+        return
+    run = next(run for run in named if PageSet([run]) & extra)
+    starts_right = run.first in meant
+    requirement = "PFN-03" if array else "CHUNK-02" if starts_right else "CHUNK-01"
+    yield broken(
+        requirement,
+        f"the buffer names pages that are not those the guest {verb}",
+        field="pfn" if array else "size" if starts_right else "base",
+        expected=str(meant),
+        seen=str(named),
+        data=event.readable,
+    )
+
+
+@rule(Available, "INF-11")
+def pages_are_not_reported_again(event: Available, scene: Scene) -> Iterator[Decision]:
+    """A page that is in the balloon is not inflated again."""
+    if scene.buffer is None or scene.buffer.queue is not Queue.INFLATE or not scene.buffer.content.pages:
+        return
+    again = scene.buffer.content.pages & scene.exchange.named
+    if again:
+        yield broken(
+            "INF-11",
+            "pages that are in the balloon are named again",
+            field="chunk",
+            expected="pages outside the balloon",
+            seen=str(again),
+            data=event.readable,
+        )
+    else:
+        yield kept("INF-11")
+
+
+@rule(Available, "DEF-03", "DEF-04")
+def only_the_balloon_is_deflated(event: Available, scene: Scene) -> Iterator[Decision]:
+    """A page leaves the balloon only if it is in it, and its inflate buffer was returned."""
+    if scene.buffer is None or scene.buffer.queue is not Queue.DEFLATE or not scene.buffer.content.pages:
+        return
+    pages, exchange = scene.buffer.content.pages, scene.exchange
+    early = pages & exchange.inflating_pages
+    foreign = pages - exchange.balloon - early
+    if early:
+        yield broken(
+            "DEF-03",
+            "a page is deflated before its inflate buffer was returned",
+            field="chunk",
+            expected="pages whose inflate buffer was returned",
+            seen=str(early),
+            data=event.readable,
+        )
+    else:
+        yield kept("DEF-03")
+    if foreign:
+        yield broken(
+            "DEF-04",
+            "a page is deflated that is not in the balloon",
+            field="chunk",
+            expected=str(exchange.balloon),
+            seen=str(foreign),
+            data=event.readable,
+        )
+    elif not early:
+        yield kept("DEF-04")
+
+
+@rule(Available, "CONC-08")
+def several_buffers_fly(event: Available, scene: Scene) -> Iterator[Decision]:
+    """A driver may have several buffers in flight on a queue."""
+    if any(queue == event.queue for queue, _ in scene.exchange.in_flight):
+        yield kept("CONC-08")
+
+
+@rule(Guest, "INF-04", "DEF-05", "DEF-06")
+def the_guest_keeps_its_hands_off(event: Guest, scene: Scene) -> Iterator[Decision]:
+    """A page is not used from the moment it is offered until the device was told, where telling is due."""
+    if event.action is not GuestAction.USE:
+        return
+    exchange = scene.exchange
+    offered = event.pages & exchange.inflating_pages
+    if offered:
+        yield broken(
+            "INF-04",
+            "the guest uses a page whose inflate buffer was not returned",
+            field="page",
+            expected="no use before the return",
+            seen=str(offered),
+        )
+    else:
+        yield kept("INF-04")
+    early = event.pages & (exchange.balloon | exchange.deflating_pages)
+    if not exchange.has("MUST_TELL_HOST"):
+        if early:
+            yield kept("DEF-06")
+    elif early:
+        yield broken(
+            "DEF-05",
+            "the guest uses a page of the balloon before its deflate buffer was returned",
+            field="page",
+            expected="no use before the return",
+            seen=str(early),
+        )
+    else:
+        yield kept("DEF-05")

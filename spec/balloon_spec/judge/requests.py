@@ -1,0 +1,218 @@
+"""Rules about host requests: the request buffer, the request in it, and that it is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from balloon_spec.events import Available, Quiet, Side, Used
+from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.judge.exchange import Exchange
+from balloon_spec.judge.in_flight import Request
+from balloon_spec.judge.rule import Scene, rule
+from balloon_spec.queues import Queue
+from balloon_spec.wire import host_request
+
+REQUEST_BYTES = 16
+
+
+def _is_request_buffer(scene: Scene) -> bool:
+    return scene.buffer is not None and scene.buffer.shape == "request"
+
+
+@rule(Available, "REQ-02")
+def a_request_buffer_is_sixteen_bytes(event: Available, scene: Scene) -> Iterator[Decision]:
+    """A request buffer has exactly 16 device-writable bytes, and nothing to read."""
+    if scene.buffer is None or scene.buffer.queue is not Queue.HOST_REQUEST:
+        return
+    if not _is_request_buffer(scene):
+        if event.writable_bytes:
+            yield broken(
+                "REQ-02",
+                "a buffer on the host request queue is both read and written",
+                field="request buffer",
+                expected="16 device-writable bytes alone, or a message alone",
+                seen=f"{len(event.readable)} readable and {event.writable_bytes} writable bytes",
+            )
+        return
+    if event.writable_bytes == REQUEST_BYTES:
+        yield kept("REQ-02")
+    else:
+        yield broken(
+            "REQ-02",
+            "the request buffer has the wrong length",
+            field="request buffer",
+            expected=f"{REQUEST_BYTES} bytes",
+            seen=f"{event.writable_bytes} bytes",
+        )
+
+
+@rule(Available, "REQ-01", "REQ-13", "REQ-14", "REQ-15", "REQ-17", "REQ-21", "RESET-04")
+def a_request_buffer_comes_when_due(_event: Available, scene: Scene) -> Iterator[Decision]:
+    """One request buffer at a time: at first, after DONE, and after whatever cannot be answered."""
+    if not _is_request_buffer(scene):
+        return
+    exchange = scene.exchange
+    if exchange.request_buffers():
+        yield broken(
+            "REQ-21",
+            "a second request buffer is in flight",
+            field="request buffer",
+            expected="one",
+            seen=len(exchange.request_buffers()) + 1,
+        )
+        return
+    yield kept("REQ-21")
+    request = exchange.request
+    if exchange.request_posts == 0:
+        yield kept("RESET-04" if exchange.resets else "REQ-01")
+    elif request is not None and request.has_answer and not request.is_done:
+        yield broken(
+            "REQ-17",
+            "the request buffer is made available again before DONE",
+            field="request buffer",
+            expected="DONE first",
+            seen=f"{request.messages} messages, none of them DONE",
+        )
+    elif exchange.owed_request:
+        yield kept(exchange.owed_request)
+        if exchange.owed_request == "REQ-13":
+            yield kept("REQ-17")
+
+
+@rule(Used, "REQ-03", "REQ-04", "REQ-05", "REQ-06", "REQ-07", "REQ-20", "RESET-03")
+def a_request_is_well_formed(event: Used, scene: Scene) -> Iterator[Decision]:
+    """The device writes 16 bytes with reserved words zero and a fresh id, one request at a time."""
+    if (
+        scene.buffer is None
+        or not _is_request_buffer(scene)
+        or scene.buffer.event.writable_bytes != REQUEST_BYTES
+    ):
+        return
+    if event.length_bytes != REQUEST_BYTES or len(event.written) != REQUEST_BYTES:
+        yield broken(
+            "REQ-03",
+            "the device did not write a whole request",
+            field="used length",
+            expected=REQUEST_BYTES,
+            seen=event.length_bytes,
+            data=event.written,
+        )
+        return
+    yield kept("REQ-03")
+    exchange, request = scene.exchange, host_request.parse(event.written)
+    if any(request.reserved):
+        yield broken(
+            "REQ-04",
+            "reserved words of the request are not zero",
+            field="reserved",
+            expected="0 0 0",
+            seen=" ".join(f"{word:#x}" for word in request.reserved),
+            data=event.written,
+        )
+    else:
+        yield kept("REQ-04")
+    yield from _request_id(request.param, exchange, event.written)
+    before = exchange.request
+    if before is not None and before.has_answer and not before.is_done:
+        yield broken(
+            "REQ-05",
+            "a request is made before the one before it was answered with DONE",
+            field="request",
+            expected="DONE first",
+            seen=f"{before.messages} messages",
+        )
+    else:
+        yield kept("REQ-05")
+        if before is not None and before.is_done:
+            yield kept("REQ-20")
+        if exchange.resets and before is None:
+            yield kept("RESET-03")
+
+
+def _request_id(param: int, exchange: Exchange, data: bytes) -> Iterator[Decision]:
+    """REQ-06 and REQ-07."""
+    if exchange.last_request_id is not None:
+        if param == exchange.last_request_id:
+            yield broken(
+                "REQ-06",
+                "a request has the id of the one before",
+                field="param",
+                expected="another id",
+                seen=f"{param:#x}",
+                data=data,
+            )
+        else:
+            yield kept("REQ-06")
+    if param > 0xFFFF:
+        yield broken(
+            "REQ-07",
+            "the id does not fit the 16 bits in which it comes back",
+            field="param",
+            expected="0xffff at most",
+            seen=f"{param:#x}",
+            data=data,
+        )
+    else:
+        yield kept("REQ-07")
+
+
+@rule(
+    Quiet,
+    *("REQ-01", "REQ-11", "REQ-13", "REQ-14", "REQ-15", "RESET-04"),
+    *("CONC-02", "CONC-03", "CONC-04"),
+)
+def the_driver_answers(event: Quiet, scene: Scene) -> Iterator[Decision]:
+    """A driver that was given its time has answered the request and owes no request buffer."""
+    exchange = scene.exchange
+    if event.side is not Side.DRIVER or not exchange.has("HOST_REQ_VQ"):
+        return
+    if exchange.request_posts == 0:
+        name = "RESET-04" if exchange.resets else "REQ-01"
+        yield broken(
+            name, "no request buffer was made available", field="request buffer", expected="one", seen="none"
+        )
+        return
+    if exchange.unused_messages():
+        # The driver may have one message in flight and wait for it, but not with the balloon's pages.
+        left = exchange.owed_to_inflate
+        if left and not exchange.on(Queue.INFLATE) and (exchange.num_pages or 0) > exchange.balloon.pages:
+            yield broken(
+                "CONC-04",
+                "inflating waits for the return of an unused-page message",
+                field="inflate queue",
+                expected=str(left),
+                seen="no buffer",
+            )
+        return
+    request = exchange.request
+    if request is not None and request.has_answer and not request.is_done:
+        yield _unanswered(exchange, request)
+    elif exchange.owed_request and not exchange.request_buffers():
+        yield broken(
+            exchange.owed_request,
+            "the request buffer was not made available again",
+            field="request buffer",
+            expected="one",
+            seen="none",
+        )
+
+
+def _unanswered(exchange: Exchange, request: Request) -> Decision:
+    """Say which requirement an exchange without DONE breaks: that of the kind it may be waiting for."""
+    waiting = {buffer.queue for buffer in exchange.on(Queue.INFLATE, Queue.DEFLATE)}
+    for queue, requirement in ((Queue.INFLATE, "CONC-02"), (Queue.DEFLATE, "CONC-03")):
+        if queue in waiting:
+            return broken(
+                requirement,
+                f"the answer to a request waits for the {queue} queue",
+                field="flag",
+                expected="DONE",
+                seen=f"{request.messages} messages, none of them DONE",
+            )
+    return broken(
+        "REQ-11",
+        "the request was not answered with DONE",
+        field="flag",
+        expected="DONE",
+        seen=f"{request.messages} messages, none of them DONE",
+    )

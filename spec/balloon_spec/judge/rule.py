@@ -1,0 +1,58 @@
+"""What a rule is, and how one is written.
+
+A rule is a function of one kind of event and the exchange as it was before that event. It yields
+decisions: ``kept(id)`` or ``broken(id, ...)``. The decorator states which requirements it may decide; a
+decision on another one is a defect of the rule and raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from balloon_spec.judge.decision import Decision
+from balloon_spec.judge.exchange import Exchange
+from balloon_spec.judge.in_flight import InFlight
+
+__all__ = ["RULES", "Rule", "Scene", "rule"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a rule sees: the exchange before the event, and the buffer the event is about.
+
+    ``buffer`` is the buffer being made available, or the one being returned; None for other events, and
+    for the return of a buffer that is not in flight.
+    """
+
+    exchange: Exchange
+    buffer: InFlight | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule with the kind of event it sees and the requirements it decides."""
+
+    name: str
+    sees: type
+    decides: frozenset[str]
+    decide: Callable[[Any, Scene], Iterator[Decision]]
+
+
+RULES: list[Rule] = []
+"""Every rule, in the order the modules of this package define them."""
+
+
+_E = TypeVar("_E")
+_Function = Callable[[_E, Scene], Iterator[Decision]]
+
+
+def rule(sees: type[_E], *decides: str) -> Callable[[_Function[_E]], _Function[_E]]:
+    """Register a function as a rule for events of the type ``sees`` that decides the named requirements."""
+
+    def register(function: _Function[_E]) -> _Function[_E]:
+        RULES.append(Rule(function.__name__, sees, frozenset(decides), function))
+        return function
+
+    return register

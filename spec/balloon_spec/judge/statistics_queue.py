@@ -1,0 +1,126 @@
+"""Rules about the statistics queue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from balloon_spec.events import Available, Quiet, Side, Used
+from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.judge.rule import Scene, rule
+from balloon_spec.queues import Queue
+from balloon_spec.wire import statistics
+from balloon_spec.wire.errors import WireError
+
+_LARGEST_TAG = 0xFF
+"""No statistic is near this number, so tags that are all multiples of 256 above it were sent big-endian."""
+
+
+def _concerns(scene: Scene) -> bool:
+    return scene.buffer is not None and scene.buffer.queue is Queue.STATISTICS
+
+
+@rule(Available, "STATS-01", "STATS-02", "STATS-03")
+def one_buffer_at_a_time(_event: Available, scene: Scene) -> Iterator[Decision]:
+    """One statistics buffer is in flight, from the start and again after each return."""
+    if not _concerns(scene):
+        return
+    exchange = scene.exchange
+    if exchange.on(Queue.STATISTICS):
+        yield broken(
+            "STATS-02",
+            "a second statistics buffer is in flight",
+            field="statistics buffer",
+            expected="one",
+            seen=len(exchange.on(Queue.STATISTICS)) + 1,
+        )
+        return
+    yield kept("STATS-02")
+    yield kept("STATS-03" if exchange.owes_statistics else "STATS-01")
+
+
+@rule(Available, "STATS-04", "STATS-05", "STATS-06", "STATS-10")
+def entries_are_whole(event: Available, scene: Scene) -> Iterator[Decision]:
+    """The buffer holds whole entries, the same tags each time."""
+    if not _concerns(scene):
+        return
+    data = event.readable
+    if not data:
+        yield broken(
+            "STATS-10",
+            "the statistics buffer is empty",
+            field="statistics buffer",
+            expected="an entry for each statistic",
+            seen="0 bytes",
+        )
+        return
+    yield kept("STATS-10")
+    try:
+        tags = tuple(sorted(entry.tag for entry in statistics.parse(data).entries))
+    except WireError as error:
+        yield broken(
+            "STATS-04",
+            "the statistics buffer does not hold whole entries",
+            field=error.field,
+            expected=error.expected,
+            seen=error.seen,
+            data=data,
+        )
+        return
+    yield kept("STATS-04")
+    if scene.exchange.has("VERSION_1") and any(tags):
+        if all(tag % 256 == 0 for tag in tags) and max(tags) > _LARGEST_TAG:
+            yield broken(
+                "STATS-06",
+                "tags are big-endian",
+                field="tag",
+                expected=f"{max(tags) >> 8}",
+                seen=f"{max(tags)}",
+                data=data,
+            )
+        else:
+            yield kept("STATS-06")
+    before = scene.exchange.statistics_tags
+    if before is None:
+        return
+    if tags == before:
+        yield kept("STATS-05")
+    else:
+        yield broken(
+            "STATS-05",
+            "the statistics are not those of the first buffer",
+            field="tag",
+            expected=" ".join(map(str, before)),
+            seen=" ".join(map(str, tags)),
+            data=data,
+        )
+
+
+@rule(Used, "STATS-07", "STATS-08", "STATS-09")
+def statistics_are_returned(_event: Used, scene: Scene) -> Iterator[Decision]:
+    """The device takes any tags in any order, and returns the buffer when it likes."""
+    if not _concerns(scene) or scene.buffer is None:
+        return
+    yield kept("STATS-09")
+    try:
+        tags = [entry.tag for entry in statistics.parse(scene.buffer.event.readable).entries]
+    except WireError:
+        return
+    if any(tag > max(statistics.Tag) for tag in tags):
+        yield kept("STATS-07")
+    if tags != sorted(tags):
+        yield kept("STATS-08")
+
+
+@rule(Quiet, "STATS-01", "STATS-03")
+def statistics_are_offered(event: Quiet, scene: Scene) -> Iterator[Decision]:
+    """A driver that was given its time has a statistics buffer in flight."""
+    exchange = scene.exchange
+    if event.side is not Side.DRIVER or not exchange.has("STATS_VQ") or exchange.on(Queue.STATISTICS):
+        return
+    yield broken(
+        "STATS-03" if exchange.statistics_posts else "STATS-01",
+        "no statistics buffer is in flight",
+        field="statistics buffer",
+        expected="one",
+        seen="none",
+    )

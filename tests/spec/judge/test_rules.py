@@ -1,0 +1,460 @@
+"""Every requirement a rule decides: a trace that breaks it, and what the finding names; one that keeps it."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from judge_script import (
+    ARRAYS,
+    CHUNKS,
+    DEFLATE,
+    DEVICE_QUIET,
+    DRIVER_QUIET,
+    FULL,
+    HOST,
+    INFLATE,
+    MESSAGES,
+    OOM,
+    REQUESTS,
+    STATISTICS,
+    STATS,
+    TELL,
+    VERSION,
+    A,
+    B,
+    actual,
+    array,
+    chunk,
+    deflate,
+    gone,
+    held,
+    inflate,
+    message,
+    post,
+    request,
+    space,
+    start,
+    statistics,
+    target,
+    unused,
+    used,
+    wants,
+)
+
+from balloon_spec import events as ev
+from balloon_spec.features import BASE, CHUNK_TRANSFER
+from balloon_spec.judge import RULES, Judge, Rule
+from balloon_spec.judge.decision import kept
+from balloon_spec.pages import PageSet
+from balloon_spec.requirement import catalogue
+
+BIG = chunk(0x1000, 4)[7::-1] + chunk(0x1000, 4)[:7:-1]
+RESET = [ev.Reset(), *start(FULL)]
+OPEN = [*start(), request()]
+
+
+def negotiated(offered, accepted, ok=True):
+    return [ev.Negotiated(offered, accepted, ok)]
+
+
+def inflated(*events, features=FULL):
+    return [*start(features), inflate("m0", A), used(INFLATE, "m0"), *events]
+
+
+BROKEN = {
+    "NEG-01": negotiated(VERSION | CHUNKS, VERSION),
+    "NEG-02": negotiated(VERSION | HOST, VERSION),
+    "NEG-03": negotiated(FULL, VERSION | CHUNKS),
+    "NEG-04": negotiated(FULL, VERSION | HOST),
+    "NEG-05": negotiated(VERSION, VERSION | TELL),
+    "NEG-06": negotiated(FULL, VERSION | CHUNKS, ok=True),
+    "NEG-07": negotiated(FULL, MESSAGES, ok=False),
+    "NEG-09": negotiated(FULL, VERSION | STATS | HOST, ok=False),
+    "NEG-10": negotiated(FULL | TELL, FULL),
+    "QUEUE-01": [*start(posts=False), ev.Available(STATISTICS, "r", writable_bytes=16)],
+    "QUEUE-02": [*start(MESSAGES), ev.Available(REQUESTS, "m", message(A))],
+    "QUEUE-03": [*start(), ev.Available(INFLATE, "m", message(A), 16)],
+    "QUEUE-06": None,
+    "QUEUE-07": [*start(MESSAGES), inflate("m", A), DEVICE_QUIET],
+    "QUEUE-08": [*start(ring=((INFLATE, 1),)), inflate("m", A), inflate("n", B)],
+    "QUEUE-09": [*start(driver_ok=False, posts=False), inflate("m", A), ev.DriverOk()],
+    "QUEUE-10": [*start(driver_ok=False, posts=False), inflate("m", A), used(INFLATE, "m"), ev.DriverOk()],
+    "QUEUE-05": [*start(), ev.Available(INFLATE, "m", message(A), cut=(4, 20)), DEVICE_QUIET],
+    "HDR-01": [*start(), ev.Available(INFLATE, "m", b"\0" * 7)],
+    "HDR-02": [*start(), inflate("m", A, data_len=24)],
+    "HDR-03": [*start(), ev.Available(INFLATE, "m", message(A[:8]))],
+    "HDR-04": [*start(), inflate("m", A, ident=3)],
+    "HDR-05": [*inflated(gone("0x1000+4")), inflate("n", B, cmd=1), used(INFLATE, "n"), gone()],
+    "HDR-06": [*start(), inflate("m", A, data_len=0x10000000)],
+    "HDR-07": [*start(), inflate("m", *[chunk(0x1000 + 2 * n, 1) for n in range(2049)]), DEVICE_QUIET],
+    "HDR-08": [*start(), inflate("m", *[chunk(0x1000, 1)] * 32769)],
+    "CHUNK-01": [*start(), wants("inflate", "0x1000+4"), inflate("m", chunk(0x1100, 4))],
+    "CHUNK-02": [*start(), wants("inflate", "0x1000+4"), inflate("m", chunk(0x1000, 5))],
+    "CHUNK-03": [*start(), inflate("m", chunk(0x1000, 4, size_reserved=1))],
+    "CHUNK-04": [*start(), inflate("m", chunk(0x1000, 0))],
+    "CHUNK-05": [*start(), inflate("m", chunk(0x3FFF, 2))],
+    "CHUNK-06": [*inflated(gone("0x1000+4")), inflate("n", chunk(0x2000, 2, 1)), used(INFLATE, "n"), gone()],
+    "CHUNK-08": [*inflated(gone("0x1000+4")), inflate("n", B, chunk(0x9000, 1)), used(INFLATE, "n"), gone()],
+    "CHUNK-09": [*start(), inflate("m", chunk(0x1000, 0)), used(INFLATE, "m"), gone("0x1000")],
+    "CHUNK-10": [*inflated(gone("0x1000+4")), inflate("n", B, B), used(INFLATE, "n"), gone()],
+    "CHUNK-11": [*start(), inflate("m", BIG)],
+    "CHUNK-13": [*inflated(gone("0x1000+4")), inflate("n", B, chunk(0x1800, 1)), used(INFLATE, "n"), gone()],
+    "INF-01": [*start(), ev.Available(INFLATE, "m", array(0x1000, 0x1001))],
+    "INF-02": [*start(), inflate("m")],
+    "INF-03": inflated(actual(5)),
+    "INF-04": [*start(), inflate("m", A), wants("use", "0x1001")],
+    "INF-05": [*start(), inflate("m", A), actual(4)],
+    "INF-06": [*held(), inflate("again", A), DEVICE_QUIET],
+    "INF-07": inflated(gone()),
+    "INF-08": inflated(gone("0x1000+5")),
+    "INF-10": [*start(), target(4), wants("inflate", "0x1000+4"), DRIVER_QUIET],
+    "INF-11": [*held(), inflate("again", A)],
+    "DEF-01": [*held(), ev.Available(DEFLATE, "d", array(0x1000))],
+    "DEF-02": [*held(), deflate("d")],
+    "DEF-03": [*start(), inflate("m", A), deflate("d", A)],
+    "DEF-04": [*start(), deflate("d", A)],
+    "DEF-05": [*held(features=MESSAGES | TELL), deflate("d", A), wants("use", "0x1000")],
+    "DEF-07": [*start(), deflate("d", A), DEVICE_QUIET],
+    "DEF-08": [*held(), gone("0x1000+4"), deflate("d", A), used(DEFLATE, "d"), gone("0x1000")],
+    "DEF-09": [
+        *start(MESSAGES & ~OOM),
+        target(4),
+        inflate("m", A),
+        used(INFLATE, "m"),
+        actual(4),
+        deflate("d", A),
+        used(DEFLATE, "d"),
+        actual(0),
+    ],
+    "PFN-01": [*start(ARRAYS), inflate("m", A)],
+    "PFN-02": [*start(ARRAYS), ev.Available(INFLATE, "m", b"\0\x10\0\0\0")],
+    "PFN-03": [*start(ARRAYS), wants("inflate", "0x1000"), ev.Available(INFLATE, "m", array(0x100))],
+    "PFN-04": [*start(ARRAYS), ev.Available(INFLATE, "m", array(0x4000))],
+    "PFN-05": [
+        *start(ARRAYS),
+        ev.Available(INFLATE, "m", array(0x1000)),
+        used(INFLATE, "m"),
+        gone("0x1000"),
+        ev.Available(INFLATE, "n", array(0x2000, 0x2002)),
+        used(INFLATE, "n"),
+        gone("0x2000"),
+    ],
+    "PFN-06": [
+        *start(ARRAYS),
+        ev.Available(INFLATE, "m", array(0x1000)),
+        used(INFLATE, "m"),
+        gone("0x1000"),
+        ev.Available(INFLATE, "n", array(0x2000, 0x5000)),
+        used(INFLATE, "n"),
+        gone(),
+    ],
+    "PFN-07": [
+        *start(ARRAYS),
+        ev.Available(INFLATE, "m", array(0x1000)),
+        used(INFLATE, "m"),
+        gone("0x1000"),
+        ev.Available(INFLATE, "n", array(0x2000, 0x80000000)),
+        used(INFLATE, "n"),
+        gone(),
+    ],
+    "PFN-08": [*start(ARRAYS), ev.Available(INFLATE, "m", struct.pack(">I", 0x1000))],
+    "PFN-09": [*start(ARRAYS), ev.Available(INFLATE, "m", b"\0\x10\0\0\0"), DEVICE_QUIET],
+    "STATS-01": [*start(MESSAGES, posts=False), DRIVER_QUIET],
+    "STATS-02": [*start(MESSAGES), ev.Available(STATISTICS, "s1", statistics((4, 1)))],
+    "STATS-03": [*start(MESSAGES), used(STATISTICS, "s0"), DRIVER_QUIET],
+    "STATS-04": [*start(MESSAGES, posts=False), ev.Available(STATISTICS, "s", b"\0" * 12)],
+    "STATS-05": [
+        *start(MESSAGES),
+        used(STATISTICS, "s0"),
+        ev.Available(STATISTICS, "s1", statistics((5, 1))),
+    ],
+    "STATS-06": [
+        *start(MESSAGES, posts=False),
+        ev.Available(STATISTICS, "s", struct.pack(">HQ", 4, 1)),
+    ],
+    "STATS-10": [*start(MESSAGES, posts=False), ev.Available(STATISTICS, "s", b"")],
+    "CFG-01": [
+        *start(),
+        ev.Operator(ev.OperatorAction.TARGET, 5),
+        ev.ConfigurationChanged(struct.pack(">II", 5, 0)),
+    ],
+    "CFG-02": [*start(), ev.ConfigurationWritten(0, space(0)[:4])],
+    "CFG-03": inflated(ev.ConfigurationWritten(4, b"\4\0")),
+    "CFG-04": inflated(DRIVER_QUIET),
+    "CFG-05": inflated(actual(3)),
+    "CFG-06": [*held(), ev.ConfigurationRead(0, space(0, 3))],
+    "CFG-07": [*start(), ev.Operator(ev.OperatorAction.TARGET, 5), DEVICE_QUIET],
+    "CFG-08": [*held(), ev.ConfigurationRead(0, space(0, 4)), ev.ConfigurationRead(0, space(0, 3))],
+    "CFG-09": [*start(), ev.ConfigurationWritten(0, space(9)[:4]), ev.ConfigurationRead(0, space(9))],
+    "CFG-11": [*start(), ev.Operator(ev.OperatorAction.TARGET, 5), target(5 * 4096)],
+    "REQ-01": [*start(posts=False), DRIVER_QUIET],
+    "REQ-02": [*start(posts=False), post(size=8)],
+    "REQ-03": [*start(), request(length=8)],
+    "REQ-04": [*start(), request(reserved=(0, 1, 0))],
+    "REQ-05": [*OPEN, post(), request("r1", 8)],
+    "REQ-06": [*OPEN, unused("u"), used(REQUESTS, "u"), post(), request("r1", 7)],
+    "REQ-07": [*start(), request(param=0x10000)],
+    "REQ-08": [*OPEN, unused("u", ident=8)],
+    "REQ-09": [*OPEN, unused("u", cmd=1)],
+    "REQ-10": [*OPEN, unused("u", A, flag=2)],
+    "REQ-11": [*OPEN, DRIVER_QUIET],
+    "REQ-12": [*OPEN, unused("u", flag=0)],
+    "REQ-13": [*OPEN, unused("u"), used(REQUESTS, "u"), DRIVER_QUIET],
+    "REQ-14": [*start(), request(cmd=9), DRIVER_QUIET],
+    "REQ-15": [*start(), request(length=8), DRIVER_QUIET],
+    "REQ-16": [*start(), unused("u")],
+    "REQ-17": [*OPEN, unused("u", A, flag=0), post()],
+    "REQ-18": [*OPEN, unused("u"), DEVICE_QUIET],
+    "REQ-19": [*OPEN, unused("u", ident=8), DEVICE_QUIET],
+    "REQ-21": [*start(), post()],
+    "REQ-22": None,
+    "REQ-23": [*OPEN, inflate("m", A), DEVICE_QUIET],
+    "UNUSED-01": [*OPEN, unused("u", A), used(REQUESTS, "u"), gone("0x1000")],
+    "UNUSED-02": [*held(features=FULL), request(), unused("u", A)],
+    "UNUSED-03": [*held(features=FULL), request(), unused("u", A), DEVICE_QUIET],
+    "UNUSED-04": [*OPEN, unused("u", A, flag=0), unused("v", A)],
+    "UNUSED-05": [*OPEN, unused("u", chunk(0, 0x4000), flag=0), unused("v", A)],
+    "CONC-01": [
+        *OPEN,
+        ev.Available(INFLATE, "m", message(A), extents=((0x5000, 24),)),
+        ev.Available(REQUESTS, "u", message(B, flag=1, ident=7), extents=((0x5010, 24),)),
+    ],
+    "CONC-02": [*start(), inflate("m", A), request(), DRIVER_QUIET],
+    "CONC-03": [*held(features=FULL), deflate("d", A), request(), DRIVER_QUIET],
+    "CONC-04": [*OPEN, unused("u"), target(4), wants("inflate", "0x1000+4"), DRIVER_QUIET],
+    "CONC-06": [*OPEN, unused("u", A), deflate("d", B), DEVICE_QUIET],
+    "BUF-01": [*start(), inflate("m", A), ev.BufferAltered(INFLATE, "m", message(B), ev.Side.DRIVER)],
+    "BUF-02": [*start(), inflate("m", A), ev.BufferAltered(INFLATE, "m", message(B), ev.Side.DEVICE)],
+    "BUF-03": [*start(), inflate("m", A), used(INFLATE, "m", 24)],
+    "BUF-04": [*start(), inflate("m", A), used(INFLATE, "m"), used(INFLATE, "m")],
+    "BUF-05": [
+        *start(),
+        ev.Available(INFLATE, "m", message(A), extents=((0x5000, 24),)),
+        ev.Available(INFLATE, "n", message(B), extents=((0x5000, 24),)),
+    ],
+    "BUF-07": [*start(), used(REQUESTS, "r0", 17, b"\0" * 16)],
+    "SAFE-01": [*start(), inflate("m", A, data_len=24), used(INFLATE, "m"), gone("0x3000")],
+    "SAFE-02": [*start(), ev.Failed(ev.Side.DEVICE, ev.Failure.CRASH, "exit status 139")],
+    "SAFE-03": [*start(), ev.Available(INFLATE, "m", b"\xff" * 3), DEVICE_QUIET],
+    "SAFE-04": [*start(), ev.Available(INFLATE, "m", b"\xff"), *RESET, inflate("n", A), DEVICE_QUIET],
+    "SAFE-05": [
+        *start(),
+        ev.Available(INFLATE, "m", b"\xff"),
+        used(INFLATE, "m"),
+        inflate("n", A),
+        DEVICE_QUIET,
+    ],
+    "SAFE-06": [*start(), inflate("m", A, data_len=15), used(INFLATE, "m"), gone("0x1000")],
+    "SAFE-07": [*start(), inflate("m", A, B, data_len=16), used(INFLATE, "m"), gone("0x2000")],
+    "SAFE-08": [*start(), ev.Available(INFLATE, "m", b"\0" * 7), used(INFLATE, "m"), gone("0x0")],
+    "SAFE-09": [*start(), inflate("m", chunk((1 << 52) - 1, 2)), used(INFLATE, "m"), gone("0x0")],
+    "SAFE-11": [*start(), inflate("m", chunk(0x3FFF, 2)), used(INFLATE, "m"), gone("0x3fff")],
+    "SAFE-12": [*start(), ev.Failed(ev.Side.DEVICE, ev.Failure.HANG, "no answer within 1 s")],
+    "RESET-01": [
+        *start(ARRAYS),
+        ev.Reset(),
+        *start(MESSAGES),
+        inflate("m", A),
+        DEVICE_QUIET,
+    ],
+    "RESET-02": [*start(), inflate("m", A), *RESET, used(INFLATE, "m")],
+    "RESET-04": [ev.Reset(), *start(posts=False), DRIVER_QUIET],
+    "RESET-05": [*OPEN, *RESET, unused("u")],
+    "RESET-06": [*start(), inflate("m", A), *RESET, gone("0x1000")],
+}
+"""A trace a requirement. None stands for one that needs more than a list of events, tested below."""
+
+REQUEST = [
+    *OPEN,
+    unused("u", chunk(0x1000, 1), flag=0),
+    used(REQUESTS, "u"),
+    unused("v"),
+    used(REQUESTS, "v"),
+    post(),
+]
+
+KEPT = {
+    "NEG-08": negotiated(FULL | TELL, FULL, ok=False),
+    "QUEUE-04": [
+        *start(driver_ok=False, posts=False),
+        ev.Available(REQUESTS, "r0", writable_bytes=16, notified=False),
+        ev.DriverOk(),
+        request(),
+    ],
+    "QUEUE-06": [*start(), inflate("m", A), inflate("n", B), used(INFLATE, "m"), used(INFLATE, "n")],
+    "CHUNK-12": [*start(), inflate("m", B, A)],
+    "INF-09": inflated(),
+    "DEF-06": [*held(), deflate("d", A), wants("use", "0x1000")],
+    "DEF-10": [
+        *start(),
+        target(4),
+        inflate("m", A),
+        used(INFLATE, "m"),
+        actual(4),
+        target(0),
+        deflate("d", A),
+        used(DEFLATE, "d"),
+        actual(0),
+    ],
+    "STATS-07": [
+        *start(MESSAGES, posts=False),
+        ev.Available(STATISTICS, "s", statistics((4, 1), (77, 1))),
+        used(STATISTICS, "s"),
+    ],
+    "STATS-08": [
+        *start(MESSAGES, posts=False),
+        ev.Available(STATISTICS, "s", statistics((5, 1), (4, 1))),
+        used(STATISTICS, "s"),
+    ],
+    "STATS-09": [*start(MESSAGES), used(STATISTICS, "s0")],
+    "CFG-10": [*start(), inflate("m", A), inflate("n", B), used(INFLATE, "m"), used(INFLATE, "n"), actual(6)],
+    "REQ-20": [*REQUEST, request("r1", 8)],
+    "UNUSED-06": [*OPEN, unused("u", A, flag=0), inflate("m", A)],
+    "UNUSED-08": REQUEST,
+    "CONC-05": [
+        *start(),
+        inflate("m", A),
+        inflate("n", B),
+        used(INFLATE, "n"),
+        used(INFLATE, "m"),
+        inflate("o", chunk(0x3000, 1)),
+    ],
+    "CONC-07": [*start(), inflate("m", A), inflate("n", B), used(INFLATE, "n")],
+    "CONC-08": [*start(), inflate("m", A), inflate("n", B)],
+    "BUF-06": [*start(), inflate("m", A), used(INFLATE, "m", 24), inflate("n", B)],
+    "SAFE-10": [*start(), ev.Available(INFLATE, "m", b"\0" * 7), ev.NeedsReset()],
+    "RESET-03": [*OPEN, *RESET, request()],
+}
+"""Permissions, and what only its being kept can be seen of."""
+
+
+def judged(events, profile=CHUNK_TRANSFER):
+    judge = Judge(profile)
+    return judge, judge.feed_all(events)
+
+
+@pytest.mark.parametrize("name", [name for name, events in BROKEN.items() if events is not None])
+def test_breaking_a_requirement_is_found_and_named(name):
+    judge, findings = judged(BROKEN[name])
+    assert name in {finding.requirement for finding in findings}, [str(finding) for finding in findings]
+    finding = next(finding for finding in findings if finding.requirement == name)
+    assert judge.exercised[name] >= 1
+    assert finding.words
+    assert finding.field
+    assert finding.event
+    assert finding.level is catalogue()[name].level
+    assert finding.subject is catalogue()[name].subject
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_keeping_a_requirement_is_counted(name):
+    judge, findings = judged(KEPT[name])
+    assert judge.exercised[name] >= 1
+    assert name not in {finding.requirement for finding in findings}
+
+
+def test_every_requirement_a_rule_decides_stands_in_a_table():
+    decided = set().union(*(rule.decides for rule in RULES))
+    assert decided == BROKEN.keys() | KEPT.keys() | {"REQ-22"}
+
+
+def test_a_permission_is_never_broken():
+    assert not [name for name in BROKEN if catalogue()[name].level == "MAY"]
+
+
+def test_the_first_message_is_due_within_a_second():
+    for seconds, late in ((1.0, False), (1.5, True)):
+        judge = Judge(CHUNK_TRANSFER)
+        judge.feed_all(start())
+        judge.feed(request(), 0.0)
+        findings = judge.feed(unused("u", A), seconds)
+        assert ("REQ-22" in {finding.requirement for finding in findings}) is late
+
+
+WELL_FORMED = [
+    *start(FULL | TELL),
+    ev.Operator(ev.OperatorAction.TARGET, 6),
+    target(6),
+    wants("inflate", "0x1000+4", "0x2000+2"),
+    inflate("m", A, B),
+    request(),
+    wants("unused", "0x3000+8"),
+    unused("u", chunk(0x3000, 8), flag=0),
+    unused("v"),
+    used(REQUESTS, "u"),
+    used(REQUESTS, "v"),
+    post(),
+    used(INFLATE, "m"),
+    actual(6),
+    gone("0x1000+4", "0x2000+2"),
+    target(2),
+    wants("deflate", "0x1000+4"),
+    deflate("d", A),
+    used(DEFLATE, "d"),
+    actual(2),
+    wants("use", "0x1000+4"),
+    used(STATISTICS, "s0"),
+    ev.Available(STATISTICS, "s1", statistics((4, 2))),
+    ev.ConfigurationRead(0, space(2, 2)),
+    gone(),
+    DRIVER_QUIET,
+    DEVICE_QUIET,
+]
+
+
+def test_a_well_formed_exchange_breaks_nothing():
+    judge, findings = judged(WELL_FORMED)
+    assert [str(finding) for finding in findings] == []
+    assert sum(judge.exercised.values()) > 100
+
+
+def test_requirements_of_features_that_were_not_negotiated_are_not_counted():
+    judge, _ = judged([*start(ARRAYS), ev.Available(INFLATE, "m", array(0x1000)), used(INFLATE, "m")], BASE)
+    binding = catalogue()
+    assert judge.exercised
+    for name in judge.exercised:
+        assert binding[name].when.holds(frozenset({"VERSION_1", "DEFLATE_ON_OOM"})), name
+
+
+def test_the_memory_of_a_judge_does_not_grow_with_the_trace():
+    judge = Judge(CHUNK_TRANSFER)
+    judge.feed_all(start())
+    exchange = judge._exchange
+
+    def burst(n):
+        for at in range(n):
+            judge.feed_all([inflate(f"m{at}", A), used(INFLATE, f"m{at}"), gone("0x1000+4"), actual(4)])
+            judge.feed_all([deflate(f"d{at}", A), used(DEFLATE, f"d{at}"), actual(0)])
+        return {
+            name: len(value)
+            for name in exchange.__slots__
+            if hasattr(value := getattr(exchange, name), "__len__")
+        }
+
+    assert burst(3) == burst(200)
+
+
+def test_a_rule_that_decides_what_it_does_not_state_is_a_defect():
+    rogue = Rule("rogue", ev.DriverOk, frozenset({"NEG-01"}), lambda *_: iter([kept("NEG-02")]))
+    with pytest.raises(AssertionError, match="rogue decided NEG-02"):
+        Judge(CHUNK_TRANSFER, rules=[rogue]).feed(ev.DriverOk())
+
+
+def test_a_finding_in_one_line_names_all_a_reader_needs():
+    _, findings = judged(BROKEN["HDR-02"])
+    line = str(findings[0])
+    assert line.startswith("HDR-02 driver MUST: data_len counts the response header")
+    assert "expected 16, seen 24" in line
+    assert "event 6, data_len" in line
+    assert "\n" not in line
+    assert findings[0].excerpt == message(A, data_len=24).hex(" ")
+    assert judged([*start(), inflate("m", *[A] * 9, data_len=1)])[1][0].excerpt.endswith(" ...")
+
+
+def test_pages_are_judged_by_memory_and_not_by_order():
+    _, findings = judged(
+        [*start(), inflate("m", chunk(0x2000, 1), chunk(0x1000, 1)), used(INFLATE, "m"), actual(2)]
+    )
+    assert findings == []
+    assert PageSet.parse("0x1000", "0x2000").pages == 2

@@ -1,0 +1,92 @@
+from itertools import combinations
+
+import pytest
+
+from balloon_spec.features import BASE, CHUNK_TRANSFER, PROFILES, Feature, Profile, profile
+from balloon_spec.queues import INDICES, Queue, queue_count, queue_map
+
+BITS = {"MUST_TELL_HOST": 0, "STATS_VQ": 1, "DEFLATE_ON_OOM": 2, "CHUNK_TRANSFER": 3, "HOST_REQ_VQ": 4}
+
+
+def subsets():
+    return [set(chosen) for size in range(6) for chosen in combinations(BITS, size)]
+
+
+def mask(names):
+    return sum(1 << BITS[name] for name in names)
+
+
+def test_the_bits_are_those_of_the_posted_series():
+    assert {feature.name: feature.bit for feature in CHUNK_TRANSFER.device_features} == BITS
+    assert {feature.name: feature.bit for feature in BASE.device_features} == {
+        name: bit for name, bit in BITS.items() if bit < 3
+    }
+    assert CHUNK_TRANSFER.mask(["VERSION_1"]) == 1 << 32
+    assert CHUNK_TRANSFER.mask(["INDIRECT_DESC", "EVENT_IDX"]) == 3 << 28
+
+
+@pytest.mark.parametrize("names", subsets(), ids=lambda names: "+".join(sorted(names)) or "none")
+def test_chunk_transfer_and_host_requests_stand_on_the_statistics_queue(names):
+    legal = "STATS_VQ" in names or not names & {"CHUNK_TRANSFER", "HOST_REQ_VQ"}
+    assert CHUNK_TRANSFER.may_offer(mask(names)) is legal
+    assert CHUNK_TRANSFER.may_accept(mask(BITS), mask(names)) is legal
+    assert CHUNK_TRANSFER.names(mask(names)) == names
+    assert bool(CHUNK_TRANSFER.missing_requirements(mask(names))) is not legal
+
+
+def test_what_was_not_offered_is_not_accepted():
+    assert not CHUNK_TRANSFER.may_accept(0b010, 0b110)
+    assert CHUNK_TRANSFER.may_accept(0b110, 0b010)
+
+
+def test_a_profile_gives_bits_no_meaning_it_does_not_state():
+    assert BASE.names(0b11111) == {"MUST_TELL_HOST", "STATS_VQ", "DEFLATE_ON_OOM"}
+    assert BASE.unknown_bits(0b11111 | 1 << 63) == (3, 4, 63)
+    with pytest.raises(ValueError, match="profile base has no feature CHUNK_TRANSFER; it has MUST_TELL_HOST"):
+        BASE.mask(["CHUNK_TRANSFER"])
+
+
+def test_bit_numbers_can_be_moved():
+    moved = profile("chunk-transfer", {"CHUNK_TRANSFER": 41, "HOST_REQ_VQ": 42})
+    assert moved.mask(["CHUNK_TRANSFER", "HOST_REQ_VQ"]) == 3 << 41
+    assert not moved.may_offer(1 << 41)
+    assert moved.unknown_bits(0b11000) == (3, 4)
+    assert hash(moved) != hash(CHUNK_TRANSFER)
+    with pytest.raises(ValueError, match="both have bit 1; give one of them"):
+        profile("chunk-transfer", {"CHUNK_TRANSFER": 1})
+    with pytest.raises(ValueError, match="has no feature SPEED"):
+        profile("chunk-transfer", {"SPEED": 9})
+
+
+def test_a_third_profile_needs_no_change_elsewhere():
+    hint = Profile("mainline", (*BASE.features, Feature("FREE_PAGE_HINT", 3)))
+    assert hint.names(0b1000) == {"FREE_PAGE_HINT"}
+    with pytest.raises(ValueError, match="X requires Y, which it lacks"):
+        Profile("broken", (Feature("X", 3, frozenset({"Y"})),))
+
+
+def test_an_unknown_profile_is_named_with_the_known():
+    assert set(PROFILES) == {"base", "chunk-transfer"}
+    with pytest.raises(ValueError, match="no profile 'mainline'; choose one of base, chunk-transfer"):
+        profile("mainline")
+
+
+def test_the_host_request_queue_is_index_3_whatever_else_there_is():
+    assert dict(INDICES) == {
+        Queue.INFLATE: 0,
+        Queue.DEFLATE: 1,
+        Queue.STATISTICS: 2,
+        Queue.HOST_REQUEST: 3,
+    }
+    assert queue_map(CHUNK_TRANSFER, mask({"HOST_REQ_VQ"})) == {0: "inflate", 1: "deflate", 3: "host-request"}
+
+
+@pytest.mark.parametrize(
+    ("names", "count"), [((), 2), (("STATS_VQ",), 3), (("STATS_VQ", "HOST_REQ_VQ"), 4), (("HOST_REQ_VQ",), 4)]
+)
+def test_as_many_queues_as_the_posted_driver_asks_for(names, count):
+    assert queue_count(CHUNK_TRANSFER, mask(names)) == count
+
+
+def test_queues_follow_from_the_profile_and_not_from_the_bits():
+    assert list(queue_map(BASE, 0b11111)) == [0, 1, 2]

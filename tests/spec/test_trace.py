@@ -1,0 +1,155 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from judge_script import FULL, start
+
+from balloon_spec import events as ev
+from balloon_spec.features import BASE, CHUNK_TRANSFER
+from balloon_spec.pages import PageSet
+from balloon_spec.trace import Entry, Header, TraceError, read, write
+
+PAGES = st.lists(st.tuples(st.integers(0, 2**40), st.integers(1, 2**20)), max_size=4).map(PageSet)
+BYTES = st.binary(max_size=40)
+NUMBER = st.integers(0, 2**32)
+FEATURES = st.integers(0, 2**64 - 1)
+NAME = st.text(max_size=8)
+STRATEGIES = {
+    ev.Negotiated: st.builds(ev.Negotiated, FEATURES, FEATURES, st.booleans(), st.just(((0, 128), (3, 2)))),
+    ev.Memory: st.builds(ev.Memory, PAGES),
+    ev.DriverOk: st.just(ev.DriverOk()),
+    ev.Available: st.builds(
+        ev.Available,
+        st.integers(0, 3),
+        NAME,
+        BYTES,
+        NUMBER,
+        st.booleans(),
+        st.lists(NUMBER, max_size=3).map(tuple),
+        st.lists(st.tuples(NUMBER, NUMBER), max_size=3).map(tuple),
+    ),
+    ev.Used: st.builds(ev.Used, st.integers(0, 3), NAME, NUMBER, BYTES),
+    ev.BufferAltered: st.builds(ev.BufferAltered, st.integers(0, 3), NAME, BYTES, st.sampled_from(ev.Side)),
+    ev.ConfigurationRead: st.builds(ev.ConfigurationRead, NUMBER, BYTES),
+    ev.ConfigurationWritten: st.builds(ev.ConfigurationWritten, NUMBER, BYTES),
+    ev.ConfigurationChanged: st.builds(ev.ConfigurationChanged, BYTES),
+    ev.Reset: st.just(ev.Reset()),
+    ev.NeedsReset: st.just(ev.NeedsReset()),
+    ev.Discarded: st.builds(ev.Discarded, PAGES, PAGES),
+    ev.Overwritten: st.builds(ev.Overwritten, PAGES),
+    ev.Operator: st.builds(ev.Operator, st.sampled_from(ev.OperatorAction), NUMBER),
+    ev.Guest: st.builds(ev.Guest, st.sampled_from(ev.GuestAction), PAGES),
+    ev.Quiet: st.builds(ev.Quiet, st.sampled_from(ev.Side), st.floats(0, 100)),
+    ev.Failed: st.builds(ev.Failed, st.sampled_from(ev.Side), st.sampled_from(ev.Failure), NAME),
+}
+EVENTS = st.one_of(*STRATEGIES.values())
+HEAD = '{"trace": "virtio-balloon", "version": 1, "profile": "chunk-transfer"}'
+
+
+@given(st.lists(EVENTS, max_size=6))
+def test_every_event_round_trips(events):
+    lines = list(write(Header(CHUNK_TRANSFER), events))
+    header, *entries = read(line + "\n" for line in lines)
+    assert header.profile == CHUNK_TRANSFER
+    assert [entry.event for entry in entries] == events
+    assert [entry.line for entry in entries] == list(range(2, len(events) + 2))
+
+
+def test_every_kind_of_event_is_in_the_round_trip():
+    assert STRATEGIES.keys() == set(ev.EVENTS.values())
+
+
+def test_times_bits_and_notes_are_kept():
+    moved = CHUNK_TRANSFER.with_bits({"CHUNK_TRANSFER": 41})
+    lines = list(write(Header(moved, {"kernel": "6.1"}), [Entry(ev.Reset(), 0, 0.25), ev.DriverOk()]))
+    assert json.loads(lines[0]) == {
+        "trace": "virtio-balloon",
+        "version": 1,
+        "profile": "chunk-transfer",
+        "bits": {"CHUNK_TRANSFER": 41},
+        "notes": {"kernel": "6.1"},
+    }
+    header, first, second = read(lines)
+    assert header.profile == moved
+    assert header.notes == {"kernel": "6.1"}
+    assert (first.at_seconds, second.at_seconds) == (0.25, None)
+
+
+def test_a_line_is_what_the_documentation_says():
+    event = ev.Available(0, "m1", bytes.fromhex("0000"), 0)
+    assert json.loads(list(write(Header(BASE), [event]))[1]) == {
+        "event": "available",
+        "queue": 0,
+        "buffer": "m1",
+        "readable": "0000",
+    }
+    used = json.loads(list(write(Header(BASE), [ev.Negotiated(5, 1)]))[1])
+    assert used == {"event": "negotiated", "offered": "0x5", "accepted": "0x1"}
+
+
+def test_blank_lines_are_passed_over_and_counted():
+    _, entry = read([HEAD + "\n", "\n", '{"event": "reset"}\n'])
+    assert entry.line == 3
+
+
+def line(**fields):
+    return [HEAD + "\n", json.dumps(fields) + "\n"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ([], "t:1: empty; a trace begins with"),
+        (["[]\n"], "t:1: expected a JSON object, found list"),
+        (['{"event": "reset"}\n'], "t:1: trace: not the header of a trace"),
+        (['{"trace": "virtio-balloon", "version": 2}\n'], "t:1: version: this program reads version 1"),
+        ([HEAD[:-1] + ', "colour": 1}\n'], "t:1: colour: unknown field of a trace header"),
+        (
+            [HEAD[:-1] + ', "bits": {"STATS_VQ": "9"}}\n'],
+            "t:1: bits: expected a feature name and a bit number",
+        ),
+        ([HEAD[:-1] + ', "notes": []}\n'], "t:1: notes: expected an object of texts"),
+        ([HEAD.replace("chunk-transfer", "x") + "\n"], "t:1: profile: no profile 'x'"),
+        ([HEAD + "\n", '{"event": "res'], "t:2: the trace is cut off in the middle of a line"),
+        ([HEAD + "\n", '{"event": "res\n'], "t:2: not a JSON object"),
+        (line(event="explosion"), "t:2: event: no event 'explosion'; there are negotiated, "),
+        (line(event="reset", why="x"), "t:2: why: reset has no such field; it has none"),
+        (line(event="used", queue=0), "t:2: buffer: missing; used must have it"),
+        (line(event="used", queue="0", buffer="m"), "t:2: queue: expected a whole number, found '0'"),
+        (line(event="used", queue=-1, buffer="m"), "t:2: queue: expected a whole number from 0, found -1"),
+        (
+            line(event="used", queue=True, buffer="m"),
+            "t:2: queue: expected a whole number from 0, found True",
+        ),
+        (line(event="used", queue=0, buffer=5), "t:2: buffer: expected a string, found 5"),
+        (line(event="used", queue=0, buffer="m", written="0"), "t:2: written: "),
+        (line(event="memory", pages="0x0+1"), "t:2: pages: expected a list of runs"),
+        (line(event="memory", pages=["x"]), "t:2: pages: 'x' is not a run of pages"),
+        (line(event="quiet", side="host"), "t:2: side: expected driver or device, found 'host'"),
+        (line(event="quiet", side="driver", seconds="1"), "t:2: seconds: expected a number"),
+        (line(event="negotiated", offered=1, accepted="0"), "t:2: offered: expected a feature set as a hex"),
+        (line(event="available", queue=0, buffer="m", notified=1), "t:2: notified: expected true or false"),
+        (line(event="available", queue=0, buffer="m", cut=4), "t:2: cut: expected a list of numbers"),
+        (
+            line(event="available", queue=0, buffer="m", extents=[[1]]),
+            "t:2: extents: expected a list of pairs",
+        ),
+        (line(event="reset", t="now"), "t:2: t: expected a time in seconds, found 'now'"),
+    ],
+)
+def test_a_trace_that_cannot_be_read_is_refused_at_its_place(lines, words):
+    with pytest.raises(TraceError) as error:
+        list(read(lines, "t"))
+    assert str(error.value).startswith(words)
+    assert "\n" not in str(error.value)
+
+
+def test_what_came_before_a_cut_is_kept():
+    lines = list(write(Header(CHUNK_TRANSFER), start(FULL)))
+    whole = [text + "\n" for text in lines[:-1]] + [lines[-1][:10]]
+    trace = read(whole)
+    seen = [next(trace) for _ in lines[:-1]]
+    assert [entry.event for entry in seen[1:]] == start(FULL)[:-1]
+    with pytest.raises(TraceError, match="cut off"):
+        next(trace)
