@@ -1,0 +1,1 @@
+"""Implementations under test: the contracts, and one adapter a kind."""

@@ -1,0 +1,214 @@
+"""The two contracts between the suite and an implementation under test.
+
+An adapter is an object with the methods below; it need not inherit from anything. The suite plays the
+other side: the driver for a :class:`DeviceAdapter`, the device for a :class:`DriverAdapter`. Whatever the
+implementation does comes back from ``observe`` as events, in the order it happened.
+
+What an implementation cannot do, its adapter leaves out of ``capabilities``; a case that needs it is
+reported as not exercised. Everything else is required.
+
+Faults are told apart by what an adapter raises: :class:`ImplementationCrashed` and
+:class:`ImplementationHung` are the implementation's, :class:`AdapterError` is the adapter's own, and any
+other exception is taken for a defect of the adapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
+
+from balloon_spec.events import Event, Side
+from balloon_spec.features import Profile
+from balloon_spec.pages import PageSet
+
+__all__ = [
+    "AdapterError",
+    "Buffer",
+    "Capability",
+    "DeviceAdapter",
+    "DriverAdapter",
+    "ImplementationCrashed",
+    "ImplementationHung",
+    "Setup",
+    "Target",
+]
+
+
+class Capability(StrEnum):
+    """What an implementation may be unable to do; named in a report as the reason for a hole."""
+
+    # Of a device.
+    OPERATOR_TARGET = "operator-target"
+    """The suite can set the balloon's target (num_pages)."""
+    OPERATOR_UNUSED_PAGES = "operator-unused-pages"
+    """The suite can have the device request unused pages, with an id it chooses."""
+    OPERATOR_STATISTICS = "operator-statistics"
+    """The suite can have the device return the statistics buffer."""
+    DISCARDS = "discards"
+    """The suite can see which pages were discarded."""
+    DESCRIPTORS = "descriptors"
+    """The suite chooses how a buffer is cut into descriptors."""
+    # Of a driver.
+    STEER_PAGES = "steer-pages"
+    """The suite chooses which pages the guest gives up, wants back, or does not use."""
+    # Of either.
+    RAW_FEATURES = "raw-features"
+    """The suite can offer, or accept, sets that are not legal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What holds for one case: the profile and the guest memory the case needs, in 4 KiB pages.
+
+    A device adapter provides guest-physical addresses from 0 up to at least ``memory_pages``, unless its
+    :attr:`DeviceAdapter.memory` says otherwise.
+    """
+
+    profile: Profile
+    memory_pages: int = 0x10000
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """A buffer the suite makes available: device-readable bytes, then ``writable_bytes`` to write to.
+
+    ``cut`` are the lengths in bytes into which the readable part is cut, one a descriptor; empty means one
+    descriptor. ``notify`` False leaves the device to find the buffer by itself.
+    """
+
+    name: str
+    readable: bytes = b""
+    writable_bytes: int = 0
+    cut: tuple[int, ...] = ()
+    notify: bool = True
+
+
+class AdapterError(Exception):
+    """The adapter could not do its part; one line that says what and the remedy."""
+
+
+class ImplementationCrashed(Exception):  # noqa: N818 - a fact about the implementation, not an error of the suite
+    """The implementation ended by itself, or closed its connection; one line of evidence."""
+
+
+class ImplementationHung(Exception):  # noqa: N818 - a fact about the implementation, not an error of the suite
+    """The implementation did not answer its transport within the adapter's deadline; one line of evidence."""
+
+
+class _Adapter(Protocol):
+    """What both sides share."""
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What the implementation can do beyond the required."""
+
+    @property
+    def description(self) -> str:
+        """The implementation's name and version, for reports."""
+
+    def start(self, setup: Setup) -> None:
+        """Bring the implementation up for one case, as after power-on.
+
+        Called before every case. An adapter may keep a live implementation from the case before, as long as
+        nothing of that case can be seen any more; ``stop`` comes between only after a case that ended badly.
+        """
+
+    def stop(self) -> None:
+        """End the implementation and release what it holds. Must succeed in every state, also twice."""
+
+    def reset(self) -> None:
+        """Reset the device, or have the driver begin anew; negotiation follows."""
+
+    def observe(self, deadline_seconds: float) -> Sequence[Event]:
+        """Return what the implementation did since the last call, oldest first.
+
+        Waits until there is something to return, ``deadline_seconds`` at most; for an implementation that is
+        known to be idle it may return nothing at once. Does not return what the suite itself did.
+        """
+
+
+@runtime_checkable
+class DeviceAdapter(_Adapter, Protocol):
+    """A device under test; the suite is its driver.
+
+    ``observe`` returns Used, ConfigurationChanged, NeedsReset and BufferAltered events.
+    """
+
+    @property
+    def memory(self) -> PageSet:
+        """The guest pages that exist, valid after ``start``."""
+
+    def offered(self) -> int:
+        """Return the feature bits the device offers."""
+
+    def accept(self, features: int) -> bool:
+        """Write the accepted features; return whether the device kept FEATURES_OK."""
+
+    def ring_sizes(self) -> tuple[tuple[int, int], ...]:
+        """Return (queue index, descriptors) of the queues set up by ``driver_ok``; empty if unknown."""
+
+    def prepare(self) -> None:
+        """Set up the queues of the accepted features; buffers may be made available from here on."""
+
+    def driver_ok(self) -> None:
+        """Set DRIVER_OK."""
+
+    def make_available(self, queue: int, buffer: Buffer) -> None:
+        """Make a buffer available on the queue."""
+
+    def read_configuration(self, offset: int, length_bytes: int) -> bytes:
+        """Read the configuration space."""
+
+    def write_configuration(self, offset: int, data: bytes) -> None:
+        """Write the configuration space, with one store where the length allows it."""
+
+    def discarded(self, pages: PageSet) -> tuple[PageSet, PageSet]:
+        """Return which of ``pages`` were discarded, and which overwritten, since the last call or start.
+
+        Without :attr:`Capability.DISCARDS` it is not called.
+        """
+
+    def operate(self, action: str, value: int) -> None:
+        """Carry out an operator's wish (:class:`~balloon_spec.events.OperatorAction`)."""
+
+
+@runtime_checkable
+class DriverAdapter(_Adapter, Protocol):
+    """A driver under test; the suite is its device.
+
+    ``observe`` returns Memory (before the first buffer), DriverOk where it can be seen, Available,
+    ConfigurationRead, ConfigurationWritten, Guest (use) and BufferAltered events.
+    """
+
+    def negotiate(self, offered: int, configuration: bytes) -> int | None:
+        """Offer features; return what the driver accepted, or None where it refused the device.
+
+        ``configuration`` is what the driver finds in the configuration space.
+        """
+
+    def use(self, queue: int, buffer: str, length_bytes: int, written: bytes) -> None:
+        """Return a buffer to the driver, with what the device wrote into it."""
+
+    def change_configuration(self, configuration: bytes) -> None:
+        """Change the configuration space and notify the driver."""
+
+    def steer(self, action: str, pages: PageSet) -> None:
+        """Carry out a guest's wish (:class:`~balloon_spec.events.GuestAction`).
+
+        Without :attr:`Capability.STEER_PAGES` it is not called.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An implementation under test as the command line names it.
+
+    ``make`` builds a fresh adapter; ``default_profile`` is what its stock bits mean.
+    """
+
+    name: str
+    side: Side
+    make: Callable[[], DeviceAdapter | DriverAdapter]
+    default_profile: str = "chunk-transfer"

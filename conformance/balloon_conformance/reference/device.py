@@ -1,0 +1,285 @@
+"""The reference device: negotiation, the balloon queues, statistics and the configuration space.
+
+A reset by the driver keeps ``num_pages``, because the operator's wish outlives the driver, and sets
+``actual`` to zero, because no page is in the balloon of a driver that begins anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from balloon_conformance.reference.device_pages import Reading
+from balloon_conformance.reference.device_requests import RequestingDevice, Step
+from balloon_conformance.reference.device_state import (
+    Accept,
+    DeviceOptions,
+    DeviceOutput,
+    DevicePhase,
+    DeviceState,
+    Discard,
+    Expire,
+    FeaturesOk,
+    RequestInput,
+    StatisticsReport,
+)
+from balloon_conformance.reference.machine import Move, Note, Refusal, Table
+from balloon_spec.events import (
+    Available,
+    ConfigurationChanged,
+    ConfigurationWritten,
+    DriverOk,
+    Operator,
+    OperatorAction,
+    Reset,
+)
+from balloon_spec.pages import PageSet
+from balloon_spec.queues import Queue, queue_map
+from balloon_spec.wire import configuration, statistics
+from balloon_spec.wire.errors import WireError
+
+__all__ = ["DEVICE", "OPERATIONS", "QUEUES", "Device"]
+
+_FRESH, _NEGOTIATED, _RUNNING = DevicePhase
+
+DEVICE: Table = MappingProxyType(
+    {
+        (_FRESH, Accept): Move("accept", (_FRESH, _NEGOTIATED)),
+        (_FRESH, DriverOk): Refusal("no features are accepted"),
+        (_FRESH, Available): Refusal("no virtqueue exists before features are accepted", ("QUEUE-02",)),
+        (_FRESH, ConfigurationWritten): Move("configure", (_FRESH,)),
+        (_FRESH, Operator): Move("remember", (_FRESH,)),
+        (_FRESH, Expire): Refusal("no request is open"),
+        (_FRESH, Reset): Move("reset", (_FRESH,)),
+        (_NEGOTIATED, Accept): Refusal("features are accepted once between two resets"),
+        (_NEGOTIATED, DriverOk): Move("begin", (_RUNNING,), ("QUEUE-04",)),
+        (_NEGOTIATED, Available): Move("keep_waiting", (_NEGOTIATED,)),
+        (_NEGOTIATED, ConfigurationWritten): Move("configure", (_NEGOTIATED,)),
+        (_NEGOTIATED, Operator): Move("remember", (_NEGOTIATED,)),
+        (_NEGOTIATED, Expire): Refusal("no request is open"),
+        (_NEGOTIATED, Reset): Move("reset", (_FRESH,)),
+        (_RUNNING, Accept): Refusal("features are accepted once between two resets"),
+        (_RUNNING, DriverOk): Refusal("the driver is running"),
+        (_RUNNING, Available): Move("take", (_RUNNING,)),
+        (_RUNNING, ConfigurationWritten): Move("configure", (_RUNNING,)),
+        (_RUNNING, Operator): Move("operate", (_RUNNING,)),
+        (_RUNNING, Expire): Move("expire", (_RUNNING,)),
+        (_RUNNING, Reset): Move("reset", (_FRESH,)),
+    }
+)
+"""What happens in every phase."""
+
+QUEUES: Mapping[Queue, str] = MappingProxyType(
+    {
+        Queue.INFLATE: "take_inflate",
+        Queue.DEFLATE: "take_deflate",
+        Queue.STATISTICS: "take_statistics",
+        Queue.HOST_REQUEST: "take_host_request_buffer",
+    }
+)
+"""The method that takes a buffer of each queue. CONC-06: none of them looks at another queue."""
+
+OPERATIONS: Mapping[OperatorAction, str] = MappingProxyType(
+    {
+        OperatorAction.TARGET: "change_target",
+        OperatorAction.UNUSED_PAGES: "want_unused_pages",
+        OperatorAction.STATISTICS: "want_statistics",
+    }
+)
+"""The method that carries out each wish of the operator."""
+
+_NUM_PAGES_LIMIT = (1 << 32) - 1
+_ID_MASK = (1 << 64) - 1
+
+
+class Device(RequestingDevice):
+    """A device that keeps every requirement; see :data:`DEVICE` for what it answers to."""
+
+    table = DEVICE
+
+    def __init__(self, options: DeviceOptions | None = None) -> None:
+        self.options = options or DeviceOptions()
+        self.state = DeviceState()
+
+    # -- negotiation --------------------------------------------------------------------------------------
+
+    # NEG-01, NEG-02: the options refuse a set that may not be offered.
+    def offer(self) -> int:
+        """Return the feature bits the device offers."""
+        return self.options.features
+
+    # NEG-06, NEG-07, NEG-09: every legal subset and no other; MUST_TELL_HOST is not insisted on (NEG-08).
+    def allows(self, features: int) -> bool:
+        """Tell whether FEATURES_OK stays for these accepted features."""
+        return self.options.profile.may_accept(self.offer(), features)
+
+    def accept(self, state: DeviceState, given: Accept) -> Step:
+        """Keep FEATURES_OK or clear it."""
+        if not self.allows(given.features):
+            return state, (FeaturesOk(False),)
+        return replace(state, phase=DevicePhase.NEGOTIATED, accepted=given.features), (FeaturesOk(True),)
+
+    def has(self, state: DeviceState, feature: str) -> bool:
+        """Tell whether the feature is negotiated."""
+        return feature in self.options.profile.names(state.accepted)
+
+    def keep_waiting(self, state: DeviceState, buffer: Available) -> Step:
+        """Leave a buffer alone that comes before DRIVER_OK."""
+        return replace(state, waiting=(*state.waiting, buffer)), ()
+
+    # QUEUE-04: whatever is there at DRIVER_OK is taken, notified or not.
+    def begin(self, state: DeviceState, _given: DriverOk) -> Step:
+        """Look at every queue."""
+        waiting = state.waiting
+        state = replace(state, phase=DevicePhase.RUNNING, waiting=())
+        outputs: tuple[DeviceOutput, ...] = ()
+        if self.has(state, "HOST_REQ_VQ"):
+            state, outputs = self.request(RequestInput.START, state, None)
+        for buffer in waiting:
+            state, more = self.take(state, buffer)
+            outputs += more
+        return state, outputs
+
+    # RESET-01, RESET-02, RESET-03, RESET-06: nothing of before is left to act on or to return.
+    def reset(self, state: DeviceState, _given: Reset) -> Step:
+        """Begin anew; see the module's docstring for what stays."""
+        return DeviceState(num_pages=state.num_pages), ()
+
+    # -- the queues ---------------------------------------------------------------------------------------
+
+    # QUEUE-05, QUEUE-06: a buffer comes whole, whatever its descriptors, and none is too many. Buffers are
+    # returned in the order they came, though nobody may count on it (CONC-07).
+    def take(self, state: DeviceState, buffer: Available) -> Step:
+        """Take a buffer from its queue."""
+        queue = queue_map(self.options.profile, state.accepted).get(buffer.queue)
+        if queue is None:
+            return state, (Note("QUEUE-02", f"virtqueue {buffer.queue} does not exist"),)
+        step: Step = getattr(self, QUEUES[queue])(state, buffer)
+        return step
+
+    def take_inflate(self, state: DeviceState, buffer: Available) -> Step:
+        """Discard the pages a buffer names and return it."""
+        reading = self.read_pages(state, buffer)
+        # INF-06: a page that is in the balloon already is discarded once more, to no effect.
+        after = replace(state, balloon=state.balloon | reading.pages)
+        # INF-07, QUEUE-07: discarded first, returned then; returned whatever was discarded.
+        return after, (*reading.notes, *self.discard(reading.pages), self.return_buffer(buffer))
+
+    # INF-08, SAFE-01: exactly the pages that were named. INF-09: none where the host inhibits it.
+    def discard(self, pages: PageSet) -> tuple[DeviceOutput, ...]:
+        """Return the effect of inflating ``pages``."""
+        return (Discard(pages),) if pages and not self.options.inhibited else ()
+
+    # DEF-07, DEF-08: to deflate is to stop counting the pages; memory comes back when the guest uses it.
+    def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
+        """Give up the pages a buffer names and return it."""
+        reading = self.read_pages(state, buffer)
+        notes = reading.notes
+        foreign = reading.pages - state.balloon
+        if foreign:
+            notes += (Note("DEF-04", f"{foreign.pages} pages are not in the balloon"),)
+        return replace(state, balloon=state.balloon - reading.pages), (*notes, self.return_buffer(buffer))
+
+    def read_pages(self, state: DeviceState, buffer: Available) -> Reading:
+        """Read an inflate or deflate buffer in the negotiated form; malformed ones name no pages."""
+        if buffer.writable_bytes:
+            return Reading(notes=(Note("QUEUE-03", "the buffer has a device-writable part"),))
+        # RESET-01: the form is that of the features accepted since the reset.
+        if self.has(state, "CHUNK_TRANSFER"):
+            # HDR-05: of the header only data_len is looked at.
+            return self.read_message(buffer.readable, self.options.memory, self.options.max_data_bytes)
+        return self.read_array(buffer.readable, self.options.memory)
+
+    # -- statistics ---------------------------------------------------------------------------------------
+
+    # STATS-09: the buffer is held until the operator asks.
+    def take_statistics(self, state: DeviceState, buffer: Available) -> Step:
+        """Hold a statistics buffer, or return one that is malformed (SAFE-03)."""
+        try:
+            statistics.parse(buffer.readable)
+        except WireError as error:
+            return state, (Note("STATS-04", str(error)), self.return_buffer(buffer))
+        if buffer.writable_bytes:
+            note = Note("QUEUE-03", "the buffer has a device-writable part")
+            return state, (note, self.return_buffer(buffer))
+        held = replace(state, statistics=(*state.statistics, buffer))
+        return self.return_statistics(held) if state.statistics_wanted else (held, ())
+
+    def want_statistics(self, state: DeviceState, _value: int) -> Step:
+        """Return the statistics buffer, now or as soon as there is one."""
+        if not self.has(state, "STATS_VQ"):
+            return state, (Note("STATS-01", "the statistics queue is not negotiated"),)
+        wanted = replace(state, statistics_wanted=True)
+        return self.return_statistics(wanted) if wanted.statistics else (wanted, ())
+
+    def return_statistics(self, state: DeviceState) -> Step:
+        """Report and return every statistics buffer at hand; there is one unless the driver is at fault."""
+        outputs: list[DeviceOutput] = []
+        for buffer in state.statistics:
+            outputs += [self.report_statistics(buffer.readable), self.return_buffer(buffer)]
+        return replace(state, statistics=(), statistics_wanted=False), tuple(outputs)
+
+    # STATS-07, STATS-08: unknown tags are passed over, and order means nothing.
+    def report_statistics(self, data: bytes) -> StatisticsReport:
+        """Read the entries whose tags the device knows."""
+        entries = statistics.parse(data).entries
+        known = frozenset(statistics.Tag)
+        return StatisticsReport(tuple((entry.tag, entry.value) for entry in entries if entry.tag in known))
+
+    # -- the configuration space --------------------------------------------------------------------------
+
+    # CFG-01, CFG-06, CFG-11: both little-endian, both in 4 KiB pages, actual as the driver wrote it.
+    def configuration(self, state: DeviceState | None = None) -> bytes:
+        """Return the whole configuration space, 8 bytes."""
+        state = state or self.state
+        return configuration.build(configuration.Configuration(state.num_pages, state.actual))
+
+    # CFG-08: actual changes here and at reset. CFG-09: num_pages does not change here.
+    def configure(self, state: DeviceState, given: ConfigurationWritten) -> Step:
+        """Take a write; what falls on num_pages, or beyond the space, is dropped."""
+        space = bytearray(self.configuration(state))
+        for at, byte in enumerate(given.data, given.offset):
+            if configuration.ACTUAL_OFFSET <= at < len(space):
+                space[at] = byte
+        notes: tuple[Note, ...] = ()
+        if given.offset < configuration.ACTUAL_OFFSET:
+            notes = (Note("CFG-02", f"{len(given.data)} bytes were written at {given.offset}"),)
+        return replace(state, actual=configuration.parse(bytes(space)).actual), notes
+
+    # -- the operator -------------------------------------------------------------------------------------
+
+    def operate(self, state: DeviceState, given: Operator) -> Step:
+        """Carry out a wish while the driver runs."""
+        step: Step = getattr(self, OPERATIONS[given.action])(state, given.value)
+        return step
+
+    def remember(self, state: DeviceState, given: Operator) -> Step:
+        """Take the target while no driver runs: it will be read, and nobody is there to be notified.
+
+        Wishes that need the driver are dropped.
+        """
+        if given.action is not OperatorAction.TARGET:
+            return state, (Note("REQ-01", f"no driver runs that could answer {given.action}"),)
+        return replace(state, num_pages=self.target_pages(given.value)), ()
+
+    def target_pages(self, value: int) -> int:
+        """Return the target as it stands in the configuration space, 32 bits."""
+        return min(max(value, 0), _NUM_PAGES_LIMIT)
+
+    # CFG-07: the driver is notified of every change, and only of changes.
+    def change_target(self, state: DeviceState, value: int) -> Step:
+        """Set num_pages and notify the driver."""
+        target = self.target_pages(value)
+        if target == state.num_pages:
+            return state, ()
+        state = replace(state, num_pages=target)
+        return state, (ConfigurationChanged(self.configuration(state)),)
+
+    def want_unused_pages(self, state: DeviceState, identifier: int) -> Step:
+        """Request unused pages with the operator's id, now or as soon as it is possible."""
+        return self.request(RequestInput.WISH, state, identifier & _ID_MASK)
+
+    def expire(self, state: DeviceState, given: Expire) -> Step:
+        """Give the open request up."""
+        return self.request(RequestInput.EXPIRE, state, given)

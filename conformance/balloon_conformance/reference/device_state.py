@@ -1,0 +1,175 @@
+"""What the reference device is told, remembers and does: options, state, inputs and outputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from balloon_conformance.reference.machine import Note, Refused
+from balloon_spec.events import Available, ConfigurationChanged, Used
+from balloon_spec.features import CHUNK_TRANSFER, Profile
+from balloon_spec.pages import EMPTY, PageSet
+
+__all__ = [
+    "Accept",
+    "DeviceOptions",
+    "DeviceOutput",
+    "DevicePhase",
+    "DeviceState",
+    "Discard",
+    "Expire",
+    "FeaturesOk",
+    "Hint",
+    "RequestInput",
+    "RequestPhase",
+    "Requests",
+    "StatisticsReport",
+]
+
+MAX_DATA_BYTES = 8 * 64 * 1024
+"""The response data a device accepts in one message at least (HDR-07): 8 guest pages of 64 KiB."""
+
+
+class DevicePhase(StrEnum):
+    """How far the driver has come since the reset."""
+
+    FRESH = "fresh"
+    """No features are accepted; no virtqueue exists."""
+    NEGOTIATED = "negotiated"
+    """FEATURES_OK stands; buffers may be made available but are not looked at."""
+    RUNNING = "running"
+    """DRIVER_OK stands."""
+
+
+class RequestPhase(StrEnum):
+    """The device's side of a host request."""
+
+    ABSENT = "absent"
+    """HOST_REQ_VQ is not negotiated, or the driver is not running."""
+    EMPTY = "empty"
+    """No request buffer is at hand, so no request can be made."""
+    READY = "ready"
+    """A request buffer is at hand and nothing is asked."""
+    OPEN = "open"
+    """A request was made and DONE has not come."""
+
+
+class RequestInput(StrEnum):
+    """What happens to a host request."""
+
+    START = "start"
+    """DRIVER_OK with HOST_REQ_VQ."""
+    BUFFER = "buffer"
+    """The driver made a request buffer available."""
+    WISH = "wish"
+    """The operator asks for unused pages."""
+    CONT = "cont"
+    """A message of the open exchange that is not the last."""
+    DONE = "done"
+    """The last message of the open exchange."""
+    STRAY = "stray"
+    """A message that belongs to no open request."""
+    EXPIRE = "expire"
+    """The host waits no longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """Input: the driver wrote the features it accepts and set FEATURES_OK."""
+
+    features: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """Input: the host goes on without the answer to the open request (REQ-23)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeaturesOk:
+    """Output: whether FEATURES_OK reads back as set."""
+
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """Output: give the memory of these guest pages back to the host."""
+
+    pages: PageSet
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Output: pages the driver did not use when it answered request ``request``; for migration only."""
+
+    request: int
+    pages: PageSet
+
+
+@dataclass(frozen=True, slots=True)
+class StatisticsReport:
+    """Output: the statistics the device knows, as (tag, value) in the order of the buffer."""
+
+    entries: tuple[tuple[int, int], ...]
+
+
+DeviceOutput = FeaturesOk | Used | ConfigurationChanged | Discard | Hint | StatisticsReport | Note | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceOptions:
+    """What a device is from power-on to power-off.
+
+    ``offered`` are feature bits, by default all of the profile's own and VERSION_1; raises
+    :class:`ValueError` for a set that may not be offered (NEG-01, NEG-02). ``memory`` are the guest pages
+    that exist. ``inhibited`` says that the host may discard nothing, which the driver need not know.
+    """
+
+    profile: Profile = CHUNK_TRANSFER
+    memory: PageSet = field(default_factory=lambda: PageSet([(0, 0x10000)]))
+    offered: int | None = None
+    inhibited: bool = False
+    max_data_bytes: int = MAX_DATA_BYTES
+
+    @property
+    def features(self) -> int:
+        """The feature bits to offer; the ring's own features are left to the transport."""
+        if self.offered is not None:
+            return self.offered
+        return self.profile.mask([*(feature.name for feature in self.profile.device_features), "VERSION_1"])
+
+    def __post_init__(self) -> None:
+        missing = self.profile.missing_requirements(self.features)
+        if missing:
+            raise ValueError(f"{missing[0][0]} is offered without {missing[0][1]}; offer both or neither")
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """Host requests: the buffers at hand, what the operator still wants, and the open request."""
+
+    phase: RequestPhase = RequestPhase.ABSENT
+    buffers: tuple[Available, ...] = ()
+    wishes: tuple[int, ...] = ()
+    request: int = 0
+    """The id of the open request, or of the one before."""
+    hints: PageSet = EMPTY
+    """The unused pages of that request so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceState:
+    """All a device remembers. A reset keeps ``num_pages``, which is the operator's, and nothing else."""
+
+    phase: DevicePhase = DevicePhase.FRESH
+    accepted: int = 0
+    num_pages: int = 0
+    actual: int = 0
+    balloon: PageSet = EMPTY
+    """Pages an inflate buffer named and no deflate buffer since."""
+    waiting: tuple[Available, ...] = ()
+    """Buffers made available before DRIVER_OK, in that order."""
+    statistics: tuple[Available, ...] = ()
+    statistics_wanted: bool = False
+    requests: Requests = field(default_factory=Requests)

@@ -1,0 +1,241 @@
+"""The reference driver: negotiation, what comes back from the device, and what the guest wants.
+
+A reset ends every operation: the guest has the pages of the balloon back, and the next device starts with
+an empty one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from balloon_conformance.reference.driver_balloon import BallooningDriver
+from balloon_conformance.reference.driver_pages import Step
+from balloon_conformance.reference.driver_requests import AnsweringDriver
+from balloon_conformance.reference.driver_state import (
+    Accepted,
+    AnswerInput,
+    BalloonInput,
+    DriverOptions,
+    DriverOutput,
+    DriverPhase,
+    DriverState,
+    Flight,
+    Offer,
+)
+from balloon_conformance.reference.machine import Move, Note, Refusal, Table
+from balloon_spec.events import (
+    ConfigurationChanged,
+    ConfigurationRead,
+    DriverOk,
+    Guest,
+    GuestAction,
+    Memory,
+    Reset,
+    Used,
+)
+from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.queues import Queue
+from balloon_spec.wire import configuration, statistics
+from balloon_spec.wire.statistics import Statistic, Statistics, Tag
+
+__all__ = ["DRIVER", "RETURNS", "WISHES", "Driver"]
+
+_FRESH, _RUNNING = DriverPhase
+
+DRIVER: Table = MappingProxyType(
+    {
+        (_FRESH, Offer): Move("negotiate", (_RUNNING,)),
+        (_FRESH, Used): Refusal("the buffer is from before the reset"),
+        (_FRESH, ConfigurationChanged): Refusal("the driver is bound to no device"),
+        (_FRESH, Guest): Move("remember", (_FRESH,)),
+        (_FRESH, Reset): Move("reset", (_FRESH,)),
+        (_RUNNING, Offer): Refusal("features are negotiated once between two resets"),
+        (_RUNNING, Used): Move("take_back", (_RUNNING,)),
+        (_RUNNING, ConfigurationChanged): Move("read_target", (_RUNNING,)),
+        (_RUNNING, Guest): Move("wish", (_RUNNING,)),
+        (_RUNNING, Reset): Move("reset", (_FRESH,), ("RESET-05",)),
+    }
+)
+"""What happens in every phase."""
+
+RETURNS: Mapping[Queue, str] = MappingProxyType(
+    {
+        Queue.INFLATE: "inflate_returned",
+        Queue.DEFLATE: "deflate_returned",
+        Queue.STATISTICS: "statistics_returned",
+        Queue.HOST_REQUEST: "host_request_returned",
+    }
+)
+"""The method that takes a buffer of each queue back."""
+
+WISHES: Mapping[GuestAction, str] = MappingProxyType(
+    {
+        GuestAction.INFLATE: "give_up",
+        GuestAction.DEFLATE: "want_back",
+        GuestAction.UNUSED: "leave_unused",
+        GuestAction.USE: "use",
+    }
+)
+"""The method that takes each wish of the guest in."""
+
+
+class Driver(BallooningDriver, AnsweringDriver):
+    """A driver that keeps every requirement; see :data:`DRIVER` for what it answers to."""
+
+    table = DRIVER
+
+    def __init__(self, options: DriverOptions | None = None) -> None:
+        self.options = options or DriverOptions()
+        self.state = DriverState(pool=self.options.own_memory or EMPTY)
+
+    # -- negotiation --------------------------------------------------------------------------------------
+
+    # NEG-03, NEG-04: without STATS_VQ neither CHUNK_TRANSFER nor HOST_REQ_VQ, decided before FEATURES_OK.
+    # NEG-05: a subset of the offer. NEG-10: MUST_TELL_HOST is in it like every other feature.
+    def choose(self, offered: int) -> int:
+        """Return the features to accept: all that are supported and legal together."""
+        profile = self.options.profile
+        chosen = offered & self.options.features
+        while missing := profile.missing_requirements(chosen):
+            chosen &= ~profile.mask(feature for feature, _ in missing)
+        return chosen
+
+    def negotiate(self, state: DriverState, given: Offer) -> Step:
+        """Accept features, set up the queues, set DRIVER_OK, and look at the target."""
+        state = replace(state, accepted=self.choose(given.offered))
+        outputs: tuple[DriverOutput, ...] = (Accepted(state.accepted), Memory(self.options.memory))
+        for set_up in (self.set_up_statistics, self.set_up_requests):
+            state, more = set_up(state)
+            outputs += more
+        state = replace(state, phase=DriverPhase.RUNNING)
+        state, more = self.read_target(state, ConfigurationChanged(given.configuration))
+        return state, (*outputs, DriverOk(), *more)
+
+    # STATS-01: one buffer from the start.
+    def set_up_statistics(self, state: DriverState) -> Step:
+        """Make the first statistics buffer available where the queue exists (QUEUE-02)."""
+        return self.post_statistics(state) if self.has(state, "STATS_VQ") else (state, ())
+
+    # REQ-01: the request buffer is there at DRIVER_OK.
+    def set_up_requests(self, state: DriverState) -> Step:
+        """Make the request buffer available where the queue exists (QUEUE-02)."""
+        return self.exchange(AnswerInput.START, state) if self.has(state, "HOST_REQ_VQ") else (state, ())
+
+    # RESET-05: an exchange does not outlive the device; nor do the balloon and the guest's wishes.
+    def reset(self, state: DriverState, _given: Reset) -> Step:
+        """Begin anew. Names of buffers are not used again, so a late return is not taken for another."""
+        return DriverState(pool=self.pool_after_reset(state), buffers=state.buffers), ()
+
+    def pool_after_reset(self, state: DriverState) -> PageSet:
+        """Return the free pages: those there were, and the driver's own out of the balloon."""
+        back = self.held(state)
+        for pages in state.ballooning.left:
+            back |= pages
+        back -= state.to_deflate | state.ballooning.promised
+        return state.pool | (back & (self.options.own_memory or EMPTY))
+
+    # -- the device ---------------------------------------------------------------------------------------
+
+    # CONC-05: a buffer is known by its name, whatever came back before it.
+    def take_back(self, state: DriverState, used: Used) -> Step:
+        """Take a returned buffer back."""
+        flight = state.flights.get(used.buffer)
+        if flight is None or flight.queue.index != used.queue:
+            return state, (Note("BUF-04", f"{used.buffer} was returned and is not in flight"),)
+        flights = MappingProxyType(
+            {name: kept for name, kept in state.flights.items() if name != used.buffer}
+        )
+        step: Step = getattr(self, RETURNS[flight.queue])(replace(state, flights=flights), flight, used)
+        return step
+
+    # BUF-06: the used length of a device-readable buffer is not looked at.
+    def inflate_returned(self, state: DriverState, flight: Flight, _used: Used) -> Step:
+        """Take an inflate buffer back."""
+        return self.balloon(BalloonInput.INFLATE_RETURNED, state, flight)
+
+    def deflate_returned(self, state: DriverState, flight: Flight, _used: Used) -> Step:
+        """Take a deflate buffer back."""
+        return self.balloon(BalloonInput.DEFLATE_RETURNED, state, flight)
+
+    def host_request_returned(self, state: DriverState, flight: Flight, used: Used) -> Step:
+        """Take a request buffer or a message back."""
+        if flight.is_request:
+            return self.take_request_buffer(state, used)
+        kind = AnswerInput.DONE_RETURNED if flight.is_done else AnswerInput.CONT_RETURNED
+        return self.exchange(kind, state)
+
+    def read_target(self, state: DriverState, changed: ConfigurationChanged) -> Step:
+        """Read num_pages, little-endian, and act on it."""
+        data = changed.data[configuration.NUM_PAGES_OFFSET :][:4]
+        if len(data) < 4:
+            return state, (Note("CFG-01", f"the configuration space has {len(changed.data)} bytes"),)
+        state = replace(state, num_pages=self.target(data))
+        state, outputs = self.balloon(BalloonInput.WISH, state)
+        return state, (ConfigurationRead(configuration.NUM_PAGES_OFFSET, data), *outputs)
+
+    # CFG-01, CFG-11: little-endian, in 4 KiB pages.
+    def target(self, data: bytes) -> int:
+        """Read num_pages from its 4 bytes."""
+        return int.from_bytes(data, "little")
+
+    # -- statistics ---------------------------------------------------------------------------------------
+
+    # STATS-02: only here and only when none is in flight. STATS-04, STATS-06: built by the schema.
+    def post_statistics(self, state: DriverState) -> Step:
+        """Make a statistics buffer with fresh values available."""
+        return self.fly(state, Flight(Queue.STATISTICS), statistics.build(self.statistics(state)))
+
+    # STATS-05, STATS-10: the same three each time.
+    def statistics(self, state: DriverState) -> Statistics:
+        """Return what the driver knows of the guest's memory: all of it, and all but the balloon."""
+        total = self.options.memory.size_bytes
+        free = total - self.held(state).size_bytes
+        values = {Tag.MEMFREE: free, Tag.MEMTOT: total, Tag.AVAIL: free}
+        return Statistics(tuple(Statistic(tag, value) for tag, value in values.items()))
+
+    # STATS-03: every return is answered with a buffer.
+    def statistics_returned(self, state: DriverState, _flight: Flight, _used: Used) -> Step:
+        """Take the statistics buffer back, and make one available again."""
+        return self.post_statistics(state)
+
+    # -- the guest ----------------------------------------------------------------------------------------
+
+    def remember(self, state: DriverState, given: Guest) -> Step:
+        """Take a wish in while there is no device."""
+        changed: DriverState = getattr(self, WISHES[given.action])(state, given)
+        return changed, ()
+
+    def wish(self, state: DriverState, given: Guest) -> Step:
+        """Take a wish in and act on it."""
+        state, _ = self.remember(state, given)
+        return self.balloon(BalloonInput.WISH, state)
+
+    def give_up(self, state: DriverState, given: Guest) -> DriverState:
+        """The guest gives pages up; the last word on a page counts."""
+        return replace(
+            state, to_inflate=state.to_inflate | given.pages, to_deflate=state.to_deflate - given.pages
+        )
+
+    def want_back(self, state: DriverState, given: Guest) -> DriverState:
+        """The guest wants pages back; they are no longer free for the driver to take."""
+        return replace(
+            state,
+            to_deflate=state.to_deflate | given.pages,
+            to_inflate=state.to_inflate - given.pages,
+            pool=state.pool - given.pages,
+        )
+
+    def leave_unused(self, state: DriverState, given: Guest) -> DriverState:
+        """The guest says which pages it does not use; earlier words on that are void."""
+        return replace(state, unused=given.pages)
+
+    def use(self, state: DriverState, given: Guest) -> DriverState:
+        """The guest uses pages: they are neither unused nor free."""
+        return replace(
+            state,
+            unused=state.unused - given.pages,
+            to_inflate=state.to_inflate - given.pages,
+            pool=state.pool - given.pages,
+        )

@@ -1,0 +1,228 @@
+"""What the reference driver is told, remembers and does: options, state, inputs and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from balloon_conformance.reference.coalesce import CHUNK_BYTES
+from balloon_conformance.reference.device_state import MAX_DATA_BYTES
+from balloon_conformance.reference.machine import Note, Refused
+from balloon_spec.events import (
+    Available,
+    ConfigurationRead,
+    ConfigurationWritten,
+    DriverOk,
+    Guest,
+    Memory,
+)
+from balloon_spec.features import CHUNK_TRANSFER, Profile
+from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.queues import Queue
+
+__all__ = [
+    "Accepted",
+    "AnswerInput",
+    "AnswerPhase",
+    "Answering",
+    "BalloonInput",
+    "BalloonPhase",
+    "Ballooning",
+    "DriverOptions",
+    "DriverOutput",
+    "DriverPhase",
+    "DriverState",
+    "Flight",
+    "Offer",
+]
+
+
+class DriverPhase(StrEnum):
+    """Whether the driver is bound to a device."""
+
+    FRESH = "fresh"
+    """No device was offered since the start or the reset."""
+    RUNNING = "running"
+    """DRIVER_OK is set."""
+
+
+class BalloonPhase(StrEnum):
+    """What the driver is doing to the balloon; one operation at a time."""
+
+    RESTING = "resting"
+    INFLATING = "inflating"
+    DEFLATING = "deflating"
+
+
+class BalloonInput(StrEnum):
+    """What happens to the balloon."""
+
+    WISH = "wish"
+    """The target changed, or the guest gives pages or wants them back."""
+    INFLATE_RETURNED = "inflate-returned"
+    DEFLATE_RETURNED = "deflate-returned"
+
+
+class AnswerPhase(StrEnum):
+    """The driver's side of a host request."""
+
+    ABSENT = "absent"
+    """HOST_REQ_VQ is not negotiated, or not set up yet."""
+    OFFERED = "offered"
+    """The request buffer is with the device."""
+    ANSWERING = "answering"
+    """Messages are made available; DONE is to come."""
+    FINISHING = "finishing"
+    """DONE was made available and is not returned."""
+
+
+class AnswerInput(StrEnum):
+    """What happens to a host request."""
+
+    START = "start"
+    """Features with HOST_REQ_VQ were accepted."""
+    REQUEST = "request"
+    """The request buffer came back with a request for unused pages."""
+    UNKNOWN = "unknown"
+    """It came back with a command the driver does not know."""
+    UNREADABLE = "unreadable"
+    """It came back with a used length other than 16."""
+    CONT_RETURNED = "cont-returned"
+    DONE_RETURNED = "done-returned"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Input: a device offers features; ``configuration`` is its configuration space."""
+
+    offered: int
+    configuration: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Output: the features the driver accepted, or None where it refused the device."""
+
+    features: int | None
+
+
+DriverOutput = (
+    Accepted
+    | Memory
+    | DriverOk
+    | Available
+    | ConfigurationRead
+    | ConfigurationWritten
+    | Guest
+    | Note
+    | Refused
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DriverOptions:
+    """What a driver is from start to end.
+
+    ``supported`` are the feature bits it can accept, by default all of the profile's own and VERSION_1.
+    ``capacity_bytes`` is the response data of a message, ``array_pages`` the entries of an array of page
+    frame numbers. ``ring_size`` are the descriptors of every queue, and ``in_flight`` how many buffers of a
+    queue may be with the device at once, as many as the ring has room for where it is None.
+    ``own_memory`` are pages the driver may give up by itself; where it is None, the guest is asked.
+
+    Raises :class:`ValueError` for a capacity that holds no chunk or exceeds what every device accepts.
+    """
+
+    profile: Profile = CHUNK_TRANSFER
+    memory: PageSet = field(default_factory=lambda: PageSet([(0, 0x10000)]))
+    supported: int | None = None
+    capacity_bytes: int = 8 * 4096
+    array_pages: int = 256
+    ring_size: int = 256
+    in_flight: int | None = None
+    own_memory: PageSet | None = None
+
+    def __post_init__(self) -> None:
+        # HDR-08: no message carries more than every device accepts.
+        if not CHUNK_BYTES <= self.capacity_bytes <= MAX_DATA_BYTES:
+            raise ValueError(
+                f"capacity_bytes is {self.capacity_bytes}; choose {CHUNK_BYTES} to {MAX_DATA_BYTES}"
+            )
+        for name in ("array_pages", "ring_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; choose at least 1")
+        if self.in_flight is not None and self.in_flight < 1:
+            raise ValueError(f"in_flight is {self.in_flight}; choose at least 1")
+
+    @property
+    def features(self) -> int:
+        """The feature bits the driver can accept."""
+        if self.supported is not None:
+            return self.supported
+        return self.profile.mask([*(feature.name for feature in self.profile.device_features), "VERSION_1"])
+
+    @property
+    def flight_limit(self) -> int:
+        """The buffers of one queue that may be with the device at once (QUEUE-08)."""
+        return self.ring_size if self.in_flight is None else min(self.in_flight, self.ring_size)
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A buffer that is with the device: its queue and the pages it names.
+
+    On the host request queue ``is_done`` tells the last message of an exchange, ``is_request`` the request
+    buffer.
+    """
+
+    queue: Queue
+    pages: PageSet = EMPTY
+    is_done: bool = False
+    is_request: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ballooning:
+    """The balloon and the operation under way.
+
+    ``balloon`` are the pages whose inflate buffers were returned and whose deflate buffers were not.
+    ``left`` are the pages of buffers still to be made available, a set a buffer. ``promised`` are the pages
+    of a deflation that the guest asked for.
+    """
+
+    phase: BalloonPhase = BalloonPhase.RESTING
+    balloon: PageSet = EMPTY
+    left: tuple[PageSet, ...] = ()
+    promised: PageSet = EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """The exchange under way: what was asked, and the pages still to be reported, a set a message."""
+
+    phase: AnswerPhase = AnswerPhase.ABSENT
+    cmd: int = 0
+    param: int = 0
+    left: tuple[PageSet, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DriverState:
+    """All a driver remembers. A reset keeps what the guest wishes, and how many buffers there ever were."""
+
+    phase: DriverPhase = DriverPhase.FRESH
+    accepted: int = 0
+    num_pages: int = 0
+    ballooning: Ballooning = field(default_factory=Ballooning)
+    answering: Answering = field(default_factory=Answering)
+    flights: Mapping[str, Flight] = field(default_factory=lambda: MappingProxyType({}))
+    buffers: int = 0
+    to_inflate: PageSet = EMPTY
+    """Pages the guest gives up, as soon as the target asks for them."""
+    to_deflate: PageSet = EMPTY
+    """Pages the guest wants back."""
+    unused: PageSet = EMPTY
+    """Pages the guest does not use."""
+    pool: PageSet = EMPTY
+    """Free pages the driver may give up by itself."""
