@@ -1,0 +1,21 @@
+"""QEMU's own balloon device under test, driven from outside: no guest, no KVM, no root.
+
+QEMU runs a ``microvm`` whose firmware halts. The suite is the driver: it reaches the virtio-mmio registers
+through qtest, lays real split virtqueues in guest RAM that both processes map, and is the operator through
+QMP.
+"""
+
+from __future__ import annotations
+
+from balloon_conformance.iut.contract import Target
+from balloon_conformance.iut.qemu.adapter import QemuDevice
+from balloon_conformance.iut.qemu.options import QemuOptions
+from balloon_spec.events import Side
+
+__all__ = ["QemuDevice", "QemuOptions", "target"]
+
+
+def target(options: QemuOptions | None = None) -> Target:
+    """Return QEMU as the command line names it; its bits 3 and 4 are other features, hence profile base."""
+    chosen = options or QemuOptions()
+    return Target("qemu", Side.DEVICE, lambda: QemuDevice(chosen), default_profile="base")

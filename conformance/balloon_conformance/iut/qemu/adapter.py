@@ -1,0 +1,331 @@
+"""QEMU's balloon device behind the contract of a device under test.
+
+Every case begins as after power-on. QEMU keeps ``num_pages``, ``actual`` and the polling of statistics over
+a device reset, so a process that serves one more case is reset, has these three put back, and has its
+configuration space read: one that does not show zeros, or that crashed, hung or needed a reset before, is
+replaced by a fresh process. The guest's RAM outlives the process, because filling it is what costs time.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from balloon_conformance.iut.contract import (
+    AdapterError,
+    Capability,
+    ImplementationCrashed,
+    ImplementationHung,
+)
+from balloon_conformance.iut.qemu.lent import LentBuffers
+from balloon_conformance.iut.qemu.mmio import Interrupt, Status, VirtioMmio
+from balloon_conformance.iut.qemu.process import QemuProcess, find_binary, version
+from balloon_conformance.iut.qemu.qmp import require_library
+from balloon_conformance.iut.qemu.ram import MAXIMUM_PAGES, MINIMUM_PAGES, GuestRam
+from balloon_spec.events import ConfigurationChanged, NeedsReset, OperatorAction, Used
+from balloon_spec.pages import EMPTY, PAGE_SHIFT, PageSet
+from balloon_spec.queues import Queue, queue_map
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from balloon_conformance.iut.contract import Buffer, Setup
+    from balloon_conformance.iut.qemu.options import QemuOptions
+    from balloon_spec.events import Event
+    from balloon_spec.features import Profile
+
+__all__ = ["QemuDevice"]
+
+_CAPABILITIES: Final = frozenset(
+    {
+        Capability.OPERATOR_TARGET,
+        Capability.OPERATOR_STATISTICS,
+        Capability.DISCARDS,
+        Capability.DESCRIPTORS,
+        Capability.RAW_FEATURES,
+    }
+)
+_CONFIGURATION_BYTES: Final = 8
+"""num_pages and actual; QEMU's space is longer where it offers features of neither profile."""
+_ACTUAL_OFFSET: Final = 4
+_BALLOON: Final = "/machine/peripheral/balloon0"
+_POLLING: Final = "guest-stats-polling-interval"
+_PAUSE_SECONDS: Final = 0.001
+_SETTLED_LOOKS: Final = 8
+_FOREIGN_PROPERTIES: Final = {"free-page-hint": 3, "page-poison": 4}
+"""Properties that give bits the chunk-transfer profile uses another meaning."""
+
+
+@dataclass(slots=True)
+class _Negotiation:
+    """What holds from one reset to the next.
+
+    ``configuration`` is the space as of its last change.
+    ``awaiting`` says that a wish of the operator shows no effect yet.
+    """
+
+    lent: LentBuffers | None = None
+    accepted: int = 0
+    needs_reset: bool = False
+    awaiting: bool = False
+    configuration: bytes = b""
+
+
+class QemuDevice:
+    """A device adapter for QEMU's ``virtio-balloon-device``; see :class:`QemuOptions` for the choices.
+
+    Its ``memory`` ends where the case says guest memory ends. It lacks pages 0x40 to 0xff: there lie the
+    rings, the buffers and the firmware, and no buffer may name them.
+    """
+
+    def __init__(self, options: QemuOptions) -> None:
+        self._options = options
+        self._profile: Profile | None = None
+        self._ram: GuestRam | None = None
+        self._process: QemuProcess | None = None
+        self._device: VirtioMmio | None = None
+        self._spent = False
+        self._target_set = False
+        self._polling = False
+        self._now = _Negotiation()
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """Everything a device may be capable of, but requests for unused pages: QEMU cannot make any."""
+        return _CAPABILITIES
+
+    @property
+    def description(self) -> str:
+        """QEMU's version and the device's arguments."""
+        return f"QEMU {version(find_binary(self._options.binary))}, {self._options.device}"
+
+    @property
+    def memory(self) -> PageSet:
+        """The pages buffers may name."""
+        return self._ram.nameable if self._ram else EMPTY
+
+    def start(self, setup: Setup) -> None:
+        """Bring a device up as after power-on, in the process of the case before where that is fit for it."""
+        require_library()
+        self._refuse_foreign_bits(setup.profile)
+        self._profile = setup.profile
+        pages = _ram_pages(setup.memory_pages, self._options.memory_mib)
+        if self._ram and self._ram.pages != pages:
+            self.stop()
+        if not self._power_on_again():
+            self._end_process()
+            if self._ram:
+                self._ram.restore()
+            else:
+                self._ram = GuestRam(pages)
+            self._process = QemuProcess(self._options, self._ram.descriptor, self._ram.size_bytes)
+            self._device = VirtioMmio.find(self._process.qtest)
+            self._spent = self._target_set = self._polling = False
+        self.reset()
+
+    def stop(self) -> None:
+        """Kill QEMU and give its memory back."""
+        self._end_process()
+        if self._ram:
+            self._ram.close()
+            self._ram = None
+
+    def reset(self) -> None:
+        """Reset the device and begin anew, as far as the DRIVER status bit."""
+        self._now = _Negotiation()
+        device = self._running()
+        device.reset()
+        device.add_status(Status.ACKNOWLEDGE)
+        device.add_status(Status.DRIVER)
+
+    def offered(self) -> int:
+        """Return the feature bits the device offers."""
+        return self._running().device_features()
+
+    def accept(self, features: int) -> bool:
+        """Write the accepted features; return whether the device kept FEATURES_OK."""
+        device = self._running()
+        device.accept_features(features)
+        self._now.accepted = features
+        return Status.FEATURES_OK in device.add_status(Status.FEATURES_OK)
+
+    def ring_sizes(self) -> tuple[tuple[int, int], ...]:
+        """Return (queue index, descriptors) of the queues that were set up."""
+        lent = self._now.lent
+        return () if lent is None else lent.ring_sizes
+
+    def prepare(self) -> None:
+        """Set up the queues of the accepted features, at their indices (QUEUE-01)."""
+        device = self._running()
+        if self._ram is None or self._profile is None:
+            raise AssertionError("a running device has both")
+        names = self._profile.names(self._now.accepted)
+        lent = self._now.lent = LentBuffers(
+            self._ram.reserved,
+            self._ram.reserved_address,
+            self._ram.reserved_bytes,
+            event_index="EVENT_IDX" in names,
+            indirect="INDIRECT_DESC" in names,
+        )
+        for index in queue_map(self._profile, self._now.accepted):
+            maximum = device.queue_size_maximum(index)
+            if not maximum:
+                raise AdapterError(
+                    f"the device has no queue {index} for the features {self._now.accepted:#x} it accepted;"
+                    f" does its build give the bits the meaning of profile {self._profile.name}?"
+                )
+            device.enable_queue(index, lent.set_up(index, min(self._options.ring_size, maximum)))
+
+    def driver_ok(self) -> None:
+        """Set DRIVER_OK."""
+        device = self._running()
+        self._now.configuration = device.read_configuration(0, _CONFIGURATION_BYTES)
+        device.add_status(Status.DRIVER_OK)
+
+    def make_available(self, queue: int, buffer: Buffer) -> None:
+        """Make a buffer available and, unless the case leaves that out, notify the device, early or not.
+
+        Where INDIRECT_DESC was accepted, a buffer of several descriptors takes an indirect table.
+        """
+        device = self._running()
+        if self._now.lent is None:
+            raise AdapterError(f"buffer {buffer.name}: no queue is set up; call prepare first")
+        self._now.lent.lend(queue, buffer)
+        if buffer.notify:
+            device.notify(queue)
+
+    def read_configuration(self, offset: int, length_bytes: int) -> bytes:
+        """Read the configuration space."""
+        return self._running().read_configuration(offset, length_bytes)
+
+    def write_configuration(self, offset: int, data: bytes) -> None:
+        """Write the configuration space: one store for 1, 2 or 4 bytes at an offset aligned to them."""
+        self._running().write_configuration(offset, data)
+
+    def observe(self, deadline_seconds: float) -> Sequence[Event]:
+        """Return what the device did since the last call.
+
+        QEMU serves a notification before it answers the register write, and a wish of the operator
+        sometimes later: so the deadline is waited for only where such a wish shows no effect yet.
+        """
+        device = self._running()
+        now = time.monotonic()
+        deadline, settled = now + deadline_seconds, now + self._options.settle_seconds
+        looks = 0
+        while True:
+            if events := self._look(device):
+                self._now.awaiting = False
+                return events
+            looks += 1
+            now = time.monotonic()
+            if now >= deadline:
+                self._now.awaiting = False
+                return ()
+            if not (self._now.awaiting or self._polling) and looks >= _SETTLED_LOOKS and now >= settled:
+                return ()
+            self._qemu().qtest.wait(min(_PAUSE_SECONDS, deadline - now))
+
+    def discarded(self, pages: PageSet) -> tuple[PageSet, PageSet]:
+        """Return which of ``pages`` were discarded, and which overwritten, since the last call or start."""
+        return self._ram.examine(pages) if self._ram else (EMPTY, EMPTY)
+
+    def operate(self, action: str, value: int) -> None:
+        """Set the target, in 4 KiB pages, or have the statistics refreshed once."""
+        self._running()
+        if action == OperatorAction.TARGET:
+            self._set_target(value)
+            self._now.awaiting = True
+        elif action == OperatorAction.STATISTICS:
+            self._poll_statistics(0)
+            # The timer fires at once; should no statistics buffer be there then, again each second.
+            self._poll_statistics(1)
+        else:
+            raise AdapterError(f"QEMU cannot be asked for {action}; see the adapter's capabilities")
+
+    def _look(self, device: VirtioMmio) -> list[Event]:
+        """Look once at everything the device may have done."""
+        interrupts, status = device.take_interrupts(), device.status()
+        lent = self._now.lent
+        events = [] if lent is None else lent.collect()
+        if self._polling and any(
+            isinstance(event, Used) and event.queue == Queue.STATISTICS.index for event in events
+        ):
+            self._poll_statistics(0)
+        broken = Status.DEVICE_NEEDS_RESET in status and not self._now.needs_reset
+        if Interrupt.CONFIGURATION_CHANGE in interrupts:
+            data = device.read_configuration(0, _CONFIGURATION_BYTES)
+            # DEVICE_NEEDS_RESET is announced by this very interrupt (2.1.2): then only a change of the
+            # space shows that the interrupt also meant one.
+            if not broken or data != self._now.configuration:
+                events.append(ConfigurationChanged(data))
+            self._now.configuration = data
+        if broken:
+            self._now.needs_reset = self._spent = True
+            events.append(NeedsReset())
+        return events
+
+    def _set_target(self, pages: int) -> None:
+        ram = self._ram
+        if ram is None or not 0 <= pages < ram.pages:
+            raise AdapterError(f"QEMU takes a target of 0 up to one page less than guest memory, not {pages}")
+        # QMP takes what the guest shall keep, and QEMU counts the balloon as the rest.
+        self._qemu().monitor.execute("balloon", value=(ram.pages - pages) << PAGE_SHIFT)
+        self._target_set = pages > 0
+
+    def _poll_statistics(self, seconds: int) -> None:
+        self._qemu().monitor.execute("qom-set", path=_BALLOON, property=_POLLING, value=seconds)
+        self._polling = seconds > 0
+
+    def _power_on_again(self) -> bool:
+        """Bring the running process back to its state at power-on; False where only a fresh one will do."""
+        device, process = self._device, self._process
+        if device is None or process is None or self._ram is None or self._spent or not self._options.reuse:
+            return False
+        try:
+            device.reset()
+            if self._polling:
+                self._poll_statistics(0)
+            if self._target_set:
+                self._set_target(0)
+            device.write_configuration(_ACTUAL_OFFSET, bytes(4))
+            device.take_interrupts()
+            fit = not any(device.read_configuration(0, _CONFIGURATION_BYTES)) and not device.status()
+        except (ImplementationCrashed, ImplementationHung, AdapterError):
+            return False
+        if fit:
+            self._ram.restore()
+        return fit
+
+    def _end_process(self) -> None:
+        if self._process:
+            self._process.stop()
+        self._process = self._device = None
+        self._now = _Negotiation()
+
+    def _running(self) -> VirtioMmio:
+        if self._device is None:
+            raise AdapterError("QEMU is not running; start the adapter first")
+        return self._device
+
+    def _qemu(self) -> QemuProcess:
+        if self._process is None:
+            raise AdapterError("QEMU is not running; start the adapter first")
+        return self._process
+
+    def _refuse_foreign_bits(self, profile: Profile) -> None:
+        for name, bit in _FOREIGN_PROPERTIES.items():
+            if bit in profile.by_bit and self._options.switched_on(name):
+                raise AdapterError(
+                    f"with {name}=on bit {bit} is not {profile.by_bit[bit].name}; use profile base,"
+                    f" or leave {name} off with a QEMU that speaks {profile.name}"
+                )
+
+
+def _ram_pages(case_pages: int, least_mib: int) -> int:
+    """Return how many pages the guest gets; QEMU wants an even number."""
+    pages = max(case_pages, least_mib << 8, MINIMUM_PAGES)
+    pages += pages & 1
+    if pages > MAXIMUM_PAGES:
+        raise AdapterError(f"{pages} pages of guest memory are too many; ask for {MAXIMUM_PAGES} at most")
+    return pages

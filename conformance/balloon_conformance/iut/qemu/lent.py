@@ -1,0 +1,193 @@
+"""The driver's queues, and the buffers that are lent to the device: laid out, watched, collected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from balloon_conformance.iut.contract import AdapterError
+from balloon_conformance.virtio import (
+    Arena,
+    ArenaExhaustedError,
+    Descriptor,
+    DescriptorFlag,
+    DriverQueue,
+    QueueFullError,
+    RingError,
+    RingLayout,
+    Segment,
+)
+from balloon_spec.events import BufferAltered, Side, Used
+
+if TYPE_CHECKING:
+    from balloon_conformance.iut.contract import Buffer
+    from balloon_conformance.virtio import GuestMemory, UsedElement
+    from balloon_spec.events import Event
+
+__all__ = ["LentBuffers"]
+
+_GAP_BYTES: Final = 16
+"""Left behind each piece, so that a device that reads on where a descriptor ends meets foreign bytes."""
+_DESCRIPTOR_BYTES: Final = 16
+
+
+@dataclass(slots=True)
+class _Lent:
+    """A buffer in flight: ``segments`` are its descriptors, ``allocated`` the addresses to free."""
+
+    buffer: Buffer
+    segments: tuple[Segment, ...]
+    allocated: tuple[int, ...]
+    readable_now: bytes
+
+
+class LentBuffers:
+    """The split virtqueues of one negotiation, laid into ``length_bytes`` bytes from ``address`` on."""
+
+    def __init__(
+        self,
+        memory: GuestMemory,
+        address: int,
+        length_bytes: int,
+        *,
+        event_index: bool = False,
+        indirect: bool = False,
+    ) -> None:
+        self._memory = memory
+        self._arena = Arena(address, length_bytes)
+        self._event_index = event_index
+        self._indirect = indirect
+        self._queues: dict[int, DriverQueue] = {}
+        self._lent: dict[int, dict[int, _Lent]] = {}
+        self._lost: set[int] = set()
+
+    @property
+    def ring_sizes(self) -> tuple[tuple[int, int], ...]:
+        """(queue index, descriptors) of the queues that were set up."""
+        return tuple((index, queue.layout.size) for index, queue in sorted(self._queues.items()))
+
+    def set_up(self, index: int, size: int) -> RingLayout:
+        """Lay an empty queue of ``size`` descriptors into memory; return where."""
+        span = RingLayout.packed_at(0, size).end_address
+        layout = RingLayout.packed_at(self._allocate(span), size)
+        self._queues[index] = DriverQueue(self._memory, layout, event_index=self._event_index)
+        self._lent[index] = {}
+        return layout
+
+    def in_flight(self, index: int) -> int:
+        """Return how many buffers queue ``index`` has in flight; none when it was not set up."""
+        return len(self._lent.get(index, ()))
+
+    def lend(self, index: int, buffer: Buffer) -> None:
+        """Lay ``buffer`` out and make it available; one descriptor a piece, with gaps between them.
+
+        Raises :class:`AdapterError` when the queue was not set up, or has no room for the buffer.
+        """
+        if index not in self._queues:
+            raise AdapterError(f"buffer {buffer.name}: queue {index} was not set up; accept its feature")
+        cut = buffer.cut or ((len(buffer.readable),) if buffer.readable or not buffer.writable_bytes else ())
+        if sum(cut) != len(buffer.readable) or min(cut, default=0) < 0:
+            raise AdapterError(
+                f"buffer {buffer.name}: a cut into {cut} does not fit {len(buffer.readable)} readable bytes"
+            )
+        lengths = [(length, False) for length in cut]
+        if buffer.writable_bytes:
+            lengths.append((buffer.writable_bytes, True))
+        allocated: list[int] = []
+        try:
+            # From the last to the first: no piece lies where reading on from the one before would find it.
+            for length_bytes, _ in reversed(lengths):
+                allocated.append(self._allocate(length_bytes + _GAP_BYTES))
+            segments = tuple(
+                Segment(address, length_bytes, writable)
+                for address, (length_bytes, writable) in zip(reversed(allocated), lengths, strict=True)
+            )
+            taken = 0
+            for segment in segments:
+                end = taken + segment.length_bytes
+                data = bytes(segment.length_bytes) if segment.writable else buffer.readable[taken:end]
+                self._memory.write(segment.address, data + b"\xee" * _GAP_BYTES)
+                taken = end
+            head = self._add(self._queues[index], segments, allocated)
+        except (AdapterError, QueueFullError, ValueError) as error:
+            for address in allocated:
+                self._arena.free(address)
+            raise AdapterError(f"buffer {buffer.name}, queue {index}: {error}") from None
+        self._lent[index][head] = _Lent(buffer, segments, tuple(allocated), buffer.readable)
+
+    def collect(self) -> list[Event]:
+        """Return the buffers the device returned, and those whose readable part it changed."""
+        events: list[Event] = []
+        for index, queue in self._queues.items():
+            if index in self._lost:
+                continue
+            try:
+                elements, fault = queue.poll(), ""
+            except RingError as error:
+                # A buffer is returned that is not in flight: it has no name, so the fault stands in for it.
+                elements, fault = list(error.used), f"{error.fault}: {error}"
+                self._lost.add(index)
+            for element in elements:
+                events += self._take_back(index, element)
+            if fault:
+                events.append(Used(index, fault))
+            for lent in self._lent[index].values():
+                events += self._alterations(index, lent)
+        return events
+
+    def _add(self, queue: DriverQueue, segments: tuple[Segment, ...], allocated: list[int]) -> int:
+        if all(segment.length_bytes for segment in segments):
+            if self._indirect and len(segments) > 1:
+                table = self._allocate(_DESCRIPTOR_BYTES * len(segments))
+                allocated.append(table)
+                return queue.add(segments, indirect=table)
+            return queue.add(segments)
+        # A descriptor of no bytes is illegal, so it takes the path on which nothing is checked.
+        for head in range(queue.layout.size - len(segments) + 1):
+            descriptors = [
+                Descriptor(
+                    segment.address,
+                    segment.length_bytes,
+                    (DescriptorFlag.WRITE if segment.writable else 0)
+                    | (DescriptorFlag.NEXT if following < len(segments) else 0),
+                    head + following if following < len(segments) else 0,
+                )
+                for following, segment in enumerate(segments, 1)
+            ]
+            try:
+                queue.add_raw(descriptors, head)
+            except ValueError:
+                continue
+            return head
+        raise AdapterError(f"no {len(segments)} neighbouring descriptors are free; observe first")
+
+    def _take_back(self, index: int, element: UsedElement) -> list[Event]:
+        lent = self._lent[index].pop(element.head)
+        events = self._alterations(index, lent)
+        writable = next((segment for segment in lent.segments if segment.writable), None)
+        written = b""
+        if writable is not None:
+            written = self._memory.read(
+                writable.address, min(element.length_bytes, lent.buffer.writable_bytes)
+            )
+        for address in lent.allocated:
+            self._arena.free(address)
+        events.append(Used(index, lent.buffer.name, element.length_bytes, written))
+        return events
+
+    def _alterations(self, index: int, lent: _Lent) -> list[Event]:
+        now = b"".join(
+            self._memory.read(segment.address, segment.length_bytes)
+            for segment in lent.segments
+            if not segment.writable
+        )
+        if now == lent.readable_now:
+            return []
+        lent.readable_now = now
+        return [BufferAltered(index, lent.buffer.name, now, by=Side.DEVICE)]
+
+    def _allocate(self, length_bytes: int) -> int:
+        try:
+            return self._arena.allocate(length_bytes)
+        except ArenaExhaustedError as error:
+            raise AdapterError(str(error)) from None

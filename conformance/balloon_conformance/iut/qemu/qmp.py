@@ -1,0 +1,83 @@
+"""QMP, QEMU's control channel, made synchronous; the protocol itself is the library ``qemu.qmp``."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from balloon_conformance.iut.contract import AdapterError, ImplementationCrashed, ImplementationHung
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Coroutine
+
+__all__ = ["Monitor", "require_library"]
+
+
+def require_library() -> Any:
+    """Return the module ``qemu.qmp``; :class:`AdapterError` when it is not installed."""
+    try:
+        return importlib.import_module("qemu.qmp")
+    except ImportError:
+        raise AdapterError(
+            "the library qemu.qmp is missing; pip install 'virtio-balloon-conformance[qemu]'"
+        ) from None
+
+
+class Monitor:
+    """The operator's commands to the QEMU at the other end of ``connection``, which this object then owns.
+
+    It connects with the first command. Commands raise :class:`ImplementationCrashed` when QEMU is gone,
+    :class:`ImplementationHung` when it does not answer within ``answer_seconds``, and
+    :class:`AdapterError` when it refuses.
+    """
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        answer_seconds: float,
+        last_words: Callable[[], str] = lambda: "the control channel was closed",
+    ) -> None:
+        self._library = require_library()
+        self._connection = connection
+        self._answer_seconds = answer_seconds
+        self._last_words = last_words
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._client: Any = None
+
+    def execute(self, command: str, **arguments: object) -> Any:
+        """Carry out one command and return what it returned."""
+        if self._client is None:
+            self._loop = asyncio.new_event_loop()
+            # A copy of the descriptor: the library closes what it connects, also where that fails.
+            self._client = self._library.QMPClient("balloon-conformance")
+            self._run("the greeting", self._client.connect(self._connection.dup()))
+        return self._run(command, self._client.execute(command, arguments or None))
+
+    def close(self) -> None:
+        """Disconnect; twice does no harm, and so does a QEMU that is gone."""
+        self._connection.close()
+        if self._loop is not None:
+            with suppress(self._library.QMPError, OSError, EOFError, TimeoutError):
+                self._loop.run_until_complete(
+                    asyncio.wait_for(self._client.disconnect(), self._answer_seconds)
+                )
+            self._loop.close()
+            self._loop = None
+
+    def _run(self, what: str, wanted: Coroutine[Any, Any, Any]) -> Any:
+        if self._loop is None:
+            wanted.close()
+            raise AdapterError(f"QMP {what}: the control channel is closed; start the device first")
+        try:
+            return self._loop.run_until_complete(asyncio.wait_for(wanted, self._answer_seconds))
+        except TimeoutError:
+            raise ImplementationHung(
+                f"QEMU did not answer QMP {what} within {self._answer_seconds:g} seconds"
+            ) from None
+        except self._library.ExecuteError as error:
+            raise AdapterError(f"QEMU refused QMP {what}: {error}") from None
+        except (self._library.QMPError, OSError, EOFError):
+            raise ImplementationCrashed(f"QEMU ended: {self._last_words()}") from None

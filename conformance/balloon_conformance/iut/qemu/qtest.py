@@ -1,0 +1,170 @@
+"""A synchronous client of qtest, QEMU's line protocol for access to a machine's physical addresses.
+
+One request is one line, one answer is one line that begins with ``OK`` or ``FAIL``. Lines that begin with
+``IRQ`` come at any time and are no answers; they are counted and dropped.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from balloon_conformance.iut.contract import AdapterError, ImplementationCrashed, ImplementationHung
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+__all__ = ["QtestClient"]
+
+_LINE_LIMIT_BYTES: Final = 1 << 16
+_BITS: Final = {"b": 8, "w": 16, "l": 32, "q": 64}
+
+
+class QtestClient:
+    """Reads and writes physical addresses of the machine at the other end of ``connection``.
+
+    ``last_words`` is called once the peer closed the connection and returns evidence of how it ended.
+    Every call raises :class:`ImplementationCrashed` when the peer is gone, :class:`ImplementationHung` when
+    it does not answer within ``answer_seconds``, and :class:`AdapterError` when its answer is not qtest.
+    After any of these the connection is of no more use, and every later call raises the same again.
+    """
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        answer_seconds: float,
+        last_words: Callable[[], str] = lambda: "the connection was closed",
+    ) -> None:
+        self._socket = connection
+        self._answer_seconds = answer_seconds
+        self._last_words = last_words
+        self._received = bytearray()
+        self._lost: Exception | None = None
+        self.interrupt_lines = 0
+
+    def close(self) -> None:
+        """Close the connection; twice does no harm."""
+        self._socket.close()
+
+    def readb(self, address: int) -> int:
+        """Read 8 bits."""
+        return self._read("b", address)
+
+    def readw(self, address: int) -> int:
+        """Read 16 bits."""
+        return self._read("w", address)
+
+    def readl(self, address: int) -> int:
+        """Read 32 bits."""
+        return self._read("l", address)
+
+    def readq(self, address: int) -> int:
+        """Read 64 bits."""
+        return self._read("q", address)
+
+    def writeb(self, address: int, value: int) -> None:
+        """Write 8 bits with one store."""
+        self._write("b", address, value)
+
+    def writew(self, address: int, value: int) -> None:
+        """Write 16 bits with one store."""
+        self._write("w", address, value)
+
+    def writel(self, address: int, value: int) -> None:
+        """Write 32 bits with one store."""
+        self._write("l", address, value)
+
+    def writeq(self, address: int, value: int) -> None:
+        """Write 64 bits; a device may see two stores."""
+        self._write("q", address, value)
+
+    def command(self, text: str, answer_seconds: float | None = None) -> str:
+        """Send one command and return what follows ``OK`` in its answer."""
+        if self._lost:
+            raise self._lost
+        seconds = self._answer_seconds if answer_seconds is None else answer_seconds
+        deadline = time.monotonic() + seconds
+        try:
+            self._socket.settimeout(seconds)
+            self._socket.sendall(text.encode("ascii") + b"\n")
+        except TimeoutError:
+            raise self._lose(_hung(text, seconds)) from None
+        except OSError:
+            raise self._lose(self._crashed()) from None
+        while (line := self._next_line()) is None:
+            if not self._receive(deadline):
+                raise self._lose(_hung(text, seconds))
+        word, _, rest = line.partition(" ")
+        if word != "OK":
+            raise self._lose(
+                AdapterError(f"qtest answered {text!r} with {line[:80]!r}, not OK; is the peer QEMU's qtest?")
+            )
+        return rest
+
+    def wait(self, seconds: float) -> None:
+        """Return after ``seconds``, or as soon as the peer said something by itself.
+
+        Raises :class:`ImplementationCrashed` at once when the peer ends meanwhile.
+        """
+        if self._lost:
+            raise self._lost
+        if self._receive(time.monotonic() + seconds) and self._next_line() is not None:
+            raise self._lose(AdapterError("qtest spoke where nothing was asked; is the peer QEMU's qtest?"))
+
+    def _read(self, width: str, address: int) -> int:
+        answer = self.command(f"read{width} {address:#x}")
+        with suppress(ValueError):
+            value = int(answer, 16)
+            if 0 <= value < 1 << _BITS[width]:
+                return value
+        raise self._lose(
+            AdapterError(f"qtest read{width} answered {answer[:80]!r}, not a number of {_BITS[width]} bits")
+        )
+
+    def _write(self, width: str, address: int, value: int) -> None:
+        if not 0 <= value < 1 << _BITS[width]:
+            raise ValueError(f"{value:#x} does not fit the {_BITS[width]} bits of write{width}")
+        self.command(f"write{width} {address:#x} {value:#x}")
+
+    def _next_line(self) -> str | None:
+        """Take the next line that is no interrupt out of what was received; None when there is none."""
+        while (end := self._received.find(b"\n")) >= 0:
+            line = self._received[:end].decode("ascii", "backslashreplace").rstrip("\r")
+            del self._received[: end + 1]
+            if not line.startswith("IRQ "):
+                return line
+            self.interrupt_lines += 1
+        if len(self._received) > _LINE_LIMIT_BYTES:
+            raise self._lose(
+                AdapterError(f"qtest sent {_LINE_LIMIT_BYTES} bytes without a line end; is the peer QEMU's?")
+            )
+        return None
+
+    def _receive(self, deadline: float) -> bool:
+        """Wait for bytes until the deadline; False when none came."""
+        # A timeout of zero would mean a socket that does not block, with another exception.
+        self._socket.settimeout(max(deadline - time.monotonic(), 1e-6))
+        try:
+            data = self._socket.recv(_LINE_LIMIT_BYTES)
+        except TimeoutError:
+            return False
+        except OSError:
+            data = b""
+        if not data:
+            raise self._lose(self._crashed())
+        self._received += data
+        return True
+
+    def _crashed(self) -> ImplementationCrashed:
+        return ImplementationCrashed(f"QEMU ended: {self._last_words()}")
+
+    def _lose(self, error: Exception) -> Exception:
+        """Remember why the connection is of no more use."""
+        self._lost = error
+        return error
+
+
+def _hung(text: str, seconds: float) -> ImplementationHung:
+    return ImplementationHung(f"QEMU did not answer {text!r} within {seconds:g} seconds")
