@@ -1,0 +1,66 @@
+"""Results as JSON lines, written as they come so that nothing gathered is lost.
+
+The first line is a header, then follows a line for each case as it ends, and at the end one for each
+requirement and a summary. The schema of every line is :data:`SCHEMA_PATH`, JSON Schema draft 2020-12.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+from balloon_conformance.report.outcome import Outcome
+from balloon_conformance.report.results import Results
+
+__all__ = ["SCHEMA_PATH", "VERSION", "JsonLines"]
+
+VERSION = 1
+SCHEMA_PATH = Path(__file__).with_name("results.schema.json")
+
+
+class JsonLines:
+    """Writes the results of one run to ``file``, a text file it does not close."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def begin(
+        self,
+        *,
+        suite: str,
+        target: str,
+        description: str,
+        side: str,
+        profile: Mapping[str, Any],
+        started: datetime,
+    ) -> None:
+        """Write the header: what judged what, under which profile, and when, with a time zone."""
+        self._write(
+            {
+                "results": "virtio-balloon-conformance",
+                "version": VERSION,
+                "suite": suite,
+                "target": target,
+                "description": description,
+                "side": side,
+                "profile": dict(profile),
+                "started": started.isoformat(timespec="seconds"),
+            }
+        )
+
+    def case(self, outcome: Outcome) -> None:
+        """Write the outcome of a case."""
+        self._write(outcome.to_json())
+
+    def end(self, results: Results, exit_code: int) -> None:
+        """Write the verdicts and the summary."""
+        for one in results.requirements():
+            self._write(one.to_json())
+        self._write({"summary": results.summary() | {"exit": exit_code}})
+
+    def _write(self, line: Mapping[str, Any]) -> None:
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()

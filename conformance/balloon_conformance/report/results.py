@@ -1,0 +1,198 @@
+"""From the outcomes of cases to a verdict on each requirement: kept, broken, or not exercised and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from itertools import chain, combinations
+from typing import Any
+
+from balloon_conformance.report.outcome import Outcome, Status
+from balloon_spec.events import Side
+from balloon_spec.features import Profile
+from balloon_spec.judge import Finding
+from balloon_spec.requirement import Requirement, catalogue
+
+__all__ = ["Exit", "RequirementResult", "Results", "Verdict", "applies"]
+
+_FEW = 2
+"""How many reasons are given where cases were not played for several."""
+
+
+class Verdict(StrEnum):
+    """What a run says of one requirement."""
+
+    KEPT = "kept"
+    BROKEN = "broken"
+    NOT_EXERCISED = "not exercised"
+
+
+class Exit(IntEnum):
+    """The exit codes of ``run``."""
+
+    WELL = 0
+    BROKEN = 1
+    USAGE = 2
+    FAULT = 3
+    """The adapter or the suite could not do its part."""
+    NOTHING = 5
+    """Nothing was exercised."""
+    INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class RequirementResult:
+    """The verdict on one requirement.
+
+    ``decisions`` counts how often it was exercised. ``reason`` says why it was not. ``broken_by`` are the
+    cases that broke it, each with its first finding.
+    """
+
+    requirement: Requirement
+    verdict: Verdict
+    decisions: int = 0
+    reason: str = ""
+    broken_by: Mapping[str, Finding] = field(default_factory=dict)
+
+    @property
+    def is_advice(self) -> bool:
+        """Whether what was broken is a SHOULD, which an implementation may have its reasons for."""
+        return self.verdict is Verdict.BROKEN and not self.requirement.level.binding
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the verdict as plain data (the ``requirement`` lines of a results file)."""
+        return {
+            "requirement": self.requirement.id,
+            "area": self.requirement.area,
+            "level": self.requirement.level.value,
+            "verdict": self.verdict.value,
+            "decisions": self.decisions,
+            "reason": self.reason,
+            "broken_by": list(self.broken_by),
+        }
+
+
+def applies(requirement: Requirement, profile: Profile) -> bool:
+    """Tell whether the requirement binds for any set of the profile's features that may be negotiated."""
+    names = requirement.when.names & profile.by_name.keys()
+    own = {need for name in names for need in profile.by_name[name].requires} | names
+    subsets = chain.from_iterable(combinations(sorted(own), size) for size in range(len(own) + 1))
+    return any(
+        requirement.when.holds(frozenset(subset))
+        for subset in subsets
+        if profile.may_offer(profile.mask(subset))
+    )
+
+
+class Results:
+    """What a run against one implementation has shown so far.
+
+    ``about`` are the requirements each case of the suite is about, by the case's id.
+    """
+
+    def __init__(self, side: Side, profile: Profile, about: Mapping[str, tuple[str, ...]]) -> None:
+        self.side = side
+        self.profile = profile
+        self.outcomes: dict[str, Outcome] = {}
+        self.faults: list[str] = []
+        """What went wrong in the suite outside every case."""
+        self.interrupted = False
+        self._about = about
+
+    def add(self, outcome: Outcome) -> None:
+        """Take in the outcome of a case; a case that errs after it ended is an error."""
+        known = self.outcomes.get(outcome.case)
+        if known is None or outcome.status is Status.ERROR:
+            self.outcomes[outcome.case] = outcome
+
+    # -- verdicts -----------------------------------------------------------------------------------------
+
+    def requirements(self) -> tuple[RequirementResult, ...]:
+        """Return the verdict on each requirement that binds the side, in the order of the specification."""
+        decisions: Counter[str] = Counter()
+        broken: dict[str, dict[str, Finding]] = {}
+        for outcome in self._sound():
+            decisions.update(outcome.exercised)
+            for finding in (*outcome.findings, *outcome.advice):
+                broken.setdefault(finding.requirement, {}).setdefault(outcome.case, finding)
+        results = []
+        for one in catalogue().by_subject(self.side):
+            count = decisions[one.id]
+            if one.id in broken:
+                results.append(
+                    RequirementResult(one, Verdict.BROKEN, max(count, 1), broken_by=broken[one.id])
+                )
+            elif count:
+                results.append(RequirementResult(one, Verdict.KEPT, count))
+            else:
+                results.append(RequirementResult(one, Verdict.NOT_EXERCISED, reason=self._why_not(one)))
+        return tuple(results)
+
+    def _sound(self) -> Iterator[Outcome]:
+        """Yield the outcomes that say something about the implementation."""
+        return (outcome for outcome in self.outcomes.values() if outcome.status is not Status.ERROR)
+
+    def _why_not(self, requirement: Requirement) -> str:
+        if not applies(requirement, self.profile):
+            return f"profile {self.profile.name}: it binds when {requirement.when}"
+        if requirement.not_observable:
+            return f"cannot be observed: {requirement.not_observable}"
+        cases = [case for case, names in self._about.items() if requirement.id in names]
+        if not cases:
+            return "no case of the suite is about it, and no rule saw an occasion"
+        known = [outcome for case in cases for outcome in self._of(case)]
+        reasons: dict[str, None] = {}
+        for outcome in known:
+            if outcome.status is Status.ERROR:
+                reasons[f"{outcome.case} ended in an error"] = None
+            elif outcome.status is Status.FAILED:
+                reasons[f"{outcome.case} failed before it came to this"] = None
+            elif outcome.reason:
+                reasons[outcome.reason] = None
+        if not known:
+            return f"not run: {_listed(cases)}"
+        return _listed(list(reasons), "; ") or f"no occasion arose in {_listed([o.case for o in known])}"
+
+    def _of(self, case: str) -> Iterator[Outcome]:
+        """Yield the outcomes of a case, which for a scenario with parameters are several."""
+        for name, outcome in self.outcomes.items():
+            if name == case or name.startswith(f"{case}["):
+                yield outcome
+
+    # -- the whole ----------------------------------------------------------------------------------------
+
+    def exit_code(self, *, strict: bool = False) -> Exit:
+        """Return how the run ended; with ``strict`` a broken SHOULD counts as broken."""
+        statuses = Counter(outcome.status for outcome in self.outcomes.values())
+        verdicts = self.requirements()
+        if self.interrupted:
+            return Exit.INTERRUPTED
+        if statuses[Status.FAILED]:
+            return Exit.BROKEN
+        if statuses[Status.ERROR] or self.faults:
+            return Exit.FAULT
+        if all(one.verdict is Verdict.NOT_EXERCISED for one in verdicts):
+            return Exit.NOTHING
+        return Exit.BROKEN if strict and any(one.is_advice for one in verdicts) else Exit.WELL
+
+    def summary(self) -> dict[str, Any]:
+        """Return the counts of the run as plain data (the last line of a results file)."""
+        verdicts = self.requirements()
+        statuses = Counter(outcome.status for outcome in self.outcomes.values())
+        return {
+            "binding": sum(applies(one.requirement, self.profile) for one in verdicts),
+            "exercised": sum(one.verdict is not Verdict.NOT_EXERCISED for one in verdicts),
+            "kept": sum(one.verdict is Verdict.KEPT for one in verdicts),
+            "broken": sum(one.verdict is Verdict.BROKEN and not one.is_advice for one in verdicts),
+            "advice": sum(one.is_advice for one in verdicts),
+            "cases": {status.value: statuses[status] for status in Status},
+            "faults": list(self.faults),
+            "interrupted": self.interrupted,
+        }
+
+
+def _listed(words: list[str], mark: str = ", ") -> str:
+    more = len(words) - _FEW
+    return mark.join(words[:_FEW]) + (f"{mark}and {more} more" if more > 0 else "")

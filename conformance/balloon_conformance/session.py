@@ -1,0 +1,271 @@
+"""One exchange with an implementation under test: performed, observed, recorded and judged.
+
+A session stands between the vectors and scenarios, which say what shall happen, and the adapter, which makes
+it happen. Whatever either side does passes through it as an event: it is kept in the trace and shown to the
+judge. What the judge finds against the side under test is a finding; what it finds against the suite's own
+side is the suite's fault, unless the case declared that it would break just that.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self, TypeVar
+
+from balloon_conformance.iut.contract import (
+    AdapterError,
+    Buffer,
+    Capability,
+    DeviceAdapter,
+    DriverAdapter,
+    ImplementationCrashed,
+    ImplementationHung,
+    Setup,
+)
+from balloon_spec import events as ev
+from balloon_spec.features import Profile
+from balloon_spec.judge import Finding, Judge
+from balloon_spec.pages import PageSet
+from balloon_spec.trace import Entry
+
+__all__ = ["DeviceSession", "DriverSession", "Ended", "Session"]
+
+_T = TypeVar("_T")
+
+
+class Ended(Exception):  # noqa: N818 - says that the case is over, not that the suite erred
+    """The implementation crashed or hung; the session has recorded it and the case cannot go on."""
+
+
+class Session:
+    """What the sessions with a device and with a driver share.
+
+    ``findings`` are against the implementation, ``slips`` against the suite's own side. ``trace`` is every
+    event so far, with its time in seconds since the session began.
+    """
+
+    side: ev.Side
+
+    def __init__(
+        self,
+        adapter: DeviceAdapter | DriverAdapter,
+        profile: Profile,
+        *,
+        deadline_seconds: float = 1.0,
+        memory_pages: int = 0x10000,
+    ) -> None:
+        self._adapter = adapter
+        self.setup = Setup(profile, memory_pages)
+        self.deadline_seconds = deadline_seconds
+        self.judge = Judge(profile)
+        self.trace: list[Entry] = []
+        self.findings: list[Finding] = []
+        self.slips: list[Finding] = []
+        self._began = time.monotonic()
+        self._waiting: list[ev.Event] = []
+
+    def __enter__(self) -> Self:
+        self._call(lambda: self._adapter.start(self.setup))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # A live implementation serves the next case too: starting it anew costs more than most cases. After
+        # a crash, a hang or a defect of the adapter nothing of it can be trusted.
+        if error is not None and isinstance(error, Ended | AdapterError):
+            self._adapter.stop()
+
+    @property
+    def profile(self) -> Profile:
+        """The profile the session is judged under."""
+        return self.setup.profile
+
+    @property
+    def exercised(self) -> Counter[str]:
+        """How often each requirement was decided, those of both sides."""
+        return self.judge.exercised
+
+    def can(self, capability: Capability) -> bool:
+        """Tell whether the implementation has the capability."""
+        return capability in self._adapter.capabilities
+
+    def record(self, event: ev.Event) -> None:
+        """Take an event into the trace and show it to the judge."""
+        seconds = time.monotonic() - self._began
+        self.trace.append(Entry(event, len(self.trace) + 1, seconds))
+        for finding in self.judge.feed(event, seconds):
+            (self.findings if finding.subject == self.side else self.slips).append(finding)
+
+    def _call(self, action: Callable[[], _T]) -> _T:
+        """Call the adapter; a crash or a hang of the implementation is recorded and ends the case."""
+        try:
+            return action()
+        except ImplementationCrashed as error:
+            self.record(ev.Failed(self.side, ev.Failure.CRASH, str(error)))
+            raise Ended(f"the {self.side} ended: {error}") from error
+        except ImplementationHung as error:
+            self.record(ev.Failed(self.side, ev.Failure.HANG, str(error)))
+            raise Ended(f"the {self.side} does not answer: {error}") from error
+
+    def _observe(self, seconds: float) -> Sequence[ev.Event]:
+        events = self._call(lambda: self._adapter.observe(seconds))
+        for event in events:
+            self.record(event)
+        return events
+
+    def collect(self, seconds: float = 0.0) -> None:
+        """Take in what the implementation has done, without expecting anything."""
+        self._waiting.extend(self._observe(seconds))
+
+    def wait_for(
+        self, wanted: Callable[[ev.Event], bool], deadline_seconds: float | None = None
+    ) -> ev.Event | None:
+        """Return the first event not yet claimed that is ``wanted``, or None when the deadline passes.
+
+        Events that are not wanted stay for later calls. On None the judge is told that the implementation
+        was given its time.
+        """
+        deadline = self.deadline_seconds if deadline_seconds is None else deadline_seconds
+        until = time.monotonic() + deadline
+        while True:
+            for at, event in enumerate(self._waiting):
+                if wanted(event):
+                    return self._waiting.pop(at)
+            # An adapter that returns nothing has waited its time, or knows that nothing will come.
+            fresh = self._observe(max(until - time.monotonic(), 0.0))
+            if not fresh:
+                self.record(ev.Quiet(self.side, deadline))
+                return None
+            self._waiting.extend(fresh)
+
+    def settle(self, seconds: float) -> Sequence[ev.Event]:
+        """Give the implementation ``seconds`` to act, tell the judge, and return what nobody claimed."""
+        until = time.monotonic() + seconds
+        while fresh := self._observe(max(until - time.monotonic(), 0.0)):
+            self._waiting.extend(fresh)
+        self.record(ev.Quiet(self.side, seconds))
+        left, self._waiting = self._waiting, []
+        return left
+
+
+class DeviceSession(Session):
+    """A session with a device under test: the suite is the driver."""
+
+    side = ev.Side.DEVICE
+    _adapter: DeviceAdapter
+
+    def negotiate(self, accepted: int, offered: int | None = None) -> bool:
+        """Accept features, set up the queues, and return whether the device kept FEATURES_OK.
+
+        ``offered`` is what the device offers, asked for when it is None.
+        """
+        seen = self.offered() if offered is None else offered
+        kept = self._call(lambda: self._adapter.accept(accepted))
+        if kept:
+            self._call(self._adapter.prepare)
+        sizes = self._call(self._adapter.ring_sizes) if kept else ()
+        self.record(ev.Negotiated(seen, accepted, kept, sizes))
+        if kept:
+            self.record(ev.Memory(self._adapter.memory))
+        return kept
+
+    @property
+    def memory(self) -> PageSet:
+        """The guest pages that exist."""
+        return self._adapter.memory
+
+    def offered(self) -> int:
+        """Ask what the device offers."""
+        return self._call(self._adapter.offered)
+
+    def driver_ok(self) -> None:
+        """Set DRIVER_OK."""
+        self.record(ev.DriverOk())
+        self._call(self._adapter.driver_ok)
+
+    def make_available(self, queue: int, buffer: Buffer) -> None:
+        """Make a buffer available."""
+        self.record(
+            ev.Available(
+                queue, buffer.name, buffer.readable, buffer.writable_bytes, buffer.notify, buffer.cut
+            )
+        )
+        self._call(lambda: self._adapter.make_available(queue, buffer))
+
+    def read_configuration(self, offset: int, length_bytes: int) -> bytes:
+        """Read the configuration space."""
+        data = self._call(lambda: self._adapter.read_configuration(offset, length_bytes))
+        self.record(ev.ConfigurationRead(offset, data))
+        return data
+
+    def write_configuration(self, offset: int, data: bytes) -> None:
+        """Write the configuration space."""
+        self.record(ev.ConfigurationWritten(offset, data))
+        self._call(lambda: self._adapter.write_configuration(offset, data))
+
+    def operate(self, action: ev.OperatorAction, value: int) -> None:
+        """Make an operator's wish known to the device."""
+        self.record(ev.Operator(action, value))
+        self._call(lambda: self._adapter.operate(action, value))
+
+    def look(self, pages: PageSet) -> tuple[PageSet, PageSet]:
+        """Look at guest memory; return which of ``pages`` were discarded, and which overwritten."""
+        gone, changed = self._call(lambda: self._adapter.discarded(pages))
+        self.record(ev.Discarded(gone, pages))
+        if changed:
+            self.record(ev.Overwritten(changed))
+        return gone, changed
+
+    def reset(self) -> None:
+        """Reset the device; what it did before is taken in first, and what it discarded."""
+        self.collect()
+        if self.can(Capability.DISCARDS) and self.judge.worth_a_look:
+            self.look(self.judge.worth_a_look)
+        self._call(self._adapter.reset)
+        self._waiting.clear()
+        self.record(ev.Reset())
+
+
+class DriverSession(Session):
+    """A session with a driver under test: the suite is the device."""
+
+    side = ev.Side.DRIVER
+    _adapter: DriverAdapter
+
+    def negotiate(self, offered: int, configuration: bytes) -> int | None:
+        """Offer features; return what the driver accepted, None where it refused the device."""
+        accepted = self._call(lambda: self._adapter.negotiate(offered, configuration))
+        if accepted is not None:
+            legal = self.profile.may_accept(offered, accepted)
+            self.record(ev.Negotiated(offered, accepted, legal))
+            self.record(ev.ConfigurationRead(0, configuration))
+        return accepted
+
+    def use(self, queue: int, buffer: str, length_bytes: int, written: bytes) -> None:
+        """Return a buffer to the driver."""
+        self.record(ev.Used(queue, buffer, length_bytes, written))
+        self._call(lambda: self._adapter.use(queue, buffer, length_bytes, written))
+
+    def change_configuration(self, configuration: bytes) -> None:
+        """Change the configuration space and notify the driver."""
+        self.record(ev.ConfigurationChanged(configuration))
+        self._call(lambda: self._adapter.change_configuration(configuration))
+
+    def operate(self, action: ev.OperatorAction, value: int) -> None:
+        """Record an operator's wish; the suite, being the device, acts on it by itself."""
+        self.record(ev.Operator(action, value))
+
+    def steer(self, action: ev.GuestAction, pages: PageSet) -> None:
+        """Make a guest's wish known to the driver."""
+        self.record(ev.Guest(action, pages))
+        self._call(lambda: self._adapter.steer(action, pages))
+
+    def reset(self) -> None:
+        """Have the driver begin anew."""
+        self.collect()
+        self._call(self._adapter.reset)
+        self._waiting.clear()
+        self.record(ev.Reset())

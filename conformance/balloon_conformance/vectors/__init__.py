@@ -1,0 +1,1 @@
+"""Vectors: exchanges between a driver and a device, written down byte by byte."""

@@ -1,0 +1,247 @@
+"""Plays a vector against a device: the suite performs the driver's lines and awaits the device's."""
+
+from __future__ import annotations
+
+from balloon_conformance.iut.contract import Buffer, Capability
+from balloon_conformance.session import DeviceSession
+from balloon_conformance.vectors import model
+from balloon_conformance.vectors.mismatch import Mismatch
+from balloon_spec import events as ev
+from balloon_spec.events import OperatorAction
+from balloon_spec.pages import PageSet
+from balloon_spec.wire import configuration
+
+__all__ = ["DevicePlayer", "NotExercised"]
+
+_CAPABILITIES = {
+    OperatorAction.TARGET: Capability.OPERATOR_TARGET,
+    OperatorAction.UNUSED_PAGES: Capability.OPERATOR_UNUSED_PAGES,
+    OperatorAction.STATISTICS: Capability.OPERATOR_STATISTICS,
+}
+
+
+class NotExercised(Exception):  # noqa: N818 - the case says nothing about the implementation
+    """The case, or the rest of it, cannot be played against this implementation; says why."""
+
+
+class DevicePlayer:
+    """Plays one vector in one session.
+
+    ``left_out`` are the reasons why steps were not played; a vector with any shows less than it lists.
+    """
+
+    def __init__(self, vector: model.Vector, session: DeviceSession, quiet_seconds: float) -> None:
+        self._vector = vector
+        self._session = session
+        self._quiet_seconds = quiet_seconds
+        self._queues: dict[str, int] = {}
+        self._returned = True
+        self._has_target = session.can(Capability.OPERATOR_TARGET)
+        self.left_out: list[str] = []
+
+    def play(self) -> None:
+        """Play every step; raises Mismatch, NotExercised, or Ended."""
+        own_driver_ok = any(isinstance(step, model.DriverOkStep) for step in self._vector.steps)
+        # Refused features leave only a reset to come, which is the vector's next step.
+        if self._negotiate(self._vector.features) and not own_driver_ok:
+            self._session.driver_ok()
+        for step in self._vector.steps:
+            if step.condition == "returned" and not self._returned:
+                self.left_out.append(f"line {step.line}: the buffer before it was not returned")
+                continue
+            try:
+                self._step(step)
+            except Mismatch as mismatch:
+                if step.shows and not mismatch.requirement:
+                    mismatch.requirement = step.shows[0]
+                raise
+        self._session.settle(self._quiet_seconds)
+
+    def _negotiate(self, sets: model.FeatureSets) -> bool:
+        profile = self._vector.profile
+        offered = self._session.offered()
+        intruders = sets.accepted & ~sets.offered
+        missing = sorted(profile.names(sets.accepted & ~intruders & ~offered))
+        if missing:
+            raise NotExercised(f"the device does not offer {', '.join(missing)}")
+        if intruders & offered:
+            names = ", ".join(sorted(profile.names(intruders & offered)))
+            raise NotExercised(f"the device offers {names}, which the vector accepts as not offered")
+        kept = self._session.negotiate(sets.accepted, offered)
+        if kept and not sets.features_ok:
+            raise Mismatch(
+                "the device kept FEATURES_OK",
+                requirement="NEG-06",
+                field="status",
+                expected="refused",
+                seen="kept",
+            )
+        if not kept and sets.features_ok:
+            untold = "MUST_TELL_HOST" in profile.names(offered & ~sets.accepted)
+            if untold:
+                raise NotExercised("the device refuses a driver that does not accept MUST_TELL_HOST")
+            raise Mismatch(
+                "the device refused the features",
+                requirement="NEG-07",
+                field="status",
+                expected="kept",
+                seen="refused",
+            )
+        return kept
+
+    def _step(self, step: model.Step) -> None:
+        session = self._session
+        match step:
+            case model.OperatorStep():
+                self._operate(step)
+            case model.GuestStep():
+                pass
+            case model.BufferStep():
+                self._queues[step.name] = step.queue.index
+                session.make_available(
+                    step.queue.index,
+                    Buffer(step.name, step.readable, step.writable_bytes, step.cut, step.notify),
+                )
+            case model.ActualStep():
+                session.write_configuration(configuration.ACTUAL_OFFSET, step.pages.to_bytes(4, "little"))
+            case model.ConfigurationWriteStep():
+                session.write_configuration(step.offset, step.data)
+            case model.ConfigurationReadStep():
+                self._read(step)
+            case model.DriverOkStep():
+                session.driver_ok()
+            case model.SilentStep():
+                self._silence(step)
+            case model.UsedStep():
+                self._used(step)
+            case model.ConfigurationStep():
+                self._changed(step)
+            case model.ReactionStep():
+                self._reaction(step)
+            case model.EffectStep():
+                self._effect(step)
+            case model.ResetStep():
+                session.reset()
+                self._queues.clear()
+                self._returned = True
+                if self._negotiate(step.features):
+                    session.driver_ok()
+
+    def _operate(self, step: model.OperatorStep) -> None:
+        capability = _CAPABILITIES[step.action]
+        if self._session.can(capability):
+            self._session.operate(step.action, step.value)
+        elif step.action is OperatorAction.TARGET:
+            # What follows does not depend on the target: a driver may inflate at any time.
+            self.left_out.append(f"line {step.line}: the adapter lacks {capability}")
+        else:
+            raise NotExercised(f"the adapter lacks {capability}")
+
+    def _read(self, step: model.ConfigurationReadStep) -> None:
+        seen = self._session.read_configuration(step.offset, step.length_bytes)
+        if step.offset < configuration.ACTUAL_OFFSET and not self._has_target:
+            self.left_out.append(f"line {step.line}: the target cannot be set, so num_pages is not known")
+        elif seen != step.data:
+            raise Mismatch(
+                "the configuration space does not read as it must",
+                requirement="CFG-01",
+                field=f"configuration at offset {step.offset}",
+                expected=step.data.hex(" "),
+                seen=seen.hex(" "),
+                data=seen,
+            )
+
+    def _silence(self, step: model.SilentStep) -> None:
+        if step.side is not ev.Side.DEVICE:
+            return
+        left = self._session.settle(self._quiet_seconds)
+        if left:
+            raise Mismatch("the device acted although it had no reason to", field="event", seen=left[0])
+
+    def _used(self, step: model.UsedStep) -> None:
+        queue = self._queues[step.name]
+        event = self._session.wait_for(
+            lambda seen: isinstance(seen, ev.Used) and seen.buffer == step.name and seen.queue == queue
+        )
+        if event is None:
+            raise Mismatch(
+                f"buffer {step.name} was not returned",
+                field=f"queue {queue}",
+                expected=f"{step.name} returned",
+                seen=f"nothing within {self._session.deadline_seconds:g} s",
+            )
+        assert isinstance(event, ev.Used)
+        if event.length_bytes != step.length_bytes or event.written != step.written:
+            raise Mismatch(
+                f"buffer {step.name} was returned with other contents",
+                field="used length" if event.length_bytes != step.length_bytes else "written bytes",
+                expected=f"{step.length_bytes} bytes {step.written.hex(' ')}".rstrip(),
+                seen=f"{event.length_bytes} bytes {event.written.hex(' ')}".rstrip(),
+                data=event.written,
+            )
+
+    def _changed(self, step: model.ConfigurationStep) -> None:
+        if not self._has_target:
+            return
+        event = self._session.wait_for(lambda seen: isinstance(seen, ev.ConfigurationChanged))
+        if event is None:
+            raise Mismatch(
+                "the driver was not notified of a configuration change",
+                requirement="CFG-07",
+                field="num_pages",
+                expected=step.num_pages,
+                seen="no notification",
+            )
+        assert isinstance(event, ev.ConfigurationChanged)
+        seen = int.from_bytes(event.data[:4], "little")
+        if seen != step.num_pages:
+            raise Mismatch(
+                "num_pages is not the target",
+                requirement="CFG-11",
+                field="num_pages",
+                expected=step.num_pages,
+                seen=seen,
+                data=event.data,
+            )
+
+    def _reaction(self, step: model.ReactionStep) -> None:
+        queue = self._queues[step.name]
+        event = self._session.wait_for(
+            lambda seen: (
+                isinstance(seen, ev.NeedsReset)
+                or (isinstance(seen, ev.Used) and seen.buffer == step.name and seen.queue == queue)
+            )
+        )
+        if event is None:
+            reaction = model.Reaction.SILENT
+        elif isinstance(event, ev.NeedsReset):
+            reaction = model.Reaction.NEEDS_RESET
+        else:
+            reaction = model.Reaction.RETURNED
+        self._returned = reaction is model.Reaction.RETURNED
+        if reaction not in step.allowed:
+            raise Mismatch(
+                f"the device's reaction to buffer {step.name} is not allowed",
+                field="reaction",
+                expected=" or ".join(sorted(step.allowed)),
+                seen=reaction,
+            )
+
+    def _effect(self, step: model.EffectStep) -> None:
+        session = self._session
+        if not session.can(Capability.DISCARDS):
+            self.left_out.append(f"line {step.line}: the adapter lacks {Capability.DISCARDS}")
+            return
+        around = PageSet((max(run.first - 1, 0), run.count + 1 + min(run.first, 1)) for run in step.discarded)
+        gone, changed = session.look((around | step.kept) & session.memory)
+        missing, extra = step.discarded - gone, (gone | changed) - step.discarded
+        if missing and self._returned:
+            raise Mismatch(
+                "pages were not discarded",
+                requirement="" if session.judge.device_discards else "INF-07",
+                field="page",
+                expected=step.discarded,
+                seen=f"still there: {missing}",
+            )
+        if extra:
+            raise Mismatch("other pages were changed", field="page", expected=step.discarded, seen=extra)

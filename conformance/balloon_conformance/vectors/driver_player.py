@@ -1,0 +1,186 @@
+"""Plays a vector against a driver: the suite performs the device's lines and awaits the driver's."""
+
+from __future__ import annotations
+
+from balloon_conformance.session import DriverSession
+from balloon_conformance.vectors import model
+from balloon_conformance.vectors.device_player import NotExercised
+from balloon_conformance.vectors.mismatch import Mismatch, compare_readable
+from balloon_spec import events as ev
+from balloon_spec.judge.content import read_array, read_message
+from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.queues import Queue
+from balloon_spec.wire import configuration
+from balloon_spec.wire.configuration import Configuration
+
+__all__ = ["DriverPlayer"]
+
+
+class DriverPlayer:
+    """Plays one vector in one session; ``left_out`` as in the device's player."""
+
+    def __init__(self, vector: model.Vector, session: DriverSession, quiet_seconds: float) -> None:
+        self._vector = vector
+        self._session = session
+        self._quiet_seconds = quiet_seconds
+        self._configuration = Configuration(0, 0)
+        self._names: dict[str, tuple[int, str]] = {}
+        self._features: frozenset[str] = frozenset()
+        self.left_out: list[str] = []
+
+    def play(self) -> None:
+        """Play every step; raises Mismatch, NotExercised, or Ended."""
+        if not self._negotiate(self._vector.features):
+            return
+        for step in self._vector.steps:
+            try:
+                self._step(step)
+            except Mismatch as mismatch:
+                if step.shows and not mismatch.requirement:
+                    mismatch.requirement = step.shows[0]
+                raise
+        self._nothing_left(self._vector.requirements)
+
+    def _negotiate(self, sets: model.FeatureSets) -> bool:
+        """Negotiate; False where the driver refused and the vector has it so."""
+        profile = self._vector.profile
+        accepted = self._session.negotiate(sets.offered, configuration.build(self._configuration))
+        if accepted is None:
+            if profile.may_offer(sets.offered):
+                raise NotExercised("the driver refuses the features offered")
+            self.left_out.append("the driver refuses the device, which is its right with such an offer")
+            return False
+        self._features = profile.names(accepted)
+        if accepted != sets.accepted and profile.may_accept(sets.offered, accepted):
+            differ = sorted(profile.names(accepted ^ sets.accepted))
+            if self._vector.steps:
+                raise NotExercised(f"the driver chose otherwise about {', '.join(differ)}")
+            self.left_out.append(f"the driver chose otherwise about {', '.join(differ)}")
+        return bool(self._vector.steps) or accepted == sets.accepted
+
+    def _step(self, step: model.Step) -> None:
+        session = self._session
+        match step:
+            case model.OperatorStep():
+                session.operate(step.action, step.value)
+            case model.GuestStep():
+                session.steer(step.action, step.pages)
+            case model.BufferStep():
+                self._buffer(step)
+            case model.ActualStep():
+                self._actual(step)
+            case model.SilentStep() if step.side is ev.Side.DRIVER:
+                self._nothing_left(step.shows)
+            case model.UsedStep():
+                queue, name = self._names[step.name]
+                session.use(queue, name, step.length_bytes, step.written)
+            case model.ConfigurationStep():
+                self._configuration = Configuration(step.num_pages, self._configuration.actual)
+                session.change_configuration(configuration.build(self._configuration))
+            case model.ResetStep():
+                session.reset()
+                self._names.clear()
+                self._configuration = Configuration(self._configuration.num_pages, 0)
+                self._negotiate(step.features)
+            case _:
+                # Effects and reactions are a device's; a driver reads the configuration when it likes.
+                pass
+
+    def _next_buffer(self, queue: Queue) -> ev.Available:
+        event = self._session.wait_for(
+            lambda seen: isinstance(seen, ev.Available) and seen.queue == queue.index
+        )
+        if event is None:
+            raise Mismatch(
+                f"no buffer was made available on the {queue} queue",
+                field=f"{queue} queue",
+                expected="a buffer",
+                seen=f"nothing within {self._session.deadline_seconds:g} s",
+            )
+        assert isinstance(event, ev.Available)
+        return event
+
+    def _buffer(self, step: model.BufferStep) -> None:
+        event = self._next_buffer(step.queue)
+        self._names[step.name] = (event.queue, event.buffer)
+        if event.writable_bytes != step.writable_bytes or bool(event.readable) != bool(step.readable):
+            raise Mismatch(
+                f"the buffer on the {step.queue} queue has other parts than the vector's",
+                requirement="REQ-02" if step.queue is Queue.HOST_REQUEST and step.writable_bytes else "",
+                field="buffer",
+                expected=f"{len(step.readable)} readable and {step.writable_bytes} writable bytes",
+                seen=f"{len(event.readable)} readable and {event.writable_bytes} writable bytes",
+                data=event.readable,
+            )
+        if step.match is model.Match.EXACT:
+            chunks = "CHUNK_TRANSFER" in self._features
+            difference = compare_readable(step.queue, step.readable, event.readable, chunks=chunks)
+            if difference is not None:
+                raise difference
+        elif step.match is model.Match.EQUIVALENT:
+            self._equivalent(step, event)
+
+    def _pages(self, queue: Queue, data: bytes) -> PageSet:
+        memory = PageSet([(0, self._vector.memory_pages)])
+        if queue is Queue.HOST_REQUEST:
+            return read_message(data, memory, "unused").pages
+        if "CHUNK_TRANSFER" in self._features:
+            return read_message(data, memory, "balloon").pages
+        return read_array(data, memory).pages
+
+    def _equivalent(self, step: model.BufferStep, event: ev.Available) -> None:
+        """Take buffers until they name the vector's pages; all but the last are returned at once."""
+        wanted, seen = self._pages(step.queue, step.readable), EMPTY
+        while True:
+            seen |= self._pages(step.queue, event.readable)
+            if not seen <= wanted:
+                raise Mismatch(
+                    f"the {step.queue} queue names other pages than the vector",
+                    field="pages",
+                    expected=wanted,
+                    seen=seen,
+                    data=event.readable,
+                )
+            self._names[step.name] = (event.queue, event.buffer)
+            if seen == wanted:
+                return
+            self._session.use(event.queue, event.buffer, 0, b"")
+            event = self._next_buffer(step.queue)
+
+    def _actual(self, step: model.ActualStep) -> None:
+        event = self._session.wait_for(lambda seen: isinstance(seen, ev.ConfigurationWritten))
+        if event is None:
+            raise Mismatch(
+                "actual was not written",
+                requirement="CFG-04",
+                field="actual",
+                expected=step.pages,
+                seen="no write",
+            )
+        assert isinstance(event, ev.ConfigurationWritten)
+        expected = step.pages.to_bytes(4, "little")
+        self._configuration = Configuration(self._configuration.num_pages, step.pages)
+        if event.offset != configuration.ACTUAL_OFFSET or event.data != expected:
+            raise Mismatch(
+                "actual is not what the vector has",
+                requirement="CFG-05" if event.offset == configuration.ACTUAL_OFFSET else "CFG-03",
+                field="actual",
+                expected=expected.hex(" "),
+                seen=f"{event.data.hex(' ')} at offset {event.offset}",
+                data=event.data,
+            )
+
+    def _nothing_left(self, shows: tuple[str, ...]) -> None:
+        """Give the driver its time; whatever it does beyond the vector is a mismatch, statistics excepted."""
+        for event in self._session.settle(self._quiet_seconds):
+            extra = isinstance(event, ev.ConfigurationWritten) or (
+                isinstance(event, ev.Available) and event.queue != Queue.STATISTICS.index
+            )
+            if extra:
+                raise Mismatch(
+                    "the driver did more than the vector has",
+                    requirement=shows[0] if shows else "",
+                    field="event",
+                    expected="nothing",
+                    seen=event,
+                )

@@ -1,0 +1,230 @@
+"""Reads vectors: strict YAML, the published schema, and then everything a schema cannot say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NoReturn
+
+from balloon_conformance.vectors import schema
+from balloon_conformance.vectors.model import FeatureSets, Kind, Vector
+from balloon_conformance.vectors.steps import Frame, StepReader, VectorError, field_name
+from balloon_spec import strict_yaml
+from balloon_spec.events import Side
+from balloon_spec.features import Profile, profile
+from balloon_spec.requirement import Requirement, catalogue
+from balloon_spec.strict_yaml import Document, StrictYamlError
+from balloon_spec.strict_yaml import Path as Place
+
+__all__ = ["VectorError", "load", "load_all", "load_text"]
+
+
+def load(path: Path, *, requirements: Mapping[str, Requirement] | None = None) -> Vector:
+    """Read the vector in the file ``path``; ``requirements`` defaults to the catalogue.
+
+    Raises :class:`VectorError` for a file that cannot be read or is not a vector.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise VectorError(f"{path}:1: file: {error.strerror}; name a file that can be read") from None
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise VectorError(f"{path}:{line}: file: this is not UTF-8; save it as UTF-8") from None
+    return load_text(text, str(path), requirements=requirements)
+
+
+def load_text(text: str, name: str, *, requirements: Mapping[str, Requirement] | None = None) -> Vector:
+    """Read the vector in ``text``; ``name`` is what errors call it.
+
+    Where ``name`` ends with ``.yaml`` its stem must be the vector's id. Raises :class:`VectorError`.
+    """
+    try:
+        document = strict_yaml.load(text, name)
+    except StrictYamlError as error:
+        raise VectorError(str(error)) from None
+    return _Reader(document, catalogue() if requirements is None else requirements).read()
+
+
+def load_all(
+    directory: Path | None = None, *, requirements: Mapping[str, Requirement] | None = None
+) -> tuple[Vector, ...]:
+    """Read every ``*.yaml`` below ``directory``, in the order of their paths; by default the suite's own.
+
+    Raises :class:`VectorError` for the first that is not in order, for two with one id, and for none.
+    """
+    where = schema.directory() if directory is None else directory
+    vectors: dict[str, Vector] = {}
+    for path in sorted(where.rglob("*.yaml")):
+        vector = load(path, requirements=requirements)
+        if vector.id in vectors:
+            other = vectors[vector.id].path
+            raise VectorError(
+                f"{path}:1: vector: {vector.id} is also the id of {other}; rename one of the two"
+            )
+        vectors[vector.id] = vector
+    if not vectors:
+        raise VectorError(
+            f"{where}:1: directory: there is no vector below it; name a directory of *.yaml files"
+        )
+    return tuple(vectors.values())
+
+
+class _Reader:
+    """Reads one document, field by field, and names the place of whatever is wrong."""
+
+    def __init__(self, document: Document, requirements: Mapping[str, Requirement]) -> None:
+        self._document = document
+        self._requirements = requirements
+        fault = schema.first_fault(document)
+        if fault is not None:
+            self._refuse(fault.path, fault.problem, fault.remedy)
+        data: dict[str, Any] = document.data
+        self._data = data
+        self._profile: Profile = profile(data["profile"])
+        self._kind = Kind(data.get("kind", "exchange"))
+        self._sides = frozenset(Side(word) for word in data["sides"])
+
+    def _refuse(self, path: Place, problem: str, remedy: str) -> NoReturn:
+        raise VectorError(f"{self._document.place(path)}: {field_name(path)}: {problem}; {remedy}")
+
+    def read(self) -> Vector:
+        data = self._data
+        path = Path(self._document.name)
+        if path.suffix == ".yaml" and path.stem != data["vector"]:
+            self._refuse(
+                ("vector",),
+                f"{data['vector']} is not the name of the file",
+                f"write {path.stem}, or rename the file",
+            )
+        requirements = self._check_requirements(("requirements",))
+        for side in sorted(self._sides):
+            if not any(self._requirements[name].subject.value == side.value for name in requirements):
+                self._refuse(
+                    ("requirements",),
+                    f"none binds the {side}, which the vector judges",
+                    f"add one, or take {side} from sides",
+                )
+        breaks = self._check_breaks()
+        features = self._read_features(("features",))
+        frame = Frame(
+            self._document,
+            self._profile,
+            self._kind,
+            self._sides,
+            data["memory"]["pages"],
+            features,
+            self._check_requirements,
+            self._read_features,
+        )
+        return Vector(
+            id=data["vector"],
+            title=data["title"],
+            profile=self._profile,
+            kind=self._kind,
+            sides=self._sides,
+            requirements=requirements,
+            breaks=breaks,
+            features=features,
+            memory_pages=data["memory"]["pages"],
+            steps=StepReader(frame).read(),
+            provenance=MappingProxyType(dict(data["provenance"])),
+            path=path,
+        )
+
+    def _at(self, path: Place) -> Any:
+        value: Any = self._data
+        for part in path:
+            value = value[part]
+        return value
+
+    def _check_requirements(self, path: Place, sides: frozenset[Side] | None = None) -> tuple[str, ...]:
+        """Return the requirement ids at ``path``: each exists and binds one of ``sides`` (those judged)."""
+        judged = self._sides if sides is None else sides
+        names: list[str] = self._at(path)
+        for index, name in enumerate(names):
+            if name not in self._requirements:
+                prefix = name.split("-", maxsplit=1)[0]
+                known = [other for other in self._requirements if other.startswith(f"{prefix}-")]
+                remedy = f"{prefix} has {known[0]} to {known[-1]}" if known else "look it up in the catalogue"
+                self._refuse((*path, index), f"there is no requirement {name}", remedy)
+            subject = Side(self._requirements[name].subject.value)
+            if subject not in judged:
+                self._refuse(
+                    (*path, index),
+                    f"{name} binds the {subject}, and here stands what binds the {subject.other}",
+                    f"remove it, or choose one that binds the {subject.other}",
+                )
+        return tuple(names)
+
+    def _check_breaks(self) -> tuple[str, ...]:
+        if self._kind is Kind.EXCHANGE:
+            if "breaks" in self._data:
+                self._refuse(
+                    ("breaks",),
+                    "both sides of an exchange keep the protocol",
+                    "remove it, or write kind: malformed",
+                )
+            return ()
+        if "breaks" not in self._data:
+            self._refuse(("breaks",), "this field is missing", "name what the malformed vector breaks")
+        if len(self._sides) > 1:
+            self._refuse(
+                ("sides",),
+                "a malformed vector judges both sides",
+                "name the one that does not break the protocol",
+            )
+        return self._check_requirements(("breaks",), frozenset(side.other for side in self._sides))
+
+    def _read_features(self, path: Place) -> FeatureSets:
+        """Return the negotiation at ``path``; its names exist and FEATURES_OK is what it must be."""
+        value = self._at(path)
+        masks = {}
+        for key in ("offered", "accepted"):
+            for index, name in enumerate(value[key]):
+                if name not in self._profile.by_name:
+                    known = ", ".join(self._profile.by_name)
+                    self._refuse(
+                        (*path, key, index),
+                        f"profile {self._profile.name} has no feature {name}",
+                        f"it has {known}",
+                    )
+            masks[key] = self._profile.mask(value[key])
+        sets = FeatureSets(masks["offered"], masks["accepted"], value.get("features_ok", True))
+        if not self._profile.may_offer(sets.offered) and (
+            self._kind is Kind.EXCHANGE or Side.DRIVER not in self._sides
+        ):
+            feature, needed = self._profile.missing_requirements(sets.offered)[0]
+            self._refuse(
+                (*path, "offered"),
+                f"{feature} is offered without {needed}",
+                f"add {needed}; only a malformed vector for a driver may offer this",
+            )
+        legal = self._profile.may_accept(sets.offered, sets.accepted)
+        if legal and not sets.features_ok:
+            self._refuse(
+                (*path, "features_ok"), "the accepted features are legal", "remove it: the device keeps them"
+            )
+        if not legal and sets.features_ok:
+            self._refuse(
+                (*path, "accepted"),
+                self._why_illegal(sets),
+                "mend it, or write features_ok: false: the device must refuse",
+            )
+        if not sets.features_ok and (self._kind is Kind.EXCHANGE or Side.DEVICE not in self._sides):
+            self._refuse(
+                (*path, "features_ok"),
+                "only a driver that breaks the protocol is refused",
+                "write kind: malformed with sides: [device]",
+            )
+        return sets
+
+    def _why_illegal(self, sets: FeatureSets) -> str:
+        extra = self._profile.names(sets.accepted & ~sets.offered)
+        if extra:
+            return f"{min(extra)} is accepted and was not offered"
+        feature, needed = self._profile.missing_requirements(sets.accepted)[0]
+        return f"{feature} is accepted without {needed}"

@@ -1,0 +1,58 @@
+"""Plays a vector against an implementation, or as a trace, and says what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from balloon_conformance.case import DEFAULT_PATIENCE, Patience, carry_out
+from balloon_conformance.iut.contract import Capability, DeviceAdapter, DriverAdapter
+from balloon_conformance.report.outcome import Outcome, Status
+from balloon_conformance.session import DeviceSession, DriverSession
+from balloon_conformance.vectors import as_trace, model
+from balloon_conformance.vectors.device_player import DevicePlayer
+from balloon_conformance.vectors.driver_player import DriverPlayer
+from balloon_spec.events import Side
+from balloon_spec.judge import Finding, Judge
+
+__all__ = ["Patience", "play", "play_as_trace"]
+
+
+def play(
+    vector: model.Vector,
+    adapter: DeviceAdapter | DriverAdapter,
+    side: Side,
+    patience: Patience = DEFAULT_PATIENCE,
+) -> Outcome:
+    """Play ``vector`` against the implementation behind ``adapter``, which is of the given side."""
+    reason = _cannot(vector, adapter, side)
+    if reason:
+        return Outcome(vector.id, Status.NOT_EXERCISED, reason)
+    kind = DeviceSession if side is Side.DEVICE else DriverSession
+    session = kind(
+        adapter, vector.profile, deadline_seconds=patience.deadline_seconds, memory_pages=vector.memory_pages
+    )
+    player: DevicePlayer | DriverPlayer
+    if isinstance(session, DeviceSession):
+        player = DevicePlayer(vector, session, patience.quiet_seconds)
+    else:
+        player = DriverPlayer(vector, session, patience.quiet_seconds)
+
+    def action() -> Sequence[str]:
+        player.play()
+        return player.left_out
+
+    return carry_out(vector, session, action)
+
+
+def _cannot(vector: model.Vector, adapter: DeviceAdapter | DriverAdapter, side: Side) -> str:
+    """Say why the vector cannot be played against this implementation at all; empty if it can."""
+    if side not in vector.sides:
+        return f"the vector judges a {side.other}"
+    missing = sorted(model.needs(vector, side) - adapter.capabilities - {Capability.OPERATOR_TARGET})
+    return f"the adapter lacks {', '.join(missing)}" if missing else ""
+
+
+def play_as_trace(vector: model.Vector) -> tuple[Judge, list[Finding]]:
+    """Judge a vector as a trace; return the judge and what was broken, both sides."""
+    judge = Judge(vector.profile)
+    return judge, judge.feed_all(as_trace.events(vector))
