@@ -73,10 +73,12 @@ class Exchange:
     """Inflate and deflate buffers returned since actual was last written."""
 
     # The guest's wishes.
-    to_inflate: PageSet | None = None
-    """Pages the guest gave up that no buffer named since; None for a guest that is not steered, as below."""
-    to_deflate: PageSet | None = None
+    meant_to_inflate: PageSet | None = None
+    """Every page the guest gave up since the reset; None for a guest that is not steered, as below."""
+    meant_to_deflate: PageSet | None = None
     unused: PageSet | None = None
+    owed_to_inflate: PageSet = EMPTY
+    """The pages the guest gave up, has not asked back, and finds in no inflate buffer."""
 
     # Host requests and statistics.
     request: Request | None = None
@@ -270,13 +272,10 @@ class Exchange:
         if buffer.queue is Queue.INFLATE:
             self.inflating[key] = pages - self.balloon
             self.touchable |= pages
-            if self.to_inflate is not None:
-                self.to_inflate -= pages
+            self.owed_to_inflate -= pages
         elif buffer.queue is Queue.DEFLATE:
             self.deflating[key] = pages & self.balloon
             self.balloon -= pages
-            if self.to_deflate is not None:
-                self.to_deflate -= pages
         elif buffer.shape == "request":
             self.request_posts += 1
             self.owed_request = None
@@ -379,18 +378,13 @@ class Exchange:
     def _guest(self, event: ev.Guest) -> None:
         pages = event.pages if self.memory is None else event.pages & self.memory
         if event.action is ev.GuestAction.INFLATE:
-            self.to_inflate = (self.to_inflate or EMPTY) | pages
+            self.meant_to_inflate = (self.meant_to_inflate or EMPTY) | pages
+            self.owed_to_inflate |= pages - self.named
         elif event.action is ev.GuestAction.DEFLATE:
-            self.to_deflate = (self.to_deflate or EMPTY) | pages
+            self.meant_to_deflate = (self.meant_to_deflate or EMPTY) | pages
+            self.owed_to_inflate -= pages
         elif event.action is ev.GuestAction.UNUSED:
             self.unused = pages
-
-    @property
-    def owed_to_inflate(self) -> PageSet:
-        """The pages the guest gave up, has not asked back, and finds in no inflate buffer."""
-        if self.to_inflate is None:
-            return EMPTY
-        return self.to_inflate - self.named - (self.to_deflate or EMPTY)
 
     def _reset(self) -> None:
         """Forget everything but the profile, the memory, and what judging the next session needs."""

@@ -73,9 +73,9 @@ def form_is_the_negotiated_one(event: Available, scene: Scene) -> Iterator[Decis
 def _wishes(exchange: Exchange, queue: Queue | None) -> tuple[PageSet | None, str]:
     """The pages the guest wants named on this queue, None where it is not steered, and why."""
     if queue is Queue.INFLATE:
-        return exchange.to_inflate, "gives up"
+        return exchange.meant_to_inflate, "gives up"
     if queue is Queue.DEFLATE:
-        return exchange.to_deflate, "wants back"
+        return exchange.meant_to_deflate, "wants back"
     return exchange.unused, "does not use"
 
 
