@@ -22,6 +22,7 @@ from balloon_conformance.iut.contract import (
     DriverAdapter,
     ImplementationCrashed,
     ImplementationHung,
+    ImplementationViolation,
     Setup,
 )
 from balloon_spec import events as ev
@@ -36,7 +37,7 @@ _T = TypeVar("_T")
 
 
 class Ended(Exception):  # noqa: N818 - says that the case is over, not that the suite erred
-    """The implementation crashed or hung; the session has recorded it and the case cannot go on."""
+    """The implementation crashed, hung or broke its transport; the case cannot go on."""
 
 
 class Session:
@@ -100,7 +101,7 @@ class Session:
             (self.findings if finding.subject == self.side else self.slips).append(finding)
 
     def _call(self, action: Callable[[], _T]) -> _T:
-        """Call the adapter; a crash or a hang of the implementation is recorded and ends the case."""
+        """Call the adapter; what keeps the implementation from taking part any more ends the case."""
         try:
             return action()
         except ImplementationCrashed as error:
@@ -109,6 +110,9 @@ class Session:
         except ImplementationHung as error:
             self.record(ev.Failed(self.side, ev.Failure.HANG, str(error)))
             raise Ended(f"the {self.side} does not answer: {error}") from error
+        except ImplementationViolation as error:
+            # Not an event: between driver and device there was nothing to see.
+            raise Ended(f"the {self.side} broke its transport: {error}") from error
 
     def _observe(self, seconds: float) -> Sequence[ev.Event]:
         events = self._call(lambda: self._adapter.observe(seconds))
@@ -245,7 +249,8 @@ class DriverSession(Session):
         return accepted
 
     def use(self, queue: int, buffer: str, length_bytes: int, written: bytes) -> None:
-        """Return a buffer to the driver."""
+        """Return a buffer to the driver; what became of it while the device held it is taken in first."""
+        self.collect()
         self.record(ev.Used(queue, buffer, length_bytes, written))
         self._call(lambda: self._adapter.use(queue, buffer, length_bytes, written))
 

@@ -96,6 +96,19 @@ class PageSet:
         """Build from an array of page frame numbers in any order, repeated or not."""
         return cls.from_bounds(pfns, np.ones(len(pfns), dtype=np.int64))
 
+    @classmethod
+    def union(cls, parts: Iterable[PageSet]) -> PageSet:
+        """Return the union of many sets, sorted once and not once a set."""
+        sets = [part for part in parts if part]
+        if len(sets) < 2:
+            return sets[0] if sets else EMPTY
+        return cls._of(
+            *_canonical(
+                np.concatenate([part._starts for part in sets]),  # noqa: SLF001 - same class
+                np.concatenate([part._ends for part in sets]),  # noqa: SLF001 - same class
+            )
+        )
+
     @property
     def runs(self) -> tuple[Run, ...]:
         """The canonical runs, ascending."""

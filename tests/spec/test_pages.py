@@ -32,6 +32,11 @@ def test_the_algebra_is_that_of_sets(left, right):
     assert a.size_bytes == 4096 * len(x)
 
 
+@given(st.lists(RUNS, max_size=4))
+def test_the_union_of_many(parts):
+    assert contents(PageSet.union(map(PageSet, parts))) == set().union(*map(expand, parts))
+
+
 @given(RUNS)
 def test_runs_are_canonical(runs):
     pages = PageSet(runs)

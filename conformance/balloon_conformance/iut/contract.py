@@ -7,9 +7,9 @@ implementation does comes back from ``observe`` as events, in the order it happe
 What an implementation cannot do, its adapter leaves out of ``capabilities``; a case that needs it is
 reported as not exercised. Everything else is required.
 
-Faults are told apart by what an adapter raises: :class:`ImplementationCrashed` and
-:class:`ImplementationHung` are the implementation's, :class:`AdapterError` is the adapter's own, and any
-other exception is taken for a defect of the adapter.
+Faults are told apart by what an adapter raises: :class:`ImplementationCrashed`, :class:`ImplementationHung`
+and :class:`ImplementationViolation` are the implementation's, :class:`AdapterError` is the adapter's own,
+and any other exception is taken for a defect of the adapter.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ __all__ = [
     "DriverAdapter",
     "ImplementationCrashed",
     "ImplementationHung",
+    "ImplementationViolation",
     "Setup",
+    "SteersGuest",
     "Target",
 ]
 
@@ -53,6 +55,8 @@ class Capability(StrEnum):
     # Of a driver.
     STEER_PAGES = "steer-pages"
     """The suite chooses which pages the guest gives up, wants back, or does not use."""
+    STEER_GUEST = "steer-guest"
+    """The suite commands the guest around the driver (:class:`SteersGuest`): to use memory, say."""
     # Of either.
     RAW_FEATURES = "raw-features"
     """The suite can offer, or accept, sets that are not legal."""
@@ -95,6 +99,15 @@ class ImplementationCrashed(Exception):  # noqa: N818 - a fact about the impleme
 
 class ImplementationHung(Exception):  # noqa: N818 - a fact about the implementation, not an error of the suite
     """The implementation did not answer its transport within the adapter's deadline; one line of evidence."""
+
+
+class ImplementationViolation(Exception):  # noqa: N818 - a fact about the implementation, not an error of the suite
+    """The implementation broke a rule of the transport below the balloon, and nothing more can be exchanged.
+
+    A ring or a descriptor chain that cannot be, memory that is not there, a message that is none: no
+    requirement of the balloon speaks of these, and no buffer came of it that could be judged. One line of
+    evidence.
+    """
 
 
 class _Adapter(Protocol):
@@ -199,6 +212,27 @@ class DriverAdapter(_Adapter, Protocol):
 
         Without :attr:`Capability.STEER_PAGES` it is not called.
         """
+
+
+@runtime_checkable
+class SteersGuest(Protocol):
+    """A driver adapter with :attr:`Capability.STEER_GUEST`: around the driver there is a guest to command.
+
+    Which commands there are is the adapter's to say.
+    """
+
+    def guest_begin(self, command: str, *words: str | int) -> None:
+        """Give the guest a command; one at a time."""
+
+    def guest_answer(self, deadline_seconds: float) -> str | None:
+        """Return what the guest answered; None where there are events to observe first, or none came in time.
+
+        A command may wait for buffers to be returned: observe, return them and ask again. Raises
+        :class:`AdapterError` for an error that the guest reports.
+        """
+
+    def guest(self, command: str, *words: str | int) -> str:
+        """Give a command that needs no buffer returned meanwhile, and await the answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ _FEW_CASES = 3
 def print_header(console: Console, suite: str, target: str, description: str, profile: str) -> None:
     """Say in one line what judges what."""
     said = "" if description == target else f" ({description})"
-    console.print(Text(f"balloon-conformance {suite}: {target}{said}, profile {profile}"))
+    console.print(Text(f"balloon-conformance {suite}: {target}{said}, profile {profile}"), soft_wrap=True)
 
 
 def print_results(console: Console, results: Results, repeat: str, *, verbose: bool = False) -> None:
@@ -40,7 +40,7 @@ def print_results(console: Console, results: Results, repeat: str, *, verbose: b
     _print_unattributed(console, results, repeat)
     _print_errors(console, results)
     console.print()
-    console.print(_summary(results))
+    console.print(_summary(results), soft_wrap=True)
 
 
 def _areas(verdicts: Sequence[RequirementResult], results: Results) -> Table:
@@ -76,7 +76,8 @@ def _print_each(console: Console, verdicts: Sequence[RequirementResult]) -> None
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for one in verdicts:
-        words = one.reason or f"decided {one.decisions} times"
+        times = "once" if one.decisions == 1 else f"{one.decisions} times"
+        words = one.reason or f"decided {times}"
         if one.verdict is Verdict.BROKEN:
             words = next(iter(one.broken_by.values())).words
         name = f"{one.verdict}" + (" (advice)" if one.is_advice else "")
@@ -95,11 +96,14 @@ def _print_group(
     for one in group:
         console.print()
         console.print(Text(f"{one.requirement.id}  {one.requirement.text}", style="bold"))
-        console.print(Padding(_finding(one, repeat), (0, 0, 0, 2)))
+        console.print(Padding(_finding(one), (0, 0, 0, 2)))
+        # Not folded, so that it can be copied.
+        case = next(iter(one.broken_by))
+        console.print(Text(f"  repeat    {repeat} -k '{case}'"), soft_wrap=True)
 
 
-def _finding(one: RequirementResult, repeat: str) -> Table:
-    """Lay out the first finding against a requirement: what happened, where, and how to see it again."""
+def _finding(one: RequirementResult) -> Table:
+    """Lay out the first finding against a requirement: what happened, and where."""
     case, finding = next(iter(one.broken_by.items()))
     others = list(one.broken_by)[1:]
     more = ""
@@ -114,10 +118,9 @@ def _finding(one: RequirementResult, repeat: str) -> Table:
         ("seen", finding.seen),
         ("bytes", finding.excerpt),
         ("case", f"{case}, event {finding.event}{more}"),
-        ("repeat", f"{repeat} -k '{case}'"),
     )
     table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="dim", no_wrap=True)
+    table.add_column(style="dim", no_wrap=True, min_width=8)
     table.add_column(overflow="fold")
     for name, words in rows:
         if words:
@@ -133,8 +136,8 @@ def _print_unattributed(console: Console, results: Results, repeat: str) -> None
     console.print()
     console.print(Text("Ended", style="bold red"))
     for outcome in cases:
-        console.print(Text(f"  {outcome.case}: {outcome.how}: {outcome.reason}"))
-        console.print(Text(f"    repeat  {repeat} -k '{outcome.case}'", style="dim"))
+        console.print(Text(f"  {outcome.case}: {outcome.how}: {outcome.reason}"), soft_wrap=True)
+        console.print(Text(f"    repeat  {repeat} -k '{outcome.case}'", style="dim"), soft_wrap=True)
 
 
 def _print_errors(console: Console, results: Results) -> None:
@@ -149,7 +152,7 @@ def _print_errors(console: Console, results: Results) -> None:
     console.print(Text("Errors (these say nothing about the implementation)", style="bold magenta"))
     for (fault, reason), cases in groups.items():
         more = f" and {len(cases) - _FEW_CASES} more" if len(cases) > _FEW_CASES else ""
-        console.print(Text(f"  {fault}: {reason}"))
+        console.print(Text(f"  {fault}: {reason}"), soft_wrap=True)
         console.print(Text(f"    in {', '.join(cases[:_FEW_CASES])}{more}", style="dim"))
     for words in results.faults:
         console.print(Text(f"  suite-fault: {words}"))

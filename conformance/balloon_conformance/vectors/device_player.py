@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 from balloon_conformance.iut.contract import Buffer, Capability
 from balloon_conformance.session import DeviceSession
 from balloon_conformance.vectors import model
-from balloon_conformance.vectors.mismatch import Mismatch
+from balloon_conformance.vectors.mismatch import Mismatch, blame
 from balloon_spec import events as ev
 from balloon_spec.events import OperatorAction
 from balloon_spec.pages import PageSet
-from balloon_spec.wire import configuration
+from balloon_spec.trace import event_fields
+from balloon_spec.wire import configuration, host_request
 
 __all__ = ["DevicePlayer", "NotExercised"]
 
@@ -18,6 +21,10 @@ _CAPABILITIES = {
     OperatorAction.UNUSED_PAGES: Capability.OPERATOR_UNUSED_PAGES,
     OperatorAction.STATISTICS: Capability.OPERATOR_STATISTICS,
 }
+
+
+_PARAM_OFFSET = 8
+"""Where the id stands in a host request."""
 
 
 class NotExercised(Exception):  # noqa: N818 - the case says nothing about the implementation
@@ -36,6 +43,7 @@ class DevicePlayer:
         self._quiet_seconds = quiet_seconds
         self._queues: dict[str, int] = {}
         self._returned = True
+        self._found = 0
         self._has_target = session.can(Capability.OPERATOR_TARGET)
         self.left_out: list[str] = []
 
@@ -49,13 +57,22 @@ class DevicePlayer:
             if step.condition == "returned" and not self._returned:
                 self.left_out.append(f"line {step.line}: the buffer before it was not returned")
                 continue
+            self._found = len(self._session.findings)
             try:
                 self._step(step)
             except Mismatch as mismatch:
-                if step.shows and not mismatch.requirement:
-                    mismatch.requirement = step.shows[0]
+                blame(mismatch, (*step.shows, *self._vector.requirements), self._session.side)
                 raise
         self._session.settle(self._quiet_seconds)
+
+    def _is_advice(self) -> bool:
+        """Tell whether the judge found something at this step, and all of it is advice.
+
+        What follows is played then: a device that need not discard, or need not go on after a malformed
+        buffer, is still judged by the rest of the vector.
+        """
+        fresh = self._session.findings[self._found :]
+        return bool(fresh) and not any(finding.level.binding for finding in fresh)
 
     def _negotiate(self, sets: model.FeatureSets) -> bool:
         profile = self._vector.profile
@@ -156,13 +173,22 @@ class DevicePlayer:
             return
         left = self._session.settle(self._quiet_seconds)
         if left:
-            raise Mismatch("the device acted although it had no reason to", field="event", seen=left[0])
+            raise Mismatch(
+                "the device acted although it had no reason to",
+                field="event",
+                expected="nothing",
+                seen=json.dumps(event_fields(left[0])),
+            )
 
     def _used(self, step: model.UsedStep) -> None:
         queue = self._queues[step.name]
         event = self._session.wait_for(
             lambda seen: isinstance(seen, ev.Used) and seen.buffer == step.name and seen.queue == queue
         )
+        if event is None and self._is_advice():
+            self._returned = False
+            self.left_out.append(f"line {step.line}: buffer {step.name} was not returned")
+            return
         if event is None:
             raise Mismatch(
                 f"buffer {step.name} was not returned",
@@ -171,6 +197,8 @@ class DevicePlayer:
                 seen=f"nothing within {self._session.deadline_seconds:g} s",
             )
         assert isinstance(event, ev.Used)
+        if _differ_in_id(event.written, step.written):
+            raise NotExercised("the device requests unused pages under another id than the operator's")
         if event.length_bytes != step.length_bytes or event.written != step.written:
             raise Mismatch(
                 f"buffer {step.name} was returned with other contents",
@@ -235,7 +263,9 @@ class DevicePlayer:
         around = PageSet((max(run.first - 1, 0), run.count + 1 + min(run.first, 1)) for run in step.discarded)
         gone, changed = session.look((around | step.kept) & session.memory)
         missing, extra = step.discarded - gone, (gone | changed) - step.discarded
-        if missing and self._returned:
+        if missing and self._is_advice():
+            self.left_out.append(f"line {step.line}: pages were not discarded")
+        elif missing and self._returned:
             raise Mismatch(
                 "pages were not discarded",
                 requirement="" if session.judge.device_discards else "INF-07",
@@ -245,3 +275,9 @@ class DevicePlayer:
             )
         if extra:
             raise Mismatch("other pages were changed", field="page", expected=step.discarded, seen=extra)
+
+
+def _differ_in_id(seen: bytes, expected: bytes) -> bool:
+    """Tell whether two requests differ in the id alone, which is the device's own to choose."""
+    is_request = len(seen) == len(expected) == host_request.LENGTH_BYTES
+    return is_request and seen != expected and seen[:_PARAM_OFFSET] == expected[:_PARAM_OFFSET]

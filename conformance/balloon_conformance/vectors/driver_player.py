@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 from balloon_conformance.session import DriverSession
 from balloon_conformance.vectors import model
 from balloon_conformance.vectors.device_player import NotExercised
-from balloon_conformance.vectors.mismatch import Mismatch, compare_readable
+from balloon_conformance.vectors.mismatch import Mismatch, blame, compare_readable
 from balloon_spec import events as ev
 from balloon_spec.judge.content import read_array, read_message
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
+from balloon_spec.trace import event_fields
 from balloon_spec.wire import configuration
 from balloon_spec.wire.configuration import Configuration
 
@@ -36,10 +39,13 @@ class DriverPlayer:
             try:
                 self._step(step)
             except Mismatch as mismatch:
-                if step.shows and not mismatch.requirement:
-                    mismatch.requirement = step.shows[0]
+                blame(mismatch, (*step.shows, *self._vector.requirements), self._session.side)
                 raise
-        self._nothing_left(self._vector.requirements)
+        try:
+            self._nothing_left()
+        except Mismatch as mismatch:
+            blame(mismatch, self._vector.requirements, self._session.side)
+            raise
 
     def _negotiate(self, sets: model.FeatureSets) -> bool:
         """Negotiate; False where the driver refused and the vector has it so."""
@@ -70,7 +76,7 @@ class DriverPlayer:
             case model.ActualStep():
                 self._actual(step)
             case model.SilentStep() if step.side is ev.Side.DRIVER:
-                self._nothing_left(step.shows)
+                self._nothing_left()
             case model.UsedStep():
                 queue, name = self._names[step.name]
                 session.use(queue, name, step.length_bytes, step.written)
@@ -170,7 +176,7 @@ class DriverPlayer:
                 data=event.data,
             )
 
-    def _nothing_left(self, shows: tuple[str, ...]) -> None:
+    def _nothing_left(self) -> None:
         """Give the driver its time; whatever it does beyond the vector is a mismatch, statistics excepted."""
         for event in self._session.settle(self._quiet_seconds):
             extra = isinstance(event, ev.ConfigurationWritten) or (
@@ -179,8 +185,7 @@ class DriverPlayer:
             if extra:
                 raise Mismatch(
                     "the driver did more than the vector has",
-                    requirement=shows[0] if shows else "",
                     field="event",
                     expected="nothing",
-                    seen=event,
+                    seen=json.dumps(event_fields(event)),
                 )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from balloon_spec.events import Side
 from balloon_spec.queues import Queue
+from balloon_spec.requirement import Level, catalogue
 from balloon_spec.wire.annotate import annotate
 
-__all__ = ["Mismatch", "compare_readable"]
+__all__ = ["Mismatch", "blame", "compare_readable"]
 
 _BALLOON_FIELDS: Mapping[str, str] = MappingProxyType(
     {
@@ -52,6 +54,13 @@ class Mismatch(Exception):  # noqa: N818 - a verdict on the implementation, not 
         self.expected = str(expected)
         self.seen = str(seen)
         self.data = data
+
+
+def blame(mismatch: Mismatch, shown: Iterable[str], side: Side) -> None:
+    """Name the requirement a mismatch breaks, where no field did: the first shown of this side that can be."""
+    entries = catalogue()
+    able = (name for name in shown if entries[name].subject is side and entries[name].level is not Level.MAY)
+    mismatch.requirement = mismatch.requirement or next(able, "")
 
 
 def compare_readable(queue: Queue, expected: bytes, seen: bytes, *, chunks: bool) -> Mismatch | None:

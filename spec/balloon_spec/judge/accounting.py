@@ -88,10 +88,13 @@ def configuration_reads_back(event: ConfigurationRead, scene: Scene) -> Iterator
                 seen=int.from_bytes(seen, "little"),
                 data=event.data,
             )
-    if event.offset > _ACTUAL or end < _ACTUAL + 4 or exchange.actual is None:
+    first, last = max(event.offset, _ACTUAL), min(end, _ACTUAL + 4)
+    if first >= last or exchange.actual is None:
         return
-    actual = int.from_bytes(event.data[_ACTUAL - event.offset :][:4], "little")
-    if actual == exchange.actual:
+    seen = event.data[first - event.offset : last - event.offset]
+    written = exchange.actual.to_bytes(4, "little")
+    place = slice(first - _ACTUAL, last - _ACTUAL)
+    if seen == written[place]:
         yield kept("CFG-06")
         yield kept("CFG-01")
         if exchange.actual_was_read:
@@ -100,9 +103,16 @@ def configuration_reads_back(event: ConfigurationRead, scene: Scene) -> Iterator
     requirement, words = "CFG-06", "actual does not read back as it was written"
     if exchange.actual_was_read:
         requirement, words = "CFG-08", "actual changed without a write of the driver"
-    elif actual == _swap(exchange.actual):
+    elif seen == written[::-1]:
         requirement, words = "CFG-01", "actual is big-endian"
-    yield broken(requirement, words, field="actual", expected=exchange.actual, seen=actual, data=event.data)
+    yield broken(
+        requirement,
+        words,
+        field="actual",
+        expected=written[place].hex(" "),
+        seen=seen.hex(" "),
+        data=event.data,
+    )
 
 
 @rule(ConfigurationWritten, "CFG-02", "CFG-03")

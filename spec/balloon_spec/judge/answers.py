@@ -77,7 +77,7 @@ def _stray_message(exchange: Exchange, request: Request | None, message_id: int)
             expected="no message",
             seen=f"command {request.command:#x}",
         )
-    if request is not None and request.has_answer and not request.is_done:
+    if request is not None and request.is_open:
         return None
     if request is None and exchange.resets and message_id == (exchange.last_request_id or -1) & 0xFFFF:
         return broken(

@@ -13,9 +13,12 @@ from balloon_spec.queues import Queue
 
 _BALLOON = frozenset({Queue.INFLATE, Queue.DEFLATE})
 
+_PAGES = frozenset({"message", "array", "wrong-message", "wrong-array"})
+"""The shapes of buffers that carry pages, and so have to come back."""
+
 _RETURN_TESTS = (
     *("SAFE-04", "SAFE-05", "REQ-23", "RESET-01"),
-    *("REQ-18", "REQ-19", "UNUSED-03", "DEF-07", "INF-06", "QUEUE-05", "HDR-07"),
+    *("REQ-18", "REQ-19", "UNUSED-03", "DEF-07", "INF-06", "QUEUE-05", "HDR-07", "CONC-06", "QUEUE-06"),
 )
 """What the return of a buffer puts to the test, the most telling first."""
 
@@ -35,6 +38,7 @@ _REPORTED_BROKEN = {
     "QUEUE-05": "a buffer cut into several descriptors is not returned",
     "HDR-07": "a long message is not returned",
     "CONC-06": "a buffer is not returned while another queue has one in flight",
+    "QUEUE-06": "a buffer is not returned while its queue has another in flight",
     "QUEUE-07": "a well-formed buffer is not returned",
 }
 
@@ -150,10 +154,8 @@ def _kind(buffer: InFlight) -> str:
     Used,
     *(
         "QUEUE-04",
-        "QUEUE-06",
         "QUEUE-07",
         "SAFE-03",
-        "CONC-06",
         "CONC-07",
         "INF-09",
         "PFN-09",
@@ -174,7 +176,7 @@ def a_return_answers_what_was_asked(_event: Used, scene: Scene) -> Iterator[Deci
         yield kept("CONC-07")
     if buffer.early:
         yield kept("QUEUE-04")
-    if buffer.shape not in {"message", "array"}:
+    if buffer.shape not in _PAGES:
         return
     if not buffer.is_sound:
         yield kept("SAFE-03")
@@ -182,10 +184,6 @@ def a_return_answers_what_was_asked(_event: Used, scene: Scene) -> Iterator[Deci
         yield kept("QUEUE-07")
         if buffer.queue is Queue.INFLATE:
             yield kept("INF-09")
-        if _elsewhere(exchange, buffer):
-            yield kept("CONC-06")
-        if len(exchange.on(*exchange.queues.values())) > 1:
-            yield kept("QUEUE-06")
     for requirement in (*_RETURN_TESTS, "PFN-09"):
         if requirement in buffer.tests:
             yield kept(requirement)
@@ -199,18 +197,18 @@ def _elsewhere(exchange: Exchange, buffer: InFlight) -> bool:
     )
 
 
-@rule(Quiet, "QUEUE-07", "SAFE-03", "CONC-06", "PFN-09", *_RETURN_TESTS)
+@rule(Quiet, "QUEUE-07", "SAFE-03", "PFN-09", *_RETURN_TESTS)
 def nothing_is_held_back(event: Quiet, scene: Scene) -> Iterator[Decision]:
     """A device that was given its time has returned every message and array."""
     exchange = scene.exchange
     if event.side is not Side.DEVICE or exchange.needs_reset or not exchange.driver_ok:
         return
     for buffer in exchange.in_flight.values():
-        if buffer.shape not in {"message", "array"} or buffer.number in exchange.missed:
+        if buffer.shape not in _PAGES or buffer.number in exchange.missed:
             continue
         if buffer.is_sound:
             requirement = next((name for name in _RETURN_TESTS if name in buffer.tests), "QUEUE-07")
-            if requirement == "QUEUE-07" and _elsewhere(exchange, buffer):
+            if requirement == "QUEUE-07" and exchange.has("HOST_REQ_VQ") and _elsewhere(exchange, buffer):
                 requirement = "CONC-06"
             words = _REPORTED_BROKEN[requirement]
         else:

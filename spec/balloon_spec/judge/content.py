@@ -29,8 +29,8 @@ from balloon_spec.wire.errors import WireError
 
 __all__ = ["Content", "looks_like_message", "looks_like_pfn_array", "read_array", "read_message"]
 
-LARGEST_POSTED_BYTES = 32768
-"""The response data of a full message of a driver with pages of 4 KiB; a longer one tests HDR-07."""
+LARGEST_PAGE_BYTES = 4096
+"""The response data that fits a page, the least anybody makes room for; a longer message tests HDR-07."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def read_message(data: bytes, memory: PageSet, kind: Literal["balloon", "unused"
     draft.forbid("SAFE-07", sort_chunks(beyond, memory).good)
     if beyond:
         draft.twists.add("SAFE-07")
-    if header.data_len > LARGEST_POSTED_BYTES:
+    if header.data_len > LARGEST_PAGE_BYTES:
         draft.twists.add("HDR-07")
     reading = sort_chunks(inside, memory)
     check_chunks(draft, reading, data)

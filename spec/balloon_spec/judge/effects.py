@@ -6,15 +6,9 @@ from collections.abc import Iterator
 
 from balloon_spec.events import Discarded, Failed, Failure, NeedsReset, Overwritten
 from balloon_spec.judge.decision import Decision, broken, kept
-from balloon_spec.judge.exchange import Exchange
+from balloon_spec.judge.exchange import ACT_TESTS, Exchange
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.pages import EMPTY, PageSet
-
-_ACT_TESTS = (
-    *("RESET-01", "HDR-05", "CHUNK-06", "CHUNK-08", "CHUNK-10", "CHUNK-13"),
-    *("PFN-07", "PFN-06", "QUEUE-05", "HDR-07", "PFN-05"),
-)
-"""What the discard of a buffer's pages puts to the test, the most telling first."""
 
 _HARM = (
     *("CHUNK-09", "PFN-09", "SAFE-06", "SAFE-07", "SAFE-09", "SAFE-11"),
@@ -38,18 +32,17 @@ _HARM_WORDS = {
 }
 
 
-@rule(Discarded, "INF-07", *_ACT_TESTS)
+@rule(Discarded, "INF-07", *ACT_TESTS)
 def named_pages_are_given_back(event: Discarded, scene: Scene) -> Iterator[Decision]:
     """The pages of a returned inflate buffer are discarded, whatever else the buffer puts to the test."""
     exchange = scene.exchange
     gone = exchange.gone | event.pages
-    # Pages are given back at all: seen before, or in this look.
-    discards = exchange.discards or bool(event.pages & exchange.touchable)
+    discards = exchange.discards or exchange.shows_discards(event)
     for pages, tests in exchange.hoped:
         looked = _seen(pages, event)
         if not looked:
             continue
-        asked = [name for name in _ACT_TESTS if name in tests]
+        asked = [name for name in ACT_TESTS if name in tests]
         missing = looked - gone
         if not missing:
             yield from (kept(name) for name in (*asked, "INF-07"))
@@ -94,7 +87,7 @@ def _touched(pages: PageSet, exchange: Exchange, verb: str) -> Iterator[Decision
             rest -= harm
     if rest:
         # A short message names no pages, so whatever it does is found elsewhere.
-        stray = "SAFE-08" if exchange.saw_short_message else "SAFE-01" if exchange.upset else "INF-08"
+        stray = "SAFE-08" if exchange.saw_short_message else "SAFE-01" if exchange.suspects else "INF-08"
         yield _blame(stray, rest, exchange, verb)
 
 
@@ -113,7 +106,7 @@ def _untouched(pages: PageSet, exchange: Exchange) -> Iterator[Decision]:
     for requirement in _HARM:
         if pages & exchange.forbidden.get(requirement, EMPTY) - exchange.touchable:
             yield kept(requirement)
-    if exchange.upset and pages - exchange.touchable:
+    if exchange.suspects and pages - exchange.touchable:
         yield kept("SAFE-01")
         if exchange.saw_short_message:
             yield kept("SAFE-08")

@@ -23,7 +23,16 @@ from balloon_spec.queues import Queue, queue_map
 from balloon_spec.wire import configuration, host_request, statistics
 from balloon_spec.wire.errors import WireError
 
-__all__ = ["Exchange"]
+__all__ = ["ACT_TESTS", "Exchange"]
+
+ACT_TESTS = (
+    *("RESET-01", "QUEUE-05", "HDR-07", "HDR-05", "CHUNK-06", "CHUNK-08", "CHUNK-10", "CHUNK-13"),
+    *("PFN-07", "PFN-06", "PFN-05"),
+)
+"""What the discard of a buffer's pages puts to the test, the most telling first."""
+
+_LASTING = frozenset({"UNUSED-01", "DEF-08", "RESET-06"})
+"""Requirements that forbid touching pages for as long as no inflate buffer names them."""
 
 
 @dataclass(slots=True)
@@ -59,7 +68,7 @@ class Exchange:
     gone: PageSet = EMPTY
     """Pages seen discarded and not since taken back."""
     discards: bool = False
-    """The device was seen to discard pages of a buffer that asks for nothing unusual."""
+    """The device was seen to discard all pages of a buffer that puts nothing else to the test."""
 
     # Configuration space.
     num_pages: int | None = None
@@ -92,8 +101,12 @@ class Exchange:
     owes_statistics: bool = False
     upset: bool = False
     """A malformed buffer was seen since the reset."""
+    suspects: bool = False
+    """A malformed buffer was seen whose effect may still show when memory is looked at."""
     saw_short_message: bool = False
-    """A message shorter than its header was seen since the reset."""
+    """One of those was shorter than its header."""
+    looked: bool = False
+    """Memory was looked at after every malformed buffer had come back; the next buffer is judged afresh."""
     needs_reset: bool = False
     missed: frozenset[int] = frozenset()
     """The numbers of buffers whose return was already found missing."""
@@ -107,6 +120,8 @@ class Exchange:
     """Whether CHUNK_TRANSFER was negotiated before the last reset and is not now, or the reverse."""
     was_upset: bool = False
     """A malformed buffer was seen before the last reset."""
+    was_asked: bool = False
+    """A host request was open at the last reset."""
     _last_features: frozenset[str] = frozenset()
 
     # -- what rules ask -------------------------------------------------------------------------------
@@ -122,12 +137,12 @@ class Exchange:
     @property
     def inflating_pages(self) -> PageSet:
         """The pages of inflate buffers in flight."""
-        return _union(self.inflating)
+        return PageSet.union(self.inflating.values())
 
     @property
     def deflating_pages(self) -> PageSet:
         """The pages of deflate buffers in flight that came out of the balloon."""
-        return _union(self.deflating)
+        return PageSet.union(self.deflating.values())
 
     @property
     def named(self) -> PageSet:
@@ -141,6 +156,14 @@ class Exchange:
     def request_buffers(self) -> list[InFlight]:
         """Return the request buffers in flight."""
         return [buffer for buffer in self.on(Queue.HOST_REQUEST) if buffer.shape == "request"]
+
+    def shows_discards(self, event: ev.Discarded) -> bool:
+        """Tell whether a look finds the pages of a plain buffer discarded, all that were looked at."""
+        gone = self.gone | event.pages
+        return any(
+            (looked := pages & event.looked) and looked <= gone and tests.isdisjoint(ACT_TESTS)
+            for pages, tests in self.hoped
+        )
 
     # -- reading a buffer -----------------------------------------------------------------------------
 
@@ -185,12 +208,18 @@ class Exchange:
         if buffer.queue in {Queue.INFLATE, Queue.DEFLATE}:
             if self.resets and self.changed_format:
                 tests.add("RESET-01")
-            if self.request and not self.request.is_done and not self.request.messages:
+            if self.request and self.request.is_open:
                 tests.add("REQ-23")
             if self.upset:
                 tests.add("SAFE-05")
             elif self.resets and self.was_upset:
                 tests.add("SAFE-04")
+        if buffer.shape in {"message", "array"}:
+            others = [other.queue for other in self.in_flight.values() if other.shape in {"message", "array"}]
+            if buffer.queue in others:
+                tests.add("QUEUE-06")
+            if self.has("HOST_REQ_VQ") and any(queue is not buffer.queue for queue in others):
+                tests.add("CONC-06")
         if len(buffer.event.cut) > 1 or len(buffer.event.extents) > 1:
             tests.add("QUEUE-05")
         return frozenset(tests)
@@ -204,14 +233,16 @@ class Exchange:
             tests.add("REQ-19")
         elif header.flag == 1 and header.data_len == 0:
             tests.add("REQ-18")
-        if buffer.content.repeated or buffer.content.pages & self.named:
+        pages, request = buffer.content.pages, self.request
+        known = self.named | request.reported if request is not None else self.named
+        if buffer.content.repeated or pages & known:
             tests.add("UNUSED-03")
         return tests
 
     def matches_request(self, buffer: InFlight) -> bool:
         """Tell whether an unused-page message belongs to the open request (REQ-19)."""
         header, request = buffer.content.header, self.request
-        if header is None or request is None or request.is_done or not request.has_answer:
+        if header is None or request is None or not request.is_open:
             return False
         return header.id == request.parameter & 0xFFFF and header.cmd == request.command
 
@@ -238,7 +269,7 @@ class Exchange:
                 self._reset()
             case ev.NeedsReset():
                 self.needs_reset = True
-            case ev.Quiet() if event.side is ev.Side.DEVICE:
+            case ev.Quiet() if event.side is ev.Side.DEVICE and self.driver_ok:
                 self.missed = frozenset(buffer.number for buffer in self.in_flight.values())
             case ev.Discarded():
                 self._discarded(event)
@@ -262,8 +293,10 @@ class Exchange:
         self.in_flight[key] = buffer
         self.count += 1
         pages = buffer.content.pages
-        if buffer.content.is_malformed:
-            self.upset = True
+        if self.looked:
+            self._acquit()
+        if buffer.is_malformed:
+            self.upset = self.suspects = True
         if "SAFE-08" in buffer.content.twists:
             self.saw_short_message = True
         if buffer.queue in {Queue.INFLATE, Queue.HOST_REQUEST}:
@@ -286,6 +319,11 @@ class Exchange:
                 self.statistics_tags = _tags(event.readable)
         elif buffer.shape == "message":
             self._unused_message(buffer)
+
+    def _acquit(self) -> None:
+        """What is found from here on is not the effect of malformed buffers that came back before."""
+        self.looked = self.suspects = self.saw_short_message = False
+        self.forbidden = {name: pages for name, pages in self.forbidden.items() if name in _LASTING}
 
     def _unused_message(self, buffer: InFlight) -> None:
         harm = buffer.content.pages
@@ -364,10 +402,10 @@ class Exchange:
             self.wrote_num_pages = event.data
 
     def _discarded(self, event: ev.Discarded) -> None:
+        self.discards = self.discards or self.shows_discards(event)
         self.gone |= event.pages
-        if event.pages & self.touchable:
-            self.discards = True
         self.hoped = [(pages - event.looked, why) for pages, why in self.hoped if pages - event.looked]
+        self.looked = self.suspects and not any(buffer.is_malformed for buffer in self.in_flight.values())
 
     def _operator(self, event: ev.Operator) -> None:
         if event.action is ev.OperatorAction.TARGET:
@@ -385,6 +423,9 @@ class Exchange:
             self.owed_to_inflate -= pages
         elif event.action is ev.GuestAction.UNUSED:
             self.unused = pages
+        else:
+            # Pages the guest uses it does not give up.
+            self.owed_to_inflate -= pages
 
     def _reset(self) -> None:
         """Forget everything but the profile, the memory, and what judging the next session needs."""
@@ -393,19 +434,14 @@ class Exchange:
         fresh.memory, fresh.num_pages = self.memory, self.num_pages
         fresh.sees_driver_ok, fresh.discards = self.sees_driver_ok, self.discards
         fresh.before_reset = frozenset(self.in_flight)
-        fresh.forbidden = {"RESET-06": self.touchable - self.gone}
+        reported = self.forbidden.get("UNUSED-01", EMPTY)
+        fresh.forbidden = {"RESET-06": self.touchable - self.gone, "UNUSED-01": reported - self.touchable}
         fresh.last_request_id = self.last_request_id
         fresh.was_upset = self.upset or self.was_upset
+        fresh.was_asked = self.request is not None and self.request.is_open
         fresh._last_features = self.features
         for name in Exchange.__slots__:
             setattr(self, name, getattr(fresh, name))
-
-
-def _union(parts: dict[Key, PageSet]) -> PageSet:
-    union = EMPTY
-    for pages in parts.values():
-        union |= pages
-    return union
 
 
 def _reads_as_array(data: bytes, memory: PageSet) -> bool:

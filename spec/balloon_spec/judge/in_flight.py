@@ -9,6 +9,8 @@ from balloon_spec import events as ev
 from balloon_spec.judge.content import Content
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
+from balloon_spec.wire import host_request, statistics
+from balloon_spec.wire.response_header import FLAG_CONT, FLAG_DONE
 
 __all__ = ["InFlight", "Key", "Request", "Shape"]
 
@@ -17,6 +19,10 @@ Shape = Literal["message", "array", "wrong-message", "wrong-array", "statistics"
 were negotiated, ``wrong-message`` the reverse. Neither is acted on in either reading."""
 
 Key = tuple[int, str]
+
+_REQUEST_BYTES = host_request.LENGTH_BYTES
+_ENTRY_BYTES = statistics.ENTRY_BYTES
+_FLAGS = frozenset({FLAG_CONT, FLAG_DONE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,27 @@ class InFlight:
     @property
     def is_sound(self) -> bool:
         """Tell whether the device has every reason to return the buffer."""
-        return self.queue is not None and not self.content.is_malformed and self.shape in {"message", "array"}
+        return self.queue is not None and not self.is_malformed and self.shape in {"message", "array"}
+
+    @property
+    def is_malformed(self) -> bool:
+        """Tell whether the buffer by itself breaks a requirement that a device may rely on.
+
+        A message that answers no open request, and pages the balloon has or has not, are not malformed:
+        what a device does with these has requirements of its own.
+        """
+        if self.content.is_malformed or self.shape in {"wrong-array", "wrong-message"}:
+            return True
+        writable_bytes = self.event.writable_bytes
+        if self.shape == "request":
+            return writable_bytes != _REQUEST_BYTES
+        if self.shape == "statistics":
+            return writable_bytes > 0 or not self.event.readable or len(self.event.readable) % _ENTRY_BYTES > 0
+        header = self.content.header
+        is_last = self.queue is Queue.HOST_REQUEST and header is not None and header.flag == FLAG_DONE
+        is_vague = self.queue is Queue.HOST_REQUEST and header is not None and header.flag not in _FLAGS
+        is_empty = header is not None and header.data_len == 0 and not is_last
+        return self.queue is not None and (writable_bytes > 0 or is_vague or is_empty)
 
 
 @dataclass(slots=True)
@@ -61,3 +87,8 @@ class Request:
     def has_answer(self) -> bool:
         """Tell whether the driver owes messages: the request is whole and its command is known."""
         return self.is_whole and self.command == 0
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the driver still owes messages."""
+        return self.has_answer and not self.is_done

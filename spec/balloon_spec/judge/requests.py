@@ -65,7 +65,7 @@ def a_request_buffer_comes_when_due(_event: Available, scene: Scene) -> Iterator
     request = exchange.request
     if exchange.request_posts == 0:
         yield kept("RESET-04" if exchange.resets else "REQ-01")
-    elif request is not None and request.has_answer and not request.is_done:
+    elif request is not None and request.is_open:
         yield broken(
             "REQ-17",
             "the request buffer is made available again before DONE",
@@ -113,7 +113,7 @@ def a_request_is_well_formed(event: Used, scene: Scene) -> Iterator[Decision]:
         yield kept("REQ-04")
     yield from _request_id(request.param, exchange, event.written)
     before = exchange.request
-    if before is not None and before.has_answer and not before.is_done:
+    if before is not None and before.is_open:
         yield broken(
             "REQ-05",
             "a request is made before the one before it was answered with DONE",
@@ -127,6 +127,34 @@ def a_request_is_well_formed(event: Used, scene: Scene) -> Iterator[Decision]:
             yield kept("REQ-20")
         if exchange.resets and before is None:
             yield kept("RESET-03")
+
+
+@rule(Quiet, "REQ-20", "RESET-03", "QUEUE-04", "NEG-09")
+def a_wanted_request_is_made(event: Quiet, scene: Scene) -> Iterator[Decision]:
+    """A device that was given its time, a request buffer and the operator's wish has made the request."""
+    exchange = scene.exchange
+    if event.side is not Side.DEVICE or exchange.needs_reset or not exchange.driver_ok:
+        return
+    buffers, before = exchange.request_buffers(), exchange.request
+    if exchange.wanted_request is None or not buffers:
+        return
+    if before is not None:
+        requirement = "REQ-20" if before.is_done else ""
+        words = "no request is made after the one before it was answered with DONE"
+    elif exchange.was_asked:
+        requirement, words = "RESET-03", "no request is made after a reset with a request open"
+    elif buffers[0].early:
+        requirement, words = "QUEUE-04", "a request buffer that was there at DRIVER_OK is not used"
+    else:
+        requirement, words = "NEG-09", "the host request queue is not served without CHUNK_TRANSFER"
+    if requirement:
+        yield broken(
+            requirement,
+            words,
+            field="request",
+            expected=f"id {exchange.wanted_request:#x}",
+            seen="no request",
+        )
 
 
 def _request_id(param: int, exchange: Exchange, data: bytes) -> Iterator[Decision]:
@@ -185,7 +213,7 @@ def the_driver_answers(event: Quiet, scene: Scene) -> Iterator[Decision]:
             )
         return
     request = exchange.request
-    if request is not None and request.has_answer and not request.is_done:
+    if request is not None and request.is_open:
         yield _unanswered(exchange, request)
     elif exchange.owed_request and not exchange.request_buffers():
         yield broken(

@@ -18,7 +18,7 @@ from balloon_conformance.iut.contract import (
     ImplementationCrashed,
     ImplementationHung,
 )
-from balloon_conformance.iut.qemu.lent import LentBuffers
+from balloon_conformance.iut.lent_buffers import LentBuffers
 from balloon_conformance.iut.qemu.mmio import Interrupt, Status, VirtioMmio
 from balloon_conformance.iut.qemu.process import QemuProcess, find_binary, version
 from balloon_conformance.iut.qemu.qmp import require_library

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from balloon_conformance.iut.contract import AdapterError, Buffer
-from balloon_conformance.iut.qemu.lent import LentBuffers
+from balloon_conformance.iut.lent_buffers import LentBuffers
 from balloon_conformance.virtio import GuestMemory, Region
 from balloon_spec.events import BufferAltered, Side, Used
 

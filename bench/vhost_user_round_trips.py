@@ -1,0 +1,148 @@
+"""Round trips a second: the vhost-user front-end against the served reference device in another process.
+
+One buffer at a time, beside a bare ping-pong of two event descriptors between two Python processes in the
+same run; and with 128 buffers a kick, the time of one buffer beside one at a time. Each buffer is an inflate
+message of one chunk, made, taken, judged by the device's tables, discarded and returned like any other; the
+suite's judge is not in the loop. Prints rates and ratios::
+
+    python bench/vhost_user_round_trips.py [--rounds N] [--profile]
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import os
+import pstats
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from balloon_conformance.iut.contract import Buffer, Setup
+from balloon_conformance.iut.vhost_user_device import VhostUserDevice, VhostUserOptions
+from balloon_spec.features import CHUNK_TRANSFER
+
+BATCH = 128
+PAGES = 0x4000
+DEADLINE_SECONDS = 10.0
+FEATURES = CHUNK_TRANSFER.mask(["VERSION_1", "STATS_VQ", "CHUNK_TRANSFER"])
+READINESS = b"the reference device listens"
+
+
+def ping_pong(rounds: int) -> float:
+    """Return round trips a second of two processes that do nothing but wake each other."""
+    ping, pong = os.eventfd(0), os.eventfd(0)
+    child = os.fork()
+    if child == 0:
+        for _ in range(rounds):
+            os.eventfd_read(ping)
+            os.eventfd_write(pong, 1)
+        os._exit(0)
+    began = time.perf_counter()
+    for _ in range(rounds):
+        os.eventfd_write(ping, 1)
+        os.eventfd_read(pong)
+    rate = rounds / (time.perf_counter() - began)
+    os.waitpid(child, 0)
+    os.close(ping)
+    os.close(pong)
+    return rate
+
+
+@contextmanager
+def served() -> Iterator[VhostUserDevice]:
+    """Run the reference device in a process of its own, and yield an adapter whose driver is ready."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = str(Path(directory, "device.sock"))
+        words = [
+            sys.executable,
+            "-m",
+            "balloon_conformance",
+            "serve",
+            "reference-device",
+            "--vhost-user",
+            path,
+        ]
+        with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+            try:
+                if not process.stdout.readline().startswith(READINESS):
+                    raise SystemExit("the reference device did not start")
+                adapter = VhostUserDevice(VhostUserOptions(path))
+                adapter.start(Setup(CHUNK_TRANSFER, PAGES))
+                if not adapter.accept(FEATURES):
+                    raise SystemExit("the reference device refused the features")
+                adapter.prepare()
+                adapter.driver_ok()
+                yield adapter
+                adapter.stop()
+            finally:
+                process.terminate()
+
+
+def message(page: int) -> bytes:
+    """Return an inflate message that names one page."""
+    return struct.pack("<BBHIQQ", 0, 0, 0, 16, page << 12, 1 << 12)
+
+
+def collect(adapter: VhostUserDevice, count: int) -> None:
+    """Wait until ``count`` buffers came back."""
+    while count:
+        events = adapter.observe(DEADLINE_SECONDS)
+        if not events:
+            raise SystemExit(f"{count} buffers were not returned in {DEADLINE_SECONDS:g} seconds")
+        count -= len(events)
+
+
+def one_at_a_time(adapter: VhostUserDevice, rounds: int) -> float:
+    """Return buffers a second, each awaited before the next."""
+    began = time.perf_counter()
+    for number in range(rounds):
+        adapter.make_available(0, Buffer("b", message(number % PAGES)))
+        collect(adapter, 1)
+    return rounds / (time.perf_counter() - began)
+
+
+def many_a_kick(adapter: VhostUserDevice, rounds: int) -> float:
+    """Return buffers a second, 128 of them made available before the device is notified."""
+    began = time.perf_counter()
+    for _ in range(rounds):
+        for number in range(BATCH):
+            notify = number == BATCH - 1
+            adapter.make_available(0, Buffer(f"b{number}", message(number * 2), notify=notify))
+        collect(adapter, BATCH)
+    return rounds * BATCH / (time.perf_counter() - began)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5000)
+    parser.add_argument(
+        "--profile", action="store_true", help="show where the suite's process spends its time"
+    )
+    options = parser.parse_args()
+    bare = ping_pong(4 * options.rounds)
+    with served() as adapter:
+        one_at_a_time(adapter, options.rounds // 10)
+        profile = cProfile.Profile()
+        if options.profile:
+            profile.enable()
+        single = one_at_a_time(adapter, options.rounds)
+        batched = many_a_kick(adapter, max(options.rounds // BATCH, 1))
+        profile.disable()
+    print(f"bare ping-pong        {bare:9,.0f} round trips/s")
+    print(f"one buffer at a time  {single:9,.0f} buffers/s  {single / bare:6.3f} of the ping-pong (aim 0.5)")
+    print(
+        f"128 buffers a kick    {batched:9,.0f} buffers/s  {batched / single:6.2f} of one at a time (aim 10)"
+    )
+    if options.profile:
+        pstats.Stats(profile).sort_stats("tottime").print_stats(16)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""Carries one case out in a session, whatever happens in it, and says what came of it.
+
+A case is a vector or a scenario. It ends in one of the ways of
+:class:`~balloon_conformance.report.outcome.Status`; a fault is attributed to the implementation, to its
+adapter or to the suite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Protocol
+
+from balloon_conformance.iut.contract import (
+    AdapterError,
+    ImplementationCrashed,
+    ImplementationHung,
+    ImplementationViolation,
+)
+from balloon_conformance.report.outcome import Fault, Outcome, Status
+from balloon_conformance.session import Ended, Session
+from balloon_conformance.vectors.device_player import NotExercised
+from balloon_conformance.vectors.mismatch import Mismatch
+from balloon_spec import trace
+from balloon_spec.events import Side
+from balloon_spec.judge import Finding
+from balloon_spec.requirement import catalogue
+
+__all__ = ["DEFAULT_PATIENCE", "Case", "NotExercised", "Patience", "carry_out", "whose"]
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the suite waits, in seconds: for what must come, and for what must not."""
+
+    deadline_seconds: float = 1.0
+    quiet_seconds: float = 0.05
+
+
+DEFAULT_PATIENCE = Patience()
+
+
+class Case(Protocol):
+    """What is carried out: ``requirements`` are those it is about, ``breaks`` what the suite breaks in it."""
+
+    @property
+    def id(self) -> str:
+        """The name of the case, unique in the suite."""
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """The ids of the requirements the case is about."""
+
+    @property
+    def breaks(self) -> tuple[str, ...]:
+        """The ids of the requirements the suite's own side breaks in it."""
+
+
+def carry_out(
+    case: Case, session: Session, action: Callable[[], Sequence[str]], *, shows_all: bool = True
+) -> Outcome:
+    """Bring the implementation up, carry ``action`` out, and end it.
+
+    ``action`` returns the reasons why parts of the case were left out. With ``shows_all`` a case that was
+    played whole counts as having exercised every requirement it is about; without, the rules alone count.
+    """
+    end = _End(case, session, shows_all=shows_all)
+    try:
+        with session:
+            left_out = action()
+    except NotExercised as missing:
+        return end.close(missed=str(missing))
+    except Mismatch as mismatch:
+        return end.close(mismatch=mismatch)
+    except (Ended, ImplementationCrashed, ImplementationHung, ImplementationViolation) as ended:
+        return end.close(ended=str(ended), how=_how(ended))
+    except AdapterError as error:
+        return Outcome(case.id, Status.ERROR, _line(error), Fault.ADAPTER, trace=_lines(session))
+    except Exception as error:  # noqa: BLE001 - one case's defect shall not end the others
+        fault, words = whose(error)
+        return Outcome(case.id, Status.ERROR, words, fault, trace=_lines(session))
+    return end.close(left_out=left_out)
+
+
+def _how(ended: Exception) -> str:
+    """Say in a word how an implementation ceased to take part."""
+    fact = ended.__cause__ if isinstance(ended, Ended) else ended
+    if isinstance(fact, ImplementationHung):
+        return "hang"
+    return "violation" if isinstance(fact, ImplementationViolation) else "crash"
+
+
+def whose(error: BaseException) -> tuple[Fault, str]:
+    """Say whose defect an unexpected exception is, and in one line which: the adapter's or the suite's."""
+    through_adapter = False
+    step = error.__traceback__
+    while step is not None:
+        through_adapter |= step.tb_frame.f_code in _DOORS
+        step = step.tb_next
+    fault, name = (Fault.ADAPTER, "adapter") if through_adapter else (Fault.SUITE, "suite")
+    return fault, f"the {name} raised {type(error).__name__}: {_line(error)}; this is a defect of the {name}"
+
+
+_DOORS = frozenset(
+    {Session._call.__code__, Session.__enter__.__code__, Session.__exit__.__code__}  # noqa: SLF001 - the one way in
+)
+"""Where a session calls its adapter."""
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """Turns the end of a case into its outcome."""
+
+    case: Case
+    session: Session
+    shows_all: bool
+
+    def close(
+        self,
+        *,
+        mismatch: Mismatch | None = None,
+        ended: str = "",
+        how: str = "violation",
+        missed: str = "",
+        left_out: Sequence[str] = (),
+    ) -> Outcome:
+        """Make the outcome of a case that was played, to its end or not."""
+        case, session = self.case, self.session
+        found = list(session.findings)
+        if mismatch is not None:
+            extra = self._finding(mismatch)
+            # Where a rule saw it too, its finding says more than the difference that followed from it.
+            if not any(one.level.binding or one.requirement == extra.requirement for one in found):
+                found.append(extra)
+        findings = tuple(finding for finding in found if finding.level.binding)
+        advice = tuple(finding for finding in found if not finding.level.binding)
+        subjects = catalogue()
+        exercised = {
+            name: count for name, count in session.exercised.items() if subjects[name].subject is session.side
+        }
+        slips = _undeclared(session.slips, case.breaks)
+        whole = mismatch is None and not missed and not ended and not left_out
+        if self.shows_all and whole and not findings:
+            # The case was played whole: what it lists is shown, whether or not a rule can see it by itself.
+            for name in case.requirements:
+                if subjects[name].subject is session.side:
+                    exercised.setdefault(name, 1)
+        fault: Fault | None = Fault.DEVICE if session.side is Side.DEVICE else Fault.DRIVER
+        if slips:
+            status, fault = Status.ERROR, Fault.SUITE
+            reason = f"the suite's own side broke {slips[0]}"
+        elif findings or ended:
+            status, reason = Status.FAILED, ended or findings[0].words
+        elif missed:
+            status, reason, fault = Status.NOT_EXERCISED, missed, None
+        else:
+            status, fault = Status.PASSED, None
+            reason = "; ".join(left_out) or (advice[0].words if advice else "")
+        return Outcome(
+            case.id,
+            status,
+            reason,
+            fault,
+            how if status is Status.FAILED else "",
+            findings,
+            advice,
+            MappingProxyType(exercised),
+            _lines(session) if status in {Status.FAILED, Status.ERROR} or advice else (),
+        )
+
+    def _finding(self, mismatch: Mismatch) -> Finding:
+        """Make a finding of a difference no rule saw: of its requirement, or else the case's first."""
+        entries = catalogue()
+        own = [name for name in self.case.requirements if entries[name].subject is self.session.side]
+        name = mismatch.requirement or next(iter(own), self.case.requirements[0])
+        return Finding(
+            name,
+            entries[name].level,
+            entries[name].subject,
+            len(self.session.trace),
+            mismatch.words,
+            mismatch.field,
+            mismatch.expected,
+            mismatch.seen,
+            mismatch.data,
+        )
+
+
+def _undeclared(slips: Iterable[Finding], declared: Iterable[str]) -> list[Finding]:
+    """Return what the suite's own side broke without having said so; a SHOULD is its free choice."""
+    allowed = frozenset(declared)
+    return [slip for slip in slips if slip.level.binding and slip.requirement not in allowed]
+
+
+def _line(error: BaseException) -> str:
+    """Return what an exception says, in one line."""
+    return " ".join(str(error).split())
+
+
+def _lines(session: Session) -> tuple[str, ...]:
+    return tuple(trace.write(trace.Header(session.profile), session.trace))

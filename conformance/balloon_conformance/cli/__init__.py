@@ -1,0 +1,125 @@
+"""The command ``balloon-conformance``: one module a command, loaded when it is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from types import MappingProxyType
+from typing import Any
+
+import click
+
+__all__ = ["main", "suite_version"]
+
+_COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "run": "Judge an implementation: play every case against it.",
+        "check": "Judge a recorded trace.",
+        "decode": "Explain a buffer, field by field.",
+        "requirements": "List the requirements, or show one.",
+        "vectors": "List, show and verify the vectors.",
+        "serve": "Be the reference device or driver on a socket.",
+    }
+)
+"""Every command with what it does; the module of the same name holds it as ``command``."""
+
+_INTERRUPTED = 130
+_DEFECT = 3
+
+
+def suite_version() -> str:
+    """Return the version of this suite."""
+    try:
+        return version("virtio-balloon-conformance")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+class _Group(click.Group):
+    """The commands, each imported when it is asked for, and the one place where errors end."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"{__name__}.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        if not standalone_mode:
+            return super().main(args, prog_name, complete_var, standalone_mode, **extra)
+        debug = False
+        try:
+            with self.make_context(prog_name or "balloon-conformance", _arguments(args), **extra) as ctx:
+                debug = bool(ctx.params.get("debug"))
+                code = self.invoke(ctx)
+                sys.stdout.flush()
+        except click.exceptions.Exit as end:
+            code = end.exit_code
+        except click.ClickException as error:
+            code = _say(error.format_message(), error.exit_code)
+        except (click.Abort, KeyboardInterrupt):
+            code = _say("interrupted", _INTERRUPTED)
+        except BrokenPipeError:
+            # Whoever read our output has seen enough; nothing more can be written, at exit neither.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 0
+        except Exception as error:
+            if debug:
+                raise
+            words = " ".join(str(error).split())
+            code = _say(
+                f"unexpected {type(error).__name__}: {words}; this is a defect, please report it "
+                "with what balloon-conformance --debug shows",
+                _DEFECT,
+            )
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _arguments(args: Sequence[str] | None) -> list[str]:
+    return list(sys.argv[1:] if args is None else args)
+
+
+def _say(words: str, code: int) -> int:
+    click.echo(f"balloon-conformance: {' '.join(words.split())}", err=True)
+    return code
+
+
+@click.group(
+    "balloon-conformance",
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="""\b
+Examples:
+  balloon-conformance run reference-device           the suite against its own device
+  balloon-conformance run qemu --results qemu.jsonl  QEMU's device, results kept as JSON lines
+  balloon-conformance run python:my_driver:Adapter   an adapter of yours, found from here
+  balloon-conformance requirements CHUNK-03          what a finding is about
+  balloon-conformance check trace.jsonl              a trace recorded elsewhere
+  balloon-conformance decode auto 00000000 10000000 ...
+
+Exit codes: 0 all well; 1 something is broken; 2 bad usage or input; 3 the adapter or the
+suite is at fault; 5 nothing was exercised; 130 interrupted.
+""",
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of a defect of this program.")
+@click.version_option(suite_version(), message="balloon-conformance %(version)s")
+def main(*, debug: bool) -> None:
+    """Judge virtio-balloon drivers and devices against numbered requirements."""
+    del debug  # read by the group itself, where errors end

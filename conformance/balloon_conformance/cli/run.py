@@ -1,0 +1,292 @@
+"""``balloon-conformance run``: judges an implementation; pytest underneath."""
+
+from __future__ import annotations
+
+import io
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, Any
+
+import click
+import pytest
+from _pytest.mark.expression import Expression
+from rich.console import Console
+
+from balloon_conformance import scenarios
+from balloon_conformance.cli import suite_version
+from balloon_conformance.cli.errors import BadInput, bad_input
+from balloon_conformance.iut.contract import AdapterError, Target
+from balloon_conformance.iut.registry import KINDS, IutError
+from balloon_conformance.report.jsonlines import JsonLines
+from balloon_conformance.report.live import Gatherer, ProgressBar
+from balloon_conformance.report.results import Exit, Results
+from balloon_conformance.report.terminal import print_header, print_results
+from balloon_conformance.run_options import RunOptions
+from balloon_conformance.suite import plan, stock_note
+from balloon_conformance.vectors.loader import VectorError
+from balloon_spec.features import Profile
+
+__all__ = ["command"]
+
+_STRANGERS = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
+"""Variables with which a person's own pytest is set up; they are not for this one."""
+
+_HELP = f"""Judge IUT, an implementation under test: play every case against it, and say for each
+requirement whether it was kept, broken, or not exercised and why.
+
+IUT is one of {", ".join(KINDS)}. The object is an adapter, a class of adapters, or a function
+that returns one; its module is looked for in the current directory first.
+"""
+
+_EPILOG = """\b
+Examples:
+  balloon-conformance run reference-device
+  balloon-conformance run qemu --qemu-binary ~/qemu/build/qemu-system-x86_64 -n 2
+  balloon-conformance run python:my_device:Adapter -k CHUNK-03 -x -v
+  balloon-conformance run python:my_device:Adapter --bit CHUNK_TRANSFER=41 --junitxml junit.xml
+
+\b
+Exit codes:
+    0  all well: something was exercised and nothing is broken
+    1  something is broken (a MUST or MUST NOT; with --strict, a SHOULD too)
+    2  bad usage, or bad input
+    3  the adapter or the suite could not do its part in some case, and nothing is broken
+    5  nothing was exercised
+  130  interrupted with Ctrl-C; the results so far were written
+"""
+
+
+@click.command("run", help=_HELP, epilog=_EPILOG)
+@click.argument("iut", metavar="IUT")
+@click.option(
+    "-k",
+    "expression",
+    metavar="EXPR",
+    help="Only cases whose id, area or requirements match EXPR, as in pytest.",
+)
+@click.option("-x", "first", is_flag=True, help="Stop at the first case that fails.")
+@click.option(
+    "-n", "processes", metavar="N", help="Spread the cases over N processes; auto: as many as processors."
+)
+@click.option("--junitxml", metavar="FILE", type=click.Path(dir_okay=False), help="Write JUnit XML.")
+@click.option(
+    "--results",
+    "results_path",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Write JSON lines, each as it comes.",
+)
+@click.option(
+    "--profile",
+    metavar="P",
+    default="",
+    help="What bits 3 and up mean: base or chunk-transfer (default: the implementation's own).",
+)
+@click.option(
+    "--bit",
+    "bits",
+    metavar="FEATURE=N",
+    multiple=True,
+    help="Another bit number for a feature of the profile.",
+)
+@click.option(
+    "--deadline",
+    "deadline_seconds",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="How long to wait for what must come.",
+)
+@click.option("--strict", is_flag=True, help="Count a SHOULD that was not followed as broken.")
+@click.option("-v", "--verbose", is_flag=True, help="List every requirement, and why it was not exercised.")
+@click.option(
+    "--vectors",
+    "vector_directory",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False),
+    help="Play the vectors below DIR and nothing else.",
+)
+@click.option(
+    "--qemu-binary", metavar="PATH", default="", help="The QEMU to start (default: qemu-system-x86_64)."
+)
+@click.option(
+    "--qemu-device-properties", metavar="NAME=VALUE,...", default="", help="More properties of QEMU's device."
+)
+@click.option("--qemu-memory", metavar="SIZE", default="", help="The least guest memory, as in 256M.")
+@click.option(
+    "--control",
+    metavar="SOCKET",
+    default="",
+    help="The control socket of a vhost-user peer, as serve --control has it.",
+)
+def command(
+    *,
+    iut: str,
+    expression: str | None,
+    first: bool,
+    processes: str | None,
+    junitxml: str | None,
+    results_path: str | None,
+    profile: str,
+    bits: tuple[str, ...],
+    deadline_seconds: float,
+    strict: bool,
+    verbose: bool,
+    vector_directory: str | None,
+    qemu_binary: str,
+    qemu_device_properties: str,
+    qemu_memory: str,
+    control: str,
+) -> int:
+    """Judge an implementation."""
+    options = RunOptions(
+        iut,
+        profile,
+        ",".join(bits),
+        repr(deadline_seconds),
+        str(Path(vector_directory).absolute()) if vector_directory else "",
+        qemu_binary,
+        qemu_device_properties,
+        qemu_memory,
+        control,
+    )
+    with bad_input(IutError, AdapterError, VectorError):
+        target = options.target()
+        chosen = options.chosen_profile(target)
+        cases = plan(target.side, options.vector_directory)
+        description = target.make().description
+    arguments = _pytest_arguments(options, expression, processes, junitxml, first=first)
+    results = Results(target.side, chosen, cases.about())
+    console = Console(highlight=False)
+    with ExitStack() as stack:
+        file = None
+        if results_path:
+            file = JsonLines(stack.enter_context(_writable(results_path)))
+            file.begin(**_header(target, description, chosen))
+        print_header(console, suite_version(), target.name, description, chosen.name)
+        if note := stock_note(target.name, chosen):
+            console.print(note, style="dim")
+        progress = stack.enter_context(ProgressBar(console))
+        with _alone() as said:
+            _run_pytest(arguments, Gatherer(results, progress, file), results)
+        if usage := _usage_error(said.getvalue()):
+            raise BadInput(usage)
+        code = results.exit_code(strict=strict)
+        if file is not None:
+            file.end(results, code)
+    print_results(console, results, _repeat(options), verbose=verbose)
+    if code is Exit.NOTHING:
+        click.echo(f"balloon-conformance: {_why_nothing(results, expression)}", err=True)
+    return int(code)
+
+
+def _pytest_arguments(
+    options: RunOptions, expression: str | None, processes: str | None, junitxml: str | None, *, first: bool
+) -> list[str]:
+    """Return what pytest is called with; nothing of the current directory takes part."""
+    arguments = [
+        *("-p", "balloon_conformance.plugin"),
+        *("-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:warnings"),
+        *("-c", os.devnull, f"--rootdir={scenarios.DIRECTORY}", f"--confcutdir={scenarios.DIRECTORY}"),
+        *("--noconftest", "--disable-plugin-autoload"),
+        *("--import-mode=importlib", "-o", "python_functions=test_*"),
+        *options.arguments(),
+    ]
+    if expression is not None:
+        _check_expression(expression)
+        arguments += ["-k", expression]
+    if first:
+        arguments.append("-x")
+    if processes is not None:
+        if processes != "auto" and not (processes.isdecimal() and int(processes)):
+            raise BadInput(f"-n {processes}: give a number of processes from 1, or auto")
+        if find_spec("xdist") is None:
+            raise BadInput("-n needs pytest-xdist; install virtio-balloon-conformance[parallel]")
+        arguments += ["-p", "xdist.plugin", "-n", processes]
+    if junitxml is not None:
+        if not Path(junitxml).absolute().parent.is_dir():
+            raise BadInput(f"--junitxml {junitxml}: its directory does not exist; make it first")
+        arguments += [f"--junitxml={Path(junitxml).absolute()}", "-o", "junit_suite_name=balloon-conformance"]
+    return [*arguments, str(scenarios.DIRECTORY)]
+
+
+def _check_expression(expression: str) -> None:
+    """Refuse an expression pytest would refuse, here and not in every worker process."""
+    try:
+        Expression.compile(expression)
+    except SyntaxError as error:
+        raise BadInput(f"-k {expression!r}: {error.msg}; join words with and, or, not") from error
+
+
+@contextmanager
+def _alone() -> Iterator[io.StringIO]:
+    """Keep the person's own pytest settings out, and what pytest says on standard error for ourselves."""
+    kept = {name: os.environ.pop(name) for name in _STRANGERS if name in os.environ}
+    with redirect_stderr(io.StringIO()) as said:
+        try:
+            yield said
+        finally:
+            os.environ.update(kept)
+
+
+def _run_pytest(arguments: list[str], gatherer: Gatherer, results: Results) -> None:
+    """Run pytest; a defect of the suite becomes one of the results, so that they are still reported."""
+    try:
+        pytest.main(arguments, plugins=[gatherer])
+    except KeyboardInterrupt:
+        results.interrupted = True
+    except Exception as error:  # noqa: BLE001 - what was gathered is reported whatever pytest ends with
+        results.faults.append(f"{type(error).__name__}: {' '.join(str(error).split())}")
+
+
+def _usage_error(said: str) -> str:
+    """Return what pytest refused to begin for, in one line; empty if it did begin."""
+    lines = [line.strip() for line in said.splitlines()]
+    return next((line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")), "")
+
+
+def _writable(path: str) -> IO[str]:
+    try:
+        return Path(path).open("w", encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"--results {path}: {error.strerror}; name a file that can be written") from error
+
+
+def _header(target: Target, description: str, profile: Profile) -> dict[str, Any]:
+    return {
+        "suite": suite_version(),
+        "target": target.name,
+        "description": description,
+        "side": target.side.value,
+        "profile": {"name": profile.name, "bits": {one.name: one.bit for one in profile.features}},
+        "started": datetime.now(UTC),
+    }
+
+
+def _repeat(options: RunOptions) -> str:
+    """Return the command that runs the same again, for a case to be added."""
+    words = ["balloon-conformance", "run", options.iut]
+    if options.profile:
+        words += ["--profile", options.profile]
+    for bit in filter(None, options.bits.split(",")):
+        words += ["--bit", bit]
+    for name in ("vectors", "qemu_binary", "qemu_device_properties", "qemu_memory", "control"):
+        if value := getattr(options, name):
+            words += [f"--{name.replace('_', '-')}", value]
+    return shlex.join(words)
+
+
+def _why_nothing(results: Results, expression: str | None) -> str:
+    if not results.outcomes and expression is not None:
+        return (
+            f"nothing was exercised: no case matches -k {expression!r}; see balloon-conformance vectors list"
+        )
+    if not results.outcomes:
+        return f"nothing was exercised: there is no case for a {results.side}"
+    return "nothing was exercised: no case could be played; -v says why for each requirement"

@@ -1,0 +1,125 @@
+"""``balloon-conformance serve``: the reference device or driver as a real peer on a socket."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+import click
+
+from balloon_conformance.cli.errors import BadInput, bad_input
+from balloon_conformance.reference.device_state import DeviceOptions
+from balloon_conformance.reference.driver_state import DriverOptions
+from balloon_conformance.serve.errors import ServeError
+from balloon_conformance.serve.reference_device import serve_device
+from balloon_conformance.serve.reference_driver import serve_driver
+from balloon_spec.features import PROFILES, Profile, profile
+from balloon_spec.pages import PAGE_SHIFT, PageSet
+
+__all__ = ["command"]
+
+_EPILOG = """\b
+Examples:
+  balloon-conformance serve reference-device --vhost-user /run/balloon.sock
+  balloon-conformance serve reference-device --vhost-user d.sock --control c.sock
+  echo '{"operator": "target", "value": 256}' | socat - UNIX:c.sock
+  balloon-conformance serve reference-driver --vhost-user d.sock --memory 64M
+
+\b
+A control socket takes wishes as JSON lines, and answers each with {"ok": true} or {"error": "..."}:
+  {"operator": "target", "value": 19}            to the device: target, unused-pages, statistics
+  {"guest": "inflate", "pages": ["0x1000+16"]}   to the driver: inflate, deflate, unused, use
+It is this project's own extension; vhost-user has no such channel.
+
+Both end on SIGINT and SIGTERM, with exit code 0.
+"""
+
+_MEMORY: Final = re.compile(r"([0-9]+)([MG])(?:iB)?")
+
+
+def _common(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options both peers have."""
+    for option in reversed(
+        (
+            click.option("--vhost-user", "path", metavar="SOCKET", required=True, help="The socket."),
+            click.option("--control", metavar="SOCKET", default="", help="Take wishes here, as JSON lines."),
+            click.option(
+                "--profile",
+                "profile_name",
+                metavar="P",
+                default="chunk-transfer",
+                show_default=True,
+                help=f"What bits 3 and up mean: {' or '.join(PROFILES)}.",
+            ),
+            click.option(
+                "--bit",
+                "bits",
+                metavar="FEATURE=N",
+                multiple=True,
+                help="Another bit number for a feature of the profile.",
+            ),
+            click.option("--once", is_flag=True, help="End with the first connection."),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+@click.group("serve", epilog=_EPILOG)
+def command() -> None:
+    """Be the reference device or the reference driver on a vhost-user socket, for other people's code."""
+
+
+@command.command("reference-device")
+@_common
+def reference_device(
+    *, path: str, control: str, profile_name: str, bits: tuple[str, ...], once: bool
+) -> None:
+    """Listen at SOCKET and be the device of whoever connects, one front-end after another.
+
+    Inflated pages are really given back to the host.
+    """
+    chosen = _profile(profile_name, bits)
+    names = [feature.name for feature in chosen.device_features]
+    offered = chosen.mask([*names, "VERSION_1", "INDIRECT_DESC", "EVENT_IDX"])
+    with bad_input(ServeError):
+        serve_device(path, DeviceOptions(chosen, offered=offered), control=control, once=once, say=click.echo)
+
+
+@command.command("reference-driver")
+@_common
+@click.option(
+    "--memory", metavar="SIZE", default="64M", show_default=True, help="Guest memory, as in 64M or 1G."
+)
+def reference_driver(
+    *, path: str, control: str, profile_name: str, bits: tuple[str, ...], once: bool, memory: str
+) -> None:
+    """Connect to the back-end at SOCKET and be its driver; waits until somebody listens there.
+
+    The guest gives up only the pages it is told to, by the control socket; without one, pages of its own
+    choice.
+    """
+    chosen = _profile(profile_name, bits)
+    pages = PageSet([(0, _pages(memory))])
+    options = DriverOptions(chosen, pages, own_memory=None if control else pages)
+    with bad_input(ServeError):
+        serve_driver(path, options, control=control, once=once, say=click.echo)
+
+
+def _profile(name: str, bits: tuple[str, ...]) -> Profile:
+    numbers: dict[str, int] = {}
+    for word in bits:
+        feature, _, number = word.partition("=")
+        if not feature or not number.isdecimal():
+            raise BadInput(f"--bit {word}: write FEATURE=NUMBER, as in CHUNK_TRANSFER=41")
+        numbers[feature] = int(number)
+    with bad_input(ValueError):
+        return profile(name, numbers)
+
+
+def _pages(text: str) -> int:
+    match = _MEMORY.fullmatch(text.strip())
+    if not match or not int(match[1]):
+        raise BadInput(f"--memory: {text!r} is not a size; write it as in 64M or 1G")
+    return int(match[1]) << ((30 if match[2] == "G" else 20) - PAGE_SHIFT)

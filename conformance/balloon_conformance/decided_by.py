@@ -1,0 +1,48 @@
+"""What decides each requirement: rules of the judge, vectors, scenarios, or nothing yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from balloon_conformance.scenarios import scenarios
+from balloon_conformance.vectors.loader import load_all
+from balloon_spec.judge import RULES
+from balloon_spec.requirement import Requirement, catalogue
+
+__all__ = ["DecidedBy", "deciders"]
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedBy:
+    """The names of the rules, vectors and scenarios that can decide one requirement."""
+
+    requirement: Requirement
+    rules: tuple[str, ...] = ()
+    vectors: tuple[str, ...] = ()
+    scenarios: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Say briefly how many of each there are."""
+        counts = (
+            (len(self.rules), "rule"),
+            (len(self.vectors), "vector"),
+            (len(self.scenarios), "scenario"),
+        )
+        words = [f"{number} {noun}{'' if number == 1 else 's'}" for number, noun in counts if number]
+        if words:
+            return ", ".join(words)
+        return "not observable" if self.requirement.not_observable else "nothing yet"
+
+
+def deciders() -> dict[str, DecidedBy]:
+    """Return what decides each requirement, by id and in the order of the specification."""
+    vectors, plays = load_all(), scenarios()
+    return {
+        name: DecidedBy(
+            requirement,
+            tuple(rule.name for rule in RULES if name in rule.decides),
+            tuple(vector.id for vector in vectors if name in vector.requirements),
+            tuple(one.id for one in plays if name in one.requirements),
+        )
+        for name, requirement in catalogue().items()
+    }

@@ -1,0 +1,90 @@
+"""Guest memory of a front-end: RAM from address 0 on, and the rings and buffers in a region of their own.
+
+The RAM ends where a case says that guest memory ends, so that a page behind it is outside; the rings lie far
+above, where no case names a page.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from fcntl import F_ADD_SEALS, F_SEAL_GROW, F_SEAL_SHRINK, fcntl
+from typing import Final
+
+from balloon_conformance.iut.contract import AdapterError
+from balloon_conformance.iut.shared_ram import SharedRam, no_room
+from balloon_conformance.vhost_user.messages import MemoryRegion, MemoryTable
+from balloon_conformance.virtio import GuestMemory, Region
+from balloon_spec.pages import PAGE_SHIFT, PageSet
+
+__all__ = ["MAXIMUM_PAGES", "RINGS_ADDRESS", "RINGS_BYTES", "FrontEndMemory", "user_address"]
+
+MAXIMUM_PAGES: Final = 0xB0000
+RINGS_ADDRESS: Final = 0xE000_0000
+"""Where a PC has no RAM; the pages here exist for the device, but nobody may name them."""
+RINGS_BYTES: Final = 1 << 24
+_USER_BASE: Final = 0x7F00_0000_0000
+
+
+def user_address(guest_address: int) -> int:
+    """Return what vhost-user calls ``guest_address`` in this front-end.
+
+    The two differ, so that a back-end which takes one for the other is found out.
+    """
+    return _USER_BASE + guest_address
+
+
+class FrontEndMemory:
+    """``pages`` pages of RAM, of which ``patterned`` hold the pattern of :class:`SharedRam`, and the rings.
+
+    Raises :class:`AdapterError` for more pages than fit below the rings, or than the machine has.
+    """
+
+    def __init__(self, pages: int, patterned: PageSet | None = None) -> None:
+        if not 0 < pages <= MAXIMUM_PAGES:
+            raise AdapterError(f"{pages} pages of guest memory: ask for 1 to {MAXIMUM_PAGES}")
+        self.ram = SharedRam(pages, patterned)
+        try:
+            self._descriptor = os.memfd_create("rings", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        except OSError:
+            self.ram.close()
+            raise
+        try:
+            os.ftruncate(self._descriptor, RINGS_BYTES)
+            fcntl(self._descriptor, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW)
+            self._map = mmap.mmap(self._descriptor, RINGS_BYTES)
+        except OSError:
+            os.close(self._descriptor)
+            self.ram.close()
+            raise no_room(RINGS_BYTES) from None
+        self.rings = GuestMemory([Region(RINGS_ADDRESS, self._map)])
+        self._closed = False
+
+    @property
+    def pages(self) -> int:
+        """How many pages of RAM there are."""
+        return self.ram.pages
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """The files of the regions, in the order of :attr:`table`."""
+        return self.ram.descriptor, self._descriptor
+
+    @property
+    def table(self) -> MemoryTable:
+        """The regions as a back-end is told of them."""
+        return MemoryTable(
+            (
+                MemoryRegion(0, self.ram.pages << PAGE_SHIFT, user_address(0), 0),
+                MemoryRegion(RINGS_ADDRESS, RINGS_BYTES, user_address(RINGS_ADDRESS), 0),
+            )
+        )
+
+    def close(self) -> None:
+        """Give the memory back; twice does no harm."""
+        if not self._closed:
+            self._closed = True
+            self.rings.release()
+            self._map.close()
+            os.close(self._descriptor)
+            self.ram.close()

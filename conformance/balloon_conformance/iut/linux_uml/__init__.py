@@ -1,0 +1,21 @@
+"""A Linux kernel in user mode: its own balloon driver under test, without KVM and without root.
+
+Debian's ``user-mode-linux`` and ``busybox-static`` are all it takes; any other kernel and module can be
+named. The suite is the device: it speaks vhost-user with the kernel's ``virtio_uml``, and commands the guest,
+whose only program is busybox, over a serial line.
+"""
+
+from __future__ import annotations
+
+from balloon_conformance.iut.contract import Target
+from balloon_conformance.iut.linux_uml.adapter import COMMANDS, LinuxUml
+from balloon_conformance.iut.linux_uml.options import BUILT_IN, UmlOptions
+from balloon_spec.events import Side
+
+__all__ = ["BUILT_IN", "COMMANDS", "LinuxUml", "UmlOptions", "target"]
+
+
+def target(options: UmlOptions | None = None) -> Target:
+    """Return the kernel as the command line names it; its bits 3 and 4 are other features, hence base."""
+    chosen = options or UmlOptions()
+    return Target("linux-uml", Side.DRIVER, lambda: LinuxUml(chosen), default_profile="base")

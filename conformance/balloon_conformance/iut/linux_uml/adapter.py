@@ -1,0 +1,147 @@
+"""The Linux driver in a kernel in user mode, behind the contract of a driver under test.
+
+A kernel outlives the case: the guest's device is taken away and given back for each, which makes a fresh
+vhost-user connection, with other features if need be, and the driver's module is unloaded and loaded again in
+between. A kernel that crashed, hung, or does not let go of its device is replaced by a fresh one.
+
+What cannot be seen or done this way:
+
+- **Which pages** the driver gives up is its own choice: there is no :attr:`Capability.STEER_PAGES`. The
+  guest around the driver can be commanded instead (:class:`SteersGuest`).
+- **DRIVER_OK** is not told on this transport: buffers are seen as soon as the driver enabled a virtqueue.
+- **How much memory** there is and where it begins is the kernel's choice, whatever the case asks for.
+
+The guest's commands, which answer with nothing unless said otherwise; NAME is of the caller's choosing:
+
+==========================  =============================================================================
+``allocate NAME PAGES``     fill pages with a pattern, each with another; refused where memory is short
+``verify NAME PAGES``       compare those pages with the pattern; an error names the first byte that differs
+``hold NAME PAGES``         take pages that the kernel may take back for want of memory, which is an error
+``fragment NAME PAGES``     take twice the pages and free every second one: so many runs of a single page
+``release NAME``            free what ``allocate``, ``hold`` or ``fragment`` took
+``clear``                   free everything that was taken
+``drop-caches``             have the kernel drop its page cache and slab objects
+``compact``                 have the kernel compact its memory: it may move pages of the balloon
+``oom``                     have the kernel act as when it is out of memory (the driver may deflate)
+``unload, load, reload``    remove the driver's module, and insert it: the device is reset
+``memory``                  answer with NAME=NUMBER words: /proc/meminfo in KiB, /proc/vmstat's counts of
+                            pages that went into the balloon, came back and moved
+==========================  =============================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+
+from balloon_conformance.iut.contract import (
+    AdapterError,
+    Capability,
+    ImplementationCrashed,
+    ImplementationHung,
+    ImplementationViolation,
+    Setup,
+)
+from balloon_conformance.iut.linux_uml.guest import Guest
+from balloon_conformance.iut.linux_uml.options import UmlOptions
+from balloon_conformance.iut.linux_uml.parts import find_parts
+from balloon_spec.events import Event
+from balloon_spec.pages import PageSet
+
+__all__ = ["COMMANDS", "LinuxUml"]
+
+COMMANDS: Final = frozenset(
+    {
+        *("allocate", "verify", "hold", "fragment", "release", "clear"),
+        *("drop-caches", "compact", "oom"),
+        *("unload", "load", "reload"),
+        "memory",
+    }
+)
+"""What the guest can be told; each is described in this module's docstring."""
+
+_FAULTS: Final = (ImplementationCrashed, ImplementationHung, ImplementationViolation)
+
+
+class LinuxUml:
+    """A driver adapter, which also keeps :class:`~balloon_conformance.iut.contract.SteersGuest`."""
+
+    capabilities = frozenset({Capability.RAW_FEATURES, Capability.STEER_GUEST})
+
+    def __init__(self, options: UmlOptions) -> None:
+        self._options = options
+        self._guest: Guest | None = None
+
+    @property
+    def description(self) -> str:
+        """The kernel's release and which module it is; :class:`AdapterError` where a part is missing."""
+        return find_parts(self._options).description
+
+    @property
+    def pid(self) -> int:
+        """The process id, and process group, of the running kernel."""
+        return self._running().pid
+
+    def start(self, setup: Setup) -> None:
+        """Have a guest with no device yet, of the case before where that is fit for it."""
+        if self._guest is not None and self._options.reuse:
+            with suppress(AdapterError, *_FAULTS):
+                self._guest.renew(setup)
+                return
+        self.stop()
+        self._guest = Guest(self._options)
+        self._guest.renew(setup)
+
+    def stop(self) -> None:
+        """Kill the kernel, and remove all that is left of it."""
+        if self._guest is not None:
+            self._guest.stop()
+            self._guest = None
+
+    def reset(self) -> None:
+        """Take the guest's device away and load its driver anew; buffers it waits for are returned."""
+        self._running().unbind()
+
+    def negotiate(self, offered: int, configuration: bytes) -> int | None:
+        """Give the guest a device; return what its driver accepted, None where it refused the device."""
+        return self._running().bind(offered, configuration)
+
+    def observe(self, deadline_seconds: float) -> Sequence[Event]:
+        """Return what the driver did since the last call."""
+        return self._running().observe(deadline_seconds)
+
+    def use(self, queue: int, buffer: str, length_bytes: int, written: bytes) -> None:
+        """Return a buffer to the driver."""
+        self._running().use(queue, buffer, length_bytes, written)
+
+    def change_configuration(self, configuration: bytes) -> None:
+        """Change the configuration space and notify the driver."""
+        self._running().change_configuration(configuration)
+
+    def steer(self, action: str, pages: PageSet) -> None:  # noqa: ARG002 - the contract's method
+        """Refuse: the driver chooses its pages."""
+        raise AdapterError(f"the driver chooses the pages to {action}; command the guest instead")
+
+    def guest_begin(self, command: str, *words: str | int) -> None:
+        """Give the guest one of :data:`COMMANDS`."""
+        if command not in COMMANDS:
+            raise AdapterError(f"the guest has no command {command!r}; it has {', '.join(sorted(COMMANDS))}")
+        self._running().command(" ".join([command, *map(str, words)]))
+
+    def guest_answer(self, deadline_seconds: float) -> str | None:
+        """Return what the guest answered; None where there are events to observe, or none came in time."""
+        return self._running().answer(deadline_seconds)
+
+    def guest(self, command: str, *words: str | int) -> str:
+        """Give a command that needs no buffer returned meanwhile, and await the answer.
+
+        Raises :class:`ImplementationHung` where it does not come; what the driver does meanwhile is kept.
+        """
+        self.guest_begin(command, *words)
+        return self._running().finish()
+
+    def _running(self) -> Guest:
+        if self._guest is None:
+            raise AdapterError("the kernel is not running; start the adapter first")
+        return self._guest

@@ -1,0 +1,128 @@
+"""Implementations given as a Python object: ``python:MODULE:OBJECT``.
+
+OBJECT is an adapter, a class of adapters, or a function without arguments that returns one. Which side it is
+of is seen from the methods it has.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from balloon_conformance.iut.contract import DeviceAdapter, DriverAdapter, Target
+from balloon_conformance.iut.errors import IutError
+from balloon_spec.events import Side
+
+__all__ = ["members", "resolve", "side_of"]
+
+_CONTRACTS: dict[Side, type] = {Side.DEVICE: DeviceAdapter, Side.DRIVER: DriverAdapter}
+
+
+def members(contract: type) -> frozenset[str]:
+    """Return the names an object must have to keep the contract."""
+    return frozenset(
+        name
+        for base in contract.__mro__
+        if base.__module__ == contract.__module__
+        for name in vars(base)
+        if not name.startswith("_")
+    )
+
+
+def side_of(candidate: object, name: str) -> Side:
+    """Return the side of an adapter object; :class:`IutError` names the methods it lacks."""
+    lacking = {side: _lacking(candidate, contract) for side, contract in _CONTRACTS.items()}
+    for side, missing in lacking.items():
+        if not missing:
+            return side
+    own = {side: members(contract) - members(_CONTRACTS[side.other]) for side, contract in _CONTRACTS.items()}
+    scores = {side: sum(_has(candidate, member) for member in own[side]) for side in _CONTRACTS}
+    if not any(scores.values()):
+        raise IutError(
+            f"{name}: {type(candidate).__name__} is no adapter: it has neither the methods of DeviceAdapter "
+            f"({_some(own[Side.DEVICE])}) nor those of DriverAdapter ({_some(own[Side.DRIVER])})"
+        )
+    side = max(scores, key=lambda one: scores[one])
+    missing = lacking[side]
+    word, them = ("method", "it") if len(missing) == 1 else ("methods", "them")
+    contract = _CONTRACTS[side]
+    raise IutError(
+        f"{name}: {type(candidate).__name__} lacks the {word} {', '.join(missing)} of "
+        f"{contract.__name__} ({contract.__module__}); add {them}"
+    )
+
+
+def resolve(name: str) -> Target:
+    """Return the target of ``python:MODULE:OBJECT``; :class:`IutError` for one that is not to be had.
+
+    The module is looked for in the current directory first.
+    """
+    module_name, _, path = name.removeprefix("python:").partition(":")
+    if not module_name or not path:
+        raise IutError(f"{name}: write python:MODULE:OBJECT, as in python:my_device:Adapter")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        found: Any = import_module(module_name)
+    except Exception as error:
+        words = " ".join(str(error).split())
+        raise IutError(f"{name}: {module_name} does not import: {type(error).__name__}: {words}") from error
+    for part in path.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            near = ", ".join(word for word in dir(found) if not word.startswith("_"))
+            raise IutError(f"{name}: {module_name} has no {part}; it has {near or 'nothing'}") from None
+    make = _maker(found)
+    return Target(name, side_of(_made(make, name), name), make)
+
+
+def _maker(found: Any) -> Callable[[], Any]:
+    """Return what builds an adapter: a class, a function, or the object itself."""
+    if inspect.isclass(found) or (callable(found) and not _is_adapter(found)):
+        maker: Callable[[], Any] = found
+        return maker
+    return lambda: found
+
+
+def _made(make: Callable[[], Any], name: str) -> object:
+    try:
+        made: object = make()
+    except Exception as error:
+        words = " ".join(str(error).split())
+        raise IutError(f"{name}: cannot be built: {type(error).__name__}: {words}") from error
+    return made
+
+
+def _is_adapter(candidate: object) -> bool:
+    return any(not _lacking(candidate, contract) for contract in _CONTRACTS.values())
+
+
+def _lacking(candidate: object, contract: type) -> list[str]:
+    return sorted(member for member in members(contract) if not _has(candidate, member))
+
+
+def _has(candidate: object, member: str) -> bool:
+    """Tell whether an object has a member, and a method where the contract has one; call no property."""
+    try:
+        value = inspect.getattr_static(candidate, member)
+    except AttributeError:
+        # An object that forwards to another answers only to getattr.
+        try:
+            value = getattr(candidate, member)
+        except Exception:  # noqa: BLE001 - a property may need a started adapter
+            return False
+    contract = next(one for one in _CONTRACTS.values() if member in members(one))
+    wanted = inspect.getattr_static(contract, member)
+    is_method = callable(value) or isinstance(value, classmethod | staticmethod)
+    return is_method or isinstance(wanted, property)
+
+
+def _some(names: frozenset[str]) -> str:
+    shown = sorted(names)[:4]
+    return ", ".join(shown) + ", ..."

@@ -1,0 +1,105 @@
+"""Which implementations under test there are, by the names the command line gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from types import MappingProxyType
+
+from balloon_conformance.iut import python_object, qemu
+from balloon_conformance.iut.contract import Target
+from balloon_conformance.iut.errors import IutError
+from balloon_conformance.iut.qemu import command_line
+from balloon_conformance.iut.reference import reference_device_target, reference_driver_target
+from balloon_conformance.iut.steered_driver import steered_driver_target
+from balloon_conformance.iut.vhost_user_device import VhostUserOptions, vhost_user_device_target
+from balloon_conformance.iut.vhost_user_driver import vhost_user_driver_target
+
+__all__ = ["KINDS", "IutError", "IutOptions", "resolve"]
+
+
+@dataclass(frozen=True, slots=True)
+class IutOptions:
+    """What the command line says about an implementation beyond its name; None where it says nothing."""
+
+    qemu_binary: str | None = None
+    qemu_device_properties: str | None = None
+    qemu_memory: str | None = None
+    control: str | None = None
+
+    def foreign(self, kind: str) -> tuple[str, str] | None:
+        """Return an option that was given and is not for ``kind``, and what it is for; None where all are."""
+        for option in fields(self):
+            owners = _OWNERS[option.name]
+            if getattr(self, option.name) is not None and kind not in owners:
+                return f"--{option.name.replace('_', '-')}", " and ".join(owners)
+        return None
+
+
+_OWNERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "qemu_binary": ("qemu",),
+        "qemu_device_properties": ("qemu",),
+        "qemu_memory": ("qemu",),
+        "control": ("vhost-user-device", "vhost-user-driver"),
+    }
+)
+"""The implementations each option is for."""
+
+
+def _qemu(_name: str, options: IutOptions) -> Target:
+    return qemu.target(
+        command_line.parse(options.qemu_binary, options.qemu_device_properties, options.qemu_memory)
+    )
+
+
+def _vhost_user_device(name: str, options: IutOptions) -> Target:
+    return vhost_user_device_target(VhostUserOptions(_socket(name), options.control or ""))
+
+
+def _vhost_user_driver(name: str, options: IutOptions) -> Target:
+    path = _socket(name)
+    return steered_driver_target(path, options.control) if options.control else vhost_user_driver_target(path)
+
+
+def _socket(name: str) -> str:
+    kind, _, path = name.partition(":")
+    if not path:
+        raise IutError(f"{kind}: name the socket, as in {kind}:/run/balloon.sock")
+    return path
+
+
+KINDS: Mapping[str, Callable[[str, IutOptions], Target]] = MappingProxyType(
+    {
+        "reference-device": lambda _name, _options: reference_device_target(),
+        "reference-driver": lambda _name, _options: reference_driver_target(),
+        "qemu": _qemu,
+        "vhost-user-device:SOCKET": _vhost_user_device,
+        "vhost-user-driver:SOCKET": _vhost_user_driver,
+        "python:MODULE:OBJECT": lambda name, _options: python_object.resolve(name),
+    }
+)
+"""Every kind of implementation by its name; one with a colon takes what stands in capitals."""
+
+
+def resolve(name: str, options: IutOptions | None = None) -> Target:
+    """Return the target called ``name``.
+
+    Raises :class:`IutError` for a name that does not exist, an option that belongs to another
+    implementation, or whatever keeps this one from being had.
+    """
+    given = options or IutOptions()
+    head, colon, _ = name.partition(":")
+    for kind, make in KINDS.items():
+        takes_more = ":" in kind
+        if head == kind.partition(":")[0] and bool(colon) == takes_more:
+            if foreign := given.foreign(head):
+                option, owner = foreign
+                raise IutError(f"{option} is for {owner}; remove it, or run {owner.partition(' ')[0]}")
+            return make(name, given)
+    known = ", ".join(KINDS)
+    near = get_close_matches(head, [kind.partition(":")[0] for kind in KINDS], n=1)
+    hint = next((kind for kind in KINDS if near and kind.partition(":")[0] == near[0]), "")
+    remedy = f"did you mean {hint}? There are {known}" if hint else f"there are {known}"
+    raise IutError(f"no implementation {name!r}; {remedy}")

@@ -1,0 +1,127 @@
+"""Memory the suite shares with a device, in which discarded and overwritten pages can be found.
+
+It is a memory file without a name: nothing is left behind however the suite ends. Every page a case may name
+is filled with a pattern. A device discards a page by punching a hole into the file, which ``SEEK_HOLE`` finds
+without touching the page; reading a hole through a mapping would fill it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from fcntl import F_ADD_SEALS, F_SEAL_GROW, F_SEAL_SHRINK, fcntl
+from typing import Final
+
+import numpy as np
+
+from balloon_conformance.iut.contract import AdapterError
+from balloon_spec.pages import PAGE_BYTES, PAGE_SHIFT, PageSet
+
+__all__ = ["SharedRam", "no_room"]
+
+_PATTERN: Final = bytes(range(1, 256)) + b"\xa5"
+_BLOCK_PAGES: Final = 256
+_BLOCK: Final = _PATTERN * (_BLOCK_PAGES * PAGE_BYTES // len(_PATTERN))
+_PAGE_WORDS: Final = np.frombuffer(_BLOCK[:PAGE_BYTES], dtype=np.uint64)
+_BLOCKS_AT_ONCE: Final = 64
+
+
+def no_room(size_bytes: int) -> AdapterError:
+    """Return the error of a machine that lacks memory for a guest."""
+    return AdapterError(f"no room for {size_bytes >> 20} MiB of guest RAM; free memory, or ask for less")
+
+
+class SharedRam:
+    """``pages`` pages of guest RAM from guest-physical address 0 on, in the file ``descriptor``.
+
+    ``nameable`` are the pages that buffers may name, all by default: they hold the pattern, and no others.
+    The file can neither shrink nor grow, whoever has it open: a mapping of it is always whole.
+    Raises :class:`AdapterError` when the machine lacks the memory.
+    """
+
+    def __init__(self, pages: int, nameable: PageSet | None = None) -> None:
+        self.pages = pages
+        self.size_bytes = pages << PAGE_SHIFT
+        self.nameable = PageSet([(0, pages)]) if nameable is None else nameable
+        self.descriptor = os.memfd_create("guest-ram", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        self._closed = False
+        try:
+            os.ftruncate(self.descriptor, self.size_bytes)
+            fcntl(self.descriptor, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW)
+            self._fill(self.nameable)
+        except OSError as error:
+            self.close()
+            if error.errno not in (errno.ENOMEM, errno.ENOSPC):
+                raise
+            raise no_room(self.size_bytes) from None
+
+    def close(self) -> None:
+        """Give the memory back; twice does no harm."""
+        if not self._closed:
+            self._closed = True
+            os.close(self.descriptor)
+
+    def examine(self, pages: PageSet) -> tuple[PageSet, PageSet]:
+        """Return which of ``pages`` were discarded, and which were overwritten; then restore them.
+
+        Only nameable pages are looked at.
+        """
+        discarded: list[tuple[int, int]] = []
+        overwritten: list[tuple[int, int]] = []
+        for first, end, hole in self._extents(pages & self.nameable):
+            if hole:
+                discarded.append((first, end - first))
+            else:
+                overwritten.extend((page, 1) for page in self._differing(first, end))
+        found = PageSet(discarded), PageSet(overwritten)
+        self._fill(found[0] | found[1])
+        return found
+
+    def restore(self) -> None:
+        """Bring every nameable page back to the pattern."""
+        self.examine(self.nameable)
+
+    def _extents(self, pages: PageSet) -> Iterator[tuple[int, int, bool]]:
+        """Cut ``pages`` into (first, end, whether it is a hole)."""
+        for run in pages:
+            at, end = run.first << PAGE_SHIFT, run.end << PAGE_SHIFT
+            while at < end:
+                data = min(self._seek(at, os.SEEK_DATA), end)
+                if data > at:
+                    yield at >> PAGE_SHIFT, data >> PAGE_SHIFT, True
+                if data < end:
+                    at = min(self._seek(data, os.SEEK_HOLE), end)
+                    yield data >> PAGE_SHIFT, at >> PAGE_SHIFT, False
+                else:
+                    at = end
+
+    def _seek(self, offset_bytes: int, whence: int) -> int:
+        try:
+            return os.lseek(self.descriptor, offset_bytes, whence)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            return self.size_bytes  # no data up to the end
+
+    def _differing(self, first: int, end: int) -> Iterator[int]:
+        """Yield the pages that do not hold the pattern."""
+        expected, data = _BLOCK, bytearray(len(_BLOCK))
+        for page in range(first, end, _BLOCK_PAGES):
+            count = min(_BLOCK_PAGES, end - page)
+            if count < _BLOCK_PAGES:
+                expected, data = _BLOCK[: count << PAGE_SHIFT], bytearray(count << PAGE_SHIFT)
+            # Into one buffer: a fresh one for each block would cost more than the reading.
+            os.preadv(self.descriptor, [data], page << PAGE_SHIFT)
+            if data != expected:
+                words = np.frombuffer(data, dtype=np.uint64).reshape(count, -1)
+                yield from (page + int(n) for n in np.flatnonzero((words != _PAGE_WORDS).any(axis=1)))
+
+    def _fill(self, pages: PageSet) -> None:
+        """Write the pattern."""
+        for run in pages:
+            at, end = run.first << PAGE_SHIFT, run.end << PAGE_SHIFT
+            while at < end:
+                blocks, rest = divmod(end - at, len(_BLOCK))
+                pieces = [_BLOCK] * min(blocks, _BLOCKS_AT_ONCE) or [_BLOCK[:rest]]
+                at += os.pwritev(self.descriptor, pieces, at)

@@ -1,0 +1,379 @@
+"""A device behind a vhost-user socket, under test: the suite is the front-end, and owns guest memory.
+
+The back-end listens and the suite connects, anew for every case. Real split virtqueues lie in shared memory;
+what the device discarded is found there without touching it.
+
+What vhost-user cannot show:
+
+- **FEATURES_OK** exists only with the protocol feature STATUS. Without it, an acknowledgement of SET_FEATURES
+  other than 0 (with REPLY_ACK) is taken for the device's refusal. A back-end with neither cannot refuse, so
+  it lacks :attr:`Capability.RAW_FEATURES` and nothing is said about sets that are not legal.
+- **A reset** is a message with STATUS or RESET_DEVICE; without them the connection is closed and made again.
+- **Before DRIVER_OK** the device has no virtqueue to look at: as with other front-ends, the queues are handed
+  over when the driver is ready. A buffer made available earlier lies in the ring by then. Each queue is
+  notified once when it is handed over, because a vhost-user ring starts with its first notification.
+- **DEVICE_NEEDS_RESET** can be seen with STATUS alone.
+- **The operator** is out of reach. A control socket as ``balloon-conformance serve`` has it, an extension of
+  this project, gives the suite the operator's part.
+"""
+
+from __future__ import annotations
+
+import errno
+import select
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from balloon_conformance.iut.contract import (
+    AdapterError,
+    Buffer,
+    Capability,
+    ImplementationCrashed,
+    ImplementationHung,
+    ImplementationViolation,
+    Setup,
+    Target,
+)
+from balloon_conformance.iut.control_client import ControlClient
+from balloon_conformance.iut.front_end_memory import RINGS_ADDRESS, RINGS_BYTES, FrontEndMemory, user_address
+from balloon_conformance.iut.lent_buffers import LentBuffers
+from balloon_conformance.iut.vhost_user_faults import peer_faults
+from balloon_conformance.vhost_user.front_end import Activity, FrontEnd
+from balloon_conformance.vhost_user.messages import ProtocolFeature
+from balloon_conformance.virtio import RingLayout
+from balloon_spec.events import ConfigurationChanged, Event, NeedsReset, OperatorAction, Side
+from balloon_spec.features import Profile
+from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.queues import queue_map
+
+__all__ = ["VhostUserDevice", "VhostUserOptions", "connect", "vhost_user_device_target"]
+
+_OPERATOR: Final = frozenset(
+    {
+        Capability.OPERATOR_TARGET,
+        Capability.OPERATOR_UNUSED_PAGES,
+        Capability.OPERATOR_STATISTICS,
+    }
+)
+_FAULTS: Final = (ImplementationCrashed, ImplementationHung, ImplementationViolation)
+_CONFIGURATION_BYTES: Final = 8
+_PAUSE_SECONDS: Final = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class VhostUserOptions:
+    """Where a back-end is, and how it is to be treated.
+
+    ``socket`` is the path it listens at, ``control`` that of its control socket, empty where it has none.
+    ``ring_size`` are the descriptors of each queue, a power of 2. ``answer_seconds`` bounds every message
+    and reply, and how long a back-end that served before may take until it listens again.
+    """
+
+    socket: str
+    control: str = ""
+    ring_size: int = 256
+    answer_seconds: float = 5.0
+
+
+class VhostUserDevice:
+    """A :class:`~balloon_conformance.iut.contract.DeviceAdapter` to a vhost-user back-end."""
+
+    def __init__(self, options: VhostUserOptions) -> None:
+        self._options = options
+        self._control = ControlClient(options.control, options.answer_seconds) if options.control else None
+        self._profile: Profile | None = None
+        self._memory: FrontEndMemory | None = None
+        self._front_end: FrontEnd | None = None
+        self._lent: LentBuffers | None = None
+        self._layouts: dict[int, RingLayout] = {}
+        self._started = False
+        self._accepted = 0
+        self._configuration = b""
+        self._needs_reset = False
+        self._described: tuple[str, bool] | None = None
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What can be done, as far as the back-end's protocol features tell; it is asked once."""
+        capabilities = {Capability.DISCARDS, Capability.DESCRIPTORS, Capability.RAW_FEATURES}
+        try:
+            _, shows_refusal = self._described or self._look()
+        except (AdapterError, *_FAULTS):
+            # Nobody is there to ask; what is wrong is said where the back-end is needed, at the start.
+            shows_refusal = True
+        if not shows_refusal:
+            capabilities.remove(Capability.RAW_FEATURES)
+        return frozenset(capabilities) | (_OPERATOR if self._control is not None else frozenset())
+
+    @property
+    def description(self) -> str:
+        """The socket, and the protocol features the back-end and the suite agree on."""
+        try:
+            words, _ = self._described or self._look()
+        except _FAULTS as error:
+            raise AdapterError(f"{self._options.socket}: {error}; is this a vhost-user back-end?") from error
+        return words
+
+    @property
+    def memory(self) -> PageSet:
+        """The pages of guest RAM, all of which may be named."""
+        return self._memory.ram.nameable if self._memory else EMPTY
+
+    def start(self, setup: Setup) -> None:
+        """Connect anew, with memory in which nothing has happened; the target is 0 where it can be set."""
+        self._profile = setup.profile
+        try:
+            self._begin(setup)
+        except BaseException:
+            # Nothing is kept of a back-end that failed here: the next case meets another, or none.
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Hang up and give the memory back."""
+        if self._front_end is not None:
+            self._front_end.close()
+            self._front_end = None
+        self._forget()
+        self._free_memory()
+        if self._control is not None:
+            self._control.close()
+
+    def reset(self) -> None:
+        """Reset the device: by a message where there is one, by a new connection where not."""
+        front_end = self._connected()
+        with peer_faults():
+            self._stop_queues(front_end)
+            again = front_end.reset()
+        self._forget()
+        if not again:
+            front_end.close()
+            self._front_end = None
+            self._front_end = self._connect()
+
+    def offered(self) -> int:
+        """Return the feature bits the device offers."""
+        with peer_faults():
+            return self._connected().ask_offered()
+
+    def accept(self, features: int) -> bool:
+        """Write the accepted features; return whether the device took them, True where it cannot be seen."""
+        self._accepted = features
+        with peer_faults():
+            return self._connected().accept(features)
+
+    def ring_sizes(self) -> tuple[tuple[int, int], ...]:
+        """Return (queue index, descriptors) of the queues that were set up."""
+        return () if self._lent is None else self._lent.ring_sizes
+
+    def prepare(self) -> None:
+        """Lay the queues of the accepted features into memory, at their indices (QUEUE-01)."""
+        front_end = self._connected()
+        if self._memory is None or self._profile is None:
+            raise AssertionError("a connected adapter has both")
+        names = self._profile.names(self._accepted)
+        indices = list(queue_map(self._profile, self._accepted))
+        if front_end.queue_limit is not None and front_end.queue_limit <= max(indices):
+            raise AdapterError(
+                f"the back-end has {front_end.queue_limit} queues and accepted features that need"
+                f" {max(indices) + 1}; does it give the bits the meaning of profile {self._profile.name}?"
+            )
+        self._lent = LentBuffers(
+            self._memory.rings,
+            RINGS_ADDRESS,
+            RINGS_BYTES,
+            event_index="EVENT_IDX" in names,
+            indirect="INDIRECT_DESC" in names,
+        )
+        for index in indices:
+            self._layouts[index] = self._lent.set_up(index, self._options.ring_size)
+            front_end.make_kickable(index)
+
+    def driver_ok(self) -> None:
+        """Hand over memory and queues, and set DRIVER_OK."""
+        front_end = self._connected()
+        if self._memory is None:
+            raise AssertionError("a connected adapter has memory")
+        with peer_faults():
+            front_end.share(self._memory.table, self._memory.descriptors)
+            self._configuration = front_end.read_configuration(0, _CONFIGURATION_BYTES)
+            self._started = True
+            for index, layout in self._layouts.items():
+                front_end.start_queue(index, layout, user_address(0))
+            front_end.driver_ok()
+
+    def make_available(self, queue: int, buffer: Buffer) -> None:
+        """Make a buffer available and, unless the case leaves that out, notify the device."""
+        if self._lent is None or self._front_end is None:
+            raise AdapterError(f"buffer {buffer.name}: no queue is set up; call prepare first")
+        self._lent.lend(queue, buffer)
+        if buffer.notify:
+            self._front_end.kick(queue)
+
+    def read_configuration(self, offset: int, length_bytes: int) -> bytes:
+        """Read the configuration space."""
+        with peer_faults():
+            return self._connected().read_configuration(offset, length_bytes)
+
+    def write_configuration(self, offset: int, data: bytes) -> None:
+        """Write the configuration space with one message."""
+        with peer_faults():
+            self._connected().write_configuration(offset, data)
+
+    def observe(self, deadline_seconds: float) -> Sequence[Event]:
+        """Return what the device did since the last call, waiting for it until the deadline."""
+        front_end = self._connected()
+        until = time.monotonic() + deadline_seconds
+        events: list[Event] = [] if self._lent is None else self._lent.collect()
+        wait_seconds = 0.0 if events else deadline_seconds
+        with peer_faults():
+            while True:
+                activity = front_end.take(wait_seconds)
+                if activity is not None:
+                    events += self._see(front_end, activity)
+                elif not events and self._lent is not None:
+                    # A device that returned a buffer and failed to call is heard at the deadline.
+                    events += self._lent.collect()
+                wait_seconds = until - time.monotonic()
+                if events or activity is None or wait_seconds <= 0:
+                    return events
+
+    def discarded(self, pages: PageSet) -> tuple[PageSet, PageSet]:
+        """Return which of ``pages`` were discarded, and which overwritten, since the last call or start."""
+        return self._memory.ram.examine(pages) if self._memory else (EMPTY, EMPTY)
+
+    def operate(self, action: str, value: int) -> None:
+        """Have the operator at the control socket carry a wish out."""
+        self._connected()
+        if self._control is None:
+            raise AdapterError(f"nobody is there to be asked for {action}; name a control socket")
+        self._control.wish(operator=action, value=value)
+
+    def _see(self, front_end: FrontEnd, activity: Activity) -> list[Event]:
+        events = self._lent.collect() if activity.queues and self._lent is not None else []
+        if not activity.changed:
+            return events
+        data = front_end.read_configuration(0, _CONFIGURATION_BYTES)
+        broken = not self._needs_reset and front_end.needs_reset()
+        # DEVICE_NEEDS_RESET is announced as a change of the configuration (2.1.2): then only a change of the
+        # space shows that there was one besides.
+        if not broken or data != self._configuration:
+            events.append(ConfigurationChanged(data))
+        self._configuration = data
+        if broken:
+            self._needs_reset = True
+            events.append(NeedsReset())
+        return events
+
+    def _begin(self, setup: Setup) -> None:
+        self._let_go()
+        if self._memory is not None and self._memory.pages == setup.memory_pages:
+            self._memory.ram.restore()
+        else:
+            self._free_memory()
+            self._memory = FrontEndMemory(setup.memory_pages)
+        self._front_end = self._connect()
+        if self._control is not None:
+            self._control.wish(operator=OperatorAction.TARGET, value=0)
+
+    def _look(self) -> tuple[str, bool]:
+        """Connect only to find out what there is."""
+        if self._front_end is not None:
+            return self._describe(self._front_end)
+        front_end = self._connect()
+        try:
+            return self._describe(front_end)
+        finally:
+            front_end.close()
+
+    def _describe(self, front_end: FrontEnd) -> tuple[str, bool]:
+        names = [str(feature.name) for feature in front_end.protocol_features]
+        words = f"vhost-user back-end at {self._options.socket}, protocol features {', '.join(names)}"
+        self._described = words, front_end.shows_refusal
+        return self._described
+
+    def _connect(self) -> FrontEnd:
+        patient = self._described is not None
+        connection = connect(self._options.socket, self._options.answer_seconds, patient=patient)
+        with peer_faults():
+            front_end = FrontEnd(connection, self._options.answer_seconds)
+        if not front_end.has(ProtocolFeature.CONFIG):
+            front_end.close()
+            raise AdapterError(
+                "the back-end has no protocol feature CONFIG, without which the balloon's configuration space"
+                " is out of reach; add it"
+            )
+        self._describe(front_end)
+        return front_end
+
+    def _let_go(self) -> None:
+        """End the connection of the case before; memory that its device may still touch is given up."""
+        if self._front_end is None:
+            return
+        try:
+            with peer_faults():
+                self._stop_queues(self._front_end)
+        except _FAULTS:
+            self._free_memory()
+        self._front_end.close()
+        self._front_end = None
+        self._forget()
+
+    def _stop_queues(self, front_end: FrontEnd) -> None:
+        front_end.stop_queues(list(self._layouts) if self._started else [])
+
+    def _forget(self) -> None:
+        self._lent = None
+        self._layouts = {}
+        self._started = self._needs_reset = False
+        self._accepted = 0
+
+    def _free_memory(self) -> None:
+        if self._memory is not None:
+            self._memory.close()
+            self._memory = None
+
+    def _connected(self) -> FrontEnd:
+        if self._front_end is None:
+            raise AdapterError("the adapter is not started; call start first")
+        return self._front_end
+
+
+def connect(path: str, seconds: float, *, patient: bool) -> socket.socket:
+    """Connect to the socket at ``path``, within ``seconds``.
+
+    Raises :class:`AdapterError` where nobody listens. ``patient`` says that somebody did before: then it may
+    take its time to listen again, and :class:`ImplementationCrashed` says that it did not.
+    """
+    until = time.monotonic() + seconds
+    while True:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(seconds)
+        try:
+            connection.connect(path)
+        except TimeoutError:
+            connection.close()
+            raise ImplementationHung(f"{path} took no connection within {seconds:g} seconds") from None
+        except OSError as error:
+            connection.close()
+            gone = error.errno in (errno.ENOENT, errno.ECONNREFUSED)
+            if patient and gone and time.monotonic() < until:
+                # Nothing can be polled that tells when a path gets a listener.
+                select.select([], [], [], _PAUSE_SECONDS)
+                continue
+            if patient and gone:
+                raise ImplementationCrashed(
+                    f"nobody listens at {path} any more ({error.strerror}, for {seconds:g} seconds)"
+                ) from None
+            raise AdapterError(
+                f"cannot connect to {path}: {error.strerror or error}; start the back-end there first"
+            ) from None
+        return connection
+
+
+def vhost_user_device_target(options: VhostUserOptions) -> Target:
+    """Return the back-end as the command line names it."""
+    return Target(f"vhost-user-device:{options.socket}", Side.DEVICE, lambda: VhostUserDevice(options))

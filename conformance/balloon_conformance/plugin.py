@@ -1,0 +1,241 @@
+"""The pytest plugin: collects vectors and scenarios, plays each as one item, and sends the outcome along.
+
+It is loaded by name (``-p balloon_conformance.plugin``), so that the worker processes of pytest-xdist load it
+too. Each process has one adapter, made for its first case and stopped when the process is done. The outcome
+of a case is attached to its test report as plain data, which crosses from a worker to the process that
+gathers results; see :mod:`balloon_conformance.report.live`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import inspect
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from balloon_conformance import scenarios
+from balloon_conformance.case import Patience, carry_out, whose
+from balloon_conformance.iut.contract import AdapterError, DeviceAdapter, DriverAdapter
+from balloon_conformance.report.outcome import Fault, Outcome, Status
+from balloon_conformance.run_options import RunOptions, add_options
+from balloon_conformance.session import DeviceSession, DriverSession
+from balloon_conformance.suite import move, plan, why_foreign
+from balloon_conformance.vectors.model import Vector
+from balloon_conformance.vectors.player import play
+from balloon_spec.events import Side
+
+__all__ = ["OUTCOME_ATTRIBUTE", "CaseEnded", "ConformancePlugin"]
+
+OUTCOME_ATTRIBUTE = "balloon_outcome"
+"""Where a test report carries :meth:`Outcome.to_json`."""
+
+_SCENARIO_PAGES = 0x4000
+_OUTCOME = pytest.StashKey[Outcome]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare what ``balloon-conformance run`` hands over."""
+    add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take part where there is an implementation to judge."""
+    options = RunOptions.of(config)
+    if options is not None:
+        config.pluginmanager.register(ConformancePlugin(options), "balloon-conformance")
+
+
+class CaseEnded(Exception):  # noqa: N818 - tells pytest that a case did not pass
+    """A case that did not pass; the outcome says why."""
+
+
+class ConformancePlugin:
+    """What one process of a run holds: the implementation, its adapter, and the cases."""
+
+    def __init__(self, options: RunOptions) -> None:
+        self.target = options.target()
+        self.profile = options.chosen_profile(self.target)
+        self.plan = plan(self.target.side, options.vector_directory)
+        self._patience = Patience(deadline_seconds=float(options.deadline_seconds))
+        self._adapter: DeviceAdapter | DriverAdapter | None = None
+
+    # -- the adapter --------------------------------------------------------------------------------------
+
+    def adapter(self) -> DeviceAdapter | DriverAdapter:
+        """Return the adapter of this process, made when it is first asked for."""
+        if self._adapter is None:
+            self._adapter = self.target.make()
+            # A process that is ended from outside still passes here.
+            atexit.register(self.stop)
+        return self._adapter
+
+    def stop(self) -> None:
+        """Stop the adapter, whatever state it is in."""
+        adapter, self._adapter = self._adapter, None
+        if adapter is not None:
+            atexit.unregister(self.stop)
+            with suppress(Exception):
+                adapter.stop()
+
+    def pytest_unconfigure(self) -> None:
+        """Stop the adapter at the end of the run, be it an interrupted one."""
+        self.stop()
+
+    # -- collection ---------------------------------------------------------------------------------------
+
+    def pytest_collect_directory(self, path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+        """Stand the whole suite where pytest was pointed to."""
+        if path == scenarios.DIRECTORY:
+            suite: pytest.Collector = SuiteDirectory.from_parent(parent, path=path, name="", plugin=self)
+            return suite
+        return None
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Let ``-k`` select scenarios by their id and by what they are about, as it does vectors."""
+        for item in items:
+            if isinstance(item, pytest.Function):
+                one = scenarios.of(item.function)
+                item.extra_keyword_matches |= {case_id(item), "scenarios", *one.requirements}
+
+    # -- playing ------------------------------------------------------------------------------------------
+
+    def play(self, vector: Vector) -> Outcome:
+        """Play a vector under the profile of the run."""
+        foreign = why_foreign(self.profile, frozenset(vector.profile.by_name), self.target.name)
+        if foreign:
+            return Outcome(vector.id, Status.NOT_EXERCISED, foreign)
+        return play(move(vector, self.profile), self.adapter(), self.target.side, self._patience)
+
+    @pytest.fixture
+    def session(self) -> DeviceSession | DriverSession:
+        """A session with the implementation, brought up when the scenario's function is called."""
+        kind: type[DeviceSession | DriverSession]
+        kind = DeviceSession if self.target.side is Side.DEVICE else DriverSession
+        return kind(
+            self.adapter(),
+            self.profile,
+            deadline_seconds=self._patience.deadline_seconds,
+            memory_pages=_SCENARIO_PAGES,
+        )
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool:
+        """Carry a scenario out in its session."""
+        function: Callable[..., None] = pyfuncitem.function
+        arguments = {name: pyfuncitem.funcargs[name] for name in inspect.signature(function).parameters}
+        session: Any = arguments["session"]
+        one = scenarios.of(function)
+        foreign = why_foreign(self.profile, one.features, self.target.name)
+
+        def action() -> Sequence[str]:
+            function(**arguments)
+            return ()
+
+        if foreign:
+            outcome = Outcome(one.id, Status.NOT_EXERCISED, foreign)
+        else:
+            outcome = carry_out(one, session, action, shows_all=False)
+        end(pyfuncitem, replace(outcome, case=case_id(pyfuncitem)))
+        return True
+
+    # -- reports ------------------------------------------------------------------------------------------
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Attach the outcome, and put its sentences where pytest has a traceback."""
+        report = yield
+        outcome = item.stash.get(_OUTCOME, None) if report.when == "call" else None
+        if outcome is None:
+            if not report.failed or call.excinfo is None:
+                return report
+            outcome = failure(case_id(item), call.excinfo.value)
+        setattr(report, OUTCOME_ATTRIBUTE, outcome.to_json())
+        if report.skipped:
+            report.longrepr = (case_id(item), 0, outcome.reason)
+        elif report.failed:
+            report.longrepr = "\n".join(map(str, outcome.findings)) or f"{outcome.fault}: {outcome.reason}"
+        return report
+
+
+class SuiteDirectory(pytest.Directory):
+    """The root of what is collected: the vectors of one side, then the scenarios for it."""
+
+    def __init__(self, *, plugin: ConformancePlugin, **rest: Any) -> None:
+        super().__init__(**rest)
+        self._plugin = plugin
+
+    def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
+        """Yield a file for each vector and each module of scenarios."""
+        for vector in self._plugin.plan.vectors:
+            yield VectorFile.from_parent(
+                self, path=vector.path.absolute(), nodeid=vector.area, vector=vector, plugin=self._plugin
+            )
+        for module in dict.fromkeys(one.module for one in self._plugin.plan.scenarios):
+            path = scenarios.DIRECTORY / f"{module}.py"
+            yield pytest.Module.from_parent(self, path=path, nodeid="scenarios")
+
+
+class VectorFile(pytest.File):
+    """One vector's file, which holds one item."""
+
+    def __init__(self, *, vector: Vector, plugin: ConformancePlugin, **rest: Any) -> None:
+        super().__init__(**rest)
+        self._vector = vector
+        self._plugin = plugin
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Yield the vector."""
+        item: VectorItem = VectorItem.from_parent(
+            self, name=self._vector.id, vector=self._vector, plugin=self._plugin
+        )
+        yield item
+
+
+class VectorItem(pytest.Item):
+    """One vector, played when pytest runs it."""
+
+    def __init__(self, *, vector: Vector, plugin: ConformancePlugin, **rest: Any) -> None:
+        super().__init__(**rest)
+        self._vector = vector
+        self._plugin = plugin
+        self.extra_keyword_matches |= {f"{vector.area}/{vector.id}", *vector.requirements}
+
+    def runtest(self) -> None:
+        """Play it; pytest's exceptions say how it ended."""
+        end(self, self._plugin.play(self._vector))
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Return where the vector stands, for reports."""
+        return self.path, None, self.name
+
+
+def case_id(item: pytest.Item) -> str:
+    """Return the id of the case behind an item; a scenario's parameters follow it in brackets."""
+    if not isinstance(item, pytest.Function):
+        return item.name
+    _, bracket, parameters = item.name.partition("[")
+    return scenarios.of(item.function).id + bracket + parameters
+
+
+def end(item: pytest.Item, outcome: Outcome) -> None:
+    """Keep the outcome for the report, and tell pytest how the case ended."""
+    item.stash[_OUTCOME] = outcome
+    if outcome.status is Status.NOT_EXERCISED:
+        pytest.skip(outcome.reason)
+    if outcome.status is not Status.PASSED:
+        raise CaseEnded(outcome.reason)
+
+
+def failure(case: str, error: BaseException) -> Outcome:
+    """Return the outcome of a case that ended in an exception nobody expected, or before it began."""
+    if isinstance(error, AdapterError):
+        return Outcome(case, Status.ERROR, " ".join(str(error).split()), Fault.ADAPTER)
+    fault, words = whose(error)
+    return Outcome(case, Status.ERROR, words, fault)

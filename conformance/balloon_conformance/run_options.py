@@ -1,0 +1,90 @@
+"""What a run is asked to do, and how it travels to pytest and from there to its worker processes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from balloon_conformance.iut import registry
+from balloon_conformance.iut.contract import Target
+from balloon_conformance.iut.registry import IutError, IutOptions
+from balloon_spec.features import Profile, profile
+
+__all__ = ["RunOptions", "add_options"]
+
+_PREFIX = "balloon_"
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """The choices that every process of a run needs.
+
+    ``profile`` empty takes the implementation's own. ``bits`` are ``FEATURE=NUMBER`` pairs joined by commas,
+    ``vectors`` a directory to take vectors from instead of the suite's cases. ``control`` is the control
+    socket of a vhost-user peer; the rest is for QEMU. Each is empty where nothing was said.
+    """
+
+    iut: str
+    profile: str = ""
+    bits: str = ""
+    deadline_seconds: str = "1.0"
+    vectors: str = ""
+    qemu_binary: str = ""
+    qemu_device_properties: str = ""
+    qemu_memory: str = ""
+    control: str = ""
+
+    def arguments(self) -> list[str]:
+        """Return the options as pytest takes them."""
+        return [f"{_flag(name)}={value}" for name, value in asdict(self).items()]
+
+    @classmethod
+    def of(cls, config: pytest.Config) -> RunOptions | None:
+        """Read the options back; None where pytest was started without them."""
+        values: dict[str, Any] = {one.name: config.getoption(_PREFIX + one.name) for one in fields(cls)}
+        return cls(**values) if values["iut"] else None
+
+    def target(self) -> Target:
+        """Return the implementation; :class:`IutError` where it is not to be had."""
+        options = IutOptions(
+            self.qemu_binary or None,
+            self.qemu_device_properties or None,
+            self.qemu_memory or None,
+            self.control or None,
+        )
+        return registry.resolve(self.iut, options)
+
+    def chosen_profile(self, target: Target) -> Profile:
+        """Return the profile of the run; :class:`IutError` for one that does not exist."""
+        bits: dict[str, int] = {}
+        for word in filter(None, self.bits.split(",")):
+            name, _, number = word.partition("=")
+            if not name or not number.isdecimal():
+                raise IutError(f"--bit {word}: write FEATURE=NUMBER, as in CHUNK_TRANSFER=41")
+            bits[name] = int(number)
+        try:
+            return profile(self.profile or target.default_profile, bits)
+        except (ValueError, KeyError) as error:
+            raise IutError(str(error.args[0])) from error
+
+    @property
+    def vector_directory(self) -> Path | None:
+        """The directory to take vectors from, None for the suite's own cases."""
+        return Path(self.vectors) if self.vectors else None
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare the options to pytest; they have no help of their own, because no person gives them."""
+    group = parser.getgroup("balloon", "virtio-balloon conformance")
+    for one in fields(RunOptions):
+        default = "" if one.name == "iut" else one.default
+        group.addoption(
+            _flag(one.name), dest=_PREFIX + one.name, default=default, help="see balloon-conformance"
+        )
+
+
+def _flag(name: str) -> str:
+    return f"--balloon-{name.replace('_', '-')}"

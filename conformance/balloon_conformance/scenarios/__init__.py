@@ -1,0 +1,86 @@
+"""What vectors cannot say: long random traffic, every negotiation there is, drivers that run freely.
+
+A scenario is a pytest function in a module of this package, marked with :func:`scenario`. It is given the
+``session`` (started by the suite before the function runs, stopped after it) and does with it what it likes;
+the judge's rules decide, so it asserts nothing. It may raise
+:class:`~balloon_conformance.case.NotExercised` with the reason why it cannot be played.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import TypeVar
+
+from balloon_spec.events import Side
+
+__all__ = ["DIRECTORY", "Scenario", "of", "scenario", "scenarios"]
+
+DIRECTORY = Path(__file__).parent
+
+_PREFIX = "test_"
+_ATTRIBUTE = "balloon_scenario"
+_F = TypeVar("_F", bound=Callable[..., None])
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A scenario: the side it judges, what it is about, and what the suite breaks in it on purpose.
+
+    ``features`` are names the profile must have for the scenario to say anything.
+    """
+
+    id: str
+    title: str
+    module: str
+    side: Side
+    requirements: tuple[str, ...]
+    breaks: tuple[str, ...] = ()
+    features: frozenset[str] = frozenset()
+
+
+_SCENARIOS: list[Scenario] = []
+
+
+def scenario(
+    side: Side,
+    *requirements: str,
+    breaks: tuple[str, ...] = (),
+    features: frozenset[str] = frozenset(),
+) -> Callable[[_F], _F]:
+    """Mark a function as a scenario that judges ``side`` and is about ``requirements``."""
+
+    def register(function: _F) -> _F:
+        title = (function.__doc__ or "").strip().split("\n")[0].rstrip(".")
+        one = Scenario(
+            function.__name__.removeprefix(_PREFIX).replace("_", "-"),
+            title,
+            function.__module__.rpartition(".")[2],
+            side,
+            requirements,
+            breaks,
+            features,
+        )
+        setattr(function, _ATTRIBUTE, one)
+        _SCENARIOS.append(one)
+        return function
+
+    return register
+
+
+def of(function: object) -> Scenario:
+    """Return what :func:`scenario` said of ``function``; AttributeError where it was not marked."""
+    one: Scenario = getattr(function, _ATTRIBUTE)
+    return one
+
+
+@cache
+def scenarios() -> tuple[Scenario, ...]:
+    """Return every scenario, by module and in the order they stand there."""
+    for module in sorted(iter_modules([str(DIRECTORY)]), key=lambda found: found.name):
+        import_module(f"{__name__}.{module.name}")
+    return tuple(_SCENARIOS)

@@ -1,0 +1,50 @@
+"""Every subset of the features a device offers, one after another with a reset in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+from balloon_conformance.case import NotExercised
+from balloon_conformance.iut.contract import Capability
+from balloon_conformance.scenarios import scenario
+from balloon_conformance.session import DeviceSession
+from balloon_spec.events import Side
+
+
+@scenario(Side.DEVICE, "NEG-01", "NEG-02", "NEG-07", "NEG-09")
+def test_every_legal_subset(session: DeviceSession) -> None:
+    """Every legal subset of the balloon features offered is negotiated."""
+    for subset in _subsets(session, legal=True):
+        session.negotiate(subset)
+        session.reset()
+
+
+@scenario(
+    Side.DEVICE,
+    "NEG-06",
+    breaks=("NEG-03", "NEG-04"),
+    features=frozenset({"CHUNK_TRANSFER", "HOST_REQ_VQ"}),
+)
+def test_every_subset_that_is_not_legal(session: DeviceSession) -> None:
+    """Every subset in which a feature stands without what it requires is refused."""
+    if not session.can(Capability.RAW_FEATURES):
+        raise NotExercised(f"the adapter lacks {Capability.RAW_FEATURES}")
+    subsets = list(_subsets(session, legal=False))
+    if not subsets:
+        raise NotExercised("the device offers no feature that requires another")
+    for subset in subsets:
+        session.negotiate(subset)
+        session.reset()
+
+
+def _subsets(session: DeviceSession, *, legal: bool) -> Iterator[int]:
+    """Yield the subsets of the balloon features offered, VERSION_1 in each where it is offered."""
+    profile, offered = session.profile, session.offered()
+    version_1 = profile.mask(["VERSION_1"]) & offered
+    bits = [1 << feature.bit for feature in profile.device_features if offered >> feature.bit & 1]
+    for size in range(len(bits) + 1):
+        for chosen in combinations(bits, size):
+            subset = sum(chosen) | version_1
+            if profile.may_accept(offered, subset) is legal:
+                yield subset

@@ -1,0 +1,154 @@
+"""Requests for unused pages to a driver that runs freely: beside other buffers, unknown, repeated."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from balloon_conformance.case import NotExercised
+from balloon_conformance.iut.contract import Capability
+from balloon_conformance.scenarios import scenario
+from balloon_conformance.scenarios.hosting import Hosting
+from balloon_conformance.session import DriverSession
+from balloon_spec import events as ev
+from balloon_spec.events import Side
+from balloon_spec.pages import PageSet
+from balloon_spec.queues import Queue
+from balloon_spec.wire import host_request, response_header
+from balloon_spec.wire.errors import WireError
+from balloon_spec.wire.host_request import HostRequest
+
+_FEATURES = frozenset({"HOST_REQ_VQ"})
+_BALLOON = PageSet([(0x1000, 512)])
+_UNUSED = PageSet([(0x2000, 64), (0x2100, 8)])
+_MOST_MESSAGES = 1000
+_QUIET_SECONDS = 0.05
+
+_ABOUT = ("REQ-08", "REQ-09", "REQ-10", "REQ-11", "REQ-13", "UNUSED-02", "UNUSED-05")
+
+
+class _Asking:
+    """One device that asks for unused pages and takes the answers in."""
+
+    def __init__(self, session: DriverSession) -> None:
+        self.hosting = Hosting(session)
+        self._session = session
+        if not self.hosting.begin() >= _FEATURES:
+            raise NotExercised("the driver did not accept HOST_REQ_VQ")
+        if session.can(Capability.STEER_PAGES):
+            session.steer(ev.GuestAction.UNUSED, _UNUSED)
+        self._held: list[ev.Available] = []
+
+    def _next(self) -> ev.Available | None:
+        event = self._session.wait_for(
+            lambda seen: isinstance(seen, ev.Available) and seen.queue == Queue.HOST_REQUEST.index
+        )
+        return event if isinstance(event, ev.Available) else None
+
+    def ask(self, param: int, *, command: int = 0, length_bytes: int = host_request.LENGTH_BYTES) -> bool:
+        """Write a request into the request buffer; False where the driver has made none available."""
+        buffer = self._next()
+        if buffer is None:
+            return False
+        written = host_request.build(HostRequest(command, (0, 0, 0), param))[:length_bytes]
+        self._session.operate(ev.OperatorAction.UNUSED_PAGES, param)
+        self._session.use(buffer.queue, buffer.buffer, length_bytes, written)
+        return True
+
+    def answer(self, *, hold: int = 0) -> bool:
+        """Take messages in until DONE, ``hold`` of them unanswered at a time; False where none came."""
+        for _ in range(_MOST_MESSAGES):
+            message = self._next()
+            if message is None:
+                return False
+            self._held.append(message)
+            done = _is_done(message.readable)
+            while len(self._held) > (0 if done else hold):
+                # The newest first: a driver may not count on the order of returns.
+                returned = self._held.pop()
+                self._session.use(returned.queue, returned.buffer, 0, b"")
+            if done:
+                return True
+        return False
+
+
+def _is_done(data: bytes) -> bool:
+    try:
+        return response_header.parse(data[: response_header.LENGTH_BYTES]).flag == response_header.FLAG_DONE
+    except WireError:
+        return True
+
+
+@scenario(Side.DRIVER, *_ABOUT, "REQ-01", "REQ-02", features=_FEATURES)
+def test_one_request_after_another(session: DriverSession) -> None:
+    """Twenty requests with fresh ids, each answered to its DONE."""
+    asking = _Asking(session)
+    for identifier in range(1, 21):
+        if not asking.ask(identifier) or not asking.answer():
+            return
+    session.settle(_QUIET_SECONDS)
+
+
+@scenario(Side.DRIVER, "REQ-14", "REQ-15", features=_FEATURES, breaks=("REQ-03",))
+def test_requests_that_cannot_be_answered(session: DriverSession) -> None:
+    """A driver serves the next request after an unknown command, and after one that was not written whole."""
+    asking = _Asking(session)
+    for identifier, (command, length_bytes) in enumerate([(9, 16), (0xFFFF, 16), (0, 8), (0, 0)], 1):
+        if not asking.ask(identifier, command=command, length_bytes=length_bytes):
+            return
+    if asking.ask(5):
+        asking.answer()
+    session.settle(_QUIET_SECONDS)
+
+
+@scenario(Side.DRIVER, *_ABOUT, features=_FEATURES)
+def test_a_request_with_the_id_of_the_one_before(session: DriverSession) -> None:
+    """A device that repeats an id, as it should not, is answered all the same."""
+    asking = _Asking(session)
+    for identifier in (7, 7, struct.unpack("<H", b"\xff\xff")[0]):
+        if not asking.ask(identifier) or not asking.answer():
+            return
+    session.settle(_QUIET_SECONDS)
+
+
+@scenario(Side.DRIVER, "CONC-02", "CONC-03", *_ABOUT, features=_FEATURES)
+@pytest.mark.parametrize("queue", ["inflate", "deflate"])
+def test_a_request_beside_an_unanswered_buffer(session: DriverSession, queue: str) -> None:
+    """A request is answered to its DONE while an inflate, or a deflate, buffer is held back."""
+    asking = _Asking(session)
+    hosting = asking.hosting
+    hosting.aim(_BALLOON.pages, inflate=_BALLOON)
+    if queue == "deflate":
+        if not hosting.serve():
+            return
+        hosting.aim(0, deflate=_BALLOON)
+    if not hosting.take_in() or not hosting.held:
+        return
+    if asking.ask(3) and asking.answer(hold=1):
+        hosting.serve()
+    session.settle(_QUIET_SECONDS)
+
+
+@scenario(Side.DRIVER, "CONC-04", features=_FEATURES)
+def test_inflating_beside_an_unanswered_message(session: DriverSession) -> None:
+    """A driver inflates and deflates while a message of unused pages is held back."""
+    asking = _Asking(session)
+    hosting = asking.hosting
+    if not asking.ask(4):
+        return
+    message = session.wait_for(
+        lambda seen: isinstance(seen, ev.Available) and seen.queue == Queue.HOST_REQUEST.index
+    )
+    if not isinstance(message, ev.Available):
+        return
+    hosting.aim(_BALLOON.pages, inflate=_BALLOON)
+    if not hosting.serve():
+        return
+    hosting.aim(0, deflate=_BALLOON)
+    if not hosting.serve():
+        return
+    session.use(message.queue, message.buffer, 0, b"")
+    if not _is_done(message.readable):
+        asking.answer()
+    session.settle(_QUIET_SECONDS)

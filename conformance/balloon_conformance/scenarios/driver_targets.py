@@ -1,0 +1,94 @@
+"""Targets a driver must cope with: the same twice, beyond the guest, turned around, over a reset."""
+
+from __future__ import annotations
+
+from balloon_conformance.scenarios import scenario
+from balloon_conformance.scenarios.hosting import Hosting
+from balloon_conformance.session import DriverSession
+from balloon_spec import events as ev
+from balloon_spec.events import Side
+from balloon_spec.pages import PageSet
+
+_BALLOON = PageSet([(0x1000, 1024)])
+_HALF = PageSet([(0x1000, 512)])
+_QUIET_SECONDS = 0.3
+
+_ABOUT = ("INF-03", "INF-05", "INF-11", "DEF-03", "DEF-04", "CFG-03", "CFG-04", "CFG-05")
+
+
+@scenario(Side.DRIVER, *_ABOUT)
+def test_the_same_target_twice(session: DriverSession) -> None:
+    """A target that is announced again moves nothing."""
+    hosting = Hosting(session)
+    hosting.begin()
+    hosting.aim(_BALLOON.pages, inflate=_BALLOON)
+    if not hosting.serve():
+        return
+    for _ in range(2):
+        hosting.aim(_BALLOON.pages)
+        while hosting.take_in(_QUIET_SECONDS):
+            while hosting.held:
+                hosting.give_back()
+    hosting.aim(0, deflate=_BALLOON)
+    hosting.serve()
+    session.settle(_QUIET_SECONDS)
+
+
+@scenario(Side.DRIVER, *_ABOUT)
+def test_a_target_beyond_the_guest(session: DriverSession) -> None:
+    """A target of more pages than the guest can give is approached, and left again when it is lowered."""
+    hosting = Hosting(session)
+    hosting.begin()
+    hosting.aim(hosting.memory_pages * 2, inflate=_BALLOON)
+    while hosting.take_in(_QUIET_SECONDS):
+        while hosting.held:
+            hosting.give_back()
+    hosting.aim(0, deflate=_BALLOON)
+    hosting.serve()
+    session.settle(_QUIET_SECONDS)
+
+
+@scenario(Side.DRIVER, *_ABOUT)
+def test_a_target_that_turns_around(session: DriverSession) -> None:
+    """A target that is lowered while an inflate buffer is held back, and raised while a deflate buffer is."""
+    hosting = Hosting(session)
+    hosting.begin()
+    hosting.aim(_BALLOON.pages, inflate=_BALLOON)
+    if not hosting.take_in():
+        return
+    hosting.aim(_HALF.pages, deflate=_HALF)
+    if not hosting.serve():
+        return
+    hosting.aim(0, deflate=_BALLOON)
+    if not hosting.take_in():
+        return
+    hosting.aim(_HALF.pages, inflate=_HALF)
+    hosting.serve()
+    session.settle(_QUIET_SECONDS)
+
+
+@scenario(Side.DRIVER, *_ABOUT, "RESET-04", "RESET-05")
+def test_a_reset_in_the_middle(session: DriverSession) -> None:
+    """A driver that begins anew while a buffer is unanswered begins with an empty balloon."""
+    hosting = Hosting(session)
+    hosting.begin()
+    hosting.aim(_BALLOON.pages, inflate=_BALLOON)
+    hosting.take_in()
+    session.reset()
+    again = Hosting(session)
+    again.begin()
+    again.aim(_HALF.pages, inflate=_HALF)
+    if again.serve():
+        again.aim(0, deflate=_HALF)
+        again.serve()
+    session.settle(_QUIET_SECONDS)
+
+
+@scenario(Side.DRIVER, "QUEUE-09", "STATS-01", "REQ-01")
+def test_nothing_but_what_is_due_at_first(session: DriverSession) -> None:
+    """A driver that is asked for nothing makes its first buffers available and leaves the rest alone."""
+    hosting = Hosting(session)
+    hosting.begin()
+    for event in session.settle(_QUIET_SECONDS):
+        if isinstance(event, ev.ConfigurationWritten):
+            hosting.actual = int.from_bytes(event.data, "little")

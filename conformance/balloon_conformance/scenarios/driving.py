@@ -1,0 +1,154 @@
+"""Drives a device as a driver that keeps every requirement: what the scenarios for devices have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from balloon_conformance.case import NotExercised
+from balloon_conformance.iut.contract import Buffer, Capability
+from balloon_conformance.session import DeviceSession
+from balloon_spec import events as ev
+from balloon_spec.pages import EMPTY, PageSet, Run
+from balloon_spec.queues import Queue
+from balloon_spec.wire import configuration, host_request, pfn_array, response_message, statistics
+from balloon_spec.wire.chunk import Chunk
+from balloon_spec.wire.pfn_array import PfnArray
+from balloon_spec.wire.response_header import FLAG_DONE
+from balloon_spec.wire.statistics import Statistic, Statistics, Tag
+
+__all__ = ["Driving", "encode"]
+
+_RING_FEATURES = frozenset({"INDIRECT_DESC", "EVENT_IDX", "IN_ORDER"})
+"""Left alone: what they change is the transport's, and an adapter may have no rings."""
+
+_FEW_IN_FLIGHT = 32
+"""Buffers in flight on a queue whose size the adapter does not tell."""
+
+
+def encode(runs: Iterable[Run], *, chunks: bool) -> bytes:
+    """Return the bytes that name ``runs``: a message of chunks, or an array of page frame numbers."""
+    if chunks:
+        return response_message.build(response_message.message([Chunk(run.first, run.count) for run in runs]))
+    pfns = tuple(pfn for run in runs for pfn in range(run.first, run.end))
+    return pfn_array.build(PfnArray(pfns))
+
+
+class Driving:
+    """One driver's bookkeeping: what is in flight, what is in the balloon, and what is not.
+
+    ``balloon`` are the pages whose inflate buffer was returned and whose deflate buffer was not made
+    available yet; ``free`` those of ``arena`` that the guest has and no buffer in flight names.
+    """
+
+    def __init__(self, session: DeviceSession, arena: PageSet) -> None:
+        self.session = session
+        self.balloon = EMPTY
+        self.free = arena
+        self.features: frozenset[str] = frozenset()
+        self._rooms: dict[int, int] = {}
+        self._flying: dict[tuple[int, str], PageSet] = {}
+        self._count = 0
+
+    @property
+    def chunks(self) -> bool:
+        """Whether inflate and deflate buffers are messages of chunks."""
+        return "CHUNK_TRANSFER" in self.features
+
+    def begin(self, *, without: frozenset[str] = frozenset()) -> None:
+        """Accept what the device offers and the profile knows, except ``without``, and set DRIVER_OK."""
+        session, profile = self.session, self.session.profile
+        offered = session.offered()
+        wanted = profile.mask(profile.names(offered) - _RING_FEATURES - without)
+        if not session.negotiate(wanted, offered):
+            raise NotExercised("the device refuses what it offers")
+        self.features = profile.names(wanted)
+        self.free &= session.memory
+        for entry in session.trace:
+            if isinstance(entry.event, ev.Negotiated):
+                self._rooms = dict(entry.event.ring_sizes)
+        if "STATS_VQ" in self.features:
+            self._post_statistics(notify=False)
+        if "HOST_REQ_VQ" in self.features:
+            self._post_request(notify=False)
+        session.driver_ok()
+
+    def in_flight(self, queue: Queue) -> int:
+        """Tell how many buffers are in flight on the queue."""
+        return sum(index == queue.index for index, _ in self._flying)
+
+    def has_room(self, queue: Queue) -> bool:
+        """Tell whether one more buffer fits into the queue's ring."""
+        return self.in_flight(queue) < self._rooms.get(queue.index, _FEW_IN_FLIGHT)
+
+    def inflate(self, pages: PageSet) -> None:
+        """Give up pages that are free."""
+        self.free -= pages
+        self._send(Queue.INFLATE, pages)
+
+    def deflate(self, pages: PageSet) -> None:
+        """Take pages of the balloon back; look at them first, while the device may still discard them."""
+        self.look(pages)
+        self.balloon -= pages
+        self._send(Queue.DEFLATE, pages)
+
+    def take_in(self) -> bool:
+        """Await the return of any buffer; False where none came before the deadline."""
+        event = self.session.wait_for(lambda seen: isinstance(seen, ev.Used))
+        if not isinstance(event, ev.Used):
+            return False
+        pages = self._flying.pop((event.queue, event.buffer), EMPTY)
+        if event.queue == Queue.INFLATE.index:
+            self.balloon |= pages
+        elif event.queue == Queue.DEFLATE.index:
+            self.free |= pages
+        elif event.queue == Queue.STATISTICS.index:
+            self._post_statistics()
+        elif len(event.written) == host_request.LENGTH_BYTES:
+            self._answer(host_request.parse(event.written))
+        return True
+
+    def drain(self) -> bool:
+        """Await the return of every inflate and deflate buffer; False where one did not come."""
+        while self.in_flight(Queue.INFLATE) or self.in_flight(Queue.DEFLATE):
+            if not self.take_in():
+                return False
+        return True
+
+    def tell_actual(self) -> None:
+        """Write ``actual``; no inflate or deflate buffer is in flight."""
+        data = self.balloon.pages.to_bytes(4, "little")
+        self.session.write_configuration(configuration.ACTUAL_OFFSET, data)
+
+    def look(self, pages: PageSet) -> None:
+        """Look at guest memory where the adapter can."""
+        if self.session.can(Capability.DISCARDS):
+            self.session.look(pages & self.session.memory)
+
+    def _answer(self, request: host_request.HostRequest) -> None:
+        """Answer a request the device made of its own accord: no page is unused."""
+        if request.cmd == 0:
+            answer = response_message.message([], flag=FLAG_DONE, id=request.param & 0xFFFF)
+            data = response_message.build(answer)
+            self._make_available(Queue.HOST_REQUEST, Buffer(self._name(), data), EMPTY)
+        self._post_request()
+
+    def _post_statistics(self, *, notify: bool = True) -> None:
+        entry = Statistic(Tag.MEMTOT, self.session.memory.size_bytes)
+        data = statistics.build(Statistics((entry,)))
+        self._make_available(Queue.STATISTICS, Buffer(self._name(), data, notify=notify), EMPTY)
+
+    def _post_request(self, *, notify: bool = True) -> None:
+        buffer = Buffer(self._name(), writable_bytes=host_request.LENGTH_BYTES, notify=notify)
+        self._make_available(Queue.HOST_REQUEST, buffer, EMPTY)
+
+    def _send(self, queue: Queue, pages: PageSet) -> None:
+        data = encode(pages.runs, chunks=self.chunks)
+        self._make_available(queue, Buffer(self._name(), data), pages)
+
+    def _make_available(self, queue: Queue, buffer: Buffer, pages: PageSet) -> None:
+        self._flying[queue.index, buffer.name] = pages
+        self.session.make_available(queue.index, buffer)
+
+    def _name(self) -> str:
+        self._count += 1
+        return f"b{self._count}"

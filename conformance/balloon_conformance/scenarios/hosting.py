@@ -1,0 +1,91 @@
+"""Serves a driver as a device that keeps every requirement: what the scenarios for drivers have in common."""
+
+from __future__ import annotations
+
+from balloon_conformance.case import NotExercised
+from balloon_conformance.iut.contract import Capability
+from balloon_conformance.session import DriverSession
+from balloon_spec import events as ev
+from balloon_spec.pages import PageSet
+from balloon_spec.queues import Queue
+from balloon_spec.wire import configuration
+from balloon_spec.wire.configuration import Configuration
+
+__all__ = ["Hosting"]
+
+_BALLOON_QUEUES = frozenset({Queue.INFLATE.index, Queue.DEFLATE.index})
+
+
+class Hosting:
+    """One device's bookkeeping: the target, what the driver last wrote to ``actual``, and what is held back.
+
+    ``held`` are the inflate and deflate buffers that were made available and not returned, oldest first.
+    """
+
+    def __init__(self, session: DriverSession) -> None:
+        self.session = session
+        self.target = 0
+        self.actual = 0
+        self.held: list[tuple[int, str]] = []
+
+    def begin(self, *without: str) -> frozenset[str]:
+        """Offer every balloon feature of the profile but ``without``, and VERSION_1; return the accepted."""
+        profile = self.session.profile
+        for name in without:
+            if name not in profile.by_name:
+                raise NotExercised(f"profile {profile.name} has no {name} to leave out")
+        names = {feature.name for feature in profile.device_features} | {"VERSION_1"}
+        offered = profile.mask(names - set(without))
+        accepted = self.session.negotiate(offered, self._configuration())
+        if accepted is None:
+            raise NotExercised("the driver refuses the features offered")
+        return profile.names(accepted)
+
+    @property
+    def memory_pages(self) -> int:
+        """How many 4 KiB pages the guest has at the most."""
+        return self.session.setup.memory_pages
+
+    def aim(self, target: int, *, inflate: PageSet | None = None, deflate: PageSet | None = None) -> None:
+        """Set the target; a driver that can be steered takes or gives back the pages named."""
+        self.target = target
+        self.session.operate(ev.OperatorAction.TARGET, target)
+        self.session.change_configuration(self._configuration())
+        if self.session.can(Capability.STEER_PAGES):
+            if inflate:
+                self.session.steer(ev.GuestAction.INFLATE, inflate)
+            if deflate:
+                self.session.steer(ev.GuestAction.DEFLATE, deflate)
+
+    def take_in(self, deadline_seconds: float | None = None) -> bool:
+        """Await one act of the driver; False where none came before the deadline."""
+        event = self.session.wait_for(_is_act, deadline_seconds)
+        if isinstance(event, ev.Available):
+            self.held.append((event.queue, event.buffer))
+        elif isinstance(event, ev.ConfigurationWritten) and event.offset == configuration.ACTUAL_OFFSET:
+            self.actual = int.from_bytes(event.data, "little")
+        return event is not None
+
+    def give_back(self, at: int = 0) -> None:
+        """Return the held buffer at this place."""
+        queue, buffer = self.held.pop(at)
+        self.session.use(queue, buffer, 0, b"")
+
+    def serve(self) -> bool:
+        """Return every buffer as it comes until the driver is at the target; False where it stops before."""
+        while self.actual != self.target or self.held:
+            if self.held:
+                self.give_back()
+            elif not self.take_in():
+                return False
+        return True
+
+    def _configuration(self) -> bytes:
+        return configuration.build(Configuration(self.target, self.actual))
+
+
+def _is_act(event: ev.Event) -> bool:
+    """Tell whether the event is one that a device answers, or the driver's word on its balloon."""
+    if isinstance(event, ev.Available):
+        return event.queue in _BALLOON_QUEUES
+    return isinstance(event, ev.ConfigurationWritten)

@@ -1,0 +1,87 @@
+"""Gives guest memory back to the host, in the way its kind of memory takes.
+
+A shared mapping of a file keeps its pages when it is told MADV_DONTNEED: there a hole has to be punched into
+the file. What is no file with holes is told by its mapping.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import mmap
+import os
+from collections.abc import Sequence
+from typing import Final
+
+from balloon_conformance.vhost_user.connection import close_descriptors
+from balloon_conformance.vhost_user.messages import MemoryRegion
+from balloon_spec.pages import PAGE_BYTES, PAGE_SHIFT, PageSet
+
+__all__ = ["HostMemory", "punch_hole"]
+
+_KEEP_SIZE: Final = 0x01
+_PUNCH_HOLE: Final = 0x02
+_HAS_NO_HOLES: Final = (errno.EOPNOTSUPP, errno.ENODEV, errno.ESPIPE, errno.ENOSYS)
+
+_fallocate = ctypes.CDLL(None, use_errno=True).fallocate
+_fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+_fallocate.restype = ctypes.c_int
+
+
+def punch_hole(descriptor: int, offset_bytes: int, length_bytes: int) -> None:
+    """Discard a range of a file, in every mapping of it; :class:`OSError` where the file has no holes."""
+    if _fallocate(descriptor, _KEEP_SIZE | _PUNCH_HOLE, offset_bytes, length_bytes):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+class HostMemory:
+    """What the host knows of guest memory: the files of its regions, one descriptor each, copied here."""
+
+    def __init__(self, regions: Sequence[MemoryRegion], descriptors: Sequence[int]) -> None:
+        self._regions = tuple(regions)
+        self._descriptors: list[int] = []
+        self._mappings: dict[int, mmap.mmap] = {}
+        try:
+            for descriptor in descriptors:
+                self._descriptors.append(os.dup(descriptor))
+        except OSError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the memory; twice does no harm."""
+        for mapping in self._mappings.values():
+            mapping.close()
+        close_descriptors(self._descriptors)
+        self._mappings.clear()
+        self._descriptors.clear()
+
+    def discard(self, pages: PageSet) -> None:
+        """Give pages back to the host; those that are in no region are nobody's to give back.
+
+        Raises :class:`OSError` where the memory cannot be given back at all.
+        """
+        for run in pages:
+            start, end = run.first << PAGE_SHIFT, run.end << PAGE_SHIFT
+            for at, region in enumerate(self._regions):
+                low = max(start, region.guest_address)
+                high = min(end, region.guest_address + region.length_bytes)
+                if low < high:
+                    self._discard(at, region.offset_bytes + low - region.guest_address, high - low)
+
+    def _discard(self, at: int, offset_bytes: int, length_bytes: int) -> None:
+        try:
+            punch_hole(self._descriptors[at], offset_bytes, length_bytes)
+        except OSError as error:
+            if error.errno not in _HAS_NO_HOLES:
+                raise
+            begin = self._regions[at].offset_bytes // PAGE_BYTES * PAGE_BYTES
+            self._mapping(at, begin).madvise(mmap.MADV_DONTNEED, offset_bytes - begin, length_bytes)
+
+    def _mapping(self, at: int, begin: int) -> mmap.mmap:
+        if at not in self._mappings:
+            region = self._regions[at]
+            length_bytes = region.offset_bytes - begin + region.length_bytes
+            self._mappings[at] = mmap.mmap(self._descriptors[at], length_bytes, offset=begin)
+        return self._mappings[at]

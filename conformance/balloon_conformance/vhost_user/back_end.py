@@ -1,0 +1,367 @@
+"""A back-end at work: one connection of a front-end, its memory and its virtqueues, turned into events.
+
+:class:`BackEnd` is the device's end of the wire without a device: what the driver does is told as events,
+and when a buffer is returned and what becomes of the configuration space is for its owner to say. It raises
+the errors of :mod:`balloon_conformance.vhost_user.errors`, and
+:class:`~balloon_conformance.virtio.RingError` for rings the driver broke.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import select
+import socket
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import count
+from typing import Final
+
+from balloon_conformance.vhost_user.backend_actions import (
+    Accepted,
+    Action,
+    ConfigurationAsked,
+    ConfigurationStored,
+    GaveUp,
+    MemoryShared,
+    Reply,
+    RequestChannel,
+    ResetAsked,
+    Running,
+    VringCall,
+    VringError,
+    VringKick,
+    VringStarted,
+    VringStopped,
+    VringSwitched,
+)
+from balloon_conformance.vhost_user.backend_session import BackendSession
+from balloon_conformance.vhost_user.connection import Connection, close_descriptors
+from balloon_conformance.vhost_user.errors import PeerBroke, PeerClosed, PeerError, PeerSilent
+from balloon_conformance.vhost_user.memory import SharedMemory
+from balloon_conformance.vhost_user.messages import BackendRequest, Message, Sender
+from balloon_conformance.vhost_user.served_vring import ServedVring
+from balloon_conformance.vhost_user.signals import listen_to, notify, write_all
+from balloon_conformance.vhost_user.stored import stores
+from balloon_spec.events import (
+    ConfigurationRead,
+    ConfigurationWritten,
+    DriverOk,
+    Event,
+    Memory,
+    Negotiated,
+    Reset,
+)
+from balloon_spec.features import Profile
+from balloon_spec.wire import configuration
+
+__all__ = ["BackEnd"]
+
+_LOOK_SECONDS: Final = 0.01
+"""How often a vring is looked at whose driver gives no descriptor to notify by."""
+_ACTUAL: Final = slice(configuration.ACTUAL_OFFSET, configuration.LENGTH_BYTES)
+
+
+class BackEnd:
+    """Serves the front-end at the other end of ``connection``, which is owned from here on.
+
+    ``offered`` are the driver's features, ``space`` the configuration space; ``answer_seconds`` bounds every
+    message. ``accepted`` is None until the driver has accepted features; ``gave_up`` that it set FAILED.
+    """
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        profile: Profile,
+        offered: int,
+        space: bytes,
+        *,
+        answer_seconds: float = 5.0,
+    ) -> None:
+        self._profile = profile
+        self._connection = Connection(connection, Sender.FRONTEND, "the front-end")
+        self._session = BackendSession(offered, space, acceptable=self._may_accept)
+        self._answer_seconds = answer_seconds
+        self._events: list[Event] = []
+        self._memory: SharedMemory | None = None
+        self._vrings: dict[int, ServedVring] = {}
+        self._kicks: dict[int, int] = {}
+        self._calls: dict[int, int] = {}
+        self._errors: dict[int, int] = {}
+        self._early_kicks: set[int] = set()
+        self._unkicked: set[int] = set()
+        self._withdrawn: set[tuple[int, str]] = set()
+        self._channel: int | None = None
+        self._shown = {space}
+        self._numbers = count(1)
+        self._told = False
+        self.accepted: int | None = None
+        self.gave_up = False
+
+    @property
+    def session(self) -> BackendSession:
+        """What was said on the connection."""
+        return self._session
+
+    @property
+    def serving(self) -> tuple[int, ...]:
+        """The virtqueues that are being served."""
+        return self._session.serving
+
+    def close(self) -> None:
+        """Hang up, unmap the driver's memory and close every descriptor; twice does no harm."""
+        self._connection.close()
+        for table in (self._kicks, self._calls, self._errors):
+            close_descriptors(table.values())
+            table.clear()
+        if self._channel is not None:
+            close_descriptors([self._channel])
+            self._channel = None
+        self._vrings.clear()
+        if self._memory is not None:
+            self._memory.close()
+            self._memory = None
+
+    def take_events(self) -> list[Event]:
+        """Return what the driver did since the last call, oldest first."""
+        for vring in self._vrings.values():
+            self._events.extend(vring.alterations())
+        events, self._events = self._events, []
+        return events
+
+    def expect_anew(self, offered: int, space: bytes) -> None:
+        """Take the next negotiation on this connection for one the suite asked for.
+
+        What is offered reaches only a front-end that asks for it again; Linux does not.
+        """
+        self._session.offered = offered
+        self._session.configuration = space
+        self._shown = {space}
+        self._events.clear()
+        self._told = False
+        self.accepted = None
+
+    def pump(self, seconds: float) -> None:
+        """Wait until the driver does something, ``seconds`` at most, and serve what it did.
+
+        One message is served at most, so that a driver that never stops talking does not keep this call.
+        """
+        if self._unkicked:
+            seconds = min(seconds, _LOOK_SECONDS)
+        if self._wait(seconds):
+            message = self._connection.receive(self._answer_seconds)
+            if self._session.waits_for_reply(message):
+                # The driver does nothing more before it has its reply: what is in its rings came first.
+                self.settle()
+            self._serve(message)
+        self._take()
+
+    def settle(self) -> None:
+        """Take what was kicked before the connection ended; no message is served."""
+        self._wait(0)
+        self._take()
+
+    def use(self, index: int, name: str, length_bytes: int, written: bytes) -> None:
+        """Return a buffer to the driver; nothing happens where the driver took it back by itself.
+
+        Raises :class:`KeyError` for a buffer that was never there.
+        """
+        if (index, name) in self._withdrawn:
+            return
+        vring = self._vrings.get(index)
+        if vring is None or name not in vring.held:
+            raise KeyError(name)
+        if not vring.enabled:
+            # Its driver may have given the memory to something else.
+            return
+        self._events.extend(vring.give_back(name, length_bytes, written))
+        call = self._calls.get(index)
+        if vring.wants_call() and call is not None:
+            try:
+                notify(call)
+            except OSError as error:
+                raise PeerBroke(
+                    f"the call descriptor of vring {index} cannot be written: {error.strerror}"
+                ) from None
+
+    def change_configuration(self, space: bytes) -> bool:
+        """Replace the configuration space and tell the driver; False where it gave no way to be told."""
+        self._session.configuration = space
+        self._shown.add(space)
+        if self._channel is None:
+            return False
+        # Never with NEED_REPLY: where the channel is a pipe, nothing can come back through it.
+        data = Message(BackendRequest.CONFIG_CHANGE).build(Sender.BACKEND)
+        try:
+            write_all(self._channel, data, self._answer_seconds)
+        except TimeoutError as error:
+            raise PeerSilent(f"the front-end did not take CONFIG_CHANGE: {error}") from None
+        except OSError as error:
+            raise PeerClosed(f"the front-end's request channel is of no use: {error.strerror}") from None
+        return True
+
+    def _may_accept(self, features: int) -> bool:
+        return self._profile.may_accept(self._session.offered, features)
+
+    def _wait(self, seconds: float) -> bool:
+        """Wait for a message or a kick; take in the kicks, and tell whether there is a message."""
+        poll = select.poll()
+        poll.register(self._connection.fileno(), select.POLLIN)
+        for descriptor in self._kicks.values():
+            poll.register(descriptor, select.POLLIN)
+        ready = {descriptor for descriptor, _ in poll.poll(math.ceil(max(seconds, 0.0) * 1000))}
+        for index, descriptor in list(self._kicks.items()):
+            if descriptor in ready:
+                self._hear(index, descriptor)
+        return self._connection.fileno() in ready
+
+    def _hear(self, index: int, descriptor: int) -> None:
+        try:
+            alive = listen_to(descriptor)
+        except OSError as error:
+            raise PeerBroke(
+                f"the kick descriptor of vring {index} cannot be read: {error.strerror}"
+            ) from None
+        if not alive:
+            close_descriptors([self._kicks.pop(index)])
+        elif (vring := self._vrings.get(index)) is not None:
+            vring.kicked = True
+        else:
+            self._early_kicks.add(index)
+
+    def _take(self) -> None:
+        """Take the buffers of every vring that may be served and was kicked, or gives no kicks."""
+        for index, vring in self._vrings.items():
+            if vring.enabled and (vring.kicked or index in self._unkicked):
+                self._take_from(vring)
+
+    def _take_from(self, vring: ServedVring) -> None:
+        self._events.extend(vring.take(f"q{vring.index}-{number}" for number in self._numbers))
+
+    def _serve(self, message: Message) -> None:
+        for index, vring in self._vrings.items():
+            self._session.vrings[index].base = vring.next_available
+        try:
+            actions = self._session.receive(message)
+        except PeerError:
+            close_descriptors(message.descriptors)
+            raise
+        for action in actions:
+            self._carry_out(action)
+
+    def _carry_out(self, action: Action) -> None:
+        match action:
+            case Reply(message):
+                # A front-end may go without its last replies: what it sent before still counts.
+                with suppress(PeerClosed):
+                    self._connection.send(message, self._answer_seconds)
+            case Accepted(features):
+                self._accept(features)
+            case MemoryShared():
+                self._share(action)
+            case VringKick(index, descriptor):
+                self._keep(self._kicks, index, descriptor)
+                if descriptor is None:
+                    self._unkicked.add(index)
+                else:
+                    self._unkicked.discard(index)
+            case VringCall(index, descriptor):
+                self._keep(self._calls, index, descriptor)
+            case VringError(index, descriptor):
+                self._keep(self._errors, index, descriptor)
+            case VringStarted():
+                self._start(action)
+            case VringSwitched(index, enabled):
+                self._switch(self._vrings[index], enabled=enabled)
+            case VringStopped(index):
+                self._stop(index)
+            case RequestChannel(descriptor):
+                os.set_blocking(descriptor, False)
+                if self._channel is not None:
+                    close_descriptors([self._channel])
+                self._channel = descriptor
+            case ConfigurationAsked(offset, data):
+                if data:
+                    self._events.append(ConfigurationRead(offset, data))
+            case ConfigurationStored():
+                self._store(action)
+            case Running():
+                self._events.append(DriverOk())
+            case GaveUp():
+                self.gave_up = True
+            case ResetAsked():
+                if self._told:
+                    self._events.append(Reset())
+
+    def _accept(self, features: int) -> None:
+        self.accepted = features
+        if self._told:
+            # The driver began anew by itself: nobody else will tell.
+            self._events.append(Negotiated(self._session.offered, features, self._may_accept(features)))
+            if self._memory is not None:
+                self._events.append(Memory(self._memory.pages))
+        self._told = True
+
+    def _share(self, action: MemoryShared) -> None:
+        before, self._memory = self._memory, SharedMemory(action.table, action.descriptors)
+        self._events.append(Memory(self._memory.pages))
+        for index, vring in self._vrings.items():
+            said = self._session.vrings[index]
+            if said.address is None or said.size is None:
+                raise AssertionError("a started vring has both")
+            vring.move(self._memory, VringStarted(index, said.size, said.address, said.base))
+        if before is not None:
+            before.close()
+
+    def _start(self, action: VringStarted) -> None:
+        if self._memory is None:
+            raise AssertionError("the session starts no vring without memory")
+        index = action.index
+        if index in self._vrings:
+            self._vrings[index].move(self._memory, action)
+            return
+        names = self._profile.names(self.accepted or 0)
+        vring = ServedVring(
+            self._memory,
+            action,
+            indirect="INDIRECT_DESC" in names,
+            event_index="EVENT_IDX" in names,
+        )
+        vring.kicked = index in self._early_kicks
+        self._early_kicks.discard(index)
+        self._vrings[index] = vring
+
+    def _switch(self, vring: ServedVring, *, enabled: bool) -> None:
+        vring.enabled = enabled
+        if enabled:
+            # A driver fills some queues before anybody may look, and notifies no more (QUEUE-04).
+            self._wait(0)
+            self._take_from(vring)
+
+    def _stop(self, index: int) -> None:
+        vring = self._vrings.pop(index, None)
+        if vring is not None:
+            self._withdrawn.update((index, name) for name in vring.held)
+        for table in (self._kicks, self._calls, self._errors):
+            self._keep(table, index, None)
+        self._unkicked.discard(index)
+        self._early_kicks.discard(index)
+
+    def _store(self, action: ConfigurationStored) -> None:
+        space = bytearray(self._session.configuration)
+        for offset, data in stores(action.offset, action.data, self._shown):
+            self._events.append(ConfigurationWritten(offset, data))
+            for at, byte in enumerate(data, offset):
+                # The other fields are the device's; what the driver writes there has no effect.
+                if _ACTUAL.start <= at < min(_ACTUAL.stop, len(space)):
+                    space[at] = byte
+        self._session.configuration = bytes(space)
+
+    def _keep(self, table: dict[int, int], index: int, descriptor: int | None) -> None:
+        """Keep the descriptor of a vring in place of the one before."""
+        before: Iterable[int] = [table.pop(index)] if index in table else ()
+        close_descriptors(before)
+        if descriptor is not None:
+            # A peer that takes its own notifications away again must not leave this process waiting.
+            os.set_blocking(descriptor, False)
+            table[index] = descriptor

@@ -1,0 +1,354 @@
+"""The back-end's end of vhost-user without a socket: messages of a front-end in, replies and actions out.
+
+The session knows the protocol and what the front-end has said; whoever owns it maps the memory, serves the
+vrings and keeps ``configuration`` and each vring's ``base`` up to date. A message out of its turn, or one
+nobody knows, raises :class:`~balloon_conformance.vhost_user.errors.PeerBroke`, after which the session
+is of no more use. Descriptors go from the message into the action; those of a refused message stay with
+the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from balloon_conformance.vhost_user.backend_actions import (
+    Accepted,
+    Action,
+    ConfigurationAsked,
+    ConfigurationStored,
+    GaveUp,
+    MemoryShared,
+    Reply,
+    RequestChannel,
+    ResetAsked,
+    Running,
+    VringCall,
+    VringError,
+    VringKick,
+    VringStarted,
+    VringStopped,
+    VringSwitched,
+)
+from balloon_conformance.vhost_user.errors import PeerBroke
+from balloon_conformance.vhost_user.frontend_session import Status
+from balloon_conformance.vhost_user.messages import (
+    PROTOCOL_FEATURES_BIT,
+    ConfigurationSpace,
+    MemoryTable,
+    Message,
+    Number,
+    ProtocolFeature,
+    Request,
+    Sender,
+    VringAddress,
+    VringDescriptor,
+    VringState,
+    name_of,
+)
+
+__all__ = ["RULES", "SERVED", "BackendSession", "Rule", "Vring"]
+
+SERVED: Final = (
+    ProtocolFeature.MQ
+    | ProtocolFeature.REPLY_ACK
+    | ProtocolFeature.BACKEND_REQ
+    | ProtocolFeature.CONFIG
+    | ProtocolFeature.RESET_DEVICE
+    | ProtocolFeature.STATUS
+)
+"""The protocol features a session can serve."""
+
+_PROTOCOL_FEATURES: Final = 1 << PROTOCOL_FEATURES_BIT
+_SIZE_LIMIT: Final = 32768
+
+
+@dataclass(slots=True)
+class Vring:
+    """What the front-end has said of one vring. ``base`` is where it would go on: the owner moves it on."""
+
+    size: int | None = None
+    address: VringAddress | None = None
+    base: int = 0
+    kicks: bool = False
+    started: bool = False
+    enabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How a request is served: by which method, and what must have been said before.
+
+    ``needs`` is the protocol feature it belongs to; ``after`` the request that comes first.
+    """
+
+    method: str
+    needs: ProtocolFeature = ProtocolFeature(0)  # noqa: RUF009 - a frozen value
+    after: Request | None = None
+
+
+RULES: Final[Mapping[Request, Rule]] = MappingProxyType(
+    {
+        Request.SET_OWNER: Rule("_own"),
+        Request.GET_FEATURES: Rule("_offer"),
+        Request.GET_PROTOCOL_FEATURES: Rule("_offer_protocol", after=Request.GET_FEATURES),
+        Request.SET_PROTOCOL_FEATURES: Rule("_accept_protocol", after=Request.GET_FEATURES),
+        Request.SET_FEATURES: Rule("_accept", after=Request.GET_FEATURES),
+        Request.GET_QUEUE_NUM: Rule("_count_queues", ProtocolFeature.MQ),
+        Request.SET_BACKEND_REQ_FD: Rule("_take_channel", ProtocolFeature.BACKEND_REQ),
+        Request.SET_MEM_TABLE: Rule("_share"),
+        Request.SET_VRING_NUM: Rule("_size"),
+        Request.SET_VRING_BASE: Rule("_base"),
+        Request.SET_VRING_ADDR: Rule("_place"),
+        Request.SET_VRING_CALL: Rule("_take_call"),
+        Request.SET_VRING_ERR: Rule("_take_error"),
+        Request.SET_VRING_KICK: Rule("_take_kick", after=Request.SET_FEATURES),
+        Request.SET_VRING_ENABLE: Rule("_switch", after=Request.SET_FEATURES),
+        Request.GET_VRING_BASE: Rule("_stop", after=Request.SET_FEATURES),
+        Request.GET_CONFIG: Rule("_read", ProtocolFeature.CONFIG),
+        Request.SET_CONFIG: Rule("_write", ProtocolFeature.CONFIG),
+        Request.SET_STATUS: Rule("_set_status", ProtocolFeature.STATUS),
+        Request.GET_STATUS: Rule("_get_status", ProtocolFeature.STATUS),
+        Request.RESET_DEVICE: Rule("_reset", ProtocolFeature.RESET_DEVICE),
+    }
+)
+"""Every request a session serves."""
+
+
+class BackendSession:
+    """One connection of a front-end, from its first message to its end.
+
+    ``offered`` are the features for the driver, ``protocol`` those for the front-end. ``queue_limit`` is how
+    many vrings there may be. ``acceptable`` decides whether FEATURES_OK stays for an accepted set.
+    """
+
+    def __init__(
+        self,
+        offered: int,
+        configuration: bytes,
+        *,
+        protocol: ProtocolFeature = SERVED,
+        queue_limit: int = 8,
+        acceptable: Callable[[int], bool] = lambda _features: True,
+    ) -> None:
+        self.offered = offered
+        self.configuration = configuration
+        self.accepted: int | None = None
+        self.status = 0
+        self.vrings = [Vring() for _ in range(queue_limit)]
+        self._protocol_offered = protocol
+        self._protocol = ProtocolFeature(0)
+        self._speaks_protocol = False
+        self._acceptable = acceptable
+        self._memory = False
+        self._heard: set[int] = set()
+
+    @property
+    def protocol_features(self) -> ProtocolFeature:
+        """The protocol features that were negotiated."""
+        return self._protocol
+
+    @property
+    def heard(self) -> frozenset[int]:
+        """The requests that were served so far, each once."""
+        return frozenset(self._heard)
+
+    @property
+    def serving(self) -> tuple[int, ...]:
+        """The vrings that are started and enabled."""
+        return tuple(at for at, vring in enumerate(self.vrings) if vring.started and vring.enabled)
+
+    def waits_for_reply(self, message: Message) -> bool:
+        """Tell whether the front-end does nothing more before it has an answer to this message."""
+        return message.need_reply and ProtocolFeature.REPLY_ACK in self._protocol
+
+    def receive(self, message: Message) -> tuple[Action, ...]:
+        """Serve one message; the actions are to be carried out in order, the acknowledgement last."""
+        name = name_of(Sender.FRONTEND, message.request, reply=message.reply)
+        rule = RULES.get(Request(message.request)) if message.request in _KNOWN else None
+        if rule is None or message.reply:
+            raise PeerBroke(f"the front-end sent {name}, which a back-end does not serve")
+        if rule.needs & ~self._protocol:
+            raise PeerBroke(f"the front-end sent {name} without protocol feature {rule.needs.name}")
+        if rule.after is not None and rule.after not in self._heard:
+            raise PeerBroke(f"the front-end sent {name} before {rule.after.name}")
+        handler: Callable[[Any, Message], tuple[Action, ...]] = getattr(self, rule.method)
+        actions = handler(message.body, message)
+        self._heard.add(message.request)
+        answered = any(isinstance(action, Reply) for action in actions)
+        if not answered and self.waits_for_reply(message):
+            actions += (self._reply(message, Number(0)),)
+        return actions
+
+    # What follows serves one request each; RULES says which.
+
+    def _own(self, _body: Any, _message: Message) -> tuple[Action, ...]:
+        return ()
+
+    def _offer(self, _body: Any, message: Message) -> tuple[Action, ...]:
+        return (self._reply(message, Number(self.offered | _PROTOCOL_FEATURES)),)
+
+    def _offer_protocol(self, _body: Any, message: Message) -> tuple[Action, ...]:
+        return (self._reply(message, Number(int(self._protocol_offered))),)
+
+    def _accept_protocol(self, body: Number, _message: Message) -> tuple[Action, ...]:
+        if extra := body.value & ~int(self._protocol_offered):
+            raise PeerBroke(f"the front-end accepted protocol features {extra:#x}, which were not offered")
+        self._protocol = ProtocolFeature(body.value)
+        self._speaks_protocol = True
+        return ()
+
+    def _accept(self, body: Number, _message: Message) -> tuple[Action, ...]:
+        if serving := self.serving:
+            raise PeerBroke(f"the front-end sent SET_FEATURES while vring {serving[0]} is served")
+        # A driver that negotiates once more on the same connection begins anew: user-mode Linux does so
+        # when its driver is bound again, and says nothing of a reset.
+        again = self.accepted is not None
+        stopped = self._forget() if again else ()
+        self._speaks_protocol |= bool(body.value & _PROTOCOL_FEATURES)
+        self.accepted = body.value & ~_PROTOCOL_FEATURES
+        for vring in self.vrings:
+            vring.enabled = not self._speaks_protocol
+        return (*stopped, *((ResetAsked(),) if again else ()), Accepted(self.accepted))
+
+    def _count_queues(self, _body: Any, message: Message) -> tuple[Action, ...]:
+        return (self._reply(message, Number(len(self.vrings))),)
+
+    def _take_channel(self, _body: Any, message: Message) -> tuple[Action, ...]:
+        return (RequestChannel(message.descriptors[0]),)
+
+    def _share(self, body: MemoryTable, message: Message) -> tuple[Action, ...]:
+        self._memory = True
+        return (MemoryShared(body, message.descriptors),)
+
+    def _size(self, body: VringState, message: Message) -> tuple[Action, ...]:
+        vring, stopped = self._halted(body, message)
+        if not 1 <= body.number <= _SIZE_LIMIT or body.number & (body.number - 1):
+            raise PeerBroke(
+                f"SET_VRING_NUM: vring {body.index} of {body.number} entries;"
+                f" split virtqueues have a power of 2 up to {_SIZE_LIMIT}"
+            )
+        vring.size = body.number
+        return (*stopped, *self._consider(body.index))
+
+    def _base(self, body: VringState, message: Message) -> tuple[Action, ...]:
+        vring, stopped = self._halted(body, message)
+        if body.number > 0xFFFF:
+            raise PeerBroke(f"SET_VRING_BASE: vring {body.index} from index {body.number}, above 16 bits")
+        vring.base = body.number
+        return (*stopped, *self._consider(body.index))
+
+    def _place(self, body: VringAddress, message: Message) -> tuple[Action, ...]:
+        vring = self._vring(body, message)
+        vring.address = body
+        # A vring that runs may be given addresses again, as when memory moved.
+        vring.started = False
+        return self._consider(body.index)
+
+    def _take_kick(self, body: VringDescriptor, message: Message) -> tuple[Action, ...]:
+        vring = self._vring(body, message)
+        vring.kicks = True
+        kick = VringKick(body.index, next(iter(message.descriptors), None))
+        return (kick, *self._consider(body.index))
+
+    def _take_call(self, body: VringDescriptor, message: Message) -> tuple[Action, ...]:
+        self._vring(body, message)
+        return (VringCall(body.index, next(iter(message.descriptors), None)),)
+
+    def _take_error(self, body: VringDescriptor, message: Message) -> tuple[Action, ...]:
+        self._vring(body, message)
+        return (VringError(body.index, next(iter(message.descriptors), None)),)
+
+    def _switch(self, body: VringState, message: Message) -> tuple[Action, ...]:
+        vring = self._vring(body, message)
+        if not self._speaks_protocol:
+            raise PeerBroke("the front-end sent SET_VRING_ENABLE without the protocol features' feature bit")
+        if body.number > 1:
+            raise PeerBroke(f"SET_VRING_ENABLE: vring {body.index} set to {body.number}, not 0 or 1")
+        vring.enabled = bool(body.number)
+        return (VringSwitched(body.index, vring.enabled),) if vring.started else ()
+
+    def _stop(self, body: VringState, message: Message) -> tuple[Action, ...]:
+        vring = self._vring(body, message)
+        base = vring.base
+        # Enabled or not is said apart and outlives the stop.
+        self.vrings[body.index] = Vring(enabled=vring.enabled)
+        return (VringStopped(body.index), self._reply(message, VringState(body.index, base)))
+
+    def _read(self, body: ConfigurationSpace, message: Message) -> tuple[Action, ...]:
+        length_bytes = len(body.data)
+        data = self.configuration[body.offset : body.offset + length_bytes]
+        # As many bytes as were asked for: Linux takes nothing else. What is beyond the space reads as zero.
+        space = ConfigurationSpace(body.offset, data.ljust(length_bytes, b"\0"), body.flags)
+        return (ConfigurationAsked(body.offset, data), self._reply(message, space))
+
+    def _write(self, body: ConfigurationSpace, _message: Message) -> tuple[Action, ...]:
+        return (ConfigurationStored(body.offset, body.data),)
+
+    def _set_status(self, body: Number, message: Message) -> tuple[Action, ...]:
+        if body.value > 0xFF:
+            raise PeerBroke(f"SET_STATUS: {body.value:#x} is more than 8 bits")
+        if not body.value:
+            return self._reset(body, message)
+        fresh = body.value & ~self.status
+        self.status = body.value
+        if fresh & Status.FEATURES_OK and not self._acceptable(self.accepted or 0):
+            self.status &= ~Status.FEATURES_OK
+        if fresh & Status.FAILED:
+            return (GaveUp(),)
+        return (Running(),) if fresh & Status.DRIVER_OK else ()
+
+    def _get_status(self, _body: Any, message: Message) -> tuple[Action, ...]:
+        return (self._reply(message, Number(self.status)),)
+
+    def _reset(self, _body: Any, _message: Message) -> tuple[Action, ...]:
+        # The status is written 0 before anything else, too: then there is nothing to forget.
+        begun = self.accepted is not None
+        stopped = self._forget()
+        return (*stopped, ResetAsked()) if begun else ()
+
+    def _forget(self) -> tuple[Action, ...]:
+        stopped = tuple(VringStopped(at) for at, vring in enumerate(self.vrings) if vring != Vring())
+        self.vrings = [Vring() for _ in self.vrings]
+        self.accepted = None
+        self.status = 0
+        self._heard.discard(Request.SET_FEATURES)
+        return stopped
+
+    def _vring(self, body: VringState | VringAddress | VringDescriptor, message: Message) -> Vring:
+        if body.index >= len(self.vrings):
+            name = name_of(Sender.FRONTEND, message.request)
+            raise PeerBroke(f"{name}: there is no vring {body.index}; there are {len(self.vrings)}")
+        return self.vrings[body.index]
+
+    def _halted(self, body: VringState, message: Message) -> tuple[Vring, tuple[Action, ...]]:
+        """Return a vring that may be laid anew; one that is disabled is stopped for it."""
+        vring = self._vring(body, message)
+        if not vring.started:
+            return vring, ()
+        if vring.enabled:
+            name = name_of(Sender.FRONTEND, message.request)
+            raise PeerBroke(f"{name}: vring {body.index} is served; stop it by GET_VRING_BASE first")
+        self.vrings[body.index] = Vring()
+        return self.vrings[body.index], (VringStopped(body.index),)
+
+    def _consider(self, index: int) -> tuple[Action, ...]:
+        """Start a vring once everything was said of it."""
+        vring = self.vrings[index]
+        if vring.started or not vring.kicks or vring.size is None or vring.address is None:
+            return ()
+        if not self._memory:
+            raise PeerBroke(f"vring {index} is to be started before memory was shared by SET_MEM_TABLE")
+        vring.started = True
+        return (
+            VringStarted(index, vring.size, vring.address, vring.base),
+            VringSwitched(index, vring.enabled),
+        )
+
+    def _reply(self, message: Message, body: Number | VringState | ConfigurationSpace) -> Reply:
+        return Reply(Message(message.request, body, reply=True))
+
+
+_KNOWN: Final = frozenset(int(request) for request in Request)

@@ -1,0 +1,150 @@
+"""One virtqueue that a driver laid, served: its buffers are taken, watched while held, and given back.
+
+The readable bytes of a buffer are copied once, when it is taken; whatever is said of it later is said of
+this copy. As long as the buffer is held the copy is compared with what is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from balloon_conformance.vhost_user.backend_actions import VringStarted
+from balloon_conformance.vhost_user.errors import PeerBroke
+from balloon_conformance.vhost_user.memory import SharedMemory
+from balloon_conformance.virtio import Chain, DeviceQueue, RingLayout
+from balloon_spec.events import Available, BufferAltered, Side
+
+__all__ = ["BUFFER_LIMIT_BYTES", "ServedVring"]
+
+BUFFER_LIMIT_BYTES: Final = 1 << 24
+"""The longest readable part that is taken in; descriptors may overlap, so a small guest can name 4 GiB."""
+
+_PARTS: Final = (("descriptor table", 16, 0), ("available ring", 2, 6), ("used ring", 8, 6))
+"""The name of each part of a vring, its bytes an entry, and its bytes beside them."""
+
+
+@dataclass(slots=True)
+class _Held:
+    """A buffer the device holds. ``readable`` is what it held when it was last looked at."""
+
+    chain: Chain
+    readable: bytes
+
+
+class ServedVring:
+    """The vring ``started`` says, in ``memory``; a fault of its rings raises :class:`RingError`.
+
+    ``enabled`` is whether it may be touched: while it is not, its buffers are the driver's to do with what
+    it likes.
+    """
+
+    def __init__(
+        self, memory: SharedMemory, started: VringStarted, *, indirect: bool, event_index: bool
+    ) -> None:
+        self.index = started.index
+        self.enabled = False
+        self.kicked = False
+        """Whether the driver notified the device since buffers were last taken."""
+        self._indirect = indirect
+        self._event_index = event_index
+        self._held: dict[str, _Held] = {}
+        self._memory = memory
+        self._queue = self._attach(memory, started, started.base)
+
+    @property
+    def next_available(self) -> int:
+        """The 16-bit available index of the next buffer; those that are held count as consumed."""
+        return self._queue.next_available
+
+    @property
+    def size(self) -> int:
+        """How many descriptors the vring has."""
+        return self._queue.layout.size
+
+    @property
+    def held(self) -> frozenset[str]:
+        """The names of the buffers that are held."""
+        return frozenset(self._held)
+
+    def move(self, memory: SharedMemory, started: VringStarted) -> None:
+        """Go on with the vring at another place or in other memory, and keep what is held."""
+        self._queue = self._attach(memory, started, self.next_available)
+        self._memory = memory
+
+    def take(self, names: Iterator[str]) -> Iterator[Available]:
+        """Take every available buffer, each under the next of ``names``."""
+        notified, self.kicked = self.kicked, False
+        self._memory.check()
+        while (chain := self._queue.pop()) is not None:
+            if chain.readable_bytes > BUFFER_LIMIT_BYTES:
+                raise PeerBroke(
+                    f"vring {self.index}: the buffer at head {chain.head} has {chain.readable_bytes} readable"
+                    f" bytes, more than the {BUFFER_LIMIT_BYTES} any buffer of a balloon needs"
+                )
+            name = next(names)
+            readable = self._queue.read(chain)
+            self._held[name] = _Held(chain, readable)
+            yield Available(
+                self.index,
+                name,
+                readable,
+                chain.writable_bytes,
+                notified,
+                tuple(segment.length_bytes for segment in chain.readable),
+                tuple(
+                    (segment.address, segment.length_bytes) for segment in (*chain.readable, *chain.writable)
+                ),
+            )
+
+    def alterations(self) -> Iterator[BufferAltered]:
+        """Tell which held buffers do not hold what they did when they were last looked at (BUF-01)."""
+        if self.enabled and self._held:
+            self._memory.check()
+            for name, held in self._held.items():
+                yield from self._alteration(name, held)
+
+    def give_back(self, name: str, length_bytes: int, written: bytes) -> Iterator[BufferAltered]:
+        """Write to a held buffer and return it, ``length_bytes`` being what the used ring says.
+
+        Tells first whether it was altered. Bytes beyond the writable part are not written.
+        """
+        self._memory.check()
+        held = self._held.pop(name)
+        yield from self._alteration(name, held)
+        self._queue.write(held.chain, written)
+        head = held.chain.head
+        # After the vring moved, its queue does not know what was taken before.
+        if head in self._queue.in_flight:
+            self._queue.push(head, length_bytes)
+        else:
+            self._queue.push_raw(head, length_bytes)
+
+    def wants_call(self) -> bool:
+        """Tell whether the driver wants to hear of what was returned since this was last asked."""
+        return self._queue.needs_interrupt()
+
+    def _alteration(self, name: str, held: _Held) -> Iterator[BufferAltered]:
+        now = self._queue.read(held.chain)
+        if now != held.readable:
+            held.readable = now
+            yield BufferAltered(self.index, name, now, by=Side.DRIVER)
+
+    def _attach(self, memory: SharedMemory, started: VringStarted, base: int) -> DeviceQueue:
+        memory.check()
+        address = started.address
+        users = (address.descriptors_address, address.available_address, address.used_address)
+        guests = (
+            memory.guest_address(
+                user, entry_bytes * started.size + other_bytes, f"vring {self.index}, {part}"
+            )
+            for user, (part, entry_bytes, other_bytes) in zip(users, _PARTS, strict=True)
+        )
+        return DeviceQueue(
+            memory.guest,
+            RingLayout(started.size, *guests),
+            indirect=self._indirect,
+            event_index=self._event_index,
+            next_available=base,
+        )

@@ -1,0 +1,93 @@
+"""``decode``: any buffer explained, field by field."""
+
+import pytest
+from click.testing import CliRunner
+
+from balloon_conformance.cli import main
+
+# cmd 0, flag 0, id 0, data_len 16; page 0x1000, one page.
+MESSAGE = "00 00 00 00 10 00 00 00  00 00 00 01 00 00 00 00  00 10 00 00 00 00 00 00"
+
+
+def decode(*arguments: str, given: bytes | None = None):
+    return CliRunner().invoke(main, ["decode", *arguments], input=given)
+
+
+def test_each_field_has_its_offset_bytes_and_meaning():
+    done = decode("response-message", *MESSAGE.split())
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert done.exit_code == 0
+    assert [
+        "0x0004",
+        "10",
+        "00",
+        "00",
+        "00",
+        "data_len",
+        "16",
+        "bytes",
+        "of",
+        "response",
+        "data:",
+        "1",
+        "chunk",
+    ] in lines
+    assert any(line[0] == "0x0008" and line[-1] == "0x1000000" for line in lines)
+
+
+def test_a_problem_stands_below_its_field_and_in_the_exit_code():
+    done = decode("response-message", MESSAGE.replace("10 00 00 00  00", "20 00 00 00  00", 1))
+    lines = done.stdout.splitlines()
+    at = next(number for number, line in enumerate(lines) if "data_len" in line)
+    assert "^ 16 bytes of response data follow" in lines[at + 1]
+    assert done.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "first"),
+    [
+        (("auto", MESSAGE), "taken for a response-message; it also fits pfn-array"),
+        (("auto", "--queue", "inflate", "00010000 01010000"), "taken for a pfn-array"),
+        (("auto", "--queue", "statistics", "0400 0000000100000000"), "taken for a statistics"),
+        (("auto", "--queue", "host-request", "00" * 8 + "07" + "00" * 7), "taken for a host-request"),
+        (("auto", "01"), "taken for a response-message; it fits nothing"),
+    ],
+)
+def test_auto_takes_the_first_structure_that_fits(arguments, first):
+    assert decode(*arguments).stdout.splitlines()[0] == first
+
+
+def test_the_byte_order_of_a_legacy_guest_can_be_stated():
+    assert "0x1000" in decode("pfn-array", "--big-endian", "00000001").stdout
+    assert "0x1000000000" in decode("pfn-array", "00000001").stdout
+
+
+def test_a_file_may_hold_commented_hex_or_the_bytes_themselves(tmp_path):
+    text, raw = tmp_path / "b.hex", tmp_path / "b.bin"
+    text.write_text("# a page\n00 01 00 00  # 0x100\n")
+    raw.write_bytes(bytes.fromhex("00010000"))
+    shown = decode("pfn-array", f"@{text}").stdout
+    assert "0x100000" in shown
+    assert decode("pfn-array", "--raw", f"@{raw}").stdout == shown
+    assert decode("pfn-array", "-", given=text.read_bytes()).stdout == shown
+    assert decode("pfn-array", "--raw", "-", given=raw.read_bytes()).stdout == shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("nonsense", "00"), "no structure 'nonsense'; use auto or one of chunk, "),
+        (("chunk",), "there is no buffer; give its bytes as hex pairs"),
+        (("chunk", "0"), "HEX: 1 hex digits do not make pairs"),
+        (("chunk", "0x10"), "HEX: 'x' is not a hex digit"),
+        (("chunk", "--raw", "00"), "--raw is for a file or standard input"),
+        (("chunk", "-", "00"), "'00' stands after -; give one source"),
+        (("chunk", "@/nowhere/at/all"), "/nowhere/at/all: No such file or directory; name a file"),
+        (("chunk", "--queue", "inflate", "00"), "--queue helps auto to choose"),
+    ],
+)
+def test_bad_input_gets_one_line(arguments, words):
+    done = decode(*arguments)
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith("balloon-conformance: ")
+    assert words in done.stderr

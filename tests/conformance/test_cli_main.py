@@ -1,0 +1,107 @@
+"""The command itself: help, version, and errors in one line."""
+
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from balloon_conformance import cli
+from balloon_conformance.cli import main, suite_version
+
+
+def run(*arguments: str):
+    return CliRunner().invoke(main, list(arguments))
+
+
+def test_help_lists_every_command_and_the_exit_codes():
+    done = run("--help")
+    assert done.exit_code == 0
+    for name in ("run", "check", "decode", "requirements", "vectors"):
+        assert f"\n  {name} " in done.stdout
+    assert "Exit codes: 0 all well; 1 something is broken; 2 bad usage or input" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["run", "check", "decode", "requirements", "vectors"])
+def test_every_command_has_help_of_its_own(name):
+    done = run(name, "--help")
+    assert done.exit_code == 0
+    assert done.stdout.startswith(f"Usage: balloon-conformance {name} ")
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys\nfrom balloon_conformance.cli import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "print(sorted({'numpy', 'pytest', 'construct', 'yaml', 'rich', 'jsonschema'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_version_is_that_of_the_distribution():
+    assert run("--version").stdout == f"balloon-conformance {suite_version()}\n"
+
+
+def test_a_version_that_cannot_be_known_is_said_to_be_unknown(monkeypatch):
+    def missing(_name):
+        raise cli.PackageNotFoundError
+
+    monkeypatch.setattr(cli, "version", missing)
+    assert suite_version() == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("nonsense",), "No such command 'nonsense'."),
+        (("run",), "Missing argument 'IUT'."),
+        (("run", "--nonsense", "x"), "No such option"),
+        (("run", "reference-device", "--deadline", "0"), "Invalid value for '--deadline'"),
+        (("vectors", "nonsense"), "No such command 'nonsense'."),
+    ],
+)
+def test_bad_usage_gets_one_line(arguments, words):
+    done = run(*arguments)
+    assert (done.exit_code, done.stderr.count("\n"), done.stdout) == (2, 1, "")
+    assert done.stderr.startswith("balloon-conformance: ")
+    assert words in done.stderr
+
+
+class Failing(click.Command):
+    def __init__(self, error: BaseException) -> None:
+        super().__init__("check")
+        self._error = error
+
+    def invoke(self, ctx):
+        raise self._error
+
+
+def failing(monkeypatch, error: BaseException, *options: str):
+    monkeypatch.setattr(cli, "import_module", lambda _name: type("M", (), {"command": Failing(error)}))
+    return run(*options, "check")
+
+
+def test_a_defect_gets_one_line_that_asks_for_a_report(monkeypatch):
+    done = failing(monkeypatch, KeyError("boo"))
+    assert (done.exit_code, done.stderr.count("\n")) == (3, 1)
+    assert done.stderr.startswith(
+        "balloon-conformance: unexpected KeyError: 'boo'; this is a defect, please report"
+    )
+
+
+def test_debug_shows_the_traceback(monkeypatch):
+    done = failing(monkeypatch, KeyError("boo"), "--debug")
+    assert isinstance(done.exception, KeyError)
+
+
+def test_an_interrupt_is_130(monkeypatch):
+    done = failing(monkeypatch, KeyboardInterrupt())
+    assert (done.exit_code, done.stderr) == (130, "balloon-conformance: interrupted\n")
+
+
+def test_a_reader_that_goes_away_ends_the_command_in_silence():
+    command = f"{sys.executable} -m balloon_conformance requirements --json | head -c 10"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    assert (len(done.stdout), done.stderr) == (10, "")
