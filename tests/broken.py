@@ -83,7 +83,9 @@ def assert_caught(broken: Broken) -> None:
     told = Counter(finding.requirement for finding in found)
     for name in broken.breaks:
         where = "findings" if catalogue()[name].level.binding else "advice"
-        named = [outcome for outcome in outcomes if name in {one.requirement for one in getattr(outcome, where)}]
+        named = [
+            outcome for outcome in outcomes if name in {one.requirement for one in getattr(outcome, where)}
+        ]
         assert named, f"{name} is not found broken; found were {dict(told)}"
         firsts = {getattr(outcome, where)[0].requirement for outcome in named}
         if where == "findings":

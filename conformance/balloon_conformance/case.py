@@ -35,7 +35,7 @@ class Patience:
     """How long the suite waits, in seconds: for what must come, and for what must not."""
 
     deadline_seconds: float = 1.0
-    quiet_seconds: float = 0.05
+    quiet_seconds: float = 0.2
 
 
 DEFAULT_PATIENCE = Patience()
@@ -94,10 +94,14 @@ def _how(ended: Exception) -> str:
 def whose(error: BaseException) -> tuple[Fault, str]:
     """Say whose defect an unexpected exception is, and in one line which: the adapter's or the suite's."""
     through_adapter = False
-    step = error.__traceback__
+    step, module = error.__traceback__, ""
     while step is not None:
         through_adapter |= step.tb_frame.f_code in _DOORS
+        module = step.tb_frame.f_globals["__name__"]
         step = step.tb_next
+    if isinstance(error, AttributeError) and module == Session.__module__:
+        # A method the adapter lacks is missed before it can be called.
+        through_adapter = not isinstance(error.obj, Session)
     fault, name = (Fault.ADAPTER, "adapter") if through_adapter else (Fault.SUITE, "suite")
     return fault, f"the {name} raised {type(error).__name__}: {_line(error)}; this is a defect of the {name}"
 

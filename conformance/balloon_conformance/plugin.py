@@ -120,6 +120,7 @@ class ConformancePlugin:
             self.adapter(),
             self.profile,
             deadline_seconds=self._patience.deadline_seconds,
+            quiet_seconds=self._patience.quiet_seconds,
             memory_pages=_SCENARIO_PAGES,
         )
 

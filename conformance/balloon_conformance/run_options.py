@@ -24,7 +24,8 @@ class RunOptions:
 
     ``profile`` empty takes the implementation's own. ``bits`` are ``FEATURE=NUMBER`` pairs joined by commas,
     ``vectors`` a directory to take vectors from instead of the suite's cases. ``control`` is the control
-    socket of a vhost-user peer; the rest is for QEMU. Each is empty where nothing was said.
+    socket of a vhost-user peer; the rest is for QEMU and for a kernel in user mode, as their names say. Each
+    is empty where nothing was said.
     """
 
     iut: str
@@ -36,6 +37,10 @@ class RunOptions:
     qemu_device_properties: str = ""
     qemu_memory: str = ""
     control: str = ""
+    uml_kernel: str = ""
+    uml_module: str = ""
+    uml_memory: str = ""
+    uml_arguments: str = ""
 
     def arguments(self) -> list[str]:
         """Return the options as pytest takes them."""
@@ -54,6 +59,10 @@ class RunOptions:
             self.qemu_device_properties or None,
             self.qemu_memory or None,
             self.control or None,
+            self.uml_kernel or None,
+            self.uml_module or None,
+            self.uml_memory or None,
+            self.uml_arguments or None,
         )
         return registry.resolve(self.iut, options)
 

@@ -23,7 +23,9 @@ from balloon_conformance.iut.contract import (
     ImplementationCrashed,
     ImplementationHung,
     ImplementationViolation,
+    ReachesMemory,
     Setup,
+    SteersGuest,
 )
 from balloon_spec import events as ev
 from balloon_spec.features import Profile
@@ -55,11 +57,13 @@ class Session:
         profile: Profile,
         *,
         deadline_seconds: float = 1.0,
+        quiet_seconds: float = 0.0,
         memory_pages: int = 0x10000,
     ) -> None:
         self._adapter = adapter
         self.setup = Setup(profile, memory_pages)
         self.deadline_seconds = deadline_seconds
+        self.quiet_seconds = quiet_seconds
         self.judge = Judge(profile)
         self.trace: list[Entry] = []
         self.findings: list[Finding] = []
@@ -129,8 +133,8 @@ class Session:
     ) -> ev.Event | None:
         """Return the first event not yet claimed that is ``wanted``, or None when the deadline passes.
 
-        Events that are not wanted stay for later calls. On None the judge is told that the implementation
-        was given its time.
+        Events that are not wanted stay for later calls. On None, and unless the deadline was shorter than
+        the session's, the judge is told that the implementation was given its time.
         """
         deadline = self.deadline_seconds if deadline_seconds is None else deadline_seconds
         until = time.monotonic() + deadline
@@ -141,12 +145,17 @@ class Session:
             # An adapter that returns nothing has waited its time, or knows that nothing will come.
             fresh = self._observe(max(until - time.monotonic(), 0.0))
             if not fresh:
-                self.record(ev.Quiet(self.side, deadline))
+                if deadline >= self.deadline_seconds:
+                    self.record(ev.Quiet(self.side, deadline))
                 return None
             self._waiting.extend(fresh)
 
-    def settle(self, seconds: float) -> Sequence[ev.Event]:
-        """Give the implementation ``seconds`` to act, tell the judge, and return what nobody claimed."""
+    def settle(self, seconds: float = 0.0) -> Sequence[ev.Event]:
+        """Give the implementation time to act, tell the judge, and return what nobody claimed.
+
+        The time is ``seconds``, and ``quiet_seconds`` of the session at the least.
+        """
+        seconds = max(seconds, self.quiet_seconds)
         until = time.monotonic() + seconds
         while fresh := self._observe(max(until - time.monotonic(), 0.0)):
             self._waiting.extend(fresh)
@@ -267,6 +276,32 @@ class DriverSession(Session):
         """Make a guest's wish known to the driver."""
         self.record(ev.Guest(action, pages))
         self._call(lambda: self._adapter.steer(action, pages))
+
+    def command_guest(self, command: str, *words: str | int) -> None:
+        """Give the guest around the driver a command; :meth:`guest_answer` tells when it is carried out."""
+        adapter = self._adapter
+        assert isinstance(adapter, SteersGuest)
+        self._call(lambda: adapter.guest_begin(command, *words))
+
+    def guest_answer(self, deadline_seconds: float) -> str | None:
+        """Return the guest's answer, or None where it has none yet; the events since then are taken in."""
+        adapter = self._adapter
+        assert isinstance(adapter, SteersGuest)
+        answer = self._call(lambda: adapter.guest_answer(deadline_seconds))
+        self.collect()
+        return answer
+
+    def read_memory(self, address: int, length_bytes: int) -> bytes:
+        """Read guest memory, as a device may."""
+        adapter = self._adapter
+        assert isinstance(adapter, ReachesMemory)
+        return self._call(lambda: adapter.read_memory(address, length_bytes))
+
+    def write_memory(self, address: int, data: bytes) -> None:
+        """Write guest memory, as a device may to pages of the balloon."""
+        adapter = self._adapter
+        assert isinstance(adapter, ReachesMemory)
+        self._call(lambda: adapter.write_memory(address, data))
 
     def reset(self) -> None:
         """Have the driver begin anew."""

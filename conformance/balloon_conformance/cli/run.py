@@ -125,6 +125,20 @@ Exit codes:
     default="",
     help="The control socket of a vhost-user peer, as serve --control has it.",
 )
+@click.option(
+    "--uml-kernel",
+    metavar="PATH",
+    default="",
+    help="The Linux built for user mode to start (default: linux.uml).",
+)
+@click.option(
+    "--uml-module",
+    metavar="PATH",
+    default="",
+    help="The driver's module, or built-in (default: the one installed for the kernel).",
+)
+@click.option("--uml-memory", metavar="SIZE", default="", help="The guest's memory, as in 256M.")
+@click.option("--uml-arguments", metavar="'WORD ...'", default="", help="More for the kernel's command line.")
 def command(
     *,
     iut: str,
@@ -143,6 +157,10 @@ def command(
     qemu_device_properties: str,
     qemu_memory: str,
     control: str,
+    uml_kernel: str,
+    uml_module: str,
+    uml_memory: str,
+    uml_arguments: str,
 ) -> int:
     """Judge an implementation."""
     options = RunOptions(
@@ -155,6 +173,10 @@ def command(
         qemu_device_properties,
         qemu_memory,
         control,
+        uml_kernel,
+        uml_module,
+        uml_memory,
+        uml_arguments,
     )
     with bad_input(IutError, AdapterError, VectorError):
         target = options.target()
@@ -276,7 +298,10 @@ def _repeat(options: RunOptions) -> str:
         words += ["--profile", options.profile]
     for bit in filter(None, options.bits.split(",")):
         words += ["--bit", bit]
-    for name in ("vectors", "qemu_binary", "qemu_device_properties", "qemu_memory", "control"):
+    for name in (
+        *("vectors", "qemu_binary", "qemu_device_properties", "qemu_memory", "control"),
+        *("uml_kernel", "uml_module", "uml_memory", "uml_arguments"),
+    ):
         if value := getattr(options, name):
             words += [f"--{name.replace('_', '-')}", value]
     return shlex.join(words)

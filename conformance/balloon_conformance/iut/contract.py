@@ -32,6 +32,7 @@ __all__ = [
     "ImplementationCrashed",
     "ImplementationHung",
     "ImplementationViolation",
+    "ReachesMemory",
     "Setup",
     "SteersGuest",
     "Target",
@@ -57,6 +58,8 @@ class Capability(StrEnum):
     """The suite chooses which pages the guest gives up, wants back, or does not use."""
     STEER_GUEST = "steer-guest"
     """The suite commands the guest around the driver (:class:`SteersGuest`): to use memory, say."""
+    GUEST_MEMORY = "guest-memory"
+    """The suite, being the device, reads and writes guest memory (:class:`ReachesMemory`)."""
     # Of either.
     RAW_FEATURES = "raw-features"
     """The suite can offer, or accept, sets that are not legal."""
@@ -233,6 +236,17 @@ class SteersGuest(Protocol):
 
     def guest(self, command: str, *words: str | int) -> str:
         """Give a command that needs no buffer returned meanwhile, and await the answer."""
+
+
+@runtime_checkable
+class ReachesMemory(Protocol):
+    """A driver adapter with :attr:`Capability.GUEST_MEMORY`: memory is shared with the suite."""
+
+    def read_memory(self, address: int, length_bytes: int) -> bytes:
+        """Read guest memory at a guest-physical address."""
+
+    def write_memory(self, address: int, data: bytes) -> None:
+        """Write guest memory: what a device may do to the pages of the balloon."""
 
 
 @dataclass(frozen=True, slots=True)

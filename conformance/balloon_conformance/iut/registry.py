@@ -7,9 +7,10 @@ from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from types import MappingProxyType
 
-from balloon_conformance.iut import python_object, qemu
+from balloon_conformance.iut import linux_uml, python_object, qemu
 from balloon_conformance.iut.contract import Target
 from balloon_conformance.iut.errors import IutError
+from balloon_conformance.iut.linux_uml import command_line as uml_command_line
 from balloon_conformance.iut.qemu import command_line
 from balloon_conformance.iut.reference import reference_device_target, reference_driver_target
 from balloon_conformance.iut.steered_driver import steered_driver_target
@@ -27,6 +28,10 @@ class IutOptions:
     qemu_device_properties: str | None = None
     qemu_memory: str | None = None
     control: str | None = None
+    uml_kernel: str | None = None
+    uml_module: str | None = None
+    uml_memory: str | None = None
+    uml_arguments: str | None = None
 
     def foreign(self, kind: str) -> tuple[str, str] | None:
         """Return an option that was given and is not for ``kind``, and what it is for; None where all are."""
@@ -43,6 +48,10 @@ _OWNERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "qemu_device_properties": ("qemu",),
         "qemu_memory": ("qemu",),
         "control": ("vhost-user-device", "vhost-user-driver"),
+        "uml_kernel": ("linux-uml",),
+        "uml_module": ("linux-uml",),
+        "uml_memory": ("linux-uml",),
+        "uml_arguments": ("linux-uml",),
     }
 )
 """The implementations each option is for."""
@@ -51,6 +60,14 @@ _OWNERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 def _qemu(_name: str, options: IutOptions) -> Target:
     return qemu.target(
         command_line.parse(options.qemu_binary, options.qemu_device_properties, options.qemu_memory)
+    )
+
+
+def _linux_uml(_name: str, options: IutOptions) -> Target:
+    return linux_uml.target(
+        uml_command_line.parse(
+            options.uml_kernel, options.uml_module, options.uml_memory, options.uml_arguments
+        )
     )
 
 
@@ -75,6 +92,7 @@ KINDS: Mapping[str, Callable[[str, IutOptions], Target]] = MappingProxyType(
         "reference-device": lambda _name, _options: reference_device_target(),
         "reference-driver": lambda _name, _options: reference_driver_target(),
         "qemu": _qemu,
+        "linux-uml": _linux_uml,
         "vhost-user-device:SOCKET": _vhost_user_device,
         "vhost-user-driver:SOCKET": _vhost_user_driver,
         "python:MODULE:OBJECT": lambda name, _options: python_object.resolve(name),

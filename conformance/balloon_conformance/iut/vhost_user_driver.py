@@ -43,6 +43,8 @@ from balloon_spec.pages import PageSet
 __all__ = ["VhostUserDriver", "driver_faults", "vhost_user_driver_target"]
 
 _NOT_NEGOTIATED: Final = "no driver is connected; call negotiate first"
+_LATE_MESSAGES: Final = 64
+"""How many messages an observation serves at least where they are waiting, whatever its deadline."""
 _UNSERVED: Final = {
     26: "logging of dirty pages",
     30: "the protocol features of vhost-user",
@@ -75,7 +77,7 @@ class VhostUserDriver:
     once it has, and ``answer_seconds`` to finish a message or take one.
     """
 
-    capabilities = frozenset({Capability.RAW_FEATURES})
+    capabilities = frozenset({Capability.RAW_FEATURES, Capability.GUEST_MEMORY})
 
     def __init__(
         self,
@@ -155,6 +157,7 @@ class VhostUserDriver:
             return ()
         back_end = self.back_end
         until = time.monotonic() + deadline_seconds
+        pumped = 0
         with driver_faults():
             if self._fault is not None:
                 raise self._fault
@@ -170,8 +173,12 @@ class VhostUserDriver:
                     if events := back_end.take_events():
                         return events
                     raise
-                if (events := back_end.take_events()) or time.monotonic() >= until:
+                if events := back_end.take_events():
                     return events
+                pumped += 1
+                # What was sent before the deadline is served after it, as far as that comes to an end.
+                if time.monotonic() >= until and (pumped >= _LATE_MESSAGES or not back_end.waiting):
+                    return ()
 
     def use(self, queue: int, buffer: str, length_bytes: int, written: bytes) -> None:
         """Return a buffer to the driver; nothing happens where the driver hung up or took it back itself."""
@@ -184,6 +191,16 @@ class VhostUserDriver:
             raise AdapterError(
                 f"buffer {buffer} is not in flight on queue {queue}; return each buffer once, on its queue"
             ) from None
+
+    def read_memory(self, address: int, length_bytes: int) -> bytes:
+        """Read the driver's memory."""
+        with driver_faults():
+            return self.back_end.guest_memory.read(address, length_bytes)
+
+    def write_memory(self, address: int, data: bytes) -> None:
+        """Write the driver's memory."""
+        with driver_faults():
+            self.back_end.guest_memory.write(address, data)
 
     def change_configuration(self, configuration: bytes) -> None:
         """Change the configuration space and notify the driver."""

@@ -12,6 +12,8 @@ from balloon_spec.pages import PageSet
 _BALLOON = PageSet([(0x1000, 1024)])
 _HALF = PageSet([(0x1000, 512)])
 _QUIET_SECONDS = 0.3
+_TRYING_SECONDS = 3.0
+_RECOVERING_SECONDS = 15.0
 
 _ABOUT = ("INF-03", "INF-05", "INF-11", "DEF-03", "DEF-04", "CFG-03", "CFG-04", "CFG-05")
 
@@ -26,9 +28,7 @@ def test_the_same_target_twice(session: DriverSession) -> None:
         return
     for _ in range(2):
         hosting.aim(_BALLOON.pages)
-        while hosting.take_in(_QUIET_SECONDS):
-            while hosting.held:
-                hosting.give_back()
+        hosting.serve_for(_TRYING_SECONDS, _QUIET_SECONDS)
     hosting.aim(0, deflate=_BALLOON)
     hosting.serve()
     session.settle(_QUIET_SECONDS)
@@ -40,11 +40,9 @@ def test_a_target_beyond_the_guest(session: DriverSession) -> None:
     hosting = Hosting(session)
     hosting.begin()
     hosting.aim(hosting.memory_pages * 2, inflate=_BALLOON)
-    while hosting.take_in(_QUIET_SECONDS):
-        while hosting.held:
-            hosting.give_back()
+    hosting.serve_for(_TRYING_SECONDS, _QUIET_SECONDS)
     hosting.aim(0, deflate=_BALLOON)
-    hosting.serve()
+    hosting.serve_patiently(_RECOVERING_SECONDS)
     session.settle(_QUIET_SECONDS)
 
 

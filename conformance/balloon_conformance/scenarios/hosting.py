@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
+import time
+from typing import Protocol
+
 from balloon_conformance.case import NotExercised
-from balloon_conformance.iut.contract import Capability
+from balloon_conformance.iut.contract import AdapterError, Capability
 from balloon_conformance.session import DriverSession
 from balloon_spec import events as ev
-from balloon_spec.pages import PageSet
+from balloon_spec.judge.content import read_array, read_message
+from balloon_spec.pages import PFN_LIMIT, PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration
 from balloon_spec.wire.configuration import Configuration
 
-__all__ = ["Hosting"]
+__all__ = ["Hosting", "Watch"]
 
+_COMMAND_SECONDS = 30.0
+_LISTEN_SECONDS = 0.1
 _BALLOON_QUEUES = frozenset({Queue.INFLATE.index, Queue.DEFLATE.index})
+
+
+class Watch(Protocol):
+    """Looks at the pages of every inflate and deflate buffer, when it comes and before it is returned."""
+
+    def take(self, buffer: ev.Available, pages: PageSet) -> None:
+        """See a buffer that was made available."""
+
+    def give_back(self, buffer: ev.Available, pages: PageSet) -> None:
+        """See a buffer that is about to be returned."""
 
 
 class Hosting:
     """One device's bookkeeping: the target, what the driver last wrote to ``actual``, and what is held back.
 
-    ``held`` are the inflate and deflate buffers that were made available and not returned, oldest first.
+    ``held`` are the inflate and deflate buffers that were made available and not returned, oldest first;
+    ``watch`` sees them come and go.
     """
 
     def __init__(self, session: DriverSession) -> None:
         self.session = session
         self.target = 0
         self.actual = 0
-        self.held: list[tuple[int, str]] = []
+        self.held: list[ev.Available] = []
+        self.watch: Watch | None = None
+        self._features: frozenset[str] = frozenset()
 
     def begin(self, *without: str) -> frozenset[str]:
         """Offer every balloon feature of the profile but ``without``, and VERSION_1; return the accepted."""
@@ -39,7 +58,8 @@ class Hosting:
         accepted = self.session.negotiate(offered, self._configuration())
         if accepted is None:
             raise NotExercised("the driver refuses the features offered")
-        return profile.names(accepted)
+        self._features = profile.names(accepted)
+        return self._features
 
     @property
     def memory_pages(self) -> int:
@@ -61,15 +81,19 @@ class Hosting:
         """Await one act of the driver; False where none came before the deadline."""
         event = self.session.wait_for(_is_act, deadline_seconds)
         if isinstance(event, ev.Available):
-            self.held.append((event.queue, event.buffer))
+            self.held.append(event)
+            if self.watch is not None:
+                self.watch.take(event, self._pages(event))
         elif isinstance(event, ev.ConfigurationWritten) and event.offset == configuration.ACTUAL_OFFSET:
             self.actual = int.from_bytes(event.data, "little")
         return event is not None
 
     def give_back(self, at: int = 0) -> None:
         """Return the held buffer at this place."""
-        queue, buffer = self.held.pop(at)
-        self.session.use(queue, buffer, 0, b"")
+        event = self.held.pop(at)
+        if self.watch is not None:
+            self.watch.give_back(event, self._pages(event))
+        self.session.use(event.queue, event.buffer, 0, b"")
 
     def serve(self) -> bool:
         """Return every buffer as it comes until the driver is at the target; False where it stops before."""
@@ -79,6 +103,46 @@ class Hosting:
             elif not self.take_in():
                 return False
         return True
+
+    def command(self, command: str, *words: str | int) -> str:
+        """Give the guest a command and serve the driver until it is carried out."""
+        self.session.command_guest(command, *words)
+        until = time.monotonic() + _COMMAND_SECONDS
+        while time.monotonic() < until:
+            answer = self.session.guest_answer(_LISTEN_SECONDS)
+            if answer is not None:
+                return answer
+            while self.take_in(0.0):
+                while self.held:
+                    self.give_back()
+        raise AdapterError(f"the guest did not answer {command} within {_COMMAND_SECONDS:g} s")
+
+    def serve_for(self, seconds: float, quiet_seconds: float) -> None:
+        """Return every buffer as it comes until the driver rests, for ``seconds`` at the most.
+
+        For targets a driver cannot reach: it may try again for ever.
+        """
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and self.take_in(quiet_seconds):
+            while self.held:
+                self.give_back()
+
+    def serve_patiently(self, seconds: float) -> None:
+        """Serve the driver until it is at the target, through pauses of any length, ``seconds`` in all.
+
+        For a guest that has been short of memory and needs time to come to itself.
+        """
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and (self.actual != self.target or self.held):
+            while self.held:
+                self.give_back()
+            self.take_in(_LISTEN_SECONDS)
+
+    def _pages(self, event: ev.Available) -> PageSet:
+        everything = PageSet([(0, PFN_LIMIT)])
+        if "CHUNK_TRANSFER" in self._features:
+            return read_message(event.readable, everything, "balloon").pages
+        return read_array(event.readable, everything).pages
 
     def _configuration(self) -> bytes:
         return configuration.build(Configuration(self.target, self.actual))

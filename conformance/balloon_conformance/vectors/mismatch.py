@@ -57,7 +57,7 @@ class Mismatch(Exception):  # noqa: N818 - a verdict on the implementation, not 
 
 
 def blame(mismatch: Mismatch, shown: Iterable[str], side: Side) -> None:
-    """Name the requirement a mismatch breaks, where no field did: the first shown of this side that can be."""
+    """Name the requirement a mismatch breaks, where no field did: the first of this side that can be."""
     entries = catalogue()
     able = (name for name in shown if entries[name].subject is side and entries[name].level is not Level.MAY)
     mismatch.requirement = mismatch.requirement or next(able, "")

@@ -43,6 +43,7 @@ from balloon_conformance.vhost_user.messages import BackendRequest, Message, Sen
 from balloon_conformance.vhost_user.served_vring import ServedVring
 from balloon_conformance.vhost_user.signals import listen_to, notify, write_all
 from balloon_conformance.vhost_user.stored import stores
+from balloon_conformance.virtio import GuestMemory
 from balloon_spec.events import (
     ConfigurationRead,
     ConfigurationWritten,
@@ -104,9 +105,22 @@ class BackEnd:
         return self._session
 
     @property
+    def guest_memory(self) -> GuestMemory:
+        """The driver's memory; :class:`PeerBroke` where its files have shrunk, or none was shared."""
+        if self._memory is None:
+            raise PeerBroke("the driver has shared no memory")
+        self._memory.check()
+        return self._memory.guest
+
+    @property
     def serving(self) -> tuple[int, ...]:
         """The virtqueues that are being served."""
         return self._session.serving
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a message, or the end of the connection, waits to be served."""
+        return self._connection.waiting(0)
 
     def close(self) -> None:
         """Hang up, unmap the driver's memory and close every descriptor; twice does no harm."""

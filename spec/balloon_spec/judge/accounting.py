@@ -12,6 +12,7 @@ from balloon_spec.events import (
     Side,
 )
 from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration
@@ -142,7 +143,7 @@ def only_actual_is_written(event: ConfigurationWritten, _scene: Scene) -> Iterat
         )
 
 
-@rule(ConfigurationWritten, "CFG-04", "CFG-05", "CFG-10", "INF-03", "INF-05", "DEF-09", "DEF-10")
+@rule(ConfigurationWritten, "CFG-04", "CFG-05", "CFG-10", "INF-03", "INF-05", "DEF-09", "DEF-10", "CONC-05")
 def actual_counts_the_balloon(event: ConfigurationWritten, scene: Scene) -> Iterator[Decision]:
     """``actual`` counts the pages whose inflate buffers were returned, no more and no less."""
     exchange = scene.exchange
@@ -165,6 +166,12 @@ def actual_counts_the_balloon(event: ConfigurationWritten, scene: Scene) -> Iter
         elif actual > named:
             requirement, words = "INF-03", "actual counts pages that no inflate buffer named"
             expected = f"{named} at most"
+        elif actual > most and _took_another_return(exchange):
+            requirement, words = (
+                "CONC-05",
+                "the return of another buffer is taken for that of an inflate buffer",
+            )
+            expected = f"{most} at most"
         elif actual > most:
             requirement, words = "INF-05", "actual counts pages whose inflate buffer was not returned"
             expected = f"{most} at most"
@@ -173,6 +180,12 @@ def actual_counts_the_balloon(event: ConfigurationWritten, scene: Scene) -> Iter
             expected = f"{least} at least"
         yield broken(requirement, words, field="actual", expected=expected, seen=actual, data=event.data)
     yield from _shrinking(actual, scene)
+
+
+def _took_another_return(exchange: Exchange) -> bool:
+    """Tell whether the last return was that of a buffer younger than an inflate buffer in flight."""
+    last = exchange.last_returned
+    return last is not None and any(buffer.number < last for buffer in exchange.on(Queue.INFLATE))
 
 
 def _shrinking(actual: int, scene: Scene) -> Iterator[Decision]:
@@ -196,16 +209,19 @@ def _shrinking(actual: int, scene: Scene) -> Iterator[Decision]:
         yield kept("DEF-09")
 
 
-@rule(Quiet, "CFG-04", "INF-10")
+@rule(Quiet, "CFG-04", "BUF-06", "INF-10")
 def the_balloon_follows_its_target(event: Quiet, scene: Scene) -> Iterator[Decision]:
     """A driver that was given its time has moved towards the target and said where it is."""
     exchange = scene.exchange
     if event.side is not Side.DRIVER or exchange.on(Queue.INFLATE, Queue.DEFLATE):
         return
     if exchange.changes:
+        with_length = exchange.changed_with_length
         yield broken(
-            "CFG-04",
-            "the balloon changed and actual was not written",
+            "BUF-06" if with_length else "CFG-04",
+            "the driver does not go on after a buffer was returned with a used length"
+            if with_length
+            else "the balloon changed and actual was not written",
             field="actual",
             expected=exchange.balloon.pages,
             seen="no write" if exchange.actual is None else exchange.actual,

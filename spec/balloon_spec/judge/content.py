@@ -21,6 +21,7 @@ from balloon_spec.judge.message_checks import (
     check_chunks,
     check_idle_fields,
     check_length,
+    holds_chunks_alone,
     sort_chunks,
 )
 from balloon_spec.pages import EMPTY, PageSet
@@ -90,9 +91,21 @@ def read_message(data: bytes, memory: PageSet, kind: Literal["balloon", "unused"
         )
         draft.twists.add("SAFE-08")
         return _finish(draft)
-    draft.decisions.append(kept("HDR-01"))
     header = response_header.parse(data[:HEADER_BYTES])
     body = data[HEADER_BYTES:]
+    if header.data_len != len(body) and holds_chunks_alone(data, memory):
+        draft.decisions.append(
+            broken(
+                "HDR-01",
+                "the buffer begins with a chunk",
+                field="header",
+                expected="a response header before the chunks",
+                seen=f"{len(data)} bytes of chunks",
+                data=data,
+            )
+        )
+        return _finish(draft)
+    draft.decisions.append(kept("HDR-01"))
     check_length(draft, header, body, data)
     if kind == "balloon":
         check_idle_fields(draft, header, data)

@@ -6,18 +6,11 @@ the event in. It holds what is in flight and sets of pages; nothing in it grows 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from balloon_spec import events as ev
 from balloon_spec.features import Profile
-from balloon_spec.judge.content import (
-    Content,
-    looks_like_message,
-    looks_like_pfn_array,
-    read_array,
-    read_message,
-)
-from balloon_spec.judge.in_flight import InFlight, Key, Request, Shape
+from balloon_spec.judge.in_flight import InFlight, Key, Request
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue, queue_map
 from balloon_spec.wire import configuration, host_request, statistics
@@ -80,6 +73,10 @@ class Exchange:
     wrote_num_pages: bytes | None = None
     changes: int = 0
     """Inflate and deflate buffers returned since actual was last written."""
+    changed_with_length: bool = False
+    """One of those was returned with a used length."""
+    last_returned: int | None = None
+    """The number of the buffer returned last, None once the driver did something after that."""
 
     # The guest's wishes.
     meant_to_inflate: PageSet | None = None
@@ -165,80 +162,6 @@ class Exchange:
             for pages, tests in self.hoped
         )
 
-    # -- reading a buffer -----------------------------------------------------------------------------
-
-    def read(self, event: ev.Available) -> InFlight:
-        """Read a buffer in the light of what was negotiated."""
-        queue = self.queues.get(event.queue)
-        memory = self.memory if self.memory is not None else PageSet([(0, 1 << 52)])
-        modern = self.has("VERSION_1")
-        shape: Shape = "none"
-        content = Content()
-        if queue in {Queue.INFLATE, Queue.DEFLATE}:
-            if self.has("CHUNK_TRANSFER"):
-                if self.memory is not None and looks_like_pfn_array(event.readable, memory):
-                    shape = "wrong-array"
-                else:
-                    shape, content = "message", read_message(event.readable, memory, "balloon")
-            elif looks_like_message(event.readable) and not _reads_as_array(event.readable, memory):
-                shape = "wrong-message"
-            else:
-                shape, content = "array", read_array(event.readable, memory, modern=modern)
-        elif queue is Queue.HOST_REQUEST:
-            if event.readable:
-                shape, content = "message", read_message(event.readable, memory, "unused")
-            else:
-                shape = "request"
-        elif queue is Queue.STATISTICS:
-            shape = "statistics"
-        early = not self.driver_ok and not event.notified
-        buffer = InFlight(event, queue, shape, content, self.count, early)
-        return replace(buffer, tests=self._tests(buffer))
-
-    def _tests(self, buffer: InFlight) -> frozenset[str]:
-        """Name the requirements of the device that a sound buffer puts to the test."""
-        tests = set(buffer.content.twists)
-        pages = buffer.content.pages
-        if buffer.queue is Queue.INFLATE and pages & self.named:
-            tests.add("INF-06")
-        if buffer.queue is Queue.DEFLATE and pages - self.named - self.deflating_pages:
-            tests.add("DEF-07")
-        if buffer.queue is Queue.HOST_REQUEST and buffer.shape == "message":
-            tests |= self._unused_tests(buffer)
-        if buffer.queue in {Queue.INFLATE, Queue.DEFLATE}:
-            if self.resets and self.changed_format:
-                tests.add("RESET-01")
-            if self.request and self.request.is_open:
-                tests.add("REQ-23")
-            if self.upset:
-                tests.add("SAFE-05")
-            elif self.resets and self.was_upset:
-                tests.add("SAFE-04")
-        if buffer.shape in {"message", "array"}:
-            others = [other.queue for other in self.in_flight.values() if other.shape in {"message", "array"}]
-            if buffer.queue in others:
-                tests.add("QUEUE-06")
-            if self.has("HOST_REQ_VQ") and any(queue is not buffer.queue for queue in others):
-                tests.add("CONC-06")
-        if len(buffer.event.cut) > 1 or len(buffer.event.extents) > 1:
-            tests.add("QUEUE-05")
-        return frozenset(tests)
-
-    def _unused_tests(self, buffer: InFlight) -> set[str]:
-        header = buffer.content.header
-        if header is None:
-            return set()
-        tests = set()
-        if not self.matches_request(buffer):
-            tests.add("REQ-19")
-        elif header.flag == 1 and header.data_len == 0:
-            tests.add("REQ-18")
-        pages, request = buffer.content.pages, self.request
-        known = self.named | request.reported if request is not None else self.named
-        if buffer.content.repeated or pages & known:
-            tests.add("UNUSED-03")
-        return tests
-
     def matches_request(self, buffer: InFlight) -> bool:
         """Tell whether an unused-page message belongs to the open request (REQ-19)."""
         header, request = buffer.content.header, self.request
@@ -249,7 +172,7 @@ class Exchange:
     # -- taking events in -----------------------------------------------------------------------------
 
     def take(self, event: ev.Event, buffer: InFlight | None) -> None:
-        """Take an event in; ``buffer`` is what :meth:`read` made of an Available event."""
+        """Take an event in; ``buffer`` is what was read of an Available event, before this."""
         match event:
             case ev.Negotiated():
                 self._negotiated(event)
@@ -292,6 +215,7 @@ class Exchange:
         key = (event.queue, event.buffer)
         self.in_flight[key] = buffer
         self.count += 1
+        self.last_returned = None
         pages = buffer.content.pages
         if self.looked:
             self._acquit()
@@ -349,8 +273,10 @@ class Exchange:
             other.queue is buffer.queue and other.number < buffer.number for other in self.in_flight.values()
         ):
             self.returned_out_of_order = True
+        self.last_returned = buffer.number
         if event.length_bytes and not buffer.event.writable_bytes:
             self.returned_with_length = True
+            self.changed_with_length = self.changed_with_length or buffer.queue is not Queue.STATISTICS
         if not self.driver_ok and not self.returned_early:
             self.returned_early = f"{event.buffer} on queue {event.queue}"
         if buffer.queue is Queue.INFLATE:
@@ -398,6 +324,8 @@ class Exchange:
             self.actual = int.from_bytes(event.data, "little")
             self.actual_was_read = False
             self.changes = 0
+            self.changed_with_length = False
+            self.last_returned = None
         elif event.offset < 4:
             self.wrote_num_pages = event.data
 
@@ -442,12 +370,6 @@ class Exchange:
         fresh._last_features = self.features
         for name in Exchange.__slots__:
             setattr(self, name, getattr(fresh, name))
-
-
-def _reads_as_array(data: bytes, memory: PageSet) -> bool:
-    """Tell whether every 32-bit word names a page that exists, header and all."""
-    content = read_array(data, memory)
-    return not content.is_malformed
 
 
 def _tags(data: bytes) -> tuple[int, ...] | None:

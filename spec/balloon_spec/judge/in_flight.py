@@ -58,7 +58,9 @@ class InFlight:
         if self.shape == "request":
             return writable_bytes != _REQUEST_BYTES
         if self.shape == "statistics":
-            return writable_bytes > 0 or not self.event.readable or len(self.event.readable) % _ENTRY_BYTES > 0
+            return (
+                writable_bytes > 0 or not self.event.readable or len(self.event.readable) % _ENTRY_BYTES > 0
+            )
         header = self.content.header
         is_last = self.queue is Queue.HOST_REQUEST and header is not None and header.flag == FLAG_DONE
         is_vague = self.queue is Queue.HOST_REQUEST and header is not None and header.flag not in _FLAGS

@@ -9,6 +9,7 @@ from balloon_spec import events as ev
 from balloon_spec.features import Profile
 from balloon_spec.judge.decision import Decision, Finding
 from balloon_spec.judge.exchange import Exchange
+from balloon_spec.judge.reading import read
 from balloon_spec.judge.rule import RULES, Rule, Scene
 from balloon_spec.pages import PageSet
 from balloon_spec.requirement import Catalogue, catalogue
@@ -52,7 +53,7 @@ class Judge:
         exchange.now_seconds = at_seconds
         buffer = None
         if isinstance(event, ev.Available):
-            buffer = exchange.read(event)
+            buffer = read(exchange, event)
         elif isinstance(event, ev.Used):
             buffer = exchange.in_flight.get((event.queue, event.buffer))
         scene = Scene(exchange, buffer)

@@ -23,6 +23,7 @@ __all__ = [
     "check_chunks",
     "check_idle_fields",
     "check_length",
+    "holds_chunks_alone",
     "sort_chunks",
 ]
 
@@ -67,12 +68,13 @@ class Reading:
     is_swapped: bool = False
     """The chunks make no sense as they are, and name guest memory when read big-endian."""
     is_zero: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    """For each chunk, whether it has no pages."""
     is_outside: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
 
     @property
     def total(self) -> int:
-        """The pages of all chunks, repeats counted."""
-        return sum((self.words[:, 1] >> np.uint64(PAGE_SHIFT)).tolist())
+        """The pages of all chunks that name pages which exist, repeats counted."""
+        return sum((self.words[~self.is_outside, 1] >> np.uint64(PAGE_SHIFT)).tolist())
 
 
 def sort_chunks(body: bytes, memory: PageSet) -> Reading:
@@ -107,6 +109,15 @@ def _makes_sense(words: Words, memory: PageSet) -> bool:
     first, count = (words >> np.uint64(PAGE_SHIFT)).T
     clean = not (words & np.uint64(_RESERVED)).any() and bool(count.all())
     return clean and bool(_inside(first, count, memory).all())
+
+
+def holds_chunks_alone(data: bytes, memory: PageSet) -> bool:
+    """Tell whether the bytes are chunks from the first to the last, all of them sound.
+
+    Bytes that begin with cmd, flag and id of zero are taken to have a header.
+    """
+    whole = len(data) % CHUNK_BYTES == 0 and any(data[:4])
+    return whole and _makes_sense(chunk.decode(data), memory)
 
 
 def _inside(first: Words, count: Words, memory: PageSet) -> NDArray[np.bool_]:

@@ -113,19 +113,18 @@ def telling_is_accepted(event: Negotiated, scene: Scene) -> Iterator[Decision]:
 def queue_exists(event: Available, scene: Scene) -> Iterator[Decision]:
     """Buffers are made available on queues of the negotiated features, and requests on index 3."""
     exchange = scene.exchange
-    host_requests = "HOST_REQ_VQ" in exchange.features
-    if host_requests and event.writable_bytes == 16 and not event.readable:
-        if event.queue == Queue.HOST_REQUEST.index:
-            yield kept("QUEUE-01")
-        else:
-            yield broken(
-                "QUEUE-01",
-                "a request buffer was made available on another queue",
-                field="queue",
-                expected=Queue.HOST_REQUEST.index,
-                seen=event.queue,
-            )
-            return
+    if scene.buffer is not None and scene.buffer.queue is None and event.queue in exchange.queues:
+        kind = "an unused-page message" if event.readable else "a request buffer"
+        yield broken(
+            "QUEUE-01",
+            f"{kind} was made available on another queue",
+            field="queue",
+            expected=Queue.HOST_REQUEST.index,
+            seen=event.queue,
+        )
+        return
+    if event.queue == Queue.HOST_REQUEST.index and event.queue in exchange.queues:
+        yield kept("QUEUE-01")
     if event.queue in exchange.queues:
         yield kept("QUEUE-02")
     else:

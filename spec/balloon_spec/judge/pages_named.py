@@ -94,11 +94,17 @@ def pages_are_those_meant(event: Available, scene: Scene) -> Iterator[Decision]:
     if buffer.queue is Queue.INFLATE:
         # Pages of the balloon may be named again (INF-11 judges that), so they are no error of arithmetic.
         extra -= exchange.named
+    elif buffer.queue is Queue.HOST_REQUEST:
+        # So may they, which UNUSED-02 judges.
+        extra -= exchange.named
     if not extra:
         yield from (kept(name) for name in (("PFN-03",) if array else ("CHUNK-01", "CHUNK-02")))
         return
     run = next(run for run in named if PageSet([run]) & extra)
-    starts_right = run.first in meant
+    starts = {one.first for one in meant}
+    starts_right = run.first in meant and (
+        run.first in starts or run.count not in {one.count for one in meant}
+    )
     requirement = "PFN-03" if array else "CHUNK-02" if starts_right else "CHUNK-01"
     yield broken(
         requirement,

@@ -10,7 +10,7 @@ from broken import BrokenOnes, assert_caught
 from balloon_conformance.iut.reference import ReferenceDevice
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_state import Discard, RequestPhase
-from balloon_spec.events import ConfigurationChanged, Side, Used
+from balloon_spec.events import ConfigurationChanged, Side
 from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.pages import EMPTY
 from balloon_spec.wire.host_request import HostRequest, build
@@ -68,7 +68,9 @@ class WaitsForANotification(Device):
     """On every queue, though QUEUE-04 speaks of two."""
 
     def begin(self, state, given):
-        return super().begin(replace(state, waiting=tuple(one for one in state.waiting if one.notified)), given)
+        return super().begin(
+            replace(state, waiting=tuple(one for one in state.waiting if one.notified)), given
+        )
 
 
 class _LooksLater(ReferenceDevice):

@@ -74,7 +74,6 @@ class ClearsTheNextPage(ReferenceDevice):
 
 @DEVICES.breaks("INF-07", also=("RESET-01",))
 class SwapsChunkWords(Device):
-
     def chunk_words(self, data):
         return super().chunk_words(data).byteswap()
 
@@ -166,7 +165,9 @@ class RejectsUnsortedChunks(Device):
 @DEVICES.breaks("INF-07", also=("RESET-01",))
 class SwapsPageFrameNumbers(Device):
     def read_array(self, data, memory):
-        return super().read_array(np.frombuffer(data[: len(data) & ~3], ">u4").astype("<u4").tobytes(), memory)
+        return super().read_array(
+            np.frombuffer(data[: len(data) & ~3], ">u4").astype("<u4").tobytes(), memory
+        )
 
 
 @DEVICES.breaks("PFN-07")

@@ -11,6 +11,7 @@ from broken import BrokenOnes, assert_caught
 
 from balloon_conformance.iut.reference import ReferenceDriver
 from balloon_conformance.reference.driver import Driver
+from balloon_conformance.reference.driver_state import BalloonPhase
 from balloon_spec.events import Available, BufferAltered, Guest, GuestAction, Side
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
@@ -32,16 +33,12 @@ class SwapsDataLen(Driver):
         return struct.pack("<BBH", cmd, flag, identifier) + struct.pack(">I", data_bytes)
 
 
-@DRIVERS.breaks("HDR-02")
+@DRIVERS.breaks("HDR-02", also=("HDR-03",))
 class CountsTheHeaderInDataLen(Driver):
+    """A multiple of 16 and eight is no multiple of 16."""
+
     def encode_header(self, cmd, flag, identifier, data_bytes):
         return super().encode_header(cmd, flag, identifier, data_bytes + 8)
-
-
-@DRIVERS.breaks("HDR-02", "HDR-03")
-class CountsTheTerminatorInDataLen(Driver):
-    def encode_header(self, cmd, flag, identifier, data_bytes):
-        return super().encode_header(cmd, flag, identifier, data_bytes + 1)
 
 
 @DRIVERS.breaks("HDR-04")
@@ -53,8 +50,8 @@ class LeavesJunkInTheHeader(Driver):
 
 @DRIVERS.breaks("HDR-01")
 class SendsChunksAlone(Driver):
-    def encode_header(self, cmd, flag, identifier, data_bytes):
-        return b""
+    def encode_message(self, pages, cmd, flag, identifier):
+        return self.encode_chunks(pages) or super().encode_message(pages, cmd, flag, identifier)
 
 
 # -- chunks -----------------------------------------------------------------------------------------------
@@ -80,9 +77,9 @@ class CountsOnePageTooMany(Driver):
         return words.tobytes()
 
 
-@DRIVERS.breaks("CHUNK-02")
+@DRIVERS.breaks("CHUNK-04", "INF-03", also=("INF-10", "CHUNK-02"))
 class CountsOnePageTooFew(Driver):
-    """A run of one page has none then."""
+    """A run of one page has none then, and a page of a longer one is in the balloon and was never named."""
 
     def encode_chunks(self, pages):
         words = np.frombuffer(super().encode_chunks(pages), "<u8").copy()
@@ -135,10 +132,20 @@ class EndsArraysWithAMark(Driver):
         return super().encode_array(pages) + b"\xff" * 4
 
 
-@DRIVERS.breaks("INF-01", "DEF-01")
-class SendsArraysForMessages(Driver):
+def _is_deflating(state):
+    return state.ballooning.phase is BalloonPhase.DEFLATING
+
+
+@DRIVERS.breaks("INF-01")
+class InflatesByArrays(Driver):
     def encode_pages(self, state, pages):
-        return self.encode_array(pages)
+        return super().encode_pages(state, pages) if _is_deflating(state) else self.encode_array(pages)
+
+
+@DRIVERS.breaks("DEF-01")
+class DeflatesByArrays(Driver):
+    def encode_pages(self, state, pages):
+        return self.encode_array(pages) if _is_deflating(state) else super().encode_pages(state, pages)
 
 
 @DRIVERS.breaks("PFN-01")
@@ -181,7 +188,9 @@ class _AltersBuffers(Driver):
 @DRIVERS.breaks("STATS-04")
 class PadsStatistics(_AltersBuffers):
     def alter(self, state, flight, event):
-        return replace(event, readable=event.readable + b"\0\0") if flight.queue is Queue.STATISTICS else event
+        return (
+            replace(event, readable=event.readable + b"\0\0") if flight.queue is Queue.STATISTICS else event
+        )
 
 
 # -- queues and buffers -----------------------------------------------------------------------------------
@@ -199,14 +208,16 @@ class NotifiesBeforeDriverOk(_AltersBuffers):
         return replace(event, notified=True)
 
 
-@DRIVERS.breaks("QUEUE-01")
+@DRIVERS.breaks("QUEUE-01", also=("REQ-01",))
 class PostsTheRequestBufferOnAnotherQueue(_AltersBuffers):
     def alter(self, state, flight, event):
         return replace(event, queue=2) if flight.is_request else event
 
 
-@DRIVERS.breaks("REQ-11")
+@DRIVERS.breaks("QUEUE-01", also=("REQ-11", "CONC-02", "CONC-03"))
 class AnswersOnTheDeflateQueue(_AltersBuffers):
+    """On the queue where it was awaited there is no answer."""
+
     def alter(self, state, flight, event):
         is_message = flight.queue is Queue.HOST_REQUEST and not flight.is_request
         return replace(event, queue=1) if is_message else event
@@ -215,23 +226,38 @@ class AnswersOnTheDeflateQueue(_AltersBuffers):
 @DRIVERS.breaks("BUF-01")
 class ChangesABufferInFlight(ReferenceDriver):
     def observe(self, deadline_seconds):
-        events = super().observe(deadline_seconds)
-        for event in events:
-            yield event
+        events = []
+        for event in super().observe(deadline_seconds):
+            events.append(event)
             if isinstance(event, Available) and event.queue == 0:
-                yield BufferAltered(0, event.buffer, bytes(len(event.readable)), Side.DRIVER)
+                events.append(BufferAltered(0, event.buffer, bytes(len(event.readable)), Side.DRIVER))
+        return events
+
+
+class _SendsSmallMessages(_AltersBuffers):
+    """One chunk a message, so that several are in flight."""
+
+    def __init__(self, options):
+        super().__init__(replace(options, capacity_bytes=16))
 
 
 @DRIVERS.breaks("BUF-05")
-class UsesOneInflateBuffer(_AltersBuffers):
+class UsesOneInflateBuffer(_SendsSmallMessages):
     def alter(self, state, flight, event):
-        return replace(event, extents=((0x5000, len(event.readable)),)) if flight.queue is Queue.INFLATE else event
+        return (
+            replace(event, extents=((0x5000, len(event.readable)),))
+            if flight.queue is Queue.INFLATE
+            else event
+        )
 
 
 @DRIVERS.breaks("CONC-01")
 class SharesTheMessageBuffer(_AltersBuffers):
+    """Between inflate, deflate and unused-page messages."""
+
     def alter(self, state, flight, event):
-        return replace(event, extents=((0x5000, len(event.readable)),)) if event.readable else event
+        shares = event.readable and flight.queue is not Queue.STATISTICS
+        return replace(event, extents=((0x5000, len(event.readable)),)) if shares else event
 
 
 @DRIVERS.breaks("BUF-06")
@@ -240,13 +266,23 @@ class DistrustsUsedLengths(Driver):
         return (state, ()) if used.length_bytes else super().inflate_returned(state, flight, used)
 
 
-@DRIVERS.breaks("CONC-05")
+@DRIVERS.breaks("CONC-05", also=("REQ-13", "CFG-04"))
 class MatchesReturnsByOrder(Driver):
-    """The oldest buffer of the queue is taken to be the one that came back."""
+    """Of the buffers that name pages the oldest is taken to be the one that came back, on whatever queue.
+
+    The one that did come back is missed.
+    """
 
     def take_back(self, state, used):
-        oldest = next((name for name, one in state.flights.items() if one.queue.index == used.queue), "")
-        return super().take_back(state, replace(used, buffer=oldest))
+        flights = {
+            name: one
+            for name, one in state.flights.items()
+            if one.queue is not Queue.STATISTICS and not one.is_request
+        }
+        if used.buffer in flights:
+            name = next(iter(flights))
+            used = replace(used, buffer=name, queue=flights[name].queue.index)
+        return super().take_back(state, used)
 
 
 # -- pages ------------------------------------------------------------------------------------------------
@@ -264,13 +300,18 @@ class SendsAnEmptyMessageFirst(Driver):
 @DRIVERS.breaks("INF-11")
 class InflatesWhatIsInTheBalloon(Driver):
     def encode_pages(self, state, pages):
-        return super().encode_pages(state, pages | state.ballooning.balloon)
+        again = EMPTY if _is_deflating(state) else state.ballooning.balloon
+        return super().encode_pages(state, pages | again)
 
 
 @DRIVERS.breaks("DEF-04")
-class DeflatesWhatIsNotInTheBalloon(Driver):
-    def pages_to_deflate(self, state):
-        return state.to_deflate | super().pages_to_deflate(state)
+class DeflatesTwice(Driver):
+    """When its first buffer came back the pages have left the balloon."""
+
+    def deflated(self, state, flight):
+        state, outputs = super().deflated(state, flight)
+        data = self.encode_pages(state, flight.pages)
+        return state, (*outputs, Available(1, f"again-{state.buffers}", data))
 
 
 @DRIVERS.breaks("INF-04")
@@ -287,8 +328,10 @@ class LetsPagesBeUsedBeforeTheHostIsTold(Driver):
         return state, (*outputs, Guest(GuestAction.USE, pages))
 
 
-@DRIVERS.breaks("UNUSED-02")
+@DRIVERS.breaks("UNUSED-02", also=("CHUNK-01",))
 class ReportsTheBalloonUnused(Driver):
+    """Also a page on its way out of it, which is merely not the guest's to leave unused."""
+
     def unused_pages(self, state):
         return super().unused_pages(state) | state.ballooning.balloon
 

@@ -213,7 +213,7 @@ def test_what_the_kernel_is_started_with(scripted, place):
         kernel.stop()
     assert directory.startswith(place)
     arguments, environment = str(caught.value).partition("last words: ")[2].split("] ")[:2]
-    for word in ("mem=64M", f"initrd={directory}/initramfs", f"uml_dir={directory}"):
+    for word in ("nohz=off", "mem=64M", f"initrd={directory}/initramfs", f"uml_dir={directory}"):
         assert repr(word) in arguments
     assert f"'virtio_uml.device={directory}/vhost:5'" in arguments
     assert arguments.endswith("'loglevel=7', 'slub_debug=P'")

@@ -235,6 +235,8 @@ def test_with_a_reset_message_the_connection_stays(back_end, adapter, protocol, 
     run_up(adapter)
     adapter.reset()
     assert adapter.accept(ALL)
+    # What is answered behind a message says that the message was taken.
+    assert adapter.offered() == ALL
     assert one.connections == 1
     assert request_number in one.heard
 

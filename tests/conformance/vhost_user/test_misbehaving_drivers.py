@@ -47,6 +47,7 @@ from balloon_conformance.report.outcome import Fault, Status
 from balloon_conformance.session import DriverSession
 from balloon_spec import events as ev
 from balloon_spec.features import CHUNK_TRANSFER
+from balloon_spec.pages import PageSet
 
 SPACE = bytes(8)
 
@@ -365,6 +366,19 @@ def test_a_flood_of_kicks_or_writes_does_not_keep_an_observation(adapter, connec
         driver.ask(SET_CONFIG, config(4, bytes(4)))
     assert adapter.observe(5) == [ev.ConfigurationWritten(4, bytes(4))]
     assert len(observed(adapter)) == 49
+
+
+def test_an_observation_without_time_serves_what_is_waiting_and_ends_all_the_same(adapter, connect):
+    driver = connect()
+    driver.bring_up()
+    adapter.negotiate(0, SPACE)
+    assert adapter.observe(0) == [ev.Memory(PageSet([(GUEST >> 12, PAGES)]))]
+    assert adapter.observe(0) == ()
+    driver.take_bring_up_replies()
+    driver.sock.sendall(header(SET_OWNER, 0) * 100)
+    driver.tell(SET_CONFIG, config(4, bytes(4)))
+    assert adapter.observe(0) == ()
+    assert adapter.observe(0) == [ev.ConfigurationWritten(4, bytes(4))]
 
 
 def test_a_reader_that_takes_its_own_kicks_away_does_not_keep_us_waiting(adapter, connect):

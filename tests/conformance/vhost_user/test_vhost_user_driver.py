@@ -212,7 +212,7 @@ def test_a_buffer_that_changes_while_it_is_held_is_told(adapter, driver):
     first, second = events(adapter)
     driver.put(0, b"abXd")
     assert adapter.observe(0) == [ev.BufferAltered(0, first.buffer, b"abXd", ev.Side.DRIVER)]
-    assert adapter.observe(0) == []
+    assert not adapter.observe(0)
     driver.put(1, b"ef!h")
     adapter.use(1, second.buffer, 0, b"")
     assert adapter.observe(0) == [ev.BufferAltered(1, second.buffer, b"ef!h", ev.Side.DRIVER)]
@@ -220,7 +220,7 @@ def test_a_buffer_that_changes_while_it_is_held_is_told(adapter, driver):
     driver.put(1, b"mine")
     adapter.use(0, first.buffer, 0, b"")
     driver.put(0, b"mine")
-    assert adapter.observe(0) == []
+    assert not adapter.observe(0)
 
 
 def test_a_session_hears_of_the_change_before_the_return(adapter, connect):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from balloon_conformance.virtio import Arena, ArenaExhaustedError
 from hypothesis import given
 from hypothesis import strategies as st
+
+from balloon_conformance.virtio import Arena, ArenaExhaustedError
 
 
 def test_first_fit_takes_the_lowest_range_that_fits():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 
 import pytest
+
 from balloon_conformance.virtio import Chain, DeviceQueue, GuestMemory, Region, RingError, RingLayout, Segment
 
 LAYOUT = RingLayout(4, 0x100, 0x200, 0x300)

@@ -10,6 +10,9 @@ import mmap
 import struct
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from balloon_conformance.virtio import (
     Chain,
     Descriptor,
@@ -22,8 +25,6 @@ from balloon_conformance.virtio import (
     RingLayout,
     Segment,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 LAYOUT = RingLayout(4, 0x100, 0x200, 0x300)
 NEXT, WRITE, INDIRECT = 1, 2, 4

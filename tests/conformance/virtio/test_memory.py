@@ -6,9 +6,10 @@ import mmap
 from itertools import pairwise
 
 import pytest
-from balloon_conformance.virtio import GuestMemory, GuestMemoryError, Region
 from hypothesis import given
 from hypothesis import strategies as st
+
+from balloon_conformance.virtio import GuestMemory, GuestMemoryError, Region
 
 
 def three_regions() -> GuestMemory:

@@ -6,6 +6,9 @@ import pickle
 import struct
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from balloon_conformance.virtio import (
     Descriptor,
     DescriptorFlag,
@@ -18,8 +21,6 @@ from balloon_conformance.virtio import (
     need_event,
 )
 from balloon_conformance.virtio.ring import RingViews
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 @pytest.mark.parametrize(

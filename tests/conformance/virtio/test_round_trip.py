@@ -6,6 +6,10 @@ import mmap
 import threading
 
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
 from balloon_conformance.virtio import (
     Arena,
     Chain,
@@ -18,9 +22,6 @@ from balloon_conformance.virtio import (
     Segment,
     UsedElement,
 )
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 MEMORY_BYTES = 1 << 20
 BUFFERS_AT = 0x10000

@@ -67,7 +67,7 @@ _FAULTS: Final = (ImplementationCrashed, ImplementationHung, ImplementationViola
 class LinuxUml:
     """A driver adapter, which also keeps :class:`~balloon_conformance.iut.contract.SteersGuest`."""
 
-    capabilities = frozenset({Capability.RAW_FEATURES, Capability.STEER_GUEST})
+    capabilities = frozenset({Capability.RAW_FEATURES, Capability.STEER_GUEST, Capability.GUEST_MEMORY})
 
     def __init__(self, options: UmlOptions) -> None:
         self._options = options
@@ -122,6 +122,14 @@ class LinuxUml:
     def steer(self, action: str, pages: PageSet) -> None:  # noqa: ARG002 - the contract's method
         """Refuse: the driver chooses its pages."""
         raise AdapterError(f"the driver chooses the pages to {action}; command the guest instead")
+
+    def read_memory(self, address: int, length_bytes: int) -> bytes:
+        """Read the guest's memory."""
+        return self._running().wire.read_memory(address, length_bytes)
+
+    def write_memory(self, address: int, data: bytes) -> None:
+        """Write the guest's memory."""
+        self._running().wire.write_memory(address, data)
 
     def guest_begin(self, command: str, *words: str | int) -> None:
         """Give the guest one of :data:`COMMANDS`."""

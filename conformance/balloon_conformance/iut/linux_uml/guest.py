@@ -50,6 +50,11 @@ class Guest:
         """The kernel's process id."""
         return self._kernel.pid
 
+    @property
+    def wire(self) -> VhostUserDriver:
+        """The connection to the driver."""
+        return self._wire
+
     def stop(self) -> None:
         """End the kernel and hang up; twice does no harm."""
         self._kernel.stop()

@@ -26,7 +26,6 @@ APPLETS: Final = (
     "insmod",
     "mkfifo",
     "mount",
-    "poweroff",
     "rm",
     "rmmod",
     "sleep",

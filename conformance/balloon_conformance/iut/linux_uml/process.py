@@ -2,7 +2,7 @@
 
 The kernel runs as whoever runs the suite. Everything it makes lies in a directory of its own, which goes with
 it; its memory is a file there without a name. The guest's commands travel over a socket pair that is the
-guest's first serial line: a guest whose suite is gone reads the end of it and powers off by itself. What the
+guest's first serial line: a guest whose suite is gone reads the end of it and ends by itself. What the
 kernel prints is kept, as far as it is worth keeping, for evidence.
 """
 
@@ -39,6 +39,9 @@ _QUIET_ARGUMENTS: Final = (
     "quiet",
     # A driver that corrupts the kernel's state shall not be judged as if nothing had happened.
     "oops=panic",
+    # The idle loop of user mode goes to sleep even where a notification came just before, until the next timer:
+    # with the tick stopped that may be a second off, and the driver would be blamed for it.
+    "nohz=off",
     # Choosing the fastest RAID checksum takes longer than everything else in the boot together.
     "initcall_blacklist=raid6_select_algo",
 )
@@ -138,7 +141,7 @@ class GuestKernel:
                 raise AdapterError(f"the guest's answer is longer than {_ANSWER_LIMIT_BYTES} bytes")
             # Processes the kernel left behind may hold its end of the line open.
             left_seconds = max(until - time.monotonic(), 0.0)
-            ready = select.select([self._line, self._end], [], [], left_seconds)[0]
+            ready = select.select([self._line.fileno(), self._end], [], [], left_seconds)[0]
             if not ready:
                 return None
             try:

@@ -1,0 +1,153 @@
+"""Whose the pages are: canaries in the balloon, a fragmented guest, compaction, and want of memory."""
+
+from __future__ import annotations
+
+import pytest
+
+from balloon_conformance.case import NotExercised
+from balloon_conformance.iut.contract import Capability
+from balloon_conformance.scenarios import scenario
+from balloon_conformance.scenarios.hosting import Hosting
+from balloon_conformance.session import DriverSession
+from balloon_spec import events as ev
+from balloon_spec.events import Side
+from balloon_spec.pages import EMPTY, PAGE_BYTES, PAGE_SHIFT, PageSet
+from balloon_spec.queues import Queue
+
+_PAGES = 512
+_FRAGMENTS = 2500
+"""More isolated pages than one message holds (2048 chunks)."""
+
+_ABOUT = ("INF-03", "INF-05", "DEF-03", "DEF-04", "CFG-05")
+
+
+class _Canaries:
+    """A device that writes a pattern into the pages of the balloon, and so sees who else writes there.
+
+    A device may change a page from the time it is offered until the deflate buffer that takes it back was
+    returned; without MUST_TELL_HOST only until then the pattern is of any use.
+    """
+
+    def __init__(self, session: DriverSession) -> None:
+        self._session = session
+        self.planted = EMPTY
+        self.freed = EMPTY
+
+    def take(self, buffer: ev.Available, pages: PageSet) -> None:
+        """Plant in pages that are offered; look for use of pages that are taken back too early."""
+        if buffer.queue == Queue.INFLATE.index:
+            self._plant(pages - self.planted)
+        else:
+            self._report(pages & self.planted)
+
+    def give_back(self, buffer: ev.Available, pages: PageSet) -> None:
+        """Look once more before the buffer is returned."""
+        self._report(pages & self.planted)
+        if buffer.queue == Queue.DEFLATE.index:
+            self.freed |= pages & self.planted
+            self.planted -= pages
+
+    def seen_in_use(self) -> None:
+        """Report the pages taken back that the guest has since written to, as it may."""
+        self._report(self.freed)
+
+    def _plant(self, pages: PageSet) -> None:
+        for pfn in _each(pages):
+            self._session.write_memory(pfn << PAGE_SHIFT, _pattern(pfn))
+        self.planted |= pages
+
+    def _report(self, pages: PageSet) -> None:
+        altered = PageSet(
+            (pfn, 1)
+            for pfn in _each(pages)
+            if self._session.read_memory(pfn << PAGE_SHIFT, PAGE_BYTES) != _pattern(pfn)
+        )
+        if altered:
+            self._session.record(ev.Guest(ev.GuestAction.USE, altered))
+            self.planted -= altered
+            self.freed -= altered
+
+
+def _each(pages: PageSet) -> list[int]:
+    return [pfn for run in pages for pfn in range(run.first, run.end)]
+
+
+def _pattern(pfn: int) -> bytes:
+    return (pfn ^ 0x5BA1_1005_BA11_005B).to_bytes(8, "little") * (PAGE_BYTES // 8)
+
+
+def _need(session: DriverSession, *capabilities: Capability) -> None:
+    missing = [capability for capability in capabilities if not session.can(capability)]
+    if missing:
+        raise NotExercised(f"the adapter lacks {', '.join(missing)}")
+
+
+@scenario(Side.DRIVER, "INF-04", "DEF-05", "DEF-06", *_ABOUT)
+@pytest.mark.parametrize("without", [[], ["MUST_TELL_HOST"]], ids=["told", "untold"])
+def test_canaries_in_the_balloon(session: DriverSession, without: list[str]) -> None:
+    """No page is written to between the time it is offered and the time it may be used again."""
+    _need(session, Capability.GUEST_MEMORY)
+    hosting = Hosting(session)
+    hosting.begin(*without)
+    canaries = hosting.watch = _Canaries(session)
+    hosting.aim(_PAGES)
+    if not hosting.serve():
+        return
+    hosting.aim(0)
+    if not hosting.serve():
+        return
+    if session.can(Capability.STEER_GUEST):
+        # What was taken back is free; a guest that fills its memory writes to it.
+        hosting.command("allocate", "probe", _PAGES * 8)
+        canaries.seen_in_use()
+        hosting.command("release", "probe")
+    session.settle()
+
+
+@scenario(Side.DRIVER, *_ABOUT, "INF-11", "CFG-04")
+def test_a_fragmented_guest(session: DriverSession) -> None:
+    """More isolated pages than one message holds go into the balloon and come back."""
+    _need(session, Capability.STEER_GUEST)
+    hosting = Hosting(session)
+    hosting.begin()
+    hosting.command("fragment", "holes", _FRAGMENTS)
+    hosting.aim(_FRAGMENTS)
+    if hosting.serve():
+        hosting.aim(0)
+        hosting.serve()
+    hosting.command("release", "holes")
+    session.settle()
+
+
+@scenario(Side.DRIVER, *_ABOUT)
+@pytest.mark.parametrize("command", ["compact", "drop-caches", "oom"])
+def test_a_guest_that_wants_memory(session: DriverSession, command: str) -> None:
+    """A guest that moves pages, drops its caches or runs out of memory keeps its account of the balloon."""
+    _need(session, Capability.STEER_GUEST)
+    hosting = Hosting(session)
+    hosting.begin()
+    hosting.command("fragment", "holes", _PAGES)
+    hosting.aim(_PAGES)
+    if not hosting.serve():
+        return
+    hosting.command("release", "holes")
+    hosting.command(command)
+    hosting.serve_for(1.0, 0.3)
+    hosting.aim(0)
+    hosting.serve()
+    session.settle()
+
+
+@scenario(Side.DRIVER, "DEF-09", *_ABOUT)
+def test_targets_without_deflate_on_oom(session: DriverSession) -> None:
+    """A driver that may not deflate for want of memory stops at the target on its way down."""
+    hosting = Hosting(session)
+    hosting.begin("DEFLATE_ON_OOM")
+    pages = PageSet([(0x1000, _PAGES)])
+    hosting.aim(_PAGES, inflate=pages)
+    for target in (_PAGES // 2, _PAGES // 2 - 1, 0):
+        if not hosting.serve():
+            return
+        hosting.aim(target, deflate=PageSet([(0x1000, _PAGES - target)]))
+    hosting.serve()
+    session.settle()

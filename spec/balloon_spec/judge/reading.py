@@ -1,0 +1,117 @@
+"""How a buffer is read in the light of what was negotiated, and what it puts to the test."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from balloon_spec import events as ev
+from balloon_spec.judge.content import (
+    Content,
+    looks_like_message,
+    looks_like_pfn_array,
+    read_array,
+    read_message,
+)
+from balloon_spec.judge.exchange import Exchange
+from balloon_spec.judge.in_flight import InFlight, Shape
+from balloon_spec.pages import PageSet
+from balloon_spec.queues import Queue
+from balloon_spec.wire import host_request, response_header
+
+__all__ = ["read"]
+
+
+def read(exchange: Exchange, event: ev.Available) -> InFlight:
+    """Read a buffer in the light of what was negotiated."""
+    queue = exchange.queues.get(event.queue)
+    memory = exchange.memory if exchange.memory is not None else PageSet([(0, 1 << 52)])
+    modern = exchange.has("VERSION_1")
+    shape: Shape = "none"
+    content = Content()
+    if _is_misplaced(exchange, event, queue):
+        queue = None
+    if queue in {Queue.INFLATE, Queue.DEFLATE}:
+        if exchange.has("CHUNK_TRANSFER"):
+            if exchange.memory is not None and looks_like_pfn_array(event.readable, memory):
+                shape = "wrong-array"
+            else:
+                shape, content = "message", read_message(event.readable, memory, "balloon")
+        elif looks_like_message(event.readable) and not _reads_as_array(event.readable, memory):
+            shape = "wrong-message"
+        else:
+            shape, content = "array", read_array(event.readable, memory, modern=modern)
+    elif queue is Queue.HOST_REQUEST:
+        if event.readable:
+            shape, content = "message", read_message(event.readable, memory, "unused")
+        else:
+            shape = "request"
+    elif queue is Queue.STATISTICS:
+        shape = "statistics"
+    early = not exchange.driver_ok and not event.notified
+    buffer = InFlight(event, queue, shape, content, exchange.count, early)
+    return replace(buffer, tests=_tests(exchange, buffer))
+
+
+def _is_misplaced(exchange: Exchange, event: ev.Available, queue: Queue | None) -> bool:
+    """Tell whether a buffer of the host request queue was made available on another one."""
+    if queue in {None, Queue.HOST_REQUEST} or not exchange.has("HOST_REQ_VQ"):
+        return False
+    if not event.readable:
+        return event.writable_bytes == host_request.LENGTH_BYTES
+    if exchange.request is None or not exchange.request.is_open or len(event.readable) < 8:
+        return False
+    header = response_header.parse(event.readable[:8])
+    is_answer = header.flag == response_header.FLAG_DONE or header.id > 0
+    return is_answer and header.id == exchange.request.parameter & 0xFFFF
+
+
+def _tests(exchange: Exchange, buffer: InFlight) -> frozenset[str]:
+    """Name the requirements of the device that a sound buffer puts to the test."""
+    tests = set(buffer.content.twists)
+    pages = buffer.content.pages
+    if buffer.queue is Queue.INFLATE and pages & exchange.named:
+        tests.add("INF-06")
+    if buffer.queue is Queue.DEFLATE and pages - exchange.named - exchange.deflating_pages:
+        tests.add("DEF-07")
+    if buffer.queue is Queue.HOST_REQUEST and buffer.shape == "message":
+        tests |= _unused_tests(exchange, buffer)
+    if buffer.queue in {Queue.INFLATE, Queue.DEFLATE}:
+        if exchange.resets and exchange.changed_format:
+            tests.add("RESET-01")
+        if exchange.request and exchange.request.is_open:
+            tests.add("REQ-23")
+        if exchange.upset:
+            tests.add("SAFE-05")
+        elif exchange.resets and exchange.was_upset:
+            tests.add("SAFE-04")
+    if buffer.shape in {"message", "array"}:
+        others = [other.queue for other in exchange.in_flight.values() if other.shape in {"message", "array"}]
+        if buffer.queue in others:
+            tests.add("QUEUE-06")
+        if exchange.has("HOST_REQ_VQ") and any(queue is not buffer.queue for queue in others):
+            tests.add("CONC-06")
+    if len(buffer.event.cut) > 1 or len(buffer.event.extents) > 1:
+        tests.add("QUEUE-05")
+    return frozenset(tests)
+
+
+def _unused_tests(exchange: Exchange, buffer: InFlight) -> set[str]:
+    header = buffer.content.header
+    if header is None:
+        return set()
+    tests = set()
+    if not exchange.matches_request(buffer):
+        tests.add("REQ-19")
+    elif header.flag == 1 and header.data_len == 0:
+        tests.add("REQ-18")
+    pages, request = buffer.content.pages, exchange.request
+    known = exchange.named | request.reported if request is not None else exchange.named
+    if buffer.content.repeated or pages & known:
+        tests.add("UNUSED-03")
+    return tests
+
+
+def _reads_as_array(data: bytes, memory: PageSet) -> bool:
+    """Tell whether every 32-bit word names a page that exists, header and all."""
+    content = read_array(data, memory)
+    return not content.is_malformed
