@@ -62,9 +62,9 @@ def test_adapters_keep_their_contracts_and_name_what_they_can_do() -> None:
     device, driver = ReferenceDevice(), ReferenceDriver()
     assert isinstance(device, DeviceAdapter)
     assert isinstance(driver, DriverAdapter)
-    # There is no guest around the reference driver whose commands could be given.
+    # There is no guest around the reference driver to command, and no memory behind its pages.
     can = device.capabilities | driver.capabilities
-    assert can == frozenset(Capability) - {Capability.STEER_GUEST}
+    assert can == frozenset(Capability) - {Capability.STEER_GUEST, Capability.GUEST_MEMORY}
     assert Capability.STEER_PAGES not in ReferenceDriver(steered=False).capabilities
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from uml_leftovers import nothing_left
+from uml_leftovers import nothing_left, processes_of
 
 from balloon_conformance.iut.contract import AdapterError, ImplementationCrashed, ImplementationHung, Setup
 from balloon_conformance.iut.linux_uml import BUILT_IN, LinuxUml, UmlOptions, parts, target
@@ -249,6 +250,27 @@ def test_stopping_twice_or_before_the_start_does_no_harm(stand_in):
         with pytest.raises(AdapterError, match="not running; start the adapter first"):
             use()
     adapter.stop()
+
+
+def test_a_suite_that_is_killed_leaves_nothing_although_its_kernel_is_wedged(scripted, place):
+    # It takes no notice of the end of its line, nor does its child, and neither would end by itself.
+    options = scripted('line.sendall(b"ready\\n"); os.fork(); time.sleep(1000)')
+    suite = f"""
+import sys
+from balloon_conformance.iut.linux_uml import UmlOptions, process
+process.memory_directory = lambda _size_bytes: {place!r}
+kernel = process.GuestKernel({options!r})
+print(kernel.pid, flush=True)
+sys.stdin.read()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", suite], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        pid = int(process.stdout.readline())
+        assert len(processes_of(place)) > 1
+        assert pid in processes_of(place)
+        process.kill()
+    # What is left is counted when the test has ended.
 
 
 def test_what_the_adapter_cannot_do_is_said(stand_in):

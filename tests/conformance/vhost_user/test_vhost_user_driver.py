@@ -70,7 +70,7 @@ def driver(adapter, connect):
 
 def test_it_keeps_the_contract(adapter):
     assert isinstance(adapter, DriverAdapter)
-    assert adapter.capabilities == {Capability.RAW_FEATURES}
+    assert adapter.capabilities == {Capability.RAW_FEATURES, Capability.GUEST_MEMORY}
     target = vhost_user_driver_target("/run/b.sock", connect_seconds=1.0)
     assert (target.name, target.side) == ("vhost-user-driver:/run/b.sock", ev.Side.DRIVER)
     assert target.make().description == "vhost-user driver at /run/b.sock"

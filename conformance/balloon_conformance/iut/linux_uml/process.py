@@ -2,8 +2,8 @@
 
 The kernel runs as whoever runs the suite. Everything it makes lies in a directory of its own, which goes with
 it; its memory is a file there without a name. The guest's commands travel over a socket pair that is the
-guest's first serial line: a guest whose suite is gone reads the end of it and ends by itself. What the
-kernel prints is kept, as far as it is worth keeping, for evidence.
+guest's first serial line: a guest whose suite is gone reads the end of it and ends by itself, and where it
+cannot a guard ends it. What the kernel prints is kept, as far as it is worth keeping, for evidence.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from threading import Thread
 from typing import IO, Final
 
 from balloon_conformance.iut.contract import AdapterError, ImplementationCrashed, ImplementationHung
+from balloon_conformance.iut.linux_uml.guard import Guard
 from balloon_conformance.iut.linux_uml.options import LEAST_MEMORY_MIB, UmlOptions
 from balloon_conformance.iut.linux_uml.parts import find_parts
 
@@ -39,8 +40,8 @@ _QUIET_ARGUMENTS: Final = (
     "quiet",
     # A driver that corrupts the kernel's state shall not be judged as if nothing had happened.
     "oops=panic",
-    # The idle loop of user mode goes to sleep even where a notification came just before, until the next timer:
-    # with the tick stopped that may be a second off, and the driver would be blamed for it.
+    # The idle loop of user mode goes to sleep even where a notification came just before, until the next
+    # timer: with the tick stopped that may be a second off, and the driver would be blamed for it.
     "nohz=off",
     # Choosing the fastest RAID checksum takes longer than everything else in the boot together.
     "initcall_blacklist=raid6_select_algo",
@@ -88,7 +89,11 @@ class GuestKernel:
                 raise AdapterError(
                     f"{parts.kernel} cannot be run: {error.strerror}; name another kernel"
                 ) from None
+            undo.callback(self._process.wait)
+            undo.callback(self._kill)
             self._end = os.pidfd_open(self._process.pid)
+            undo.callback(os.close, self._end)
+            self._guard = Guard(self._process.pid, self._directory)
             undo.pop_all()
         if (pipe := self._process.stdout) is None:
             raise AssertionError("standard output is a pipe")
@@ -194,13 +199,15 @@ class GuestKernel:
         It is not asked to end: it holds nothing worth saving, and ignores SIGTERM when it is wedged. The
         processes it traces are in its group and end with it.
         """
+        if self._line.fileno() < 0:
+            return
         self._kill()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_SECONDS)
         self._listener.join(_END_SECONDS)
-        if self._line.fileno() >= 0:
-            self._line.close()
-            os.close(self._end)
+        self._line.close()
+        os.close(self._end)
+        self._guard.dismiss()
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _kill(self) -> None:

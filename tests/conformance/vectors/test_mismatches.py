@@ -1,0 +1,335 @@
+"""How an implementation can differ from a vector, and what each difference is called."""
+
+from __future__ import annotations
+
+import json
+import struct
+
+import pytest
+from made_up import ONE, VECTORS, changed, inflate, made_up, mismatch, otherwise
+
+from balloon_conformance.iut.reference import ReferenceDevice, ReferenceDriver
+from balloon_conformance.reference.device import Device
+from balloon_conformance.reference.driver import Driver
+from balloon_conformance.report.outcome import Status
+from balloon_conformance.vectors.mismatch import Mismatch, blame, compare_readable
+from balloon_conformance.vectors.player import play
+from balloon_spec import events as ev
+from balloon_spec.events import Side
+from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.queues import Queue
+from balloon_spec.requirement import catalogue
+
+# -- how a device differs ---------------------------------------------------------------------------------
+
+
+def test_a_buffer_that_does_not_come_back():
+    found = mismatch(ONE, changed(take_inflate=lambda self, state, buffer: (state, ())))
+    assert (found.words, found.field) == ("buffer m1 was not returned", "queue 0")
+    assert (found.expected, found.seen) == ("m1 returned", "nothing within 1 s")
+
+
+def test_a_request_with_other_bytes_than_the_vectors():
+    vector = VECTORS["request-id-0"]
+    short = mismatch(vector, changed(encode_request=lambda self, identifier: b"\0" * 8))
+    assert short.field == "used length"
+    assert short.expected == "16 bytes " + "00 " * 15 + "00"
+    assert short.seen == "8 bytes " + "00 " * 7 + "00"
+    other = mismatch(
+        vector, changed(encode_request=lambda self, identifier: struct.pack("<H3HQ", 1, 0, 0, 0, identifier))
+    )
+    assert other.field == "written bytes"
+
+
+def test_a_request_under_an_id_of_the_devices_own_cannot_be_played_on():
+    outcome = play(
+        VECTORS["request-id-0"],
+        changed(encode_request=lambda self, _: b"\0" * 8 + b"\7" + b"\0" * 7),
+        Side.DEVICE,
+    )
+    assert outcome.status is Status.NOT_EXERCISED
+    assert "another id" in outcome.reason
+
+
+def test_a_change_that_is_not_announced_and_one_to_another_number():
+    vector = made_up("operator: {target: 5}", "device: {configuration: {num_pages: 5}}")
+    silent = mismatch(vector, changed(change_target=lambda self, state, value: (state, ())))
+    assert (silent.requirement, silent.expected, silent.seen) == ("CFG-07", "5", "no notification")
+    other = mismatch(vector, changed(target_pages=lambda self, value: value * 4096))
+    assert (other.requirement, other.expected, other.seen) == ("CFG-11", "5", "20480")
+
+
+def test_a_configuration_that_reads_otherwise():
+    vector = made_up('driver: {read: {offset: 4, length: 4}, data: "00*4"}')
+    found = mismatch(vector, changed(configuration=lambda self, state=None: b"\1" * 8))
+    assert (found.requirement, found.field) == ("CFG-01", "configuration at offset 4")
+    assert (found.expected, found.seen) == ("00 00 00 00", "01 01 01 01")
+
+
+def test_an_event_out_of_silence_is_shown_as_its_line_of_a_trace():
+    class Talks(ReferenceDevice):
+        def observe(self, deadline_seconds):
+            events = [*super().observe(deadline_seconds), *self.queue]
+            self.queue = []
+            return events
+
+        def driver_ok(self):
+            super().driver_ok()
+            self.queue = [ev.ConfigurationChanged(bytes(8))]
+
+    found = mismatch(made_up("device: {silent: true}", shows="CFG-07"), Talks())
+    assert json.loads(found.seen) == {"event": "configuration-changed", "data": "00" * 8}
+    assert (found.expected, found.field, found.requirement) == ("nothing", "event", "CFG-07")
+
+
+@pytest.mark.parametrize(
+    ("allowed", "methods", "seen"),
+    [
+        ("returned", {"take_inflate": lambda self, state, buffer: (state, ())}, "silent"),
+        ("silent", {}, "returned"),
+        (
+            "silent, returned",
+            {"take_inflate": lambda self, state, buffer: (state, (ev.NeedsReset(),))},
+            "needs-reset",
+        ),
+    ],
+)
+def test_a_reaction_that_is_not_allowed(allowed, methods, seen):
+    vector = made_up(
+        inflate(data="00"),
+        f"device: {{reaction: m1, allowed: [{allowed}]}}",
+        breaks="HDR-01",
+        shows="SAFE-03",
+    )
+    found = mismatch(vector, changed(**methods))
+    assert (found.field, found.seen, found.requirement) == ("reaction", seen, "SAFE-03")
+    assert found.expected == " or ".join(sorted(allowed.split(", ")))
+
+
+def test_after_a_reaction_other_than_a_return_what_needs_one_is_left_out():
+    steps = (
+        inflate(data="00"),
+        "device: {reaction: m1, allowed: [returned, silent]}",
+        '{if: returned, effect: {kept: ["0x1000"]}}',
+    )
+    vector = made_up(*steps, breaks="HDR-01", shows="SAFE-03")
+    outcome = play(vector, changed(take_inflate=lambda self, state, buffer: (state, ())), Side.DEVICE)
+    assert outcome.status is Status.PASSED
+    assert outcome.reason.endswith("the buffer before it was not returned")
+
+
+def test_pages_that_stay_and_pages_that_go():
+    vector = made_up(inflate(), "device: {used: m1}", 'effect: {discarded: ["0x1000"]}', shows="INF-08")
+    more = mismatch(vector, changed(discard=lambda self, pages: Device.discard(self, PageSet([(0xFFF, 3)]))))
+    assert (more.words, more.expected, more.seen) == ("other pages were changed", "0x1000", "0xfff, 0x1001")
+    effect = 'effect: {discarded: ["0x1000"]}'
+    unannounced = mismatch(made_up(effect, shows="INF-08"), ReferenceDevice())
+    assert unannounced.words == "pages were not discarded"
+    assert (unannounced.requirement, unannounced.seen) == ("INF-07", "still there: 0x1000")
+
+
+def test_a_device_that_need_not_discard_is_advised_and_played_to_the_end():
+    outcome = play(VECTORS["inflate-two-runs"], changed(discard=lambda self, pages: ()), Side.DEVICE)
+    assert outcome.status is Status.PASSED
+    assert outcome.findings == ()
+    assert [finding.requirement for finding in outcome.advice] == ["INF-07"]
+    assert "pages were not discarded" in outcome.reason
+    assert json.loads(outcome.trace[-1])["event"] == "quiet"
+    assert "RESET-06" not in outcome.exercised
+
+
+def test_advice_does_not_end_a_vector_before_it_shows_what_is_binding():
+    class Sticks(Device):
+        stuck = False
+
+        def take_inflate(self, state, buffer):
+            if self.stuck:
+                return state, ()
+            self.stuck = len(buffer.readable) < 8
+            return super().take_inflate(state, buffer)
+
+    outcome = play(VECTORS["message-of-seven-bytes"], ReferenceDevice(Sticks), Side.DEVICE)
+    assert outcome.status is Status.FAILED
+    assert [finding.requirement for finding in outcome.advice] == ["SAFE-05"]
+    assert [finding.requirement for finding in outcome.findings] == ["SAFE-04"]
+
+
+# -- how a driver differs ---------------------------------------------------------------------------------
+
+
+INFLATE = VECTORS["inflate-one-page"]
+
+
+def test_a_buffer_that_does_not_come():
+    found = mismatch(INFLATE, otherwise(set_up_statistics=lambda self, state: (state, ())))
+    assert found.field == "statistics queue"
+    assert (found.expected, found.seen) == ("a buffer", "nothing within 1 s")
+    advised = mismatch(INFLATE, otherwise(pages_to_inflate=lambda self, state: EMPTY))
+    assert advised.requirement == "INF-10"
+
+
+def test_a_driver_that_need_not_inflate_is_advised():
+    outcome = play(INFLATE, otherwise(pages_to_inflate=lambda self, state: EMPTY), Side.DRIVER)
+    assert outcome.status is Status.PASSED
+    assert {finding.requirement for finding in outcome.advice} == {"INF-10"}
+
+
+def test_a_buffer_with_other_parts():
+    def large(self, state, flight, readable=b"", writable_bytes=0):
+        return Driver.fly(self, state, flight, readable, 2 * writable_bytes)
+
+    found = mismatch(VECTORS["request-id-0"], otherwise(fly=large))
+    assert (found.requirement, found.field) == ("REQ-02", "buffer")
+    assert (found.expected, found.seen) == (
+        "0 readable and 16 writable bytes",
+        "0 readable and 32 writable bytes",
+    )
+
+
+def test_a_header_with_another_id():
+    found = mismatch(VECTORS["request-answered-by-an-empty-done"], otherwise(answer_id=lambda self, state: 7))
+    assert found.requirement == "REQ-08"
+    assert found.seen == "07 00"
+
+
+def test_a_driver_that_names_pages_again_is_advised_and_played_on():
+    def encode(self, state, pages):
+        return Driver.encode_pages(self, state, pages | state.ballooning.balloon)
+
+    outcome = play(VECTORS["inflate-twice"], otherwise(encode_pages=encode), Side.DRIVER)
+    assert outcome.status is Status.PASSED
+    assert {finding.requirement for finding in outcome.advice} == {"INF-11"}
+    assert "another length than the vector's" in outcome.reason
+
+
+def test_other_pages_than_the_vectors():
+    vector = VECTORS["inflate-two-runs"]
+    high = mismatch(
+        vector,
+        otherwise(encode_chunks=lambda self, pages: Driver.encode_chunks(self, PageSet([(0x1800, 1)]))),
+    )
+    assert (high.requirement, high.field) == ("CHUNK-01", "pages")
+    long = mismatch(
+        vector,
+        otherwise(encode_chunks=lambda self, pages: Driver.encode_chunks(self, PageSet([(0x1000, 17)]))),
+    )
+    assert long.requirement == "CHUNK-02"
+    array = VECTORS["pfn-inflate-four-pages"]
+    assert mismatch(array, otherwise(encode_array=lambda self, pages: b"\7\0\0\0")).requirement == "PFN-03"
+
+
+def test_a_driver_that_sends_its_pages_in_several_messages_has_them_returned():
+    class Small(Driver):
+        def message_capacity(self):
+            return 1
+
+        def has_room(self, state, queue):
+            return not self.in_flight(state, queue)
+
+    outcome = play(VECTORS["inflate-two-runs"], ReferenceDriver(Small), Side.DRIVER)
+    assert (outcome.status, outcome.reason) == (Status.PASSED, "")
+
+
+def test_a_driver_that_sends_empty_messages_for_ever_is_not_waited_for_for_ever():
+    def encode(self, pages):
+        return struct.pack("<QQ", 1 << 50, 1 << 12)
+
+    found = mismatch(VECTORS["inflate-two-runs"], otherwise(encode_chunks=encode))
+    assert found.seen == "no pages"
+
+
+@pytest.mark.parametrize(
+    ("written", "requirement", "seen"),
+    [
+        ((), "CFG-04", "no write"),
+        ((ev.ConfigurationWritten(4, b"\2\0\0\0"),), "CFG-05", "02 00 00 00 at offset 4"),
+        ((ev.ConfigurationWritten(5, b"\0"),), "CFG-03", "00 at offset 5"),
+    ],
+)
+def test_actual_is_not_written_or_is_another_number(written, requirement, seen):
+    found = mismatch(INFLATE, otherwise(write_actual=lambda self, pages: written))
+    assert (found.requirement, found.field, found.seen) == (requirement, "actual", seen)
+
+
+@pytest.mark.parametrize(
+    ("extra", "shown"),
+    [
+        (
+            ev.Available(0, "more", b"\0" * 8),
+            {"event": "available", "queue": 0, "buffer": "more", "readable": "00" * 8},
+        ),
+        (
+            ev.ConfigurationWritten(4, b"\1\0\0\0"),
+            {"event": "configuration-written", "offset": 4, "data": "01000000"},
+        ),
+    ],
+)
+def test_more_than_the_vector_has_is_shown_as_its_line_of_a_trace(extra, shown):
+    def write(self, pages):
+        return (*Driver.write_actual(self, pages), extra)
+
+    found = mismatch(INFLATE, otherwise(write_actual=write))
+    assert json.loads(found.seen) == shown
+    assert (found.expected, found.field) == ("nothing", "event")
+    assert catalogue()[found.requirement].subject is Side.DRIVER
+
+
+def test_a_driver_that_should_be_silent_and_is_not():
+    found = mismatch(
+        VECTORS["deflate-waits-for-the-target"],
+        otherwise(most_wanted=lambda self, state, excess: state.ballooning.balloon.pages),
+    )
+    assert (found.requirement, json.loads(found.seen)["queue"]) == ("DEF-09", 1)
+
+
+# -- a difference in bytes --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("queue", "at", "requirement"),
+    [
+        (Queue.INFLATE, 0, "HDR-04"),
+        (Queue.INFLATE, 1, "HDR-04"),
+        (Queue.DEFLATE, 3, "HDR-04"),
+        (Queue.INFLATE, 4, "HDR-02"),
+        (Queue.INFLATE, 8, "CHUNK-01"),
+        (Queue.INFLATE, 23, "CHUNK-02"),
+        (Queue.HOST_REQUEST, 0, "REQ-09"),
+        (Queue.HOST_REQUEST, 1, "REQ-10"),
+        (Queue.HOST_REQUEST, 2, "REQ-08"),
+        (Queue.HOST_REQUEST, 7, "HDR-02"),
+        (Queue.HOST_REQUEST, 15, "CHUNK-01"),
+    ],
+)
+def test_a_byte_of_a_message_that_differs_names_its_field(queue, at, requirement):
+    expected = struct.pack("<BBHIQQ", 0, 0, 0, 16, 0x1000 << 12, 1 << 12)
+    seen = bytearray(expected)
+    seen[at] ^= 0x80
+    found = compare_readable(queue, expected, bytes(seen), chunks=True)
+    assert found is not None
+    assert found.requirement == requirement
+    assert found.field.endswith(f"at offset {at}")
+
+
+def test_arrays_and_statistics_are_compared_in_their_own_form():
+    array = compare_readable(Queue.INFLATE, b"\0\x10\0\0", b"\0\x20\0\0", chunks=False)
+    assert (array.requirement, array.expected, array.seen) == ("PFN-03", "00 10 00 00", "00 20 00 00")
+    entry = compare_readable(
+        Queue.STATISTICS, struct.pack("<HQ", 4, 1), struct.pack("<HQ", 5, 1), chunks=True
+    )
+    assert (entry.requirement, entry.expected, entry.seen) == ("", "04 00", "05 00")
+    longer = compare_readable(Queue.INFLATE, b"\0" * 4, b"\0" * 8, chunks=False)
+    assert (longer.field, longer.requirement) == ("buffer", "")
+    assert longer.expected == "4 bytes: 00 00 00 00"
+    assert compare_readable(Queue.INFLATE, b"\0" * 4, b"\0" * 4, chunks=False) is None
+
+
+def test_a_difference_no_field_decides_is_blamed_on_what_the_side_can_break():
+    found = Mismatch("it differs")
+    blame(found, ("INF-01", "CONC-07", "QUEUE-07"), Side.DEVICE)
+    assert found.requirement == "QUEUE-07"
+    blame(found, ("INF-07",), Side.DEVICE)
+    assert found.requirement == "QUEUE-07"
+    nobody = Mismatch("it differs")
+    blame(nobody, ("CONC-07",), Side.DEVICE)
+    assert nobody.requirement == ""
