@@ -70,9 +70,13 @@ def test_every_mapping_of_the_schema_is_closed_and_described():
     visit(schema.schema(), "schema")
 
 
-def test_the_vectors_of_a_checkout_are_the_default(vectors):
-    assert schema.directory() == TOP
+def test_the_default_vectors_are_those_of_the_checkout_to_the_byte(vectors):
+    # A checkout plays its own; an installed package plays the copy it carries.
     assert [vector.id for vector in load_all()] == [vector.id for vector in vectors]
+    default = schema.directory()
+    assert {path.name: (default / path.relative_to(TOP)).read_bytes() for path in FILES} == {
+        path.name: path.read_bytes() for path in FILES
+    }
 
 
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
