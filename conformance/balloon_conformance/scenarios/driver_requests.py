@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-
 import pytest
 
 from balloon_conformance.case import NotExercised
@@ -40,7 +38,8 @@ class _Asking:
             session.steer(ev.GuestAction.UNUSED, _UNUSED)
         self._held: list[ev.Available] = []
 
-    def _next(self) -> ev.Available | None:
+    def next_buffer(self) -> ev.Available | None:
+        """Await a buffer on the host request queue, a request buffer or a message; None where none comes."""
         event = self._session.wait_for(
             lambda seen: isinstance(seen, ev.Available) and seen.queue == Queue.HOST_REQUEST.index
         )
@@ -48,7 +47,7 @@ class _Asking:
 
     def ask(self, param: int, *, command: int = 0, length_bytes: int = host_request.LENGTH_BYTES) -> bool:
         """Write a request into the request buffer; False where the driver has made none available."""
-        buffer = self._next()
+        buffer = self.next_buffer()
         if buffer is None:
             return False
         written = host_request.build(HostRequest(command, (0, 0, 0), param))[:length_bytes]
@@ -59,7 +58,7 @@ class _Asking:
     def answer(self, *, hold: int = 0) -> bool:
         """Take messages in until DONE, ``hold`` of them unanswered at a time; False where none came."""
         for _ in range(_MOST_MESSAGES):
-            message = self._next()
+            message = self.next_buffer()
             if message is None:
                 return False
             self._held.append(message)
@@ -106,7 +105,7 @@ def test_requests_that_cannot_be_answered(session: DriverSession) -> None:
 def test_a_request_with_the_id_of_the_one_before(session: DriverSession) -> None:
     """A device that repeats an id, as it should not, is answered all the same."""
     asking = _Asking(session)
-    for identifier in (7, 7, struct.unpack("<H", b"\xff\xff")[0]):
+    for identifier in (7, 7, 0xFFFF):
         if not asking.ask(identifier) or not asking.answer():
             return
     session.settle(_QUIET_SECONDS)
@@ -137,10 +136,8 @@ def test_inflating_beside_an_unanswered_message(session: DriverSession) -> None:
     hosting = asking.hosting
     if not asking.ask(4):
         return
-    message = session.wait_for(
-        lambda seen: isinstance(seen, ev.Available) and seen.queue == Queue.HOST_REQUEST.index
-    )
-    if not isinstance(message, ev.Available):
+    message = asking.next_buffer()
+    if message is None:
         return
     hosting.aim(_BALLOON.pages, inflate=_BALLOON)
     if not hosting.serve():
