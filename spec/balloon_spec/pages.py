@@ -177,6 +177,11 @@ class PageSet:
     def __contains__(self, pfn: object) -> bool:
         return isinstance(pfn, int) and bisect_right(self.bounds, pfn) % 2 == 1
 
+    def holds(self, first: int, count: int) -> bool:
+        """Tell whether every one of ``count`` pages from ``first`` on is in the set; of none every one is."""
+        at = bisect_right(self.bounds, first)
+        return count <= 0 or (at % 2 == 1 and first + count <= self.bounds[at])
+
     def __or__(self, other: PageSet) -> PageSet:
         few, many = (self, other) if self.run_count < other.run_count else (other, self)
         if few.run_count > _FEW:
