@@ -253,7 +253,7 @@ class VhostUserDevice:
         self._control.wish(operator=action, value=value)
 
     def _see(self, front_end: FrontEnd, activity: Activity) -> list[Event]:
-        events = self._lent.collect() if activity.queues and self._lent is not None else []
+        events = self._lent.collect(activity.queues) if self._lent is not None else []
         if not activity.changed:
             return events
         data = front_end.read_configuration(0, _CONFIGURATION_BYTES)
