@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
-from balloon_spec.events import Event, Side
+from balloon_spec.events import Event, RingBroken, Side
 from balloon_spec.features import Profile
 from balloon_spec.pages import PageSet
 
@@ -107,10 +107,18 @@ class ImplementationHung(Exception):  # noqa: N818 - a fact about the implementa
 class ImplementationViolation(Exception):  # noqa: N818 - a fact about the implementation, not an error of the suite
     """The implementation broke a rule of the transport below the balloon, and nothing more can be exchanged.
 
-    A ring or a descriptor chain that cannot be, memory that is not there, a message that is none: no
-    requirement of the balloon speaks of these, and no buffer came of it that could be judged. One line of
-    evidence.
+    A ring or a descriptor chain that cannot be, memory that is not there, a message that is none: no buffer
+    came of it that could be judged. One line of evidence. ``ring`` says what is wrong with a virtqueue, where
+    it is one, and is judged; of the rest no requirement speaks.
     """
+
+    def __init__(self, words: str, ring: RingBroken | None = None) -> None:
+        super().__init__(words, ring)
+        self.words = words
+        self.ring = ring
+
+    def __str__(self) -> str:
+        return self.words
 
 
 class _Adapter(Protocol):

@@ -17,7 +17,7 @@ from balloon_conformance.virtio import (
     RingLayout,
     Segment,
 )
-from balloon_spec.events import BufferAltered, Side, Used
+from balloon_spec.events import BufferAltered, RingBroken, Side, Used
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -129,15 +129,15 @@ class LentBuffers:
             if queue is None or index in self._lost:
                 continue
             try:
-                elements, fault = queue.poll(), ""
+                elements, broken = queue.poll(), None
             except RingError as error:
-                # A buffer is returned that is not in flight: it has no name, so the fault stands in for it.
-                elements, fault = list(error.used), f"{error.fault}: {error}"
+                elements = list(error.used)
+                broken = RingBroken(Side.DEVICE, index, error.fault, str(error))
                 self._lost.add(index)
             for element in elements:
                 events += self._take_back(index, element)
-            if fault:
-                events.append(Used(index, fault))
+            if broken is not None:
+                events.append(broken)
             for lent in self._lent[index].values():
                 events += self._alterations(index, lent)
         return events

@@ -37,7 +37,7 @@ from balloon_conformance.vhost_user.back_end import BackEnd
 from balloon_conformance.vhost_user.errors import PeerBroke, PeerClosed, PeerSilent
 from balloon_conformance.vhost_user.messages import Request
 from balloon_conformance.virtio import RingError
-from balloon_spec.events import Event, Reset, Side
+from balloon_spec.events import Event, Reset, RingBroken, Side
 from balloon_spec.pages import PageSet
 
 __all__ = ["VhostUserDriver", "driver_faults", "vhost_user_driver_target"]
@@ -67,7 +67,12 @@ def driver_faults() -> Iterator[None]:
     except PeerBroke as error:
         raise ImplementationViolation(str(error)) from error
     except RingError as error:
-        raise ImplementationViolation(f"the driver laid a broken ring ({error.fault}): {error}") from error
+        if error.queue is None:
+            raise AssertionError("a ring that is served has an index") from error
+        raise ImplementationViolation(
+            f"the driver laid a broken ring ({error.fault}): {error}",
+            RingBroken(Side.DRIVER, error.queue, error.fault, str(error)),
+        ) from error
 
 
 class VhostUserDriver:

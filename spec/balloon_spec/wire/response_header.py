@@ -4,8 +4,8 @@ On the host request queue ``cmd`` and ``id`` answer a request and ``flag`` says 
 inflate and deflate queues the three mean nothing and are zero (HDR-04). ``data_len`` counts the bytes that
 follow the header, without the header (HDR-02). Multi-byte fields are little-endian whatever the guest is.
 
-Every message has a header, so :func:`parse` and :func:`build` read and write it by ``struct``, at twenty times
-the speed of the schema and to the same effect.
+Every message has a header, so :func:`parse` and :func:`build` read and write it by ``struct``, at twenty
+times the speed of the schema and to the same effect.
 """
 
 from __future__ import annotations
