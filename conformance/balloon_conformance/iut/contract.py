@@ -261,10 +261,12 @@ class ReachesMemory(Protocol):
 class Target:
     """An implementation under test as the command line names it.
 
-    ``make`` builds a fresh adapter; ``default_profile`` is what its stock bits mean.
+    ``make`` builds a fresh adapter; ``default_profile`` is what its stock bits mean. ``one_at_a_time`` says
+    that there is one implementation, to which the adapters of several processes would have to queue up.
     """
 
     name: str
     side: Side
     make: Callable[[], DeviceAdapter | DriverAdapter]
     default_profile: str = "chunk-transfer"
+    one_at_a_time: bool = False

@@ -95,4 +95,9 @@ class SteeredVhostUserDriver(VhostUserDriver):
 
 def steered_driver_target(path: str, control: str) -> Target:
     """Return the target of the driver that connects to ``path`` and whose guest listens at ``control``."""
-    return Target(f"vhost-user-driver:{path}", Side.DRIVER, lambda: SteeredVhostUserDriver(path, control))
+    return Target(
+        f"vhost-user-driver:{path}",
+        Side.DRIVER,
+        lambda: SteeredVhostUserDriver(path, control),
+        one_at_a_time=True,
+    )

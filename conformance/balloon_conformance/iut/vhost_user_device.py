@@ -376,4 +376,9 @@ def connect(path: str, seconds: float, *, patient: bool) -> socket.socket:
 
 def vhost_user_device_target(options: VhostUserOptions) -> Target:
     """Return the back-end as the command line names it."""
-    return Target(f"vhost-user-device:{options.socket}", Side.DEVICE, lambda: VhostUserDevice(options))
+    return Target(
+        f"vhost-user-device:{options.socket}",
+        Side.DEVICE,
+        lambda: VhostUserDevice(options),
+        one_at_a_time=True,
+    )

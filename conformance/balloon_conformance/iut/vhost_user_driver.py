@@ -272,7 +272,9 @@ class VhostUserDriver:
 
 def vhost_user_driver_target(path: str, **seconds: float) -> Target:
     """Return the target of the driver that connects to ``path``; ``seconds`` as :class:`VhostUserDriver`."""
-    return Target(f"vhost-user-driver:{path}", Side.DRIVER, lambda: VhostUserDriver(path, **seconds))
+    return Target(
+        f"vhost-user-driver:{path}", Side.DRIVER, lambda: VhostUserDriver(path, **seconds), one_at_a_time=True
+    )
 
 
 def _gone(connection: socket.socket) -> bool:
