@@ -6,7 +6,10 @@ connects again is a fresh driver. Whoever starts the driver has to let it connec
 What vhost-user cannot show:
 
 - **DRIVER_OK** and **FEATURES_OK** exist only with the protocol feature STATUS, which Linux does not have.
-  Without it there is no DriverOk event, and buffers are taken as soon as a virtqueue is enabled.
+  Without it there is no DriverOk event, and buffers are taken as soon as a virtqueue is enabled. With it,
+  what a driver does before DRIVER_OK is told when that is set, in its order and with its notifications: a
+  driver may fill its queues early and not notify (QUEUE-09), and the suite, which answers what it is told
+  of, may return nothing so early (QUEUE-10). A driver that never sets it has done nothing to be answered.
 - **A refusal** of the device is seen where the driver sets FAILED, or hangs up before it accepts features.
 - **A reset by the driver itself** is seen with STATUS or RESET_DEVICE, where it negotiates again on the same
   connection, or where it hangs up after it stopped every virtqueue.
@@ -178,7 +181,7 @@ class VhostUserDriver:
                     if events := back_end.take_events():
                         return events
                     raise
-                if events := back_end.take_events():
+                if not back_end.getting_ready and (events := back_end.take_events()):
                     return events
                 pumped += 1
                 # What was sent before the deadline is served after it, as far as that comes to an end.
