@@ -143,7 +143,11 @@ class _Adapter(Protocol):
         """End the implementation and release what it holds. Must succeed in every state, also twice."""
 
     def reset(self) -> None:
-        """Reset the device, or have the driver begin anew; negotiation follows."""
+        """Reset the device, or have the driver begin anew; negotiation follows.
+
+        What a driver does from the wish to give the device up to the reset is not told: it may take its whole
+        balloon back, whatever the target (DEF-09).
+        """
 
     def observe(self, deadline_seconds: float) -> Sequence[Event]:
         """Return what the implementation did since the last call, oldest first.

@@ -471,3 +471,29 @@ def test_pages_are_judged_by_memory_and_not_by_order():
     )
     assert findings == []
     assert PageSet.parse("0x1000", "0x2000").pages == 2
+
+
+def deflated(target_then, *more):
+    """A balloon of four pages that shrinks to none, with another target while the buffer was with the device."""
+    return [
+        *start(MESSAGES & ~OOM),
+        target(4),
+        inflate("m", A),
+        used(INFLATE, "m"),
+        actual(4),
+        target(0),
+        deflate("d", A),
+        target(target_then),
+        used(DEFLATE, "d"),
+        *more,
+        actual(0),
+    ]
+
+
+def test_a_target_that_rises_behind_a_deflate_message_comes_too_late_for_its_pages():
+    assert judged(deflated(4))[1] == []
+
+
+def test_a_target_that_rose_before_a_deflate_message_is_in_time():
+    late = deflated(4, inflate("n", A), used(INFLATE, "n"), actual(4), deflate("e", A), used(DEFLATE, "e"))
+    assert [finding.requirement for finding in judged(late)[1]] == ["DEF-09"]
