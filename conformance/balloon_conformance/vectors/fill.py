@@ -39,6 +39,7 @@ from balloon_conformance.vectors.model import (
 from balloon_conformance.vectors.played import PlayedDevice, PlayedDriver, PlayedOtherwise
 from balloon_spec.events import GuestAction, OperatorAction, Side
 from balloon_spec.features import Profile, profile
+from balloon_spec.judge.content import read_array, read_message
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration
@@ -208,7 +209,9 @@ class _Filler:
                     f"the reference driver makes {len(seen.readable)} readable and {seen.writable_bytes} "
                     "writable bytes available"
                 )
-            if match is not Match.ANY and seen.readable != readable:
+            if match is Match.EQUIVALENT:
+                self._equivalent(step, queue, readable, seen.readable)
+            elif match is Match.EXACT and seen.readable != readable:
                 self._refuse(
                     f"the bytes are {readable[:40].hex(' ')} and those of the reference driver "
                     f"{seen.readable[:40].hex(' ')}"
@@ -226,6 +229,25 @@ class _Filler:
         if self._device is not None:
             self._device.make_available(filled)
         return filled
+
+    def _equivalent(self, step: meant.DriverBuffer, queue: Queue, readable: bytes, first: bytes) -> None:
+        """Take buffers of the reference driver until they name the same pages; all but the last go back."""
+        assert self._driver is not None
+        wanted, named = self._named(queue, readable), self._named(queue, first)
+        while named != wanted and named <= wanted:
+            self._driver.use(step.name, 0, b"")
+            named |= self._named(queue, self._driver.makes_available(queue, step.name).readable)
+        if named != wanted:
+            self._refuse(f"the reference driver names {named}")
+
+    def _named(self, queue: Queue, data: bytes) -> PageSet:
+        """Return the pages that a buffer of the driver names."""
+        memory = PageSet([(0, self._intent.memory_pages)])
+        if queue is Queue.HOST_REQUEST:
+            return read_message(data, memory, "unused").pages
+        if "CHUNK_TRANSFER" in self._profile.names(self._features.accepted):
+            return read_message(data, memory, "balloon").pages
+        return read_array(data, memory).pages
 
     def _write_actual(self, pages: int, common: dict[str, Any]) -> Step:
         data = pages.to_bytes(4, "little")

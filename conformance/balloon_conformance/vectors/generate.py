@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from balloon_conformance.vectors.fill import fill
-from balloon_conformance.vectors.intents import MODULES
+from balloon_conformance.vectors.intents import sources
 from balloon_conformance.vectors.intents.model import Intent
 from balloon_conformance.vectors.write import write_vector
 
@@ -22,7 +22,7 @@ def generated(intents: Iterable[Intent]) -> dict[PurePosixPath, str]:
     """
     files = {}
     for intent in intents:
-        source = f"conformance/{MODULES[intent.area].replace('.', '/')}.py"
+        source = f"conformance/{sources()[intent.id].replace('.', '/')}.py"
         files[PurePosixPath(intent.area, f"{intent.id}.yaml")] = write_vector(fill(intent), source)
     return files
 

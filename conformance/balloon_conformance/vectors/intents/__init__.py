@@ -1,5 +1,6 @@
-"""The vectors as intents: readable scripts, one module an area, from which the vectors are generated.
+"""The vectors as intents: readable scripts, from which the vectors are generated.
 
+A module is an area, or a family that a rule makes: every feature set, every reserved bit, every order.
 Standard library only, like the model: the second encoder reads these and must share nothing with the first.
 """
 
@@ -10,15 +11,25 @@ from functools import cache
 from types import MappingProxyType
 
 from balloon_conformance.vectors.intents import (
+    chunk_edges,
     chunks,
     concurrent_kinds,
     configuration,
+    data_lengths,
     deflate,
+    descriptor_cuts,
+    feature_lattice,
+    field_bugs,
+    header_values,
     host_request,
     inflate,
+    interleavings,
+    large_messages,
     negotiation,
     pfn_array,
     queues,
+    request_shapes,
+    reserved_bits,
     reset,
     safety,
     statistics,
@@ -26,38 +37,56 @@ from balloon_conformance.vectors.intents import (
 )
 from balloon_conformance.vectors.intents.model import Intent
 
-__all__ = ["MODULES", "intents"]
+__all__ = ["intents", "sources"]
 
 _TABLES = (
+    chunk_edges,
     chunks,
     concurrent_kinds,
     configuration,
+    data_lengths,
     deflate,
+    descriptor_cuts,
+    feature_lattice,
+    field_bugs,
+    header_values,
     host_request,
     inflate,
+    interleavings,
+    large_messages,
     negotiation,
     pfn_array,
     queues,
+    request_shapes,
+    reserved_bits,
     reset,
     safety,
     statistics,
     unused_pages,
 )
 
-MODULES: Mapping[str, str] = MappingProxyType({table.AREA: table.__name__ for table in _TABLES})
-"""The module in which the intents of each area stand."""
+
+@cache
+def sources() -> Mapping[str, str]:
+    """Return the module in which each intent stands, by id; :class:`ValueError` where two have one id."""
+    found: dict[str, str] = {}
+    for table in _TABLES:
+        for intent in table.INTENTS:
+            if intent.id in found:
+                raise ValueError(
+                    f"{table.__name__}: {intent.id} is an id in {found[intent.id]} too; give it another"
+                )
+            found[intent.id] = table.__name__
+    return MappingProxyType(found)
 
 
 @cache
 def intents() -> tuple[Intent, ...]:
     """Return every intent, in the order of area and id; :class:`ValueError` where two have one id."""
-    found: dict[str, Intent] = {}
-    for table in _TABLES:
-        for intent in table.INTENTS:
-            if intent.id in found or intent.area != table.AREA:
-                raise ValueError(
-                    f"{table.__name__}: {intent.id} of area {intent.area} is there already, or in another "
-                    "area; give it another id"
-                )
-            found[intent.id] = intent
-    return tuple(sorted(found.values(), key=lambda intent: (intent.area, intent.id)))
+    sources()
+    return tuple(
+        sorted(
+            (intent for table in _TABLES for intent in table.INTENTS),
+            key=lambda intent: (intent.area, intent.id),
+        )
+    )

@@ -273,7 +273,7 @@ INTENTS: tuple[Intent, ...] = (
         "UNUSED-08 UNUSED-01 REQ-11",
         unused("0x1000", "0x1100", "0x1200"),
         asks("r1", 0x1234),
-        done("u1", 0x1234, "0x1000", "0x1100", "0x1200", match="equivalent"),
+        done("u1", 0x1234, "0x1200", "0x1000", "0x1100", match="equivalent"),
         returns("u1"),
         posts("r2"),
         keeps("0x1000", "0x1100", "0x1200"),

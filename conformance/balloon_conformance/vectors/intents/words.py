@@ -367,6 +367,7 @@ def exchange(
     opening: bool = True,
     kind: Kind = "exchange",
     breaks: str = "",
+    memory_pages: int = 0x4000,
 ) -> Intent:
     """Make an intent of a script in which both sides keep the protocol.
 
@@ -397,6 +398,7 @@ def exchange(
         kind=kind,
         sides=tuple(side for side in _SIDES if side in sides.split()),
         breaks=tuple(breaks.split()),
+        memory_pages=memory_pages,
     )
 
 
