@@ -260,6 +260,7 @@ def _deflating(name: str, title: str, *named: str) -> Intent:
         inflates("m2", "0x1000+8"),
         returns("m2"),
         discards("0x1000+8", kept=["0x1008+8"]),
+        DriverActual(8),
         sides="device",
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from balloon_conformance.vectors.intents.model import DriverActual, DriverStore, Intent
+from balloon_conformance.vectors.intents.model import DriverActual, DriverStore, Intent, Silent
 from balloon_conformance.vectors.intents.words import (
     REQUESTS,
     deflate_pfns,
@@ -193,6 +193,26 @@ INTENTS: tuple[Intent, ...] = (
         reads(0, 4),
         features=negotiated(),
         sides="device",
+        profile="base",
+    ),
+    exchange(
+        AREA,
+        "driver-writes-nothing-but-actual",
+        "Up and down again, the driver writes actual alone, once for each change",
+        "CFG-02 CFG-03 CFG-04 CFG-05",
+        target(3),
+        gives_up("0x1234"),
+        inflate_pfns("m1", "0x1234"),
+        returns("m1"),
+        shows("CFG-03", DriverActual(1)),
+        target(0),
+        wants_back("0x1234"),
+        deflate_pfns("d1", "0x1234"),
+        returns("d1"),
+        shows("CFG-03", DriverActual(0)),
+        shows("CFG-02", Silent("driver")),
+        features=negotiated(),
+        sides="driver",
         profile="base",
     ),
 )

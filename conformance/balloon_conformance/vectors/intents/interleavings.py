@@ -111,7 +111,7 @@ def _returned(order: tuple[str, ...], *, deflating: bool) -> Intent:
         _AREA,
         f"returned-{'-'.join(words)}",
         f"Returned in the order {', '.join(words)}, each buffer is answered by what is owed for it alone",
-        f"CONC-05 {'CONC-03' if deflating else 'CONC-02'} CONC-04 REQ-13 STATS-03 CFG-04 BUF-01",
+        f"CONC-05 {'CONC-03' if deflating else 'CONC-02'} CONC-04 CONC-08 REQ-13 STATS-03 CFG-04 BUF-01",
         unused("0x1800"),
         first,
         asks("r1", _ID),

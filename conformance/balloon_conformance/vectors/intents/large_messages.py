@@ -62,6 +62,7 @@ def _deflate(count: int) -> Intent:
         inflates("m2", "0x1100"),
         returns("m2"),
         discards("0x1100"),
+        DriverActual(1),
         sides="device",
     )
 
@@ -96,12 +97,12 @@ INTENTS: tuple[Intent, ...] = (
         "inflate",
         "inflate-2049-isolated-pages",
         "Of 2049 pages that touch no other none is lost, however they are shared out to messages",
-        "CHUNK-12 HDR-08 INF-05 CFG-05 CHUNK-13",
+        "CHUNK-12 CFG-10 HDR-08 INF-05 CFG-05 CHUNK-13",
         target(2049),
         gives_up(*_isolated(2049)),
         inflates("m1", *_isolated(2049), match="equivalent"),
         returns("m1"),
-        discards("0x1000", "0x2000", kept=["0x1001", "0x2001"]),
+        discards(*_isolated(2049)),
         DriverActual(2049),
     ),
     exchange(

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from balloon_conformance.vectors.intents.model import DriverActual, Features, Intent
 from balloon_conformance.vectors.intents.words import (
+    REQUESTS,
     STATS,
+    asks,
     discards,
+    done,
     exchange,
     inflate_pfns,
     malformed,
     negotiated,
+    posts,
     resets,
     returns,
 )
@@ -45,5 +49,17 @@ INTENTS: tuple[Intent, ...] = (
         discards("0x1000"),
         features=Features(("VERSION_1",), ("VERSION_1", "IN_ORDER"), features_ok=False),
         profile="base",
+    ),
+    exchange(
+        AREA,
+        "offer-has-what-it-needs",
+        "A device that offers CHUNK_TRANSFER and HOST_REQ_VQ offers STATS_VQ too, and serves all three",
+        "NEG-01 NEG-02 NEG-07",
+        asks("r1", 0x1234),
+        done("u1", 0x1234),
+        returns("u1"),
+        posts("r2"),
+        features=REQUESTS,
+        sides="device",
     ),
 )

@@ -302,4 +302,17 @@ INTENTS: tuple[Intent, ...] = (
         features=REQUESTS,
         sides="device",
     ),
+    exchange(
+        AREA,
+        "nobody-is-notified-before-driver-ok",
+        "The buffers owed from the start are made available without a notification before DRIVER_OK",
+        "QUEUE-09 QUEUE-02 STATS-01 REQ-01",
+        reports("s1", notify=False),
+        posts("r1", notify=False),
+        DriverOk(),
+        Silent("driver"),
+        features=REQUESTS,
+        sides="driver",
+        opening=False,
+    ),
 )
