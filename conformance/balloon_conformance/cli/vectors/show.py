@@ -1,49 +1,22 @@
-"""``balloon-conformance vectors``: lists, shows and verifies the vectors."""
+"""``balloon-conformance vectors show``: one vector, every byte explained."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 
 from balloon_conformance.cli.decode import annotated_lines
 from balloon_conformance.cli.errors import BadInput, bad_input
 from balloon_conformance.vectors import model, schema
-from balloon_conformance.vectors.loader import VectorError, load, load_all
-from balloon_conformance.vectors.verify import differences
+from balloon_conformance.vectors.loader import VectorError, load
 from balloon_spec.queues import Queue
-from balloon_spec.requirement import catalogue
 from balloon_spec.wire.annotate import annotate
 
-__all__ = ["command"]
+__all__ = ["show"]
 
 
-@click.group("vectors")
-def command() -> None:
-    """List, show and verify the vectors."""
-
-
-@command.command("list")
-@click.option("--area", metavar="AREA", help="Only this area, a directory of the vectors.")
-@click.option("--requirement", metavar="ID", help="Only those that are about this requirement.")
-def list_vectors(*, area: str | None, requirement: str | None) -> None:
-    """List the vectors: area and id, the sides each can judge, and what it shows."""
-    with bad_input(VectorError):
-        vectors = load_all()
-    areas = sorted({vector.area for vector in vectors})
-    if area is not None and area not in areas:
-        raise BadInput(f"no area {area!r} of vectors; there are {', '.join(areas)}")
-    if requirement is not None and requirement.upper() not in catalogue():
-        raise BadInput(f"no requirement {requirement!r}; balloon-conformance requirements lists them")
-    for vector in vectors:
-        wanted = requirement is None or requirement.upper() in (*vector.requirements, *vector.breaks)
-        if wanted and area in {None, vector.area}:
-            sides = ", ".join(sorted(vector.sides))
-            click.echo(f"{vector.area}/{vector.id}  [{sides}]  {vector.title}")
-
-
-@command.command("show")
+@click.command("show")
 @click.argument("name", metavar="ID")
 def show(*, name: str) -> None:
     """Show the vector called ID: its steps in order, its buffers explained field by field."""
@@ -56,30 +29,6 @@ def show(*, name: str) -> None:
         vector = load(paths[wanted])
     for line in _show(vector):
         click.echo(line)
-
-
-@command.command("verify")
-@click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(path_type=Path))
-def verify(*, paths: tuple[Path, ...]) -> int:
-    """Load vectors strictly, judge them as traces, and play them against the reference device and driver.
-
-    Without PATH the suite's own; a PATH is a file, or a directory whose files are all taken. Exit codes: 0
-    all agree; 1 some do not; 2 one cannot be read.
-    """
-    with bad_input(VectorError):
-        vectors = _found(paths) if paths else list(load_all())
-    wrong = 0
-    for vector in vectors:
-        words = list(differences(vector))
-        wrong += bool(words)
-        for sentence in words:
-            click.echo(f"{vector.path}: {sentence}")
-    click.echo(f"{len(vectors)} vectors, {wrong} with differences")
-    return 1 if wrong else 0
-
-
-def _found(paths: tuple[Path, ...]) -> list[model.Vector]:
-    return [vector for path in paths for vector in (load_all(path) if path.is_dir() else (load(path),))]
 
 
 def _show(vector: model.Vector) -> Iterator[str]:
