@@ -23,7 +23,7 @@ def memory():
 def test_the_table_tells_ram_and_rings(memory):
     ram, rings = memory.table.regions
     assert (ram.guest_address, ram.length_bytes, ram.offset_bytes) == (0, 0x100000, 0)
-    assert (rings.guest_address, rings.length_bytes, rings.offset_bytes) == (0xE000_0000, 0x100_0000, 0)
+    assert (rings.guest_address, rings.length_bytes, rings.offset_bytes) == (0x7F_0000_0000, 0x100_0000, 0)
     for region in (ram, rings):
         assert region.user_address == region.guest_address + 0x7F00_0000_0000
     assert [os.fstat(one).st_size for one in memory.descriptors] == [ram.length_bytes, rings.length_bytes]
