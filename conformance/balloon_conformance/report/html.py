@@ -87,7 +87,10 @@ class _Area:
 
 
 def render(results: Results, header: Mapping[str, Any], repeat: str) -> str:
-    """Return the page. ``header`` is what the results file begins with, ``repeat`` the command up to ``-k``."""
+    """Return the page.
+
+    ``header`` is what the results file begins with, ``repeat`` the command up to ``-k``.
+    """
     template: Template = environment().get_template("run.html.j2")
     return template.render(
         header=header,
