@@ -21,6 +21,7 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
         "decode": "Explain a buffer, field by field.",
         "requirements": "List the requirements, or show one.",
         "vectors": "List, show, generate and verify the vectors.",
+        "compare": "Put results side by side.",
         "serve": "Be the reference device or driver on a socket.",
     }
 )

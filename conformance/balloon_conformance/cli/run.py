@@ -23,6 +23,7 @@ from balloon_conformance.cli.errors import BadInput, bad_input
 from balloon_conformance.cli.termination import Termination
 from balloon_conformance.iut.contract import AdapterError, Target
 from balloon_conformance.iut.registry import KINDS, IutError
+from balloon_conformance.report.html import render
 from balloon_conformance.report.jsonlines import JsonLines
 from balloon_conformance.report.live import Gatherer, ProgressBar
 from balloon_conformance.report.results import Exit, Results
@@ -82,6 +83,13 @@ Exit codes:
     metavar="FILE",
     type=click.Path(dir_okay=False),
     help="Write JSON lines, each as it comes.",
+)
+@click.option(
+    "--html",
+    "html_path",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Write the report as one self-contained HTML page.",
 )
 @click.option(
     "--profile",
@@ -149,6 +157,7 @@ def command(
     processes: str | None,
     junitxml: str | None,
     results_path: str | None,
+    html_path: str | None,
     profile: str,
     bits: tuple[str, ...],
     deadline_seconds: float,
@@ -191,11 +200,13 @@ def command(
             description = target.make().description
         arguments = _pytest_arguments(options, expression, processes, junitxml, first=first)
         results = Results(target.side, chosen, cases.about())
+        header = _header(target, description, chosen)
         console = Console(highlight=False)
         file = None
         if results_path:
-            file = JsonLines(stack.enter_context(_writable(results_path)))
-            file.begin(**_header(target, description, chosen))
+            file = JsonLines(stack.enter_context(_writable("--results", results_path)))
+            file.begin(**header)
+        page = stack.enter_context(_writable("--html", html_path)) if html_path else None
         print_header(console, suite_version(), target.name, description, chosen.name)
         if note := stock_note(target.name, chosen):
             console.print(note, style="dim")
@@ -208,6 +219,8 @@ def command(
         code = results.exit_code(strict=strict)
         if file is not None:
             file.end(results, code)
+        if page is not None:
+            page.write(render(results, header, _repeat(options)))
     print_results(console, results, _repeat(options), verbose=verbose)
     if code is Exit.NOTHING:
         click.echo(f"balloon-conformance: {_why_nothing(results, expression)}", err=True)
@@ -290,11 +303,11 @@ def _usage_error(said: str) -> str:
     return next((line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")), "")
 
 
-def _writable(path: str) -> IO[str]:
+def _writable(option: str, path: str) -> IO[str]:
     try:
         return Path(path).open("w", encoding="utf-8")
     except OSError as error:
-        raise BadInput(f"--results {path}: {error.strerror}; name a file that can be written") from error
+        raise BadInput(f"{option} {path}: {error.strerror}; name a file that can be written") from error
 
 
 def _header(target: Target, description: str, profile: Profile) -> dict[str, Any]:
