@@ -95,7 +95,7 @@ def test_statistics_are_entries_of_ten_bytes():
 
 
 def test_the_configuration_is_stored_in_four_bytes():
-    assert structures.store(0x01020304) == written("04 03 02 01")
+    assert structures.word(0x01020304) == written("04 03 02 01")
 
 
 def test_feature_bits_have_the_numbers_of_the_specification():

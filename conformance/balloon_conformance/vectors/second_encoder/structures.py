@@ -15,6 +15,7 @@ from typing import TypeVar
 __all__ = [
     "ARRAY_ENTRIES",
     "MESSAGE_CHUNKS",
+    "QUEUES",
     "Run",
     "balloon_messages",
     "chunk",
@@ -23,11 +24,12 @@ __all__ = [
     "maximal_runs",
     "message",
     "page_frame_arrays",
+    "page_frame_numbers",
     "request",
     "response_data",
     "statistics",
-    "store",
     "unused_page_messages",
+    "word",
 ]
 
 Run = tuple[int, int]
@@ -38,6 +40,9 @@ MESSAGE_CHUNKS = 2048
 
 ARRAY_ENTRIES = 256
 """The page frame numbers of a filled array: 1 MiB of guest memory."""
+
+QUEUES: Mapping[str, int] = MappingProxyType({"inflate": 0, "deflate": 1, "statistics": 2, "host-request": 3})
+"""The index of every virtqueue (QUEUE-01)."""
 
 _CONT, _DONE = 0, 1
 
@@ -125,7 +130,12 @@ def unused_page_messages(runs: Iterable[Run], param: int, cmd: int = 0) -> list[
 def page_frame_arrays(runs: Iterable[Run]) -> list[bytes]:
     """Return ascending page frame numbers in arrays, each but the last filled (PFN-01 to PFN-03)."""
     numbers = [number for first, count in maximal_runs(runs) for number in range(first, first + count)]
-    return [struct.pack(f"<{len(part)}I", *part) for part in _parts(numbers, ARRAY_ENTRIES)]
+    return [page_frame_numbers(part) for part in _parts(numbers, ARRAY_ENTRIES)]
+
+
+def page_frame_numbers(numbers: Sequence[int]) -> bytes:
+    """Return page frame numbers of 32 bits as they come."""
+    return struct.pack(f"<{len(numbers)}I", *numbers)
 
 
 def statistics(entries: Iterable[tuple[int, int]]) -> bytes:
@@ -138,8 +148,8 @@ def request(cmd: int, param: int, reserved: tuple[int, int, int] = (0, 0, 0)) ->
     return struct.pack("<HHHHQ", cmd, *reserved, param)
 
 
-def store(number: int) -> bytes:
-    """Return the 4 bytes of num_pages or of actual (CFG-01)."""
+def word(number: int) -> bytes:
+    """Return 32 bits: num_pages, actual (CFG-01), or a length of the rings."""
     return struct.pack("<I", number)
 
 
