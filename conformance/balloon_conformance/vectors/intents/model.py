@@ -76,7 +76,8 @@ class Chunk:
     """One chunk of 16 bytes, two little-endian words of 64 bits.
 
     ``base`` is ``pfn * 4096 + base_reserved``, ``size`` is ``pages * 4096 + size_reserved``: ``pfn`` and
-    ``pages`` have 52 bits, the reserved fields 12, so every pair of words has exactly one chunk. ``times`` is how often the chunk stands there, one behind the other.
+    ``pages`` have 52 bits, the reserved fields 12, so every pair of words has exactly one chunk.
+    ``times`` is how often the chunk stands there, one behind the other.
     """
 
     pfn: int
@@ -293,7 +294,7 @@ class DeviceReaction(_Step):
 
 @dataclass(frozen=True, slots=True)
 class Effect(_Step):
-    """What became of guest memory since the last effect: ``discarded`` pages, and pages that were ``kept``."""
+    """What became of guest memory since the last effect: ``discarded`` pages, and those ``kept``."""
 
     discarded: Runs = ()
     kept: Runs = ()
