@@ -21,7 +21,12 @@ _REMEDY = "write it again with balloon-conformance vectors generate"
 
 
 class ManifestError(ValueError):
-    """A manifest that cannot be read; one line that names the file, the line and the remedy."""
+    """A manifest that cannot be read: on which ``line``, and in ``words`` what is wrong and what to do."""
+
+    def __init__(self, path: Path, line: int, problem: str) -> None:
+        self.line = line
+        self.words = f"{problem}; {_REMEDY}"
+        super().__init__(f"{path}:{line}: {self.words}")
 
 
 def write(directory: Path) -> bool:
@@ -40,39 +45,41 @@ def read(directory: Path) -> Mapping[str, str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        raise ManifestError(f"{path}:1: file: {error.strerror}; {_REMEDY}") from None
+        raise ManifestError(path, 1, f"file: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise ManifestError(f"{path}:1: file: this is not UTF-8; {_REMEDY}") from None
+        raise ManifestError(path, 1, "file: this is not UTF-8") from None
     digests: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         match = _LINE.fullmatch(line)
         if match is None:
-            raise ManifestError(
-                f"{path}:{number}: {line[:80]!r} is no SHA-256, two blanks and a path; {_REMEDY}"
-            )
+            raise ManifestError(path, number, f"{line[:80]!r} is no SHA-256, two blanks and a path")
         if match[2] in digests:
-            raise ManifestError(f"{path}:{number}: {match[2]} stands twice; {_REMEDY}")
+            raise ManifestError(path, number, f"{match[2]} stands twice")
         digests[match[2]] = match[1]
     if list(digests) != sorted(digests):
-        raise ManifestError(f"{path}:1: the paths are not in ascending order; {_REMEDY}")
+        raise ManifestError(path, 1, "the paths are not in ascending order")
     return digests
 
 
-def differences(directory: Path) -> Iterator[tuple[Path, str]]:
-    """Yield each file with which the manifest of ``directory`` is not in step, and what is wrong with it.
+def differences(directory: Path) -> Iterator[tuple[Path, int, str]]:
+    """Yield what is not in step with the manifest of ``directory``: a file, a line of it, and what is wrong.
 
-    Raises :class:`ManifestError` for a manifest that cannot be read.
+    A manifest that cannot be read is one of them.
     """
-    said = read(directory)
+    try:
+        said = read(directory)
+    except ManifestError as error:
+        yield directory / NAME, error.line, error.words
+        return
     there = _digests(directory)
     for name in sorted(said.keys() | there.keys()):
         path = directory / name
         if name not in there:
-            yield path, f"the file is missing, and {NAME} names it; {_REMEDY}"
+            yield path, 1, f"the file is missing, and {NAME} names it; {_REMEDY}"
         elif name not in said:
-            yield path, f"the file is not in {NAME}; {_REMEDY}"
+            yield path, 1, f"the file is not in {NAME}; remove it, or {_REMEDY}"
         elif said[name] != there[name]:
-            yield path, f"SHA-256 is {there[name]}, {NAME} says {said[name]}"
+            yield path, 1, f"its SHA-256 is {there[name]}, in {NAME} {said[name]}"
 
 
 def _digests(directory: Path) -> dict[str, str]:

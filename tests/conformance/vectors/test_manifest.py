@@ -25,7 +25,7 @@ def directory(tmp_path):
 
 def found(directory):
     return [
-        (path.relative_to(directory).as_posix(), words) for path, words in manifest.differences(directory)
+        (path.relative_to(directory).as_posix(), words) for path, _, words in manifest.differences(directory)
     ]
 
 
@@ -60,7 +60,7 @@ def test_a_file_that_differs_is_named_with_both_digests(directory):
     (directory / "b" / "one.yaml").write_bytes(b"\n")
     ((name, words),) = found(directory)
     assert name == "b/one.yaml"
-    assert words.startswith(f"SHA-256 is {NEWLINE_DIGEST}, MANIFEST.sha256 says {EMPTY_DIGEST}")
+    assert words.startswith(f"its SHA-256 is {NEWLINE_DIGEST}, in MANIFEST.sha256 {EMPTY_DIGEST}")
 
 
 def test_a_file_that_is_missing_and_one_too_many_are_named(directory):

@@ -14,9 +14,9 @@ __all__ = ["Stream", "Streams", "encode", "encode_content"]
 class Stream:
     """Bytes that a vector has to hold.
 
-    ``field`` leads to them from the step, or from the top for the negotiation, in the keys of a vector. What a
-    vector writes as a number is here as it is seen: little-endian, feature bits as 8 bytes, num_pages, actual,
-    lengths and offsets as 4.
+    ``field`` leads to them from the step, or from the top for the negotiation, in the keys of a vector. What
+    a vector writes as a number is here as it is seen: little-endian, feature bits as 8 bytes, num_pages,
+    actual, lengths and offsets as 4.
     """
 
     field: tuple[str, ...]
