@@ -45,9 +45,9 @@ class Content:
 class Message:
     """An arrow from one lane to its neighbour.
 
-    ``label`` says what it is, ``details`` say more, each in a few words. ``queue`` and ``buffer`` are set where
-    a buffer is made available or comes back. ``certain`` is False where the target may see something else.
-    ``condition`` is that of the step.
+    ``label`` says what it is, ``details`` say more, each in a few words. ``queue`` and ``buffer`` are set
+    where a buffer is made available or comes back. ``certain`` is False where the target may see something
+    else. ``condition`` is that of the step.
     """
 
     step: int
@@ -108,6 +108,7 @@ def sequence(vector: model.Vector) -> Sequence:
     return Sequence(vector.title, lanes, items)
 
 
+_Way = tuple[Lane, Lane]
 _LANES = {Side.DRIVER: Lane.DRIVER, Side.DEVICE: Lane.DEVICE}
 
 
@@ -132,9 +133,9 @@ class _Drawing:
     def _step(self, number: int, step: model.Step) -> Iterator[Item]:
         match step:
             case model.OperatorStep():
-                yield self._arrow(number, step, Lane.OPERATOR, Lane.DEVICE, _wish(step))
+                yield self._arrow(number, step, (Lane.OPERATOR, Lane.DEVICE), _wish(step))
             case model.GuestStep():
-                yield self._arrow(number, step, Lane.GUEST, Lane.DRIVER, f"{step.action} {step.pages}")
+                yield self._arrow(number, step, (Lane.GUEST, Lane.DRIVER), f"{step.action} {step.pages}")
             case model.BufferStep():
                 yield self._buffer(number, step)
             case model.UsedStep():
@@ -151,20 +152,20 @@ class _Drawing:
                     condition=step.condition,
                 )
             case model.ActualStep():
-                yield self._arrow(number, step, Lane.DRIVER, Lane.DEVICE, f"actual = {step.pages}")
+                yield self._arrow(number, step, (Lane.DRIVER, Lane.DEVICE), f"actual = {step.pages}")
             case model.ConfigurationStep():
-                yield self._arrow(number, step, Lane.DEVICE, Lane.DRIVER, f"num_pages = {step.num_pages}")
+                yield self._arrow(number, step, (Lane.DEVICE, Lane.DRIVER), f"num_pages = {step.num_pages}")
             case model.ConfigurationWriteStep():
                 label = f"configuration write at {step.offset}"
                 content = Content(step.data, configuration.NAME, step.offset)
-                yield self._arrow(number, step, Lane.DRIVER, Lane.DEVICE, label, content)
+                yield self._arrow(number, step, (Lane.DRIVER, Lane.DEVICE), label, content)
             case model.ConfigurationReadStep():
                 label = f"configuration read at {step.offset}"
                 content = Content(step.data, configuration.NAME, step.offset)
-                yield self._arrow(number, step, Lane.DRIVER, Lane.DEVICE, label)
-                yield self._arrow(number, step, Lane.DEVICE, Lane.DRIVER, step.data.hex(" "), content)
+                yield self._arrow(number, step, (Lane.DRIVER, Lane.DEVICE), label)
+                yield self._arrow(number, step, (Lane.DEVICE, Lane.DRIVER), step.data.hex(" "), content)
             case model.DriverOkStep():
-                yield self._arrow(number, step, Lane.DRIVER, Lane.DEVICE, "DRIVER_OK")
+                yield self._arrow(number, step, (Lane.DRIVER, Lane.DEVICE), "DRIVER_OK")
             case model.SilentStep():
                 lane = _LANES[step.side]
                 yield Note(number, lane, lane, (f"the {lane} does nothing more",), step.condition)
@@ -182,8 +183,9 @@ class _Drawing:
 
     @staticmethod
     def _arrow(
-        number: int, step: model.Step, source: Lane, target: Lane, label: str, content: Content | None = None
+        number: int, step: model.Step, way: _Way, label: str, content: Content | None = None
     ) -> Message:
+        source, target = way
         return Message(number, source, target, label, content=content, condition=step.condition)
 
     def _buffer(self, number: int, step: model.BufferStep) -> Message:

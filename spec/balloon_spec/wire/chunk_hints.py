@@ -111,8 +111,8 @@ def _size_hints(words: Words, start: int, context: Context) -> Iterator[Hint]:
             start,
             {index: (words[index][0], PAGE_BYTES) for index in empty},
             seen=f"{_places('size', empty)} is zero",
-            why="a chunk has at least one page, so it looks like a run that was ended before it began; leave the "
-            "chunk out or, for one page",
+            why="a chunk has at least one page, so it looks like a run that was ended before it began; leave "
+            "the chunk out or, for one page",
         )
         yield hint
     if _is_in_bytes(words, context):
@@ -138,8 +138,8 @@ def _size_hints(words: Words, start: int, context: Context) -> Iterator[Hint]:
             start,
             {index: (words[index][0], _WORD_LIMIT - words[index][0]) for index in wrapped},
             seen=f"{_places('base', wrapped)} {base:#x} and size {size:#x} add up to {base + size:#x}",
-            why="the sum wraps the 64-bit address space, which looks like a length that fell below zero or an "
-            "end in place of a size; with all pages up to the last",
+            why="the sum wraps the 64-bit address space, which looks like a length that fell below zero or "
+            "an end in place of a size; with all pages up to the last",
         )
         yield hint
 
@@ -155,8 +155,8 @@ def _reserved(words: Words, dirty: Sequence[int], start: int) -> tuple[Words, Hi
         start,
         {index: (_clean(words[index][0]), _clean(words[index][1])) for index in dirty},
         seen=f"{'bit' if len(bits) == 1 else 'bits'} {', '.join(bits)} set in {_places(name, dirty)}",
-        why="bits 11 to 0 are reserved and a driver leaves them zero; it looks like flags of another protocol, "
-        "or a number that was not rounded to pages",
+        why="bits 11 to 0 are reserved and a driver leaves them zero; it looks like flags of another "
+        "protocol, or a number that was not rounded to pages",
     )
 
 
@@ -173,7 +173,7 @@ def _is_page_number(base: int, context: Context) -> bool:
 
 
 def _is_in_bytes(words: Words, context: Context) -> bool:
-    """Tell whether the pages of every chunk are rather bytes: too many as pages, sound and disjoint as bytes."""
+    """Tell whether the pages of every chunk are rather bytes: too many as pages, sound as bytes."""
     as_bytes = [(base, size >> PAGE_SHIFT) for base, size in words]
     if not all(_is_sound(*pair, context) for pair in as_bytes) or not _are_disjoint(as_bytes):
         return False
