@@ -1,6 +1,7 @@
 """Implementations that are right in all but one respect, and the proof that the suite notices each.
 
-The mutants stand in the modules ``device_*`` and ``driver_*`` by what they are wrong about;
+The mutants stand in the modules ``device_*`` and ``driver_*`` by what they are wrong about, and those that
+together are the driver that was posted in 2017 in ``posted``;
 :mod:`balloon_conformance.mutants.mutant` says how one is written.
 """
 
@@ -24,5 +25,6 @@ def mutants() -> Mapping[str, Mutant]:
     for module in sorted(iter_modules([str(Path(__file__).parent)]), key=lambda found: found.name):
         if module.name.startswith(("device_", "driver_")):
             import_module(f"{__name__}.{module.name}")
+    import_module(f"{__name__}.posted")
     ordered = sorted(MUTANTS.values(), key=lambda one: one.side)
     return MappingProxyType({one.name: one for one in ordered})

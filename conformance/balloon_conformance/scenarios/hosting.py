@@ -15,11 +15,18 @@ from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration
 from balloon_spec.wire.configuration import Configuration
 
-__all__ = ["Hosting", "Watch"]
+__all__ = ["Hosting", "Watch", "need"]
 
 _COMMAND_SECONDS = 30.0
 _LISTEN_SECONDS = 0.1
 _BALLOON_QUEUES = frozenset({Queue.INFLATE.index, Queue.DEFLATE.index})
+
+
+def need(session: DriverSession, *capabilities: Capability) -> None:
+    """Raise :class:`NotExercised` where the adapter lacks one of the capabilities."""
+    missing = [capability for capability in capabilities if not session.can(capability)]
+    if missing:
+        raise NotExercised(f"the adapter lacks {', '.join(missing)}")
 
 
 class Watch(Protocol):
