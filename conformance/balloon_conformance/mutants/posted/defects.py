@@ -76,7 +76,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     Defect(
         "D4",
-        "cmd, flag and id of inflate and deflate messages are never written.",
+        "The fields cmd, flag and id of inflate and deflate messages are never written.",
         "Four bytes of kernel memory reach the host, or those of the last answer.",
         (_CHUNKS,),
         ("HDR-04",),
