@@ -139,6 +139,7 @@ def test_check_is_told_the_profile_of_a_recording():
     [
         (("--format", "trace"), "".join(lines(NEGOTIATED)), ":1: trace: not the header of a trace"),
         (("--format", "recording"), '{"trace": "virtio-balloon"}\n', ":1: event: a recording has no event"),
+        ((), "nonsense\n", ":1: not a JSON object: "),
         (("--format", "recording"), "", ":1: empty; a recording has an event a line"),
         (("--profile", "base"), '{"trace": "virtio-balloon"}\n', ": a trace states its profile in its first"),
         (("--profile", "mine"), "".join(lines(NEGOTIATED)), "no profile 'mine'; choose one of"),

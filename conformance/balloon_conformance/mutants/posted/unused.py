@@ -66,9 +66,7 @@ class _ReportsBlocks(OneInFlight):
         return self.send_unused(replace(state, answering=answering), None)
 
     def send_unused(self, state: DriverState, _given: object) -> Step:
-        """Send the next message of the exchange, unless it was the last."""
-        if state.answering.phase is not AnswerPhase.ANSWERING:
-            return state, ()
+        """Send the next message of the exchange; the one before came back, and was not the last."""
         blocks, is_last = next(self._messages)
         # UNUSED-02: the balloon may have grown since the lists were read.
         held = self.held(state)
