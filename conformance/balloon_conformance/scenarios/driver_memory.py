@@ -170,8 +170,12 @@ def test_pages_that_move(session: DriverSession, without: list[str]) -> None:
 
 
 @scenario(Side.DRIVER, *_ABOUT, "DEF-05")
-def test_want_of_memory_while_inflating(session: DriverSession) -> None:
-    """A guest short of memory wants pages back while the first of several inflate messages is held."""
+@pytest.mark.parametrize("on_their_way", [False, True], ids=["from-the-balloon", "on-their-way"])
+def test_want_of_memory_while_inflating(session: DriverSession, on_their_way: bool) -> None:
+    """A guest short of memory wants pages back while the first of several inflate messages is held.
+
+    They are pages of the balloon, or some of those that the messages to come will name.
+    """
     need(session, Capability.STEER_PAGES)
     hosting = Hosting(session)
     if "DEFLATE_ON_OOM" not in hosting.begin():
@@ -183,7 +187,8 @@ def test_want_of_memory_while_inflating(session: DriverSession) -> None:
     hosting.aim(first.pages + _FRAGMENTS, inflate=_isolated(_FRAGMENTS))
     if not hosting.take_in():
         return
-    session.steer(ev.GuestAction.DEFLATE, first)
+    last = PageSet(_isolated(_FRAGMENTS).runs[-2:])
+    session.steer(ev.GuestAction.DEFLATE, last if on_their_way else first)
     hosting.give_back()
     hosting.serve_for(_MOVING_SECONDS, _QUIET_SECONDS)
     session.settle()

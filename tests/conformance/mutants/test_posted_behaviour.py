@@ -197,6 +197,16 @@ def test_g3_want_of_memory_wipes_what_an_inflation_has_left(kind):
     assert written == [8, 5008, 5000]
 
 
+def test_g4_a_page_wanted_back_on_its_way_is_counted_and_not_named():
+    bench = Bench(windows.PostedMissesIsolatedPages)
+    bench.aim(3000, inflate=isolated(3000))
+    bench.take(Guest(GuestAction.DEFLATE, PageSet([(0x1000 + 2 * 2999, 1)])))
+    sent = [(queue, chunks(data)) for queue, data in bench.messages()]
+    assert [(queue, len(named)) for queue, named in sent] == [(INFLATE, 2048), (INFLATE, 951), (DEFLATE, 1)]
+    assert page(0x1000 + 2 * 2999) not in sent[1][1]
+    assert sent[2][1] == [page(0x1000 + 2 * 2999)]
+
+
 def test_a_guest_that_oopsed_lives_again_when_it_is_started_again():
     bench = Bench(windows.PostedLocksItselfOut)
     bench.aim(0x10001, inflate=PageSet([(0x1001, 4)]))

@@ -229,12 +229,10 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         "G4",
         "The list of the balloon is walked without the lock under which compaction takes pages off it.",
-        "Where it shows, pages that were isolated at that instant are missing from a message.",
+        "Pages that were isolated at that instant are counted in `actual` and named in no message.",
         (_CHUNKS,),
-        why_none="A race inside the guest: nothing a device does provokes it, and an oops is as likely. "
-        "What would "
-        "show is what G3 shows, by INF-03; a live guest is given the chance by the scenario "
-        "a-guest-that-wants-memory[compact].",
+        ("INF-03",),
+        "posted-misses-isolated-pages",
     ),
     Defect(
         "G5",

@@ -21,6 +21,7 @@ from balloon_conformance.mutants.posted.windows import (
     PostedDiesOfScatteredPages,
     PostedForgetsPagesForWantOfMemory,
     PostedLocksItselfOut,
+    PostedMissesIsolatedPages,
     PostedReportsTheBalloonAgain,
     PostedSkipsSinglePages,
 )
@@ -45,6 +46,7 @@ class PostedDriver(
     PostedDiesOfScatteredPages,
     PostedDiesOfAWideSpan,
     PostedForgetsPagesForWantOfMemory,
+    PostedMissesIsolatedPages,
     PostedAnswersWithFreedMemory,
     PostedAnswersWithoutEnd,
 ):

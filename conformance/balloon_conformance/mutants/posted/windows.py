@@ -22,6 +22,7 @@ __all__ = [
     "PostedDiesOfScatteredPages",
     "PostedForgetsPagesForWantOfMemory",
     "PostedLocksItselfOut",
+    "PostedMissesIsolatedPages",
     "PostedReportsTheBalloonAgain",
     "PostedSkipsSinglePages",
 ]
@@ -153,7 +154,7 @@ class PostedDiesOfAWideSpan(_DiesOfABatch):
 
 @mutant(
     "INF-03",
-    also=("INF-10",),
+    also=("DEF-04", "INF-10"),
     origin="posted driver, G3: the range is reset before the lock is taken, in fill and in leak",
 )
 class PostedForgetsPagesForWantOfMemory(OneInFlight):
@@ -171,6 +172,29 @@ class PostedForgetsPagesForWantOfMemory(OneInFlight):
         lost = PageSet.union(now.left) if self.has(state, "CHUNK_TRANSFER") else EMPTY
         left = () if lost else now.left
         return replace(state, ballooning=replace(now, left=left, balloon=now.balloon | lost))
+
+
+@mutant(
+    "INF-03",
+    also=("DEF-04",),
+    origin="posted driver, G4: the balloon is walked without the lock under which pages are isolated",
+)
+class PostedMissesIsolatedPages(OneInFlight):
+    """Pages that compaction isolates at the wrong moment are counted, and the host never hears of them.
+
+    They are pages the guest wants back while their inflation is under way. On a kernel this is a race, and
+    the walk may as well go astray.
+    """
+
+    def want_back(self, state: DriverState, given: Guest) -> DriverState:
+        """Note the wish, and miss the pages it is about."""
+        state = super().want_back(state, given)
+        now = state.ballooning
+        missed = given.pages & PageSet.union(now.left)
+        if now.phase is not BalloonPhase.INFLATING or not self.has(state, "CHUNK_TRANSFER"):
+            return state
+        left = tuple(rest for pages in now.left if (rest := pages - missed))
+        return replace(state, ballooning=replace(now, left=left, balloon=now.balloon | missed))
 
 
 @mutant(
