@@ -91,4 +91,5 @@ class Judge:
             decision.expected,
             decision.seen,
             decision.data,
+            one.name,
         )

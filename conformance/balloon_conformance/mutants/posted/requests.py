@@ -47,6 +47,7 @@ class PostedHangsOfARequest(Mortal):
     "CONC-02",
     "CONC-03",
     "CONC-04",
+    also=("REQ-22",),
     origin="posted driver, D15: both kinds of pages have one buffer, under one lock",
 )
 class PostedHasOneLock(Driver):
