@@ -34,7 +34,6 @@ __all__ = ["OUTCOME_ATTRIBUTE", "CaseEnded", "ConformancePlugin"]
 OUTCOME_ATTRIBUTE = "balloon_outcome"
 """Where a test report carries :meth:`Outcome.to_json`."""
 
-_SCENARIO_PAGES = 0x4000
 _OUTCOME = pytest.StashKey[Outcome]()
 
 
@@ -112,7 +111,7 @@ class ConformancePlugin:
         return play(move(vector, self.profile), self.adapter(), self.target.side, self._patience)
 
     @pytest.fixture
-    def session(self) -> DeviceSession | DriverSession:
+    def session(self, request: pytest.FixtureRequest) -> DeviceSession | DriverSession:
         """A session with the implementation, brought up when the scenario's function is called."""
         kind: type[DeviceSession | DriverSession]
         kind = DeviceSession if self.target.side is Side.DEVICE else DriverSession
@@ -121,7 +120,7 @@ class ConformancePlugin:
             self.profile,
             deadline_seconds=self._patience.deadline_seconds,
             quiet_seconds=self._patience.quiet_seconds,
-            memory_pages=_SCENARIO_PAGES,
+            memory_pages=scenarios.of(request.function).memory_pages,
         )
 
     @pytest.hookimpl(tryfirst=True)

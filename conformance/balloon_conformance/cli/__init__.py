@@ -21,6 +21,7 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
         "decode": "Explain a buffer, field by field.",
         "requirements": "List the requirements, or show one.",
         "vectors": "List, show, generate, verify and export the vectors.",
+        "mutants": "Judge the suite: what it notices of implementations that are wrong on purpose.",
         "compare": "Put results side by side.",
         "serve": "Be the reference device or driver on a socket.",
     }

@@ -9,12 +9,12 @@ from typing import Any, Final
 import click
 
 from balloon_conformance.cli.errors import BadInput, bad_input
+from balloon_conformance.cli.profiles import chosen_profile, profile_options
 from balloon_conformance.reference.device_state import DeviceOptions
 from balloon_conformance.reference.driver_state import DriverOptions
 from balloon_conformance.serve.errors import ServeError
 from balloon_conformance.serve.reference_device import serve_device
 from balloon_conformance.serve.reference_driver import serve_driver
-from balloon_spec.features import PROFILES, Profile, profile
 from balloon_spec.pages import PAGE_SHIFT, PageSet
 
 __all__ = ["command"]
@@ -44,21 +44,7 @@ def _common(function: Callable[..., Any]) -> Callable[..., Any]:
         (
             click.option("--vhost-user", "path", metavar="SOCKET", required=True, help="The socket."),
             click.option("--control", metavar="SOCKET", default="", help="Take wishes here, as JSON lines."),
-            click.option(
-                "--profile",
-                "profile_name",
-                metavar="P",
-                default="chunk-transfer",
-                show_default=True,
-                help=f"What bits 3 and up mean: {' or '.join(PROFILES)}.",
-            ),
-            click.option(
-                "--bit",
-                "bits",
-                metavar="FEATURE=N",
-                multiple=True,
-                help="Another bit number for a feature of the profile.",
-            ),
+            profile_options,
             click.option("--once", is_flag=True, help="End with the first connection."),
         )
     ):
@@ -80,7 +66,7 @@ def reference_device(
 
     Inflated pages are really given back to the host.
     """
-    chosen = _profile(profile_name, bits)
+    chosen = chosen_profile(profile_name, bits)
     names = [feature.name for feature in chosen.device_features]
     offered = chosen.mask([*names, "VERSION_1", "INDIRECT_DESC", "EVENT_IDX"])
     with bad_input(ServeError):
@@ -100,22 +86,11 @@ def reference_driver(
     The guest gives up only the pages it is told to, by the control socket; without one, pages of its own
     choice.
     """
-    chosen = _profile(profile_name, bits)
+    chosen = chosen_profile(profile_name, bits)
     pages = PageSet([(0, _pages(memory))])
     options = DriverOptions(chosen, pages, own_memory=None if control else pages)
     with bad_input(ServeError):
         serve_driver(path, options, control=control, once=once, say=click.echo)
-
-
-def _profile(name: str, bits: tuple[str, ...]) -> Profile:
-    numbers: dict[str, int] = {}
-    for word in bits:
-        feature, _, number = word.partition("=")
-        if not feature or not number.isdecimal():
-            raise BadInput(f"--bit {word}: write FEATURE=NUMBER, as in CHUNK_TRANSFER=41")
-        numbers[feature] = int(number)
-    with bad_input(ValueError):
-        return profile(name, numbers)
 
 
 def _pages(text: str) -> int:

@@ -153,7 +153,8 @@ class _Adapter(Protocol):
         """Return what the implementation did since the last call, oldest first.
 
         Waits until there is something to return, ``deadline_seconds`` at most; for an implementation that is
-        known to be idle it may return nothing at once. Does not return what the suite itself did.
+        known to be idle it may return nothing at once; where such an adapter has an attribute ``clock``, a
+        function that gives seconds, the suite goes by that time. Does not return what the suite itself did.
         """
 
 

@@ -95,6 +95,7 @@ def finding_to_json(finding: Finding) -> dict[str, Any]:
         "expected": finding.expected,
         "seen": finding.seen,
         "data": finding.data.hex(),
+        "rule": finding.rule,
     }
 
 

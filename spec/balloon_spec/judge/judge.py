@@ -96,4 +96,5 @@ class Judge:
             decision.expected,
             decision.seen,
             decision.data,
+            one.name,
         )
