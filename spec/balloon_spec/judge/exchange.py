@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from balloon_spec import events as ev
 from balloon_spec.features import Profile
 from balloon_spec.judge.in_flight import InFlight, Key, Request
-from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.pages import EMPTY, PFN_LIMIT, PageSet
 from balloon_spec.queues import Queue, queue_map
 from balloon_spec.wire import configuration, host_request, statistics
 from balloon_spec.wire.errors import WireError
@@ -68,6 +68,8 @@ class Exchange:
     actual: int | None = None
     """The last value the driver wrote, None before the first write since the reset."""
     actual_was_read: bool = False
+    deflate_floor: int | None = None
+    """The least num_pages at which a deflate buffer was made available that ``actual`` does not count yet."""
     target: int | None = None
     """What the operator last wished for and no configuration change has confirmed."""
     wrote_num_pages: bytes | None = None
@@ -233,6 +235,7 @@ class Exchange:
         elif buffer.queue is Queue.DEFLATE:
             self.deflating[key] = pages & self.balloon
             self.balloon -= pages
+            self.deflate_floor = min(self.num_pages or 0, self.deflate_floor or PFN_LIMIT)
         elif buffer.shape == "request":
             self.request_posts += 1
             self.owed_request = None
@@ -300,7 +303,7 @@ class Exchange:
     def _request(self, event: ev.Used) -> None:
         whole = event.length_bytes == 16 and len(event.written) == 16
         busy = frozenset(buffer.queue for buffer in self.on(Queue.INFLATE, Queue.DEFLATE) if buffer.queue)
-        request = Request(event, self.now_seconds, whole, beside=busy)
+        request = Request(event, self.now_seconds, whole, was_unused=self.unused, beside=busy)
         self.wanted_request = None
         if whole:
             parsed = host_request.parse(event.written)
@@ -326,6 +329,8 @@ class Exchange:
             self.changes = 0
             self.changed_with_length = False
             self.last_returned = None
+            if not self.deflating:
+                self.deflate_floor = None
         elif event.offset < 4:
             self.wrote_num_pages = event.data
 
@@ -351,6 +356,8 @@ class Exchange:
             self.owed_to_inflate -= pages
         elif event.action is ev.GuestAction.UNUSED:
             self.unused = pages
+            if self.request is not None and self.request.was_unused is not None:
+                self.request.was_unused |= pages
         else:
             # Pages the guest uses it does not give up.
             self.owed_to_inflate -= pages
