@@ -304,7 +304,7 @@ class Exchange:
     def _request(self, event: ev.Used) -> None:
         whole = event.length_bytes == 16 and len(event.written) == 16
         busy = frozenset(buffer.queue for buffer in self.on(Queue.INFLATE, Queue.DEFLATE) if buffer.queue)
-        request = Request(event, self.now_seconds, whole, beside=busy)
+        request = Request(event, self.now_seconds, whole, was_unused=self.unused, beside=busy)
         self.wanted_request = None
         if whole:
             parsed = host_request.parse(event.written)
@@ -357,6 +357,8 @@ class Exchange:
             self.owed_to_inflate -= pages
         elif event.action is ev.GuestAction.UNUSED:
             self.unused = pages
+            if self.request is not None and self.request.was_unused is not None:
+                self.request.was_unused |= pages
         else:
             # Pages the guest uses it does not give up.
             self.owed_to_inflate -= pages
