@@ -224,7 +224,7 @@ class NeedsAResetAfterEveryInflation(Device):
 
 @mutant(
     "QUEUE-07",
-    also=("REQ-23", "SAFE-03", "DEF-07"),
+    also=("REQ-23", "SAFE-03", "DEF-07", "HDR-07", "QUEUE-05", "CONC-06"),
     origin="libkrun: kicks of the deflate queue are logged and never completed",
 )
 class NeverReturnsDeflateBuffers(Device):
@@ -295,7 +295,7 @@ class ReturnsABufferTwice(Device):
         return state, (*outputs, self.return_buffer(buffer))
 
 
-@mutant("BUF-04", also=("QUEUE-07", "REQ-23", "SAFE-03", "DEF-07"))
+@mutant("BUF-04", also=("QUEUE-07", "REQ-23", "SAFE-03", "DEF-07", "HDR-07", "QUEUE-05", "CONC-06"))
 class ReturnsOnTheWrongQueue(Device):
     """The driver finds a deflate buffer among the inflate buffers that came back.
 

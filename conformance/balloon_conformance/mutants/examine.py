@@ -82,10 +82,12 @@ class Examined:
     def faults(self) -> Iterator[str]:
         """Yield what is wrong with how it was noticed, a sentence each; nothing for a mutant well killed."""
         own = self.mutant
-        for sight in self.sights:
-            if sight.error:
-                yield f"{sight.case}: {sight.error}"
+        errors = [sight for sight in self.sights if sight.error]
+        for sight in errors:
+            yield f"{sight.case}: {sight.error}"
         if not self.killings:
+            if errors:
+                return
             yield f"survives: none of {len(self.sights)} cases notices it"
             return
         strangers: dict[str, str] = {}

@@ -330,8 +330,19 @@ KEPT = {
 """Permissions, and what only its being kept can be seen of."""
 
 
-def judged(events, profile=CHUNK_TRANSFER):
-    judge = Judge(profile)
+ONLY_BY = {
+    "other_pages_keep_their_contents": ("INF-08", [*start(), ev.Overwritten(PageSet([(0x3000, 1)]))]),
+    "a_wanted_request_is_made": (
+        "QUEUE-04",
+        [*start(), ev.Operator(ev.OperatorAction.UNUSED_PAGES, 5), DEVICE_QUIET],
+    ),
+    "a_chain_that_was_followed_is_well_formed": None,
+}
+"""What one rule alone finds, of requirements that others decide as well; None where a test below counts it."""
+
+
+def judged(events, profile=CHUNK_TRANSFER, rules=None):
+    judge = Judge(profile, rules=rules)
     return judge, judge.feed_all(events)
 
 
@@ -358,6 +369,31 @@ def test_keeping_a_requirement_is_counted(name):
 def test_every_requirement_a_rule_decides_stands_in_a_table():
     decided = set().union(*(rule.decides for rule in RULES))
     assert decided == BROKEN.keys() | KEPT.keys() | {"REQ-22"}
+
+
+@pytest.mark.parametrize("gone", RULES, ids=lambda rule: rule.name)
+def test_a_rule_that_is_deleted_is_missed(gone):
+    """Without any one rule, some requirement of the tables above is found broken, or counted, no more."""
+    rules = [rule for rule in RULES if rule is not gone]
+    missed = set()
+    for name in gone.decides:
+        if events := BROKEN.get(name):
+            missed |= {name} - {finding.requirement for finding in judged(events, rules=rules)[1]}
+        if name in KEPT:
+            missed |= {name} - set(judged(KEPT[name], rules=rules)[0].exercised)
+    if not missed:
+        whole, less = (judged(WELL_FORMED, rules=some)[0].exercised for some in (None, rules))
+        missed = {name for name in gone.decides if whole[name] and not less[name]}
+    if not missed:
+        only = ONLY_BY[gone.name]
+        if only is not None:
+            requirement, events = only
+            assert requirement in {finding.requirement for finding in judged(events)[1]}
+            missed = {requirement} - {finding.requirement for finding in judged(events, rules=rules)[1]}
+        else:
+            followed = ev.Available(INFLATE, "m", message(A), extents=((0x5000, 24),))
+            missed = {"QUEUE-11"} - set(judged([*start(), followed], rules=rules)[0].exercised)
+    assert missed
 
 
 def test_a_permission_is_never_broken():

@@ -20,7 +20,7 @@ _FIELDS_BYTES = 4
 @mutant(
     "INF-03",
     "DEF-04",
-    also=("DEF-05", "CFG-05", "INF-10", "INF-11"),
+    also=("DEF-05", "CFG-05", "INF-10", "INF-11", "CHUNK-02"),
     origin="posted driver, D1: the slot of a chunk is computed before the full buffer is sent and emptied",
 )
 class PostedLosesAChunkAtEachFlush(Driver):

@@ -104,7 +104,7 @@ class _ReportsBlocks(OneInFlight):
 
 @mutant(
     "UNUSED-05",
-    also=("UNUSED-04",),
+    also=("UNUSED-04", "CHUNK-02"),
     origin="posted driver, D8: blocks are counted against words, and the list is scanned again",
 )
 class PostedAnswersWithoutEnd(_ReportsBlocks):
