@@ -35,6 +35,11 @@ class KnownFailure:
         """What errors call the entry."""
         return " in ".join(filter(None, (self.requirement, self.case)))
 
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What no other entry of a list has: where it is expected, and the pin."""
+        return self.requirement, self.case, self.finding
+
     def incomplete(self) -> str:
         """Name the field that is still to be filled in; empty where none is."""
         return next((name for name in ("reason", "link") if not getattr(self, name)), "")

@@ -87,12 +87,10 @@ class _Reader:
         for index, fields in enumerate(self._document.data["known_failures"]):
             at: Place = ("known_failures", index)
             entry = self._entry(at, fields)
-            key = (entry.requirement, entry.case, entry.finding)
-            if key in lines:
-                self._refuse(
-                    at, f"{entry.name} ({entry.finding!r}) stands on line {lines[key]} already", "remove one"
-                )
-            lines[key] = entry.line
+            if entry.key in lines:
+                line = lines[entry.key]
+                self._refuse(at, f"{entry.name} ({entry.finding!r}) stands on line {line} already", "remove one")
+            lines[entry.key] = entry.line
             entries.append(entry)
         return entries
 

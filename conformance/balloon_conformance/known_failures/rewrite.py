@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from balloon_conformance.known_failures.entry import KnownFailure
 from balloon_conformance.known_failures.ledger import KnownFailures, Problem
@@ -47,15 +47,16 @@ def changes(known: KnownFailures, outcomes: Sequence[Outcome], *, strict: bool) 
     An entry that fails differently is dropped, and what it fails with now is added, because the reason
     that was written was one for another failure. With ``strict`` a SHOULD that was not followed is added too.
     """
-    gone = {Problem.PASSES, Problem.DIFFERS}
-    dropped = [one.entry for one in known.complaints(outcomes, whole=True) if one.problem in gone]
-    # Also those that have expired or have no reason yet are in the list, and may be due to be dropped.
-    for entry in known.entries:
-        bare = KnownFailures((KnownFailure(entry.requirement, entry.case, entry.finding, "-", "-"),))
-        if entry not in dropped and any(one.problem in gone for one in bare.complaints(outcomes, whole=True)):
-            dropped.append(entry)
-    kept = [entry for entry in known.entries if entry not in dropped]
-    return Changes(tuple(dropped), tuple(_unlisted(outcomes, kept, strict=strict)))
+    # Whether an entry happens does not depend on its having a reason, or on the day.
+    bare = tuple(replace(one, reason="-", link="-", expires=None) for one in known.entries)
+    gone = {
+        one.entry.key
+        for one in KnownFailures(bare).complaints(outcomes, whole=True)
+        if one.problem in {Problem.PASSES, Problem.DIFFERS}
+    }
+    dropped = tuple(entry for entry in known.entries if entry.key in gone)
+    kept = [entry for entry in known.entries if entry.key not in gone]
+    return Changes(dropped, tuple(_unlisted(outcomes, kept, strict=strict)))
 
 
 def _unlisted(
@@ -85,20 +86,17 @@ def rewrite(text: str, known: KnownFailures, what: Changes) -> str:
     ``text`` is what ``known`` was read from. Raises :class:`KnownFailuresError` where its layout does not
     allow that; the file is then to be mended by hand.
     """
+    if not what.dropped and not what.added:
+        return text
     lines = text.splitlines()
     places = strict_yaml.load(text, known.name).lines
-    keep = [entry for entry in known.entries if entry not in what.dropped]
-    for index in reversed(range(len(known.entries))):
-        if known.entries[index] in what.dropped:
-            _cut(lines, places[_LIST, index] - 1)
     head = places[(_LIST,)] - 1
-    every = [*keep, *what.added]
-    lines[head] = re.sub(r"^(\s*known_failures\s*:)[ \t]*(?:\[\s*\])?", r"\1" if every else r"\1 []", lines[head])
-    indent = _indent(text.splitlines(), known, places)
-    for entry in what.added:
-        lines += _written(entry, indent)
+    starts = [_hyphen(lines, head, places[_LIST, index] - 1) for index in range(len(known.entries))]
+    if None not in starts:
+        _change(lines, head, dict(zip(known.entries, filter(None, starts), strict=True)), what)
     fresh = "\n".join(lines) + "\n"
-    if _pins(fresh, known.name) != [(one.requirement, one.case, one.finding) for one in every]:
+    every = [*(entry for entry in known.entries if entry not in what.dropped), *what.added]
+    if _keys(fresh, known.name) != [one.key for one in every]:
         raise KnownFailuresError(
             f"{known.name}:{head + 1}: {_LIST}: the entries are not laid out one below the other; "
             "begin each with a hyphen on a line of its own, last in the file"
@@ -106,9 +104,22 @@ def rewrite(text: str, known: KnownFailures, what: Changes) -> str:
     return fresh
 
 
+def _change(lines: list[str], head: int, starts: Mapping[KnownFailure, int], what: Changes) -> None:
+    """Change the lines of a list whose key stands at index ``head`` and whose entries begin at ``starts``."""
+    first = lines[next(iter(starts.values()))] if starts else "  -"
+    indent = first[: len(first) - len(first.lstrip())]
+    for entry in reversed(what.dropped):
+        _cut(lines, starts[entry])
+    if len(starts) + len(what.added) > len(what.dropped):
+        lines[head] = re.sub(r":\s*\[\s*\]", ":", lines[head], count=1)
+    else:
+        lines[head] = re.sub(r":", ": []", lines[head], count=1)
+    for entry in what.added:
+        lines += _written(entry, indent)
+
+
 def _cut(lines: list[str], at: int) -> None:
-    """Remove the entry whose first field stands at index ``at``, up to where less is indented."""
-    at = _hyphen(lines, at)
+    """Remove the entry that begins at index ``at``, up to where less is indented."""
     column = len(lines[at]) - len(lines[at].lstrip())
     end = at + 1
     while end < len(lines) and (not lines[end].strip() or len(lines[end]) - len(lines[end].lstrip()) > column):
@@ -119,19 +130,12 @@ def _cut(lines: list[str], at: int) -> None:
     del lines[at:end]
 
 
-def _indent(lines: Sequence[str], known: KnownFailures, places: strict_yaml.Lines) -> str:
-    """Return the blanks before the hyphens of the list."""
-    if not known.entries:
-        return "  "
-    first = lines[_hyphen(lines, places[_LIST, 0] - 1)]
-    return first[: len(first) - len(first.lstrip())]
+def _hyphen(lines: Sequence[str], head: int, at: int) -> int | None:
+    """Return where the hyphen of the entry stands whose first field is at index ``at``: there, or above.
 
-
-def _hyphen(lines: Sequence[str], at: int) -> int:
-    """Return where the hyphen of the entry stands whose first field is at index ``at``: there, or above."""
-    while at and not lines[at].lstrip().startswith("-"):
-        at -= 1
-    return at
+    None where there is none between it and the list's key at index ``head``.
+    """
+    return next((n for n in range(at, head, -1) if lines[n].lstrip().startswith("-")), None)
 
 
 def _written(entry: KnownFailure, indent: str) -> Iterable[str]:
@@ -149,12 +153,10 @@ def _quoted(text: str) -> str:
     return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
-def _pins(text: str, name: str) -> list[tuple[str, str, str]]:
-    """Return what the entries of a text pin; nothing where it cannot be read."""
+def _keys(text: str, name: str) -> list[tuple[str, str, str]] | None:
+    """Return the keys of the entries of a text; None where it cannot be read."""
     try:
         entries = strict_yaml.load(text, name).data[_LIST]
-        return [
-            (one.get("requirement", ""), one.get("case", ""), one["finding"].strip()) for one in entries
-        ]
+        return [(one.get("requirement", ""), one.get("case", ""), one["finding"].strip()) for one in entries]
     except (StrictYamlError, TypeError, KeyError, AttributeError):
-        return []
+        return None
