@@ -20,9 +20,11 @@ from rich.console import Console
 from balloon_conformance import scenarios
 from balloon_conformance.cli import suite_version
 from balloon_conformance.cli.errors import BadInput, bad_input
+from balloon_conformance.cli.run_checks import Checks, check_options
 from balloon_conformance.cli.termination import Termination
 from balloon_conformance.iut.contract import AdapterError, Target
 from balloon_conformance.iut.registry import KINDS, IutError
+from balloon_conformance.known_failures.loader import KnownFailuresError
 from balloon_conformance.report.html import render
 from balloon_conformance.report.jsonlines import JsonLines
 from balloon_conformance.report.live import Gatherer, ProgressBar
@@ -51,11 +53,18 @@ Examples:
   balloon-conformance run qemu --qemu-binary ~/qemu/build/qemu-system-x86_64 -n 2
   balloon-conformance run python:my_device:Adapter -k CHUNK-03 -x -v
   balloon-conformance run python:my_device:Adapter --bit CHUNK_TRANSFER=41 --junitxml junit.xml
+  balloon-conformance run qemu --known-failures qemu.yaml --require-exercised MUST
+
+\b
+A failure is a violation, a crash, a hang (which is run again alone, to see whether it repeats),
+or ambiguous: the sources leave open what was broken, and it was read as this project chose; the
+report gives the reading not taken, for those who hold it. An error is the adapter's or the suite's.
 
 \b
 Exit codes:
     0  all well: something was exercised and nothing is broken
-    1  something is broken (a MUST or MUST NOT; with --strict, a SHOULD too)
+    1  something is broken (a MUST or MUST NOT; with --strict, a SHOULD too) and not known to be,
+       the list of known failures is not right, or what has to be exercised was not
     2  bad usage, or bad input
     3  the adapter or the suite could not do its part in some case, and nothing is broken
     5  nothing was exercised
@@ -149,8 +158,10 @@ Exit codes:
 )
 @click.option("--uml-memory", metavar="SIZE", default="", help="The guest's memory, as in 256M.")
 @click.option("--uml-arguments", metavar="'WORD ...'", default="", help="More for the kernel's command line.")
+@check_options
 def command(
     *,
+    checks: Checks,
     iut: str,
     expression: str | None,
     first: bool,
@@ -188,18 +199,22 @@ def command(
         uml_module,
         uml_memory,
         uml_arguments,
+        checks.path,
     )
+    partial = "-k" if expression is not None else "-x" if first else "--vectors" if vector_directory else ""
     with ExitStack() as stack:
         # Entered first, left last: SIGTERM finds the results written, whatever else is open.
         termination = stack.enter_context(Termination())
-        with bad_input(IutError, AdapterError, VectorError):
+        with bad_input(IutError, AdapterError, VectorError, KnownFailuresError):
+            checks.refuse_partial(partial)
             target = options.target()
             _check_processes(processes, target)
             chosen = options.chosen_profile(target)
             cases = plan(target.side, options.vector_directory)
+            known = options.known(target)
             description = target.make().description
         arguments = _pytest_arguments(options, expression, processes, junitxml, first=first)
-        results = Results(target.side, chosen, cases.about())
+        results = Results(target.side, chosen, cases.about(), known)
         header = _header(target, description, chosen)
         console = Console(highlight=False)
         file = None
@@ -216,6 +231,7 @@ def command(
         if usage := _usage_error(said.getvalue()):
             raise BadInput(usage)
         results.terminated = termination.came
+        checks.hold(results, known, whole=not partial)
         code = results.exit_code(strict=strict)
         if file is not None:
             file.end(results, code)
@@ -224,6 +240,9 @@ def command(
     print_results(console, results, _repeat(options), verbose=verbose)
     if code is Exit.NOTHING:
         click.echo(f"balloon-conformance: {_why_nothing(results, expression)}", err=True)
+    with bad_input(KnownFailuresError):
+        for line in checks.write(results, known, code, strict=strict):
+            click.echo(line)
     return int(code)
 
 

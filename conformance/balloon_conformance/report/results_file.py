@@ -16,6 +16,11 @@ from jsonschema import Draft202012Validator
 
 from balloon_conformance.report.jsonlines import SCHEMA_PATH
 from balloon_conformance.report.outcome import Outcome
+from balloon_conformance.report.results import Results
+from balloon_conformance.suite import plan
+from balloon_spec.events import Side
+from balloon_spec.features import profile
+from balloon_spec.requirement import catalogue
 
 __all__ = ["Recorded", "ResultsFile", "ResultsFileError", "read_results"]
 
@@ -58,6 +63,28 @@ class ResultsFile:
     def whole(self) -> bool:
         """Whether the run came to its end and was not interrupted."""
         return bool(self.summary) and not self.summary["interrupted"]
+
+    def results(self) -> Results:
+        """Return the results as they were when the file was written, drawn from the cases that ended.
+
+        Raises :class:`ResultsFileError` for a profile or a requirement that this version does not know.
+        """
+        said = self.header["profile"]
+        try:
+            spoken = profile(said["name"], said["bits"])
+        except ValueError as error:
+            raise ResultsFileError(f"{self.path}:1: profile: {error}; make the results anew") from None
+        side = Side(self.header["side"])
+        results = Results(side, spoken, plan(side).about())
+        for number, outcome in enumerate(self.outcomes.values(), 2):
+            for finding in (*outcome.findings, *outcome.advice):
+                if finding.requirement not in catalogue():
+                    raise ResultsFileError(
+                        f"{self.path}:{number}: there is no requirement {finding.requirement}; "
+                        "make the results anew"
+                    )
+            results.add(outcome)
+        return results
 
 
 @cache

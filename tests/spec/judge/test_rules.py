@@ -333,8 +333,15 @@ KEPT = {
 ONLY_BY = {
     "other_pages_keep_their_contents": ("INF-08", [*start(), ev.Overwritten(PageSet([(0x3000, 1)]))]),
     "a_wanted_request_is_made": (
-        "QUEUE-04",
-        [*start(), ev.Operator(ev.OperatorAction.UNUSED_PAGES, 5), DEVICE_QUIET],
+        "REQ-20",
+        [
+            *OPEN,
+            unused("u", A, flag=1),
+            used(3, "u"),
+            post("r2"),
+            ev.Operator(ev.OperatorAction.UNUSED_PAGES, 6),
+            DEVICE_QUIET,
+        ],
     ),
     "a_chain_that_was_followed_is_well_formed": None,
 }
