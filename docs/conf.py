@@ -20,3 +20,6 @@ myst_heading_anchors = 3
 suppress_warnings = ["config.cache"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+
+# Types of the standard library and of numpy are named and not linked: the build reaches no other site.
+nitpick_ignore_regex = [("py:.*", r"(collections\.abc|numpy|enum|pathlib|typing|types)\..*")]

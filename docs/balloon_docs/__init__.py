@@ -8,7 +8,8 @@ from sphinx.application import Sphinx
 
 from balloon_docs.buffers import BufferDirective
 from balloon_docs.commands import CommandsDirective, TranscriptDirective
-from balloon_docs.domain import BalloonDomain
+from balloon_docs.domain import BalloonDomain, plain_role
+from balloon_docs.features import FeaturesDirective
 from balloon_docs.implementations import ImplementationsDirective
 from balloon_docs.layouts import LayoutDirective
 from balloon_docs.machines import StatesDirective
@@ -21,6 +22,7 @@ __all__ = ["setup"]
 _DIRECTIVES = {
     "buffer": BufferDirective,
     "commands": CommandsDirective,
+    "features": FeaturesDirective,
     "implementations": ImplementationsDirective,
     "layout": LayoutDirective,
     "requirements": RequirementsDirective,
@@ -37,6 +39,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_domain(BalloonDomain)
     for name, directive in _DIRECTIVES.items():
         app.add_directive(name, directive)
+    for name in BalloonDomain.roles:
+        app.add_role(name, plain_role(name), override=True)
     app.add_transform(MentionsTransform)
     app.connect("builder-inited", write_pages)
     app.add_css_file("balloon.css")

@@ -17,7 +17,7 @@ from sphinx.roles import XRefRole
 from sphinx.util import logging
 from sphinx.util.nodes import make_refnode
 
-__all__ = ["BalloonDomain", "anchor", "reference"]
+__all__ = ["BalloonDomain", "anchor", "plain_role", "reference"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -41,22 +41,27 @@ def reference(kind: str, name: str, words: str = "") -> pending_xref:
     )
 
 
+def plain_role(name: str) -> Any:
+    """Return the role ``name`` of the domain for use without the domain's name before it."""
+    inner = BalloonDomain.roles[name]
+
+    def role(_typ: str, *rest: Any, **options: Any) -> Any:
+        return inner(f"{BalloonDomain.name}:{name}", *rest, **options)
+
+    return role
+
+
 class BalloonDomain(Domain):
     """Where every requirement, vector and command is defined."""
 
     name = "balloon"
     label = "virtio-balloon"
     object_types: ClassVar[dict[str, ObjType]] = {
-        "requirement": ObjType("requirement", "requirement", "req"),
+        "requirement": ObjType("requirement", "requirement"),
         "vector": ObjType("vector", "vector"),
         "command": ObjType("command", "command"),
     }
-    roles: ClassVar[dict[str, Any]] = {
-        "requirement": XRefRole(),
-        "req": XRefRole(),
-        "vector": XRefRole(),
-        "command": XRefRole(),
-    }
+    roles: ClassVar[dict[str, Any]] = {name: XRefRole() for name in ("requirement", "vector", "command")}
     initial_data: ClassVar[dict[str, Any]] = {"defined": {}}
     data_version = 1
 
@@ -101,8 +106,7 @@ class BalloonDomain(Domain):
         contnode: nodes.Element,
     ) -> nodes.reference | None:
         """Link to the definition; None where there is none, which is a warning."""
-        kind = "requirement" if typ == "req" else typ
-        found = self.defined.get((kind, target))
+        found = self.defined.get((typ, target))
         if found is None:
             return None
         return make_refnode(builder, fromdocname, found[0], found[1], contnode, target)

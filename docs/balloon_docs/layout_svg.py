@@ -24,9 +24,13 @@ _FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace"
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """One box: ``low`` and ``high`` are the bits of its word, ``at`` its first bit in the row."""
+    """One box: ``low`` and ``high`` are the bits of its word, ``at`` its first bit in the row.
+
+    ``word`` is the word's name where it is divided, and empty where the box is all of it.
+    """
 
     name: str
+    word: str
     at: int
     width: int
     low: int
@@ -77,7 +81,15 @@ def _rows(words: Sequence[Word], start_bytes: int) -> Iterator[tuple[int, list[_
             left = at + 8 * word.length_bytes - 1 - bits.high
             reserved = "reserved" in bits.name
             rows.setdefault(row, []).append(
-                _Field(bits.name, left, bits.width, bits.low, bits.high, reserved)
+                _Field(
+                    bits.name.removeprefix(f"{word.name}_"),
+                    word.name if word.bits else "",
+                    left,
+                    bits.width,
+                    bits.low,
+                    bits.high,
+                    reserved,
+                )
             )
     for row in sorted(rows):
         yield start_bytes + row * _ROW_BYTES, sorted(rows[row], key=lambda field: field.at)
@@ -85,7 +97,11 @@ def _rows(words: Sequence[Word], start_bytes: int) -> Iterator[tuple[int, list[_
 
 def _draw_row(label: str, fields: list[_Field], y: int, name: str) -> Iterator[str]:
     box_y = y + _LABEL
-    yield f'<text class="offset" x="{_LEFT - 8}" y="{box_y + 25}" text-anchor="end">{escape(label)}</text>'
+    words = [word for word in dict.fromkeys(field.word for field in fields) if word]
+    lines = [label, *words]
+    for number, line in enumerate(lines):
+        line_y = box_y + 25 + 14 * number - 7 * (len(lines) - 1)
+        yield f'<text class="offset" x="{_LEFT - 8}" y="{line_y}" text-anchor="end">{escape(line)}</text>'
     for field in fields:
         x, width = _LEFT + field.at * _BIT, field.width * _BIT
         yield (
@@ -97,10 +113,9 @@ def _draw_row(label: str, fields: list[_Field], y: int, name: str) -> Iterator[s
                 f'<rect class="reserved" x="{x}" y="{box_y}" width="{width}" height="{_BOX}" '
                 f'fill="url(#{name}-hatch)"/>'
             )
-        shown = field.name.replace("base_reserved", "reserved").replace("size_reserved", "reserved")
         yield (
             f'<text class="name" x="{x + width / 2:g}" y="{box_y + 25}" text-anchor="middle">'
-            f"{escape(shown)}</text>"
+            f"{escape(field.name)}</text>"
         )
         if field.width * _BIT >= 60:  # noqa: PLR2004 - narrower, the two numbers would touch
             yield f'<text class="bit" x="{x + 2}" y="{y + 13}">{field.high}</text>'

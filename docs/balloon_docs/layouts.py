@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from docutils import nodes
+from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
 from balloon_docs.layout_svg import draw_layout
@@ -19,9 +20,10 @@ class LayoutDirective(SphinxDirective):
     """Draw a structure of :data:`balloon_spec.wire.STRUCTURES`."""
 
     required_arguments = 1
+    option_spec = {"picture": directives.flag}  # noqa: RUF012 - docutils' own form
 
     def run(self) -> list[nodes.Node]:
-        """Return the picture and the table."""
+        """Return the picture and, without ``:picture:``, the table."""
         name = self.arguments[0]
         if name not in STRUCTURES:
             known = ", ".join(STRUCTURES)
@@ -31,7 +33,9 @@ class LayoutDirective(SphinxDirective):
         number = self.env.new_serialno("balloon-layout")
         svg = draw_layout(layout, f"{structure.title}: layout in bytes and bits", f"layout-{number}")
         picture = nodes.container("", nodes.raw("", svg, format="html"), classes=["balloon-picture"])
-        return [picture, table(("Offset", "Size", "Field", "Bits", "Form"), field_rows(layout))]
+        if "picture" in self.options:
+            return [picture]
+        return [picture, table(("Offset", "Bytes", "Field", "Bits", "Form"), field_rows(layout))]
 
 
 def field_rows(layout: Layout) -> Iterator[tuple[str, ...]]:
@@ -45,10 +49,14 @@ def field_rows(layout: Layout) -> Iterator[tuple[str, ...]]:
 
 
 def _word_rows(word: Word, prefix: str, offset: str) -> Iterator[tuple[str, ...]]:
-    order = "" if word.length_bytes == 1 else f"{word.byteorder}-endian "
-    form = f"{order}{8 * word.length_bytes}-bit word"
+    form = f"{word.byteorder}-endian" if word.length_bytes > 1 else ""
     for bits in word.fields:
-        span = f"{bits.high} to {bits.low}" if word.bits else "all"
-        holder = f"{prefix}{word.name}" if word.bits else ""
-        shown = f"{prefix}{bits.name}" if not word.bits else f"{holder}: {bits.name}"
-        yield offset, f"{word.length_bytes} bytes" if word.length_bytes > 1 else "1 byte", shown, span, form
+        # A reserved part is named after its word in the schema; here the word stands before it.
+        shown = f": {bits.name.removeprefix(f'{word.name}_')}" if word.bits else ""
+        yield (
+            offset,
+            str(word.length_bytes),
+            f"{prefix}{word.name}{shown}",
+            f"{bits.high} to {bits.low}",
+            form,
+        )
