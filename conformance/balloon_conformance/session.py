@@ -115,7 +115,9 @@ class Session:
             self.record(ev.Failed(self.side, ev.Failure.HANG, str(error)))
             raise Ended(f"the {self.side} does not answer: {error}") from error
         except ImplementationViolation as error:
-            # Not an event: between driver and device there was nothing to see.
+            # Of the transport no requirement speaks, except where it is a virtqueue.
+            if error.ring is not None:
+                self.record(error.ring)
             raise Ended(f"the {self.side} broke its transport: {error}") from error
 
     def _observe(self, seconds: float) -> Sequence[ev.Event]:

@@ -115,7 +115,7 @@ Examples:
   balloon-conformance decode auto 00000000 10000000 ...
 
 Exit codes: 0 all well; 1 something is broken; 2 bad usage or input; 3 the adapter or the
-suite is at fault; 5 nothing was exercised; 130 interrupted.
+suite is at fault; 5 nothing was exercised; 130 interrupted; 143 terminated.
 """,
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of a defect of this program.")

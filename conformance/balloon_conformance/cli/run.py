@@ -20,6 +20,7 @@ from rich.console import Console
 from balloon_conformance import scenarios
 from balloon_conformance.cli import suite_version
 from balloon_conformance.cli.errors import BadInput, bad_input
+from balloon_conformance.cli.termination import Termination
 from balloon_conformance.iut.contract import AdapterError, Target
 from balloon_conformance.iut.registry import KINDS, IutError
 from balloon_conformance.report.jsonlines import JsonLines
@@ -58,6 +59,7 @@ Exit codes:
     3  the adapter or the suite could not do its part in some case, and nothing is broken
     5  nothing was exercised
   130  interrupted with Ctrl-C; the results so far were written
+  143  ended by SIGTERM; the results so far were written, the implementation was stopped
 """
 
 
@@ -178,15 +180,18 @@ def command(
         uml_memory,
         uml_arguments,
     )
-    with bad_input(IutError, AdapterError, VectorError):
-        target = options.target()
-        chosen = options.chosen_profile(target)
-        cases = plan(target.side, options.vector_directory)
-        description = target.make().description
-    arguments = _pytest_arguments(options, expression, processes, junitxml, first=first)
-    results = Results(target.side, chosen, cases.about())
-    console = Console(highlight=False)
     with ExitStack() as stack:
+        # Entered first, left last: SIGTERM finds the results written, whatever else is open.
+        termination = stack.enter_context(Termination())
+        with bad_input(IutError, AdapterError, VectorError):
+            target = options.target()
+            _check_processes(processes, target)
+            chosen = options.chosen_profile(target)
+            cases = plan(target.side, options.vector_directory)
+            description = target.make().description
+        arguments = _pytest_arguments(options, expression, processes, junitxml, first=first)
+        results = Results(target.side, chosen, cases.about())
+        console = Console(highlight=False)
         file = None
         if results_path:
             file = JsonLines(stack.enter_context(_writable(results_path)))
@@ -199,6 +204,7 @@ def command(
             _run_pytest(arguments, Gatherer(results, progress, file), results)
         if usage := _usage_error(said.getvalue()):
             raise BadInput(usage)
+        results.terminated = termination.came
         code = results.exit_code(strict=strict)
         if file is not None:
             file.end(results, code)
@@ -226,8 +232,6 @@ def _pytest_arguments(
     if first:
         arguments.append("-x")
     if processes is not None:
-        if processes != "auto" and not (processes.isdecimal() and int(processes)):
-            raise BadInput(f"-n {processes}: give a number of processes from 1, or auto")
         if find_spec("xdist") is None:
             raise BadInput("-n needs pytest-xdist; install virtio-balloon-conformance[parallel]")
         arguments += ["-p", "xdist.plugin", "-n", processes]
@@ -236,6 +240,19 @@ def _pytest_arguments(
             raise BadInput(f"--junitxml {junitxml}: its directory does not exist; make it first")
         arguments += [f"--junitxml={Path(junitxml).absolute()}", "-o", "junit_suite_name=balloon-conformance"]
     return [*arguments, str(scenarios.DIRECTORY)]
+
+
+def _check_processes(processes: str | None, target: Target) -> None:
+    """Refuse a number of processes that is none, or that the implementation cannot serve."""
+    if processes is None:
+        return
+    if processes != "auto" and not (processes.isdecimal() and int(processes)):
+        raise BadInput(f"-n {processes}: give a number of processes from 1, or auto")
+    if target.one_at_a_time and processes != "1":
+        raise BadInput(
+            f"-n {processes}: {target.name} is one implementation at one socket, which judges one case at a"
+            " time; leave -n out"
+        )
 
 
 def _check_expression(expression: str) -> None:

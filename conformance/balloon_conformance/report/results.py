@@ -40,6 +40,8 @@ class Exit(IntEnum):
     NOTHING = 5
     """Nothing was exercised."""
     INTERRUPTED = 130
+    TERMINATED = 143
+    """Interrupted by SIGTERM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,8 @@ class Results:
         self.faults: list[str] = []
         """What went wrong in the suite outside every case."""
         self.interrupted = False
+        self.terminated = False
+        """It was SIGTERM that interrupted the run."""
         self._about = about
 
     def add(self, outcome: Outcome) -> None:
@@ -168,7 +172,7 @@ class Results:
         statuses = Counter(outcome.status for outcome in self.outcomes.values())
         verdicts = self.requirements()
         if self.interrupted:
-            return Exit.INTERRUPTED
+            return Exit.TERMINATED if self.terminated else Exit.INTERRUPTED
         if statuses[Status.FAILED]:
             return Exit.BROKEN
         if statuses[Status.ERROR] or self.faults:

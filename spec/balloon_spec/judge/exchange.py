@@ -68,6 +68,8 @@ class Exchange:
     actual: int | None = None
     """The last value the driver wrote, None before the first write since the reset."""
     actual_was_read: bool = False
+    deflate_floor: int | None = None
+    """The least num_pages at which a deflate buffer was made available that ``actual`` does not count yet."""
     target: int | None = None
     """What the operator last wished for and no configuration change has confirmed."""
     wrote_num_pages: bytes | None = None
@@ -233,6 +235,8 @@ class Exchange:
         elif buffer.queue is Queue.DEFLATE:
             self.deflating[key] = pages & self.balloon
             self.balloon -= pages
+            target = self.num_pages or 0
+            self.deflate_floor = target if self.deflate_floor is None else min(target, self.deflate_floor)
         elif buffer.shape == "request":
             self.request_posts += 1
             self.owed_request = None
@@ -326,6 +330,8 @@ class Exchange:
             self.changes = 0
             self.changed_with_length = False
             self.last_returned = None
+            if not self.deflating:
+                self.deflate_floor = None
         elif event.offset < 4:
             self.wrote_num_pages = event.data
 

@@ -80,6 +80,7 @@ BROKEN = {
     "QUEUE-08": [*start(ring=((INFLATE, 1),)), inflate("m", A), inflate("n", B)],
     "QUEUE-09": [*start(driver_ok=False, posts=False), inflate("m", A), ev.DriverOk()],
     "QUEUE-10": [*start(driver_ok=False, posts=False), inflate("m", A), used(INFLATE, "m"), ev.DriverOk()],
+    "QUEUE-11": [*start(), ev.RingBroken(ev.Side.DRIVER, INFLATE, "loop", "the chain loops")],
     "QUEUE-05": [*start(), ev.Available(INFLATE, "m", message(A), cut=(4, 20)), DEVICE_QUIET],
     "HDR-01": [*start(), ev.Available(INFLATE, "m", b"\0" * 7)],
     "HDR-02": [*start(), inflate("m", A, data_len=24)],
@@ -452,9 +453,47 @@ def test_a_finding_in_one_line_names_all_a_reader_needs():
     assert judged([*start(), inflate("m", *[A] * 9, data_len=1)])[1][0].excerpt.endswith(" ...")
 
 
+def test_a_chain_that_was_followed_keeps_its_requirement_and_one_nobody_laid_decides_nothing():
+    judge, findings = judged([*start(), ev.Available(INFLATE, "m", message(A), extents=((0x5000, 24),))])
+    assert (judge.exercised["QUEUE-11"], findings) == (1, [])
+    assert "QUEUE-11" not in judged([*start(), inflate("m", A)])[0].exercised
+
+
+def test_a_used_ring_that_names_what_is_not_in_flight_is_the_devices_fault():
+    _, (finding,) = judged([*start(), ev.RingBroken(ev.Side.DEVICE, INFLATE, "used-jump", "moved by 9")])
+    assert (finding.requirement, finding.subject) == ("BUF-04", ev.Side.DEVICE)
+    assert finding.seen == "used-jump: moved by 9"
+
+
 def test_pages_are_judged_by_memory_and_not_by_order():
     _, findings = judged(
         [*start(), inflate("m", chunk(0x2000, 1), chunk(0x1000, 1)), used(INFLATE, "m"), actual(2)]
     )
     assert findings == []
     assert PageSet.parse("0x1000", "0x2000").pages == 2
+
+
+def deflated(target_then, *more):
+    """A balloon of four pages that shrinks to none, with another target while the buffer was with the device."""
+    return [
+        *start(MESSAGES & ~OOM),
+        target(4),
+        inflate("m", A),
+        used(INFLATE, "m"),
+        actual(4),
+        target(0),
+        deflate("d", A),
+        target(target_then),
+        used(DEFLATE, "d"),
+        *more,
+        actual(0),
+    ]
+
+
+def test_a_target_that_rises_behind_a_deflate_message_comes_too_late_for_its_pages():
+    assert judged(deflated(4))[1] == []
+
+
+def test_a_target_that_rose_before_a_deflate_message_is_in_time():
+    late = deflated(4, inflate("n", A), used(INFLATE, "n"), actual(4), deflate("e", A), used(DEFLATE, "e"))
+    assert [finding.requirement for finding in judged(late)[1]] == ["DEF-09"]
