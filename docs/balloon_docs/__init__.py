@@ -15,6 +15,7 @@ from balloon_docs.layouts import LayoutDirective
 from balloon_docs.machines import StatesDirective
 from balloon_docs.mentions import MentionsTransform
 from balloon_docs.requirements import RequirementsDirective, TraceabilityDirective
+from balloon_docs.sequences import SequenceDirective
 from balloon_docs.vectors import AreaDirective, VectorDirective, write_pages
 
 __all__ = ["setup"]
@@ -26,6 +27,7 @@ _DIRECTIVES = {
     "implementations": ImplementationsDirective,
     "layout": LayoutDirective,
     "requirements": RequirementsDirective,
+    "sequence": SequenceDirective,
     "states": StatesDirective,
     "traceability": TraceabilityDirective,
     "transcript": TranscriptDirective,

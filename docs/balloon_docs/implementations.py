@@ -39,9 +39,7 @@ def read_results(path: Path) -> Column:
         raise ValueError(f"{path.name} is not a whole results file; make it again with tox -e results")
     head, end = lines[0], lines[-1]["summary"]
     verdicts = {line["requirement"]: line["verdict"] for line in lines if "requirement" in line}
-    return Column(
-        path.stem, head["description"], head["side"], head["profile"]["name"], verdicts, end
-    )
+    return Column(path.stem, head["description"], head["side"], head["profile"]["name"], verdicts, end)
 
 
 class ImplementationsDirective(SphinxDirective):

@@ -11,15 +11,18 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from balloon_conformance.mutants.campaign import likely
+from balloon_conformance.mutants.cases import cases
 from balloon_conformance.vectors import model
 from balloon_conformance.vectors.loader import load_all
 from balloon_docs.buffers import buffer_table
 from balloon_docs.domain import BalloonDomain, reference
 from balloon_docs.inline import paragraph
+from balloon_docs.sequence_svg import sequence_picture
 from balloon_docs.tables import table
 from balloon_spec.queues import Queue
 
-__all__ = ["AreaDirective", "VectorDirective", "write_pages"]
+__all__ = ["AreaDirective", "VectorDirective", "by_id", "write_pages"]
 
 PAGES = "vectors/all"
 """Where the pages are written, below the sources; they are not kept."""
@@ -90,7 +93,15 @@ class VectorDirective(SphinxDirective):
         self.env.note_dependency(str(vector.path))
         domain = cast("BalloonDomain", self.env.get_domain("balloon"))
         target = nodes.target("", "", ids=[domain.define("vector", name, self.get_location())])
-        return [target, paragraph(f"{vector.title}."), _facts(vector), *_buffers(vector)]
+        picture = sequence_picture(self.env, vector)
+        return [
+            target,
+            paragraph(f"{vector.title}."),
+            _facts(vector),
+            picture,
+            *_buffers(vector),
+            *_mutants(vector),
+        ]
 
 
 def _facts(vector: model.Vector) -> nodes.field_list:
@@ -110,11 +121,25 @@ def _facts(vector: model.Vector) -> nodes.field_list:
     return nodes.field_list(
         "",
         *(
-            nodes.field("", nodes.field_name("", label), nodes.field_body("", nodes.paragraph("", "", *inner)))
+            nodes.field(
+                "", nodes.field_name("", label), nodes.field_body("", nodes.paragraph("", "", *inner))
+            )
             for label, inner in facts
         ),
         classes=["requirement-fields"],
     )
+
+
+def _mutants(vector: model.Vector) -> Iterator[nodes.Node]:
+    """Say what the vector finds of an implementation that breaks what it is about, for each side it judges."""
+    for side in sorted(vector.sides):
+        case = cases(side)[vector.id]
+        for mutant in likely(side, case.about):
+            outcome = case.play(mutant.make())
+            if found := [*outcome.findings, *outcome.advice]:
+                yield nodes.rubric("", f"What it finds of the {side} {mutant.name}")
+                yield paragraph(f"{mutant.title} {found[0]}")
+                break
 
 
 def _requirements(names: tuple[str, ...]) -> list[nodes.Node]:
