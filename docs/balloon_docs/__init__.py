@@ -44,6 +44,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     for name in BalloonDomain.roles:
         app.add_role(name, plain_role(name), override=True)
     app.add_transform(MentionsTransform)
+    app.add_config_value("balloon_vector_pages", True, "env", bool)
     app.connect("builder-inited", write_pages)
     app.add_css_file("balloon.css")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""A page for every vector, written before the build and defined by ``{vector} ID``; ``{vectors}`` lists an area."""
+"""A page a vector, written before the build and defined by ``{vector}``; ``{vectors}`` lists an area."""
 
 from __future__ import annotations
 
@@ -36,6 +36,8 @@ def by_id() -> Mapping[str, model.Vector]:
 
 def write_pages(app: Sphinx) -> None:
     """Write a page a vector and an index an area; what is as it was is left alone, and what is gone goes."""
+    if not app.config.balloon_vector_pages:
+        return
     root = Path(app.srcdir, PAGES)
     pages = dict(_pages())
     for path in root.rglob("*.md"):
@@ -49,17 +51,13 @@ def write_pages(app: Sphinx) -> None:
 
 
 def _pages() -> Iterator[tuple[str, str]]:
-    areas: dict[str, list[str]] = {}
+    """Yield every page's name and text; those of vectors are in no tree, which each page would repeat."""
     for vector in by_id().values():
-        areas.setdefault(vector.area, []).append(vector.id)
-        yield f"{vector.area}/{vector.id}.md", f"# {vector.id}\n\n```{{vector}} {vector.id}\n```\n"
-    for area, ids in areas.items():
-        entries = "\n".join(f"{name} <{name}>" for name in sorted(ids))
+        body = f"# {vector.id}\n\n```{{vector}} {vector.id}\n```\n"
+        yield f"{vector.area}/{vector.id}.md", f"---\norphan: true\n---\n\n{body}"
+    for area in sorted({vector.area for vector in by_id().values()}):
         title = area.replace("-", " ").capitalize()
-        yield (
-            f"{area}/index.md",
-            f"# {title}\n\n```{{vectors}} {area}\n```\n\n```{{toctree}}\n:hidden:\n\n{entries}\n```\n",
-        )
+        yield f"{area}/index.md", f"# {title}\n\n```{{vectors}} {area}\n```\n"
 
 
 class AreaDirective(SphinxDirective):
@@ -131,7 +129,7 @@ def _facts(vector: model.Vector) -> nodes.field_list:
 
 
 def _mutants(vector: model.Vector) -> Iterator[nodes.Node]:
-    """Say what the vector finds of an implementation that breaks what it is about, for each side it judges."""
+    """Say what the vector finds of an implementation that breaks what it is about, a side each."""
     for side in sorted(vector.sides):
         case = cases(side)[vector.id]
         for mutant in likely(side, case.about):
