@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from judge_limits import buffers, requests
+from judge_limits import buffers, negotiation, requests
 from judge_limits.requests import OPEN
 from judge_script import INFLATE, A, B, inflate, message, request, start, unused, used
 
@@ -11,10 +11,11 @@ from balloon_spec import events as ev
 from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.judge import Judge
 
-AREAS = (requests, buffers)
-FOUND = {name: case for area in AREAS for name, case in area.FOUND.items()}
-COUNTED = {name: case for area in AREAS for name, case in area.COUNTED.items()}
-SEEN = {name: case for area in AREAS for name, case in area.SEEN.items()}
+AREAS = (requests, buffers, negotiation)
+FOUND, COUNTED, SEEN = (
+    {name: case for area in AREAS for name, case in getattr(area, table).items()}
+    for table in ("FOUND", "COUNTED", "SEEN")
+)
 
 
 def judged(events):
@@ -58,8 +59,16 @@ def test_a_finding_says_what_was_expected_and_what_was_seen(name):
             [*start(), inflate("m", A), ev.Reset(), *start(), used(INFLATE, "m")],
             "a buffer from before the reset is returned",
         ),
+        (
+            [*start(posts=False), ev.Available(INFLATE, "r0", writable_bytes=16)],
+            "a request buffer was made available on another queue",
+        ),
+        (
+            [*OPEN, ev.Available(INFLATE, "u", message(A, flag=1, ident=7))],
+            "an unused-page message was made available on another queue",
+        ),
     ],
-    ids=["BUF-01", "BUF-02", "BUF-04", "RESET-02"],
+    ids=["BUF-01", "BUF-02", "BUF-04", "RESET-02", "QUEUE-01-request", "QUEUE-01-message"],
 )
 def test_the_words_are_those_of_the_requirement(events, words):
     assert [finding.words for finding in judged(events)[1]] == [words]
