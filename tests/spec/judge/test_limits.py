@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from judge_limits import buffers, configuration, negotiation, requests, statistics_queue
+from judge_limits import (
+    buffers,
+    configuration,
+    contents,
+    memory,
+    negotiation,
+    pages,
+    requests,
+    statistics_queue,
+)
 from judge_limits.requests import OPEN
 from judge_script import INFLATE, A, B, inflate, message, request, start, unused, used
 
@@ -11,7 +20,7 @@ from balloon_spec import events as ev
 from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.judge import Judge
 
-AREAS = (requests, buffers, negotiation, statistics_queue, configuration)
+AREAS = (requests, buffers, negotiation, statistics_queue, configuration, contents, pages, memory)
 FOUND, COUNTED, SEEN = (
     {
         f"{area.__name__.split('.')[-1]}: {name}": case
