@@ -22,4 +22,8 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 
 # Types of the standard library and of numpy are named and not linked: the build reaches no other site.
-nitpick_ignore_regex = [("py:.*", r"(collections\.abc|numpy|enum|pathlib|typing|types)\..*")]
+nitpick_ignore_regex = [
+    ("py:.*", r"(collections\.abc|numpy|enum|pathlib|typing|types)\..*"),
+    # A type variable of one module has no page.
+    ("py:class", r"balloon_spec\.judge\.rule\._E"),
+]

@@ -15,6 +15,7 @@ from balloon_docs.layouts import LayoutDirective
 from balloon_docs.machines import StatesDirective
 from balloon_docs.mentions import MentionsTransform
 from balloon_docs.requirements import RequirementsDirective, TraceabilityDirective
+from balloon_docs.sequences import SequenceDirective
 from balloon_docs.vectors import AreaDirective, VectorDirective, write_pages
 
 __all__ = ["setup"]
@@ -26,6 +27,7 @@ _DIRECTIVES = {
     "implementations": ImplementationsDirective,
     "layout": LayoutDirective,
     "requirements": RequirementsDirective,
+    "sequence": SequenceDirective,
     "states": StatesDirective,
     "traceability": TraceabilityDirective,
     "transcript": TranscriptDirective,
@@ -42,6 +44,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     for name in BalloonDomain.roles:
         app.add_role(name, plain_role(name), override=True)
     app.add_transform(MentionsTransform)
+    app.add_config_value("balloon_vector_pages", True, "env", bool)
     app.connect("builder-inited", write_pages)
     app.add_css_file("balloon.css")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

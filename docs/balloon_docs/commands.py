@@ -1,4 +1,4 @@
-"""``{commands}``: every command with its options, from the program itself; ``{transcript}``: what one prints."""
+"""``{commands}``: every command with its options, from the program; ``{transcript}``: what one prints."""
 
 from __future__ import annotations
 

@@ -117,8 +117,6 @@ def _draw_row(label: str, fields: list[_Field], y: int, name: str) -> Iterator[s
             f'<text class="name" x="{x + width / 2:g}" y="{box_y + 25}" text-anchor="middle">'
             f"{escape(field.name)}</text>"
         )
-        if field.width * _BIT >= 60:  # noqa: PLR2004 - narrower, the two numbers would touch
+        if field.width * _BIT >= 60:
             yield f'<text class="bit" x="{x + 2}" y="{y + 13}">{field.high}</text>'
-            yield (
-                f'<text class="bit" x="{x + width - 2}" y="{y + 13}" text-anchor="end">{field.low}</text>'
-            )
+            yield (f'<text class="bit" x="{x + width - 2}" y="{y + 13}" text-anchor="end">{field.low}</text>')

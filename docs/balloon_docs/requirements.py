@@ -61,7 +61,11 @@ class TraceabilityDirective(_AreaDirective):
                 _names(_deciders()[name].rules),
                 _vectors(_deciders()[name].vectors),
                 _names(_deciders()[name].scenarios),
-                *([_names(mutants)] if (mutants := getattr(_deciders()[name], "mutants", None)) is not None else []),
+                *(
+                    [_names(mutants)]
+                    if (mutants := getattr(_deciders()[name], "mutants", None)) is not None
+                    else []
+                ),
             )
             for name in self.area().ids
         ]
@@ -109,9 +113,7 @@ def _field(label: str, text: str) -> nodes.field:
 
 
 def _nodes_field(label: str, inner: list[nodes.Node]) -> nodes.field:
-    return nodes.field(
-        "", nodes.field_name("", label), nodes.field_body("", nodes.paragraph("", "", *inner))
-    )
+    return nodes.field("", nodes.field_name("", label), nodes.field_body("", nodes.paragraph("", "", *inner)))
 
 
 _SHOWN = 12

@@ -1,4 +1,4 @@
-"""A page for every vector, written before the build and defined by ``{vector} ID``; ``{vectors}`` lists an area."""
+"""A page a vector, written before the build and defined by ``{vector}``; ``{vectors}`` lists an area."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from balloon_conformance.mutants.campaign import likely
+from balloon_conformance.mutants.cases import cases
 from balloon_conformance.vectors import model
 from balloon_conformance.vectors.loader import load_all
 from balloon_docs.buffers import buffer_table
 from balloon_docs.domain import BalloonDomain, reference
 from balloon_docs.inline import paragraph
+from balloon_docs.sequence_svg import sequence_picture
 from balloon_docs.tables import table
 from balloon_spec.queues import Queue
 
-__all__ = ["AreaDirective", "VectorDirective", "write_pages"]
+__all__ = ["AreaDirective", "VectorDirective", "by_id", "write_pages"]
 
 PAGES = "vectors/all"
 """Where the pages are written, below the sources; they are not kept."""
@@ -33,6 +36,8 @@ def by_id() -> Mapping[str, model.Vector]:
 
 def write_pages(app: Sphinx) -> None:
     """Write a page a vector and an index an area; what is as it was is left alone, and what is gone goes."""
+    if not app.config.balloon_vector_pages:
+        return
     root = Path(app.srcdir, PAGES)
     pages = dict(_pages())
     for path in root.rglob("*.md"):
@@ -46,17 +51,13 @@ def write_pages(app: Sphinx) -> None:
 
 
 def _pages() -> Iterator[tuple[str, str]]:
-    areas: dict[str, list[str]] = {}
+    """Yield every page's name and text; those of vectors are in no tree, which each page would repeat."""
     for vector in by_id().values():
-        areas.setdefault(vector.area, []).append(vector.id)
-        yield f"{vector.area}/{vector.id}.md", f"# {vector.id}\n\n```{{vector}} {vector.id}\n```\n"
-    for area, ids in areas.items():
-        entries = "\n".join(f"{name} <{name}>" for name in sorted(ids))
+        body = f"# {vector.id}\n\n```{{vector}} {vector.id}\n```\n"
+        yield f"{vector.area}/{vector.id}.md", f"---\norphan: true\n---\n\n{body}"
+    for area in sorted({vector.area for vector in by_id().values()}):
         title = area.replace("-", " ").capitalize()
-        yield (
-            f"{area}/index.md",
-            f"# {title}\n\n```{{vectors}} {area}\n```\n\n```{{toctree}}\n:hidden:\n\n{entries}\n```\n",
-        )
+        yield f"{area}/index.md", f"# {title}\n\n```{{vectors}} {area}\n```\n"
 
 
 class AreaDirective(SphinxDirective):
@@ -90,7 +91,15 @@ class VectorDirective(SphinxDirective):
         self.env.note_dependency(str(vector.path))
         domain = cast("BalloonDomain", self.env.get_domain("balloon"))
         target = nodes.target("", "", ids=[domain.define("vector", name, self.get_location())])
-        return [target, paragraph(f"{vector.title}."), _facts(vector), *_buffers(vector)]
+        picture = sequence_picture(self.env, vector)
+        return [
+            target,
+            paragraph(f"{vector.title}."),
+            _facts(vector),
+            picture,
+            *_buffers(vector),
+            *_mutants(vector),
+        ]
 
 
 def _facts(vector: model.Vector) -> nodes.field_list:
@@ -110,11 +119,25 @@ def _facts(vector: model.Vector) -> nodes.field_list:
     return nodes.field_list(
         "",
         *(
-            nodes.field("", nodes.field_name("", label), nodes.field_body("", nodes.paragraph("", "", *inner)))
+            nodes.field(
+                "", nodes.field_name("", label), nodes.field_body("", nodes.paragraph("", "", *inner))
+            )
             for label, inner in facts
         ),
         classes=["requirement-fields"],
     )
+
+
+def _mutants(vector: model.Vector) -> Iterator[nodes.Node]:
+    """Say what the vector finds of an implementation that breaks what it is about, a side each."""
+    for side in sorted(vector.sides):
+        case = cases(side)[vector.id]
+        for mutant in likely(side, case.about):
+            outcome = case.play(mutant.make())
+            if found := [*outcome.findings, *outcome.advice]:
+                yield nodes.rubric("", f"What it finds of the {side} {mutant.name}")
+                yield paragraph(f"{mutant.title} {found[0]}")
+                break
 
 
 def _requirements(names: tuple[str, ...]) -> list[nodes.Node]:

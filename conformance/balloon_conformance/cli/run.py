@@ -32,6 +32,7 @@ from balloon_conformance.report.results import Exit, Results
 from balloon_conformance.report.terminal import print_header, print_results
 from balloon_conformance.run_options import RunOptions
 from balloon_conformance.suite import plan, stock_note
+from balloon_conformance.vectors import manifest, schema
 from balloon_conformance.vectors.loader import VectorError
 from balloon_spec.features import Profile
 
@@ -215,7 +216,7 @@ def command(
             description = target.make().description
         arguments = _pytest_arguments(options, expression, processes, junitxml, first=first)
         results = Results(target.side, chosen, cases.about(), known)
-        header = _header(target, description, chosen)
+        header = _header(target, description, chosen, options.vector_directory)
         console = Console(highlight=False)
         file = None
         if results_path:
@@ -329,7 +330,7 @@ def _writable(option: str, path: str) -> IO[str]:
         raise BadInput(f"{option} {path}: {error.strerror}; name a file that can be written") from error
 
 
-def _header(target: Target, description: str, profile: Profile) -> dict[str, Any]:
+def _header(target: Target, description: str, profile: Profile, directory: Path | None) -> dict[str, Any]:
     return {
         "suite": suite_version(),
         "target": target.name,
@@ -337,6 +338,7 @@ def _header(target: Target, description: str, profile: Profile) -> dict[str, Any
         "side": target.side.value,
         "profile": {"name": profile.name, "bits": {one.name: one.bit for one in profile.features}},
         "started": datetime.now(UTC),
+        "vectors": manifest.digest(directory or schema.directory()),
     }
 
 

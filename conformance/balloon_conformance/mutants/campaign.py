@@ -23,7 +23,7 @@ from balloon_spec.events import Side
 from balloon_spec.judge import RULES
 from balloon_spec.requirement import Level, catalogue
 
-__all__ = ["Campaign", "run_campaign"]
+__all__ = ["Campaign", "likely", "run_campaign"]
 
 _Key = tuple[str, str]
 
@@ -133,7 +133,7 @@ def _try_vector(side: Side, case_id: str, tried: frozenset[str]) -> Sequence[Sig
     """Play a vector against mutants until one is caught."""
     case = cases(side)[case_id]
     sights = []
-    for one in _likely(side, case.about):
+    for one in likely(side, case.about):
         if one.name not in tried:
             sights.append(look(one.name, case_id))
             if vector_counts(case, sights[-1]):
@@ -159,7 +159,7 @@ def _try_rule(name: str, tried: frozenset[_Key]) -> Sequence[Sight]:
     return sights
 
 
-def _likely(side: Side, about: frozenset[str]) -> list[Mutant]:
+def likely(side: Side, about: frozenset[str]) -> list[Mutant]:
     """Return the mutants of a side, those that break what a case is about before the others."""
 
     def rank(one: Mutant) -> int:

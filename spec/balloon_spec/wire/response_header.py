@@ -67,7 +67,7 @@ class ResponseHeader:
 
 
 def parse(data: Buffer) -> ResponseHeader:
-    """Parse 8 bytes; :class:`WireError` for any other length."""
+    """Parse 8 bytes; :class:`.WireError` for any other length."""
     raw = bytes(data)
     if len(raw) != LENGTH_BYTES:
         check_length(NAME, _LAYOUT, len(raw))
@@ -75,13 +75,13 @@ def parse(data: Buffer) -> ResponseHeader:
 
 
 def build(value: ResponseHeader) -> bytes:
-    """Build 8 bytes; :class:`WireError` for a field that does not fit its bits."""
+    """Build 8 bytes; :class:`.WireError` for a field that does not fit its bits."""
     check(value)
     return _FIELDS.pack(value.cmd, value.flag, value.id, value.data_len)
 
 
 def check(value: ResponseHeader, structure: str = NAME) -> None:
-    """Refuse a field that does not fit its bits with :class:`WireError`, in the name of ``structure``."""
+    """Refuse a field that does not fit its bits with :class:`.WireError`, in the name of ``structure``."""
     check_range(structure, _LAYOUT.fixed, to_numbers(value))
 
 
