@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from judge_script import (
+    DEFLATE,
     DEVICE_QUIET,
     DRIVER_QUIET,
     FULL,
@@ -156,12 +157,16 @@ COUNTED = {
         [*start(FULL | IN_ORDER), inflate("m", A), inflate("n", B), used(INFLATE, "n")],
         {"CONC-07": 0},
     ),
+    "a return while another queue's is older": (
+        [*held(features=FULL), inflate("n", B), deflate("d", A), used(DEFLATE, "d")],
+        {"CONC-07": 0},
+    ),
     "the return of a malformed buffer": (
         [*start(), SHORT, used(INFLATE, "short")],
         {"SAFE-03": 1, "QUEUE-07": 0, "INF-09": 0},
     ),
     "the return of a deflate buffer": (
-        [*held(), deflate("d", A), used(1, "d")],
+        [*held(), deflate("d", A), used(DEFLATE, "d")],
         {"QUEUE-07": 2, "INF-09": 1},
     ),
     "the return of a request buffer that came late": ([*start(), request(), post()], {"QUEUE-04": 0}),

@@ -98,7 +98,19 @@ COUNTED = {
         [*HELD, inflate("n", B), used(INFLATE, "n"), gone("0x1000+4", "0x2000+2")],
         {"INF-07": 2, "INF-08": 1},
     ),
+    "pages of the second message are looked at": (
+        [*HELD, inflate("n", B), used(INFLATE, "n"), gone("0x2000+2", looked=PageSet.parse("0x2000+2"))],
+        {"INF-07": 1, "INF-08": 1},
+    ),
     "a reported page stays": ([*REPORTED, gone()], {"UNUSED-01": 1, "DEF-08": 0, "RESET-06": 0}),
+    "a reported page is gone": (
+        [*REPORTED, gone("0x2001", looked=PageSet.parse("0x2001"))],
+        {"UNUSED-01": 1},
+    ),
+    "nothing is looked at but what may go": (
+        [*start(), *SHORT, inflate("m", A), used(INFLATE, "m"), gone(looked=PageSet.parse("0x1000+4"))],
+        {"INF-07": 1, "SAFE-01": 0, "SAFE-08": 0},
+    ),
     "a reported page is not looked at": ([*REPORTED, gone(looked=PageSet.parse("0x3000"))], {"UNUSED-01": 0}),
     "a page that was taken back stays": ([*TAKEN_BACK, gone()], {"DEF-08": 1, "UNUSED-01": 0}),
     "pages of before the reset stay": (

@@ -164,6 +164,10 @@ COUNTED = {
         [*OPEN, *DONE],
         {"REQ-03": 1, "REQ-05": 1, "REQ-20": 0, "RESET-03": 0},
     ),
+    "a whole request in a long buffer": (
+        [*start(posts=False), post(size=32), request("r1")],
+        {"REQ-02": 1, "REQ-03": 0, "REQ-04": 0, "REQ-07": 0},
+    ),
     "a request after DONE": (
         [*OPEN, *DONE, post(), request("r1", 8)],
         {"REQ-06": 1, "REQ-20": 1, "RESET-03": 0},

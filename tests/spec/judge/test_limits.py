@@ -14,11 +14,12 @@ from judge_limits import (
     statistics_queue,
 )
 from judge_limits.requests import OPEN
-from judge_script import INFLATE, A, B, inflate, message, request, start, unused, used
+from judge_script import INFLATE, MEMORY, A, B, gone, inflate, message, request, start, unused, used
 
 from balloon_spec import events as ev
 from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.judge import Judge
+from balloon_spec.pages import EMPTY, PageSet
 
 AREAS = (requests, buffers, negotiation, statistics_queue, configuration, contents, pages, memory)
 FOUND, COUNTED, SEEN = (
@@ -66,6 +67,8 @@ def test_a_finding_says_what_was_expected_and_what_was_seen(name):
             [*start(), inflate("m", A), ev.Reset(), *start(), used(INFLATE, "m")],
             "a buffer from before the reset is returned",
         ),
+        (memory.FOUND["a device that ends"][0], "the device ended"),
+        (memory.FOUND["a device that hangs"][0], "the device ceased to answer"),
         (
             [*start(posts=False), ev.Available(INFLATE, "r0", writable_bytes=16)],
             "a request buffer was made available on another queue",
@@ -75,7 +78,16 @@ def test_a_finding_says_what_was_expected_and_what_was_seen(name):
             "an unused-page message was made available on another queue",
         ),
     ],
-    ids=["BUF-01", "BUF-02", "BUF-04", "RESET-02", "QUEUE-01-request", "QUEUE-01-message"],
+    ids=[
+        "BUF-01",
+        "BUF-02",
+        "BUF-04",
+        "RESET-02",
+        "SAFE-02",
+        "SAFE-12",
+        "QUEUE-01-request",
+        "QUEUE-01-message",
+    ],
 )
 def test_the_words_are_those_of_the_requirement(events, words):
     assert [finding.words for finding in judged(events)[1]] == [words]
@@ -105,3 +117,15 @@ def test_a_request_without_a_time_has_no_answer_that_is_late():
     judge.feed_all(OPEN)
     assert judge.feed(unused("u", A), 12.0) == []
     assert judge.exercised["REQ-22"] == 0
+
+
+def test_a_judge_tells_what_is_worth_a_look_and_whether_the_device_discards():
+    judge = Judge(CHUNK_TRANSFER)
+    assert (judge.memory, judge.worth_a_look, judge.device_discards) == (None, EMPTY, False)
+    judge.feed_all([*start(), inflate("m", A, B), used(INFLATE, "m")])
+    assert judge.memory == MEMORY
+    assert judge.worth_a_look == PageSet.parse("0x1000+4", "0x2000+2")
+    judge.feed(gone("0x1000+4", "0x2000"))
+    assert (judge.worth_a_look, judge.device_discards) == (PageSet.parse("0x2001"), False)
+    judge.feed_all([inflate("n", B), used(INFLATE, "n"), gone("0x2000+2")])
+    assert (judge.worth_a_look, judge.device_discards) == (EMPTY, True)
