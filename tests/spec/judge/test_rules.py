@@ -558,6 +558,15 @@ def test_pages_are_judged_by_memory_and_not_by_order():
     assert PageSet.parse("0x1000", "0x2000").pages == 2
 
 
+def test_a_buffer_that_nobody_notified_of_may_wait_where_devices_do_not_look():
+    silent = ev.Available(INFLATE, "early", array(0x1000), notified=False)
+    begun = [event for event in start(ARRAYS, posts=False) if not isinstance(event, ev.DriverOk)]
+    waiting = [*begun, silent, ev.DriverOk(), DEVICE_QUIET]
+    assert judged(waiting)[1] == []
+    loud = [*begun, silent, ev.DriverOk(), ev.Available(INFLATE, "m", array(0x2000)), DEVICE_QUIET]
+    assert "QUEUE-07" in {finding.requirement for finding in judged(loud)[1]}
+
+
 def deflated(target_then, *more):
     """A balloon of four pages that shrinks to none, with another target while the buffer was with the device."""
     return [
