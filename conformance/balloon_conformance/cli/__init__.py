@@ -22,6 +22,7 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
         "requirements": "List the requirements, or show one.",
         "vectors": "List, show and verify the vectors.",
         "serve": "Be the reference device or driver on a socket.",
+        "export": "Write the specification down for other languages.",
     }
 )
 """Every command with what it does; the module of the same name holds it as ``command``."""
