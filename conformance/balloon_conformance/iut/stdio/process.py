@@ -81,6 +81,9 @@ class StdioProcess:
         self._poll = select.poll()
         self._poll.register(self._output, select.POLLIN)
         self._poll.register(self._errors, select.POLLIN)
+        # No event to wait for, and yet told when nobody can read any more.
+        self._poll.register(self._input, 0)
+        self._deaf = False
         self._received = b""
         self._said = bytearray()
         self._unasked = select.poll()
@@ -121,6 +124,8 @@ class StdioProcess:
                 )
             if not self._pump(until):
                 raise self._silence(asked, seconds)
+            if self._deaf:
+                until = min(until, time.monotonic() + _END_SECONDS)
 
     def look(self, seconds: float = 0.0) -> bytes:
         """Return what the program writes within ``seconds`` although nobody asked."""
@@ -191,7 +196,7 @@ class StdioProcess:
     def _pump(self, until: float) -> bool:
         """Read what there is, once something is; False when the time is over."""
         ready = self._poll.poll(max(until - time.monotonic(), 0.0) * 1000)
-        for descriptor, _ in ready:
+        for descriptor, state in ready:
             if descriptor == self._errors:
                 self._listen()
             elif descriptor == self._output:
@@ -199,6 +204,9 @@ class StdioProcess:
                 if not data:
                     raise self.over()
                 self._received += data
+            elif not self._deaf and state & select.POLLERR:
+                self._deaf = True
+                self._poll.unregister(self._input)
         return bool(ready)
 
     def _listen(self) -> None:
@@ -219,7 +227,7 @@ class StdioProcess:
 
     def _write(self, rest: memoryview, until: float, seconds: float, asked: str) -> None:
         """Write what did not fit the pipe at once, and read meanwhile, so that neither side is stuck."""
-        self._poll.register(self._input, select.POLLOUT)
+        self._poll.modify(self._input, select.POLLOUT)
         try:
             while rest:
                 with suppress(BlockingIOError):
@@ -229,7 +237,8 @@ class StdioProcess:
         except BrokenPipeError:
             raise self._refuses_input() from None
         finally:
-            self._poll.unregister(self._input)
+            if not self._deaf:
+                self._poll.modify(self._input, 0)
 
     def _check_silence(self) -> None:
         """Raise where the program spoke although nobody asked."""
@@ -263,7 +272,11 @@ class StdioProcess:
             return self.over()
         return AdapterError(f"{self._name} closed its standard input; read commands until stop")
 
-    def _silence(self, asked: str, seconds: float) -> ImplementationHung:
+    def _silence(
+        self, asked: str, seconds: float
+    ) -> ImplementationHung | ImplementationCrashed | AdapterError:
+        if self._deaf:
+            return self._refuses_input()
         return ImplementationHung(
             f"{self._name} did not answer {asked} within {seconds:g} seconds{self._last_words()}"
         )

@@ -54,8 +54,8 @@ class StdioOptions:
 
     @property
     def name(self) -> str:
-        """The name of the target on the command line."""
-        return f"stdio:{shlex.join(self.words)}"
+        """The name of the target as on the command line, in one line."""
+        return " ".join(f"stdio:{shlex.join(self.words)}".split())
 
 
 @dataclass(frozen=True, slots=True)
