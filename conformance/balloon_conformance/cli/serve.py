@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from balloon_conformance.cli import suite_version
 from balloon_conformance.cli.errors import BadInput, bad_input
+from balloon_conformance.cli.profiles import chosen_profile, profile_options
 from balloon_conformance.iut.reference import ReferenceDevice, ReferenceDriver
 from balloon_conformance.iut.stdio.forms import SYNCHRONOUS
 from balloon_conformance.iut.stdio.serve import serve as serve_streams
@@ -21,7 +22,6 @@ from balloon_conformance.serve.errors import ServeError
 from balloon_conformance.serve.reference_device import serve_device
 from balloon_conformance.serve.reference_driver import serve_driver
 from balloon_spec.events import Side
-from balloon_spec.features import PROFILES, Profile, profile
 from balloon_spec.pages import PAGE_SHIFT, PageSet
 
 __all__ = ["command"]
@@ -57,21 +57,7 @@ def _common(function: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--vhost-user", "path", metavar="SOCKET", help="The socket."),
             click.option("--stdio", is_flag=True, help="Take commands on standard input, answer on output."),
             click.option("--control", metavar="SOCKET", default="", help="Take wishes here, as JSON lines."),
-            click.option(
-                "--profile",
-                "profile_name",
-                metavar="P",
-                default="chunk-transfer",
-                show_default=True,
-                help=f"What bits 3 and up mean: {' or '.join(PROFILES)}.",
-            ),
-            click.option(
-                "--bit",
-                "bits",
-                metavar="FEATURE=N",
-                multiple=True,
-                help="Another bit number for a feature of the profile.",
-            ),
+            profile_options,
             click.option("--once", is_flag=True, help="End with the first connection."),
         )
     ):
@@ -96,7 +82,7 @@ def reference_device(
     if (socket := _socket(path, stdio=stdio)) is None:
         _serve_streams(Side.DEVICE, ReferenceDevice())
         return
-    chosen = _profile(profile_name, bits)
+    chosen = chosen_profile(profile_name, bits)
     names = [feature.name for feature in chosen.device_features]
     offered = chosen.mask([*names, "VERSION_1", "INDIRECT_DESC", "EVENT_IDX"])
     with bad_input(ServeError):
@@ -128,7 +114,7 @@ def reference_driver(
     if (socket := _socket(path, stdio=stdio)) is None:
         _serve_streams(Side.DRIVER, ReferenceDriver())
         return
-    chosen = _profile(profile_name, bits)
+    chosen = chosen_profile(profile_name, bits)
     pages = PageSet([(0, _pages(memory))])
     options = DriverOptions(chosen, pages, own_memory=None if control else pages)
     with bad_input(ServeError):
@@ -159,17 +145,6 @@ def _serve_streams(side: Side, adapter: ReferenceDevice | ReferenceDriver) -> No
         version=suite_version(),
         claims=frozenset({SYNCHRONOUS}),
     )
-
-
-def _profile(name: str, bits: tuple[str, ...]) -> Profile:
-    numbers: dict[str, int] = {}
-    for word in bits:
-        feature, _, number = word.partition("=")
-        if not feature or not number.isdecimal():
-            raise BadInput(f"--bit {word}: write FEATURE=NUMBER, as in CHUNK_TRANSFER=41")
-        numbers[feature] = int(number)
-    with bad_input(ValueError):
-        return profile(name, numbers)
 
 
 def _pages(text: str) -> int:

@@ -7,8 +7,9 @@ Pairs stand apart and count from left to right, ``#`` begins a comment. ``00*6``
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-__all__ = ["LENGTH_LIMIT_BYTES", "HexError", "parse_hex"]
+__all__ = ["LENGTH_LIMIT_BYTES", "HexError", "line_of", "parse_hex"]
 
 LENGTH_LIMIT_BYTES = 1 << 20
 """The longest string of bytes: above the largest message there is, below what a slip of the pen costs."""
@@ -31,7 +32,26 @@ class HexError(ValueError):
 
 def parse_hex(text: str) -> bytes:
     """Return the bytes ``text`` stands for; empty text is no bytes. Raises :class:`HexError`."""
-    whole = bytearray()
+    return b"".join(part for _, part in _parts(text))
+
+
+def line_of(text: str, offset: int) -> int:
+    """Return the line of ``text``, from 0, that writes the byte at ``offset``; the last where there is none.
+
+    Bytes that a group repeats stand on the line where it begins. Raises :class:`HexError`.
+    """
+    end = last = 0
+    for number, part in _parts(text):
+        end += len(part)
+        last = number
+        if offset < end:
+            break
+    return last
+
+
+def _parts(text: str) -> Iterator[tuple[int, bytes]]:
+    """Yield the bytes of every pair and group, with the line it begins on."""
+    length = 0
     group: bytearray | None = None
     opened = 0
     for number, line in enumerate(text.split("\n")):
@@ -42,20 +62,23 @@ def parse_hex(text: str) -> bytes:
                         number, "'(' inside brackets", "brackets do not nest: write the inner part out"
                     )
                 group, opened = bytearray(), number
-            elif token.startswith(")"):
+                continue
+            if token.startswith(")"):
                 if group is None:
                     raise HexError(number, "')' without '('", "open the group, or remove the bracket")
                 if not group:
                     raise HexError(number, "brackets without bytes", "put the pairs to repeat between them")
-                whole += _repeat(bytes(group), token[2:], number, len(whole))
+                part, begun = _repeat(bytes(group), token[2:], number, length), opened
                 group = None
             elif group is not None:
                 group += _pair(token, number, len(group))
+                continue
             else:
-                whole += _pair(token, number, len(whole))
+                part, begun = _pair(token, number, length), number
+            length += len(part)
+            yield begun, part
     if group is not None:
         raise HexError(opened, "'(' is not closed", "close the group with ')*' and a count")
-    return bytes(whole)
 
 
 def _pair(token: str, line: int, before: int) -> bytes:

@@ -17,7 +17,7 @@ from balloon_spec.requirement import Requirement, catalogue
 from balloon_spec.strict_yaml import Document, StrictYamlError
 from balloon_spec.strict_yaml import Path as Place
 
-__all__ = ["VectorError", "load", "load_all", "load_text"]
+__all__ = ["VectorError", "load", "load_all", "load_text", "paths_below", "read_text"]
 
 
 def load(path: Path, *, requirements: Mapping[str, Requirement] | None = None) -> Vector:
@@ -25,16 +25,20 @@ def load(path: Path, *, requirements: Mapping[str, Requirement] | None = None) -
 
     Raises :class:`VectorError` for a file that cannot be read or is not a vector.
     """
+    return load_text(read_text(path), str(path), requirements=requirements)
+
+
+def read_text(path: Path) -> str:
+    """Return what stands in the file ``path``; :class:`VectorError` for one that cannot be read."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise VectorError(f"{path}:1: file: {error.strerror}; name a file that can be read") from None
     try:
-        text = content.decode("utf-8")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise VectorError(f"{path}:{line}: file: this is not UTF-8; save it as UTF-8") from None
-    return load_text(text, str(path), requirements=requirements)
 
 
 def load_text(text: str, name: str, *, requirements: Mapping[str, Requirement] | None = None) -> Vector:
@@ -57,20 +61,26 @@ def load_all(
     Raises :class:`VectorError` for the first that is not in order, for two with one id, and for none.
     """
     where = schema.directory() if directory is None else directory
-    vectors: dict[str, Vector] = {}
-    for path in sorted(where.rglob("*.yaml")):
-        vector = load(path, requirements=requirements)
-        if vector.id in vectors:
-            other = vectors[vector.id].path
+    return tuple(load(path, requirements=requirements) for path in paths_below(where))
+
+
+def paths_below(directory: Path) -> tuple[Path, ...]:
+    """Return the path of every vector below ``directory``, ascending.
+
+    Raises :class:`VectorError` for two with one id, which is the name of the file, and for none.
+    """
+    paths: dict[str, Path] = {}
+    for path in sorted(directory.rglob("*.yaml")):
+        other = paths.setdefault(path.stem, path)
+        if other is not path:
             raise VectorError(
-                f"{path}:1: vector: {vector.id} is also the id of {other}; rename one of the two"
+                f"{path}:1: vector: {path.stem} is also the id of {other}; rename one of the two"
             )
-        vectors[vector.id] = vector
-    if not vectors:
+    if not paths:
         raise VectorError(
-            f"{where}:1: directory: there is no vector below it; name a directory of *.yaml files"
+            f"{directory}:1: directory: there is no vector below it; name a directory of *.yaml files"
         )
-    return tuple(vectors.values())
+    return tuple(paths.values())
 
 
 class _Reader:

@@ -1,29 +1,182 @@
-"""Verifies vectors: each is judged as a trace, and played against the reference device and driver."""
+"""Verifies one vector: its form, its intent, its bytes, and what the suite makes of it.
+
+Each part is a function that yields what is wrong as faults, every one with its place and a sentence.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
 
 from balloon_conformance.iut.reference import reference_device_target, reference_driver_target
 from balloon_conformance.report.outcome import Status
+from balloon_conformance.vectors import as_trace
+from balloon_conformance.vectors.hexadecimal import line_of
+from balloon_conformance.vectors.intents.model import Intent
+from balloon_conformance.vectors.loader import VectorError, load_text, read_text
 from balloon_conformance.vectors.model import Vector
 from balloon_conformance.vectors.player import play, play_as_trace
+from balloon_conformance.vectors.second_opinion import (
+    Difference,
+    against_the_intent,
+    against_the_wishes,
+    held,
+)
+from balloon_conformance.vectors.steps import field_name
+from balloon_spec import strict_yaml
+from balloon_spec.events import Side
 
-__all__ = ["differences"]
+__all__ = [
+    "Check",
+    "Fault",
+    "Filled",
+    "Verified",
+    "as_a_trace",
+    "as_generated",
+    "as_made_again",
+    "as_played",
+    "verify",
+]
 
 
-def differences(vector: Vector) -> Iterator[str]:
-    """Yield each way in which a vector and the rest of the suite disagree, a sentence each."""
+class Check(StrEnum):
+    """What a vector is held against."""
+
+    FORM = "form"
+    GENERATED = "generated"
+    BYTES = "bytes"
+    TRACE = "trace"
+    DEVICE = "device"
+    DRIVER = "driver"
+    MANIFEST = "manifest"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with the file ``path``, on ``line`` of it; ``words`` is the whole sentence."""
+
+    path: Path
+    line: int
+    check: Check
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.words}"
+
+
+_PLAYED = {Side.DEVICE: Check.DEVICE, Side.DRIVER: Check.DRIVER}
+
+
+@dataclass(slots=True)
+class Verified:
+    """What became of one file: its faults, and how much was held against each check."""
+
+    path: Path
+    faults: list[Fault] = field(default_factory=list)
+    counts: Counter[Check] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """An intent, and the text that the generator fills it to."""
+
+    intent: Intent
+    text: str
+
+
+def verify(path: Path, filled: Callable[[str], Filled | None], *, published: bool) -> Verified:
+    """Hold the vector in the file ``path`` against everything there is to hold it against.
+
+    ``filled`` returns what there is for an id. A vector has to be as its intent where it is ``published`` or
+    says that it was generated; one of a user's own is judged and played.
+    """
+    result = Verified(path)
+    try:
+        text = read_text(path)
+        vector = load_text(text, str(path))
+    except VectorError as error:
+        # Its sentence has the place in front.
+        line, _, words = str(error).removeprefix(f"{path}:").partition(": ")
+        result.faults.append(Fault(path, int(line), Check.FORM, words))
+        return result
+    result.counts[Check.FORM] += 1
+    if published or "generated" in vector.provenance:
+        wanted = filled(vector.id)
+        if wanted is None:
+            words = "no intent fills to this vector; write the intent, or remove the file"
+            result.faults.append(Fault(path, 1, Check.GENERATED, words))
+        else:
+            result.faults += as_generated(path, text, wanted.text)
+            result.faults += as_made_again(text, vector, wanted.intent)
+            result.counts[Check.GENERATED] += 1
+            result.counts[Check.BYTES] += sum(map(len, held(vector)))
+    result.faults += as_a_trace(vector)
+    result.counts[Check.TRACE] += 1
+    for side in sorted(vector.sides):
+        result.faults += as_played(vector, side)
+        result.counts[_PLAYED[side]] += 1
+    return result
+
+
+def as_generated(path: Path, text: str, generated: str) -> Iterator[Fault]:
+    """Yield the first line of a file that is not the one its intent fills to."""
+    if text == generated:
+        return
+    found, expected = text.split("\n"), generated.split("\n")
+    at = next(
+        (index for index, pair in enumerate(zip(found, expected, strict=False)) if pair[0] != pair[1]),
+        min(len(found), len(expected)),
+    )
+    have, want = (repr(lines[at].strip()) if at < len(lines) else "the end" for lines in (found, expected))
+    words = f"the file has {have}, its intent fills to {want}; change the intent, and run vectors generate"
+    yield Fault(path, at + 1, Check.GENERATED, words)
+
+
+def as_made_again(text: str, vector: Vector, intent: Intent) -> Iterator[Fault]:
+    """Yield where the second encoder has other bytes, by the intent's steps or by the guest's wishes."""
+    for difference in against_the_intent(vector, intent):
+        yield _placed(text, vector.path, difference)
+    for difference in against_the_wishes(vector, intent):
+        yield _placed(text, vector.path, difference)
+
+
+def as_a_trace(vector: Vector) -> Iterator[Fault]:
+    """Yield what the rules find broken in a vector taken for a trace, other than what it says it breaks."""
     _, found = play_as_trace(vector)
     broken = {finding.requirement for finding in found}
+    lines = [line for line, _ in as_trace.located(vector)]
     for finding in found:
         if finding.level.binding and finding.requirement not in vector.breaks:
-            yield f"as a trace: {finding}"
+            # The judge counts events from 1.
+            yield Fault(vector.path, lines[finding.event - 1], Check.TRACE, f"as a trace: {finding}")
     for name in vector.breaks:
         if name not in broken:
-            yield f"as a trace: {name} stands in breaks, and no rule finds it broken"
-    for target in (reference_device_target(), reference_driver_target()):
-        if target.side in vector.sides:
-            outcome = play(vector, target.make(), target.side)
-            if outcome.status is not Status.PASSED:
-                yield f"against the {target.name}: {outcome.status}: {outcome.reason}"
+            words = f"as a trace: {name} stands in breaks, and no rule finds it broken"
+            yield Fault(vector.path, 1, Check.TRACE, words)
+
+
+def as_played(vector: Vector, side: Side) -> Iterator[Fault]:
+    """Yield why the reference implementation of ``side``, which keeps every requirement, fails a vector."""
+    target = reference_device_target() if side is Side.DEVICE else reference_driver_target()
+    outcome = play(vector, target.make(), side)
+    if outcome.status is not Status.PASSED:
+        reason = outcome.findings[0] if outcome.findings else outcome.reason
+        words = f"against the {target.name}: {outcome.status}: {reason}"
+        yield Fault(vector.path, 1, _PLAYED[side], words)
+
+
+def _placed(text: str, path: Path, difference: Difference) -> Fault:
+    """Find the line of a difference, which is that of the byte where there is one."""
+    document = strict_yaml.load(text, str(path))
+    line = document.lines.nearest(difference.way)
+    if difference.offset is not None:
+        value = document.data
+        for part in difference.way:
+            value = value.get(part, "") if isinstance(value, dict) else value[part]
+        # A block of several lines begins on the line after its key.
+        if "\n" in value:
+            line += 1 + line_of(value, difference.offset)
+    return Fault(path, line, Check.BYTES, f"{field_name(difference.way)}: {difference.words}")

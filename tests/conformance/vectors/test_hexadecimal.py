@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from balloon_conformance.vectors.hexadecimal import LENGTH_LIMIT_BYTES, HexError, parse_hex
+from balloon_conformance.vectors.hexadecimal import LENGTH_LIMIT_BYTES, HexError, line_of, parse_hex
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,22 @@ def test_pairs_read_back(data):
 @given(st.binary(min_size=1, max_size=20), st.integers(1, 50))
 def test_a_group_repeats_its_bytes(data, count):
     assert parse_hex(f"({data.hex(' ')})*{count}") == data * count
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("00 01", [0, 0]),
+        ("00\n# none\n01 02\n\n03", [0, 2, 2, 4]),
+        ("00\n01*3 02", [0, 1, 1, 1, 1]),
+        ("00\n(01\n02)*2\n03", [0, 1, 1, 1, 1, 3]),
+    ],
+)
+def test_every_byte_has_its_line(text, lines):
+    assert len(parse_hex(text)) == len(lines)
+    assert [line_of(text, offset) for offset in range(len(lines))] == lines
+
+
+def test_a_byte_that_is_not_there_would_stand_on_the_last_line_with_bytes():
+    assert line_of("00\n01\n", 2) == 1
+    assert line_of("", 0) == 0

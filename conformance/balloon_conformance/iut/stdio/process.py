@@ -81,9 +81,6 @@ class StdioProcess:
         self._poll = select.poll()
         self._poll.register(self._output, select.POLLIN)
         self._poll.register(self._errors, select.POLLIN)
-        # No event to wait for, and yet told when nobody can read any more.
-        self._poll.register(self._input, 0)
-        self._deaf = False
         self._received = b""
         self._said = bytearray()
         self._unasked = select.poll()
@@ -124,8 +121,6 @@ class StdioProcess:
                 )
             if not self._pump(until):
                 raise self._silence(asked, seconds)
-            if self._deaf:
-                until = min(until, time.monotonic() + _END_SECONDS)
 
     def look(self, seconds: float = 0.0) -> bytes:
         """Return what the program writes within ``seconds`` although nobody asked."""
@@ -196,7 +191,7 @@ class StdioProcess:
     def _pump(self, until: float) -> bool:
         """Read what there is, once something is; False when the time is over."""
         ready = self._poll.poll(max(until - time.monotonic(), 0.0) * 1000)
-        for descriptor, state in ready:
+        for descriptor, _ in ready:
             if descriptor == self._errors:
                 self._listen()
             elif descriptor == self._output:
@@ -204,9 +199,6 @@ class StdioProcess:
                 if not data:
                     raise self.over()
                 self._received += data
-            elif not self._deaf and state & select.POLLERR:
-                self._deaf = True
-                self._poll.unregister(self._input)
         return bool(ready)
 
     def _listen(self) -> None:
@@ -227,7 +219,7 @@ class StdioProcess:
 
     def _write(self, rest: memoryview, until: float, seconds: float, asked: str) -> None:
         """Write what did not fit the pipe at once, and read meanwhile, so that neither side is stuck."""
-        self._poll.modify(self._input, select.POLLOUT)
+        self._poll.register(self._input, select.POLLOUT)
         try:
             while rest:
                 with suppress(BlockingIOError):
@@ -237,8 +229,7 @@ class StdioProcess:
         except BrokenPipeError:
             raise self._refuses_input() from None
         finally:
-            if not self._deaf:
-                self._poll.modify(self._input, 0)
+            self._poll.unregister(self._input)
 
     def _check_silence(self) -> None:
         """Raise where the program spoke although nobody asked."""
@@ -275,7 +266,10 @@ class StdioProcess:
     def _silence(
         self, asked: str, seconds: float
     ) -> ImplementationHung | ImplementationCrashed | AdapterError:
-        if self._deaf:
+        reader = select.poll()
+        reader.register(self._input, 0)
+        if reader.poll(0):
+            # The command was written before the program closed its end.
             return self._refuses_input()
         return ImplementationHung(
             f"{self._name} did not answer {asked} within {seconds:g} seconds{self._last_words()}"

@@ -54,8 +54,8 @@ class StdioOptions:
 
     @property
     def name(self) -> str:
-        """The name of the target as on the command line, in one line."""
-        return " ".join(f"stdio:{shlex.join(self.words)}".split())
+        """The name of the target on the command line."""
+        return f"stdio:{shlex.join(self.words)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,8 @@ class Program:
             read = read_answer(answer, command, self._side)
         except BadMessageError as fault:
             raise self.fault(
-                f"answered {command} with {_shown(text)}: {fault}; see {command} in docs/stdio-protocol.md"
+                f"answered {command} with {_shown(text)}: {fault}; "
+                f"see {command} in docs/test/stdio-protocol.md"
             ) from None
         self._lost = lost
         return read

@@ -28,7 +28,8 @@ def introduce(options: StdioOptions) -> Introduction:
     try:
         program.start(Setup(CHUNK_TRANSFER))
     except (AdapterError, ImplementationCrashed, ImplementationHung, ImplementationViolation) as error:
-        raise IutError(f"{options.name}: {error}") from None
+        # A command may have lines of its own; what went wrong with it has one.
+        raise IutError(" ".join(f"{options.name}: {error}".split())) from None
     finally:
         program.stop()
     if program.introduction is None:

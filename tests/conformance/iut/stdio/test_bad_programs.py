@@ -35,9 +35,13 @@ def left_over(words):
     for entry in os.scandir("/proc"):
         if entry.name.isdecimal() and int(entry.name) != os.getpid():
             try:
-                marked = MARK.encode() in Path(entry.path, "environ").read_bytes()
-                if marked and words[-1].encode() in Path(entry.path, "cmdline").read_bytes():
-                    found.append(entry.name)
+                with (
+                    Path(entry.path, "environ").open("rb") as environ,
+                    Path(entry.path, "cmdline").open("rb") as line,
+                ):
+                    marked = MARK.encode() in environ.read()
+                    if marked and words[-1].encode() in line.read():
+                        found.append(entry.name)
             except OSError:
                 continue
     return found
@@ -48,9 +52,9 @@ START_FAULTS = {
         ("/nonexistent/device",),
         "stdio:/nonexistent/device: /nonexistent/device: /nonexistent/device cannot be started: No such file",
     ),
-    "no executable": (("/etc/hostname",), "cannot be started: Exec format error"),
+    "no executable": ((__file__,), "cannot be started: Permission denied"),
     "exits at once": (raw("sys.exit(7)"), f"{PYTHON} ended with exit status 7"),
-    "exits at once and well": (raw(""), f"{PYTHON} ended with exit status 0"),
+    "exits at once and well": (raw("sys.exit(0)"), f"{PYTHON} ended with exit status 0"),
     "says why it exits": (
         raw("print('no such board', file=sys.stderr); sys.exit(1)"),
         "exit status 1; its last words: no such board; it must answer start before anything else",
@@ -90,7 +94,7 @@ START_FAULTS = {
         "answered start with refused: no licence",
     ),
     "half an object": (
-        raw('sys.stdout.write(\'{"seq": 1, "proto\'); sys.stdout.flush()'),
+        raw('input(); sys.stdout.write(\'{"seq": 1, "proto\'); sys.stdout.flush()'),
         'ended with exit status 0, in the middle of an answer (\'{"seq": 1, "proto\')',
     ),
     "closes its input": (
@@ -118,7 +122,7 @@ def test_a_program_that_does_not_come_to_its_first_answer_is_told_in_one_line(wo
     command, said = words
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(IutError) as caught:
-        programs.target(command)
+        programs.target(command, start_seconds=5.0)
     text = str(caught.value)
     assert said in text
     assert "\n" not in text
@@ -155,11 +159,6 @@ def device(body, **seconds):
     adapter = programs.target(programs.program(body), **seconds).make()
     adapter.start(SETUP)
     return adapter
-
-
-def set_driver_ok(adapter, times):
-    for _ in range(times):
-        adapter.driver_ok()
 
 
 LATER_FAULTS = {
@@ -231,8 +230,13 @@ LATER_FAULTS = {
 def test_a_program_that_fails_later_is_told_apart(fault):
     body, kind, said = fault
     adapter = device(body)
+
+    def go_on():
+        for _ in range(3):
+            adapter.driver_ok()
+
     with pytest.raises(kind) as caught:
-        set_driver_ok(adapter, 3)
+        go_on()
     assert type(caught.value) is kind
     assert said in str(caught.value)
     adapter.stop()

@@ -18,7 +18,7 @@ from balloon_spec.events import Side
 from balloon_spec.pages import PageSet
 
 PACKAGE = Path(schema.__file__).parent
-PAGE = Path(__file__).parents[4] / "docs" / "stdio-protocol.md"
+PAGE = Path(__file__).parents[4] / "docs" / "test" / "stdio-protocol.md"
 
 MESSAGE = "0000000010000000" + "0000000100000000" + "0000010000000000"
 """A response header with data_len 16, and the chunk of 16 pages from 0x1000."""
