@@ -7,13 +7,19 @@ from contextlib import contextmanager
 
 import click
 
-__all__ = ["BadInput", "bad_input"]
+__all__ = ["AdapterFault", "BadInput", "bad_input"]
 
 
 class BadInput(click.ClickException):
     """One line that names the place and the remedy; exit code 2."""
 
     exit_code = 2
+
+
+class AdapterFault(click.ClickException):
+    """One line that says what the adapter of an implementation does wrong; exit code 3."""
+
+    exit_code = 3
 
 
 @contextmanager
