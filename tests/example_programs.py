@@ -83,7 +83,9 @@ def build(directory: Path, *goals: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def judge(directory: Path, *command: str | Path, profile: str = "chunk-transfer", cases: str = "") -> Verdicts:
+def judge(
+    directory: Path, *command: str | Path, profile: str = "chunk-transfer", cases: str = ""
+) -> Verdicts:
     """Run the suite against a program: every case, or those that ``cases`` chooses."""
     ran = run_command(
         directory,

@@ -101,7 +101,9 @@ def test_accessors_read_and_write_the_bytes_of_the_specification_in_cpp(tmp_path
 def test_the_committed_header_is_what_the_command_writes(tmp_path):
     ran = run_command(tmp_path, "export", "c-header")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out == COMMITTED.read_text(), "run balloon-conformance export c-header --output " + str(COMMITTED)
+    assert ran.out == COMMITTED.read_text(), "run balloon-conformance export c-header --output " + str(
+        COMMITTED
+    )
 
 
 def test_bits_can_be_moved_and_the_base_profile_has_no_chunk_bits():

@@ -216,7 +216,9 @@ def test_what_is_broken_is_named(sources, tmp_path, mutation):
     mutation.apply(directory)
     program = mutation.file.removesuffix(".c")
     build(directory, program)
-    seen = judge(tmp_path, directory / program, *mutation.arguments.split(), cases=mutation.cases or mutation.breaks)
+    seen = judge(
+        tmp_path, directory / program, *mutation.arguments.split(), cases=mutation.cases or mutation.breaks
+    )
     assert mutation.breaks in seen.broken(), seen.said
     assert seen.broken() <= {mutation.breaks} | mutation.also
     assert seen.code == 1

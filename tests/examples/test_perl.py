@@ -59,7 +59,13 @@ MUTATIONS = [
         "CFG-07",
     ),
     Mutation("actual is two stores", "driver.pl", "offset => 4, data", "offset => 5, data", "CFG-03"),
-    Mutation("DONE comes twice", "driver.pl", "my $flag = $exchange->{done} ? DONE : CONT;", "my $flag = DONE;", "REQ-10"),
+    Mutation(
+        "DONE comes twice",
+        "driver.pl",
+        "my $flag = $exchange->{done} ? DONE : CONT;",
+        "my $flag = DONE;",
+        "REQ-10",
+    ),
     Mutation(
         "a page of the balloon is reported unused",
         "driver.pl",
