@@ -19,16 +19,21 @@ BUILD_SECONDS = 300
 
 @dataclass(frozen=True)
 class Verdicts:
-    """What a run came to: its exit code, verdicts by requirement, and cases by how they ended."""
+    """What a run came to: its exit code, verdicts by requirement, and cases by how they ended and why."""
 
     code: int
     requirements: dict[str, str]
     cases: dict[str, str]
+    reasons: dict[str, str]
     said: str
 
     def broken(self) -> set[str]:
         """The requirements found broken, a SHOULD among them."""
         return {name for name, verdict in self.requirements.items() if verdict == "broken"}
+
+    def lacks(self) -> set[str]:
+        """Why cases were not exercised, every reason once."""
+        return {self.reasons[name] for name, status in self.cases.items() if status == "not exercised"}
 
     def not_passed(self) -> dict[str, str]:
         return {name: status for name, status in self.cases.items() if status != "passed"}
@@ -102,5 +107,6 @@ def judge(
         ran.code,
         {line["requirement"]: line["verdict"] for line in lines if "requirement" in line},
         {line["case"]: line["status"] for line in lines if "case" in line},
+        {line["case"]: line["reason"] for line in lines if "case" in line},
         ran.out + ran.err,
     )
