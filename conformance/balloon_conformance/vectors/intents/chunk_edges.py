@@ -6,6 +6,7 @@ Guest memory begins at page 0 and has no holes in a vector, so no run lies acros
 from __future__ import annotations
 
 from balloon_conformance.vectors.intents.model import Chunk, DriverActual, Intent
+from balloon_conformance.vectors.intents.passages import recovers
 from balloon_conformance.vectors.intents.words import (
     REQUESTS,
     SAFE,
@@ -22,7 +23,6 @@ from balloon_conformance.vectors.intents.words import (
     malformed,
     negotiated,
     posts,
-    recovers,
     returns,
     shows,
     target,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from balloon_conformance.vectors.intents.model import DriverActual, Intent
+from balloon_conformance.vectors.intents.passages import clean
 from balloon_conformance.vectors.intents.words import (
     chunk,
-    clean,
     discards,
     exchange,
     inflates,

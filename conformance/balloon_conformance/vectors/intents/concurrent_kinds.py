@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from balloon_conformance.vectors.intents.model import DeviceReturn, DriverActual, DriverBuffer, Intent, Raw
+from balloon_conformance.vectors.intents.passages import inflated
 from balloon_conformance.vectors.intents.words import (
     REQUESTS,
     any_reaction,
@@ -98,11 +99,7 @@ INTENTS: tuple[Intent, ...] = (
         unused("0x1800"),
         asks("r1", 0x1234),
         done("u1", 0x1234, "0x1800", match="equivalent"),
-        target(1),
-        gives_up("0x1234"),
-        inflates("m1", "0x1234"),
-        returns("m1"),
-        DriverActual(1),
+        inflated(),
         target(0),
         wants_back("0x1234"),
         deflates("d1", "0x1234"),
@@ -174,11 +171,7 @@ INTENTS: tuple[Intent, ...] = (
         "An exchange begins and ends while a deflate message is unanswered",
         "CONC-03 CONC-01 CONC-06 REQ-11",
         unused("0x1800"),
-        target(1),
-        gives_up("0x1234"),
-        inflates("m1", "0x1234"),
-        returns("m1"),
-        DriverActual(1),
+        inflated(),
         discards("0x1234"),
         target(0),
         wants_back("0x1234"),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from balloon_conformance.vectors.intents.model import DriverActual, DriverStore, Intent, Silent
+from balloon_conformance.vectors.intents.passages import inflated_pfns
 from balloon_conformance.vectors.intents.words import (
     REQUESTS,
     deflate_pfns,
     deflates,
-    discards,
     exchange,
     gives_up,
     inflate_pfns,
@@ -68,12 +68,7 @@ INTENTS: tuple[Intent, ...] = (
         "actual-follows-the-balloon",
         "The driver writes actual after each change, as one store",
         "CFG-03 CFG-04 CFG-05 CFG-07",
-        target(1),
-        gives_up("0x1234"),
-        inflate_pfns("m1", "0x1234"),
-        returns("m1"),
-        discards("0x1234"),
-        DriverActual(1),
+        inflated_pfns(),
         target(2),
         gives_up("0x2000"),
         inflate_pfns("m2", "0x2000"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from balloon_conformance.vectors.intents.model import DriverBuffer, Intent, Message
+from balloon_conformance.vectors.intents.passages import recovers
 from balloon_conformance.vectors.intents.words import (
     DONE,
     REQUESTS,
@@ -17,7 +18,6 @@ from balloon_conformance.vectors.intents.words import (
     keeps,
     malformed,
     posts,
-    recovers,
     resets,
     returns,
     shows,

@@ -13,14 +13,13 @@ from balloon_conformance.vectors.intents.model import (
     Message,
     OperatorStatistics,
 )
+from balloon_conformance.vectors.intents.passages import clean, clean_pfns
 from balloon_conformance.vectors.intents.words import (
     DONE,
     REQUESTS,
     STATS,
     asks,
     chunks,
-    clean,
-    clean_pfns,
     discards,
     done,
     exchange,

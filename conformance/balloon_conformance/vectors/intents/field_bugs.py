@@ -9,12 +9,12 @@ from balloon_conformance.vectors.intents.model import (
     OperatorStatistics,
     Silent,
 )
+from balloon_conformance.vectors.intents.passages import clean_pfns, recovers_pfns
 from balloon_conformance.vectors.intents.words import (
     SAFE,
     STATS,
     Script,
     any_reaction,
-    clean_pfns,
     deflate_pfns,
     deflates,
     discards,
@@ -26,7 +26,6 @@ from balloon_conformance.vectors.intents.words import (
     malformed,
     negotiated,
     reads,
-    recovers_pfns,
     reports,
     returns,
     shows,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from balloon_conformance.vectors.intents.model import (
     DeviceReturn,
-    DriverActual,
     DriverBuffer,
     Intent,
     Message,
@@ -13,6 +12,7 @@ from balloon_conformance.vectors.intents.model import (
     Request,
     Silent,
 )
+from balloon_conformance.vectors.intents.passages import answers_again, inflated, recovers_requests
 from balloon_conformance.vectors.intents.words import (
     REQUESTS,
     any_reaction,
@@ -22,7 +22,6 @@ from balloon_conformance.vectors.intents.words import (
     discards,
     done,
     exchange,
-    gives_up,
     inflates,
     keeps,
     malformed,
@@ -32,13 +31,32 @@ from balloon_conformance.vectors.intents.words import (
     resets,
     returns,
     shows,
-    target,
     unused,
 )
 
 __all__ = ["INTENTS"]
 
 AREA = "host-request"
+
+
+def _unknown(name: str, title: str, *, cmd: int) -> Intent:
+    """A request that is not known, and one that is behind it."""
+    return exchange(
+        AREA,
+        name,
+        title,
+        "REQ-14 REQ-13",
+        unused(),
+        DeviceReturn("r1", Request(cmd=cmd, param=0x20)),
+        shows("REQ-14", posts("r2")),
+        asks("r2", 0x21),
+        done("u1", 0x21),
+        returns("u1"),
+        posts("r3"),
+        features=REQUESTS,
+        sides="driver",
+    )
+
 
 INTENTS: tuple[Intent, ...] = (
     malformed(
@@ -54,10 +72,7 @@ INTENTS: tuple[Intent, ...] = (
         shows("REQ-19 REQ-20", returns("u2")),
         keeps("0x1000"),
         posts("r2"),
-        asks("r2", 0x21),
-        done("u8", 0x21),
-        returns("u8"),
-        posts("r3"),
+        answers_again(),
         features=REQUESTS,
     ),
     malformed(
@@ -70,11 +85,7 @@ INTENTS: tuple[Intent, ...] = (
         cont("u1", 0x1234),
         any_reaction("u1"),
         keeps("0x200+16"),
-        resets(),
-        asks("r2", 0x22),
-        done("u7", 0x22),
-        shows("SAFE-04", returns("u7")),
-        posts("r3"),
+        recovers_requests(),
         features=REQUESTS,
     ),
     malformed(
@@ -90,10 +101,7 @@ INTENTS: tuple[Intent, ...] = (
         done("u9", 0x1234),
         returns("u9"),
         posts("r2"),
-        asks("r2", 0x21),
-        done("u8", 0x21),
-        returns("u8"),
-        posts("r3"),
+        answers_again(),
         features=REQUESTS,
     ),
     malformed(
@@ -109,10 +117,7 @@ INTENTS: tuple[Intent, ...] = (
         done("u9", 0x1234),
         returns("u9"),
         posts("r2"),
-        asks("r2", 0x21),
-        done("u8", 0x21),
-        returns("u8"),
-        posts("r3"),
+        answers_again(),
         features=REQUESTS,
     ),
     malformed(
@@ -125,11 +130,7 @@ INTENTS: tuple[Intent, ...] = (
         DriverBuffer("host-request", "u1", Message(chunks("0x1000"), flag=2, id=0x1234)),
         any_reaction("u1"),
         keeps("0x1000"),
-        resets(),
-        asks("r2", 0x22),
-        done("u7", 0x22),
-        shows("SAFE-04", returns("u7")),
-        posts("r3"),
+        recovers_requests(),
         features=REQUESTS,
     ),
     malformed(
@@ -152,11 +153,7 @@ INTENTS: tuple[Intent, ...] = (
         "request-after-an-inflation",
         "After an inflation the messages of an exchange hold nothing of it",
         "REQ-03 REQ-04 REQ-08 REQ-09 REQ-10 REQ-11 REQ-12 REQ-13 REQ-16 REQ-17 REQ-21 INF-01",
-        target(1),
-        gives_up("0x1234"),
-        inflates("m1", "0x1234"),
-        returns("m1"),
-        DriverActual(1),
+        inflated(),
         unused(),
         asks("r1", 0x1234),
         done("u1", 0x1234),
@@ -321,36 +318,12 @@ INTENTS: tuple[Intent, ...] = (
         features=REQUESTS,
         sides="device",
     ),
-    exchange(
-        AREA,
+    _unknown(
         "request-with-an-unknown-command",
         "An unknown command gets no message and the request buffer back",
-        "REQ-14 REQ-13",
-        unused(),
-        DeviceReturn("r1", Request(cmd=9, param=0x20)),
-        shows("REQ-14", posts("r2")),
-        asks("r2", 0x21),
-        done("u1", 0x21),
-        returns("u1"),
-        posts("r3"),
-        features=REQUESTS,
-        sides="driver",
+        cmd=9,
     ),
-    exchange(
-        AREA,
-        "request-with-command-256",
-        "Command 256 is not command 0, though its low byte is",
-        "REQ-14 REQ-13",
-        unused(),
-        DeviceReturn("r1", Request(cmd=256, param=0x20)),
-        shows("REQ-14", posts("r2")),
-        asks("r2", 0x21),
-        done("u1", 0x21),
-        returns("u1"),
-        posts("r3"),
-        features=REQUESTS,
-        sides="driver",
-    ),
+    _unknown("request-with-command-256", "Command 256 is not command 0, though its low byte is", cmd=256),
     malformed(
         AREA,
         "request-with-used-length-0",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from balloon_conformance.vectors.intents.model import DriverActual, Intent
+from balloon_conformance.vectors.intents.passages import clean
 from balloon_conformance.vectors.intents.words import (
     REQUESTS,
     asks,
     chunk,
-    clean,
     cont,
     deflates,
     discards,

@@ -14,6 +14,7 @@ from balloon_conformance.vectors.intents.model import (
     Request,
     Silent,
 )
+from balloon_conformance.vectors.intents.passages import clean, clean_pfns, recovers_pfns
 from balloon_conformance.vectors.intents.words import (
     REQUESTS,
     SAFE,
@@ -21,8 +22,6 @@ from balloon_conformance.vectors.intents.words import (
     any_reaction,
     asks,
     chunks,
-    clean,
-    clean_pfns,
     discards,
     done,
     exchange,
@@ -32,7 +31,6 @@ from balloon_conformance.vectors.intents.words import (
     malformed,
     negotiated,
     posts,
-    recovers_pfns,
     reports,
     returns,
     shows,

@@ -9,6 +9,7 @@ from balloon_conformance.vectors.intents.model import (
     OperatorStatistics,
     Silent,
 )
+from balloon_conformance.vectors.intents.passages import inflated
 from balloon_conformance.vectors.intents.words import (
     CHUNKS,
     REQUESTS,
@@ -29,7 +30,6 @@ from balloon_conformance.vectors.intents.words import (
     resets,
     returns,
     shows,
-    target,
     unused,
 )
 
@@ -136,11 +136,7 @@ INTENTS: tuple[Intent, ...] = (
         "reset-offers-less",
         "After a reset the driver accepts what is offered then, and nothing from before",
         "NEG-05 INF-01 PFN-01",
-        target(1),
-        gives_up("0x1234"),
-        inflates("m1", "0x1234"),
-        returns("m1"),
-        DriverActual(1),
+        inflated(),
         shows("NEG-05", resets(negotiated())),
         gives_up("0x2000"),
         inflate_pfns("m2", "0x2000"),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from balloon_conformance.vectors.intents.model import DriverBuffer, Intent, Raw
+from balloon_conformance.vectors.intents.passages import clean, recovers, recovers_pfns
 from balloon_conformance.vectors.intents.words import (
     SAFE,
     any_reaction,
     chunk,
-    clean,
     deflates,
     discards,
     if_returned,
@@ -16,8 +16,6 @@ from balloon_conformance.vectors.intents.words import (
     keeps,
     malformed,
     negotiated,
-    recovers,
-    recovers_pfns,
     shows,
 )
 

@@ -54,8 +54,6 @@ __all__ = [
     "asks",
     "chunk",
     "chunks",
-    "clean",
-    "clean_pfns",
     "cont",
     "deflate_pfns",
     "deflates",
@@ -73,8 +71,6 @@ __all__ = [
     "posts",
     "reacts",
     "reads",
-    "recovers",
-    "recovers_pfns",
     "reports",
     "resets",
     "returns",
@@ -284,38 +280,6 @@ def keeps(*texts: str) -> Effect:
 def resets(features: Features | None = None) -> Reset:
     """Reset the device and negotiate: these features, or those of before."""
     return Reset(features)
-
-
-# -- what many begin or end with ----------------------------------------------------------------------------
-
-
-def clean() -> tuple[Step, ...]:
-    """Have one page discarded through a plain message: a device that discards none at all fails here."""
-    return (inflates("clean", "0x2c00"), *returns("clean"), discards("0x2c00"))
-
-
-def clean_pfns() -> tuple[Step, ...]:
-    """Have one page discarded through a plain array."""
-    return (inflate_pfns("clean", "0x2c00"), *returns("clean"), discards("0x2c00"))
-
-
-def recovers() -> tuple[Step, ...]:
-    """After a malformed buffer: the next message is served, at the latest after a reset."""
-    return _recovers(inflates("good1", "0x2000"), inflates("good2", "0x2010"))
-
-
-def recovers_pfns() -> tuple[Step, ...]:
-    """After a malformed buffer: the next array is served, at the latest after a reset."""
-    return _recovers(inflate_pfns("good1", "0x2000"), inflate_pfns("good2", "0x2010"))
-
-
-def _recovers(first: Step, second: Step) -> tuple[Step, ...]:
-    return (
-        *if_returned(shows("SAFE-05", first, returns("good1"), discards("0x2000"))),
-        resets(),
-        second,
-        *shows("SAFE-04", returns("good2"), discards("0x2010")),
-    )
 
 
 # -- about steps --------------------------------------------------------------------------------------------

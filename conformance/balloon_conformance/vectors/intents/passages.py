@@ -1,0 +1,86 @@
+"""What many scripts begin with, go through, or end with: several steps under one word."""
+
+from __future__ import annotations
+
+from balloon_conformance.vectors.intents.model import DriverActual, Step
+from balloon_conformance.vectors.intents.words import (
+    asks,
+    discards,
+    done,
+    gives_up,
+    if_returned,
+    inflate_pfns,
+    inflates,
+    posts,
+    resets,
+    returns,
+    shows,
+    target,
+)
+
+__all__ = [
+    "answers_again",
+    "clean",
+    "clean_pfns",
+    "inflated",
+    "inflated_pfns",
+    "recovers",
+    "recovers_pfns",
+    "recovers_requests",
+]
+
+
+def clean() -> tuple[Step, ...]:
+    """Have one page discarded through a plain message: a device that discards none at all fails here."""
+    return (inflates("clean", "0x2c00"), *returns("clean"), discards("0x2c00"))
+
+
+def clean_pfns() -> tuple[Step, ...]:
+    """Have one page discarded through a plain array."""
+    return (inflate_pfns("clean", "0x2c00"), *returns("clean"), discards("0x2c00"))
+
+
+def recovers() -> tuple[Step, ...]:
+    """After a malformed buffer: the next message is served, at the latest after a reset."""
+    return _recovers(inflates("good1", "0x2000"), inflates("good2", "0x2010"))
+
+
+def recovers_pfns() -> tuple[Step, ...]:
+    """After a malformed buffer: the next array is served, at the latest after a reset."""
+    return _recovers(inflate_pfns("good1", "0x2000"), inflate_pfns("good2", "0x2010"))
+
+
+def _recovers(first: Step, second: Step) -> tuple[Step, ...]:
+    return (
+        *if_returned(shows("SAFE-05", first, returns("good1"), discards("0x2000"))),
+        resets(),
+        second,
+        *shows("SAFE-04", returns("good2"), discards("0x2010")),
+    )
+
+
+def recovers_requests() -> tuple[Step, ...]:
+    """After a malformed answer: following a reset, a request is made and answered."""
+    return (resets(), *asks("r2", 0x22), done("u7", 0x22), *shows("SAFE-04", returns("u7")), posts("r3"))
+
+
+def answers_again() -> tuple[Step, ...]:
+    """A second request is made and answered."""
+    return (*asks("r2", 0x21), done("u8", 0x21), *returns("u8"), posts("r3"))
+
+
+def inflated() -> tuple[Step, ...]:
+    """The page at 0x1234 goes into the balloon, in a message."""
+    return (*target(1), gives_up("0x1234"), inflates("m1", "0x1234"), *returns("m1"), DriverActual(1))
+
+
+def inflated_pfns() -> tuple[Step, ...]:
+    """The page at 0x1234 goes into the balloon, in an array, and is discarded."""
+    return (
+        *target(1),
+        gives_up("0x1234"),
+        inflate_pfns("m1", "0x1234"),
+        *returns("m1"),
+        discards("0x1234"),
+        DriverActual(1),
+    )
