@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -14,10 +13,12 @@ from rich.console import Console
 from rich.text import Text
 
 from balloon_conformance.cli.errors import BadInput, bad_input
+from balloon_conformance.cli.output import write_text
 from balloon_conformance.mutants import mutants
 from balloon_conformance.mutants.campaign import Campaign, run_campaign
 from balloon_conformance.mutants.examine import Verdict
 from balloon_conformance.mutants.mutant import Mutant
+from balloon_conformance.processes import processors
 from balloon_conformance.report.live import ProgressBar
 from balloon_conformance.report.mutants import (
     campaign_to_json,
@@ -110,7 +111,7 @@ def command(
         try:
             campaign = run_campaign(
                 chosen,
-                processes=min(processes or _processors(), len(chosen)),
+                processes=min(processes or processors(), len(chosen)),
                 everything=matrix or bool(names),
                 show=show,
             )
@@ -124,7 +125,7 @@ def command(
     if matrix:
         print_matrix(console, campaign)
     if json_path is not None:
-        _write(json_path, campaign)
+        write_text("--json", json_path, json.dumps(campaign_to_json(campaign), indent=1) + "\n")
     return _end(console, campaign)
 
 
@@ -155,22 +156,8 @@ def _near(names: Sequence[str]) -> str:
     return f"there {'is' if len(names) == 1 else 'are'} {', '.join(names[:5])}"
 
 
-def _processors() -> int:
-    """Return how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _write(path: Path, campaign: Campaign) -> None:
-    try:
-        path.write_text(json.dumps(campaign_to_json(campaign), indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"--json {path}: {error.strerror}; name a file that can be written") from error
 
 
 def _end(console: Console, campaign: Campaign) -> int:
