@@ -41,10 +41,9 @@ def draw_sequence(picture: Sequence, name: str) -> str:
         f'<text class="lane" x="{x}" y="14" text-anchor="middle">{lane.value}</text>'
         for lane, x in places.items()
     ]
-    head = "".join(
-        f'<marker id="{name}-{kind}" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="8" markerHeight="8" '
-        f'orient="auto-start-reverse"><path class="head" d="M0 0L8 4L0 8z"/></marker>'
-        for kind in ("end",)
+    head = (
+        f'<marker id="{name}-end" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="8" markerHeight="8" '
+        'orient="auto-start-reverse"><path class="head" d="M0 0L8 4L0 8z"/></marker>'
     )
     return "".join(
         [

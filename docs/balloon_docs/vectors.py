@@ -20,7 +20,8 @@ from balloon_docs.domain import BalloonDomain, reference
 from balloon_docs.inline import paragraph
 from balloon_docs.sequence_svg import sequence_picture
 from balloon_docs.tables import table
-from balloon_spec.queues import Queue
+from balloon_spec.wire import host_request
+from balloon_spec.wire.carried import readable_structure
 
 __all__ = ["AreaDirective", "VectorDirective", "by_id", "write_pages"]
 
@@ -148,26 +149,19 @@ def _requirements(names: tuple[str, ...]) -> list[nodes.Node]:
 
 
 def _features(vector: model.Vector, mask: int) -> list[nodes.Node]:
-    names = sorted(vector.profile.names(mask), key=lambda name: vector.profile.by_name[name].bit)
-    return [nodes.Text(", ".join(names) or "nothing")]
+    return [nodes.Text(", ".join(vector.profile.names_by_bit(mask)) or "nothing")]
 
 
 def _buffers(vector: model.Vector) -> Iterator[nodes.Node]:
     """Yield every buffer with bytes, explained, in the order of the steps."""
-    chunks = "CHUNK_TRANSFER" in vector.profile.names(vector.features.accepted)
+    features = vector.profile.names(vector.features.accepted)
     for step in vector.steps:
         match step:
             case model.ResetStep():
-                chunks = "CHUNK_TRANSFER" in vector.profile.names(step.features.accepted)
+                features = vector.profile.names(step.features.accepted)
             case model.BufferStep() if step.readable:
                 yield nodes.rubric("", f"{step.name}: the driver's, on the {step.queue} queue")
-                yield buffer_table(_structure(step.queue, chunks=chunks), step.readable)
+                yield buffer_table(readable_structure(step.queue, features), step.readable)
             case model.UsedStep() if step.written:
                 yield nodes.rubric("", f"{step.name}: written by the device")
-                yield buffer_table("host-request", step.written)
-
-
-def _structure(queue: Queue, *, chunks: bool) -> str:
-    if queue is Queue.STATISTICS:
-        return "statistics"
-    return "response-message" if chunks or queue is Queue.HOST_REQUEST else "pfn-array"
+                yield buffer_table(host_request.NAME, step.written)

@@ -114,6 +114,10 @@ class Profile:
         """Return the names of the bits in ``mask`` that the profile knows; the others carry no meaning."""
         return _names(self, mask)
 
+    def names_by_bit(self, mask: int) -> list[str]:
+        """Return :meth:`names`, the lowest bit first."""
+        return sorted(self.names(mask), key=lambda name: self.by_name[name].bit)
+
     def unknown_bits(self, mask: int) -> tuple[int, ...]:
         """Return the bits set in ``mask`` to which the profile gives no meaning, lowest first."""
         return tuple(bit for bit in range(mask.bit_length()) if mask >> bit & 1 and bit not in self.by_bit)

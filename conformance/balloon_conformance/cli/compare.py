@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from balloon_conformance.cli.errors import BadInput, bad_input
+from balloon_conformance.cli.errors import bad_input
+from balloon_conformance.cli.output import write_text
 from balloon_conformance.report.badge import badge
 from balloon_conformance.report.comparison import ABSENT, Comparison, Incomparable, compare
 from balloon_conformance.report.html import render_comparison
@@ -63,18 +64,11 @@ def command(
         files = [read_results(path) for path in paths]
         comparison = compare(files)
     if html_path is not None:
-        _write(html_path, "--html", render_comparison(comparison))
+        write_text("--html", html_path, render_comparison(comparison))
     if badge_path is not None:
-        _write(badge_path, "--badge", badge(files[-1]))
+        write_text("--badge", badge_path, badge(files[-1]))
     _print(Console(highlight=False), comparison, everything=everything)
     return 1 if comparison.regressions else 0
-
-
-def _write(path: Path, option: str, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"{option} {path}: {error.strerror}; name a file that can be written") from error
 
 
 def _print(console: Console, comparison: Comparison, *, everything: bool) -> None:

@@ -7,9 +7,8 @@ from pathlib import Path
 import click
 
 from balloon_conformance.cli.errors import BadInput
-from balloon_conformance.cli.profiles import chosen_profile
+from balloon_conformance.cli.profiles import chosen_profile, profile_options
 from balloon_conformance.export.c_header import c_header
-from balloon_spec.features import PROFILES
 
 __all__ = ["command"]
 
@@ -30,21 +29,7 @@ def command() -> None:
 @click.option(
     "--output", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Not standard output."
 )
-@click.option(
-    "--profile",
-    "profile_name",
-    metavar="P",
-    default="chunk-transfer",
-    show_default=True,
-    help=f"What bits 3 and up mean: {' or '.join(PROFILES)}.",
-)
-@click.option(
-    "--bit",
-    "bits",
-    metavar="FEATURE=N",
-    multiple=True,
-    help="Another bit number for a feature of the profile.",
-)
+@profile_options
 def export_c_header(*, output: Path | None, profile_name: str, bits: tuple[str, ...]) -> None:
     """Write the structures, constants and accessors as one header for C11 and C++.
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 import pytest
@@ -21,6 +21,7 @@ from balloon_conformance import scenarios
 from balloon_conformance.cli import suite_version
 from balloon_conformance.cli.errors import AdapterFault, BadInput, bad_input
 from balloon_conformance.cli.iut_options import IUT_HELP, Asked, iut_options
+from balloon_conformance.cli.output import writable
 from balloon_conformance.cli.run_checks import Checks, check_options
 from balloon_conformance.cli.termination import Termination
 from balloon_conformance.doctor.examination import examine_briefly
@@ -166,9 +167,9 @@ def command(
         console = Console(highlight=False)
         file = None
         if results_path:
-            file = JsonLines(stack.enter_context(_writable("--results", results_path)))
+            file = JsonLines(stack.enter_context(writable("--results", results_path)))
             file.begin(**header)
-        page = stack.enter_context(_writable("--html", html_path)) if html_path else None
+        page = stack.enter_context(writable("--html", html_path)) if html_path else None
         print_header(console, suite_version(), target.name, description, chosen.name)
         if note := stock_note(target.name, chosen):
             console.print(note, style="dim")
@@ -276,13 +277,6 @@ def _usage_error(said: str) -> str:
     """Return what pytest refused to begin for, in one line; empty if it did begin."""
     lines = [line.strip() for line in said.splitlines()]
     return next((line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")), "")
-
-
-def _writable(option: str, path: str) -> IO[str]:
-    try:
-        return Path(path).open("w", encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"{option} {path}: {error.strerror}; name a file that can be written") from error
 
 
 def _header(target: Target, description: str, profile: Profile, directory: Path | None) -> dict[str, Any]:

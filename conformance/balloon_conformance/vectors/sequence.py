@@ -237,8 +237,7 @@ def _wish(step: model.OperatorStep) -> str:
 
 def _negotiation(profile: Profile, sets: model.FeatureSets) -> Iterator[str]:
     offered, accepted = (
-        ", ".join(sorted(profile.names(mask), key=lambda name: profile.by_name[name].bit)) or "nothing"
-        for mask in (sets.offered, sets.accepted)
+        ", ".join(profile.names_by_bit(mask)) or "nothing" for mask in (sets.offered, sets.accepted)
     )
     yield f"offered {offered}"
     yield f"accepted {'all of it' if sets.offered == sets.accepted and sets.offered else accepted}"

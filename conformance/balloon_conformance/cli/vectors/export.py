@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from balloon_conformance.cli.errors import BadInput, bad_input
+from balloon_conformance.cli.vectors.chosen import chosen
 from balloon_conformance.vectors.export.as_binary import write_binary
 from balloon_conformance.vectors.export.as_c import c_lines
 from balloon_conformance.vectors.export.as_json import json_lines
@@ -46,7 +47,7 @@ def export(*, form: str, output: Path | None, directory: Path | None, ids: tuple
     written; 2 bad usage, input or output.
     """
     with bad_input(VectorError):
-        vectors = _chosen(load_all(directory), ids)
+        vectors = chosen(load_all(directory), ids, "vector")
     try:
         if form == "bin":
             if output is None:
@@ -62,12 +63,3 @@ def export(*, form: str, output: Path | None, directory: Path | None, ids: tuple
     except OSError as error:
         place = error.filename or output or "standard output"
         raise BadInput(f"--output {place}: {error.strerror}; name a place to write to") from None
-
-
-def _chosen(vectors: tuple[Vector, ...], ids: tuple[str, ...]) -> list[Vector]:
-    known = {vector.id: vector for vector in vectors}
-    names = [name.rpartition("/")[2] for name in ids]
-    for name in names:
-        if name not in known:
-            raise BadInput(f"no vector {name!r}; balloon-conformance vectors list shows the ids")
-    return [known[name] for name in names] if names else list(vectors)

@@ -7,11 +7,11 @@ from pathlib import Path, PurePosixPath
 import click
 
 from balloon_conformance.cli.errors import BadInput, bad_input
+from balloon_conformance.cli.vectors.chosen import chosen
 from balloon_conformance.vectors import manifest, schema
 from balloon_conformance.vectors.fill import FillError
 from balloon_conformance.vectors.generate import REMEDY, differing, generated, left_over, write
 from balloon_conformance.vectors.intents import intents
-from balloon_conformance.vectors.intents.model import Intent
 
 __all__ = ["generate"]
 
@@ -34,7 +34,7 @@ def generate(*, ids: tuple[str, ...], check: bool, directory: Path | None) -> in
     """
     where = schema.directory() if directory is None else directory
     with bad_input(FillError):
-        files = generated(_wanted(ids))
+        files = generated(chosen(intents(), ids, "intent"))
     wrong = [
         f"{where / name}: no intent makes this vector; write one, or remove the file"
         for name in ([] if ids else left_over(files, where))
@@ -57,12 +57,3 @@ def generate(*, ids: tuple[str, ...], check: bool, directory: Path | None) -> in
     else:
         click.echo(f"{len(files)} vectors, {len(changed)} written")
     return 1 if wrong else 0
-
-
-def _wanted(ids: tuple[str, ...]) -> list[Intent]:
-    known = {intent.id: intent for intent in intents()}
-    names = [name.rpartition("/")[2] for name in ids]
-    for name in names:
-        if name not in known:
-            raise BadInput(f"no intent {name!r}; balloon-conformance vectors list shows the ids")
-    return [known[name] for name in names] if names else list(known.values())

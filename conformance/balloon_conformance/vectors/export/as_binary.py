@@ -7,14 +7,13 @@ import io
 from collections.abc import Iterable
 from pathlib import Path
 
-from balloon_conformance.vectors.export.plain import plain
+from balloon_conformance.vectors.export.plain import bytes_of, plain
 from balloon_conformance.vectors.model import Vector
 
 __all__ = ["COLUMNS", "INDEX_NAME", "write_binary"]
 
 INDEX_NAME = "index.csv"
 COLUMNS = ("file", "vector", "step", "by", "action", "queue_index", "buffer", "structure", "length_bytes")
-_BYTES = ("readable", "written", "data")
 
 
 def write_binary(vectors: Iterable[Vector], directory: Path) -> int:
@@ -29,7 +28,7 @@ def write_binary(vectors: Iterable[Vector], directory: Path) -> int:
     for vector in vectors:
         described = plain(vector)
         for step in described["steps"]:
-            data = bytes.fromhex(next((step[key] for key in _BYTES if key in step), ""))
+            data = bytes_of(step)
             if not data:
                 continue
             name = f"{described['area']}/{described['id']}/{step['number']}.bin"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from balloon_conformance.vectors.export.plain import plain
+from balloon_conformance.vectors.export.plain import bytes_of, plain
 from balloon_conformance.vectors.model import Vector
 
 __all__ = ["c_lines"]
@@ -65,7 +65,6 @@ struct balloon_vector {
 };
 """
 
-_BYTES = ("readable", "written", "data")
 _NUMBERS = ("writable_bytes", "length_bytes", "offset", "num_pages")
 
 
@@ -90,7 +89,7 @@ def _vector(vector: dict[str, Any]) -> Iterator[str]:
     yield f"\n/* {vector['id']}: {vector['title'].replace('*/', '* /')} */\n"
     for step in vector["steps"]:
         name = f"{prefix}_{step['number']}"
-        data = bytes.fromhex(next((step[key] for key in _BYTES if key in step), ""))
+        data = bytes_of(step)
         if data:
             yield f"static const uint8_t {name}[] = {{\n"
             for at in range(0, len(data), _A_LINE):

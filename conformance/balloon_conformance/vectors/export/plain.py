@@ -11,7 +11,7 @@ from balloon_spec.features import Profile
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue
 
-__all__ = ["ACTIONS", "plain"]
+__all__ = ["ACTIONS", "bytes_of", "plain"]
 
 ACTIONS: Final[Mapping[type, tuple[str, str]]] = {
     model.OperatorStep: ("operator", "wish"),
@@ -52,6 +52,11 @@ def plain(vector: model.Vector) -> dict[str, Any]:
         "memory_pages": vector.memory_pages,
         "steps": steps,
     }
+
+
+def bytes_of(step: Mapping[str, Any]) -> bytes:
+    """Return the bytes that a step of :func:`plain` carries; most carry none."""
+    return bytes.fromhex(next((step[key] for key in ("readable", "written", "data") if key in step), ""))
 
 
 def _step(
@@ -113,14 +118,10 @@ def _features(profile: Profile, sets: model.FeatureSets) -> dict[str, Any]:
     return {
         "offered": f"{sets.offered:#x}",
         "accepted": f"{sets.accepted:#x}",
-        "offered_names": _names(profile, sets.offered),
-        "accepted_names": _names(profile, sets.accepted),
+        "offered_names": profile.names_by_bit(sets.offered),
+        "accepted_names": profile.names_by_bit(sets.accepted),
         "features_ok": sets.features_ok,
     }
-
-
-def _names(profile: Profile, mask: int) -> list[str]:
-    return sorted(profile.names(mask), key=lambda name: profile.by_name[name].bit)
 
 
 def _pages(pages: PageSet) -> list[list[int]]:
