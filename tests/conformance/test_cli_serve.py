@@ -9,7 +9,7 @@ from run_command import run_command
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("reference-device",), "Missing option '--vhost-user'"),
+        (("reference-device",), "give --vhost-user SOCKET, or --stdio, and not both"),
         (("reference-device", "--vhost-user", "/nowhere/s"), "cannot listen on /nowhere/s: No such file"),
         (("reference-device", "--vhost-user", "/" + "x" * 200), "is no path for a socket"),
         (("reference-device", "--vhost-user", "/nowhere/s", "--bit", "X"), "--bit X: write FEATURE=NUMBER"),

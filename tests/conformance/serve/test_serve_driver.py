@@ -33,8 +33,9 @@ NOT_FROM_VECTORS = {
     "QUEUE-08": "a ring's size is known after the features; too many buffers show as a ring that cannot be",
 }
 """What of a driver no vector exercises over a socket, and why."""
-SEEN_LESS = {"INF-04", "DEF-05"}
-"""That a guest uses a page again is not a message; it shows in memory, which only a scenario watches."""
+SEEN_LESS = {"INF-04", "DEF-05", "CONC-08"}
+"""That a guest uses a page again is not a message; it shows in memory, which only a scenario watches. And a
+second buffer is seen beside the first only where it is read before the first is returned: a matter of time."""
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,8 @@ def test_every_requirement_on_a_driver_of_chunk_transfer_is_exercised_but_for_on
         if requirement.subject is Side.DRIVER and requirement.level is not Level.MAY
     }
     assert bound - exercised == NOT_FROM_VECTORS.keys()
+    # A permission, which must be seen to be taken somewhere, if not in every vector that leaves room for it.
+    assert "CONC-08" in exercised
 
 
 def test_nothing_is_left_behind_by_a_device(pair):

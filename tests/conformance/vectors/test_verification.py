@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from balloon_conformance.cli import main
-from balloon_conformance.vectors import manifest, second_encoder
+from balloon_conformance.vectors import manifest, schema, second_encoder
 from balloon_conformance.vectors.loader import paths_below
 from balloon_conformance.vectors.second_encoder.wishes import without
 from balloon_conformance.vectors.verification import missing, out_of_step, verify_each
@@ -121,7 +121,7 @@ def test_a_vector_that_breaks_less_than_it_says_is_refused(tmp_path):
 
 def test_an_intent_whose_file_is_gone_is_named():
     (fault,) = missing([path for path in PATHS if path.stem != "inflate-two-runs"])
-    assert fault.path == TOP / "inflate" / "inflate-two-runs.yaml"
+    assert fault.path == schema.directory() / "inflate" / "inflate-two-runs.yaml"
     assert "run vectors generate" in fault.words
 
 
