@@ -26,7 +26,7 @@ __all__ = ["examine", "examine_briefly", "examine_program"]
 
 _CONTRACT: Final = "docs/test/adapters.md#the-contract"
 _SLOW_SECONDS: Final = 2.0
-_BRIEF: Final = (looks.unknown_command, looks.unknown_field, looks.second_start)
+_BRIEF: Final = (looks.negotiates, looks.unknown_command, looks.unknown_field, looks.second_start)
 _FACTS: Final = (ImplementationCrashed, ImplementationHung, ImplementationViolation)
 
 
@@ -40,14 +40,22 @@ def examine_program(program: Program) -> Iterator[Diagnosis]:
         Health.WELL,
         f"{introduction.description}, a {introduction.role}; it can: {can}",
     )
+    told: dict[str, str] = {}
     for what, section, look in LOOKS:
 
         def looked(look: Look = look) -> str | None:
             with patient.room() as room:
                 return look(room)
 
-        if diagnosis := _look(what, f"{PAGE}#{section}", looked):
-            yield diagnosis
+        diagnosis = _look(what, f"{PAGE}#{section}", looked)
+        if diagnosis is None:
+            continue
+        if diagnosis.health is Health.MEND and diagnosis.words in told:
+            # One thing to mend is told once, however many looks it is in the way of.
+            diagnosis = Diagnosis(what, Health.OPEN, f"not seen: {told[diagnosis.words]} is in the way")
+        elif diagnosis.health is Health.MEND:
+            told[diagnosis.words] = what
+        yield diagnosis
 
 
 def examine_briefly(target: Target) -> str:

@@ -52,6 +52,12 @@ class Advice(str):
 Look = Callable[[Room], str | None]
 
 
+def negotiates(room: Room) -> str:
+    """Negotiate, which nearly everything else needs."""
+    room.negotiate()
+    return ""
+
+
 def unknown_command(room: Room) -> str:
     """Ask for a command that there is not, and go on."""
     answer = room.ask("make-coffee")
@@ -356,6 +362,7 @@ def _named(command: str, fields: dict[str, Any]) -> str:
 
 
 LOOKS: Final[tuple[tuple[str, str, Look], ...]] = (
+    ("a negotiation", "negotiate", negotiates),
     ("an unknown command", "errors", unknown_command),
     ("a command of the other side", "errors", other_side),
     ("an unknown field", "lines", unknown_field),
