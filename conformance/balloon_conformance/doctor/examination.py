@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import Final
 
-from balloon_conformance.doctor import biting, looks
+from balloon_conformance.doctor import biting
 from balloon_conformance.doctor.diagnosis import PAGE, Diagnosis, Health
-from balloon_conformance.doctor.looks import LOOKS, Advice, Look
+from balloon_conformance.doctor.looks import (
+    LOOKS,
+    Advice,
+    Look,
+    NamedLook,
+    negotiates,
+    second_start,
+    unknown_command,
+    unknown_field,
+)
 from balloon_conformance.doctor.patient import SETUP, Patient, Room
 from balloon_conformance.iut.contract import (
     AdapterError,
@@ -26,11 +35,11 @@ __all__ = ["examine", "examine_briefly", "examine_program"]
 
 _CONTRACT: Final = "docs/test/adapters.md#the-contract"
 _SLOW_SECONDS: Final = 2.0
-_BRIEF: Final = (looks.negotiates, looks.unknown_command, looks.unknown_field, looks.second_start)
+_BRIEF: Final = (negotiates, unknown_command, unknown_field, second_start)
 _FACTS: Final = (ImplementationCrashed, ImplementationHung, ImplementationViolation)
 
 
-def examine_program(program: Program) -> Iterator[Diagnosis]:
+def examine_program(program: Program, looks: Sequence[NamedLook] = LOOKS) -> Iterator[Diagnosis]:
     """Examine the program of ``stdio:COMMAND``, every look in a process of its own."""
     patient = Patient.of(program)
     introduction = patient.introduction
@@ -41,7 +50,7 @@ def examine_program(program: Program) -> Iterator[Diagnosis]:
         f"{introduction.description}, a {introduction.role}; it can: {can}",
     )
     told: dict[str, str] = {}
-    for what, section, look in LOOKS:
+    for what, section, look in looks:
 
         def looked(look: Look = look) -> str | None:
             with patient.room() as room:
