@@ -41,7 +41,7 @@ def built(tmp_path, request):
     return (sys.executable, str(tmp_path / f"my-{side}.py")), side
 
 
-@pytest.mark.parametrize("built", SKELETONS, ids=lambda pair: "-".join(pair), indirect=True)
+@pytest.mark.parametrize("built", SKELETONS, ids="-".join, indirect=True)
 def test_it_starts_and_answers_every_command_honestly(built):
     words, side = built
     program = Program(StdioOptions(words))
@@ -65,7 +65,7 @@ def test_it_starts_and_answers_every_command_honestly(built):
     assert program.stop()
 
 
-@pytest.mark.parametrize("built", SKELETONS, ids=lambda pair: "-".join(pair), indirect=True)
+@pytest.mark.parametrize("built", SKELETONS, ids="-".join, indirect=True)
 def test_it_ends_with_its_input(built):
     words, _ = built
     done = subprocess.run(words, input=b"", capture_output=True, timeout=20, check=False)

@@ -24,6 +24,24 @@ from balloon_conformance.iut.stdio.program import Program, split
 PYTHON = Path(sys.executable).name
 
 
+def open_descriptors():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def children():
+    """Return the processes that this one has, ended ones that nobody waited for included."""
+    tasks = Path("/proc/self/task").iterdir()
+    return sorted(pid for task in tasks for pid in (task / "children").read_text(encoding="ascii").split())
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left():
+    """Hold every program below to it: no descriptor and no process of it stays."""
+    before = open_descriptors(), children()
+    yield
+    assert (open_descriptors(), children()) == before
+
+
 def raw(body):
     """Return a program of nothing but ``body``."""
     return (sys.executable, "-c", f"import os, signal, sys, time\n{body}")
