@@ -84,6 +84,8 @@ def examine_briefly(target: Target) -> str:
                 nonlocal room
                 if room is None:
                     room = stack.enter_context(Patient.of(program).room())
+                else:
+                    room.start_again()
                 return look(room)
 
             diagnosis = _look(what, f"{PAGE}#{section}", looked)

@@ -111,13 +111,13 @@ class StdioProcess:
             self._write(memoryview(line)[written:], until, seconds, asked)
         while True:
             found = self._received.find(b"\n")
-            if found >= 0:
+            if 0 <= found < LINE_LIMIT_BYTES:
                 answer, self._received = self._received[:found], self._received[found + 1 :]
                 return answer
             if len(self._received) >= LINE_LIMIT_BYTES:
                 raise AdapterError(
-                    f"{self._name} answered {asked} with {len(self._received)} bytes and no line end; "
-                    f"a line has at most {LINE_LIMIT_BYTES} bytes"
+                    f"{self._name} answered {asked} with {LINE_LIMIT_BYTES} bytes and no line end; "
+                    f"a line has at most {LINE_LIMIT_BYTES} bytes, line end included"
                 )
             if not self._pump(until):
                 raise self._silence(asked, seconds)
