@@ -34,11 +34,11 @@ steps:
 
 
 _INFLATE: Final = '  - driver: {queue: inflate, as: m1, readable: "00 2c 00 00"}\n'
-_WISH: Final = """\
-  - operator: {target: 1}
-  - device: {configuration: {num_pages: 1}}
-  - guest: {inflate: ["0x1234"]}
-"""
+_WISH: Final = (
+    "  - operator: {target: 1}\n"
+    "  - device: {configuration: {num_pages: 1}}\n"
+    '  - guest: {inflate: ["0x1234"]}\n'
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ def long_line(room: Room) -> str:
     beside = len('{"seq":99,"command":"observe","milliseconds":0,"padding":""}\n')
     answer = room.ask("observe", milliseconds=0, extra={"padding": "x" * (LINE_LIMIT_BYTES - beside)})
     if answer.error is not None:
-        return f"it answered a line of 1 MiB with {_said(answer)}; read lines of any length up to that"
+        return f"it answered a line of 4 MiB with {_said(answer)}; read lines of any length up to that"
     return ""
 
 

@@ -109,6 +109,8 @@ class Exchange:
     needs_reset: bool = False
     missed: frozenset[int] = frozenset()
     """The numbers of buffers whose return was already found missing."""
+    notified: set[Queue] = field(default_factory=set)
+    """The queues on which the device was notified since DRIVER_OK."""
     returned_early: str = ""
     """The first buffer that was returned while no DRIVER_OK had been seen."""
     returned_out_of_order: bool = False
@@ -218,6 +220,8 @@ class Exchange:
         self.in_flight[key] = buffer
         self.count += 1
         self.last_returned = None
+        if self.driver_ok and event.notified and buffer.queue is not None:
+            self.notified.add(buffer.queue)
         pages = buffer.content.pages
         if self.looked:
             self._acquit()

@@ -155,7 +155,8 @@ def test_two_buffers_held_back_are_blamed_on_what_is_in_flight_beside_them():
 
 def test_silence_before_driver_ok_is_not_held_against_the_device_later():
     early = [*start(MESSAGES, driver_ok=False, posts=False), ev.Available(INFLATE, "m", message(A), 0, False)]
-    assert blamed(*early, DEVICE_QUIET, ev.DriverOk(), DEVICE_QUIET) == ["QUEUE-07"]
+    noticed = [ev.DriverOk(), inflate("n", B), used(INFLATE, "n"), DEVICE_QUIET]
+    assert blamed(*early, DEVICE_QUIET, *noticed) == ["QUEUE-07"]
     assert blamed(*early, DEVICE_QUIET) == []
 
 

@@ -122,11 +122,11 @@ START_FAULTS = {
     "closes its output": (raw("os.close(1); signal.pause()"), "closed its standard output and still runs"),
     "a gigabyte without a line end": (
         raw("input()\nfor _ in range(1 << 14): os.write(1, b'x' * (1 << 16))"),
-        "and no line end; a line has at most 1048576 bytes, line end included",
+        "and no line end; a line has at most 4194304 bytes, line end included",
     ),
     "a line that is a byte too long": (
-        raw("input(); print('[' + ' ' * (1048576 - 2) + ']', flush=True); input()"),
-        "with 1048576 bytes and no line end; a line has at most 1048576 bytes",
+        raw("input(); print('[' + ' ' * (4194304 - 2) + ']', flush=True); input()"),
+        "with 4194304 bytes and no line end; a line has at most 4194304 bytes",
     ),
     "brackets without end": (
         raw("input(); print('[' * 500000, flush=True); input()"),
