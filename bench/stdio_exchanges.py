@@ -9,8 +9,8 @@ of one chunk after another for a device, or one command to observe after another
 
 With a C device the aim of half the bare rate is missed: 0.22 to 0.25 on two virtual processors that others
 used too. Of an exchange the suite takes 12 us of processor time in Python (3 to make the line, 3 to read it
-as JSON, 3 to 7 to read it by the table, the rest for two polls), the program takes 3, and each is woken with its
-caches cold; a bare exchange takes 18 us in all. A vector takes longer to load than to play either way.
+as JSON, 3 to 7 to read it by the table, the rest for two polls), the program takes 3, and each is woken with
+cold caches; a bare exchange takes 18 us in all. A vector takes longer to load than to play either way.
 
 Rounds of each in turn, in the one run, and the best of each counts. Judging is left out on both sides. Prints
 both rates and the ratio::
