@@ -15,12 +15,15 @@ import json, os, signal, subprocess, sys, time
 started = {"protocol": 1, "role": ROLE, "name": "fake", "version": "1", "capabilities": CAPABILITIES}
 if ROLE == "device":
     started["offered"] = "0x10000001f"
+LENIENT = False
 def tell(**line):
     print(json.dumps(line), flush=True)
 def answers():
     for text in sys.stdin:
         line = json.loads(text)
-        if line["command"] == "start":
+        if line["command"] == "start" and line["protocol"] != 1 and not LENIENT:
+            tell(seq=line["seq"], error="refused")
+        elif line["command"] == "start":
             tell(seq=line["seq"], **started)
         elif line["command"] == "stop":
             tell(seq=line["seq"])

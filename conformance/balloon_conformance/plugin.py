@@ -119,7 +119,7 @@ class ConformancePlugin:
 
         A hang may be the case's, or what the cases before it and a busy machine made of it.
         """
-        outcome = attempt()
+        outcome = self._with_words(attempt())
         if outcome.how != How.HANG:
             return outcome
         self.stop()
@@ -130,6 +130,13 @@ class ConformancePlugin:
         # What hung twice is no company for the next case.
         self.stop()
         return run_again(outcome, again)
+
+    def _with_words(self, outcome: Outcome) -> Outcome:
+        """Add what the implementation's program wrote to its standard error in a case that did not pass."""
+        said: Callable[[], Sequence[str]] | None = getattr(self._adapter, "said", None)
+        if said is None or outcome.status not in {Status.FAILED, Status.ERROR}:
+            return outcome
+        return replace(outcome, said=tuple(said()))
 
     @pytest.fixture
     def session(self, request: pytest.FixtureRequest) -> DeviceSession | DriverSession:
@@ -276,6 +283,8 @@ def explained(outcome: Outcome) -> Iterator[str]:
         yield ": ".join(filter(None, (outcome.fault, outcome.how, outcome.reason)))
     if outcome.repeats:
         yield f"repeats: {outcome.repeats}"
+    for line in outcome.said:
+        yield f"standard error: {line}"
 
 
 def failure(case: str, error: BaseException) -> Outcome:

@@ -18,6 +18,7 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "run": "Judge an implementation: play every case against it.",
         "doctor": "Examine an adapter, before a verdict is trusted.",
+        "new-adapter": "Write the beginning of a program for stdio:COMMAND.",
         "check": "Judge a recorded trace.",
         "decode": "Explain a buffer, field by field.",
         "requirements": "List the requirements, or show one.",
@@ -51,7 +52,7 @@ class _Group(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = import_module(f"{__name__}.{cmd_name}").command
+        command: click.Command = import_module(f"{__name__}.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above

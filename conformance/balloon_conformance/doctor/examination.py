@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import Final
 
-from balloon_conformance.doctor import biting, looks
+from balloon_conformance.doctor import biting
 from balloon_conformance.doctor.diagnosis import PAGE, Diagnosis, Health
-from balloon_conformance.doctor.looks import LOOKS, Advice, Look
+from balloon_conformance.doctor.looks import (
+    LOOKS,
+    Advice,
+    Look,
+    NamedLook,
+    negotiates,
+    second_start,
+    unknown_command,
+    unknown_field,
+)
 from balloon_conformance.doctor.patient import SETUP, Patient, Room
 from balloon_conformance.iut.contract import (
     AdapterError,
@@ -26,11 +35,11 @@ __all__ = ["examine", "examine_briefly", "examine_program"]
 
 _CONTRACT: Final = "docs/test/adapters.md#the-contract"
 _SLOW_SECONDS: Final = 2.0
-_BRIEF: Final = (looks.unknown_command, looks.unknown_field, looks.second_start)
+_BRIEF: Final = (negotiates, unknown_command, unknown_field, second_start)
 _FACTS: Final = (ImplementationCrashed, ImplementationHung, ImplementationViolation)
 
 
-def examine_program(program: Program) -> Iterator[Diagnosis]:
+def examine_program(program: Program, looks: Sequence[NamedLook] = LOOKS) -> Iterator[Diagnosis]:
     """Examine the program of ``stdio:COMMAND``, every look in a process of its own."""
     patient = Patient.of(program)
     introduction = patient.introduction
@@ -40,14 +49,22 @@ def examine_program(program: Program) -> Iterator[Diagnosis]:
         Health.WELL,
         f"{introduction.description}, a {introduction.role}; it can: {can}",
     )
-    for what, section, look in LOOKS:
+    told: dict[str, str] = {}
+    for what, section, look in looks:
 
         def looked(look: Look = look) -> str | None:
             with patient.room() as room:
                 return look(room)
 
-        if diagnosis := _look(what, f"{PAGE}#{section}", looked):
-            yield diagnosis
+        diagnosis = _look(what, f"{PAGE}#{section}", looked)
+        if diagnosis is None:
+            continue
+        if diagnosis.health is Health.MEND and diagnosis.words in told:
+            # One thing to mend is told once, however many looks it is in the way of.
+            diagnosis = Diagnosis(what, Health.OPEN, f"not seen: {told[diagnosis.words]} is in the way")
+        elif diagnosis.health is Health.MEND:
+            told[diagnosis.words] = what
+        yield diagnosis
 
 
 def examine_briefly(target: Target) -> str:
@@ -67,6 +84,8 @@ def examine_briefly(target: Target) -> str:
                 nonlocal room
                 if room is None:
                     room = stack.enter_context(Patient.of(program).room())
+                else:
+                    room.start_again()
                 return look(room)
 
             diagnosis = _look(what, f"{PAGE}#{section}", looked)

@@ -23,7 +23,7 @@ from balloon_conformance.iut.stdio.forms import (
 )
 from balloon_conformance.iut.stdio.messages import Answer
 from balloon_spec.events import OperatorAction, Side
-from balloon_spec.pages import PageSet
+from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
 
 __all__ = ["LOOKS", "Advice", "Look"]
@@ -50,6 +50,12 @@ class Advice(str):
 
 
 Look = Callable[[Room], str | None]
+
+
+def negotiates(room: Room) -> str:
+    """Negotiate, which nearly everything else needs."""
+    room.negotiate()
+    return ""
 
 
 def unknown_command(room: Room) -> str:
@@ -108,7 +114,7 @@ def long_line(room: Room) -> str:
     beside = len('{"seq":99,"command":"observe","milliseconds":0,"padding":""}\n')
     answer = room.ask("observe", milliseconds=0, extra={"padding": "x" * (LINE_LIMIT_BYTES - beside)})
     if answer.error is not None:
-        return f"it answered a line of 1 MiB with {_said(answer)}; read lines of any length up to that"
+        return f"it answered a line of 4 MiB with {_said(answer)}; read lines of any length up to that"
     return ""
 
 
@@ -284,10 +290,8 @@ def discards_honestly(room: Room) -> str | None:
         )
     room.negotiate()
     answer = room.program.ask("discarded", pages=_PAGES)
-    if answer.fields["discarded"] or answer.fields["overwritten"]:
-        return (
-            f"it says that {answer.fields['discarded']} was discarded, which nobody gave up; look at memory"
-        )
+    if changed := answer.fields["discarded"] | (answer.fields["overwritten"] or EMPTY):
+        return f"it says that {changed} was discarded or overwritten, which nobody gave up; look at memory"
     return ""
 
 
@@ -318,7 +322,10 @@ def stop_in_the_middle(room: Room) -> str:
     if came and room.side is Side.DEVICE:
         _lend_statistics(room, "doctor")
     if not room.program.stop():
-        return "it did not answer stop and end within a second; end the implementation, answer, and end"
+        return (
+            "it did not answer stop and end within a second, with all it started; end the implementation, "
+            "answer, and end"
+        )
     return ""
 
 
@@ -355,7 +362,11 @@ def _named(command: str, fields: dict[str, Any]) -> str:
     return f"{command} {fields['action']}" if "action" in fields else command
 
 
-LOOKS: Final[tuple[tuple[str, str, Look], ...]] = (
+NamedLook = tuple[str, str, Look]
+"""What is looked at, the section of the page that explains it, and the look."""
+
+LOOKS: Final[tuple[NamedLook, ...]] = (
+    ("a negotiation", "negotiate", negotiates),
     ("an unknown command", "errors", unknown_command),
     ("a command of the other side", "errors", other_side),
     ("an unknown field", "lines", unknown_field),
@@ -373,4 +384,4 @@ LOOKS: Final[tuple[tuple[str, str, Look], ...]] = (
     ("the end of its input", "lines", end_of_input),
     ("how fast it answers", "errors", swift),
 )
-"""What is looked at, the section of the page that explains it, and the look; the last needs all before."""
+"""Everything that is looked at in a program; the last goes by the time that all before it took."""

@@ -63,6 +63,7 @@ class _Found:
     left_out_bytes: int
     events: tuple[_Event, ...]
     repeat: str
+    said: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,7 @@ def _found(one: RequirementResult, outcomes: Mapping[str, Outcome], repeat: str)
             max(len(finding.data) - _BYTES_SHOWN, 0),
             tuple(_around(outcomes[case].trace, finding.event)),
             f"{repeat} -k '{case}'",
+            outcomes[case].said,
         )
 
 

@@ -65,7 +65,8 @@ class Outcome:
     ``exercised`` counts decisions by requirement, the implementation's side only. ``how`` is a :class:`How`
     for a failure. ``reason`` says in a sentence why a case failed, erred or was not exercised. ``trace`` are
     the JSON lines of the exchange, kept where something was found. ``repeats`` is a :class:`Repeats` after a
-    hang. ``known`` are the entries of a list of known failures that excuse all of a failure.
+    hang. ``known`` are the entries of a list of known failures that excuse all of a failure. ``said`` are the
+    last lines the implementation's program wrote to its standard error, where there is one.
     """
 
     case: str
@@ -79,6 +80,7 @@ class Outcome:
     trace: tuple[str, ...] = ()
     repeats: str = ""
     known: tuple[KnownFailure, ...] = ()
+    said: tuple[str, ...] = ()
 
     @property
     def fails(self) -> bool:
@@ -102,6 +104,8 @@ class Outcome:
             data["repeats"] = str(self.repeats)
         if self.known:
             data["known"] = [one.to_json() for one in self.known]
+        if self.said:
+            data["said"] = list(self.said)
         return data
 
     @classmethod
@@ -119,6 +123,7 @@ class Outcome:
             tuple(data["trace"]),
             data.get("repeats", ""),
             tuple(KnownFailure.from_json(one) for one in data.get("known", ())),
+            tuple(data.get("said", ())),
         )
 
 

@@ -18,6 +18,7 @@ __all__ = ["print_header", "print_results"]
 
 _STYLES = {Verdict.KEPT: "green", Verdict.BROKEN: "red", Verdict.NOT_EXERCISED: "dim"}
 _FEW_CASES = 3
+_FEW_LINES = 5
 
 
 def print_header(console: Console, suite: str, target: str, description: str, profile: str) -> None:
@@ -144,6 +145,7 @@ def _finding(one: RequirementResult, outcomes: Mapping[str, Outcome]) -> Table:
             f"{choice.reading} (the sources leave this open: it is this project's choice)" if choice else "",
         ),
         ("not taken", choice.not_taken if choice else ""),
+        ("said", "\n".join(outcomes[case].said[-_FEW_LINES:])),
     )
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim", no_wrap=True, min_width=8)
@@ -165,6 +167,8 @@ def _print_unattributed(console: Console, results: Results, repeat: str) -> None
         console.print(Text(f"  {outcome.case}: {outcome.how}: {outcome.reason}"), soft_wrap=True)
         if outcome.repeats:
             console.print(Text(f"    repeats {outcome.repeats}", style="dim"))
+        for line in outcome.said[-_FEW_LINES:]:
+            console.print(Text(f"    said    {line}", style="dim"), soft_wrap=True)
         console.print(Text(f"    repeat  {repeat} -k '{outcome.case}'", style="dim"), soft_wrap=True)
 
 
@@ -216,6 +220,8 @@ def _print_errors(console: Console, results: Results) -> None:
         more = f" and {len(cases) - _FEW_CASES} more" if len(cases) > _FEW_CASES else ""
         console.print(Text(f"  {fault}: {reason}"), soft_wrap=True)
         console.print(Text(f"    in {', '.join(cases[:_FEW_CASES])}{more}", style="dim"))
+        for line in results.outcomes[cases[0]].said[-_FEW_LINES:]:
+            console.print(Text(f"    said {line}", style="dim"), soft_wrap=True)
     for words in results.faults:
         console.print(Text(f"  suite-fault: {words}"))
 

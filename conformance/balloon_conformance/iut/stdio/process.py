@@ -111,13 +111,13 @@ class StdioProcess:
             self._write(memoryview(line)[written:], until, seconds, asked)
         while True:
             found = self._received.find(b"\n")
-            if found >= 0:
+            if 0 <= found < LINE_LIMIT_BYTES:
                 answer, self._received = self._received[:found], self._received[found + 1 :]
                 return answer
             if len(self._received) >= LINE_LIMIT_BYTES:
                 raise AdapterError(
-                    f"{self._name} answered {asked} with {len(self._received)} bytes and no line end; "
-                    f"a line has at most {LINE_LIMIT_BYTES} bytes"
+                    f"{self._name} answered {asked} with {LINE_LIMIT_BYTES} bytes and no line end; "
+                    f"a line has at most {LINE_LIMIT_BYTES} bytes, line end included"
                 )
             if not self._pump(until):
                 raise self._silence(asked, seconds)
@@ -141,7 +141,7 @@ class StdioProcess:
             with suppress(OSError):
                 self._listen()
         lines = self._said.decode("utf-8", "replace").splitlines()
-        return tuple(line.rstrip() for line in lines if line.strip())[-_SAID_LINES:]
+        return tuple(_printable(line) for line in lines if line.strip())[-_SAID_LINES:]
 
     def forget_said(self) -> None:
         """Drop what the program wrote to standard error so far."""
@@ -285,6 +285,11 @@ class StdioProcess:
     def _last_words(self) -> str:
         said = self.said()
         return f"; its last words: {said[-1][:200]}" if said else ""
+
+
+def _printable(line: str) -> str:
+    """Return a line of a program's log without what would steer a terminal."""
+    return "".join(one if one.isprintable() else " " for one in line).rstrip()
 
 
 def _shown(data: bytes) -> str:

@@ -190,7 +190,7 @@ class Program:
             write_line(line), self.options.answer_seconds if seconds is None else seconds, command
         )
         try:
-            answer = json.loads(text)
+            answer = _decode(text.decode())
         except (ValueError, RecursionError):
             answer = None
         if type(answer) is not dict:
@@ -297,6 +297,9 @@ class Program:
                 raise ImplementationViolation(text)
             case kind:
                 raise self.fault(f"answered {command} with {kind}: {text}")
+
+
+_decode = json.JSONDecoder().decode
 
 
 def _shown(text: bytes) -> str:

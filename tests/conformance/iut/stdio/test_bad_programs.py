@@ -24,6 +24,24 @@ from balloon_conformance.iut.stdio.program import Program, split
 PYTHON = Path(sys.executable).name
 
 
+def open_descriptors():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def children():
+    """Return the processes that this one has, ended ones that nobody waited for included."""
+    tasks = Path("/proc/self/task").iterdir()
+    return sorted(pid for task in tasks for pid in (task / "children").read_text(encoding="ascii").split())
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left():
+    """Hold every program below to it: no descriptor and no process of it stays."""
+    before = open_descriptors(), children()
+    yield
+    assert (open_descriptors(), children()) == before
+
+
 def raw(body):
     """Return a program of nothing but ``body``."""
     return (sys.executable, "-c", f"import os, signal, sys, time\n{body}")
@@ -104,7 +122,11 @@ START_FAULTS = {
     "closes its output": (raw("os.close(1); signal.pause()"), "closed its standard output and still runs"),
     "a gigabyte without a line end": (
         raw("input()\nfor _ in range(1 << 14): os.write(1, b'x' * (1 << 16))"),
-        "and no line end; a line has at most 4194304 bytes",
+        "and no line end; a line has at most 4194304 bytes, line end included",
+    ),
+    "a line that is a byte too long": (
+        raw("input(); print('[' + ' ' * (4194304 - 2) + ']', flush=True); input()"),
+        "with 4194304 bytes and no line end; a line has at most 4194304 bytes",
     ),
     "brackets without end": (
         raw("input(); print('[' * 500000, flush=True); input()"),

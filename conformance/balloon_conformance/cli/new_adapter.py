@@ -1,0 +1,66 @@
+"""``balloon-conformance new-adapter``: writes the beginning of a program for ``stdio:COMMAND``."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from balloon_conformance.cli.errors import BadInput, bad_input
+from balloon_conformance.skeletons.write import LANGUAGES, skeleton
+from balloon_spec.events import Side
+
+__all__ = ["command"]
+
+_EPILOG = """\b
+Examples:
+  balloon-conformance new-adapter --language c --role device
+  balloon-conformance new-adapter --language python --role driver --name my-driver adapters/
+
+\b
+What is written compiles, answers start, and answers everything else with "not-implemented", so that no case
+passes before it is exercised. No file is overwritten.
+"""
+
+
+@click.command("new-adapter", epilog=_EPILOG)
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path), default=Path())
+@click.option("--language", type=click.Choice(sorted(LANGUAGES)), required=True, help="The language.")
+@click.option(
+    "--role",
+    type=click.Choice([str(side) for side in Side]),
+    default=str(Side.DEVICE),
+    show_default=True,
+    help="Which side the implementation is.",
+)
+@click.option("--name", metavar="NAME", default="", help="What it is called (default: my-ROLE).")
+def command(*, directory: Path, language: str, role: str, name: str) -> int:
+    """Write the skeleton of a program that is judged over standard streams into DIRECTORY (default: here)."""
+    with bad_input(ValueError):
+        made = skeleton(language, Side(role), name or f"my-{role}")
+    paths = {directory / file: text for file, text in made.files.items()}
+    if there := [path for path in paths if path.exists()]:
+        raise BadInput(f"{there[0]}: this file exists; choose another directory, or another --name")
+    written: list[Path] = []
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for path, text in paths.items():
+            written.append(path)
+            path.write_text(text, encoding="utf-8")
+            if path.name == made.executable:
+                path.chmod(path.stat().st_mode | 0o111)
+    except OSError as error:
+        for path in written:
+            with suppress(OSError):
+                path.unlink()
+        raise BadInput(f"{error.filename}: {error.strerror}; choose a directory to write to") from error
+    for path in paths:
+        click.echo(f"wrote {path}")
+    steps = [f"cd {directory}"] if directory != Path() else []
+    steps += [made.build] if made.build else []
+    steps += [f"balloon-conformance {verb} 'stdio:{made.command}'" for verb in ("doctor", "run")]
+    click.echo("next:")
+    for step in steps:
+        click.echo(f"  {step}")
+    return 0

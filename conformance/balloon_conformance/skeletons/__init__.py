@@ -1,0 +1,1 @@
+"""Where a program for ``stdio:COMMAND`` begins: ``balloon-conformance new-adapter``."""
