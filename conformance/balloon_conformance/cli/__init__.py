@@ -20,7 +20,7 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
         "check": "Judge a recorded trace.",
         "decode": "Explain a buffer, field by field.",
         "requirements": "List the requirements, or show one.",
-        "vectors": "List, show and verify the vectors.",
+        "vectors": "List, show, generate and verify the vectors.",
         "serve": "Be the reference device or driver on a socket.",
     }
 )

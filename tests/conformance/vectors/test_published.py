@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from itertools import permutations
 from pathlib import Path
 from struct import unpack_from
 
@@ -105,16 +106,66 @@ def test_an_area_has_malformed_vectors(vectors, area):
     assert any(vector.area == area and vector.kind is Kind.MALFORMED for vector in vectors)
 
 
-def test_every_legal_set_of_device_bits_is_accepted_once(vectors):
-    """Bits 3 and 4 only beside bit 1: 4 sets without it, 16 with it."""
-    accepted = Counter(
-        vector.features.accepted & 0b11111
+def test_every_legal_offer_stands_against_every_legal_acceptance_once(vectors):
+    """Bits 3 and 4 only beside bit 1: 4 sets without it, 16 with it; and of each offer any legal part."""
+    pairs = Counter(
+        (vector.features.offered & 0b11111, vector.features.accepted & 0b11111)
         for vector in vectors
         if vector.id.startswith("accept-") and vector.profile.name == "chunk-transfer"
     )
     legal = [bits for bits in range(32) if bits & 0b10 or not bits & 0b11000]
-    assert accepted == Counter(legal)
     assert len(legal) == 20
+    assert pairs == Counter(
+        (offered, accepted) for offered in legal for accepted in legal if not accepted & ~offered
+    )
+    assert len(pairs) == 126
+
+
+def test_every_illegal_set_is_offered_to_a_driver_and_accepted_from_a_device_once(vectors):
+    """Bit 3, bit 4 or both without bit 1, beside bits 0 and 2 in every way."""
+    illegal = Counter(bits for bits in range(32) if not bits & 0b10 and bits & 0b11000)
+    assert len(illegal) == 12
+    assert illegal == Counter(
+        vector.features.offered & 0b11111 for vector in vectors if vector.id.startswith("refuse-")
+    )
+    assert illegal == Counter(
+        vector.features.accepted & 0b11111
+        for vector in vectors
+        if vector.id.startswith("device-refuses-") and "NEG-06" in vector.requirements
+    )
+
+
+def test_the_twenty_orders_of_five_messages_are_each_made_available_once(vectors):
+    orders = Counter(
+        tuple(
+            step.name
+            for step in vector.steps
+            if isinstance(step, BufferStep) and step.name in {"m1", "d1", "u1", "u2", "u3"}
+        )
+        for vector in vectors
+        if vector.id.startswith("available-")
+    )
+    wanted = [
+        order
+        for order in permutations(("m1", "d1", "u1", "u2", "u3"))
+        if order.index("u1") < order.index("u2") < order.index("u3")
+    ]
+    assert orders == Counter(wanted)
+    assert len(wanted) == 20
+
+
+@pytest.mark.parametrize("kind", ["inflate", "deflate"])
+def test_a_driver_has_three_buffers_back_in_every_order(vectors, kind):
+    orders = Counter(
+        tuple(
+            step.name
+            for step in vector.steps
+            if isinstance(step, UsedStep) and step.name in {"b1", "u1", "s1"}
+        )
+        for vector in vectors
+        if vector.id.startswith("returned-") and kind in vector.id
+    )
+    assert orders == Counter(permutations(("b1", "u1", "s1")))
 
 
 @pytest.mark.parametrize("bit", range(12))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from balloon_conformance.cli.vectors.generate import generate
 from balloon_conformance.cli.vectors.list import list_vectors
 from balloon_conformance.cli.vectors.show import show
 from balloon_conformance.cli.vectors.verify import verify
@@ -13,8 +14,8 @@ __all__ = ["command"]
 
 @click.group("vectors")
 def command() -> None:
-    """List, show and verify the vectors."""
+    """List, show, generate and verify the vectors."""
 
 
-for _subcommand in (list_vectors, show, verify):
+for _subcommand in (list_vectors, show, generate, verify):
     command.add_command(_subcommand)

@@ -1,0 +1,65 @@
+"""``balloon-conformance vectors generate``: writes the vectors from their intents."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+import click
+
+from balloon_conformance.cli.errors import BadInput, bad_input
+from balloon_conformance.vectors import schema
+from balloon_conformance.vectors.fill import FillError
+from balloon_conformance.vectors.generate import REMEDY, differing, generated, left_over, write
+from balloon_conformance.vectors.intents import intents
+from balloon_conformance.vectors.intents.model import Intent
+
+__all__ = ["generate"]
+
+
+@click.command("generate")
+@click.argument("ids", metavar="[ID]...", nargs=-1)
+@click.option("--check", is_flag=True, help="Write nothing; say which files are not what their intents make.")
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the vectors are; by default the suite's own.",
+)
+def generate(*, ids: tuple[str, ...], check: bool, directory: Path | None) -> int:
+    """Write the vectors, all or those called ID, from their intents.
+
+    An intent says what happens in the protocol's words; the schemas and the reference implementations make
+    the bytes of it. The output is the same on every machine. With --check a file that is missing, was edited
+    by hand, or has no intent is named. Exit codes: 0 all well; 1 with --check, some differ, or without it a
+    file has no intent; 2 bad input.
+    """
+    where = schema.directory() if directory is None else directory
+    with bad_input(FillError):
+        files = generated(_wanted(ids))
+    wrong = [
+        f"{where / name}: no intent makes this vector; write one, or remove the file"
+        for name in ([] if ids else left_over(files, where))
+    ]
+    changed: list[PurePosixPath] = []
+    if check:
+        wrong += [f"{where / name}: {fault}; {REMEDY} writes it" for name, fault in differing(files, where)]
+    else:
+        try:
+            changed = write(files, where)
+        except OSError as error:
+            raise BadInput(f"{error.filename}: {error.strerror}; name a directory to write to") from None
+    for sentence in wrong:
+        click.echo(sentence)
+    if check:
+        click.echo(f"{len(files)} vectors, {len(wrong)} with differences")
+    else:
+        click.echo(f"{len(files)} vectors, {len(changed)} written")
+    return 1 if wrong else 0
+
+
+def _wanted(ids: tuple[str, ...]) -> list[Intent]:
+    known = {intent.id: intent for intent in intents()}
+    names = [name.rpartition("/")[2] for name in ids]
+    for name in names:
+        if name not in known:
+            raise BadInput(f"no intent {name!r}; balloon-conformance vectors list shows the ids")
+    return [known[name] for name in names] if names else list(known.values())
