@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from broken import packaged_vectors
 
 from balloon_conformance.iut.reference import ReferenceDevice, ReferenceDriver
 from balloon_conformance.reference.device import Device
@@ -11,11 +10,11 @@ from balloon_conformance.reference.driver import Driver
 from balloon_conformance.session import DeviceSession, DriverSession
 from balloon_conformance.vectors.device_player import DevicePlayer
 from balloon_conformance.vectors.driver_player import DriverPlayer
-from balloon_conformance.vectors.loader import load_text
+from balloon_conformance.vectors.loader import load_all, load_text
 from balloon_conformance.vectors.mismatch import Mismatch
 from balloon_spec.events import Side
 
-VECTORS = {vector.id: vector for vector in packaged_vectors()}
+VECTORS = {vector.id: vector for vector in load_all()}
 FEATURES = "[VERSION_1, STATS_VQ, CHUNK_TRANSFER]"
 MESSAGE = "00 00 00 00 10 00 00 00  00 00 00 01 00*4  00 10 00*6"
 MADE_UP = """\

@@ -8,7 +8,7 @@ adapter or to the suite.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Protocol
 
@@ -18,7 +18,7 @@ from balloon_conformance.iut.contract import (
     ImplementationHung,
     ImplementationViolation,
 )
-from balloon_conformance.report.outcome import Fault, Outcome, Status
+from balloon_conformance.report.outcome import Fault, How, Outcome, Repeats, Status, choice_of
 from balloon_conformance.session import Ended, Session
 from balloon_conformance.vectors.device_player import NotExercised
 from balloon_conformance.vectors.mismatch import Mismatch
@@ -27,7 +27,7 @@ from balloon_spec.events import Side
 from balloon_spec.judge import Finding
 from balloon_spec.requirement import catalogue
 
-__all__ = ["DEFAULT_PATIENCE", "Case", "NotExercised", "Patience", "carry_out", "whose"]
+__all__ = ["DEFAULT_PATIENCE", "Case", "NotExercised", "Patience", "carry_out", "run_again", "whose"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +83,25 @@ def carry_out(
     return end.close(left_out=left_out)
 
 
-def _how(ended: Exception) -> str:
+def _how(ended: Exception) -> How:
     """Say in a word how an implementation ceased to take part."""
     fact = ended.__cause__ if isinstance(ended, Ended) else ended
     if isinstance(fact, ImplementationHung):
-        return "hang"
-    return "violation" if isinstance(fact, ImplementationViolation) else "crash"
+        return How.HANG
+    return How.VIOLATION if isinstance(fact, ImplementationViolation) else How.CRASH
+
+
+def run_again(hung: Outcome, again: Outcome) -> Outcome:
+    """Return the outcome of a case that hung, with what came of it when it was run again, alone."""
+    if again.status is Status.ERROR:
+        repeats, words = Repeats.UNKNOWN, f"it could not be run: {again.reason}"
+    elif again.how == How.HANG:
+        repeats, words = Repeats.YES, "it hung again"
+    elif again.status is Status.FAILED:
+        repeats, words = Repeats.NO, f"it did not hang, and failed: {again.reason}"
+    else:
+        repeats, words = Repeats.NO, f"it {'passed' if again.status is Status.PASSED else again.reason}"
+    return replace(hung, reason=f"{hung.reason}; run again alone, {words}", repeats=repeats)
 
 
 def whose(error: BaseException) -> tuple[Fault, str]:
@@ -125,7 +138,7 @@ class _End:
         *,
         mismatch: Mismatch | None = None,
         ended: str = "",
-        how: str = "violation",
+        how: How = How.VIOLATION,
         missed: str = "",
         left_out: Sequence[str] = (),
     ) -> Outcome:
@@ -138,12 +151,14 @@ class _End:
             if not any(one.level.binding or one.requirement == extra.requirement for one in found):
                 found.append(extra)
         findings = tuple(finding for finding in found if finding.level.binding)
+        if findings and not ended and all(choice_of(finding.requirement) for finding in findings):
+            how = How.AMBIGUOUS
         advice = tuple(finding for finding in found if not finding.level.binding)
         subjects = catalogue()
         exercised = {
             name: count for name, count in session.exercised.items() if subjects[name].subject is session.side
         }
-        slips = _undeclared(session.slips, case.breaks)
+        slips = _undeclared(session.slips, case.breaks, findings)
         whole = mismatch is None and not missed and not ended and not left_out
         if self.shows_all and whole and not findings:
             # The case was played whole: what it lists is shown, whether or not a rule can see it by itself.
@@ -191,10 +206,21 @@ class _End:
         )
 
 
-def _undeclared(slips: Iterable[Finding], declared: Iterable[str]) -> list[Finding]:
-    """Return what the suite's own side broke without having said so; a SHOULD is its free choice."""
+def _undeclared(
+    slips: Iterable[Finding], declared: Iterable[str], findings: Sequence[Finding]
+) -> list[Finding]:
+    """Return what the suite's own side broke without having said so; a SHOULD is its free choice.
+
+    What it broke after the implementation broke something follows from that: to a buffer that should not be
+    there no answer is right.
+    """
     allowed = frozenset(declared)
-    return [slip for slip in slips if slip.level.binding and slip.requirement not in allowed]
+    first = min((finding.event for finding in findings), default=None)
+    return [
+        slip
+        for slip in slips
+        if slip.level.binding and slip.requirement not in allowed and (first is None or slip.event < first)
+    ]
 
 
 def _line(error: BaseException) -> str:

@@ -1,9 +1,11 @@
-"""What decides each requirement: rules of the judge, vectors, scenarios, or nothing yet."""
+"""What decides each requirement (rules of the judge, vectors, scenarios, or nothing), and what breaks it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from balloon_conformance.mutants import mutants
 from balloon_conformance.scenarios import scenarios
 from balloon_conformance.vectors.loader import load_all
 from balloon_spec.judge import RULES
@@ -14,12 +16,26 @@ __all__ = ["DecidedBy", "deciders"]
 
 @dataclass(frozen=True, slots=True)
 class DecidedBy:
-    """The names of the rules, vectors and scenarios that can decide one requirement."""
+    """The names of the rules, vectors and scenarios that can decide one requirement.
+
+    ``mutants`` are the names of those that are to be blamed for breaking it.
+    """
 
     requirement: Requirement
     rules: tuple[str, ...] = ()
     vectors: tuple[str, ...] = ()
     scenarios: tuple[str, ...] = ()
+    mutants: tuple[str, ...] = ()
+
+    @property
+    def by_kind(self) -> Mapping[str, tuple[str, ...]]:
+        """The names by kind, in the order in which they are shown."""
+        return {
+            "rules": self.rules,
+            "vectors": self.vectors,
+            "scenarios": self.scenarios,
+            "mutants": self.mutants,
+        }
 
     def __str__(self) -> str:
         """Say briefly how many of each there are."""
@@ -36,13 +52,14 @@ class DecidedBy:
 
 def deciders() -> dict[str, DecidedBy]:
     """Return what decides each requirement, by id and in the order of the specification."""
-    vectors, plays = load_all(), scenarios()
+    vectors, plays, broken_ones = load_all(), scenarios(), mutants().values()
     return {
         name: DecidedBy(
             requirement,
             tuple(rule.name for rule in RULES if name in rule.decides),
             tuple(vector.id for vector in vectors if name in vector.requirements),
             tuple(one.id for one in plays if name in one.requirements),
+            tuple(one.name for one in broken_ones if name in one.breaks),
         )
         for name, requirement in catalogue().items()
     }

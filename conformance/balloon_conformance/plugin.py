@@ -13,15 +13,17 @@ import inspect
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from balloon_conformance import scenarios
-from balloon_conformance.case import Patience, carry_out, whose
+from balloon_conformance.case import Patience, carry_out, run_again, whose
 from balloon_conformance.iut.contract import AdapterError, DeviceAdapter, DriverAdapter
-from balloon_conformance.report.outcome import Fault, Outcome, Status
+from balloon_conformance.report.outcome import Fault, How, Outcome, Status, choice_of, choice_words
 from balloon_conformance.run_options import RunOptions, add_options
 from balloon_conformance.session import DeviceSession, DriverSession
 from balloon_conformance.suite import move, plan, why_foreign
@@ -34,7 +36,6 @@ __all__ = ["OUTCOME_ATTRIBUTE", "CaseEnded", "ConformancePlugin"]
 OUTCOME_ATTRIBUTE = "balloon_outcome"
 """Where a test report carries :meth:`Outcome.to_json`."""
 
-_SCENARIO_PAGES = 0x4000
 _OUTCOME = pytest.StashKey[Outcome]()
 
 
@@ -61,6 +62,7 @@ class ConformancePlugin:
         self.target = options.target()
         self.profile = options.chosen_profile(self.target)
         self.plan = plan(self.target.side, options.vector_directory)
+        self.known = options.known(self.target)
         self._patience = Patience(deadline_seconds=float(options.deadline_seconds))
         self._adapter: DeviceAdapter | DriverAdapter | None = None
 
@@ -109,11 +111,33 @@ class ConformancePlugin:
         foreign = why_foreign(self.profile, frozenset(vector.profile.by_name), self.target.name)
         if foreign:
             return Outcome(vector.id, Status.NOT_EXERCISED, foreign)
-        return play(move(vector, self.profile), self.adapter(), self.target.side, self._patience)
+        moved = move(vector, self.profile)
+        return self.confirmed(lambda: play(moved, self.adapter(), self.target.side, self._patience))
+
+    def confirmed(self, attempt: Callable[[], Outcome]) -> Outcome:
+        """Make an attempt at a case; where the implementation hangs make another, alone in a fresh start.
+
+        A hang may be the case's, or what the cases before it and a busy machine made of it.
+        """
+        outcome = attempt()
+        if outcome.how != How.HANG:
+            return outcome
+        self.stop()
+        try:
+            again = attempt()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the first attempt is a result in any case
+            again = failure(outcome.case, error)
+        # What hung twice is no company for the next case.
+        self.stop()
+        return run_again(outcome, again)
 
     @pytest.fixture
-    def session(self) -> DeviceSession | DriverSession:
+    def session(self, request: pytest.FixtureRequest) -> DeviceSession | DriverSession:
         """A session with the implementation, brought up when the scenario's function is called."""
+        return self.fresh_session(request.function)
+
+    def fresh_session(self, function: Callable[..., None]) -> DeviceSession | DriverSession:
+        """Return a session for a scenario that has not begun."""
         kind: type[DeviceSession | DriverSession]
         kind = DeviceSession if self.target.side is Side.DEVICE else DriverSession
         return kind(
@@ -121,7 +145,7 @@ class ConformancePlugin:
             self.profile,
             deadline_seconds=self._patience.deadline_seconds,
             quiet_seconds=self._patience.quiet_seconds,
-            memory_pages=_SCENARIO_PAGES,
+            memory_pages=scenarios.of(function).memory_pages,
         )
 
     @pytest.hookimpl(tryfirst=True)
@@ -129,20 +153,33 @@ class ConformancePlugin:
         """Carry a scenario out in its session."""
         function: Callable[..., None] = pyfuncitem.function
         arguments = {name: pyfuncitem.funcargs[name] for name in inspect.signature(function).parameters}
-        session: Any = arguments["session"]
+        sessions: Iterator[Any] = chain(
+            [arguments["session"]], iter(partial(self.fresh_session, function), None)
+        )
         one = scenarios.of(function)
         foreign = why_foreign(self.profile, one.features, self.target.name)
 
-        def action() -> Sequence[str]:
-            function(**arguments)
-            return ()
+        def attempt() -> Outcome:
+            session = next(sessions)
 
-        if foreign:
-            outcome = Outcome(one.id, Status.NOT_EXERCISED, foreign)
-        else:
-            outcome = carry_out(one, session, action, shows_all=False)
-        end(pyfuncitem, replace(outcome, case=case_id(pyfuncitem)))
+            def action() -> Sequence[str]:
+                function(**arguments | {"session": session})
+                return ()
+
+            return carry_out(one, session, action, shows_all=False)
+
+        outcome = Outcome(one.id, Status.NOT_EXERCISED, foreign) if foreign else self.confirmed(attempt)
+        self.end(pyfuncitem, replace(outcome, case=case_id(pyfuncitem)))
         return True
+
+    def end(self, item: pytest.Item, outcome: Outcome) -> None:
+        """Keep the outcome for the report, and tell pytest how the case ended."""
+        outcome = self.known.mark(outcome)
+        item.stash[_OUTCOME] = outcome
+        if outcome.status is Status.NOT_EXERCISED:
+            pytest.skip(outcome.reason)
+        if outcome.status is not Status.PASSED:
+            raise CaseEnded(outcome.reason)
 
     # -- reports ------------------------------------------------------------------------------------------
 
@@ -160,8 +197,12 @@ class ConformancePlugin:
         setattr(report, OUTCOME_ATTRIBUTE, outcome.to_json())
         if report.skipped:
             report.longrepr = (case_id(item), 0, outcome.reason)
+        elif report.failed and outcome.known:
+            # To pytest, and to whoever reads its JUnit, a failure that is expected.
+            report.outcome = "skipped"
+            report.wasxfail = "known failure: " + "; ".join(map(str, outcome.known))
         elif report.failed:
-            report.longrepr = "\n".join(map(str, outcome.findings)) or f"{outcome.fault}: {outcome.reason}"
+            report.longrepr = "\n".join(explained(outcome))
         return report
 
 
@@ -210,7 +251,7 @@ class VectorItem(pytest.Item):
 
     def runtest(self) -> None:
         """Play it; pytest's exceptions say how it ended."""
-        end(self, self._plugin.play(self._vector))
+        self._plugin.end(self, self._plugin.play(self._vector))
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Return where the vector stands, for reports."""
@@ -225,13 +266,16 @@ def case_id(item: pytest.Item) -> str:
     return scenarios.of(item.function).id + bracket + parameters
 
 
-def end(item: pytest.Item, outcome: Outcome) -> None:
-    """Keep the outcome for the report, and tell pytest how the case ended."""
-    item.stash[_OUTCOME] = outcome
-    if outcome.status is Status.NOT_EXERCISED:
-        pytest.skip(outcome.reason)
-    if outcome.status is not Status.PASSED:
-        raise CaseEnded(outcome.reason)
+def explained(outcome: Outcome) -> Iterator[str]:
+    """Yield the lines that say why a case did not pass."""
+    for finding in outcome.findings:
+        yield str(finding)
+        if choice := choice_of(finding.requirement):
+            yield f"  {choice_words(choice)}"
+    if not outcome.findings or outcome.repeats:
+        yield ": ".join(filter(None, (outcome.fault, outcome.how, outcome.reason)))
+    if outcome.repeats:
+        yield f"repeats: {outcome.repeats}"
 
 
 def failure(case: str, error: BaseException) -> Outcome:

@@ -11,6 +11,9 @@ import pytest
 from balloon_conformance.iut import registry
 from balloon_conformance.iut.contract import Target
 from balloon_conformance.iut.registry import IutError, IutOptions
+from balloon_conformance.known_failures.ledger import KnownFailures
+from balloon_conformance.known_failures.loader import load
+from balloon_conformance.suite import case_ids
 from balloon_spec.features import Profile, profile
 
 __all__ = ["RunOptions", "add_options"]
@@ -24,8 +27,8 @@ class RunOptions:
 
     ``profile`` empty takes the implementation's own. ``bits`` are ``FEATURE=NUMBER`` pairs joined by commas,
     ``vectors`` a directory to take vectors from instead of the suite's cases. ``control`` is the control
-    socket of a vhost-user peer; the rest is for QEMU and for a kernel in user mode, as their names say. Each
-    is empty where nothing was said.
+    socket of a vhost-user peer, ``known_failures`` the file of a list; the rest is for QEMU and for a kernel
+    in user mode, as their names say. Each is empty where nothing was said.
     """
 
     iut: str
@@ -41,6 +44,7 @@ class RunOptions:
     uml_module: str = ""
     uml_memory: str = ""
     uml_arguments: str = ""
+    known_failures: str = ""
 
     def arguments(self) -> list[str]:
         """Return the options as pytest takes them."""
@@ -78,6 +82,16 @@ class RunOptions:
             return profile(self.profile or target.default_profile, bits)
         except (ValueError, KeyError) as error:
             raise IutError(str(error.args[0])) from error
+
+    def known(self, target: Target) -> KnownFailures:
+        """Return the list of known failures, which is empty where there is no file yet.
+
+        Raises :class:`KnownFailuresError` and :class:`VectorError`.
+        """
+        path = Path(self.known_failures)
+        if not self.known_failures or not path.exists():
+            return KnownFailures()
+        return load(path, target.side, case_ids(self.vector_directory))
 
     @property
     def vector_directory(self) -> Path | None:

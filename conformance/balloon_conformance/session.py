@@ -46,7 +46,7 @@ class Session:
     """What the sessions with a device and with a driver share.
 
     ``findings`` are against the implementation, ``slips`` against the suite's own side. ``trace`` is every
-    event so far, with its time in seconds since the session began.
+    event so far, with its time in seconds since the session began. ``now`` is the clock it goes by.
     """
 
     side: ev.Side
@@ -68,7 +68,9 @@ class Session:
         self.trace: list[Entry] = []
         self.findings: list[Finding] = []
         self.slips: list[Finding] = []
-        self._began = time.monotonic()
+        # An adapter whose implementation lives in simulated time brings its clock.
+        self.now: Callable[[], float] = getattr(adapter, "clock", time.monotonic)
+        self._began = self.now()
         self._waiting: list[ev.Event] = []
 
     def __enter__(self) -> Self:
@@ -99,7 +101,7 @@ class Session:
 
     def record(self, event: ev.Event) -> None:
         """Take an event into the trace and show it to the judge."""
-        seconds = time.monotonic() - self._began
+        seconds = self.now() - self._began
         self.trace.append(Entry(event, len(self.trace) + 1, seconds))
         for finding in self.judge.feed(event, seconds):
             (self.findings if finding.subject == self.side else self.slips).append(finding)
@@ -115,7 +117,9 @@ class Session:
             self.record(ev.Failed(self.side, ev.Failure.HANG, str(error)))
             raise Ended(f"the {self.side} does not answer: {error}") from error
         except ImplementationViolation as error:
-            # Not an event: between driver and device there was nothing to see.
+            # Of the transport no requirement speaks, except where it is a virtqueue.
+            if error.ring is not None:
+                self.record(error.ring)
             raise Ended(f"the {self.side} broke its transport: {error}") from error
 
     def _observe(self, seconds: float) -> Sequence[ev.Event]:
@@ -137,13 +141,13 @@ class Session:
         the session's, the judge is told that the implementation was given its time.
         """
         deadline = self.deadline_seconds if deadline_seconds is None else deadline_seconds
-        until = time.monotonic() + deadline
+        until = self.now() + deadline
         while True:
             for at, event in enumerate(self._waiting):
                 if wanted(event):
                     return self._waiting.pop(at)
             # An adapter that returns nothing has waited its time, or knows that nothing will come.
-            fresh = self._observe(max(until - time.monotonic(), 0.0))
+            fresh = self._observe(max(until - self.now(), 0.0))
             if not fresh:
                 if deadline >= self.deadline_seconds:
                     self.record(ev.Quiet(self.side, deadline))
@@ -156,8 +160,8 @@ class Session:
         The time is ``seconds``, and ``quiet_seconds`` of the session at the least.
         """
         seconds = max(seconds, self.quiet_seconds)
-        until = time.monotonic() + seconds
-        while fresh := self._observe(max(until - time.monotonic(), 0.0)):
+        until = self.now() + seconds
+        while fresh := self._observe(max(until - self.now(), 0.0)):
             self._waiting.extend(fresh)
         self.record(ev.Quiet(self.side, seconds))
         left, self._waiting = self._waiting, []
@@ -195,7 +199,8 @@ class DeviceSession(Session):
         return self._call(self._adapter.offered)
 
     def driver_ok(self) -> None:
-        """Set DRIVER_OK."""
+        """Set DRIVER_OK; what the device did before is taken in first."""
+        self.collect()
         self.record(ev.DriverOk())
         self._call(self._adapter.driver_ok)
 

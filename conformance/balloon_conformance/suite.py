@@ -18,7 +18,7 @@ from balloon_conformance.vectors.model import FeatureSets, ResetStep, Vector
 from balloon_spec.events import Side
 from balloon_spec.features import Profile
 
-__all__ = ["Plan", "move", "plan", "stock_note", "why_foreign"]
+__all__ = ["Plan", "case_ids", "move", "plan", "stock_note", "why_foreign"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,15 @@ def plan(side: Side, directory: Path | None = None) -> Plan:
     if directory is not None:
         return Plan(vectors, ())
     return Plan(vectors, tuple(one for one in scenarios() if one.side is side))
+
+
+def case_ids(directory: Path | None = None) -> frozenset[str]:
+    """Return the ids of all cases there are: the suite's own for both sides, and vectors below a directory.
+
+    Those of a scenario with parameters are without them.
+    """
+    places = {None, directory}
+    return frozenset(name for side in Side for place in places for name in plan(side, place).about())
 
 
 def why_foreign(profile: Profile, names: frozenset[str], target: str) -> str:

@@ -37,6 +37,7 @@ __all__ = [
     "Overwritten",
     "Quiet",
     "Reset",
+    "RingBroken",
     "Side",
     "Used",
 ]
@@ -156,6 +157,20 @@ class BufferAltered:
 
 
 @dataclass(frozen=True, slots=True)
+class RingBroken:
+    """One side's part of a virtqueue was found to be what no virtqueue can be; no buffer came of it.
+
+    ``fault`` says what in a word, as in ``loop`` or ``available-jump``, and ``detail`` where and what in a
+    line. A buffer that is well-formed and says something wrong is not meant.
+    """
+
+    side: Side
+    queue: int
+    fault: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ConfigurationRead:
     """The driver read the configuration space."""
 
@@ -246,6 +261,7 @@ Event = (
     | Available
     | Used
     | BufferAltered
+    | RingBroken
     | ConfigurationRead
     | ConfigurationWritten
     | ConfigurationChanged
@@ -266,6 +282,7 @@ EVENTS: dict[str, type[Event]] = {
     "available": Available,
     "used": Used,
     "buffer-altered": BufferAltered,
+    "ring-broken": RingBroken,
     "configuration-read": ConfigurationRead,
     "configuration-written": ConfigurationWritten,
     "configuration-changed": ConfigurationChanged,

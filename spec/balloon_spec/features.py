@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from types import MappingProxyType
 
 __all__ = ["BASE", "CHUNK_TRANSFER", "PROFILES", "Feature", "Profile", "profile"]
@@ -88,7 +89,8 @@ class Profile:
         object.__setattr__(self, "by_bit", MappingProxyType(by_bit))
 
     def __hash__(self) -> int:
-        return hash((self.name, self.features))
+        # Of profiles with one name that have other bit numbers there are few.
+        return hash(self.name)
 
     @property
     def device_features(self) -> tuple[Feature, ...]:
@@ -110,7 +112,7 @@ class Profile:
 
     def names(self, mask: int) -> frozenset[str]:
         """Return the names of the bits in ``mask`` that the profile knows; the others carry no meaning."""
-        return frozenset(feature.name for feature in self.features if mask >> feature.bit & 1)
+        return _names(self, mask)
 
     def unknown_bits(self, mask: int) -> tuple[int, ...]:
         """Return the bits set in ``mask`` to which the profile gives no meaning, lowest first."""
@@ -149,6 +151,11 @@ class Profile:
             self.name,
             tuple(replace(feature, bit=bits.get(feature.name, feature.bit)) for feature in self.features),
         )
+
+
+@lru_cache(maxsize=1024)
+def _names(profile: Profile, mask: int) -> frozenset[str]:
+    return frozenset(feature.name for feature in profile.features if mask >> feature.bit & 1)
 
 
 BASE = Profile("base", BASE_FEATURES + RING_FEATURES)

@@ -3,13 +3,19 @@
 A :class:`PageSet` is immutable and canonical: runs ascend, do not overlap and do not touch, so two sets
 are equal exactly when their runs are. Page frame numbers are in units of 4 KiB whatever the guest's page
 size, and reach 2**52; a run may end at 2**53 at most, which leaves the sums of hostile chunks representable.
+
+A set has two forms, each made when it is first asked for. The *bounds* are one tuple of numbers, the start
+and the end of each run in turn, all ascending: where a number falls among them says by its being odd or even
+whether it is inside a run, so a set of few runs is laid into another of any length by two bisections a run.
+The *table* is the same as two numpy arrays, for two sets of many runs.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +28,12 @@ PFN_LIMIT = 1 << 53
 """One past the highest page a set may hold: the largest chunk base plus the largest chunk size."""
 
 _RUN = re.compile(r"(0x[0-9a-f]+|[0-9]+)(?:\+(0x[0-9a-f]+|[0-9]+))?", re.IGNORECASE)
+_FEW = 16
+"""Up to so many runs are laid into another set one by one; more go through numpy."""
 
-_Bounds = NDArray[np.int64]
+_Bounds: TypeAlias = tuple[int, ...]
+_Column: TypeAlias = NDArray[np.int64]
+_Table: TypeAlias = tuple[_Column, _Column]
 
 
 class Run(NamedTuple):
@@ -44,9 +54,9 @@ class Run(NamedTuple):
 class PageSet:
     """An immutable set of pages: canonical runs, with the algebra everything else speaks."""
 
-    __slots__ = ("_ends", "_starts")
-    _starts: _Bounds
-    _ends: _Bounds
+    __slots__ = ("_bounds", "_table")
+    _bounds: _Bounds | None
+    _table: _Table | None
 
     def __init__(self, runs: Iterable[tuple[int, int]] = ()) -> None:
         """Build from (first, count) pairs in any order, overlapping or not; empty runs vanish.
@@ -59,14 +69,20 @@ class PageSet:
                 raise ValueError(
                     f"run {first:#x}+{end - first} leaves the page frame numbers 0 to {PFN_LIMIT:#x}"
                 )
-        table = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-        self._starts, self._ends = _canonical(table[:, 0], table[:, 1])
+        self._bounds, self._table = _merged(pairs), None
 
     @classmethod
-    def _of(cls, starts: _Bounds, ends: _Bounds) -> PageSet:
+    def _of(cls, bounds: _Bounds) -> PageSet:
         """Wrap bounds that are canonical already."""
         pages = cls.__new__(cls)
-        pages._starts, pages._ends = starts, ends  # noqa: SLF001 - this is the class's own constructor
+        pages._bounds, pages._table = bounds, None  # noqa: SLF001 - this is the class's own constructor
+        return pages
+
+    @classmethod
+    def _of_table(cls, starts: _Column, ends: _Column) -> PageSet:
+        """Wrap a table that is canonical already."""
+        pages = cls.__new__(cls)
+        pages._bounds, pages._table = None, (starts, ends)  # noqa: SLF001 - its own constructor
         return pages
 
     @classmethod
@@ -88,8 +104,12 @@ class PageSet:
 
         The caller has seen to it that no sum exceeds ``PFN_LIMIT``.
         """
+        if len(first) <= _FEW:
+            return cls._of(
+                _merged([(low, low + run) for low, run in zip(first.tolist(), count.tolist(), strict=True)])
+            )
         starts = first.astype(np.int64)
-        return cls._of(*_canonical(starts, starts + count.astype(np.int64)))
+        return cls._of_table(*_canonical(starts, starts + count.astype(np.int64)))
 
     @classmethod
     def from_pfns(cls, pfns: NDArray[np.integer]) -> PageSet:
@@ -102,79 +122,101 @@ class PageSet:
         sets = [part for part in parts if part]
         if len(sets) < 2:
             return sets[0] if sets else EMPTY
-        return cls._of(
+        tables = [part.table for part in sets]
+        return cls._of_table(
             *_canonical(
-                np.concatenate([part._starts for part in sets]),  # noqa: SLF001 - same class
-                np.concatenate([part._ends for part in sets]),  # noqa: SLF001 - same class
+                np.concatenate([starts for starts, _ in tables]),
+                np.concatenate([ends for _, ends in tables]),
             )
         )
 
     @property
+    def bounds(self) -> tuple[int, ...]:
+        """Start and end of each run in turn, ascending: an odd number of them is at or below a member."""
+        if self._bounds is None:
+            self._bounds = tuple(np.stack(self.table, axis=1).ravel().tolist())
+        return self._bounds
+
+    @property
+    def table(self) -> _Table:
+        """The starts and the ends of the runs, two arrays that are not to be written to."""
+        if self._table is None:
+            flat = np.array(self.bounds, dtype=np.int64)
+            self._table = flat[0::2], flat[1::2]
+        return self._table
+
+    @property
     def runs(self) -> tuple[Run, ...]:
         """The canonical runs, ascending."""
-        return tuple(
-            Run(start, end - start)
-            for start, end in zip(self._starts.tolist(), self._ends.tolist(), strict=True)
-        )
+        return tuple(Run(start, end - start) for start, end in _pairs(self.bounds))
 
     @property
     def pages(self) -> int:
         """How many pages the set holds (a count, not a length: it may exceed ``sys.maxsize``)."""
-        return int((self._ends - self._starts).sum())
+        if self._bounds is None:
+            starts, ends = self.table
+            return int((ends - starts).sum())
+        return sum(self._bounds[1::2]) - sum(self._bounds[0::2])
 
     @property
     def size_bytes(self) -> int:
         """How many bytes the pages hold."""
         return self.pages << PAGE_SHIFT
 
+    @property
+    def run_count(self) -> int:
+        """How many canonical runs there are."""
+        return len(self.table[0]) if self._bounds is None else len(self._bounds) // 2
+
     def __iter__(self) -> Iterator[Run]:
         return iter(self.runs)
 
     def __bool__(self) -> bool:
-        return len(self._starts) > 0
+        return self.run_count > 0
 
     def __contains__(self, pfn: object) -> bool:
-        if not isinstance(pfn, int):
-            return False
-        at = int(np.searchsorted(self._starts, pfn, side="right")) - 1
-        return at >= 0 and pfn < int(self._ends[at])
+        return isinstance(pfn, int) and bisect_right(self.bounds, pfn) % 2 == 1
+
+    def holds(self, first: int, count: int) -> bool:
+        """Tell whether every one of ``count`` pages from ``first`` on is in the set; of none every one is."""
+        at = bisect_right(self.bounds, first)
+        return count <= 0 or (at % 2 == 1 and first + count <= self.bounds[at])
 
     def __or__(self, other: PageSet) -> PageSet:
-        if not other:
-            return self
-        if not self:
-            return other
-        return PageSet._of(
-            *_canonical(
-                np.concatenate((self._starts, other._starts)),
-                np.concatenate((self._ends, other._ends)),
-            )
-        )
+        few, many = (self, other) if self.run_count < other.run_count else (other, self)
+        if few.run_count > _FEW:
+            return PageSet.union((few, many))
+        bounds = many.bounds
+        for start, end in _pairs(few.bounds):
+            bounds = _laid(bounds, start, end)
+        return many if bounds is many.bounds else PageSet._of(bounds)
 
     def __sub__(self, other: PageSet) -> PageSet:
-        return self & other._complement() if self and other else self
+        if other.run_count <= _FEW:
+            bounds = self.bounds
+            for start, end in _pairs(other.bounds):
+                bounds = _cut(bounds, start, end)
+            return self if bounds is self.bounds else PageSet._of(bounds)
+        if self.run_count <= _FEW:
+            return PageSet._of(
+                sum((_missing(other.bounds, start, end) for start, end in _pairs(self.bounds)), ())
+            )
+        return self & other._complement()
 
     def __and__(self, other: PageSet) -> PageSet:
-        """Intersect by laying each run of one set against the runs of the other it can touch."""
-        if not self or not other:
-            return EMPTY
-        low = np.searchsorted(other._ends, self._starts, side="right")
-        high = np.searchsorted(other._starts, self._ends, side="left")
-        touched = high - low
-        mine = np.repeat(np.arange(len(self._starts)), touched)
-        offset = np.arange(len(mine)) - np.repeat(np.cumsum(touched) - touched, touched)
-        theirs = np.repeat(low, touched) + offset
-        return PageSet._of(
-            np.maximum(self._starts[mine], other._starts[theirs]),
-            np.minimum(self._ends[mine], other._ends[theirs]),
-        )
+        few, many = (self, other) if self.run_count < other.run_count else (other, self)
+        if few.run_count <= _FEW:
+            return PageSet._of(
+                sum((_clipped(many.bounds, start, end) for start, end in _pairs(few.bounds)), ())
+            )
+        return PageSet._of_table(*_overlap(few.table, many.table))
 
     def _complement(self) -> PageSet:
         """All pages up to ``PFN_LIMIT`` that are not in the set."""
-        starts = np.concatenate((np.zeros(1, np.int64), self._ends))
-        ends = np.concatenate((self._starts, np.full(1, PFN_LIMIT, np.int64)))
+        starts, ends = self.table
+        starts, ends = np.concatenate(([0], ends)), np.concatenate((starts, [PFN_LIMIT]))
         holds = starts < ends
-        return PageSet._of(starts[holds], ends[holds])
+        return PageSet._of_table(starts[holds], ends[holds])
 
     def isdisjoint(self, other: PageSet) -> bool:
         """Tell whether no page is in both sets."""
@@ -187,15 +229,15 @@ class PageSet:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, PageSet):
             return NotImplemented
-        return np.array_equal(self._starts, other._starts) and np.array_equal(self._ends, other._ends)
+        return self.run_count == other.run_count and self.bounds == other.bounds
 
     def __hash__(self) -> int:
-        return hash((self._starts.tobytes(), self._ends.tobytes()))
+        return hash(self.bounds)
 
     def __str__(self) -> str:
         """Name the pages briefly, as in ``0x1000+16, 0x2400``; a long set ends with how many runs follow."""
         shown = [str(run) for run in self.runs[:8]]
-        more = len(self._starts) - len(shown)
+        more = self.run_count - len(shown)
         return ", ".join(shown) + (f" and {more} more runs" if more > 0 else "") or "no pages"
 
     def __repr__(self) -> str:
@@ -206,7 +248,67 @@ class PageSet:
         return [str(run) for run in self.runs]
 
 
-def _canonical(starts: _Bounds, ends: _Bounds) -> tuple[_Bounds, _Bounds]:
+def _pairs(bounds: _Bounds) -> Iterator[tuple[int, int]]:
+    """Yield (start, end) of each run."""
+    numbers = iter(bounds)
+    return zip(numbers, numbers, strict=True)
+
+
+def _laid(bounds: _Bounds, start: int, end: int) -> _Bounds:
+    """Add a run; the same tuple where it is there already."""
+    # A number that a run begins or ends at counts as inside it: runs that touch become one.
+    low, high = bisect_left(bounds, start), bisect_right(bounds, end)
+    if low == high and low % 2:
+        return bounds
+    return bounds[:low] + (start,)[low % 2 :] + (end,)[high % 2 :] + bounds[high:]
+
+
+def _cut(bounds: _Bounds, start: int, end: int) -> _Bounds:
+    """Take a run out; the same tuple where nothing of it is there."""
+    low, high = bisect_left(bounds, start), bisect_right(bounds, end)
+    if low == high and not low % 2:
+        return bounds
+    return bounds[:low] + (start,)[: low % 2] + (end,)[: high % 2] + bounds[high:]
+
+
+def _clipped(bounds: _Bounds, start: int, end: int) -> _Bounds:
+    """Return what of a run is there."""
+    low, high = bisect_right(bounds, start), bisect_left(bounds, end)
+    return (start,)[: low % 2] + bounds[low:high] + (end,)[: high % 2]
+
+
+def _missing(bounds: _Bounds, start: int, end: int) -> _Bounds:
+    """Return what of a run is not there."""
+    gaps = _pairs((start, *_clipped(bounds, start, end), end))
+    return tuple(number for gap in gaps if gap[0] < gap[1] for number in gap)
+
+
+def _merged(pairs: list[tuple[int, int]]) -> _Bounds:
+    """Sort (start, end) pairs, drop empty ones, and merge those that overlap or touch."""
+    bounds: list[int] = []
+    for start, end in sorted(pairs):
+        if start == end:
+            continue
+        if not bounds or start > bounds[-1]:
+            bounds += (start, end)
+        elif end > bounds[-1]:
+            bounds[-1] = end
+    return tuple(bounds)
+
+
+def _overlap(mine: _Table, other: _Table) -> _Table:
+    """Intersect by laying each run of one set against the runs of the other it can touch."""
+    starts, ends = mine
+    other_starts, other_ends = other
+    low = np.searchsorted(other_ends, starts, side="right")
+    touched = np.searchsorted(other_starts, ends, side="left") - low
+    own = np.repeat(np.arange(len(starts)), touched)
+    offset = np.arange(len(own)) - np.repeat(np.cumsum(touched) - touched, touched)
+    theirs = np.repeat(low, touched) + offset
+    return np.maximum(starts[own], other_starts[theirs]), np.minimum(ends[own], other_ends[theirs])
+
+
+def _canonical(starts: _Column, ends: _Column) -> _Table:
     """Sort, drop empty runs, and merge runs that overlap or touch."""
     holds = ends > starts
     if not holds.all():

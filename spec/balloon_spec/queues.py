@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 
 from balloon_spec.features import Profile
@@ -39,6 +40,7 @@ _GATES: Mapping[Queue, str] = MappingProxyType(
 """Queues that exist only when a feature is negotiated; the others always do."""
 
 
+@lru_cache(maxsize=256)
 def queue_map(profile: Profile, accepted: int) -> Mapping[int, Queue]:
     """Return index to queue for the accepted feature bits, lowest index first (QUEUE-01, QUEUE-02)."""
     names = profile.names(accepted)

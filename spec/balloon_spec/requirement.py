@@ -107,7 +107,8 @@ class Requirement:
     """One sentence of the specification.
 
     ``when`` tells for which negotiated feature sets it binds. ``not_observable`` is the reason why nothing
-    outside the implementation can decide it, or None where something can.
+    outside the implementation can decide it, or None where something can. ``no_vector`` is the reason why no
+    exchange written down beforehand shows it, though something can decide it; None where a vector does.
     """
 
     id: str
@@ -119,6 +120,7 @@ class Requirement:
     why: str
     source: Source
     not_observable: str | None = None
+    no_vector: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +198,7 @@ def _reading_position(entry: Traversable) -> tuple[bool, int, str]:
 
 _AREA_FIELDS = ("area", "prefix", "title", "requirements")
 _FIELDS = ("id", "level", "subject", "when", "text", "why", "source")
-_OPTIONAL_FIELDS = ("not_observable",)
+_OPTIONAL_FIELDS = ("not_observable", "no_vector")
 _SOURCES = ("patch", "review", "virtio", "choice")
 _CHOICE_FIELDS = ("reading", "not_taken")
 
@@ -251,6 +253,8 @@ class _AreaFile:
         fields = self._mapping(at, _FIELDS, _OPTIONAL_FIELDS)
         level = self._member((*at, "level"), Level)
         subject = self._member((*at, "subject"), Side)
+        if "no_vector" in fields and "not_observable" in fields:
+            self._refuse((*at, "no_vector"), "not_observable says it already", "remove no_vector")
         return Requirement(
             id=self._id((*at, "id"), prefix, lines),
             area=area,
@@ -261,6 +265,7 @@ class _AreaFile:
             why=self._text((*at, "why")),
             source=self._source((*at, "source")),
             not_observable=self._text((*at, "not_observable")) if "not_observable" in fields else None,
+            no_vector=self._text((*at, "no_vector")) if "no_vector" in fields else None,
         )
 
     def _id(self, at: Path, prefix: str, lines: dict[str, int]) -> str:

@@ -24,7 +24,17 @@ from balloon_spec.events import EVENTS, Event
 from balloon_spec.features import BASE_FEATURES, CHUNK_FEATURES, PROFILES, Profile, profile
 from balloon_spec.pages import PageSet
 
-__all__ = ["VERSION", "Entry", "Header", "TraceError", "event_fields", "read", "read_event", "write"]
+__all__ = [
+    "VERSION",
+    "Entry",
+    "Header",
+    "TraceError",
+    "event_fields",
+    "objects",
+    "read",
+    "read_event",
+    "write",
+]
 
 VERSION = 1
 _KIND = "virtio-balloon"
@@ -103,6 +113,23 @@ def read(lines: Iterable[str], name: str = "trace") -> Iterator[Header | Entry]:
     without a line end that is not whole JSON is reported as cut off.
     """
     header: Header | None = None
+    for number, place, line in objects(lines, name):
+        if header is None:
+            header = _header(line, place)
+            yield header
+        else:
+            yield _entry(line, number, place)
+    if header is None:
+        raise TraceError(
+            f'{name}:1: empty; a trace begins with {{"trace": "{_KIND}", "version": {VERSION}, ...}}'
+        )
+
+
+def objects(lines: Iterable[str], name: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """Yield the JSON object of each line that is not blank, with its number and its place ``name:number``.
+
+    Raises :class:`TraceError` as :func:`read` does.
+    """
     for number, text in enumerate(lines, 1):
         if not text.strip():
             continue
@@ -117,15 +144,7 @@ def read(lines: Iterable[str], name: str = "trace") -> Iterator[Header | Entry]:
             raise TraceError(f"{place}: not a JSON object: {error}; write one object a line") from error
         if not isinstance(line, dict):
             raise TraceError(f"{place}: expected a JSON object, found {type(line).__name__}")
-        if header is None:
-            header = _header(line, place)
-            yield header
-        else:
-            yield _entry(line, number, place)
-    if header is None:
-        raise TraceError(
-            f'{name}:1: empty; a trace begins with {{"trace": "{_KIND}", "version": {VERSION}, ...}}'
-        )
+        yield number, place, line
 
 
 def _header(line: dict[str, Any], place: str) -> Header:

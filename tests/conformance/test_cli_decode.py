@@ -24,6 +24,7 @@ def test_each_field_has_its_offset_bytes_and_meaning():
         "00",
         "00",
         "data_len",
+        "0x10",
         "16",
         "bytes",
         "of",
@@ -33,6 +34,65 @@ def test_each_field_has_its_offset_bytes_and_meaning():
         "chunk",
     ] in lines
     assert any(line[0] == "0x0008" and line[-1] == "0x1000000" for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("words", "mistake", "right"),
+    [
+        (
+            ("response-message", "00000000 18000000 0000000100000000 0010000000000000"),
+            "data_len is 24, and 16 bytes follow the header",
+            "10 00 00 00",
+        ),
+        (
+            ("response-message", "00000000 00000010 0000000001000000 0000000000001000"),
+            "read as big-endian",
+            "00 00 00 00 10 00 00 00 00 00 00 01 00 00 00 00",
+        ),
+        (
+            ("response-message", "00000000 10000000 0000000100000000 0300000000000000"),
+            "it looks like 3 pages",
+            "00 00 00 01 00 00 00 00 00 30 00 00 00 00 00 00",
+        ),
+        (
+            ("response-message", "00000000 10000000 3412000000000000 0010000000000000"),
+            "it looks like page frame number 0x1234",
+            "00 40 23 01 00 00 00 00 00 10 00 00 00 00 00 00",
+        ),
+        (
+            (
+                "response-message",
+                "--memory-pages",
+                "6144",
+                "00000000 10000000 0000000100000000 0000000100000000",
+            ),
+            "looks like the length in bytes",
+            "00 00 00 01 00 00 00 00 00 10 00 00 00 00 00 00",
+        ),
+        (
+            ("response-message", "--queue", "inflate", "00100000 01100000 02100000 03100000"),
+            "CHUNK_TRANSFER",
+            "00 00 00 00 10 00 00 00 00 00 00 01 00 00 00 00",
+        ),
+    ],
+)
+def test_a_classic_mistake_gets_a_hint_with_what_would_have_been_right(words, mistake, right):
+    done = decode(*words)
+    (hint,) = [line for line in done.stdout.splitlines() if line.startswith("hint: ")]
+    assert mistake in hint
+    assert right in hint
+
+
+def test_a_sound_buffer_gets_no_hint():
+    assert "hint" not in decode("response-message", *MESSAGE.split()).stdout
+
+
+def test_the_middle_of_a_long_array_is_left_out_unless_all_is_asked_for():
+    words = "".join(f"{0x1000 + 2 * index:08x}" for index in range(64))
+    array = bytes.fromhex(words)
+    little = b"".join(array[at : at + 4][::-1] for at in range(0, len(array), 4)).hex()
+    assert "57 of pfns left out, 228 bytes" in decode("pfn-array", little).stdout
+    assert len(decode("pfn-array", "--all", little).stdout.splitlines()) == 64
 
 
 def test_a_problem_stands_below_its_field_and_in_the_exit_code():
@@ -83,7 +143,7 @@ def test_a_file_may_hold_commented_hex_or_the_bytes_themselves(tmp_path):
         (("chunk", "--raw", "00"), "--raw is for a file or standard input"),
         (("chunk", "-", "00"), "'00' stands after -; give one source"),
         (("chunk", "@/nowhere/at/all"), "/nowhere/at/all: No such file or directory; name a file"),
-        (("chunk", "--queue", "inflate", "00"), "--queue helps auto to choose"),
+        (("chunk", "--queue", "no-such", "00"), "Invalid value for '--queue'"),
     ],
 )
 def test_bad_input_gets_one_line(arguments, words):

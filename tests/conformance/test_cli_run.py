@@ -13,6 +13,13 @@ from balloon_conformance.cli import main, run
         (("reference-device", "-k", "(a"), "-k '(a': expected right parenthesis"),
         (("reference-device", "-n", "x"), "-n x: give a number of processes from 1, or auto"),
         (("reference-device", "-n", "0"), "-n 0: give a number of processes from 1, or auto"),
+        (("vhost-user-device:/nowhere/x", "-n", "2"), "-n 2: vhost-user-device:/nowhere/x is one implem"),
+        (("vhost-user-driver:/nowhere/x", "-n", "auto"), "at one socket, which judges one case at a time"),
+        (
+            ("vhost-user-driver:/nowhere/x", "--control", "/nowhere/y", "-n", "3"),
+            "which judges one case at a time; leave -n out",
+        ),
+        (("vhost-user-device:/nowhere/x", "-n", "1"), "cannot connect to /nowhere/x"),
         (("reference-device", "--profile", "x"), "no profile 'x'; choose one of base, chunk-transfer"),
         (("reference-device", "--bit", "CHUNK_TRANSFER"), "--bit CHUNK_TRANSFER: write FEATURE=NUMBER"),
         (
@@ -54,5 +61,6 @@ def test_the_help_says_what_each_exit_code_means():
         "3  the adapter",
         "5  nothing",
         "130  interr",
+        "143  ended by SIGTERM",
     ):
         assert line in text

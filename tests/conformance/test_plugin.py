@@ -1,6 +1,11 @@
 """``run``: pytest underneath, results on top, and every way in which it can end."""
 
 import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 from textwrap import dedent
 from xml.etree import ElementTree as ET
 
@@ -14,7 +19,7 @@ from balloon_conformance.vectors.loader import load_all
 VALIDATOR = Draft202012Validator(json.loads(SCHEMA_PATH.read_text()))
 
 ADAPTERS = dedent("""
-    import os, signal
+    import os, select, signal, subprocess
     from balloon_conformance.iut.contract import AdapterError, ImplementationCrashed
     from balloon_conformance.iut.reference import ReferenceDevice
     from balloon_spec.events import Used
@@ -48,6 +53,33 @@ ADAPTERS = dedent("""
     class Interrupting(Counting):
         def act(self):
             os.kill(os.getpid(), signal.SIGINT)
+
+    class Holding(Counting):
+        def __init__(self):
+            super().__init__()
+            self.held = None
+
+        def start(self, setup):
+            if self.held is None:
+                self.held = subprocess.Popen(["sleep", "1000"])
+                with Path("held").open("a") as file:
+                    file.write(f"{self.held.pid} ")
+            super().start(setup)
+
+        def act(self):
+            Path("third").touch()
+            select.select([], [], [], 1000)
+
+        def stop(self):
+            if self.held is not None:
+                self.held.kill()
+                self.held.wait()
+            super().stop()
+
+    class Terminated(ReferenceDevice):
+        def __init__(self):
+            os.kill(os.getpid(), signal.SIGTERM)
+            super().__init__()
 
     class Dying(Counting):
         def act(self):
@@ -231,6 +263,43 @@ def test_an_interrupt_writes_what_was_gathered(here):
     assert lines[-1]["summary"]["exit"] == 130
     assert done.out.rstrip().endswith("interrupted")
     assert "Traceback" not in done.out + done.err
+
+
+def wait_for_path(path):
+    until = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < until, f"{path} did not appear"
+        os.sched_yield()
+
+
+@pytest.mark.parametrize("more", [(), ("-n", "2")])
+def test_sigterm_ends_a_run_in_order_with_nothing_left_behind(here, more):
+    # Each adapter holds a process of its own, which nobody ends but its stop.
+    arguments = ("run", "python:adapters:Holding", "-k", AREA, "--results", "r.jsonl", *more)
+    with subprocess.Popen(
+        [sys.executable, "-m", "balloon_conformance", *arguments],
+        cwd=here,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    ) as suite:
+        wait_for_path(here / "third")
+        suite.terminate()
+        out, err = suite.communicate(timeout=60)
+    assert suite.returncode == 143
+    assert lines_of(here / "r.jsonl")[-1]["summary"]["interrupted"]
+    assert lines_of(here / "r.jsonl")[-1]["summary"]["exit"] == 143
+    assert out.rstrip().endswith("interrupted")
+    assert "Traceback" not in out + err
+    assert not [held for held in (here / "held").read_text().split() if Path("/proc", held).exists()]
+    with pytest.raises(ProcessLookupError):
+        os.killpg(suite.pid, 0)
+
+
+def test_sigterm_before_anything_was_played_has_its_own_exit_code(here):
+    done = run_command(here, "run", "python:adapters:Terminated", "-k", AREA)
+    assert (done.code, done.out, done.err) == (143, "", "")
 
 
 def test_nothing_exercised_is_an_error_and_never_a_pass(here):

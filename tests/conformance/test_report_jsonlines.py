@@ -38,6 +38,7 @@ def written(*, end: bool = True) -> list[dict]:
         side="device",
         profile={"name": "chunk-transfer", "bits": {"STATS_VQ": 1}},
         started=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+        vectors="ab" * 32,
     )
     results = Results(Side.DEVICE, CHUNK_TRANSFER, {})
     results.add(CASE)

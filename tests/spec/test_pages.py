@@ -5,7 +5,9 @@ from hypothesis import strategies as st
 
 from balloon_spec.pages import EMPTY, PFN_LIMIT, PageSet, Run
 
-RUNS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 12)), max_size=8)
+FEW = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 12)), max_size=8)
+MANY = st.lists(st.tuples(st.integers(0, 200), st.integers(1, 3)), min_size=30, max_size=60)
+RUNS = FEW | MANY
 
 
 def expand(runs):

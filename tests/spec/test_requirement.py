@@ -37,7 +37,7 @@ def test_the_catalogue_has_what_it_had():
     # Ids are never given up: this may grow, and a number that shrinks is a requirement lost.
     assert {area.prefix: len(area.ids) for area in catalogue().areas} == {
         "NEG": 10,
-        "QUEUE": 10,
+        "QUEUE": 11,
         "HDR": 8,
         "CHUNK": 13,
         "INF": 11,
@@ -209,10 +209,21 @@ def test_a_good_file_is_read(tmp_path):
     assert third.source.virtio == ("VIRTIO 1.2, 5.5.6.1",)
     assert third.source.choice == Choice("this", "that")
     assert third.not_observable == "Nobody looks."
+    assert third.no_vector is None
+
+
+def test_the_reason_why_no_vector_shows_a_requirement_is_read(tmp_path):
+    _, third = load(write(tmp_path, GOOD.replace("not_observable:", "no_vector:"))).values()
+    assert (third.no_vector, third.not_observable) == ("Nobody looks.", None)
+
+
+def test_what_cannot_be_observed_needs_no_second_reason(tmp_path):
+    message = refusal(write(tmp_path, GOOD + "    no_vector: Nobody writes.\n"))
+    assert message.endswith("requirements[1].no_vector: not_observable says it already; remove no_vector")
 
 
 KNOWN = ", ".join(KNOWN_FEATURES)
-FIELDS = "id, level, subject, when, text, why, source, not_observable"
+FIELDS = "id, level, subject, when, text, why, source, not_observable, no_vector"
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ STRATEGIES = {
     ),
     ev.Used: st.builds(ev.Used, st.integers(0, 3), NAME, NUMBER, BYTES),
     ev.BufferAltered: st.builds(ev.BufferAltered, st.integers(0, 3), NAME, BYTES, st.sampled_from(ev.Side)),
+    ev.RingBroken: st.builds(ev.RingBroken, st.sampled_from(ev.Side), st.integers(0, 3), NAME, NAME),
     ev.ConfigurationRead: st.builds(ev.ConfigurationRead, NUMBER, BYTES),
     ev.ConfigurationWritten: st.builds(ev.ConfigurationWritten, NUMBER, BYTES),
     ev.ConfigurationChanged: st.builds(ev.ConfigurationChanged, BYTES),

@@ -20,7 +20,9 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
         "check": "Judge a recorded trace.",
         "decode": "Explain a buffer, field by field.",
         "requirements": "List the requirements, or show one.",
-        "vectors": "List, show, generate and verify the vectors.",
+        "vectors": "List, show, generate, verify and export the vectors.",
+        "mutants": "Judge the suite: what it notices of implementations that are wrong on purpose.",
+        "compare": "Put results side by side.",
         "serve": "Be the reference device or driver on a socket.",
     }
 )
@@ -115,7 +117,7 @@ Examples:
   balloon-conformance decode auto 00000000 10000000 ...
 
 Exit codes: 0 all well; 1 something is broken; 2 bad usage or input; 3 the adapter or the
-suite is at fault; 5 nothing was exercised; 130 interrupted.
+suite is at fault; 5 nothing was exercised; 130 interrupted; 143 terminated.
 """,
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of a defect of this program.")

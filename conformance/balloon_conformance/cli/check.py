@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from balloon_conformance import recording
 from balloon_conformance.cli.errors import BadInput, bad_input
+from balloon_conformance.cli.profiles import chosen_profile, profile_options
 from balloon_conformance.report.outcome import finding_to_json
 from balloon_spec import trace
 from balloon_spec.judge import Finding, Judge
@@ -21,6 +25,13 @@ _EPILOG = """\b
 Examples:
   balloon-conformance check trace.jsonl
   my-recorder | balloon-conformance check - --json
+  balloon-conformance check recorded-driver.jsonl --bit CHUNK_TRANSFER=41
+
+\b
+A trace is what the suite writes: events, after a header that states the profile. A recording is what
+a recording device wrote of a driver: queues, descriptor heads and bytes, a line each with its time, as in
+  {"t": 0.41, "event": "available", "queue": 0, "id": 0, "readable": "0000...", "writable": 0}
+Its form is described in balloon_conformance/recording.py; the first line tells which of the two it is.
 
 Exit codes: 0 nothing is broken; 1 something is (a MUST or MUST NOT; with --strict, a SHOULD too);
 2 the trace cannot be read to its end. What was found before that point is printed all the same.
@@ -31,36 +42,120 @@ Exit codes: 0 nothing is broken; 1 something is (a MUST or MUST NOT; with --stri
 @click.argument("path", metavar="TRACE")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a finding, and a summary.")
 @click.option("--strict", is_flag=True, help="Count a SHOULD that was not followed as broken.")
-def command(*, path: str, as_json: bool, strict: bool) -> int:
-    """Judge TRACE, the events of an exchange as JSON lines; - reads standard input.
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["auto", "trace", "recording"]),
+    default="auto",
+    show_default=True,
+    help="What TRACE is; auto looks at its first line.",
+)
+@profile_options
+@click.option(
+    "--quiet",
+    "quiet_seconds",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0, min_open=True),
+    default=recording.QUIET_SECONDS,
+    show_default=True,
+    help="In a recording: how long nothing has to happen until what a driver owes is missing.",
+)
+def command(
+    *,
+    path: str,
+    as_json: bool,
+    strict: bool,
+    form: str,
+    profile_name: str,
+    bits: tuple[str, ...],
+    quiet_seconds: float,
+) -> int:
+    """Judge TRACE, the events of an exchange as JSON lines, or a recording; - reads standard input.
 
-    Both sides are judged. Findings are printed in order, as they come.
+    Both sides are judged. Findings are printed in order, as they come. --profile, --bit and --quiet are for
+    recordings; a trace states its profile.
     """
-    bad = advice = 0
+    profile = chosen_profile(profile_name, bits)
+    name = "standard input" if path == "-" else path
+    tally = _Tally(as_json=as_json, strict=strict)
+    with _opened(path) as text:
+        is_recording, lines = _told_apart(text, form)
+        if is_recording:
+            items = recording.read(lines, profile, name, quiet_seconds=quiet_seconds)
+        elif profile_name or bits:
+            raise BadInput(
+                f"{name}: a trace states its profile in its first line; leave --profile and --bit out"
+            )
+        else:
+            items = trace.read(lines, name)
+        try:
+            with bad_input(trace.TraceError):
+                tally.take(items)
+        finally:
+            # What was found before a line that cannot be read stands.
+            tally.print_summary()
+    return 1 if tally.broken else 0
+
+
+@dataclass(slots=True)
+class _Tally:
+    """The judge of one trace, what it found, and whether the trace was read to its end."""
+
+    as_json: bool
+    strict: bool
     judge: Judge | None = None
-    with _opened(path) as lines, bad_input(trace.TraceError):
-        for item in trace.read(lines, "standard input" if path == "-" else path):
+    broken: int = 0
+    advice: int = 0
+    is_complete: bool = False
+
+    def take(self, items: Iterable[trace.Header | trace.Entry]) -> None:
+        """Judge a trace and print what is found, as it is found."""
+        for item in items:
             if isinstance(item, trace.Header):
-                judge = Judge(item.profile)
-            elif judge is not None:
-                for finding in judge.feed(item.event, item.at_seconds):
-                    advice += not finding.level.binding
-                    bad += finding.level.binding or strict
-                    _print(finding, item.line, as_json=as_json)
-    if judge is None:
-        raise AssertionError("a trace without a header is refused by its reader")
-    if as_json:
-        summary = {
-            "events": judge.events,
-            "broken": bad,
-            "advice": advice,
-            "exercised": dict(sorted(judge.exercised.items())),
-        }
-        click.echo(json.dumps({"summary": summary}))
-    else:
-        counts = f"{bad} broken, {advice} not followed as advised"
-        click.echo(f"{judge.events} events, {len(judge.exercised)} requirements exercised, {counts}")
-    return 1 if bad else 0
+                self.judge = Judge(item.profile)
+            elif self.judge is not None:
+                for finding in self.judge.feed(item.event, item.at_seconds):
+                    self.advice += not finding.level.binding
+                    self.broken += finding.level.binding or self.strict
+                    _print(finding, item.line, as_json=self.as_json)
+        self.is_complete = True
+
+    def print_summary(self) -> None:
+        """Say how much was judged; nothing where not even the header could be read."""
+        judge = self.judge
+        if judge is None or not (judge.events or self.is_complete):
+            return
+        if self.as_json:
+            summary = {
+                "events": judge.events,
+                "broken": self.broken,
+                "advice": self.advice,
+                "complete": self.is_complete,
+                "exercised": dict(sorted(judge.exercised.items())),
+            }
+            click.echo(json.dumps({"summary": summary}))
+            return
+        counts = f"{self.broken} broken, {self.advice} not followed as advised"
+        end = "" if self.is_complete else ", up to the line that cannot be read"
+        click.echo(f"{judge.events} events, {len(judge.exercised)} requirements exercised, {counts}{end}")
+
+
+def _told_apart(lines: Iterable[str], form: str) -> tuple[bool, Iterable[str]]:
+    """Tell whether the lines are a recording's, and return them whole."""
+    if form != "auto":
+        return form == "recording", lines
+    rest = iter(lines)
+    seen: list[str] = []
+    for text in rest:
+        seen.append(text)
+        if text.strip():
+            break
+    try:
+        first = json.loads(seen[-1]) if seen else None
+    except ValueError:
+        first = None
+    is_recording = isinstance(first, dict) and recording.is_recording(first)
+    return is_recording, itertools.chain(seen, rest)
 
 
 @contextmanager

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from rich.console import Console
+from rich.text import Text
 
 from balloon_conformance.cli.errors import BadInput
+from balloon_conformance.report.dump import dump_lines
 from balloon_spec.queues import Queue
 from balloon_spec.wire import STRUCTURES
 from balloon_spec.wire.annotate import Field, annotate
+from balloon_spec.wire.hint import Context
+from balloon_spec.wire.hints import hints
 from balloon_spec.wire.layout import ByteOrder
 
-__all__ = ["annotated_lines", "command"]
+__all__ = ["command"]
 
 _AUTO = "auto"
 _CANDIDATES: dict[str, tuple[str, ...]] = {
@@ -26,8 +31,6 @@ _CANDIDATES: dict[str, tuple[str, ...]] = {
     "": ("response-message", "host-request", "statistics", "pfn-array", "chunk", "configuration"),
 }
 """What may be meant by a buffer on a queue, the most telling first."""
-
-_SHOWN_BYTES = 8
 
 _EPILOG = f"""\b
 Examples:
@@ -51,44 +54,53 @@ Exit codes: 0 nothing is wrong with the buffer; 1 a field has a problem; 2 bad u
     "--queue",
     type=click.Choice([queue.value for queue in Queue]),
     default=None,
-    help="With auto: the queue the buffer was on.",
+    help="The queue the buffer was on: auto chooses by it, and hints can say more.",
 )
+@click.option(
+    "--memory-pages", type=click.IntRange(1), metavar="N", help="Guest memory in 4 KiB pages, for hints."
+)
+@click.option("--id", "request_id", type=click.IntRange(0), metavar="N", help="The request's id, for hints.")
 @click.option(
     "--big-endian", is_flag=True, help="A PFN array or statistics of a big-endian guest, legacy interface."
 )
+@click.option("--all", "whole", is_flag=True, help="Show every field of a long buffer, not its ends alone.")
 @click.option("--raw", is_flag=True, help="FILE, or standard input, holds the bytes themselves, not hex.")
-def command(*, structure: str, words: tuple[str, ...], queue: str | None, big_endian: bool, raw: bool) -> int:
-    """Explain a buffer, given as hex pairs, on standard input (-) or in a file."""
+def command(
+    *,
+    structure: str,
+    words: tuple[str, ...],
+    queue: str | None,
+    memory_pages: int | None,
+    request_id: int | None,
+    big_endian: bool,
+    whole: bool,
+    raw: bool,
+) -> int:
+    """Explain a buffer, given as hex pairs, on standard input (-) or in a file.
+
+    Each field is shown with its offset, bytes, value and meaning. Where the bytes look like one of the
+    classic mistakes, a hint says which, why, and what would have been right.
+    """
     if structure != _AUTO and structure not in STRUCTURES:
         raise BadInput(f"no structure {structure!r}; use auto or one of {', '.join(STRUCTURES)}")
-    if structure != _AUTO and queue is not None:
-        raise BadInput(f"--queue helps auto to choose; remove it, or write auto for {structure}")
     data = _read(words, raw=raw)
     order: ByteOrder = "big" if big_endian else "little"
+    console = Console(highlight=False, soft_wrap=True)
     name = structure
     if structure == _AUTO:
         candidates = _CANDIDATES[queue or ""]
         fits = [one for one in candidates if not _problems(annotate(one, data, order))]
         name = fits[0] if fits else candidates[0]
         others = f"; it also fits {', '.join(fits[1:])}" if fits[1:] else ""
-        click.echo(f"taken for a {name}{others if fits else '; it fits nothing'}")
+        console.print(Text(f"taken for a {name}{others if fits else '; it fits nothing'}"))
     fields = annotate(name, data, order)
-    for line in annotated_lines(fields):
-        click.echo(line)
+    for line in dump_lines(fields, width=console.width if console.is_terminal else None, whole=whole):
+        console.print(line)
+    # To a big-endian guest's words none of the mistakes are known.
+    context = Context(Queue(queue) if queue else None, memory_pages, request_id)
+    for hint in () if big_endian else hints(name, data, context):
+        console.print(Text("hint: ", style="yellow").append(hint.sentence, style="not yellow"))
     return 1 if _problems(fields) else 0
-
-
-def annotated_lines(fields: Sequence[Field]) -> Iterator[str]:
-    """Yield a line for each field: offset, bytes, name and meaning; what is wrong follows on its own line."""
-    wide = max((len(field.name) for field in fields), default=0)
-    for field in fields:
-        shown = field.raw[:_SHOWN_BYTES].hex(" ") + (" ..." if len(field.raw) > _SHOWN_BYTES else "")
-        # The bits of a word stand below it, without bytes of their own.
-        name = field.name if field.raw or field.value is None else f"  {field.name}"
-        place = f"{field.offset:#06x}  {shown:<{3 * _SHOWN_BYTES + 3}}"
-        yield f"{place}  {name:<{wide + 2}}  {field.meaning}".rstrip()
-        if field.problem:
-            yield f"{'':8}^ {field.problem}"
 
 
 def _problems(fields: Sequence[Field]) -> list[str]:

@@ -11,6 +11,8 @@ import click
 
 from balloon_conformance.cli.errors import BadInput, bad_input
 from balloon_conformance.decided_by import DecidedBy, deciders
+from balloon_conformance.report.coverage import columns_of, print_coverage
+from balloon_conformance.report.results_file import ResultsFileError
 from balloon_conformance.vectors.loader import VectorError
 from balloon_spec.requirement import Source, catalogue
 
@@ -24,16 +26,35 @@ Examples:
   balloon-conformance requirements --area chunk
   balloon-conformance requirements CHUNK-03
   balloon-conformance requirements --json | jq .id
+  balloon-conformance requirements --coverage -v
+  balloon-conformance requirements --coverage results/qemu.jsonl results/reference-device.jsonl
 """
 
 
 @click.command("requirements", epilog=_EPILOG)
-@click.argument("requirement", metavar="[ID]", required=False)
+@click.argument("words", metavar="[ID | RESULTS...]", nargs=-1)
 @click.option("--area", metavar="AREA", help="Only this area.")
+@click.option(
+    "--coverage",
+    is_flag=True,
+    help="Count the rules, vectors, scenarios and mutants of each, and show what RESULTS exercised.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="With --coverage, names and not counts.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a requirement.")
-def command(*, requirement: str | None, area: str | None, as_json: bool) -> None:
-    """List the requirements with what decides each, or show all that is known of the one called ID."""
+def command(
+    *, words: tuple[str, ...], area: str | None, coverage: bool, verbose: bool, as_json: bool
+) -> None:
+    """List the requirements with what decides each, or show all that is known of the one called ID.
+
+    With --coverage the words are RESULTS, files that run --results wrote, and for each requirement is said
+    whether they exercised, kept or broke it.
+    """
     entries = catalogue()
+    if not coverage and verbose:
+        raise BadInput("-v goes with --coverage; requirements ID shows all that is known of one")
+    if not coverage and len(words) > 1:
+        raise BadInput(f"{words[1]}: one requirement at a time; --coverage takes several files of results")
+    requirement = words[0] if words and not coverage else None
     areas = {one.name: one for one in entries.areas}
     if area is not None and area not in areas:
         raise BadInput(f"no area {area!r}; there are {', '.join(areas)}")
@@ -45,7 +66,11 @@ def command(*, requirement: str | None, area: str | None, as_json: bool) -> None
         chosen = [known[requirement.upper()]]
     else:
         chosen = [one for one in known.values() if area in {None, one.requirement.area}]
-    if as_json:
+    if coverage:
+        with bad_input(ResultsFileError):
+            columns = columns_of(words)
+        print_coverage(chosen, columns, verbose=verbose, as_json=as_json)
+    elif as_json:
         for one in chosen:
             click.echo(json.dumps(_to_json(one)))
     elif requirement is not None:
@@ -90,9 +115,11 @@ def _source(source: Source) -> Iterator[tuple[str, str]]:
 
 
 def _decided(one: DecidedBy) -> Iterator[tuple[str, str]]:
-    for name, found in (("rules", one.rules), ("vectors", one.vectors), ("scenarios", one.scenarios)):
+    for name, found in one.by_kind.items():
         if found:
             yield name, ", ".join(found)
+    if one.requirement.no_vector:
+        yield "no vector", one.requirement.no_vector
     if one.requirement.not_observable:
         yield "limits", f"cannot be observed: {one.requirement.not_observable}"
     elif not (one.rules or one.vectors or one.scenarios):
@@ -117,9 +144,7 @@ def _to_json(one: DecidedBy) -> dict[str, Any]:
             "choice": {"reading": choice.reading, "not_taken": choice.not_taken} if choice else None,
         },
         "not_observable": entry.not_observable,
-        "decided_by": {
-            "rules": list(one.rules),
-            "vectors": list(one.vectors),
-            "scenarios": list(one.scenarios),
-        },
+        "no_vector": entry.no_vector,
+        "decided_by": {name: list(found) for name, found in one.by_kind.items() if name != "mutants"},
+        "mutants": list(one.mutants),
     }

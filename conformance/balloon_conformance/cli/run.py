@@ -20,14 +20,19 @@ from rich.console import Console
 from balloon_conformance import scenarios
 from balloon_conformance.cli import suite_version
 from balloon_conformance.cli.errors import BadInput, bad_input
+from balloon_conformance.cli.run_checks import Checks, check_options
+from balloon_conformance.cli.termination import Termination
 from balloon_conformance.iut.contract import AdapterError, Target
 from balloon_conformance.iut.registry import KINDS, IutError
+from balloon_conformance.known_failures.loader import KnownFailuresError
+from balloon_conformance.report.html import render
 from balloon_conformance.report.jsonlines import JsonLines
 from balloon_conformance.report.live import Gatherer, ProgressBar
 from balloon_conformance.report.results import Exit, Results
 from balloon_conformance.report.terminal import print_header, print_results
 from balloon_conformance.run_options import RunOptions
 from balloon_conformance.suite import plan, stock_note
+from balloon_conformance.vectors import manifest, schema
 from balloon_conformance.vectors.loader import VectorError
 from balloon_spec.features import Profile
 
@@ -49,15 +54,23 @@ Examples:
   balloon-conformance run qemu --qemu-binary ~/qemu/build/qemu-system-x86_64 -n 2
   balloon-conformance run python:my_device:Adapter -k CHUNK-03 -x -v
   balloon-conformance run python:my_device:Adapter --bit CHUNK_TRANSFER=41 --junitxml junit.xml
+  balloon-conformance run qemu --known-failures qemu.yaml --require-exercised MUST
+
+\b
+A failure is a violation, a crash, a hang (which is run again alone, to see whether it repeats),
+or ambiguous: the sources leave open what was broken, and it was read as this project chose; the
+report gives the reading not taken, for those who hold it. An error is the adapter's or the suite's.
 
 \b
 Exit codes:
     0  all well: something was exercised and nothing is broken
-    1  something is broken (a MUST or MUST NOT; with --strict, a SHOULD too)
+    1  something is broken (a MUST or MUST NOT; with --strict, a SHOULD too) and not known to be,
+       the list of known failures is not right, or what has to be exercised was not
     2  bad usage, or bad input
     3  the adapter or the suite could not do its part in some case, and nothing is broken
     5  nothing was exercised
   130  interrupted with Ctrl-C; the results so far were written
+  143  ended by SIGTERM; the results so far were written, the implementation was stopped
 """
 
 
@@ -80,6 +93,13 @@ Exit codes:
     metavar="FILE",
     type=click.Path(dir_okay=False),
     help="Write JSON lines, each as it comes.",
+)
+@click.option(
+    "--html",
+    "html_path",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Write the report as one self-contained HTML page.",
 )
 @click.option(
     "--profile",
@@ -139,14 +159,17 @@ Exit codes:
 )
 @click.option("--uml-memory", metavar="SIZE", default="", help="The guest's memory, as in 256M.")
 @click.option("--uml-arguments", metavar="'WORD ...'", default="", help="More for the kernel's command line.")
+@check_options
 def command(
     *,
+    checks: Checks,
     iut: str,
     expression: str | None,
     first: bool,
     processes: str | None,
     junitxml: str | None,
     results_path: str | None,
+    html_path: str | None,
     profile: str,
     bits: tuple[str, ...],
     deadline_seconds: float,
@@ -177,20 +200,29 @@ def command(
         uml_module,
         uml_memory,
         uml_arguments,
+        checks.path,
     )
-    with bad_input(IutError, AdapterError, VectorError):
-        target = options.target()
-        chosen = options.chosen_profile(target)
-        cases = plan(target.side, options.vector_directory)
-        description = target.make().description
-    arguments = _pytest_arguments(options, expression, processes, junitxml, first=first)
-    results = Results(target.side, chosen, cases.about())
-    console = Console(highlight=False)
+    partial = "-k" if expression is not None else "-x" if first else "--vectors" if vector_directory else ""
     with ExitStack() as stack:
+        # Entered first, left last: SIGTERM finds the results written, whatever else is open.
+        termination = stack.enter_context(Termination())
+        with bad_input(IutError, AdapterError, VectorError, KnownFailuresError):
+            checks.refuse_partial(partial)
+            target = options.target()
+            _check_processes(processes, target)
+            chosen = options.chosen_profile(target)
+            cases = plan(target.side, options.vector_directory)
+            known = options.known(target)
+            description = target.make().description
+        arguments = _pytest_arguments(options, expression, processes, junitxml, first=first)
+        results = Results(target.side, chosen, cases.about(), known)
+        header = _header(target, description, chosen, options.vector_directory)
+        console = Console(highlight=False)
         file = None
         if results_path:
-            file = JsonLines(stack.enter_context(_writable(results_path)))
-            file.begin(**_header(target, description, chosen))
+            file = JsonLines(stack.enter_context(_writable("--results", results_path)))
+            file.begin(**header)
+        page = stack.enter_context(_writable("--html", html_path)) if html_path else None
         print_header(console, suite_version(), target.name, description, chosen.name)
         if note := stock_note(target.name, chosen):
             console.print(note, style="dim")
@@ -199,12 +231,19 @@ def command(
             _run_pytest(arguments, Gatherer(results, progress, file), results)
         if usage := _usage_error(said.getvalue()):
             raise BadInput(usage)
+        results.terminated = termination.came
+        checks.hold(results, known, whole=not partial)
         code = results.exit_code(strict=strict)
         if file is not None:
             file.end(results, code)
+        if page is not None:
+            page.write(render(results, header, _repeat(options)))
     print_results(console, results, _repeat(options), verbose=verbose)
     if code is Exit.NOTHING:
         click.echo(f"balloon-conformance: {_why_nothing(results, expression)}", err=True)
+    with bad_input(KnownFailuresError):
+        for line in checks.write(results, known, code, strict=strict):
+            click.echo(line)
     return int(code)
 
 
@@ -226,8 +265,6 @@ def _pytest_arguments(
     if first:
         arguments.append("-x")
     if processes is not None:
-        if processes != "auto" and not (processes.isdecimal() and int(processes)):
-            raise BadInput(f"-n {processes}: give a number of processes from 1, or auto")
         if find_spec("xdist") is None:
             raise BadInput("-n needs pytest-xdist; install virtio-balloon-conformance[parallel]")
         arguments += ["-p", "xdist.plugin", "-n", processes]
@@ -236,6 +273,19 @@ def _pytest_arguments(
             raise BadInput(f"--junitxml {junitxml}: its directory does not exist; make it first")
         arguments += [f"--junitxml={Path(junitxml).absolute()}", "-o", "junit_suite_name=balloon-conformance"]
     return [*arguments, str(scenarios.DIRECTORY)]
+
+
+def _check_processes(processes: str | None, target: Target) -> None:
+    """Refuse a number of processes that is none, or that the implementation cannot serve."""
+    if processes is None:
+        return
+    if processes != "auto" and not (processes.isdecimal() and int(processes)):
+        raise BadInput(f"-n {processes}: give a number of processes from 1, or auto")
+    if target.one_at_a_time and processes != "1":
+        raise BadInput(
+            f"-n {processes}: {target.name} is one implementation at one socket, which judges one case at a"
+            " time; leave -n out"
+        )
 
 
 def _check_expression(expression: str) -> None:
@@ -273,14 +323,14 @@ def _usage_error(said: str) -> str:
     return next((line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")), "")
 
 
-def _writable(path: str) -> IO[str]:
+def _writable(option: str, path: str) -> IO[str]:
     try:
         return Path(path).open("w", encoding="utf-8")
     except OSError as error:
-        raise BadInput(f"--results {path}: {error.strerror}; name a file that can be written") from error
+        raise BadInput(f"{option} {path}: {error.strerror}; name a file that can be written") from error
 
 
-def _header(target: Target, description: str, profile: Profile) -> dict[str, Any]:
+def _header(target: Target, description: str, profile: Profile, directory: Path | None) -> dict[str, Any]:
     return {
         "suite": suite_version(),
         "target": target.name,
@@ -288,6 +338,7 @@ def _header(target: Target, description: str, profile: Profile) -> dict[str, Any
         "side": target.side.value,
         "profile": {"name": profile.name, "bits": {one.name: one.bit for one in profile.features}},
         "started": datetime.now(UTC),
+        "vectors": manifest.digest(directory or schema.directory()),
     }
 
 

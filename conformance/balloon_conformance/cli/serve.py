@@ -1,20 +1,27 @@
-"""``balloon-conformance serve``: the reference device or driver as a real peer on a socket."""
+"""``balloon-conformance serve``: the reference device or driver as a real peer, for other people's code."""
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from typing import Any, Final
 
 import click
+from click.core import ParameterSource
 
+from balloon_conformance.cli import suite_version
 from balloon_conformance.cli.errors import BadInput, bad_input
+from balloon_conformance.cli.profiles import chosen_profile, profile_options
+from balloon_conformance.iut.reference import ReferenceDevice, ReferenceDriver
+from balloon_conformance.iut.stdio.forms import SYNCHRONOUS
+from balloon_conformance.iut.stdio.serve import serve as serve_streams
 from balloon_conformance.reference.device_state import DeviceOptions
 from balloon_conformance.reference.driver_state import DriverOptions
 from balloon_conformance.serve.errors import ServeError
 from balloon_conformance.serve.reference_device import serve_device
 from balloon_conformance.serve.reference_driver import serve_driver
-from balloon_spec.features import PROFILES, Profile, profile
+from balloon_spec.events import Side
 from balloon_spec.pages import PAGE_SHIFT, PageSet
 
 __all__ = ["command"]
@@ -33,6 +40,11 @@ A control socket takes wishes as JSON lines, and answers each with {"ok": true} 
 It is this project's own extension; vhost-user has no such channel.
 
 Both end on SIGINT and SIGTERM, with exit code 0.
+
+\b
+With --stdio the reference is a program as 'run stdio:COMMAND' judges it, and an example of one:
+  balloon-conformance run 'stdio:balloon-conformance serve reference-device --stdio'
+The profile and the memory are then those of each case.
 """
 
 _MEMORY: Final = re.compile(r"([0-9]+)([MG])(?:iB)?")
@@ -42,23 +54,10 @@ def _common(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options both peers have."""
     for option in reversed(
         (
-            click.option("--vhost-user", "path", metavar="SOCKET", required=True, help="The socket."),
+            click.option("--vhost-user", "path", metavar="SOCKET", help="The socket."),
+            click.option("--stdio", is_flag=True, help="Take commands on standard input, answer on output."),
             click.option("--control", metavar="SOCKET", default="", help="Take wishes here, as JSON lines."),
-            click.option(
-                "--profile",
-                "profile_name",
-                metavar="P",
-                default="chunk-transfer",
-                show_default=True,
-                help=f"What bits 3 and up mean: {' or '.join(PROFILES)}.",
-            ),
-            click.option(
-                "--bit",
-                "bits",
-                metavar="FEATURE=N",
-                multiple=True,
-                help="Another bit number for a feature of the profile.",
-            ),
+            profile_options,
             click.option("--once", is_flag=True, help="End with the first connection."),
         )
     ):
@@ -68,23 +67,28 @@ def _common(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group("serve", epilog=_EPILOG)
 def command() -> None:
-    """Be the reference device or the reference driver on a vhost-user socket, for other people's code."""
+    """Be the reference device or driver for other people's code, on a socket or on standard streams."""
 
 
 @command.command("reference-device")
 @_common
 def reference_device(
-    *, path: str, control: str, profile_name: str, bits: tuple[str, ...], once: bool
+    *, path: str | None, stdio: bool, control: str, profile_name: str, bits: tuple[str, ...], once: bool
 ) -> None:
     """Listen at SOCKET and be the device of whoever connects, one front-end after another.
 
     Inflated pages are really given back to the host.
     """
-    chosen = _profile(profile_name, bits)
+    if (socket := _socket(path, stdio=stdio)) is None:
+        _serve_streams(Side.DEVICE, ReferenceDevice())
+        return
+    chosen = chosen_profile(profile_name, bits)
     names = [feature.name for feature in chosen.device_features]
     offered = chosen.mask([*names, "VERSION_1", "INDIRECT_DESC", "EVENT_IDX"])
     with bad_input(ServeError):
-        serve_device(path, DeviceOptions(chosen, offered=offered), control=control, once=once, say=click.echo)
+        serve_device(
+            socket, DeviceOptions(chosen, offered=offered), control=control, once=once, say=click.echo
+        )
 
 
 @command.command("reference-driver")
@@ -93,29 +97,54 @@ def reference_device(
     "--memory", metavar="SIZE", default="64M", show_default=True, help="Guest memory, as in 64M or 1G."
 )
 def reference_driver(
-    *, path: str, control: str, profile_name: str, bits: tuple[str, ...], once: bool, memory: str
+    *,
+    path: str | None,
+    stdio: bool,
+    control: str,
+    profile_name: str,
+    bits: tuple[str, ...],
+    once: bool,
+    memory: str,
 ) -> None:
     """Connect to the back-end at SOCKET and be its driver; waits until somebody listens there.
 
     The guest gives up only the pages it is told to, by the control socket; without one, pages of its own
     choice.
     """
-    chosen = _profile(profile_name, bits)
+    if (socket := _socket(path, stdio=stdio)) is None:
+        _serve_streams(Side.DRIVER, ReferenceDriver())
+        return
+    chosen = chosen_profile(profile_name, bits)
     pages = PageSet([(0, _pages(memory))])
     options = DriverOptions(chosen, pages, own_memory=None if control else pages)
     with bad_input(ServeError):
-        serve_driver(path, options, control=control, once=once, say=click.echo)
+        serve_driver(socket, options, control=control, once=once, say=click.echo)
 
 
-def _profile(name: str, bits: tuple[str, ...]) -> Profile:
-    numbers: dict[str, int] = {}
-    for word in bits:
-        feature, _, number = word.partition("=")
-        if not feature or not number.isdecimal():
-            raise BadInput(f"--bit {word}: write FEATURE=NUMBER, as in CHUNK_TRANSFER=41")
-        numbers[feature] = int(number)
-    with bad_input(ValueError):
-        return profile(name, numbers)
+def _socket(path: str | None, *, stdio: bool) -> str | None:
+    """Return the socket to serve on, None for the standard streams; exactly one of them was given."""
+    if (path is None) != stdio:
+        raise BadInput("give --vhost-user SOCKET, or --stdio, and not both")
+    if stdio:
+        context = click.get_current_context()
+        for name in ("control", "profile_name", "bits", "once", "memory"):
+            if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+                option = {"profile_name": "profile", "bits": "bit"}.get(name, name)
+                raise BadInput(f"--{option} is not for --stdio: the suite says it to the program; remove it")
+    return path
+
+
+def _serve_streams(side: Side, adapter: ReferenceDevice | ReferenceDriver) -> None:
+    """Be a program of the protocol over standard streams."""
+    serve_streams(
+        adapter,
+        sys.stdin.buffer,
+        sys.stdout.buffer,
+        side=side,
+        name=f"reference-{side}",
+        version=suite_version(),
+        claims=frozenset({SYNCHRONOUS}),
+    )
 
 
 def _pages(text: str) -> int:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
-from balloon_spec.events import Event, Side
+from balloon_spec.events import Event, RingBroken, Side
 from balloon_spec.features import Profile
 from balloon_spec.pages import PageSet
 
@@ -107,10 +107,18 @@ class ImplementationHung(Exception):  # noqa: N818 - a fact about the implementa
 class ImplementationViolation(Exception):  # noqa: N818 - a fact about the implementation, not an error of the suite
     """The implementation broke a rule of the transport below the balloon, and nothing more can be exchanged.
 
-    A ring or a descriptor chain that cannot be, memory that is not there, a message that is none: no
-    requirement of the balloon speaks of these, and no buffer came of it that could be judged. One line of
-    evidence.
+    A ring or a descriptor chain that cannot be, memory that is not there, a message that is none: no buffer
+    came of it that could be judged. One line of evidence. ``ring`` says what is wrong with a virtqueue, where
+    it is one, and is judged; of the rest no requirement speaks.
     """
+
+    def __init__(self, words: str, ring: RingBroken | None = None) -> None:
+        super().__init__(words, ring)
+        self.words = words
+        self.ring = ring
+
+    def __str__(self) -> str:
+        return self.words
 
 
 class _Adapter(Protocol):
@@ -135,13 +143,18 @@ class _Adapter(Protocol):
         """End the implementation and release what it holds. Must succeed in every state, also twice."""
 
     def reset(self) -> None:
-        """Reset the device, or have the driver begin anew; negotiation follows."""
+        """Reset the device, or have the driver begin anew; negotiation follows.
+
+        What a driver does from the wish to give the device up to the reset is not told: it may take its whole
+        balloon back, whatever the target (DEF-09).
+        """
 
     def observe(self, deadline_seconds: float) -> Sequence[Event]:
         """Return what the implementation did since the last call, oldest first.
 
         Waits until there is something to return, ``deadline_seconds`` at most; for an implementation that is
-        known to be idle it may return nothing at once. Does not return what the suite itself did.
+        known to be idle it may return nothing at once; where such an adapter has an attribute ``clock``, a
+        function that gives seconds, the suite goes by that time. Does not return what the suite itself did.
         """
 
 
@@ -253,10 +266,12 @@ class ReachesMemory(Protocol):
 class Target:
     """An implementation under test as the command line names it.
 
-    ``make`` builds a fresh adapter; ``default_profile`` is what its stock bits mean.
+    ``make`` builds a fresh adapter; ``default_profile`` is what its stock bits mean. ``one_at_a_time`` says
+    that there is one implementation, to which the adapters of several processes would have to queue up.
     """
 
     name: str
     side: Side
     make: Callable[[], DeviceAdapter | DriverAdapter]
     default_profile: str = "chunk-transfer"
+    one_at_a_time: bool = False

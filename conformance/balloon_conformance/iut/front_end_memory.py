@@ -19,9 +19,9 @@ from balloon_spec.pages import PAGE_SHIFT, PageSet
 
 __all__ = ["MAXIMUM_PAGES", "RINGS_ADDRESS", "RINGS_BYTES", "FrontEndMemory", "user_address"]
 
-MAXIMUM_PAGES: Final = 0xB0000
-RINGS_ADDRESS: Final = 0xE000_0000
-"""Where a PC has no RAM; the pages here exist for the device, but nobody may name them."""
+MAXIMUM_PAGES: Final = 0x400_0000
+RINGS_ADDRESS: Final = 0x7F_0000_0000
+"""Above any guest memory; the pages here exist for the device, but nobody may name them."""
 RINGS_BYTES: Final = 1 << 24
 _USER_BASE: Final = 0x7F00_0000_0000
 

@@ -17,9 +17,11 @@ from balloon_conformance.virtio import (
     RingLayout,
     Segment,
 )
-from balloon_spec.events import BufferAltered, Side, Used
+from balloon_spec.events import BufferAltered, RingBroken, Side, Used
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from balloon_conformance.iut.contract import Buffer
     from balloon_conformance.virtio import GuestMemory, UsedElement
     from balloon_spec.events import Event
@@ -28,6 +30,7 @@ __all__ = ["LentBuffers"]
 
 _GAP_BYTES: Final = 16
 """Left behind each piece, so that a device that reads on where a descriptor ends meets foreign bytes."""
+_GAP: Final = b"\xee" * _GAP_BYTES
 _DESCRIPTOR_BYTES: Final = 16
 
 
@@ -106,7 +109,7 @@ class LentBuffers:
             for segment in segments:
                 end = taken + segment.length_bytes
                 data = bytes(segment.length_bytes) if segment.writable else buffer.readable[taken:end]
-                self._memory.write(segment.address, data + b"\xee" * _GAP_BYTES)
+                self._memory.write(segment.address, data + _GAP)
                 taken = end
             head = self._add(self._queues[index], segments, allocated)
         except (AdapterError, QueueFullError, ValueError) as error:
@@ -115,22 +118,26 @@ class LentBuffers:
             raise AdapterError(f"buffer {buffer.name}, queue {index}: {error}") from None
         self._lent[index][head] = _Lent(buffer, segments, tuple(allocated), buffer.readable)
 
-    def collect(self) -> list[Event]:
-        """Return the buffers the device returned, and those whose readable part it changed."""
+    def collect(self, indices: Iterable[int] | None = None) -> list[Event]:
+        """Return the buffers the device returned, and those whose readable part it changed.
+
+        ``indices`` are the queues to look at, all by default; those that were not set up have nothing.
+        """
         events: list[Event] = []
-        for index, queue in self._queues.items():
-            if index in self._lost:
+        for index in self._queues if indices is None else indices:
+            queue = self._queues.get(index)
+            if queue is None or index in self._lost:
                 continue
             try:
-                elements, fault = queue.poll(), ""
+                elements, broken = queue.poll(), None
             except RingError as error:
-                # A buffer is returned that is not in flight: it has no name, so the fault stands in for it.
-                elements, fault = list(error.used), f"{error.fault}: {error}"
+                elements = list(error.used)
+                broken = RingBroken(Side.DEVICE, index, error.fault, str(error))
                 self._lost.add(index)
             for element in elements:
                 events += self._take_back(index, element)
-            if fault:
-                events.append(Used(index, fault))
+            if broken is not None:
+                events.append(broken)
             for lent in self._lent[index].values():
                 events += self._alterations(index, lent)
         return events
@@ -177,9 +184,11 @@ class LentBuffers:
 
     def _alterations(self, index: int, lent: _Lent) -> list[Event]:
         now = b"".join(
-            self._memory.read(segment.address, segment.length_bytes)
-            for segment in lent.segments
-            if not segment.writable
+            [
+                self._memory.read(segment.address, segment.length_bytes)
+                for segment in lent.segments
+                if not segment.writable
+            ]
         )
         if now == lent.readable_now:
             return []
@@ -188,6 +197,7 @@ class LentBuffers:
 
     def _allocate(self, length_bytes: int) -> int:
         try:
-            return self._arena.allocate(length_bytes)
+            # Whole lines of 16 bytes: what would be left between them is of no use to any buffer.
+            return self._arena.allocate(length_bytes + -length_bytes % 16)
         except ArenaExhaustedError as error:
             raise AdapterError(str(error)) from None

@@ -1,6 +1,7 @@
 """Adapters to the reference device and the reference driver, in this process.
 
-Both answer at once, so an ``observe`` that finds nothing knows that nothing will come and never waits.
+Both answer at once, so an ``observe`` that finds nothing knows that nothing will come and never waits: the
+time it was given passes on a simulated clock.
 Subclasses of :class:`~balloon_conformance.reference.device.Device` and
 :class:`~balloon_conformance.reference.driver.Driver` go through the same adapters.
 """
@@ -11,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from balloon_conformance.iut.contract import AdapterError, Buffer, Capability, Setup, Target
+from balloon_conformance.iut.simulated_clock import SimulatedClock
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_state import (
     Accept,
@@ -83,9 +85,13 @@ class _Diary:
             case _:
                 pass
 
-    def tear_off(self) -> list[Event]:
-        """Return the events since the last time."""
+    def tear_off(self, clock: SimulatedClock, deadline_seconds: float) -> list[Event]:
+        """Return the events since the last time; where there are none the deadline passes."""
         events, self.events = self.events, []
+        if events:
+            clock.act()
+        else:
+            clock.wait(deadline_seconds)
         return events
 
 
@@ -115,6 +121,7 @@ class ReferenceDevice:
         description: str = "reference device, in this process",
     ) -> None:
         self.description = description
+        self.clock = SimulatedClock()
         self.diary = _Diary()
         self._make = make
         self._offered = offered
@@ -148,9 +155,9 @@ class ReferenceDevice:
         """Reset the device."""
         self._tell(Reset())
 
-    def observe(self, deadline_seconds: float) -> Sequence[Event]:  # noqa: ARG002 - nothing is ever awaited
+    def observe(self, deadline_seconds: float) -> Sequence[Event]:
         """Return what the device did since the last call."""
-        return self.diary.tear_off()
+        return self.diary.tear_off(self.clock, deadline_seconds)
 
     def offered(self) -> int:
         """Return the feature bits the device offers."""
@@ -230,6 +237,7 @@ class ReferenceDriver:
         description: str = "reference driver, in this process",
     ) -> None:
         self.description = description
+        self.clock = SimulatedClock()
         self.capabilities = frozenset(
             {Capability.RAW_FEATURES} | ({Capability.STEER_PAGES} if steered else set())
         )
@@ -266,9 +274,9 @@ class ReferenceDriver:
         """Have the driver begin anew."""
         self._tell(Reset())
 
-    def observe(self, deadline_seconds: float) -> Sequence[Event]:  # noqa: ARG002 - nothing is ever awaited
+    def observe(self, deadline_seconds: float) -> Sequence[Event]:
         """Return what the driver did since the last call."""
-        return self.diary.tear_off()
+        return self.diary.tear_off(self.clock, deadline_seconds)
 
     def negotiate(self, offered: int, configuration: bytes) -> int | None:
         """Offer features; return what the driver accepted. It is running from here on."""

@@ -13,6 +13,8 @@ from balloon_conformance.iut.errors import IutError
 from balloon_conformance.iut.linux_uml import command_line as uml_command_line
 from balloon_conformance.iut.qemu import command_line
 from balloon_conformance.iut.reference import reference_device_target, reference_driver_target
+from balloon_conformance.iut.stdio.program import StdioOptions, split
+from balloon_conformance.iut.stdio.target import stdio_target
 from balloon_conformance.iut.steered_driver import steered_driver_target
 from balloon_conformance.iut.vhost_user_device import VhostUserOptions, vhost_user_device_target
 from balloon_conformance.iut.vhost_user_driver import vhost_user_driver_target
@@ -95,6 +97,7 @@ KINDS: Mapping[str, Callable[[str, IutOptions], Target]] = MappingProxyType(
         "linux-uml": _linux_uml,
         "vhost-user-device:SOCKET": _vhost_user_device,
         "vhost-user-driver:SOCKET": _vhost_user_driver,
+        "stdio:COMMAND": lambda name, _options: stdio_target(StdioOptions(split(name.partition(":")[2]))),
         "python:MODULE:OBJECT": lambda name, _options: python_object.resolve(name),
     }
 )

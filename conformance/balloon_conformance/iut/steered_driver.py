@@ -12,8 +12,6 @@ from typing import Final
 from balloon_conformance.iut.contract import Capability, Target
 from balloon_conformance.iut.control_client import ControlClient
 from balloon_conformance.iut.vhost_user_driver import VhostUserDriver, driver_faults
-from balloon_conformance.vhost_user.frontend_session import Status
-from balloon_conformance.vhost_user.messages import ProtocolFeature
 from balloon_spec.events import Event, Side
 from balloon_spec.pages import PageSet
 
@@ -55,17 +53,14 @@ class SteeredVhostUserDriver(VhostUserDriver):
     def negotiate(self, offered: int, configuration: bytes) -> int | None:
         """Offer features; where the driver can say that it is ready, return only when it is.
 
-        Its first buffers are seen before that, and none may be returned earlier (QUEUE-10).
+        Its guest is told things from here on, and a driver that is not ready need not heed them.
         """
         accepted = super().negotiate(offered, configuration)
         if accepted is None:
             return None
-        session = self.back_end.session
         until = time.monotonic() + self._steer_seconds
         with driver_faults():
-            while session.protocol_features & ProtocolFeature.STATUS and time.monotonic() < until:
-                if session.status & (Status.DRIVER_OK | Status.FAILED):
-                    break
+            while self.back_end.getting_ready and time.monotonic() < until:
                 self.back_end.pump(until - time.monotonic())
         self._seen += self.back_end.take_events()
         return accepted
@@ -95,4 +90,9 @@ class SteeredVhostUserDriver(VhostUserDriver):
 
 def steered_driver_target(path: str, control: str) -> Target:
     """Return the target of the driver that connects to ``path`` and whose guest listens at ``control``."""
-    return Target(f"vhost-user-driver:{path}", Side.DRIVER, lambda: SteeredVhostUserDriver(path, control))
+    return Target(
+        f"vhost-user-driver:{path}",
+        Side.DRIVER,
+        lambda: SteeredVhostUserDriver(path, control),
+        one_at_a_time=True,
+    )

@@ -253,7 +253,7 @@ class VhostUserDevice:
         self._control.wish(operator=action, value=value)
 
     def _see(self, front_end: FrontEnd, activity: Activity) -> list[Event]:
-        events = self._lent.collect() if activity.queues and self._lent is not None else []
+        events = self._lent.collect(activity.queues) if self._lent is not None else []
         if not activity.changed:
             return events
         data = front_end.read_configuration(0, _CONFIGURATION_BYTES)
@@ -376,4 +376,9 @@ def connect(path: str, seconds: float, *, patient: bool) -> socket.socket:
 
 def vhost_user_device_target(options: VhostUserOptions) -> Target:
     """Return the back-end as the command line names it."""
-    return Target(f"vhost-user-device:{options.socket}", Side.DEVICE, lambda: VhostUserDevice(options))
+    return Target(
+        f"vhost-user-device:{options.socket}",
+        Side.DEVICE,
+        lambda: VhostUserDevice(options),
+        one_at_a_time=True,
+    )

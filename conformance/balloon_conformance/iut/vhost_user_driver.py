@@ -6,7 +6,10 @@ connects again is a fresh driver. Whoever starts the driver has to let it connec
 What vhost-user cannot show:
 
 - **DRIVER_OK** and **FEATURES_OK** exist only with the protocol feature STATUS, which Linux does not have.
-  Without it there is no DriverOk event, and buffers are taken as soon as a virtqueue is enabled.
+  Without it there is no DriverOk event, and buffers are taken as soon as a virtqueue is enabled. With it,
+  what a driver does before DRIVER_OK is told when that is set, in its order and with its notifications: a
+  driver may fill its queues early and not notify (QUEUE-09), and the suite, which answers what it is told
+  of, may return nothing so early (QUEUE-10). A driver that never sets it has done nothing to be answered.
 - **A refusal** of the device is seen where the driver sets FAILED, or hangs up before it accepts features.
 - **A reset by the driver itself** is seen with STATUS or RESET_DEVICE, where it negotiates again on the same
   connection, or where it hangs up after it stopped every virtqueue.
@@ -37,7 +40,7 @@ from balloon_conformance.vhost_user.back_end import BackEnd
 from balloon_conformance.vhost_user.errors import PeerBroke, PeerClosed, PeerSilent
 from balloon_conformance.vhost_user.messages import Request
 from balloon_conformance.virtio import RingError
-from balloon_spec.events import Event, Reset, Side
+from balloon_spec.events import Event, Reset, RingBroken, Side
 from balloon_spec.pages import PageSet
 
 __all__ = ["VhostUserDriver", "driver_faults", "vhost_user_driver_target"]
@@ -67,7 +70,12 @@ def driver_faults() -> Iterator[None]:
     except PeerBroke as error:
         raise ImplementationViolation(str(error)) from error
     except RingError as error:
-        raise ImplementationViolation(f"the driver laid a broken ring ({error.fault}): {error}") from error
+        if error.queue is None:
+            raise AssertionError("a ring that is served has an index") from error
+        raise ImplementationViolation(
+            f"the driver laid a broken ring ({error.fault}): {error}",
+            RingBroken(Side.DRIVER, error.queue, error.fault, str(error)),
+        ) from error
 
 
 class VhostUserDriver:
@@ -173,7 +181,7 @@ class VhostUserDriver:
                     if events := back_end.take_events():
                         return events
                     raise
-                if events := back_end.take_events():
+                if not back_end.getting_ready and (events := back_end.take_events()):
                     return events
                 pumped += 1
                 # What was sent before the deadline is served after it, as far as that comes to an end.
@@ -267,7 +275,9 @@ class VhostUserDriver:
 
 def vhost_user_driver_target(path: str, **seconds: float) -> Target:
     """Return the target of the driver that connects to ``path``; ``seconds`` as :class:`VhostUserDriver`."""
-    return Target(f"vhost-user-driver:{path}", Side.DRIVER, lambda: VhostUserDriver(path, **seconds))
+    return Target(
+        f"vhost-user-driver:{path}", Side.DRIVER, lambda: VhostUserDriver(path, **seconds), one_at_a_time=True
+    )
 
 
 def _gone(connection: socket.socket) -> bool:

@@ -162,7 +162,8 @@ class Device(RequestingDevice):
         """Discard the pages a buffer names and return it."""
         reading = self.read_pages(state, buffer)
         # INF-06: a page that is in the balloon already is discarded once more, to no effect.
-        after = replace(state, balloon=state.balloon | reading.pages)
+        balloon = state.balloon | reading.pages
+        after = state if balloon is state.balloon else replace(state, balloon=balloon)
         # INF-07, QUEUE-07: discarded first, returned then; returned whatever was discarded.
         return after, (*reading.notes, *self.discard(reading.pages), self.return_buffer(buffer))
 

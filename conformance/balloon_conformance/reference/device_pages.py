@@ -112,12 +112,11 @@ class PageReader:
     # SAFE-11: a chunk that lies partly outside guest memory is skipped, not clipped.
     def is_inside(self, first: Words, count: Words, memory: PageSet) -> Chosen:
         """Tell for each chunk whether all its pages exist: whether one run of memory holds it."""
-        runs = np.array(memory.runs, dtype=np.uint64).reshape(-1, 2)
-        if not len(runs):
+        if not memory:
             return np.zeros(len(first), np.bool_)
-        at = np.searchsorted(runs[:, 0], first, side="right") - 1
-        ends = (runs[:, 0] + runs[:, 1])[at]
-        inside: Chosen = (at >= 0) & (first + count <= ends)
+        starts, ends = (column.view(np.uint64) for column in memory.table)
+        at = np.searchsorted(starts, first, side="right") - 1
+        inside: Chosen = (at >= 0) & (first + count <= ends[at])
         return inside
 
     # PFN-05, PFN-07: every entry counts, and is an unsigned number.

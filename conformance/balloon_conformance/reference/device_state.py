@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from balloon_conformance.reference.machine import Note, Refused
-from balloon_spec.events import Available, ConfigurationChanged, Used
+from balloon_spec.events import Available, ConfigurationChanged, NeedsReset, Used
 from balloon_spec.features import CHUNK_TRANSFER, Profile
 from balloon_spec.pages import EMPTY, PageSet
 
@@ -114,7 +114,9 @@ class StatisticsReport:
     entries: tuple[tuple[int, int], ...]
 
 
-DeviceOutput = FeaturesOk | Used | ConfigurationChanged | Discard | Hint | StatisticsReport | Note | Refused
+DeviceOutput = (
+    FeaturesOk | Used | ConfigurationChanged | NeedsReset | Discard | Hint | StatisticsReport | Note | Refused
+)
 
 
 @dataclass(frozen=True, slots=True)

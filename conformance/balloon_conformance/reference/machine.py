@@ -85,16 +85,15 @@ class Machine(Generic[S, O]):
 
         Raises :class:`TypeError` for an input of a kind the table does not have.
         """
-        kind = type(given)
-        if (state.phase, kind) not in self.table:
-            raise TypeError(f"{type(self).__name__} takes no {kind.__name__}; see its table")
-        return self.follow(self.table, state.phase, kind, state, given)
+        return self.follow(self.table, state.phase, type(given), state, given)
 
     def follow(
         self, table: Table, phase: StrEnum, kind: StrEnum | type[Any], state: S, given: object
     ) -> tuple[S, tuple[O, ...]]:
-        """Carry out the entry of ``table`` for ``phase`` and ``kind``."""
-        entry = table[phase, kind]
+        """Carry out the entry for ``phase`` and ``kind``; raises :class:`TypeError` where there is none."""
+        entry = table.get((phase, kind))
+        if entry is None:
+            raise TypeError(f"{type(self).__name__} takes no {name_of(kind)}; see its table")
         if isinstance(entry, Refusal):
             refused = Refused(f"{name_of(kind)} while {phase}", entry.why)
             return state, (cast("O", refused),)

@@ -36,8 +36,12 @@ class JsonLines:
         side: str,
         profile: Mapping[str, Any],
         started: datetime,
+        vectors: str,
     ) -> None:
-        """Write the header: what judged what, under which profile, and when, with a time zone."""
+        """Write the header: what judged what, under which profile, when (with a time zone), by which vectors.
+
+        ``vectors`` is the SHA-256 of their manifest.
+        """
         self._write(
             {
                 "results": "virtio-balloon-conformance",
@@ -48,6 +52,7 @@ class JsonLines:
                 "side": side,
                 "profile": dict(profile),
                 "started": started.isoformat(timespec="seconds"),
+                "vectors": vectors,
             }
         )
 

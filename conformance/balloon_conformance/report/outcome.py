@@ -8,11 +8,12 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from balloon_conformance.known_failures.entry import KnownFailure
 from balloon_spec.events import Side
 from balloon_spec.judge import Finding
-from balloon_spec.requirement import Level
+from balloon_spec.requirement import Choice, Level, catalogue
 
-__all__ = ["Fault", "Outcome", "Status", "finding_to_json"]
+__all__ = ["Fault", "How", "Outcome", "Repeats", "Status", "choice_of", "choice_words", "finding_to_json"]
 
 
 class Status(StrEnum):
@@ -34,13 +35,37 @@ class Fault(StrEnum):
     SUITE = "suite-fault"
 
 
+class How(StrEnum):
+    """How a case failed."""
+
+    VIOLATION = "violation"
+    CRASH = "crash"
+    HANG = "hang"
+    AMBIGUOUS = "ambiguous"
+    """Every requirement that was broken is one the sources leave open: the reading is this project's choice.
+
+    The implementation does not do what is specified here, so the case fails; but its author may hold the
+    reading that was not taken, and object to the specification.
+    """
+
+
+class Repeats(StrEnum):
+    """What became of a case that hung when it was run again, alone and from a fresh start."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+    """The adapter or the suite could not run it again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """One case's end. ``findings`` break a MUST or MUST NOT, ``advice`` a SHOULD or SHOULD NOT.
 
-    ``exercised`` counts decisions by requirement, the implementation's side only. ``how`` is ``violation``,
-    ``crash`` or ``hang`` for a failure. ``reason`` says in a sentence why a case failed, erred or was not
-    exercised. ``trace`` are the JSON lines of the exchange, kept where something was found.
+    ``exercised`` counts decisions by requirement, the implementation's side only. ``how`` is a :class:`How`
+    for a failure. ``reason`` says in a sentence why a case failed, erred or was not exercised. ``trace`` are
+    the JSON lines of the exchange, kept where something was found. ``repeats`` is a :class:`Repeats` after a
+    hang. ``known`` are the entries of a list of known failures that excuse all of a failure.
     """
 
     case: str
@@ -52,20 +77,32 @@ class Outcome:
     advice: tuple[Finding, ...] = ()
     exercised: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     trace: tuple[str, ...] = ()
+    repeats: str = ""
+    known: tuple[KnownFailure, ...] = ()
+
+    @property
+    def fails(self) -> bool:
+        """Whether it makes a run fail: it failed, and not as it is known to."""
+        return self.status is Status.FAILED and not self.known
 
     def to_json(self) -> dict[str, Any]:
         """Return the outcome as plain data (the ``case`` lines of a results file)."""
-        return {
+        data = {
             "case": self.case,
             "status": self.status.value,
             "reason": self.reason,
             "fault": self.fault.value if self.fault else None,
-            "how": self.how,
+            "how": str(self.how),
             "findings": [finding_to_json(finding) for finding in self.findings],
             "advice": [finding_to_json(finding) for finding in self.advice],
             "exercised": dict(sorted(self.exercised.items())),
             "trace": list(self.trace),
         }
+        if self.repeats:
+            data["repeats"] = str(self.repeats)
+        if self.known:
+            data["known"] = [one.to_json() for one in self.known]
+        return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Outcome:
@@ -80,11 +117,28 @@ class Outcome:
             tuple(_finding_from_json(one) for one in data["advice"]),
             MappingProxyType(dict(data["exercised"])),
             tuple(data["trace"]),
+            data.get("repeats", ""),
+            tuple(KnownFailure.from_json(one) for one in data.get("known", ())),
         )
 
 
+def choice_of(requirement: str) -> Choice | None:
+    """Return the reading a requirement takes where its sources leave a question open."""
+    return catalogue()[requirement].source.choice
+
+
+def choice_words(choice: Choice) -> str:
+    """Say in a sentence what was chosen, for a person who may object."""
+    return (
+        f"the sources leave this open, and this project chose: {choice.reading} "
+        f"The reading not taken: {choice.not_taken}"
+    )
+
+
 def finding_to_json(finding: Finding) -> dict[str, Any]:
-    """Return a finding as plain data: its fields by name, bytes in hex."""
+    """Return a finding as plain data: its fields by name, bytes in hex, and the choice it stands on."""
+    choice = choice_of(finding.requirement)
+    readings = {"choice": {"reading": choice.reading, "not_taken": choice.not_taken}} if choice else {}
     return {
         "requirement": finding.requirement,
         "level": finding.level.value,
@@ -95,13 +149,15 @@ def finding_to_json(finding: Finding) -> dict[str, Any]:
         "expected": finding.expected,
         "seen": finding.seen,
         "data": finding.data.hex(),
+        "rule": finding.rule,
+        **readings,
     }
 
 
 def _finding_from_json(data: Mapping[str, Any]) -> Finding:
     return Finding(
         **{
-            **data,
+            **{name: value for name, value in data.items() if name != "choice"},
             "level": Level(data["level"]),
             "subject": Side(data["subject"]),
             "data": bytes.fromhex(data["data"]),

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from itertools import chain, combinations
 from typing import Any
 
+from balloon_conformance.known_failures.entry import KnownFailure
+from balloon_conformance.known_failures.ledger import KnownFailures
 from balloon_conformance.report.outcome import Outcome, Status
 from balloon_spec.events import Side
 from balloon_spec.features import Profile
 from balloon_spec.judge import Finding
-from balloon_spec.requirement import Requirement, catalogue
+from balloon_spec.requirement import Level, Requirement, catalogue
 
 __all__ = ["Exit", "RequirementResult", "Results", "Verdict", "applies"]
 
@@ -40,6 +42,8 @@ class Exit(IntEnum):
     NOTHING = 5
     """Nothing was exercised."""
     INTERRUPTED = 130
+    TERMINATED = 143
+    """Interrupted by SIGTERM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,8 @@ class RequirementResult:
     """The verdict on one requirement.
 
     ``decisions`` counts how often it was exercised. ``reason`` says why it was not. ``broken_by`` are the
-    cases that broke it, each with its first finding.
+    cases that broke it, each with its first finding. ``known`` are the entries of a list of known failures
+    that excuse every finding against it.
     """
 
     requirement: Requirement
@@ -55,14 +60,21 @@ class RequirementResult:
     decisions: int = 0
     reason: str = ""
     broken_by: Mapping[str, Finding] = field(default_factory=dict)
+    known: tuple[KnownFailure, ...] = ()
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether a MUST or MUST NOT was broken, and not as it is known to be."""
+        return self.verdict is Verdict.BROKEN and self.requirement.level.binding and not self.known
 
     @property
     def is_advice(self) -> bool:
         """Whether what was broken is a SHOULD, which an implementation may have its reasons for."""
-        return self.verdict is Verdict.BROKEN and not self.requirement.level.binding
+        return self.verdict is Verdict.BROKEN and not self.requirement.level.binding and not self.known
 
     def to_json(self) -> dict[str, Any]:
         """Return the verdict as plain data (the ``requirement`` lines of a results file)."""
+        known = {"known": [one.to_json() for one in self.known]} if self.known else {}
         return {
             "requirement": self.requirement.id,
             "area": self.requirement.area,
@@ -71,6 +83,7 @@ class RequirementResult:
             "decisions": self.decisions,
             "reason": self.reason,
             "broken_by": list(self.broken_by),
+            **known,
         }
 
 
@@ -89,17 +102,31 @@ def applies(requirement: Requirement, profile: Profile) -> bool:
 class Results:
     """What a run against one implementation has shown so far.
 
-    ``about`` are the requirements each case of the suite is about, by the case's id.
+    ``about`` are the requirements each case of the suite is about, by the case's id; ``known`` are the
+    failures that are known.
     """
 
-    def __init__(self, side: Side, profile: Profile, about: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(
+        self,
+        side: Side,
+        profile: Profile,
+        about: Mapping[str, tuple[str, ...]],
+        known: KnownFailures = KnownFailures(),  # noqa: B008 - it is frozen
+    ) -> None:
         self.side = side
         self.profile = profile
         self.outcomes: dict[str, Outcome] = {}
         self.faults: list[str] = []
         """What went wrong in the suite outside every case."""
         self.interrupted = False
+        self.terminated = False
+        """It was SIGTERM that interrupted the run."""
+        self.complaints: tuple[str, ...] = ()
+        """What is wrong with the list of known failures, once the run is over."""
+        self.holes: tuple[RequirementResult, ...] = ()
+        """What was to be exercised and was not, once the run is over."""
         self._about = about
+        self._known = known
 
     def add(self, outcome: Outcome) -> None:
         """Take in the outcome of a case; a case that errs after it ended is an error."""
@@ -112,23 +139,45 @@ class Results:
     def requirements(self) -> tuple[RequirementResult, ...]:
         """Return the verdict on each requirement that binds the side, in the order of the specification."""
         decisions: Counter[str] = Counter()
-        broken: dict[str, dict[str, Finding]] = {}
+        broken: dict[str, list[tuple[str, Finding]]] = {}
         for outcome in self._sound():
             decisions.update(outcome.exercised)
             for finding in (*outcome.findings, *outcome.advice):
-                broken.setdefault(finding.requirement, {}).setdefault(outcome.case, finding)
+                broken.setdefault(finding.requirement, []).append((outcome.case, finding))
         results = []
         for one in catalogue().by_subject(self.side):
             count = decisions[one.id]
             if one.id in broken:
-                results.append(
-                    RequirementResult(one, Verdict.BROKEN, max(count, 1), broken_by=broken[one.id])
-                )
+                results.append(self._broken(one, max(count, 1), broken[one.id]))
             elif count:
                 results.append(RequirementResult(one, Verdict.KEPT, count))
             else:
                 results.append(RequirementResult(one, Verdict.NOT_EXERCISED, reason=self._why_not(one)))
         return tuple(results)
+
+    def _broken(
+        self, requirement: Requirement, decisions: int, found: Sequence[tuple[str, Finding]]
+    ) -> RequirementResult:
+        # Reversed, so that the first finding of a case is the one that stays.
+        first = dict(reversed(found))
+        by = {case: first[case] for case, _ in found}
+        entries = [self._known.excuse(case, finding) for case, finding in found]
+        known = tuple(dict.fromkeys(one for one in entries if one is not None)) if all(entries) else ()
+        return RequirementResult(requirement, Verdict.BROKEN, decisions, broken_by=by, known=known)
+
+    def unexercised(self, levels: Collection[Level]) -> tuple[RequirementResult, ...]:
+        """Return what binds the side under the profile at one of the levels and was not exercised.
+
+        What nothing outside an implementation can decide is not among them.
+        """
+        return tuple(
+            one
+            for one in self.requirements()
+            if one.verdict is Verdict.NOT_EXERCISED
+            and one.requirement.level in levels
+            and one.requirement.not_observable is None
+            and applies(one.requirement, self.profile)
+        )
 
     def _sound(self) -> Iterator[Outcome]:
         """Yield the outcomes that say something about the implementation."""
@@ -165,17 +214,24 @@ class Results:
 
     def exit_code(self, *, strict: bool = False) -> Exit:
         """Return how the run ended; with ``strict`` a broken SHOULD counts as broken."""
-        statuses = Counter(outcome.status for outcome in self.outcomes.values())
+        outcomes = self.outcomes.values()
         verdicts = self.requirements()
         if self.interrupted:
-            return Exit.INTERRUPTED
-        if statuses[Status.FAILED]:
+            return Exit.TERMINATED if self.terminated else Exit.INTERRUPTED
+        if any(outcome.fails for outcome in outcomes):
             return Exit.BROKEN
-        if statuses[Status.ERROR] or self.faults:
+        if self.has_faults:
             return Exit.FAULT
         if all(one.verdict is Verdict.NOT_EXERCISED for one in verdicts):
             return Exit.NOTHING
+        if self.complaints or self.holes:
+            return Exit.BROKEN
         return Exit.BROKEN if strict and any(one.is_advice for one in verdicts) else Exit.WELL
+
+    @property
+    def has_faults(self) -> bool:
+        """Whether the adapter or the suite could not do its part somewhere."""
+        return bool(self.faults) or any(one.status is Status.ERROR for one in self.outcomes.values())
 
     def summary(self) -> dict[str, Any]:
         """Return the counts of the run as plain data (the last line of a results file)."""
@@ -185,9 +241,13 @@ class Results:
             "binding": sum(applies(one.requirement, self.profile) for one in verdicts),
             "exercised": sum(one.verdict is not Verdict.NOT_EXERCISED for one in verdicts),
             "kept": sum(one.verdict is Verdict.KEPT for one in verdicts),
-            "broken": sum(one.verdict is Verdict.BROKEN and not one.is_advice for one in verdicts),
+            "broken": sum(one.is_broken for one in verdicts),
             "advice": sum(one.is_advice for one in verdicts),
+            "known": sum(bool(one.known) for one in verdicts),
             "cases": {status.value: statuses[status] for status in Status},
+            "known_cases": sum(bool(outcome.known) for outcome in self.outcomes.values()),
+            "known_failures": list(self.complaints),
+            "unexercised": [one.requirement.id for one in self.holes],
             "faults": list(self.faults),
             "interrupted": self.interrupted,
         }

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from balloon_conformance.report.outcome import Status
+from balloon_conformance.report.outcome import Outcome, Status, choice_of
 from balloon_conformance.report.results import RequirementResult, Results, Verdict, applies
 from balloon_spec.requirement import catalogue
 
@@ -33,12 +33,21 @@ def print_results(console: Console, results: Results, repeat: str, *, verbose: b
     console.print(_areas(verdicts, results))
     if verbose:
         _print_each(console, verdicts)
-    broken = [one for one in verdicts if one.verdict is Verdict.BROKEN and not one.is_advice]
+    broken = [one for one in verdicts if one.is_broken]
     advice = [one for one in verdicts if one.is_advice]
-    _print_group(console, "Broken", "bold red", broken, repeat)
-    _print_group(console, "Advice (a SHOULD that was not followed)", "bold yellow", advice, repeat)
+    outcomes = results.outcomes
+    _print_group(console, Text("Broken", style="bold red"), broken, repeat, outcomes)
+    _print_group(
+        console,
+        Text("Advice (a SHOULD that was not followed)", style="bold yellow"),
+        advice,
+        repeat,
+        outcomes,
+    )
     _print_unattributed(console, results, repeat)
+    _print_known(console, verdicts, results)
     _print_errors(console, results)
+    _print_complaints(console, results)
     console.print()
     console.print(_summary(results), soft_wrap=True)
 
@@ -47,25 +56,29 @@ def _areas(verdicts: Sequence[RequirementResult], results: Results) -> Table:
     """Count the verdicts of each area; what the profile leaves out is not counted."""
     table = Table(box=None, pad_edge=False, header_style="bold", collapse_padding=True)
     table.add_column("area", overflow="fold")
-    for name in ("kept", "broken", "advice", "not exercised"):
+    styles = {"kept": "green", "broken": "bold red", "advice": "yellow", "known": "cyan"}
+    if not any(one.known for one in verdicts):
+        del styles["known"]
+    styles["not exercised"] = "default"
+    for name in styles:
         table.add_column(name, justify="right")
     for area in catalogue().areas:
         own = [one for one in verdicts if one.requirement.area == area.name]
         own = [one for one in own if applies(one.requirement, results.profile)]
         if not own:
             continue
-        counts = Counter("advice" if one.is_advice else one.verdict.value for one in own)
+        counts = Counter(_word(one) for one in own)
         cells = [
             Text(str(counts[name] or "-"), style=style if counts[name] else "dim")
-            for name, style in (
-                ("kept", "green"),
-                ("broken", "bold red"),
-                ("advice", "yellow"),
-                ("not exercised", "default"),
-            )
+            for name, style in styles.items()
         ]
         table.add_row(Text(area.title), *cells)
     return table
+
+
+def _word(one: RequirementResult) -> str:
+    """Name a verdict as a person counts it."""
+    return "known" if one.known else "advice" if one.is_advice else one.verdict.value
 
 
 def _print_each(console: Console, verdicts: Sequence[RequirementResult]) -> None:
@@ -80,33 +93,39 @@ def _print_each(console: Console, verdicts: Sequence[RequirementResult]) -> None
         words = one.reason or f"decided {times}"
         if one.verdict is Verdict.BROKEN:
             words = next(iter(one.broken_by.values())).words
-        name = f"{one.verdict}" + (" (advice)" if one.is_advice else "")
-        style = "yellow" if one.is_advice else _STYLES[one.verdict]
+        word = _word(one)
+        name = f"{one.verdict}" + (f" ({word})" if word != one.verdict else "")
+        style = "yellow" if one.is_advice else "cyan" if one.known else _STYLES[one.verdict]
         table.add_row(Text(one.requirement.id), Text(name, style=style), Text(words))
     console.print(table)
 
 
 def _print_group(
-    console: Console, title: str, style: str, group: Sequence[RequirementResult], repeat: str
+    console: Console,
+    title: Text,
+    group: Sequence[RequirementResult],
+    repeat: str,
+    outcomes: Mapping[str, Outcome],
 ) -> None:
     if not group:
         return
     console.print()
-    console.print(Text(title, style=style))
+    console.print(title)
     for one in group:
         console.print()
         console.print(Text(f"{one.requirement.id}  {one.requirement.text}", style="bold"))
-        console.print(Padding(_finding(one), (0, 0, 0, 2)))
+        console.print(Padding(_finding(one, outcomes), (0, 0, 0, 2)))
         # Not folded, so that it can be copied.
         case = next(iter(one.broken_by))
         console.print(Text(f"  repeat    {repeat} -k '{case}'"), soft_wrap=True)
 
 
-def _finding(one: RequirementResult) -> Table:
+def _finding(one: RequirementResult, outcomes: Mapping[str, Outcome]) -> Table:
     """Lay out the first finding against a requirement: what happened, and where."""
     case, finding = next(iter(one.broken_by.items()))
     others = list(one.broken_by)[1:]
     more = ""
+    choice = choice_of(finding.requirement)
     if others:
         rest = len(others) - _FEW_CASES
         more = "; also " + ", ".join(others[:_FEW_CASES]) + (f" and {rest} more" if rest > 0 else "")
@@ -118,6 +137,13 @@ def _finding(one: RequirementResult) -> Table:
         ("seen", finding.seen),
         ("bytes", finding.excerpt),
         ("case", f"{case}, event {finding.event}{more}"),
+        ("repeats", outcomes[case].repeats),
+        # So that who holds the other reading can say so, and is not told that a standard is against them.
+        (
+            "chosen",
+            f"{choice.reading} (the sources leave this open: it is this project's choice)" if choice else "",
+        ),
+        ("not taken", choice.not_taken if choice else ""),
     )
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim", no_wrap=True, min_width=8)
@@ -130,14 +156,50 @@ def _finding(one: RequirementResult) -> Table:
 
 def _print_unattributed(console: Console, results: Results, repeat: str) -> None:
     """Print the cases that failed without a finding: the implementation ended, and no rule says on what."""
-    cases = [o for o in results.outcomes.values() if o.status is Status.FAILED and not o.findings]
+    cases = [one for one in results.outcomes.values() if one.fails and not one.findings]
     if not cases:
         return
     console.print()
     console.print(Text("Ended", style="bold red"))
     for outcome in cases:
         console.print(Text(f"  {outcome.case}: {outcome.how}: {outcome.reason}"), soft_wrap=True)
+        if outcome.repeats:
+            console.print(Text(f"    repeats {outcome.repeats}", style="dim"))
         console.print(Text(f"    repeat  {repeat} -k '{outcome.case}'", style="dim"), soft_wrap=True)
+
+
+def _print_known(console: Console, verdicts: Sequence[RequirementResult], results: Results) -> None:
+    """Print what failed as it is known to: the requirements, and the cases that ended without a finding."""
+    known = [(one.requirement.id, list(one.broken_by), one.known) for one in verdicts if one.known]
+    known += [
+        (one.how, [one.case], one.known)
+        for one in results.outcomes.values()
+        if one.known and not one.findings
+    ]
+    if not known:
+        return
+    console.print()
+    console.print(Text("Known failures", style="bold cyan"))
+    for name, cases, entries in known:
+        rest = f" and {len(cases) - _FEW_CASES} more" if len(cases) > _FEW_CASES else ""
+        console.print(Text(f"  {name} in {', '.join(cases[:_FEW_CASES])}{rest}"), soft_wrap=True)
+        for entry in entries:
+            console.print(Text(f"    {entry}", style="dim"), soft_wrap=True)
+
+
+def _print_complaints(console: Console, results: Results) -> None:
+    """Print what fails the run beside what is broken: a list that is not right, and holes."""
+    if results.complaints:
+        console.print()
+        console.print(Text("The list of known failures is not right", style="bold red"))
+        for words in results.complaints:
+            console.print(Text(f"  {words}"), soft_wrap=True)
+    if results.holes:
+        console.print()
+        console.print(Text("To be exercised, and not exercised", style="bold red"))
+        for one in results.holes:
+            words = f"  {one.requirement.id} ({one.requirement.level}): {one.reason}"
+            console.print(Text(words), soft_wrap=True)
 
 
 def _print_errors(console: Console, results: Results) -> None:
@@ -161,25 +223,35 @@ def _print_errors(console: Console, results: Results) -> None:
 def _summary(results: Results) -> Text:
     """Say in a line what the run has shown."""
     counts = results.summary()
-    broken, advice = counts["broken"], counts["advice"]
-    failed, errors = counts["cases"][Status.FAILED], counts["cases"][Status.ERROR] + len(results.faults)
+    broken, advice, known = counts["broken"], counts["advice"], counts["known"]
+    failed = counts["cases"][Status.FAILED] - counts["known_cases"]
+    errors = counts["cases"][Status.ERROR] + len(results.faults)
     text = Text(
         f"{counts['exercised']} requirements exercised of {counts['binding']} that apply to a "
         f"{results.side} under profile {results.profile.name}; "
     )
-    bad = bool(broken or failed or errors or not counts["exercised"])
+    bad = bool(broken or failed or errors or not counts["exercised"] or results.complaints or results.holes)
     text.append(f"{broken} broken", style="bold red" if bad else "bold green")
     if advice:
         text.append(f", {advice} not followed as advised", style="yellow")
+    if known:
+        text.append(f", {known} as known", style="cyan")
     run = sum(counts["cases"].values())
     text.append(f"; {run} cases")
     for number, words in (
         (failed, "failed"),
+        (counts["known_cases"], "failed as known"),
         (counts["cases"][Status.NOT_EXERCISED], "not exercised"),
         (errors, "in error"),
     ):
         if number:
             text.append(f", {number} {words}")
+    for complaints, words in (
+        (results.complaints, "wrong in the list of known failures"),
+        (results.holes, "to be exercised and not exercised"),
+    ):
+        if complaints:
+            text.append(f"; {len(complaints)} {words}", style="bold red")
     if results.interrupted:
         text.append("; interrupted", style="bold red")
     return text

@@ -22,6 +22,7 @@ __all__ = ["DIRECTORY", "Scenario", "of", "scenario", "scenarios"]
 
 DIRECTORY = Path(__file__).parent
 
+_MEMORY_PAGES = 0x4000
 _PREFIX = "test_"
 _ATTRIBUTE = "balloon_scenario"
 _F = TypeVar("_F", bound=Callable[..., None])
@@ -31,7 +32,8 @@ _F = TypeVar("_F", bound=Callable[..., None])
 class Scenario:
     """A scenario: the side it judges, what it is about, and what the suite breaks in it on purpose.
 
-    ``features`` are names the profile must have for the scenario to say anything.
+    ``features`` are names the profile must have for the scenario to say anything. ``memory_pages`` are the
+    guest pages it asks for, of 4 KiB.
     """
 
     id: str
@@ -41,6 +43,7 @@ class Scenario:
     requirements: tuple[str, ...]
     breaks: tuple[str, ...] = ()
     features: frozenset[str] = frozenset()
+    memory_pages: int = _MEMORY_PAGES
 
 
 _SCENARIOS: list[Scenario] = []
@@ -51,6 +54,7 @@ def scenario(
     *requirements: str,
     breaks: tuple[str, ...] = (),
     features: frozenset[str] = frozenset(),
+    memory_pages: int = _MEMORY_PAGES,
 ) -> Callable[[_F], _F]:
     """Mark a function as a scenario that judges ``side`` and is about ``requirements``."""
 
@@ -64,6 +68,7 @@ def scenario(
             requirements,
             breaks,
             features,
+            memory_pages,
         )
         setattr(function, _ATTRIBUTE, one)
         _SCENARIOS.append(one)

@@ -7,7 +7,7 @@ import pytest
 from balloon_conformance.case import NotExercised
 from balloon_conformance.iut.contract import Capability
 from balloon_conformance.scenarios import scenario
-from balloon_conformance.scenarios.hosting import Hosting
+from balloon_conformance.scenarios.hosting import Hosting, need
 from balloon_conformance.session import DriverSession
 from balloon_spec import events as ev
 from balloon_spec.events import Side
@@ -15,6 +15,8 @@ from balloon_spec.pages import EMPTY, PAGE_BYTES, PAGE_SHIFT, PageSet
 from balloon_spec.queues import Queue
 
 _PAGES = 512
+_QUIET_SECONDS = 0.3
+_MOVING_SECONDS = 3.0
 _FRAGMENTS = 2500
 """More isolated pages than one message holds (2048 chunks)."""
 
@@ -72,21 +74,20 @@ def _each(pages: PageSet) -> list[int]:
     return [pfn for run in pages for pfn in range(run.first, run.end)]
 
 
+def _isolated(pages: int) -> PageSet:
+    """Every second page, so that no two make a run."""
+    return PageSet((0x1000 + 2 * page, 1) for page in range(pages))
+
+
 def _pattern(pfn: int) -> bytes:
     return (pfn ^ 0x5BA1_1005_BA11_005B).to_bytes(8, "little") * (PAGE_BYTES // 8)
-
-
-def _need(session: DriverSession, *capabilities: Capability) -> None:
-    missing = [capability for capability in capabilities if not session.can(capability)]
-    if missing:
-        raise NotExercised(f"the adapter lacks {', '.join(missing)}")
 
 
 @scenario(Side.DRIVER, "INF-04", "DEF-05", "DEF-06", *_ABOUT)
 @pytest.mark.parametrize("without", [[], ["MUST_TELL_HOST"]], ids=["told", "untold"])
 def test_canaries_in_the_balloon(session: DriverSession, without: list[str]) -> None:
     """No page is written to between the time it is offered and the time it may be used again."""
-    _need(session, Capability.GUEST_MEMORY)
+    need(session, Capability.GUEST_MEMORY)
     hosting = Hosting(session)
     hosting.begin(*without)
     canaries = hosting.watch = _Canaries(session)
@@ -107,15 +108,89 @@ def test_canaries_in_the_balloon(session: DriverSession, without: list[str]) -> 
 @scenario(Side.DRIVER, *_ABOUT, "INF-11", "CFG-04")
 def test_a_fragmented_guest(session: DriverSession) -> None:
     """More isolated pages than one message holds go into the balloon and come back."""
-    _need(session, Capability.STEER_GUEST)
+    if session.can(Capability.STEER_GUEST):
+        hosting = Hosting(session)
+        hosting.begin()
+        hosting.command("fragment", "holes", _FRAGMENTS)
+        pages = None
+    else:
+        need(session, Capability.STEER_PAGES)
+        hosting = Hosting(session)
+        hosting.begin()
+        pages = _isolated(_FRAGMENTS)
+    hosting.aim(_FRAGMENTS, inflate=pages)
+    if hosting.serve():
+        hosting.aim(0, deflate=pages)
+        hosting.serve()
+    if pages is None:
+        hosting.command("release", "holes")
+    session.settle()
+
+
+@scenario(Side.DRIVER, *_ABOUT, "DEF-05", "CFG-04")
+def test_a_balloon_filled_in_steps_and_emptied_at_once(session: DriverSession) -> None:
+    """Isolated pages go into the balloon half by half, and come back by more messages than one."""
+    need(session, Capability.STEER_PAGES)
     hosting = Hosting(session)
     hosting.begin()
-    hosting.command("fragment", "holes", _FRAGMENTS)
-    hosting.aim(_FRAGMENTS)
-    if hosting.serve():
-        hosting.aim(0)
-        hosting.serve()
-    hosting.command("release", "holes")
+    pages = _isolated(_FRAGMENTS)
+    half = PageSet(pages.runs[: _FRAGMENTS // 2])
+    for given in (half, pages - half):
+        hosting.aim(hosting.target + given.pages, inflate=given)
+        if not hosting.serve():
+            return
+    hosting.aim(0, deflate=pages)
+    hosting.serve()
+    session.settle()
+
+
+@scenario(Side.DRIVER, *_ABOUT, "DEF-05", "INF-11", "CFG-04")
+@pytest.mark.parametrize("without", [[], ["MUST_TELL_HOST"]], ids=["told", "untold"])
+def test_pages_that_move(session: DriverSession, without: list[str]) -> None:
+    """A guest gives up a page for each it wants back, as compaction does; later the balloon grows.
+
+    The target stands where it is, so this takes DEFLATE_ON_OOM. A driver may inflate first or deflate first,
+    and tells the host of both before the guest has its page.
+    """
+    need(session, Capability.STEER_PAGES)
+    hosting = Hosting(session)
+    if "DEFLATE_ON_OOM" not in hosting.begin(*without):
+        raise NotExercised("the driver did not accept DEFLATE_ON_OOM")
+    hosting.aim(_PAGES, inflate=PageSet([(0x1000, _PAGES)]))
+    if not hosting.serve():
+        return
+    hosting.aim(_PAGES, inflate=PageSet([(0x2000, 2)]), deflate=PageSet([(0x1010, 1), (0x1020, 1)]))
+    hosting.serve_for(_MOVING_SECONDS, _QUIET_SECONDS)
+    hosting.aim(_PAGES + 8, inflate=PageSet([(0x2100, 8)]))
+    if not hosting.serve():
+        return
+    hosting.aim(_PAGES, deflate=PageSet([(0x2100, 8)]))
+    hosting.serve()
+    session.settle()
+
+
+@scenario(Side.DRIVER, *_ABOUT, "DEF-05")
+@pytest.mark.parametrize("on_their_way", [False, True], ids=["from-the-balloon", "on-their-way"])
+def test_want_of_memory_while_inflating(session: DriverSession, on_their_way: bool) -> None:
+    """A guest short of memory wants pages back while the first of several inflate messages is held.
+
+    They are pages of the balloon, or some of those that the messages to come will name.
+    """
+    need(session, Capability.STEER_PAGES)
+    hosting = Hosting(session)
+    if "DEFLATE_ON_OOM" not in hosting.begin():
+        raise NotExercised("the driver did not accept DEFLATE_ON_OOM")
+    first = PageSet([(0x800, 64)])
+    hosting.aim(first.pages, inflate=first)
+    if not hosting.serve():
+        return
+    hosting.aim(first.pages + _FRAGMENTS, inflate=_isolated(_FRAGMENTS))
+    if not hosting.take_in():
+        return
+    last = PageSet(_isolated(_FRAGMENTS).runs[-2:])
+    session.steer(ev.GuestAction.DEFLATE, last if on_their_way else first)
+    hosting.give_back()
+    hosting.serve_for(_MOVING_SECONDS, _QUIET_SECONDS)
     session.settle()
 
 
@@ -123,7 +198,7 @@ def test_a_fragmented_guest(session: DriverSession) -> None:
 @pytest.mark.parametrize("command", ["compact", "drop-caches", "oom"])
 def test_a_guest_that_wants_memory(session: DriverSession, command: str) -> None:
     """A guest that moves pages, drops its caches or runs out of memory keeps its account of the balloon."""
-    _need(session, Capability.STEER_GUEST)
+    need(session, Capability.STEER_GUEST)
     hosting = Hosting(session)
     hosting.begin()
     hosting.command("fragment", "holes", _PAGES)

@@ -7,20 +7,19 @@ import pytest
 from balloon_conformance.case import NotExercised
 from balloon_conformance.iut.contract import Capability
 from balloon_conformance.scenarios import scenario
-from balloon_conformance.scenarios.hosting import Hosting
+from balloon_conformance.scenarios.hosting import Hosting, need
 from balloon_conformance.session import DriverSession
 from balloon_spec import events as ev
 from balloon_spec.events import Side
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue
-from balloon_spec.wire import host_request, response_header
+from balloon_spec.wire import chunk, host_request, response_header
 from balloon_spec.wire.errors import WireError
 from balloon_spec.wire.host_request import HostRequest
 
 _FEATURES = frozenset({"HOST_REQ_VQ"})
 _BALLOON = PageSet([(0x1000, 512)])
 _UNUSED = PageSet([(0x2000, 64), (0x2100, 8)])
-_MOST_MESSAGES = 1000
 _QUIET_SECONDS = 0.05
 
 _ABOUT = ("REQ-08", "REQ-09", "REQ-10", "REQ-11", "REQ-13", "UNUSED-02", "UNUSED-05")
@@ -56,12 +55,18 @@ class _Asking:
         return True
 
     def answer(self, *, hold: int = 0) -> bool:
-        """Take messages in until DONE, ``hold`` of them unanswered at a time; False where none came."""
-        for _ in range(_MOST_MESSAGES):
+        """Take messages in until DONE, ``hold`` of them unanswered at a time; False where none came.
+
+        False also where there are more chunks than the guest has pages: that is no answer (UNUSED-05), and
+        may be without end.
+        """
+        room_bytes = self.hosting.memory_pages * chunk.LENGTH_BYTES
+        while room_bytes >= 0:
             message = self.next_buffer()
             if message is None:
                 return False
             self._held.append(message)
+            room_bytes -= max(len(message.readable), chunk.LENGTH_BYTES)
             done = _is_done(message.readable)
             while len(self._held) > (0 if done else hold):
                 # The newest first: a driver may not count on the order of returns.
@@ -114,7 +119,10 @@ def test_a_request_with_the_id_of_the_one_before(session: DriverSession) -> None
 @scenario(Side.DRIVER, "CONC-02", "CONC-03", *_ABOUT, features=_FEATURES)
 @pytest.mark.parametrize("queue", ["inflate", "deflate"])
 def test_a_request_beside_an_unanswered_buffer(session: DriverSession, queue: str) -> None:
-    """A request is answered to its DONE while an inflate, or a deflate, buffer is held back."""
+    """A request is answered to its DONE while an inflate, or a deflate, buffer is held back.
+
+    Whether or not it was, the driver goes on when it gets the buffer back.
+    """
     asking = _Asking(session)
     hosting = asking.hosting
     hosting.aim(_BALLOON.pages, inflate=_BALLOON)
@@ -124,7 +132,30 @@ def test_a_request_beside_an_unanswered_buffer(session: DriverSession, queue: st
         hosting.aim(0, deflate=_BALLOON)
     if not hosting.take_in() or not hosting.held:
         return
-    if asking.ask(3) and asking.answer(hold=1):
+    if asking.ask(3):
+        asking.answer(hold=1)
+        hosting.serve()
+    session.settle(_QUIET_SECONDS)
+
+
+@scenario(Side.DRIVER, *_ABOUT, "UNUSED-04", "CHUNK-03", "CHUNK-04", "CHUNK-05", features=_FEATURES)
+@pytest.mark.parametrize("blocks", [2048, 3000, 5000])
+def test_many_isolated_unused_pages(session: DriverSession, blocks: int) -> None:
+    """A guest whose unused pages are all isolated answers to its DONE, and can still inflate and deflate.
+
+    2048 fill a message of 32 KiB; more than 4096 are more than it has words.
+    """
+    need(session, Capability.STEER_PAGES)
+    asking = _Asking(session)
+    hosting = asking.hosting
+    session.steer(ev.GuestAction.UNUSED, PageSet((0x1000 + 2 * page, 1) for page in range(blocks)))
+    if not asking.ask(6) or not asking.answer():
+        session.settle(_QUIET_SECONDS)
+        return
+    pages = PageSet([(0x800, 16)])
+    hosting.aim(pages.pages, inflate=pages)
+    if hosting.serve():
+        hosting.aim(0, deflate=pages)
         hosting.serve()
     session.settle(_QUIET_SECONDS)
 

@@ -34,13 +34,14 @@ def test_the_same_target_twice(session: DriverSession) -> None:
     session.settle(_QUIET_SECONDS)
 
 
-@scenario(Side.DRIVER, *_ABOUT)
+@scenario(Side.DRIVER, *_ABOUT, "INF-10")
 def test_a_target_beyond_the_guest(session: DriverSession) -> None:
     """A target of more pages than the guest can give is approached, and left again when it is lowered."""
     hosting = Hosting(session)
     hosting.begin()
     hosting.aim(hosting.memory_pages * 2, inflate=_BALLOON)
     hosting.serve_for(_TRYING_SECONDS, _QUIET_SECONDS)
+    session.settle(_QUIET_SECONDS)
     hosting.aim(0, deflate=_BALLOON)
     hosting.serve_patiently(_RECOVERING_SECONDS)
     session.settle(_QUIET_SECONDS)

@@ -54,8 +54,11 @@ class Driving:
         """Whether inflate and deflate buffers are messages of chunks."""
         return "CHUNK_TRANSFER" in self.features
 
-    def begin(self, *, without: frozenset[str] = frozenset()) -> None:
-        """Accept what the device offers and the profile knows, except ``without``, and set DRIVER_OK."""
+    def begin(self, *, without: frozenset[str] = frozenset(), early: PageSet = EMPTY) -> None:
+        """Accept what the device offers and the profile knows, except ``without``, and set DRIVER_OK.
+
+        The pages ``early`` are offered before that, without a notification.
+        """
         session, profile = self.session, self.session.profile
         offered = session.offered()
         wanted = profile.mask(profile.names(offered) - _RING_FEATURES - without)
@@ -70,6 +73,9 @@ class Driving:
             self._post_statistics(notify=False)
         if "HOST_REQ_VQ" in self.features:
             self._post_request(notify=False)
+        if early:
+            self.free -= early
+            self.send(Queue.INFLATE, encode(early.runs, chunks=self.chunks), early, notify=False)
         session.driver_ok()
 
     def in_flight(self, queue: Queue) -> int:
@@ -83,13 +89,17 @@ class Driving:
     def inflate(self, pages: PageSet) -> None:
         """Give up pages that are free."""
         self.free -= pages
-        self._send(Queue.INFLATE, pages)
+        self.send(Queue.INFLATE, encode(pages.runs, chunks=self.chunks), pages)
 
     def deflate(self, pages: PageSet) -> None:
         """Take pages of the balloon back; look at them first, while the device may still discard them."""
         self.look(pages)
         self.balloon -= pages
-        self._send(Queue.DEFLATE, pages)
+        self.send(Queue.DEFLATE, encode(pages.runs, chunks=self.chunks), pages)
+
+    def send(self, queue: Queue, data: bytes, pages: PageSet, *, notify: bool = True) -> None:
+        """Send bytes, well-formed or not, that name ``pages``."""
+        self._make_available(queue, Buffer(self._name(), data, notify=notify), pages)
 
     def take_in(self) -> bool:
         """Await the return of any buffer; False where none came before the deadline."""
@@ -140,10 +150,6 @@ class Driving:
     def _post_request(self, *, notify: bool = True) -> None:
         buffer = Buffer(self._name(), writable_bytes=host_request.LENGTH_BYTES, notify=notify)
         self._make_available(Queue.HOST_REQUEST, buffer, EMPTY)
-
-    def _send(self, queue: Queue, pages: PageSet) -> None:
-        data = encode(pages.runs, chunks=self.chunks)
-        self._make_available(queue, Buffer(self._name(), data), pages)
 
     def _make_available(self, queue: Queue, buffer: Buffer, pages: PageSet) -> None:
         self._flying[queue.index, buffer.name] = pages

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Protocol
 
 from balloon_conformance.case import NotExercised
@@ -15,11 +14,18 @@ from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration
 from balloon_spec.wire.configuration import Configuration
 
-__all__ = ["Hosting", "Watch"]
+__all__ = ["Hosting", "Watch", "need"]
 
 _COMMAND_SECONDS = 30.0
 _LISTEN_SECONDS = 0.1
 _BALLOON_QUEUES = frozenset({Queue.INFLATE.index, Queue.DEFLATE.index})
+
+
+def need(session: DriverSession, *capabilities: Capability) -> None:
+    """Raise :class:`NotExercised` where the adapter lacks one of the capabilities."""
+    missing = [capability for capability in capabilities if not session.can(capability)]
+    if missing:
+        raise NotExercised(f"the adapter lacks {', '.join(missing)}")
 
 
 class Watch(Protocol):
@@ -107,8 +113,8 @@ class Hosting:
     def command(self, command: str, *words: str | int) -> str:
         """Give the guest a command and serve the driver until it is carried out."""
         self.session.command_guest(command, *words)
-        until = time.monotonic() + _COMMAND_SECONDS
-        while time.monotonic() < until:
+        until = self.session.now() + _COMMAND_SECONDS
+        while self.session.now() < until:
             answer = self.session.guest_answer(_LISTEN_SECONDS)
             if answer is not None:
                 return answer
@@ -122,8 +128,8 @@ class Hosting:
 
         For targets a driver cannot reach: it may try again for ever.
         """
-        until = time.monotonic() + seconds
-        while time.monotonic() < until and self.take_in(quiet_seconds):
+        until = self.session.now() + seconds
+        while self.session.now() < until and self.take_in(quiet_seconds):
             while self.held:
                 self.give_back()
 
@@ -132,8 +138,8 @@ class Hosting:
 
         For a guest that has been short of memory and needs time to come to itself.
         """
-        until = time.monotonic() + seconds
-        while time.monotonic() < until and (self.actual != self.target or self.held):
+        until = self.session.now() + seconds
+        while self.session.now() < until and (self.actual != self.target or self.held):
             while self.held:
                 self.give_back()
             self.take_in(_LISTEN_SECONDS)

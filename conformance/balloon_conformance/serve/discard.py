@@ -62,8 +62,9 @@ class HostMemory:
 
         Raises :class:`OSError` where the memory cannot be given back at all.
         """
-        for run in pages:
-            start, end = run.first << PAGE_SHIFT, run.end << PAGE_SHIFT
+        bounds = pages.bounds
+        for first, past in zip(bounds[0::2], bounds[1::2], strict=True):
+            start, end = first << PAGE_SHIFT, past << PAGE_SHIFT
             for at, region in enumerate(self._regions):
                 low = max(start, region.guest_address)
                 high = min(end, region.guest_address + region.length_bytes)

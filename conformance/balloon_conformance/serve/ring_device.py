@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_state import (
     Accept,
     DeviceOptions,
@@ -17,6 +16,7 @@ from balloon_conformance.reference.device_state import (
     FeaturesOk,
 )
 from balloon_conformance.reference.machine import Note, Refused
+from balloon_conformance.reference.quick_device import QuickDevice
 from balloon_conformance.virtio import Chain, DeviceQueue, RingError, RingFault
 from balloon_spec.events import (
     Available,
@@ -36,7 +36,7 @@ READ_LIMIT_BYTES: Final = 1 << 24
 
 
 class RingDevice:
-    """Joins a :class:`Device` to :class:`DeviceQueue` objects.
+    """Joins a :class:`QuickDevice` to :class:`DeviceQueue` objects.
 
     ``discard`` gives pages back to the host, ``call`` notifies the driver of used buffers on a queue, and
     ``changed`` of a new configuration. A queue whose ring is broken beyond repair is served no more until
@@ -52,7 +52,7 @@ class RingDevice:
         changed: Callable[[], None],
         broken: Callable[[int], None],
     ) -> None:
-        self.device = Device(options)
+        self.device = QuickDevice(options)
         self.noted: Counter[str] = Counter()
         """How often the driver did not keep a requirement, by its id, and how often a ring fault occurred."""
         self._discard = discard

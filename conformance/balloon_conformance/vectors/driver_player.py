@@ -78,12 +78,23 @@ class DriverPlayer:
             self.left_out.append(f"the driver chose otherwise about {', '.join(differ)}")
         return bool(self._vector.steps) or accepted == sets.accepted
 
+    def _needs(self, pages: PageSet) -> None:
+        """Refuse to tell a guest to give up what it does not have, where the vector says that it has it."""
+        memory = self._session.judge.memory
+        if memory is None:
+            return
+        if missing := (pages & PageSet([(0, self._vector.memory_pages)])) - memory:
+            raise NotExercised(
+                f"the guest has no pages {missing}; give it {self._vector.memory_pages >> 8} MiB of memory"
+            )
+
     def _step(self, step: model.Step) -> None:
         session = self._session
         match step:
             case model.OperatorStep():
                 session.operate(step.action, step.value)
             case model.GuestStep():
+                self._needs(step.pages)
                 session.steer(step.action, step.pages)
             case model.BufferStep():
                 self._buffer(step)

@@ -10,7 +10,7 @@ from balloon_conformance.vectors.intents import sources
 from balloon_conformance.vectors.intents.model import Intent
 from balloon_conformance.vectors.write import write_vector
 
-__all__ = ["REMEDY", "differing", "generated", "left_over", "write"]
+__all__ = ["REMEDY", "differing", "generated", "left_over", "source_of", "write"]
 
 REMEDY = "balloon-conformance vectors generate"
 
@@ -20,11 +20,15 @@ def generated(intents: Iterable[Intent]) -> dict[PurePosixPath, str]:
 
     Raises :class:`~balloon_conformance.vectors.fill.FillError` for an intent that cannot be filled.
     """
-    files = {}
-    for intent in intents:
-        source = f"conformance/{sources()[intent.id].replace('.', '/')}.py"
-        files[PurePosixPath(intent.area, f"{intent.id}.yaml")] = write_vector(fill(intent), source)
-    return files
+    return {
+        PurePosixPath(intent.area, f"{intent.id}.yaml"): write_vector(fill(intent), source_of(intent))
+        for intent in intents
+    }
+
+
+def source_of(intent: Intent) -> str:
+    """Return where the intent stands, from the top of the checkout."""
+    return f"conformance/{sources()[intent.id].replace('.', '/')}.py"
 
 
 def differing(files: Mapping[PurePosixPath, str], directory: Path) -> Iterator[tuple[PurePosixPath, str]]:

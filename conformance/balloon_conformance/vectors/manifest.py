@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-__all__ = ["NAME", "ManifestError", "differences", "read", "write"]
+__all__ = ["NAME", "ManifestError", "differences", "digest", "read", "write"]
 
 NAME = "MANIFEST.sha256"
 """The file's name; it stands at the top of the directory it speaks of."""
@@ -31,7 +31,7 @@ class ManifestError(ValueError):
 
 def write(directory: Path) -> bool:
     """Write the manifest of ``directory``; tell whether it differs from the one that was there."""
-    text = "".join(f"{digest}  {name}\n" for name, digest in _digests(directory).items())
+    text = _text(directory)
     path = directory / NAME
     if path.is_file() and path.read_bytes() == text.encode():
         return False
@@ -80,6 +80,15 @@ def differences(directory: Path) -> Iterator[tuple[Path, int, str]]:
             yield path, 1, f"the file is not in {NAME}; remove it, or {_REMEDY}"
         elif said[name] != there[name]:
             yield path, 1, f"its SHA-256 is {there[name]}, in {NAME} {said[name]}"
+
+
+def digest(directory: Path) -> str:
+    """Return the SHA-256 of the manifest that ``directory`` should have: of all of its vectors at once."""
+    return hashlib.sha256(_text(directory).encode()).hexdigest()
+
+
+def _text(directory: Path) -> str:
+    return "".join(f"{digest}  {name}\n" for name, digest in _digests(directory).items())
 
 
 def _digests(directory: Path) -> dict[str, str]:

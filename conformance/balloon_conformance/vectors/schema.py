@@ -52,16 +52,19 @@ def _validator() -> Any:
         "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
     )
     build: Any = extend
-    return build(Draft202012Validator, type_checker=types)(schema())
+    return build(Draft202012Validator, type_checker=types)
 
 
-def first_fault(document: Document) -> Fault | None:
-    """Return the fault of ``document`` that stands first in the file, or None where it keeps the schema."""
+def first_fault(document: Document, against: Mapping[str, Any] | None = None) -> Fault | None:
+    """Return the fault of ``document`` that stands first in the file, or None where it keeps the schema.
+
+    The schema is that of vectors, or ``against``, which uses the same keywords.
+    """
     faults = [
         _fault(error)
-        for error in _validator().iter_errors(document.data)
+        for error in _validator()(schema() if against is None else against).iter_errors(document.data)
         # Of what is no mapping it is enough to say that.
-        if error.validator != "oneOf" or isinstance(error.instance, dict)
+        if error.validator not in {"oneOf", "anyOf"} or isinstance(error.instance, dict)
     ]
     return min(faults, key=lambda fault: document.lines.nearest(fault.path), default=None)
 
@@ -126,6 +129,9 @@ def _fault(error: ValidationError) -> Fault:
             there = [choice for choice in choices if choice in value]
             problem = f"{_joined(there, 'and')} stand together" if there else "nothing says what happens"
             return Fault(path, problem, f"write exactly one of {_joined(choices, 'and')}")
+        case "anyOf":
+            choices = [option["required"][0] for option in limit]
+            return Fault(path, f"there is no {_joined(choices, 'and no')}", f"write {_joined(choices, 'or')}")
         case "type":
             return Fault(path, f"{_word(value)} is not {_TYPE_WORDS[limit]}", f"write {about}")
         case "enum":

@@ -38,8 +38,9 @@ from balloon_conformance.vhost_user.backend_actions import (
 from balloon_conformance.vhost_user.backend_session import BackendSession
 from balloon_conformance.vhost_user.connection import Connection, close_descriptors
 from balloon_conformance.vhost_user.errors import PeerBroke, PeerClosed, PeerError, PeerSilent
+from balloon_conformance.vhost_user.frontend_session import Status
 from balloon_conformance.vhost_user.memory import SharedMemory
-from balloon_conformance.vhost_user.messages import BackendRequest, Message, Sender
+from balloon_conformance.vhost_user.messages import BackendRequest, Message, ProtocolFeature, Sender
 from balloon_conformance.vhost_user.served_vring import ServedVring
 from balloon_conformance.vhost_user.signals import listen_to, notify, write_all
 from balloon_conformance.vhost_user.stored import stores
@@ -116,6 +117,14 @@ class BackEnd:
     def serving(self) -> tuple[int, ...]:
         """The virtqueues that are being served."""
         return self._session.serving
+
+    @property
+    def getting_ready(self) -> bool:
+        """Whether the driver accepted features and has yet to say DRIVER_OK, where that can be seen."""
+        session = self._session
+        if session.accepted is None or ProtocolFeature.STATUS not in session.protocol_features:
+            return False
+        return not session.status & (Status.DRIVER_OK | Status.FAILED)
 
     @property
     def waiting(self) -> bool:

@@ -7,13 +7,14 @@ this copy. As long as the buffer is held the copy is compared with what is there
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from balloon_conformance.vhost_user.backend_actions import VringStarted
 from balloon_conformance.vhost_user.errors import PeerBroke
 from balloon_conformance.vhost_user.memory import SharedMemory
-from balloon_conformance.virtio import Chain, DeviceQueue, RingLayout
+from balloon_conformance.virtio import Chain, DeviceQueue, RingError, RingLayout
 from balloon_spec.events import Available, BufferAltered, Side
 
 __all__ = ["BUFFER_LIMIT_BYTES", "ServedVring"]
@@ -77,7 +78,7 @@ class ServedVring:
         """Take every available buffer, each under the next of ``names``."""
         notified, self.kicked = self.kicked, False
         self._memory.check()
-        while (chain := self._queue.pop()) is not None:
+        while (chain := self._pop()) is not None:
             if chain.readable_bytes > BUFFER_LIMIT_BYTES:
                 raise PeerBroke(
                     f"vring {self.index}: the buffer at head {chain.head} has {chain.readable_bytes} readable"
@@ -125,6 +126,19 @@ class ServedVring:
         """Tell whether the driver wants to hear of what was returned since this was last asked."""
         return self._queue.needs_interrupt()
 
+    def _pop(self) -> Chain | None:
+        with self._named():
+            return self._queue.pop()
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Have a fault of the rings say in which vring it is."""
+        try:
+            yield
+        except RingError as error:
+            error.queue = self.index
+            raise
+
     def _alteration(self, name: str, held: _Held) -> Iterator[BufferAltered]:
         now = self._queue.read(held.chain)
         if now != held.readable:
@@ -141,10 +155,11 @@ class ServedVring:
             )
             for user, (part, entry_bytes, other_bytes) in zip(users, _PARTS, strict=True)
         )
-        return DeviceQueue(
-            memory.guest,
-            RingLayout(started.size, *guests),
-            indirect=self._indirect,
-            event_index=self._event_index,
-            next_available=base,
-        )
+        with self._named():
+            return DeviceQueue(
+                memory.guest,
+                RingLayout(started.size, *guests),
+                indirect=self._indirect,
+                event_index=self._event_index,
+                next_available=base,
+            )

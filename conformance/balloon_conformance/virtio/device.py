@@ -172,8 +172,10 @@ class DeviceQueue:
 
         Segments may overlap, so a small guest can offer 4 GiB: set a limit where that matters.
         """
-        if limit_bytes is None and len(chain.readable) == 1:
-            return self._memory.read(chain.readable[0].address, chain.readable[0].length_bytes)
+        if len(chain.readable) == 1:
+            only = chain.readable[0]
+            taken_bytes = only.length_bytes if limit_bytes is None else min(only.length_bytes, limit_bytes)
+            return self._memory.read(only.address, taken_bytes)
         left_bytes = chain.readable_bytes if limit_bytes is None else limit_bytes
         parts = []
         for segment in chain.readable:
@@ -247,6 +249,13 @@ class DeviceQueue:
 
     def _chain(self, head: int) -> Chain:
         """Read and check the chain at ``head``."""
+        address, length_bytes, flags, _ = DESCRIPTOR.unpack_from(
+            self._ring.descriptors, DESCRIPTOR_BYTES * head
+        )
+        if not flags & ~_WRITE and self._memory.contains(address, length_bytes):
+            # One descriptor and nothing wrong with it, as most buffers are; all else is read anew below.
+            segments = (Segment(address, length_bytes, bool(flags)),)
+            return Chain(head, (), segments) if flags else Chain(head, segments, ())
         entries = self._walk(self._ring.descriptors, self._size, head, head, None)
         readable: list[Segment] = []
         writable: list[Segment] = []

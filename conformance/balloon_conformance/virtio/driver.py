@@ -203,6 +203,8 @@ class DriverQueue:
         """
         ring = self._ring
         elements: list[UsedElement] = []
+        if ring.used[1] == self._collected & 0xFFFF and not self._event_index:
+            return elements
         while True:
             index = ring.used[1]
             advance = (index - self._collected) & 0xFFFF

@@ -89,7 +89,7 @@ class GuestMemory:
     or call that method.
     """
 
-    __slots__ = ("_end", "_ends", "_first", "_first_view", "_handed_out", "_released", "_starts", "_views")
+    __slots__ = ("_ends", "_handed_out", "_released", "_starts", "_views")
 
     def __init__(self, regions: Iterable[Region]) -> None:
         """Take regions in any order; raises :class:`GuestMemoryError` when two overlap or none is given."""
@@ -102,8 +102,6 @@ class GuestMemory:
             if following < end:
                 raise self._error(f"this region overlaps the one at {following:#x}", start, end - start)
         self._views = [memoryview(region.data).cast("B") for region in ordered]
-        # Most guests have one region: the lowest is tried before any search.
-        self._first, self._end, self._first_view = self._starts[0], self._ends[0], self._views[0]
         self._handed_out: dict[tuple[int, int, str], memoryview] = {}
         self._released = False
 
@@ -125,8 +123,6 @@ class GuestMemory:
 
     def contains(self, address: int, length_bytes: int) -> bool:
         """Whether every one of ``length_bytes`` bytes from ``address`` on is in some region."""
-        if address >= self._first and 0 <= length_bytes <= self._end - address:
-            return True
         if length_bytes <= 0:
             return length_bytes == 0
         end = address + length_bytes
@@ -140,17 +136,19 @@ class GuestMemory:
 
     def read(self, address: int, length_bytes: int) -> bytes:
         """Return a copy of ``length_bytes`` bytes; each byte of guest memory is read once."""
-        offset = address - self._first
-        if offset >= 0 and 0 <= length_bytes <= self._end - address and not self._released:
-            return bytes(self._first_view[offset : offset + length_bytes])
+        index = bisect_right(self._starts, address) - 1
+        if index >= 0 and 0 <= length_bytes <= self._ends[index] - address and not self._released:
+            offset = address - self._starts[index]
+            return bytes(self._views[index][offset : offset + length_bytes])
         return b"".join(bytes(view[low:high]) for view, low, high in self._pieces(address, length_bytes))
 
     def write(self, address: int, data: bytes | bytearray | memoryview) -> None:
         """Store ``data`` (bytes) from ``address`` on. Nothing is stored when any byte would fall outside."""
         length_bytes = len(data)
-        offset = address - self._first
-        if offset >= 0 and length_bytes <= self._end - address and not self._released:
-            self._first_view[offset : offset + length_bytes] = data
+        index = bisect_right(self._starts, address) - 1
+        if index >= 0 and length_bytes <= self._ends[index] - address and not self._released:
+            offset = address - self._starts[index]
+            self._views[index][offset : offset + length_bytes] = data
             return
         taken = 0
         for view, low, high in self._pieces(address, length_bytes):

@@ -104,8 +104,11 @@ class RingError(Exception):
 
     ``fault`` says what for a program; ``place`` says where in the rings and ``detail`` what, for a person.
     ``head`` is the chain at fault when that chain was taken from the ring and can still be given back as
-    used. ``used`` holds the good elements a poll collected in front of the bad one.
+    used. ``used`` holds the good elements a poll collected in front of the bad one. ``queue`` is the index of
+    the virtqueue, for whoever knows it to set: a queue by itself does not.
     """
+
+    queue: int | None = None
 
     def __init__(
         self,

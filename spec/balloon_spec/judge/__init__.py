@@ -13,6 +13,7 @@ from balloon_spec.judge import (
     negotiation,
     pages_named,
     requests,
+    rings,
     statistics_queue,
 )
 from balloon_spec.judge.decision import Decision, Finding
@@ -32,5 +33,6 @@ __all__ = [
     "negotiation",
     "pages_named",
     "requests",
+    "rings",
     "statistics_queue",
 ]

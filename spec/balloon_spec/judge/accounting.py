@@ -19,13 +19,14 @@ from balloon_spec.wire import configuration
 
 _NUM_PAGES = configuration.NUM_PAGES_OFFSET
 _ACTUAL = configuration.ACTUAL_OFFSET
+_SPACE_BYTES = configuration.LENGTH_BYTES
 
 
 def _swap(value: int) -> int:
     return int.from_bytes(value.to_bytes(4, "little"), "big")
 
 
-def _num_pages_decisions(seen: int, target: int, data: bytes) -> Iterator[Decision]:
+def _num_pages_decisions(seen: int, target: int, actual: int, data: bytes) -> Iterator[Decision]:
     """CFG-01 and CFG-11: the operator's wish, as the device shows it."""
     if seen == target:
         yield kept("CFG-01")
@@ -33,6 +34,15 @@ def _num_pages_decisions(seen: int, target: int, data: bytes) -> Iterator[Decisi
     elif seen == _swap(target):
         yield broken(
             "CFG-01", "num_pages is big-endian", field="num_pages", expected=target, seen=seen, data=data
+        )
+    elif len(data) == _SPACE_BYTES and int.from_bytes(data[_ACTUAL:], "little") == target and seen == actual:
+        yield broken(
+            "CFG-01",
+            "num_pages stands at the offset of actual",
+            field="num_pages",
+            expected="offset 0",
+            seen=f"offset {_ACTUAL}",
+            data=data,
         )
     else:
         yield broken(
@@ -52,7 +62,8 @@ def a_change_is_announced(event: ConfigurationChanged, scene: Scene) -> Iterator
     if target is None or len(event.data) < 4:
         return
     yield kept("CFG-07")
-    yield from _num_pages_decisions(int.from_bytes(event.data[:4], "little"), target, event.data)
+    seen = int.from_bytes(event.data[:4], "little")
+    yield from _num_pages_decisions(seen, target, scene.exchange.actual or 0, event.data)
 
 
 @rule(Quiet, "CFG-07")
@@ -197,12 +208,16 @@ def _shrinking(actual: int, scene: Scene) -> Iterator[Decision]:
         yield kept("DEF-10")
     if exchange.has("DEFLATE_ON_OOM"):
         return
-    if actual < exchange.num_pages:
+    # A target that rose while the deflate buffer was with the device came too late.
+    floor = min(exchange.num_pages, exchange.actual)
+    if exchange.deflate_floor is not None:
+        floor = min(floor, exchange.deflate_floor)
+    if actual < floor:
         yield broken(
             "DEF-09",
             "the balloon shrank below num_pages without DEFLATE_ON_OOM",
             field="actual",
-            expected=f"{min(exchange.num_pages, exchange.actual)} at least",
+            expected=f"{floor} at least",
             seen=actual,
         )
     else:
@@ -228,14 +243,16 @@ def the_balloon_follows_its_target(event: Quiet, scene: Scene) -> Iterator[Decis
         )
     if exchange.num_pages is None:
         return
-    wanted = min(exchange.num_pages - exchange.balloon.pages, exchange.owed_to_inflate.pages)
+    # Where actual counts more than the device was told of, INF-03 is broken, and the driver is at its target.
+    seen = max(exchange.balloon.pages, exchange.actual or 0)
+    wanted = min(exchange.num_pages - seen, exchange.owed_to_inflate.pages)
     if wanted > 0 and not exchange.unused_messages():
         yield broken(
             "INF-10",
             "the driver does not inflate although num_pages exceeds actual",
             field="actual",
-            expected=exchange.balloon.pages + wanted,
-            seen=exchange.balloon.pages,
+            expected=seen + wanted,
+            seen=seen,
         )
 
 

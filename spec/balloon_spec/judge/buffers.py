@@ -206,6 +206,9 @@ def nothing_is_held_back(event: Quiet, scene: Scene) -> Iterator[Decision]:
     for buffer in exchange.in_flight.values():
         if buffer.shape not in _PAGES or buffer.number in exchange.missed:
             continue
+        if buffer.early and not exchange.has("HOST_REQ_VQ") and buffer.queue not in exchange.notified:
+            # Without a notification since DRIVER_OK the device need not know of it (QUEUE-04).
+            continue
         if buffer.is_sound:
             requirement = next((name for name in _RETURN_TESTS if name in buffer.tests), "QUEUE-07")
             if requirement == "QUEUE-07" and exchange.has("HOST_REQ_VQ") and _elsewhere(exchange, buffer):

@@ -34,7 +34,7 @@ class Finding:
     """A requirement that was broken: by what, where, in words.
 
     ``event`` is the number of the event in the trace, from 1. ``level`` and ``subject`` are those of the
-    requirement's entry in the catalogue.
+    requirement's entry in the catalogue. ``rule`` is the rule that found it, empty where none did.
     """
 
     requirement: str
@@ -46,6 +46,7 @@ class Finding:
     expected: str = ""
     seen: str = ""
     data: bytes = b""
+    rule: str = ""
 
     def __str__(self) -> str:
         """One line: the requirement, what happened, and where."""

@@ -68,6 +68,8 @@ class Exchange:
     actual: int | None = None
     """The last value the driver wrote, None before the first write since the reset."""
     actual_was_read: bool = False
+    deflate_floor: int | None = None
+    """The least num_pages at which a deflate buffer was made available that ``actual`` does not count yet."""
     target: int | None = None
     """What the operator last wished for and no configuration change has confirmed."""
     wrote_num_pages: bytes | None = None
@@ -107,6 +109,8 @@ class Exchange:
     needs_reset: bool = False
     missed: frozenset[int] = frozenset()
     """The numbers of buffers whose return was already found missing."""
+    notified: set[Queue] = field(default_factory=set)
+    """The queues on which the device was notified since DRIVER_OK."""
     returned_early: str = ""
     """The first buffer that was returned while no DRIVER_OK had been seen."""
     returned_out_of_order: bool = False
@@ -216,6 +220,8 @@ class Exchange:
         self.in_flight[key] = buffer
         self.count += 1
         self.last_returned = None
+        if self.driver_ok and event.notified and buffer.queue is not None:
+            self.notified.add(buffer.queue)
         pages = buffer.content.pages
         if self.looked:
             self._acquit()
@@ -233,6 +239,8 @@ class Exchange:
         elif buffer.queue is Queue.DEFLATE:
             self.deflating[key] = pages & self.balloon
             self.balloon -= pages
+            target = self.num_pages or 0
+            self.deflate_floor = target if self.deflate_floor is None else min(target, self.deflate_floor)
         elif buffer.shape == "request":
             self.request_posts += 1
             self.owed_request = None
@@ -300,7 +308,7 @@ class Exchange:
     def _request(self, event: ev.Used) -> None:
         whole = event.length_bytes == 16 and len(event.written) == 16
         busy = frozenset(buffer.queue for buffer in self.on(Queue.INFLATE, Queue.DEFLATE) if buffer.queue)
-        request = Request(event, self.now_seconds, whole, beside=busy)
+        request = Request(event, self.now_seconds, whole, was_unused=self.unused, beside=busy)
         self.wanted_request = None
         if whole:
             parsed = host_request.parse(event.written)
@@ -326,6 +334,8 @@ class Exchange:
             self.changes = 0
             self.changed_with_length = False
             self.last_returned = None
+            if not self.deflating:
+                self.deflate_floor = None
         elif event.offset < 4:
             self.wrote_num_pages = event.data
 
@@ -351,6 +361,8 @@ class Exchange:
             self.owed_to_inflate -= pages
         elif event.action is ev.GuestAction.UNUSED:
             self.unused = pages
+            if self.request is not None and self.request.was_unused is not None:
+                self.request.was_unused |= pages
         else:
             # Pages the guest uses it does not give up.
             self.owed_to_inflate -= pages

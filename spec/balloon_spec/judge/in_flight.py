@@ -82,6 +82,8 @@ class Request:
     reported: PageSet = EMPTY
     total: int = 0
     is_done: bool = False
+    was_unused: PageSet | None = None
+    """The pages the guest left unused at some moment since the request; None for one that is not steered."""
     beside: frozenset[Queue] = frozenset()
     """The queues of balloon pages on which a buffer was unanswered when the request was made."""
 

@@ -42,6 +42,11 @@ class Judge:
         return self._exchange.touchable - self._exchange.gone
 
     @property
+    def memory(self) -> PageSet | None:
+        """The guest pages that exist, None as long as nobody said."""
+        return self._exchange.memory
+
+    @property
     def device_discards(self) -> bool:
         """Whether the device was seen to give memory back at all; INF-07 lets it not do so."""
         return self._exchange.discards
@@ -91,4 +96,5 @@ class Judge:
             decision.expected,
             decision.seen,
             decision.data,
+            one.name,
         )

@@ -76,7 +76,8 @@ def _wishes(exchange: Exchange, queue: Queue | None) -> tuple[PageSet | None, st
         return exchange.meant_to_inflate, "gives up"
     if queue is Queue.DEFLATE:
         return exchange.meant_to_deflate, "wants back"
-    return exchange.unused, "does not use"
+    # An answer may be of any moment since the request: it takes time, and nobody stops the guest meanwhile.
+    return (exchange.request.was_unused if exchange.request else exchange.unused), "does not use"
 
 
 @rule(Available, "CHUNK-01", "CHUNK-02", "PFN-03")

@@ -2,7 +2,7 @@
 
 Every module has ``SCHEMA``, a construct schema closed against trailing bytes; a frozen dataclass for the
 value; ``parse``, which turns bytes into the value; and ``build``, which turns it back. Structures of fixed
-length have ``LENGTH_BYTES``. What is not legal is refused with :class:`~balloon_spec.wire.errors.WireError`
+length have ``LENGTH_BYTES``. What is not legal is refused with :class:`.WireError`
 before construct sees it. ``parse`` and ``build`` undo each other, byte for byte and field for field, reserved
 bits and unknown tags included: they judge the form, not the meaning.
 

@@ -88,7 +88,7 @@ class Chunk:
 
 
 def parse(data: Buffer) -> Chunk:
-    """Parse 16 bytes; :class:`WireError` for any other length."""
+    """Parse 16 bytes; :class:`.WireError` for any other length."""
     raw = bytes(data)
     check_length(NAME, _LAYOUT, len(raw))
     words = SCHEMA.parse(raw)
@@ -96,7 +96,7 @@ def parse(data: Buffer) -> Chunk:
 
 
 def build(value: Chunk) -> bytes:
-    """Build 16 bytes; :class:`WireError` for a field that does not fit its bits."""
+    """Build 16 bytes; :class:`.WireError` for a field that does not fit its bits."""
     check(value)
     built: bytes = SCHEMA.build(
         {
@@ -108,7 +108,7 @@ def build(value: Chunk) -> bytes:
 
 
 def check(value: Chunk, structure: str = NAME, record: Record = _LAYOUT.fixed) -> None:
-    """Refuse a field that does not fit its bits with :class:`WireError`.
+    """Refuse a field that does not fit its bits with :class:`.WireError`.
 
     ``structure`` and ``record`` place the chunk inside a structure that contains it.
     """
@@ -124,7 +124,7 @@ def check(value: Chunk, structure: str = NAME, record: Record = _LAYOUT.fixed) -
 def decode(data: Buffer) -> NDArray[np.uint64]:
     """View any number of chunks as an array of ``<u8`` and shape (n, 2): base and size, as on the wire.
 
-    The array is read-only and shares the memory of ``data``. Raises :class:`WireError` for a length that is
+    The array is read-only and shares the memory of ``data``. Raises :class:`.WireError` for a length that is
     not a multiple of 16 bytes.
     """
     length_bytes = memoryview(data).nbytes
@@ -145,7 +145,7 @@ def decode(data: Buffer) -> NDArray[np.uint64]:
 def encode(array: NDArray[np.integer]) -> bytes:
     """Build the bytes of an integer array of shape (n, 2) in :func:`decode`'s form, of either byte order.
 
-    Raises :class:`WireError` for another shape, another kind of number, or a negative one.
+    Raises :class:`.WireError` for another shape, another kind of number, or a negative one.
     """
     if array.ndim != 2 or array.shape[1] != 2:
         raise WireError(NAME, "chunks", None, "an array of shape (n, 2)", f"shape {array.shape}")

@@ -49,7 +49,7 @@ class Configuration:
 
 
 def parse(data: Buffer) -> Configuration:
-    """Parse 8 bytes; :class:`WireError` for any other length."""
+    """Parse 8 bytes; :class:`.WireError` for any other length."""
     raw = bytes(data)
     check_length(NAME, _LAYOUT, len(raw))
     fields = SCHEMA.parse(raw)
@@ -57,7 +57,7 @@ def parse(data: Buffer) -> Configuration:
 
 
 def build(value: Configuration) -> bytes:
-    """Build 8 bytes; :class:`WireError` for a field that does not fit its bits."""
+    """Build 8 bytes; :class:`.WireError` for a field that does not fit its bits."""
     numbers = {"num_pages": value.num_pages, "actual": value.actual}
     check_range(NAME, _LAYOUT.fixed, numbers)
     built: bytes = SCHEMA.build(numbers)

@@ -42,7 +42,7 @@ class HostRequest:
 
 
 def parse(data: Buffer) -> HostRequest:
-    """Parse 16 bytes; :class:`WireError` for any other length."""
+    """Parse 16 bytes; :class:`.WireError` for any other length."""
     raw = bytes(data)
     check_length(NAME, _LAYOUT, len(raw))
     fields = SCHEMA.parse(raw)
@@ -51,7 +51,7 @@ def parse(data: Buffer) -> HostRequest:
 
 
 def build(value: HostRequest) -> bytes:
-    """Build 16 bytes; :class:`WireError` for a field that does not fit, or not three reserved words."""
+    """Build 16 bytes; :class:`.WireError` for a field that does not fit, or not three reserved words."""
     if len(value.reserved) != _RESERVED_WORDS:
         offset_bytes = _LAYOUT.word("reserved[0]").offset_bytes
         raise WireError(NAME, "reserved", offset_bytes, "3 words of 16 bits", f"{len(value.reserved)}")

@@ -192,7 +192,7 @@ def check_length(structure: str, layout: Layout, length_bytes: int) -> None:
     """Refuse a length the layout cannot have: a word cut short, or bytes after the end.
 
     construct would pass over both: a greedy array stops at a broken tail without a word. Raises
-    :class:`WireError` naming the first word that is not whole, or the trailing bytes.
+    :class:`.WireError` naming the first word that is not whole, or the trailing bytes.
     """
     whole = (length_bytes - layout.fixed_bytes) % layout.element_bytes == 0 if layout.element else True
     if length_bytes < layout.fixed_bytes or not whole:
@@ -219,8 +219,8 @@ def check_length(structure: str, layout: Layout, length_bytes: int) -> None:
 def check_range(structure: str, record: Record, numbers: Mapping[str, Any]) -> None:
     """Refuse a number that is not an integer or does not fit its bits.
 
-    ``numbers`` holds one for each field of ``record``, by its name in there. Raises :class:`WireError` naming
-    the field.
+    ``numbers`` holds one for each field of ``record``, by its name in there. Raises
+    :class:`.WireError` naming the field.
     """
     for word in record.words:
         for field in word.fields:

@@ -41,14 +41,14 @@ class PfnArray:
 
 
 def parse(data: Buffer, byteorder: ByteOrder = "little") -> PfnArray:
-    """Parse an array; :class:`WireError` for a length that is not a positive multiple of 4 bytes."""
+    """Parse an array; :class:`.WireError` for a length that is not a positive multiple of 4 bytes."""
     raw = bytes(data)
     _check_length(len(raw))
     return PfnArray(tuple(SCHEMAS[byteorder].parse(raw).pfns))
 
 
 def build(value: PfnArray, byteorder: ByteOrder = "little") -> bytes:
-    """Build an array; :class:`WireError` for an empty one, or a number that does not fit 32 bits."""
+    """Build an array; :class:`.WireError` for an empty one, or a number that does not fit 32 bits."""
     _check_length(ENTRY_BYTES * len(value.pfns))
     for index, pfn in enumerate(value.pfns):
         check_range(NAME, _LAYOUT.entry(index), {"": pfn})  # an entry has no name but its index
@@ -59,7 +59,7 @@ def build(value: PfnArray, byteorder: ByteOrder = "little") -> bytes:
 def decode(data: Buffer, byteorder: ByteOrder = "little") -> NDArray[np.uint32]:
     """View an array as ``<u4`` or ``>u4`` of shape (n,), read-only and in the memory of ``data``.
 
-    Raises :class:`WireError` for a length that is not a positive multiple of 4 bytes.
+    Raises :class:`.WireError` for a length that is not a positive multiple of 4 bytes.
     """
     _check_length(memoryview(data).nbytes)
     pfns = np.frombuffer(data, _DTYPES[byteorder])

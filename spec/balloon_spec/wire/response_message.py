@@ -43,8 +43,8 @@ class ResponseMessage:
 def parse(data: Buffer) -> ResponseMessage:
     """Parse 8 + ``data_len`` bytes.
 
-    Raises :class:`WireError` for fewer than 8 bytes, a ``data_len`` that is not the number of bytes after the
-    header, or one that is not a multiple of 16. A message without chunks is whole: it may end an answer.
+    Raises :class:`.WireError` for fewer than 8 bytes, a ``data_len`` that is not the number of bytes after
+    the header, or one that is not a multiple of 16. A message without chunks is whole: it may end an answer.
     """
     raw = bytes(data)
     header_bytes = response_header.LENGTH_BYTES
@@ -59,7 +59,7 @@ def parse(data: Buffer) -> ResponseMessage:
 def build(value: ResponseMessage) -> bytes:
     """Build 8 + ``data_len`` bytes.
 
-    Raises :class:`WireError` for a field that does not fit its bits, or a ``data_len`` that is not 16 times
+    Raises :class:`.WireError` for a field that does not fit its bits, or a ``data_len`` that is not 16 times
     the number of chunks: it is never corrected.
     """
     response_header.check(value.header, NAME)

@@ -108,7 +108,7 @@ class Statistics:
 
 
 def parse(data: Buffer, byteorder: ByteOrder = "little") -> Statistics:
-    """Parse a buffer; :class:`WireError` for a length that is not a multiple of 10 bytes."""
+    """Parse a buffer; :class:`.WireError` for a length that is not a multiple of 10 bytes."""
     raw = bytes(data)
     check_length(NAME, _LAYOUT, len(raw))
     entries = SCHEMAS[byteorder].parse(raw).entries
@@ -116,7 +116,7 @@ def parse(data: Buffer, byteorder: ByteOrder = "little") -> Statistics:
 
 
 def build(value: Statistics, byteorder: ByteOrder = "little") -> bytes:
-    """Build a buffer; :class:`WireError` for a tag or a value that does not fit its bits."""
+    """Build a buffer; :class:`.WireError` for a tag or a value that does not fit its bits."""
     entries = [{"tag": entry.tag, "value": entry.value} for entry in value.entries]
     for index, entry in enumerate(entries):
         check_range(NAME, _LAYOUT.entry(index), entry)

@@ -23,7 +23,7 @@ def memory():
 def test_the_table_tells_ram_and_rings(memory):
     ram, rings = memory.table.regions
     assert (ram.guest_address, ram.length_bytes, ram.offset_bytes) == (0, 0x100000, 0)
-    assert (rings.guest_address, rings.length_bytes, rings.offset_bytes) == (0xE000_0000, 0x100_0000, 0)
+    assert (rings.guest_address, rings.length_bytes, rings.offset_bytes) == (0x7F_0000_0000, 0x100_0000, 0)
     for region in (ram, rings):
         assert region.user_address == region.guest_address + 0x7F00_0000_0000
     assert [os.fstat(one).st_size for one in memory.descriptors] == [ram.length_bytes, rings.length_bytes]
@@ -37,7 +37,7 @@ def test_nobody_can_shrink_it(memory):
 
 
 def test_the_rings_are_written_through(memory):
-    memory.rings.write(0xE000_0010, b"ring")
+    memory.rings.write(0x7F_0000_0010, b"ring")
     assert os.pread(memory.descriptors[1], 4, 0x10) == b"ring"
 
 
@@ -48,10 +48,10 @@ def test_only_what_shall_hold_the_pattern_is_filled():
     memory.close()
 
 
-@pytest.mark.parametrize("pages", [0, 0xB0001])
+@pytest.mark.parametrize("pages", [0, 0x400_0001])
 def test_too_little_or_too_much_is_refused(pages):
     before = open_descriptors()
-    with pytest.raises(AdapterError, match=f"{pages} pages of guest memory: ask for 1 to {0xB0000}"):
+    with pytest.raises(AdapterError, match=f"{pages} pages of guest memory: ask for 1 to {0x400_0000}"):
         FrontEndMemory(pages)
     assert open_descriptors() == before
 

@@ -27,8 +27,12 @@ SETUP = Setup(CHUNK_TRANSFER, 0x4000)
 ALL = CHUNK_TRANSFER.mask([*(feature.name for feature in CHUNK_TRANSFER.device_features), "VERSION_1"])
 VECTORS = tuple(vector for vector in load_all() if Side.DRIVER in vector.sides)
 
-SEEN_MORE = {"BUF-05", "CONC-01"}
-"""Shared memory shows where buffers lie, so that two at one place can be told; whole buffers do not."""
+SEEN_MORE = {"BUF-05", "CONC-01", "QUEUE-11"}
+"""Shared memory shows where buffers lie and how they are laid; whole buffers do not."""
+NOT_FROM_VECTORS = {
+    "QUEUE-08": "a ring's size is known after the features; too many buffers show as a ring that cannot be",
+}
+"""What of a driver no vector exercises over a socket, and why."""
 SEEN_LESS = {"INF-04", "DEF-05"}
 """That a guest uses a page again is not a message; it shows in memory, which only a scenario watches."""
 
@@ -36,7 +40,7 @@ SEEN_LESS = {"INF-04", "DEF-05"}
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
     """The served driver, and the adapter it connects to."""
-    peer = ServedPeer("reference-driver", tmp_path_factory.mktemp("served"))
+    peer = ServedPeer("reference-driver", tmp_path_factory.mktemp("served"), "--memory", "5G")
     adapter = SteeredVhostUserDriver(peer.socket, peer.control)
     yield peer, adapter
     adapter.stop()
@@ -53,18 +57,16 @@ def test_the_verdicts_are_those_of_the_driver_in_this_process(pair, vector):
     assert set(here.exercised) - set(there.exercised) <= SEEN_LESS
 
 
-def test_every_requirement_of_chunk_transfer_on_a_driver_is_exercised(pair):
+def test_every_requirement_on_a_driver_of_chunk_transfer_is_exercised_but_for_one(pair):
     exercised = set()
     for vector in VECTORS:
         exercised |= set(play(vector, pair[1], Side.DRIVER, PATIENCE).exercised)
-    wanted = {
+    bound = {
         name
         for name, requirement in catalogue().items()
-        if requirement.subject is Side.DRIVER
-        and requirement.level is not Level.MAY
-        and name.split("-")[0] in {"CHUNK", "HDR", "REQ", "UNUSED"}
+        if requirement.subject is Side.DRIVER and requirement.level is not Level.MAY
     }
-    assert wanted - exercised == set()
+    assert bound - exercised == NOT_FROM_VECTORS.keys()
 
 
 def test_nothing_is_left_behind_by_a_device(pair):

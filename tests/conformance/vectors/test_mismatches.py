@@ -68,6 +68,8 @@ def test_a_configuration_that_reads_otherwise():
 
 def test_an_event_out_of_silence_is_shown_as_its_line_of_a_trace():
     class Talks(ReferenceDevice):
+        queue = ()
+
         def observe(self, deadline_seconds):
             events = [*super().observe(deadline_seconds), *self.queue]
             self.queue = []

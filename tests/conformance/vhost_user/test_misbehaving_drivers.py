@@ -302,14 +302,38 @@ def test_it_lays_a_broken_ring(adapter, connect, lay, words):
     assert [event.readable for event in seen] == ([b"abcd"] if lay is twice else [])
 
 
-def test_a_broken_ring_is_the_drivers_fault(adapter, connect):
+@pytest.mark.parametrize("lay", [loop, outside, far_outside, head_beyond, jump, twice])
+def test_a_broken_ring_is_the_drivers_fault_and_breaks_a_requirement(adapter, connect, lay):
     driver = connect()
     driver.bring_up()
-    loop(driver)
+    lay(driver)
     driver.kick(0)
     ended = outcome(adapter, nothing)
     assert (ended.status, ended.fault, ended.how) == (Status.FAILED, Fault.DRIVER, "violation")
-    assert ended.reason.startswith("the driver broke its transport: the driver laid a broken ring (loop)")
+    assert ended.reason.startswith("the driver broke its transport: the driver laid a broken ring (")
+    finding = next(one for one in ended.findings if one.requirement == "QUEUE-11")
+    assert finding.field == "queue 0"
+    assert "ring-broken" in ended.trace[-1]
+
+
+def readable_after_writable(driver):
+    driver.descriptor(0, 0, driver.data_address(0), 4, flags=3, following=1)
+    driver.descriptor(0, 1, driver.data_address(1), 4)
+    driver.make_available(0, 0)
+
+
+def indirect_unasked(driver):
+    driver.descriptor(0, 0, driver.data_address(0), 16, flags=4)
+    driver.make_available(0, 0)
+
+
+@pytest.mark.parametrize("lay", [readable_after_writable, indirect_unasked])
+def test_a_chain_against_the_rules_of_its_descriptors_is_named(adapter, connect, lay):
+    driver = connect()
+    driver.bring_up()
+    lay(driver)
+    driver.kick(0)
+    assert "QUEUE-11" in {one.requirement for one in outcome(adapter, nothing).findings}
 
 
 @pytest.mark.parametrize(

@@ -424,6 +424,60 @@ def test_with_status_the_driver_shows_driver_ok_and_resets(adapter, connect):
     assert driver.reply(GET_STATUS) == u64(3)
 
 
+WITH_STATUS = 0x228 | 1 << 16
+
+
+def get_ready(driver, *, kick):
+    """Everything but DRIVER_OK, with a buffer that is there by then."""
+    driver.greet(WITH_STATUS)
+    driver.tell(SET_STATUS, u64(3))
+    driver.accept(0)
+    driver.tell(SET_STATUS, u64(11))
+    driver.share()
+    driver.set_up(0)
+    driver.enable(0)
+    driver.offer(0, b"abcd", kick=kick)
+    driver.ask(GET_STATUS)
+
+
+def test_what_comes_before_driver_ok_is_told_when_that_is_set_and_in_its_order(adapter, connect):
+    driver = connect()
+    get_ready(driver, kick=True)
+    assert adapter.negotiate(0, SPACE) == 0
+    assert events(adapter) == []
+    driver.tell(SET_STATUS, u64(15))
+    told = events(adapter)
+    assert [type(event) for event in told] == [ev.Memory, ev.Available, ev.DriverOk]
+    driver.offer(0, b"efgh", head=1)
+    assert [event.readable for event in events(adapter)] == [b"efgh"]
+
+
+@pytest.mark.parametrize("kick", [False, True])
+def test_an_early_notification_is_the_drivers_fault_and_an_early_buffer_is_none(adapter, connect, kick):
+    driver = connect()
+    get_ready(driver, kick=kick)
+    session = DriverSession(adapter, CHUNK_TRANSFER)
+    session.negotiate(0, SPACE)
+    driver.tell(SET_STATUS, u64(15))
+    (early,) = [event for event in session.settle(0.2) if isinstance(event, ev.Available)]
+    assert early.notified is kick
+    session.use(0, early.buffer, 0, b"")
+    named = {finding.requirement for finding in session.findings}
+    assert ("QUEUE-09" in named) is kick
+    assert session.exercised["QUEUE-09"] == 1
+    assert session.slips == []
+
+
+@pytest.mark.parametrize(("status", "last"), [(0x8B, ev.Available), (0, ev.Reset)])
+def test_a_driver_that_gives_up_before_driver_ok_is_told_of(adapter, connect, status, last):
+    driver = connect()
+    get_ready(driver, kick=True)
+    assert adapter.negotiate(0, SPACE) == 0
+    assert events(adapter) == []
+    driver.tell(SET_STATUS, u64(status))
+    assert isinstance(events(adapter)[-1], last)
+
+
 def test_reset_device_is_a_reset(adapter, connect):
     driver = connect()
     driver.bring_up(0, protocol=0x228 | 1 << 13)

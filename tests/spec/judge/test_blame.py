@@ -155,7 +155,8 @@ def test_two_buffers_held_back_are_blamed_on_what_is_in_flight_beside_them():
 
 def test_silence_before_driver_ok_is_not_held_against_the_device_later():
     early = [*start(MESSAGES, driver_ok=False, posts=False), ev.Available(INFLATE, "m", message(A), 0, False)]
-    assert blamed(*early, DEVICE_QUIET, ev.DriverOk(), DEVICE_QUIET) == ["QUEUE-07"]
+    noticed = [ev.DriverOk(), inflate("n", B), used(INFLATE, "n"), DEVICE_QUIET]
+    assert blamed(*early, DEVICE_QUIET, *noticed) == ["QUEUE-07"]
     assert blamed(*early, DEVICE_QUIET) == []
 
 
@@ -224,3 +225,10 @@ def test_a_target_is_followed_even_where_deflation_on_demand_was_not_negotiated(
 def test_statistics_that_come_late_and_changed_are_two_findings():
     late = [*start(MESSAGES), used(STATISTICS, "s0"), DRIVER_QUIET]
     assert blamed(*late, ev.Available(STATISTICS, "s1", statistics((5, 1)))) == ["STATS-03", "STATS-05"]
+
+
+def test_a_driver_that_counts_what_it_did_not_send_is_at_its_target():
+    # actual says 4 of 4, so nothing is left to inflate; that the device heard of 2 pages is INF-03's.
+    events = [*start(), target(4), wants("inflate", "0x1000+4"), inflate("m", chunk(0x1000, 2))]
+    assert blamed(*events, used(INFLATE, "m"), actual(4), DRIVER_QUIET) == ["INF-03"]
+    assert blamed(*events, used(INFLATE, "m"), actual(2), DRIVER_QUIET) == ["INF-10"]

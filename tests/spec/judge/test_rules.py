@@ -80,6 +80,7 @@ BROKEN = {
     "QUEUE-08": [*start(ring=((INFLATE, 1),)), inflate("m", A), inflate("n", B)],
     "QUEUE-09": [*start(driver_ok=False, posts=False), inflate("m", A), ev.DriverOk()],
     "QUEUE-10": [*start(driver_ok=False, posts=False), inflate("m", A), used(INFLATE, "m"), ev.DriverOk()],
+    "QUEUE-11": [*start(), ev.RingBroken(ev.Side.DRIVER, INFLATE, "loop", "the chain loops")],
     "QUEUE-05": [*start(), ev.Available(INFLATE, "m", message(A), cut=(4, 20)), DEVICE_QUIET],
     "HDR-01": [*start(), ev.Available(INFLATE, "m", b"\0" * 7)],
     "HDR-02": [*start(), inflate("m", A, data_len=24)],
@@ -329,8 +330,26 @@ KEPT = {
 """Permissions, and what only its being kept can be seen of."""
 
 
-def judged(events, profile=CHUNK_TRANSFER):
-    judge = Judge(profile)
+ONLY_BY = {
+    "other_pages_keep_their_contents": ("INF-08", [*start(), ev.Overwritten(PageSet([(0x3000, 1)]))]),
+    "a_wanted_request_is_made": (
+        "REQ-20",
+        [
+            *OPEN,
+            unused("u", A, flag=1),
+            used(3, "u"),
+            post("r2"),
+            ev.Operator(ev.OperatorAction.UNUSED_PAGES, 6),
+            DEVICE_QUIET,
+        ],
+    ),
+    "a_chain_that_was_followed_is_well_formed": None,
+}
+"""What one rule alone finds, of requirements that others decide as well; None where a test below counts it."""
+
+
+def judged(events, profile=CHUNK_TRANSFER, rules=None):
+    judge = Judge(profile, rules=rules)
     return judge, judge.feed_all(events)
 
 
@@ -357,6 +376,31 @@ def test_keeping_a_requirement_is_counted(name):
 def test_every_requirement_a_rule_decides_stands_in_a_table():
     decided = set().union(*(rule.decides for rule in RULES))
     assert decided == BROKEN.keys() | KEPT.keys() | {"REQ-22"}
+
+
+@pytest.mark.parametrize("gone", RULES, ids=lambda rule: rule.name)
+def test_a_rule_that_is_deleted_is_missed(gone):
+    """Without any one rule, some requirement of the tables above is found broken, or counted, no more."""
+    rules = [rule for rule in RULES if rule is not gone]
+    missed = set()
+    for name in gone.decides:
+        if events := BROKEN.get(name):
+            missed |= {name} - {finding.requirement for finding in judged(events, rules=rules)[1]}
+        if name in KEPT:
+            missed |= {name} - set(judged(KEPT[name], rules=rules)[0].exercised)
+    if not missed:
+        whole, less = (judged(WELL_FORMED, rules=some)[0].exercised for some in (None, rules))
+        missed = {name for name in gone.decides if whole[name] and not less[name]}
+    if not missed:
+        only = ONLY_BY[gone.name]
+        if only is not None:
+            requirement, events = only
+            assert requirement in {finding.requirement for finding in judged(events)[1]}
+            missed = {requirement} - {finding.requirement for finding in judged(events, rules=rules)[1]}
+        else:
+            followed = ev.Available(INFLATE, "m", message(A), extents=((0x5000, 24),))
+            missed = {"QUEUE-11"} - set(judged([*start(), followed], rules=rules)[0].exercised)
+    assert missed
 
 
 def test_a_permission_is_never_broken():
@@ -452,9 +496,56 @@ def test_a_finding_in_one_line_names_all_a_reader_needs():
     assert judged([*start(), inflate("m", *[A] * 9, data_len=1)])[1][0].excerpt.endswith(" ...")
 
 
+def test_a_chain_that_was_followed_keeps_its_requirement_and_one_nobody_laid_decides_nothing():
+    judge, findings = judged([*start(), ev.Available(INFLATE, "m", message(A), extents=((0x5000, 24),))])
+    assert (judge.exercised["QUEUE-11"], findings) == (1, [])
+    assert "QUEUE-11" not in judged([*start(), inflate("m", A)])[0].exercised
+
+
+def test_a_used_ring_that_names_what_is_not_in_flight_is_the_devices_fault():
+    _, (finding,) = judged([*start(), ev.RingBroken(ev.Side.DEVICE, INFLATE, "used-jump", "moved by 9")])
+    assert (finding.requirement, finding.subject) == ("BUF-04", ev.Side.DEVICE)
+    assert finding.seen == "used-jump: moved by 9"
+
+
 def test_pages_are_judged_by_memory_and_not_by_order():
     _, findings = judged(
         [*start(), inflate("m", chunk(0x2000, 1), chunk(0x1000, 1)), used(INFLATE, "m"), actual(2)]
     )
     assert findings == []
     assert PageSet.parse("0x1000", "0x2000").pages == 2
+
+
+def test_a_buffer_that_nobody_notified_of_may_wait_where_devices_do_not_look():
+    silent = ev.Available(INFLATE, "early", array(0x1000), notified=False)
+    begun = [event for event in start(ARRAYS, posts=False) if not isinstance(event, ev.DriverOk)]
+    waiting = [*begun, silent, ev.DriverOk(), DEVICE_QUIET]
+    assert judged(waiting)[1] == []
+    loud = [*begun, silent, ev.DriverOk(), ev.Available(INFLATE, "m", array(0x2000)), DEVICE_QUIET]
+    assert "QUEUE-07" in {finding.requirement for finding in judged(loud)[1]}
+
+
+def deflated(target_then, *more):
+    """A balloon of four pages that shrinks to none, with another target while the buffer was with the device."""
+    return [
+        *start(MESSAGES & ~OOM),
+        target(4),
+        inflate("m", A),
+        used(INFLATE, "m"),
+        actual(4),
+        target(0),
+        deflate("d", A),
+        target(target_then),
+        used(DEFLATE, "d"),
+        *more,
+        actual(0),
+    ]
+
+
+def test_a_target_that_rises_behind_a_deflate_message_comes_too_late_for_its_pages():
+    assert judged(deflated(4))[1] == []
+
+
+def test_a_target_that_rose_before_a_deflate_message_is_in_time():
+    late = deflated(4, inflate("n", A), used(INFLATE, "n"), actual(4), deflate("e", A), used(DEFLATE, "e"))
+    assert [finding.requirement for finding in judged(late)[1]] == ["DEF-09"]

@@ -1,4 +1,4 @@
-"""The numpy path says what the schema says."""
+"""The numpy path, and that of plain struct, say what the schema says."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wire_strategies import law
 
-from balloon_spec.wire import chunk, pfn_array, response_message
+from balloon_spec.wire import chunk, pfn_array, response_header, response_message
 from balloon_spec.wire.chunk import Chunk
 from balloon_spec.wire.errors import WireError
 from balloon_spec.wire.response_message import message
@@ -31,6 +31,17 @@ def test_decode_gives_the_words_of_the_schema(values, container):
 def test_encode_gives_the_bytes_of_the_schema_whatever_the_byte_order_of_the_array(values, order):
     words = chunk.to_array(values).astype(f"{order}u8")
     assert chunk.encode(words) == b"".join(chunk.build(value) for value in values)
+
+
+@law
+@given(raw=st.binary(min_size=8, max_size=8), container=st.sampled_from([bytes, bytearray, memoryview]))
+def test_a_header_is_what_its_schema_says(raw, container):
+    value = response_header.parse(container(raw))
+    fields = response_header.SCHEMA.parse(raw)
+    assert response_header.to_numbers(value) == {
+        name: fields[name] for name in ("cmd", "flag", "id", "data_len")
+    }
+    assert response_header.build(value) == response_header.SCHEMA.build(response_header.to_numbers(value))
 
 
 @law

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 import click
 
 from balloon_conformance.cli.errors import BadInput, bad_input
-from balloon_conformance.vectors import schema
+from balloon_conformance.vectors import manifest, schema
 from balloon_conformance.vectors.fill import FillError
 from balloon_conformance.vectors.generate import REMEDY, differing, generated, left_over, write
 from balloon_conformance.vectors.intents import intents
@@ -28,9 +28,9 @@ def generate(*, ids: tuple[str, ...], check: bool, directory: Path | None) -> in
     """Write the vectors, all or those called ID, from their intents.
 
     An intent says what happens in the protocol's words; the schemas and the reference implementations make
-    the bytes of it. The output is the same on every machine. With --check a file that is missing, was edited
-    by hand, or has no intent is named. Exit codes: 0 all well; 1 with --check, some differ, or without it a
-    file has no intent; 2 bad input.
+    the bytes of it, and MANIFEST.sha256 has their digests. The output is the same on every machine. With
+    --check a file that is missing, was edited by hand, or has no intent is named. Exit codes: 0 all well; 1
+    with --check, some differ, or without it a file has no intent; 2 bad input.
     """
     where = schema.directory() if directory is None else directory
     with bad_input(FillError):
@@ -42,9 +42,12 @@ def generate(*, ids: tuple[str, ...], check: bool, directory: Path | None) -> in
     changed: list[PurePosixPath] = []
     if check:
         wrong += [f"{where / name}: {fault}; {REMEDY} writes it" for name, fault in differing(files, where)]
+        if not ids and not wrong:
+            wrong += [f"{path}:{line}: {words}" for path, line, words in manifest.differences(where)]
     else:
         try:
             changed = write(files, where)
+            manifest.write(where)
         except OSError as error:
             raise BadInput(f"{error.filename}: {error.strerror}; name a directory to write to") from None
     for sentence in wrong:

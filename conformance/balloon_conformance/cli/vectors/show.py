@@ -1,25 +1,37 @@
-"""``balloon-conformance vectors show``: one vector, every byte explained."""
+"""``balloon-conformance vectors show``: one vector drawn as a sequence, and every byte explained."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import click
+from rich.console import Console
+from rich.text import Text
 
-from balloon_conformance.cli.decode import annotated_lines
 from balloon_conformance.cli.errors import BadInput, bad_input
+from balloon_conformance.report.drawing import draw
+from balloon_conformance.report.dump import configuration_fields, dump_lines
 from balloon_conformance.vectors import model, schema
 from balloon_conformance.vectors.loader import VectorError, load
-from balloon_spec.queues import Queue
+from balloon_conformance.vectors.sequence import Message, sequence
+from balloon_spec.wire import configuration
 from balloon_spec.wire.annotate import annotate
 
 __all__ = ["show"]
 
+_PIPED_WIDTH = 100
+"""Columns of a drawing that goes into a file."""
+
 
 @click.command("show")
 @click.argument("name", metavar="ID")
-def show(*, name: str) -> None:
-    """Show the vector called ID: its steps in order, its buffers explained field by field."""
+@click.option("--all", "whole", is_flag=True, help="Show every field of a long buffer, not its ends alone.")
+def show(*, name: str, whole: bool) -> None:
+    """Draw the vector called ID: who sends what in which order, and each buffer field by field.
+
+    A number on the left is that of the step, by which a buffer is found below the drawing.
+    """
     # A vector's file has its id for a name.
     paths = {path.stem: path for path in schema.directory().rglob("*.yaml")}
     wanted = name.rpartition("/")[2]
@@ -27,84 +39,43 @@ def show(*, name: str) -> None:
         raise BadInput(f"no vector {name!r}; balloon-conformance vectors list shows them")
     with bad_input(VectorError):
         vector = load(paths[wanted])
-    for line in _show(vector):
-        click.echo(line)
+    console = Console(highlight=False, soft_wrap=True)
+    width = console.width if console.is_terminal else None
+    for line in _show(vector, width, whole=whole, ascii_only=_cannot_draw(sys.stdout.encoding)):
+        console.print(line)
 
 
-def _show(vector: model.Vector) -> Iterator[str]:
-    names = vector.profile.names
-    yield f"{vector.area}/{vector.id}: {vector.title}"
-    yield f"profile {vector.profile.name}; judges {' and '.join(sorted(vector.sides))}; {vector.kind}"
-    yield f"about {', '.join(vector.requirements)}"
+def _cannot_draw(encoding: str | None) -> bool:
+    return "utf" not in (encoding or "utf").lower()
+
+
+def _show(vector: model.Vector, width: int | None, *, whole: bool, ascii_only: bool) -> Iterator[Text]:
+    yield Text(f"{vector.area}/{vector.id}: {vector.title}", style="bold")
+    judges = " and ".join(sorted(vector.sides))
+    yield Text(f"profile {vector.profile.name}; judges {judges}; {vector.kind}")
+    yield Text(f"about {', '.join(vector.requirements)}")
     if vector.breaks:
-        yield f"breaks {', '.join(vector.breaks)}"
-    yield f"memory: {vector.memory_pages} pages"
-    features = vector.features
-    yield _negotiation("negotiation", vector, features)
-    chunks = "CHUNK_TRANSFER" in names(features.accepted)
-    for step in vector.steps:
-        yield ""
-        if isinstance(step, model.ResetStep):
-            chunks = "CHUNK_TRANSFER" in names(step.features.accepted)
-            yield _negotiation("reset", vector, step.features)
-            continue
-        if step.condition:
-            yield f"if {step.condition}:"
-        yield from _step(step, chunks=chunks)
+        yield Text(f"breaks {', '.join(vector.breaks)}", style="red")
+    yield Text(f"memory: {vector.memory_pages} pages")
+    yield Text()
+    picture = sequence(vector)
+    yield from draw(picture, width or _PIPED_WIDTH, ascii_only=ascii_only)
+    for message in picture.contents:
+        yield Text()
+        yield from _buffer(message, width, whole=whole)
 
 
-def _negotiation(word: str, vector: model.Vector, sets: model.FeatureSets) -> str:
-    offered, accepted = (
-        ", ".join(sorted(vector.profile.names(mask), key=lambda name: vector.profile.by_name[name].bit))
-        or "nothing"
-        for mask in (sets.offered, sets.accepted)
+def _buffer(message: Message, width: int | None, *, whole: bool) -> Iterator[Text]:
+    """Yield the bytes that one message carries, explained."""
+    content = message.content
+    assert content is not None
+    yield Text(
+        f"{message.step}  {message.source} to {message.target}: {message.label}, {len(content.data)} bytes",
+        style="bold",
     )
-    end = "" if sets.features_ok else "; refused"
-    return f"{word}: offered {offered}; accepted {accepted}{end}"
-
-
-def _step(step: model.Step, *, chunks: bool) -> Iterator[str]:
-    """Yield the lines of one step, in the words of the protocol."""
-    match step:
-        case model.OperatorStep():
-            yield f"operator: {step.action} {step.value}"
-        case model.GuestStep():
-            yield f"guest: {step.action} {step.pages}"
-        case model.BufferStep():
-            parts = [f"{len(step.readable)} bytes readable"] if step.readable else []
-            parts += [f"{step.writable_bytes} bytes writable"] if step.writable_bytes else []
-            parts += [f"cut into {', '.join(map(str, step.cut))}"] if step.cut else []
-            parts += [] if step.notify else ["without a notification"]
-            parts += [] if step.match is model.Match.EXACT else [f"match {step.match}"]
-            yield f"driver: buffer {step.name} on {step.queue}: {', '.join(parts) or 'empty'}"
-            if step.readable:
-                structure = _structure(step.queue, chunks=chunks)
-                yield from (f"  {line}" for line in annotated_lines(annotate(structure, step.readable)))
-        case model.ActualStep():
-            yield f"driver: actual {step.pages}"
-        case model.ConfigurationWriteStep():
-            yield f"driver: writes {step.data.hex(' ')} to the configuration at offset {step.offset}"
-        case model.ConfigurationReadStep():
-            yield f"driver: reads {step.data.hex(' ')} from the configuration at offset {step.offset}"
-        case model.DriverOkStep():
-            yield "driver: DRIVER_OK"
-        case model.SilentStep():
-            yield f"{step.side}: does nothing more"
-        case model.UsedStep():
-            yield f"device: returns {step.name}, {step.length_bytes} bytes written"
-            if step.written:
-                yield from (f"  {line}" for line in annotated_lines(annotate("host-request", step.written)))
-        case model.ConfigurationStep():
-            yield f"device: num_pages {step.num_pages}"
-        case model.ReactionStep():
-            yield f"device: {step.name} is {' or '.join(sorted(step.allowed))}"
-        case model.EffectStep():
-            yield f"memory: discarded {step.discarded}; kept {step.kept}"
-        case model.ResetStep():
-            yield "reset"
-
-
-def _structure(queue: Queue, *, chunks: bool) -> str:
-    if queue is Queue.STATISTICS:
-        return "statistics"
-    return "response-message" if chunks or queue is Queue.HOST_REQUEST else "pfn-array"
+    if content.structure == configuration.NAME:
+        yield from dump_lines(configuration_fields(content.data, content.offset), width=width, whole=whole)
+    elif content.structure is None:
+        yield Text(content.data.hex(" "))
+    else:
+        yield from dump_lines(annotate(content.structure, content.data), width=width, whole=whole)

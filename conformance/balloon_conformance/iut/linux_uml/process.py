@@ -23,7 +23,7 @@ from threading import Thread
 from typing import IO, Final
 
 from balloon_conformance.iut.contract import AdapterError, ImplementationCrashed, ImplementationHung
-from balloon_conformance.iut.linux_uml.guard import Guard
+from balloon_conformance.iut.guard import Guard
 from balloon_conformance.iut.linux_uml.options import LEAST_MEMORY_MIB, UmlOptions
 from balloon_conformance.iut.linux_uml.parts import find_parts
 

@@ -39,6 +39,7 @@ def bursts(intent: model.Intent) -> list[Burst]:
         return []
     chunks = "CHUNK_TRANSFER" in intent.features.accepted
     unused: list[Run] | None = None
+    balloon: list[Run] = []
     # By queue: the wish that the next buffers on it carry.
     current: dict[str, Burst] = {}
     found: list[Burst] = []
@@ -46,7 +47,7 @@ def bursts(intent: model.Intent) -> list[Burst]:
         match step:
             case model.Reset():
                 current.clear()
-                unused = None
+                unused, balloon = None, []
                 if step.features is not None:
                     chunks = "CHUNK_TRANSFER" in step.features.accepted
             case model.GuestInflate() | model.GuestDeflate():
@@ -54,11 +55,16 @@ def bursts(intent: model.Intent) -> list[Burst]:
                 burst = Burst(encode(step.pages), chunks)
                 current["inflate" if isinstance(step, model.GuestInflate) else "deflate"] = burst
                 found.append(burst)
+                balloon = without(balloon, step.pages)
+                if isinstance(step, model.GuestInflate):
+                    balloon += step.pages
             case model.GuestUnused():
                 unused = list(step.pages)
             case model.DeviceReturn(written=model.Request() as request) if unused is not None:
                 if request.cmd == 0 and step.length_bytes in {None, 16}:
-                    burst = Burst(structures.unused_page_messages(unused, request.param), chunks=True)
+                    # A page of the balloon is not reported, whether the guest uses it or not.
+                    free = without(unused, balloon)
+                    burst = Burst(structures.unused_page_messages(free, request.param), chunks=True)
                     current["host-request"] = burst
                     found.append(burst)
             case model.DriverBuffer(content=content, queue=queue) if content is not None and queue in current:
@@ -67,6 +73,20 @@ def bursts(intent: model.Intent) -> list[Burst]:
             case _:
                 pass
     return found
+
+
+def without(runs: Sequence[Run], taken: Sequence[Run]) -> list[Run]:
+    """Return ``runs`` less the pages of ``taken``."""
+    left = list(runs)
+    for first, count in taken:
+        end = first + count
+        left = [
+            (low, high - low)
+            for start, length in left
+            for low, high in ((start, min(start + length, first)), (max(start, end), start + length))
+            if low < high
+        ]
+    return left
 
 
 def named(data: bytes, *, chunks: bool) -> list[Run]:

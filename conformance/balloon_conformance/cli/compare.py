@@ -1,0 +1,106 @@
+"""``balloon-conformance compare``: results side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from balloon_conformance.cli.errors import BadInput, bad_input
+from balloon_conformance.report.badge import badge
+from balloon_conformance.report.comparison import ABSENT, Comparison, Incomparable, compare
+from balloon_conformance.report.html import render_comparison
+from balloon_conformance.report.results_file import ResultsFile, ResultsFileError, read_results
+
+__all__ = ["command"]
+
+_STYLES = {"kept": "green", "broken": "bold red", "advice": "yellow", "not exercised": "dim", ABSENT: "dim"}
+
+_EPILOG = """\b
+Examples:
+  balloon-conformance compare qemu-7.2.jsonl qemu-10.1.jsonl    what became worse between two versions
+  balloon-conformance compare results/*-device.jsonl --html devices.html
+  balloon-conformance compare mine.jsonl --badge balloon.svg    a badge for a readme
+
+\b
+Exit codes:
+    0  no run of a target is worse than the one before it
+    1  a regression: a later run of a target does not keep what an earlier one kept
+    2  a file is no results, or the runs cannot be compared
+"""
+
+
+@click.command("compare", epilog=_EPILOG)
+@click.argument("paths", metavar="RESULTS...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--html",
+    "html_path",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the comparison as one HTML page.",
+)
+@click.option(
+    "--badge",
+    "badge_path",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a badge (SVG) of the last file.",
+)
+@click.option("--all", "everything", is_flag=True, help="List the requirements on which all agree, too.")
+def command(
+    *, paths: tuple[Path, ...], html_path: Path | None, badge_path: Path | None, everything: bool
+) -> int:
+    """Put RESULTS, files that run --results wrote, side by side: requirements by rows, runs by columns.
+
+    Rows on which runs differ come first. Files of one target are taken for runs over time, in the order
+    given, and what a later one does not keep any more is a regression. Runs of different versions of the
+    suite, sets of vectors, profiles or sides are not compared.
+    """
+    with bad_input(ResultsFileError, Incomparable):
+        files = [_read(path) for path in paths]
+        comparison = compare(files)
+    if html_path is not None:
+        _write(html_path, "--html", render_comparison(comparison))
+    if badge_path is not None:
+        _write(badge_path, "--badge", badge(files[-1]))
+    _print(Console(highlight=False), comparison, everything=everything)
+    return 1 if comparison.regressions else 0
+
+
+def _read(path: Path) -> ResultsFile:
+    try:
+        return read_results(path)
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}; give a file that run --results wrote") from error
+
+
+def _write(path: Path, option: str, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"{option} {path}: {error.strerror}; name a file that can be written") from error
+
+
+def _print(console: Console, comparison: Comparison, *, everything: bool) -> None:
+    shown = comparison.rows if everything else comparison.differing
+    if shown:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("requirement", no_wrap=True)
+        for name in comparison.columns:
+            table.add_column(name, overflow="fold")
+        for row in shown:
+            cells = [Text(cell.verdict, style=_STYLES[cell.verdict]) for cell in row.cells]
+            table.add_row(Text(row.requirement), *cells)
+        console.print(table)
+        console.print()
+    for one in comparison.regressions:
+        console.print(Text(f"regression: {one}", style="bold red"), soft_wrap=True)
+    differing, total = len(comparison.differing), len(comparison.rows)
+    console.print(
+        f"{len(comparison.files)} runs, {total} requirements, {differing} on which they differ, "
+        f"{len(comparison.regressions)} regressions",
+        soft_wrap=True,
+    )

@@ -1,0 +1,51 @@
+"""The profile a person names on the command line, for commands that have no implementation to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from balloon_conformance.cli.errors import BadInput, bad_input
+from balloon_spec.features import PROFILES, Profile, profile
+
+__all__ = ["DEFAULT", "chosen_profile", "profile_options"]
+
+DEFAULT = "chunk-transfer"
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def profile_options(function: _Function) -> _Function:
+    """Give a command ``--profile``, as ``profile_name`` and empty by default, and ``--bit``, as ``bits``."""
+    name = click.option(
+        "--profile",
+        "profile_name",
+        metavar="P",
+        default="",
+        help=f"What bits 3 and up mean: {' or '.join(PROFILES)} (default: {DEFAULT}).",
+    )
+    bit = click.option(
+        "--bit",
+        "bits",
+        metavar="FEATURE=N",
+        multiple=True,
+        help="Another bit number for a feature of the profile.",
+    )
+    return name(bit(function))
+
+
+def chosen_profile(name: str, bits: Sequence[str]) -> Profile:
+    """Return the profile of that name, the default for an empty one, with features moved to other bits.
+
+    Raises :class:`BadInput` for a profile or a feature that does not exist and a number that is none.
+    """
+    numbers: dict[str, int] = {}
+    for word in bits:
+        feature, _, number = word.partition("=")
+        if not feature or not number.isdecimal():
+            raise BadInput(f"--bit {word}: write FEATURE=NUMBER, as in CHUNK_TRANSFER=41")
+        numbers[feature] = int(number)
+    with bad_input(ValueError):
+        return profile(name or DEFAULT, numbers)

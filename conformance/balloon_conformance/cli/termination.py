@@ -1,0 +1,42 @@
+"""SIGTERM as an orderly end: what runs is interrupted, what was gathered is written, nothing is left."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType, TracebackType
+from typing import Self
+
+import click
+
+__all__ = ["TERMINATED", "Termination"]
+
+TERMINATED = 128 + signal.SIGTERM
+"""The exit code of a command that SIGTERM ended, as a shell gives it."""
+
+
+class Termination:
+    """While it is entered, SIGTERM interrupts the main thread as Ctrl-C does, and ``came`` tells of it.
+
+    It does so once: whoever is cleaning up is not interrupted again. A block that it ended and that has
+    nothing to report leaves with :data:`TERMINATED`.
+    """
+
+    def __init__(self) -> None:
+        self.came = False
+
+    def __enter__(self) -> Self:
+        self._before = signal.signal(signal.SIGTERM, self._interrupt)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        signal.signal(signal.SIGTERM, self._before)
+        if self.came and isinstance(error, KeyboardInterrupt):
+            raise click.exceptions.Exit(TERMINATED) from None
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if not self.came:
+            self.came = True
+            raise KeyboardInterrupt

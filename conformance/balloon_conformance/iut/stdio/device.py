@@ -1,0 +1,111 @@
+"""A device behind a program: ``stdio:COMMAND`` where the program says that it is one."""
+
+from __future__ import annotations
+
+from balloon_conformance.iut.contract import Buffer
+from balloon_conformance.iut.stdio.adapter import StdioAdapter
+from balloon_conformance.iut.stdio.messages import Answer
+from balloon_spec.events import OperatorAction, Side, Used
+from balloon_spec.pages import EMPTY, PageSet
+
+__all__ = ["StdioDevice"]
+
+
+class StdioDevice(StdioAdapter):
+    """A :class:`~balloon_conformance.iut.contract.DeviceAdapter`."""
+
+    _offered = 0
+    _ring_sizes: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def memory(self) -> PageSet:
+        """The guest pages that exist."""
+        return self._memory
+
+    def offered(self) -> int:
+        """Return what the device offered at the start, or after the last reset."""
+        return self._offered
+
+    def accept(self, features: int) -> bool:
+        """Negotiate; where FEATURES_OK stayed the virtqueues are set up too."""
+        answer = self._tell("negotiate", accepted=features)
+        self._ring_sizes = answer.fields["ring_sizes"]
+        self._take_memory(answer)
+        kept: bool = answer.fields["features_ok"]
+        return kept
+
+    def ring_sizes(self) -> tuple[tuple[int, int], ...]:
+        """Return what the answer to the negotiation said."""
+        return self._ring_sizes
+
+    def prepare(self) -> None:
+        """Do nothing: ``negotiate`` set the virtqueues up."""
+
+    def driver_ok(self) -> None:
+        """Set DRIVER_OK."""
+        self._tell("driver-ok")
+
+    def make_available(self, queue: int, buffer: Buffer) -> None:
+        """Hand a buffer over."""
+        if self._rereads:
+            self._lent[queue, buffer.name] = buffer.readable
+        fields: dict[str, object] = {}
+        if not buffer.notify:
+            fields["notify"] = False
+        if buffer.cut:
+            fields["cut"] = buffer.cut
+        self._tell(
+            "available",
+            queue=queue,
+            buffer=buffer.name,
+            readable=buffer.readable,
+            writable=buffer.writable_bytes,
+            **fields,
+        )
+
+    def read_configuration(self, offset: int, length_bytes: int) -> bytes:
+        """Read the configuration space."""
+        data: bytes = self._tell("configuration-read", offset=offset, length=length_bytes).fields["data"]
+        if len(data) != length_bytes:
+            raise self.program.fault(
+                f"answered configuration-read with {len(data)} bytes; {length_bytes} were asked for"
+            )
+        return data
+
+    def write_configuration(self, offset: int, data: bytes) -> None:
+        """Write the configuration space."""
+        self._tell("configuration-write", offset=offset, data=data)
+
+    def discarded(self, pages: PageSet) -> tuple[PageSet, PageSet]:
+        """Return which of ``pages`` were discarded, and which overwritten."""
+        fields = self._tell("discarded", pages=pages).fields
+        gone, changed = fields["discarded"], fields["overwritten"] or EMPTY
+        if foreign := (gone | changed) - pages:
+            raise self.program.fault(f"answered discarded with {foreign}, which it was not asked about")
+        return gone, changed
+
+    def operate(self, action: str, value: int) -> None:
+        """Carry out an operator's wish."""
+        self._tell("operator", action=OperatorAction(action), value=value)
+
+    def _started(self, answer: Answer) -> None:
+        self._offered = answer.fields["offered"]
+        self._ring_sizes = ()
+
+    def _take(self, answer: Answer) -> None:
+        """Take events in; buffers that were returned are read again before anything else is asked."""
+        fresh = len(self._events)
+        super()._take(answer)
+        if not self._lent:
+            return
+        told, self._events = self._events[fresh:], self._events[:fresh]
+        for event in told:
+            if isinstance(event, Used):
+                self._reread(event.queue, event.buffer, Side.DEVICE)
+                self._lent.pop((event.queue, event.buffer), None)
+            self._events.append(event)
+
+    def _look_again(self, deadline_seconds: float) -> None:
+        # Not each time the events are collected: what was changed is still seen when the buffer comes back.
+        if deadline_seconds > 0:
+            self._reread_all(Side.DEVICE)

@@ -1,0 +1,116 @@
+"""A driver behind a program: ``stdio:COMMAND`` where the program says that it is one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from balloon_conformance.iut.contract import AdapterError
+from balloon_conformance.iut.stdio.adapter import StdioAdapter
+from balloon_spec.events import Available, Event, Memory, Reset, Side
+from balloon_spec.pages import PageSet
+
+__all__ = ["StdioDriver"]
+
+_GUEST_SECONDS: Final = 30.0
+
+
+class StdioDriver(StdioAdapter):
+    """A :class:`~balloon_conformance.iut.contract.DriverAdapter`.
+
+    The program's guest can be commanded, and its memory reached, where it claims so
+    (:class:`~balloon_conformance.iut.contract.SteersGuest`,
+    :class:`~balloon_conformance.iut.contract.ReachesMemory`).
+    """
+
+    _answer: str | AdapterError | None = None
+
+    def negotiate(self, offered: int, configuration: bytes) -> int | None:
+        """Offer features; return what the driver accepted."""
+        answer = self.program.ask("negotiate", offered=offered, configuration=configuration)
+        accepted: int | None = answer.fields["accepted"]
+        self._take_memory(answer)
+        if accepted is not None:
+            # Before the first buffer, whatever the program knew when.
+            self._events.append(Memory(self._memory))
+        self._take(answer)
+        return accepted
+
+    def use(self, queue: int, buffer: str, length_bytes: int, written: bytes) -> None:
+        """Return a buffer to the driver."""
+        self._lent.pop((queue, buffer), None)
+        self._tell("used", queue=queue, buffer=buffer, length=length_bytes, written=written)
+
+    def change_configuration(self, configuration: bytes) -> None:
+        """Change the configuration space and notify the driver."""
+        self._tell("configuration-change", data=configuration)
+
+    def steer(self, action: str, pages: PageSet) -> None:
+        """Carry out a guest's wish."""
+        self._tell("guest", action=action, pages=pages)
+
+    def guest_begin(self, command: str, *words: str | int) -> None:
+        """Give the guest a command."""
+        self._answer = None
+        self._tell("guest-command", words=(command, *words))
+
+    def guest_answer(self, deadline_seconds: float) -> str | None:
+        """Return what the guest answered; None where there are events to observe first, or none came."""
+        if not self._events and self._answer is None:
+            self._events = [*self.observe(deadline_seconds)]
+        if self._events:
+            return None
+        if self._answer is None and self._synchronous:
+            # Waiting would be for ever: nothing happens between commands.
+            raise self.program.fault("did not answer the command to its guest, and has nothing to return")
+        answer, self._answer = self._answer, None
+        if isinstance(answer, AdapterError):
+            raise answer
+        return answer
+
+    def guest(self, command: str, *words: str | int) -> str:
+        """Give a command that needs no buffer returned meanwhile, and await the answer."""
+        self.guest_begin(command, *words)
+        until = time.monotonic() + _GUEST_SECONDS
+        while (answer := self._answer) is None:
+            left_seconds = until - time.monotonic()
+            if left_seconds <= 0 or self._synchronous:
+                raise self.program.fault(f"did not answer the command {command} to its guest")
+            self._take(self.program.observe(left_seconds))
+        self._answer = None
+        if isinstance(answer, AdapterError):
+            raise answer
+        return answer
+
+    def read_memory(self, address: int, length_bytes: int) -> bytes:
+        """Read guest memory."""
+        data: bytes = self._tell("memory-read", address=address, length=length_bytes).fields["data"]
+        if len(data) != length_bytes:
+            raise self.program.fault(
+                f"answered memory-read with {len(data)} bytes; {length_bytes} were asked for"
+            )
+        return data
+
+    def write_memory(self, address: int, data: bytes) -> None:
+        """Write guest memory."""
+        self._tell("memory-write", address=address, data=data)
+
+    def _enter(self, event: Event) -> None:
+        super()._enter(event)
+        if isinstance(event, Reset):
+            self._lent.clear()
+        elif isinstance(event, Available) and self._rereads:
+            self._lent[event.queue, event.buffer] = event.readable
+
+    def _take_other(self, name: str, told: Mapping[str, Any]) -> None:
+        text = told["text"]
+        self._answer = text if name == "guest-answer" else self.program.fault(f"says of its guest: {text}")
+
+    def _look_again(self, deadline_seconds: float) -> None:  # noqa: ARG002 - the device's looks at it
+        # Also when a buffer is about to be returned: afterwards it is the driver's to change.
+        self._reread_all(Side.DRIVER)
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._answer = None

@@ -1,0 +1,404 @@
+"""Every message of the protocol as a table: what it is called, its fields, and what each of them holds.
+
+The published schemas (:mod:`.schema`) are made from this table, and every line is read by it
+(:mod:`.messages`), so there is one truth for both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from balloon_conformance.iut.contract import Capability
+from balloon_conformance.iut.stdio import values
+from balloon_conformance.iut.stdio.values import Kind
+from balloon_spec.events import OperatorAction, Side
+
+__all__ = [
+    "COMMANDS",
+    "ERROR_FIELDS",
+    "EVENTS",
+    "LINE_LIMIT_BYTES",
+    "PROTOCOL_VERSION",
+    "REREAD",
+    "ROLE",
+    "SYNCHRONOUS",
+    "CommandForm",
+    "ErrorKind",
+    "EventForm",
+    "Field",
+    "answer_fields",
+    "command_fields",
+    "known_capabilities",
+]
+
+PROTOCOL_VERSION = 1
+LINE_LIMIT_BYTES = 1 << 20
+"""The longest line either side may write, its line end included."""
+
+SYNCHRONOUS = "synchronous"
+"""Capability: what the program does, it does before it answers; between commands nothing happens."""
+REREAD = "reread"
+"""Capability: the device-readable part of a buffer can be read again."""
+
+_OF: Mapping[Side, tuple[str, ...]] = MappingProxyType(
+    {
+        Side.DEVICE: (
+            Capability.OPERATOR_TARGET,
+            Capability.OPERATOR_UNUSED_PAGES,
+            Capability.OPERATOR_STATISTICS,
+            Capability.DISCARDS,
+            Capability.DESCRIPTORS,
+            Capability.RAW_FEATURES,
+            REREAD,
+            SYNCHRONOUS,
+        ),
+        Side.DRIVER: (
+            Capability.STEER_PAGES,
+            Capability.STEER_GUEST,
+            Capability.GUEST_MEMORY,
+            Capability.RAW_FEATURES,
+            REREAD,
+            SYNCHRONOUS,
+        ),
+    }
+)
+
+_EVERY_CAPABILITY = tuple(dict.fromkeys(str(name) for side in Side for name in _OF[side]))
+
+
+def known_capabilities(side: Side | None = None) -> tuple[str, ...]:
+    """Return the names of the capabilities a program of ``side`` may claim; of both sides without one."""
+    return _EVERY_CAPABILITY if side is None else tuple(str(name) for name in _OF[side])
+
+
+class ErrorKind(StrEnum):
+    """What a program says by answering with an error, and with it whose fault it is."""
+
+    UNKNOWN_COMMAND = "unknown-command"
+    """The program has no such command."""
+    NOT_IMPLEMENTED = "not-implemented"
+    """The program knows the command and cannot carry it out; it does not claim the capability for it."""
+    REFUSED = "refused"
+    """The command makes no sense now, or its fields do not."""
+    CRASHED = "crashed"
+    """The implementation behind the program ended."""
+    HUNG = "hung"
+    """The implementation behind the program does not answer it."""
+    VIOLATION = "violation"
+    """The implementation broke a rule of its transport, and nothing more can be exchanged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a message; ``default`` is what an absent one means, where it may be absent."""
+
+    name: str
+    kind: Kind
+    about: str
+    required: bool = True
+    default: Any = None
+
+
+def _optional(name: str, kind: Kind, about: str, default: Any = None) -> Field:
+    return Field(name, kind, about, required=False, default=default)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandForm:
+    """One command: the sides that have it, its fields, and those of its answer by side.
+
+    ``needs`` are capabilities of which a program must claim at least one before the suite sends it.
+    """
+
+    name: str
+    about: str
+    sides: tuple[Side, ...]
+    fields: tuple[Field, ...] = ()
+    answers: Mapping[Side, tuple[Field, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    needs: tuple[str, ...] = ()
+
+
+_DEVICE = (Side.DEVICE,)
+_DRIVER = (Side.DRIVER,)
+_BOTH = (Side.DEVICE, Side.DRIVER)
+
+_QUEUE = Field("queue", values.UNSIGNED_16, "the index of the virtqueue")
+_BUFFER = Field("buffer", values.NAME, "the name of the buffer, of the choice of the side that made it")
+_READABLE = Field("readable", values.BYTES, "the device-readable part, all descriptors joined")
+_WRITABLE = Field("writable", values.UNSIGNED_32, "the length in bytes of the device-writable part")
+_LENGTH_USED = Field("length", values.UNSIGNED_32, "the length in bytes that stands in the used ring")
+_WRITTEN = Field("written", values.BYTES, "what the device wrote at the start of the device-writable part")
+_OFFSET = Field("offset", values.UNSIGNED_32, "where in the configuration space, in bytes")
+_DATA = Field("data", values.BYTES, "the bytes")
+_SPACE = Field("data", values.BYTES, "the whole configuration space")
+_PAGES = Field("pages", values.PAGES, "the pages")
+_ADDRESS = Field("address", values.BITS_64, "a guest-physical address")
+_LENGTH = Field("length", values.UNSIGNED_32, "how many bytes")
+_NOTIFY = _optional(
+    "notify", values.BOOLEAN, "whether the device is notified; true when absent", default=True
+)
+_CUT = _optional(
+    "cut", values.LENGTHS, "the lengths of the descriptors of the readable part; one when absent", default=()
+)
+_OFFERED = Field("offered", values.BITS_64, "the feature bits the device offers")
+_MEMORY = _optional(
+    "memory", values.PAGES, "the guest pages that exist; 0 up to memory_pages of start when absent"
+)
+
+ROLE = Field("role", values.choice(*Side), "which side the implementation under test is")
+"""The field of the answer to ``start`` on which its other fields depend."""
+
+_INTRODUCTION = (
+    Field("protocol", values.UNSIGNED_32, "the version of this protocol the program speaks"),
+    ROLE,
+    Field("name", values.NAME, "what the implementation is called"),
+    Field("version", values.TEXT, "its version"),
+    Field(
+        "capabilities",
+        values.names(_EVERY_CAPABILITY, "capability"),
+        "what it can do beyond what every program of its role must",
+    ),
+    _MEMORY,
+)
+
+_FORMS = (
+    CommandForm(
+        "start",
+        "Bring the implementation up as after power-on, for one case.",
+        _BOTH,
+        (
+            Field("protocol", values.UNSIGNED_32, "the version of this protocol the suite speaks"),
+            Field("suite", values.TEXT, "the version of the suite"),
+            Field("profile", values.NAME, "what the feature bits mean: base or chunk-transfer"),
+            Field("bits", values.BIT_NUMBERS, "the features of the profile with their bit numbers"),
+            Field(
+                "memory_pages", values.UNSIGNED_32, "the guest memory the case needs, in 4 KiB pages from 0"
+            ),
+            Field("may_ask", values.NAMES, "the capabilities this suite can make use of"),
+        ),
+        MappingProxyType({Side.DEVICE: (*_INTRODUCTION, _OFFERED), Side.DRIVER: _INTRODUCTION}),
+    ),
+    CommandForm(
+        "reset",
+        "Reset the device, or have the driver begin anew.",
+        _BOTH,
+        answers=MappingProxyType({Side.DEVICE: (_OFFERED,)}),
+    ),
+    CommandForm(
+        "negotiate",
+        "Negotiate features.",
+        _BOTH,
+        (),  # of each side its own: see _NEGOTIATE
+        MappingProxyType(
+            {
+                Side.DEVICE: (
+                    Field("features_ok", values.BOOLEAN, "whether the device kept FEATURES_OK"),
+                    _optional(
+                        "ring_sizes",
+                        values.RING_SIZES,
+                        "the descriptors of each queue, where known",
+                        default=(),
+                    ),
+                    _MEMORY,
+                ),
+                Side.DRIVER: (
+                    Field(
+                        "accepted",
+                        values.MAYBE_BITS_64,
+                        "what the driver accepted; null where it refuses the device",
+                    ),
+                    _MEMORY,
+                ),
+            }
+        ),
+    ),
+    CommandForm("driver-ok", "The driver sets DRIVER_OK.", _DEVICE),
+    CommandForm(
+        "available",
+        "The driver makes a buffer available.",
+        _DEVICE,
+        (_QUEUE, _BUFFER, _READABLE, _WRITABLE, _NOTIFY, _CUT),
+    ),
+    CommandForm("used", "The device returns a buffer.", _DRIVER, (_QUEUE, _BUFFER, _LENGTH_USED, _WRITTEN)),
+    CommandForm(
+        "configuration-read",
+        "The driver reads the configuration space.",
+        _DEVICE,
+        (_OFFSET, _LENGTH),
+        MappingProxyType({Side.DEVICE: (_DATA,)}),
+    ),
+    CommandForm(
+        "configuration-write",
+        "The driver writes the configuration space, with one store where the length allows it.",
+        _DEVICE,
+        (_OFFSET, _DATA),
+    ),
+    CommandForm(
+        "configuration-change",
+        "The device changes the configuration space and notifies the driver.",
+        _DRIVER,
+        (_SPACE,),
+    ),
+    CommandForm(
+        "operator",
+        "The operator of the host makes a wish known to the device.",
+        _DEVICE,
+        (
+            Field("action", values.choice(*OperatorAction), "what the operator wants"),
+            Field("value", values.BITS_64, "the target in pages, or the id of the request; else 0x0"),
+        ),
+        needs=(
+            Capability.OPERATOR_TARGET,
+            Capability.OPERATOR_UNUSED_PAGES,
+            Capability.OPERATOR_STATISTICS,
+        ),
+    ),
+    CommandForm(
+        "guest",
+        "The guest makes a wish known to its driver.",
+        _DRIVER,
+        (Field("action", values.choice("inflate", "deflate", "unused"), "what the guest wants"), _PAGES),
+        needs=(Capability.STEER_PAGES,),
+    ),
+    CommandForm(
+        "guest-command",
+        "The guest around the driver begins to carry a command out; an event tells when it is done.",
+        _DRIVER,
+        (Field("words", values.WORDS, "the command and its words"),),
+        needs=(Capability.STEER_GUEST,),
+    ),
+    CommandForm(
+        "discarded",
+        "Look at guest memory.",
+        _DEVICE,
+        (_PAGES,),
+        MappingProxyType(
+            {
+                Side.DEVICE: (
+                    Field("discarded", values.PAGES, "those whose memory was given back since the last look"),
+                    _optional("overwritten", values.PAGES, "those whose contents were changed without that"),
+                )
+            }
+        ),
+        (Capability.DISCARDS,),
+    ),
+    CommandForm(
+        "reread",
+        "Read the device-readable part of a buffer again.",
+        _BOTH,
+        (_QUEUE, _BUFFER),
+        MappingProxyType({Side.DEVICE: (_READABLE,), Side.DRIVER: (_READABLE,)}),
+        (REREAD,),
+    ),
+    CommandForm(
+        "memory-read",
+        "The device reads guest memory.",
+        _DRIVER,
+        (_ADDRESS, _LENGTH),
+        MappingProxyType({Side.DRIVER: (_DATA,)}),
+        (Capability.GUEST_MEMORY,),
+    ),
+    CommandForm(
+        "memory-write",
+        "The device writes guest memory.",
+        _DRIVER,
+        (_ADDRESS, _DATA),
+        needs=(Capability.GUEST_MEMORY,),
+    ),
+    CommandForm(
+        "observe",
+        "Wait until the implementation does something, or the time is over.",
+        _BOTH,
+        (Field("milliseconds", values.UNSIGNED_32, "how long to wait at the most; 0: not at all"),),
+    ),
+    CommandForm("stop", "End the implementation, and the program with it.", _BOTH),
+)
+
+COMMANDS: Mapping[str, CommandForm] = MappingProxyType({form.name: form for form in _FORMS})
+"""Every command by its name."""
+
+_NEGOTIATE: Mapping[Side, tuple[Field, ...]] = MappingProxyType(
+    {
+        Side.DEVICE: (Field("accepted", values.BITS_64, "the feature bits the driver accepts"),),
+        Side.DRIVER: (
+            _OFFERED,
+            Field("configuration", values.BYTES, "what the driver finds in the configuration space"),
+        ),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EventForm:
+    """One event that an answer may carry."""
+
+    name: str
+    about: str
+    sides: tuple[Side, ...]
+    fields: tuple[Field, ...] = ()
+
+
+_EVENT_FORMS = (
+    EventForm("used", "The device returned a buffer.", _DEVICE, (_QUEUE, _BUFFER, _LENGTH_USED, _WRITTEN)),
+    EventForm(
+        "configuration-changed",
+        "The device notified the driver of a configuration change.",
+        _DEVICE,
+        (_SPACE,),
+    ),
+    EventForm("needs-reset", "The device set DEVICE_NEEDS_RESET.", _DEVICE),
+    EventForm("driver-ok", "The driver set DRIVER_OK.", _DRIVER),
+    EventForm(
+        "available",
+        "The driver made a buffer available.",
+        _DRIVER,
+        (
+            *(_QUEUE, _BUFFER, _READABLE, _WRITABLE, _NOTIFY, _CUT),
+            _optional("extents", values.ADDRESSES, "where the descriptors lie, where known", default=()),
+        ),
+    ),
+    EventForm("configuration-read", "The driver read the configuration space.", _DRIVER, (_OFFSET, _DATA)),
+    EventForm(
+        "configuration-written", "The driver wrote the configuration space.", _DRIVER, (_OFFSET, _DATA)
+    ),
+    EventForm("reset", "The driver reset the device of its own accord.", _DRIVER),
+    EventForm("guest-used", "The guest was seen to write to pages.", _DRIVER, (_PAGES,)),
+    EventForm(
+        "guest-answer",
+        "The guest carried out its command.",
+        _DRIVER,
+        (Field("text", values.TEXT, "what it answered; empty where it has nothing to say"),),
+    ),
+    EventForm(
+        "guest-refused",
+        "The guest could not carry out its command.",
+        _DRIVER,
+        (Field("text", values.TEXT, "why"),),
+    ),
+)
+
+EVENTS: Mapping[tuple[Side, str], EventForm] = MappingProxyType(
+    {(side, form.name): form for form in _EVENT_FORMS for side in form.sides}
+)
+"""Every event by the side that has it, and its name."""
+
+
+def command_fields(form: CommandForm, side: Side) -> tuple[Field, ...]:
+    """Return the fields of a command to a program of ``side``."""
+    return _NEGOTIATE[side] if form.name == "negotiate" else form.fields
+
+
+def answer_fields(form: CommandForm, side: Side) -> tuple[Field, ...]:
+    """Return the fields of the answer of a program of ``side``, ``seq`` and ``events`` aside."""
+    return form.answers.get(side, ())
+
+
+ERROR_FIELDS = (
+    Field("error", values.choice(*ErrorKind), "what kind of error it is"),
+    _optional("text", values.TEXT, "what is wrong, in one line", default=""),
+)
+"""The fields of an answer that is an error."""

@@ -1,0 +1,308 @@
+"""A conversation with a program: numbered commands out, checked answers in, and whose fault it is if not."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+from balloon_conformance.iut.contract import (
+    AdapterError,
+    ImplementationCrashed,
+    ImplementationHung,
+    ImplementationViolation,
+    Setup,
+)
+from balloon_conformance.iut.errors import IutError
+from balloon_conformance.iut.stdio.forms import (
+    COMMANDS,
+    PROTOCOL_VERSION,
+    SYNCHRONOUS,
+    ErrorKind,
+    command_fields,
+    known_capabilities,
+)
+from balloon_conformance.iut.stdio.messages import Answer, BadMessageError, read_answer, write_line
+from balloon_conformance.iut.stdio.process import ProgramError, StdioProcess
+from balloon_spec.events import Side
+
+__all__ = ["Introduction", "Program", "StdioOptions", "split"]
+
+_EXAMPLE: Final = "stdio:./my-device --verbose"
+_SHOWN: Final = 80
+_STOP_SECONDS: Final = 1.0
+_MOST_MILLISECONDS: Final = (1 << 32) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class StdioOptions:
+    """How to reach a program: the words of its command, and how long it may take to answer."""
+
+    words: tuple[str, ...]
+    start_seconds: float = 10.0
+    answer_seconds: float = 5.0
+
+    @property
+    def program(self) -> str:
+        """The program's file name."""
+        return Path(self.words[0]).name
+
+    @property
+    def name(self) -> str:
+        """The name of the target on the command line."""
+        return f"stdio:{shlex.join(self.words)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """What a program says of itself when it is started; the same every time."""
+
+    role: Side
+    name: str
+    version: str
+    capabilities: frozenset[str]
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> Introduction:
+        """Take it from an answer to ``start``."""
+        return cls(Side(fields["role"]), fields["name"], fields["version"], fields["capabilities"])
+
+    @property
+    def description(self) -> str:
+        """The implementation's name and version."""
+        return f"{self.name} {self.version}".strip()
+
+    @property
+    def synchronous(self) -> bool:
+        """Whether nothing happens between commands."""
+        return SYNCHRONOUS in self.capabilities
+
+
+def split(command: str) -> tuple[str, ...]:
+    """Split a command into words as a shell would; :class:`IutError` where that cannot be done."""
+    try:
+        words = tuple(shlex.split(command))
+    except ValueError as error:
+        raise IutError(f"stdio:{command}: {str(error).lower()}; close the quotation") from None
+    if not words:
+        raise IutError(f"stdio: name the program, as in {_EXAMPLE!r}")
+    return words
+
+
+def _suite_version() -> str:
+    try:
+        return version("virtio-balloon-conformance")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+class Program:
+    """The program of one adapter, started when it is needed.
+
+    ``introduction`` is what it said of itself before; without one, the first answer to ``start`` is taken.
+    """
+
+    def __init__(self, options: StdioOptions, introduction: Introduction | None = None) -> None:
+        self.options = options
+        self.introduction = introduction
+        self._process: StdioProcess | None = None
+        self._sequence = 0
+        self._side = introduction.role if introduction else None
+        self._said: tuple[str, ...] = ()
+        self._lost = False
+
+    @property
+    def process(self) -> StdioProcess:
+        """The running process; it is started where there is none."""
+        if self._process is None:
+            self._process = StdioProcess(self.options.words)
+            self._sequence = 0
+            self._lost = False
+        return self._process
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a process, ended or not."""
+        return self._process is not None
+
+    def start(self, setup: Setup, *, more: tuple[str, ...] = ()) -> Answer:
+        """Start the implementation for a case, in the process there is or in a fresh one.
+
+        A program that cannot begin anew in the same process refuses, and is started again. ``more`` are
+        further names to say in ``may_ask``.
+        """
+        reused = self._process is not None
+        try:
+            if self._process is not None:
+                self._check_alive(self._process)
+                self._process.forget_said()
+            answer = self._start(setup, more)
+            if reused and answer.error in {ErrorKind.REFUSED, ErrorKind.NOT_IMPLEMENTED}:
+                self.stop()
+                answer = self._start(setup, more)
+            self._raise_error("start", answer)
+            self._introduce(answer)
+        except ImplementationCrashed as error:
+            if not reused and self.introduction is None:
+                self.kill()
+                raise ProgramError(f"{error}; it must answer start before anything else") from None
+            self.kill()
+            raise
+        except BaseException:
+            self.kill()
+            raise
+        return answer
+
+    def ask(self, command: str, **fields: Any) -> Answer:
+        """Send a command and return its answer; an answer that is an error is raised as what it means."""
+        if self._process is None:
+            raise AdapterError("the adapter is not started; call start first")
+        answer = self.ask_openly(command, fields)
+        if answer.error is not None:
+            self._raise_error(command, answer)
+        return answer
+
+    def ask_openly(
+        self, command: str, fields: Mapping[str, Any], *, seconds: float | None = None, extra: Any = None
+    ) -> Answer:
+        """Send a command and return its answer, also one that is an error.
+
+        ``seconds`` is the deadline where it is not the usual one; ``extra`` are fields, plain data, that no
+        table knows.
+        """
+        process = self.process
+        self._sequence += 1
+        line: dict[str, Any] = {"seq": self._sequence, "command": command}
+        if command in COMMANDS:
+            for one in command_fields(COMMANDS[command], self._side or Side.DEVICE):
+                if one.name in fields:
+                    line[one.name] = one.kind.write(fields[one.name])
+        if extra:
+            line.update(extra)
+        # Whatever is raised from here on, the conversation cannot be taken up again.
+        lost, self._lost = self._lost, True
+        text = process.exchange(
+            write_line(line), self.options.answer_seconds if seconds is None else seconds, command
+        )
+        try:
+            answer = json.loads(text)
+        except (ValueError, RecursionError):
+            answer = None
+        if type(answer) is not dict:
+            raise self.fault(
+                f"answered {command} with {_shown(text)}, which is not a JSON object; write "
+                "answers alone to standard output, and everything else to standard error"
+            )
+        if answer.get("seq") != self._sequence or type(answer["seq"]) is not int:
+            raise self.fault(
+                f"was asked {command} with seq {self._sequence} and answered "
+                f"{_sequence(answer)}; answer each command once, with its own seq"
+            )
+        try:
+            read = read_answer(answer, command, self._side)
+        except BadMessageError as fault:
+            raise self.fault(
+                f"answered {command} with {_shown(text)}: {fault}; "
+                f"see {command} in docs/test/stdio-protocol.md"
+            ) from None
+        self._lost = lost
+        return read
+
+    def observe(self, seconds: float) -> Answer:
+        """Have the program wait until something happens, ``seconds`` at the most."""
+        milliseconds = min(int(seconds * 1000), _MOST_MILLISECONDS)
+        fields = {"milliseconds": milliseconds}
+        answer = self.ask_openly("observe", fields, seconds=seconds + self.options.answer_seconds)
+        self._raise_error("observe", answer)
+        return answer
+
+    def fault(self, words: str) -> AdapterError:
+        """Return the error of a program that did something no adapter does."""
+        return AdapterError(f"{self.options.program} {words}")
+
+    def stop(self) -> bool:
+        """Ask the program to end, and kill what is left of it; twice does no harm.
+
+        False where it did not answer, or had to be killed.
+        """
+        if self._process is None:
+            return True
+        went = False
+        if not self._lost and not self._process.ended():
+            with suppress(AdapterError, ImplementationCrashed, ImplementationHung):
+                went = self.ask_openly("stop", {}, seconds=_STOP_SECONDS).error is None
+                went = self._process.end(_STOP_SECONDS) and went
+        self.kill()
+        return went
+
+    def kill(self) -> None:
+        """Kill the program and its children; twice does no harm."""
+        process, self._process = self._process, None
+        if process is not None:
+            self._said = process.said()
+            process.kill()
+
+    def said(self) -> tuple[str, ...]:
+        """Return the last lines on standard error since the last start."""
+        return self._said if self._process is None else self._process.said()
+
+    def _check_alive(self, process: StdioProcess) -> None:
+        """Raise where the program ended after its last answer, which no case has seen."""
+        if process.ended():
+            raise process.over("after the case before")
+
+    def _start(self, setup: Setup, more: tuple[str, ...]) -> Answer:
+        fields = {
+            "protocol": PROTOCOL_VERSION,
+            "suite": _suite_version(),
+            "profile": setup.profile.name,
+            "bits": {feature.name: feature.bit for feature in setup.profile.features},
+            "memory_pages": setup.memory_pages,
+            "may_ask": (*known_capabilities(self._side), *more),
+        }
+        return self.ask_openly("start", fields, seconds=self.options.start_seconds)
+
+    def _introduce(self, answer: Answer) -> None:
+        """Take the introduction, or compare it with that of before."""
+        protocol = answer.fields["protocol"]
+        if protocol != PROTOCOL_VERSION:
+            raise self.fault(
+                f"speaks version {protocol} of the protocol, and this suite version "
+                f"{PROTOCOL_VERSION}; bring the two together"
+            )
+        introduction = Introduction.of(answer.fields)
+        if self.introduction is not None and introduction != self.introduction:
+            raise self.fault(
+                f"introduced itself as {self.introduction} and now as {introduction}; "
+                "answer every start alike"
+            )
+        self.introduction = introduction
+        self._side = introduction.role
+
+    def _raise_error(self, command: str, answer: Answer) -> None:
+        text = " ".join(answer.text.split()) or "no reason given"
+        match answer.error:
+            case None:
+                return
+            case ErrorKind.CRASHED:
+                raise ImplementationCrashed(text)
+            case ErrorKind.HUNG:
+                raise ImplementationHung(text)
+            case ErrorKind.VIOLATION:
+                raise ImplementationViolation(text)
+            case kind:
+                raise self.fault(f"answered {command} with {kind}: {text}")
+
+
+def _shown(text: bytes) -> str:
+    shown = repr(text[:_SHOWN].decode("utf-8", "backslashreplace"))
+    return shown + "..." if len(text) > _SHOWN else shown
+
+
+def _sequence(answer: Mapping[str, Any]) -> str:
+    return f"seq {json.dumps(answer['seq'])[:_SHOWN]}" if "seq" in answer else "without seq"

@@ -1,0 +1,118 @@
+"""Devices that are wrong about the configuration space or the statistics."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from balloon_conformance.mutants.mutant import mutant
+from balloon_conformance.reference.device import Device
+from balloon_conformance.reference.device_requests import Step
+from balloon_conformance.reference.device_state import DeviceState
+from balloon_spec.events import Available, ConfigurationChanged, ConfigurationWritten
+
+_TAG_OFFSET, _ENTRY_BYTES = 0, 10
+
+
+# -- the configuration space ------------------------------------------------------------------------------
+
+
+@mutant("CFG-07")
+class NeverAnnouncesATarget(Device):
+    """The operator sets a target, and the guest never hears of it."""
+
+    def change_target(self, state: DeviceState, value: int) -> Step:
+        """Set it quietly."""
+        state, outputs = super().change_target(state, value)
+        return state, tuple(one for one in outputs if not isinstance(one, ConfigurationChanged))
+
+
+@mutant("CFG-01", origin="VIRTIO 1.0: legacy devices have other fields in guest order, these never")
+class SwapsTheConfiguration(Device):
+    """The guest reads a target of billions of pages, because the fields are big-endian."""
+
+    def configuration(self, state: DeviceState | None = None) -> bytes:
+        """Swap both fields."""
+        data = super().configuration(state)
+        return data[3::-1] + data[:3:-1]
+
+
+@mutant("CFG-01", also=("CFG-06",))
+class PutsActualFirst(Device):
+    """The guest reads how much it has given for how much it is to give, and never moves.
+
+    What it wrote to ``actual`` does not read back from there.
+    """
+
+    def configuration(self, state: DeviceState | None = None) -> bytes:
+        """Exchange the fields."""
+        data = super().configuration(state)
+        return data[4:] + data[:4]
+
+
+@mutant("CFG-11")
+class CountsTheTargetInBytes(Device):
+    """The guest is asked for 4096 times the memory the operator named."""
+
+    def target_pages(self, value: int) -> int:
+        """Give bytes."""
+        return super().target_pages(value * 4096)
+
+
+@mutant("CFG-06", origin="v86: its device keeps its own count, and what a driver writes is dropped")
+class ForgetsActual(Device):
+    """The operator never sees how large the balloon is."""
+
+    def configure(self, state: DeviceState, given: ConfigurationWritten) -> Step:
+        """Keep what there was."""
+        after, outputs = super().configure(state, given)
+        return replace(after, actual=state.actual), outputs
+
+
+@mutant("CFG-08", origin="kvmtool: its device writes actual itself")
+class ChangesActual(Device):
+    """The size of the balloon changes under the driver's hands, because the device counts for itself."""
+
+    def take_inflate(self, state: DeviceState, buffer: Available) -> Step:
+        """Count what was named."""
+        state, outputs = super().take_inflate(state, buffer)
+        return replace(state, actual=state.balloon.pages), outputs
+
+
+@mutant("CFG-09", origin="Firecracker: a guest may write any configuration field, num_pages among them")
+class LetsTheDriverSetTheTarget(Device):
+    """A guest chooses for itself how much memory it has to give."""
+
+    def configure(self, state: DeviceState, given: ConfigurationWritten) -> Step:
+        """Take num_pages too."""
+        after, outputs = super().configure(state, given)
+        if given.offset == 0:
+            after = replace(after, num_pages=int.from_bytes(given.data[:4], "little"))
+        return after, outputs
+
+
+# -- statistics -------------------------------------------------------------------------------------------
+
+
+def _tags(buffer: Available) -> list[int]:
+    """Return the low bytes of the tags of a statistics buffer, which tell all known ones."""
+    return list(buffer.readable[_TAG_OFFSET::_ENTRY_BYTES])
+
+
+@mutant("STATS-07", origin="Linux sends tags 10 to 15, which no specification names")
+class KeepsUnknownStatistics(Device):
+    """A newer guest's statistics never arrive, because one of them is new."""
+
+    def return_statistics(self, state: DeviceState) -> Step:
+        """Return buffers of known tags alone."""
+        known = tuple(one for one in state.statistics if all(tag < 16 for tag in _tags(one)))
+        return super().return_statistics(replace(state, statistics=known))
+
+
+@mutant("STATS-08")
+class KeepsUnsortedStatistics(Device):
+    """A guest that lists its statistics in another order never has them read."""
+
+    def return_statistics(self, state: DeviceState) -> Step:
+        """Return buffers of rising tags alone."""
+        known = tuple(one for one in state.statistics if _tags(one) == sorted(_tags(one)))
+        return super().return_statistics(replace(state, statistics=known))

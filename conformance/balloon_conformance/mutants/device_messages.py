@@ -1,0 +1,284 @@
+"""Devices that misread messages of chunks and arrays of page frame numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from balloon_conformance.mutants.mutant import mutant
+from balloon_conformance.reference.device import Device
+from balloon_conformance.reference.device_pages import Chosen, Reading, Words
+from balloon_conformance.reference.device_state import DeviceState
+from balloon_conformance.reference.machine import Note
+from balloon_spec.events import Available
+from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.wire.response_header import ResponseHeader
+
+_LOW_PFNS = np.uint64((1 << 20) - 1)
+"""The page frame numbers below 4 GiB."""
+
+# -- messages ---------------------------------------------------------------------------------------------
+
+
+# A device that understands no message never discards, which no more than INF-07 forbids. Where it discarded
+# the pages of arrays before a reset, it looks like one that kept the features of then (RESET-01).
+
+
+@mutant(
+    "INF-07",
+    also=("RESET-01",),
+    origin="QEMU trees of 2016 to 2018: fields read in host order; kvmtool: arrays are",
+)
+class ReadsChunksBigEndian(Device):
+    """On a big-endian host the balloon frees nothing, because every chunk seems to lie outside memory."""
+
+    def chunk_words(self, data: bytes) -> Words:
+        """Swap the bytes."""
+        return super().chunk_words(data).byteswap()
+
+
+@mutant("INF-07", also=("RESET-01",), origin="QEMU trees of 2016 to 2018: fields read in host order")
+class ReadsDataLenBigEndian(Device):
+    """On a big-endian host the balloon frees nothing, because every message seems to be cut short."""
+
+    def response_data(self, header: ResponseHeader, body: bytes) -> bytes:
+        """Take the swapped length where it fits."""
+        swapped = int.from_bytes(header.data_len.to_bytes(4, "little"), "big")
+        return body[:swapped] if swapped <= len(body) else b""
+
+
+@mutant("INF-07", also=("RESET-01",))
+class ReadsTheHeaderIntoDataLen(Device):
+    """The host never has the last chunk of a message back, because data_len is taken to count the header."""
+
+    def response_data(self, header: ResponseHeader, body: bytes) -> bytes:
+        """Read eight bytes less."""
+        return super().response_data(replace(header, data_len=max(header.data_len - 8, 0)), body)
+
+
+@mutant("CHUNK-06")
+class IgnoresChunksWithReservedBits(Device):
+    """A guest that gives the reserved bits a meaning later has its pages left where they are."""
+
+    def read_chunks(self, data: bytes, memory: PageSet) -> tuple[PageSet, tuple[Note, ...]]:
+        """Leave dirty chunks out."""
+        words = self.chunk_words(data)
+        clean = words[((words & np.uint64(0xFFF)) == 0).all(axis=1)]
+        return super().read_chunks(clean.astype("<u8").tobytes(), memory)
+
+
+@mutant("SAFE-01", "CHUNK-09")
+class RoundsReservedBitsUp(Device):
+    """A chunk with dirty bits takes one page more from the guest than it has.
+
+    It takes size for bytes, and a begun page for a page.
+    """
+
+    def chunk_pages(self, words: Words) -> tuple[Words, Words]:
+        """Round the size up."""
+        up = np.uint64(0xFFF)
+        return words[:, 0] >> np.uint64(12), (words[:, 1] + up) >> np.uint64(12)
+
+
+@mutant("HDR-05", origin="posted driver, D4: it sends what lay in memory in these fields")
+class RejectsHeaderJunk(Device):
+    """The posted driver's messages do nothing, because bytes that mean nothing are not zero."""
+
+    def read_pages(self, state: DeviceState, buffer: Available) -> Reading:
+        """Read messages with a clean header alone."""
+        reading = super().read_pages(state, buffer)
+        header = reading.header
+        return Reading() if header and (header.cmd or header.flag or header.id) else reading
+
+
+@mutant("HDR-07")
+class TakesOneMemoryPageOfChunks(Device):
+    """The pages of a large balloon stay where they are, because a long message is not read."""
+
+    def read_message(self, data: bytes, memory: PageSet, max_data_bytes: int) -> Reading:
+        """Read 4096 bytes of chunks at most."""
+        return super().read_message(data, memory, 4096)
+
+
+@mutant(
+    "INF-07",
+    "CHUNK-13",
+    also=("CHUNK-06", "CHUNK-08", "CHUNK-10", "HDR-07", "QUEUE-05"),
+    origin="Wei Wang's QEMU tree, 2017: first element only",
+)
+class ReadsOnlyTheFirstChunk(Device):
+    """Of every message the host has the first run back and no other.
+
+    To leave a good chunk out is to fail whatever else the message puts to the test.
+    """
+
+    def read_chunks(self, data: bytes, memory: PageSet) -> tuple[PageSet, tuple[Note, ...]]:
+        """Read sixteen bytes."""
+        return super().read_chunks(data[:16], memory)
+
+
+@mutant(
+    "CHUNK-08",
+    also=("INF-07",),
+    origin="Wei Wang's QEMU tree, 2017: stops at the first range that is not memory",
+)
+class StopsAtABadChunk(Device):
+    """One chunk outside memory keeps the host from all that follow it.
+
+    After a chunk of zero pages too it stops, of which CHUNK-08 does not speak.
+    """
+
+    def choose_chunks(self, first: Words, count: Words, memory: PageSet) -> Chosen:
+        """Choose those before the first bad one."""
+        chosen: Chosen = np.logical_and.accumulate(super().choose_chunks(first, count, memory))
+        return chosen
+
+
+@mutant("CHUNK-10", also=("HDR-07",), origin="Firecracker, commit 106ad5e7b: pages named twice")
+class RejectsOverlappingChunks(Device):
+    """A message that names a page twice does nothing at all.
+
+    The largest messages repeat chunks, for want of memory.
+    """
+
+    def read_chunks(self, data: bytes, memory: PageSet) -> tuple[PageSet, tuple[Note, ...]]:
+        """Read nothing where the counts do not add up."""
+        pages, notes = super().read_chunks(data, memory)
+        first, count = self.chunk_pages(self.chunk_words(data))
+        chosen = self.choose_chunks(first, count, memory)
+        return (pages if pages.pages == int(count[chosen].sum()) else EMPTY), notes
+
+
+@mutant("CHUNK-13", also=("CHUNK-08",))
+class RejectsUnsortedChunks(Device):
+    """A driver that does not sort its chunks gives nothing back.
+
+    The chunk outside memory stands before a good one.
+    """
+
+    def read_chunks(self, data: bytes, memory: PageSet) -> tuple[PageSet, tuple[Note, ...]]:
+        """Read nothing where a chunk goes back."""
+        first, _ = self.chunk_pages(self.chunk_words(data))
+        return super().read_chunks(data if bool((first[1:] >= first[:-1]).all()) else b"", memory)
+
+
+@mutant("SAFE-01", origin="cloud-hypervisor, commit 50da100af: page addresses cut to 32 bits")
+class CutsChunkAddressesToWords(Device):
+    """A page above 4 GiB is given up, and another guest page, 4 GiB or more below it, is emptied.
+
+    Shown by chunks above the end of memory, so that no guest of that size is needed.
+    """
+
+    def chunk_pages(self, words: Words) -> tuple[Words, Words]:
+        """Cut the address."""
+        first, count = super().chunk_pages(words)
+        return first & _LOW_PFNS, count
+
+
+# -- arrays -----------------------------------------------------------------------------------------------
+
+
+@mutant("INF-07", also=("RESET-01",), origin="kvmtool: page frame numbers in host order")
+class ReadsArraysBigEndian(Device):
+    """On a big-endian host the balloon frees nothing, because every page seems to lie outside memory."""
+
+    def read_array(self, data: bytes, memory: PageSet) -> Reading:
+        """Swap the bytes."""
+        words = np.frombuffer(data[: len(data) & ~3], ">u4")
+        return super().read_array(words.astype("<u4").tobytes(), memory)
+
+
+@mutant("PFN-07", origin="QEMU, commit ffa207d082: page frame numbers held in a signed int")
+class ReadsSignedPageFrameNumbers(Device):
+    """A page number with the top bit set ends the array, and the pages after it are never given back.
+
+    A negative number is an end mark to it.
+    """
+
+    def read_array(self, data: bytes, memory: PageSet) -> Reading:
+        """Read up to the first negative number."""
+        whole = data[: len(data) & ~3]
+        end = int(np.logical_and.accumulate(np.frombuffer(whole, "<i4") >= 0).sum()) * 4
+        return super().read_array(data[:end] if end < len(whole) else data, memory)
+
+
+@mutant("PFN-06", also=("PFN-07",))
+class RejectsArraysWithABadEntry(Device):
+    """One page outside memory keeps the host from all the others of its array.
+
+    Also a number with the top bit set is one outside memory.
+    """
+
+    def read_array(self, data: bytes, memory: PageSet) -> Reading:
+        """Read nothing where not all is memory."""
+        reading = super().read_array(data, memory)
+        outside = any(note.clause == "PFN-04" for note in reading.notes)
+        return replace(reading, pages=EMPTY) if outside else reading
+
+
+@mutant("PFN-05", also=("PFN-07", "QUEUE-05", "RESET-01", "INF-07"))
+class ReadsOnlyTheFirstEntry(Device):
+    """Of every array the host has the first page back and no other.
+
+    To leave a good entry out is to fail whatever else the array puts to the test. In a vector that has the
+    device discard nothing plain before, no more than INF-07 can be said.
+    """
+
+    def read_array(self, data: bytes, memory: PageSet) -> Reading:
+        """Read four bytes."""
+        return super().read_array(data[:4], memory)
+
+
+@mutant(
+    "INF-07",
+    also=("RESET-01",),
+    origin="Dragonball, pull request 265: page frame numbers parsed as 64 bits",
+)
+class ReadsPageFrameNumbersInPairs(Device):
+    """The balloon frees nothing, because two numbers of an array are read as one of 64 bits.
+
+    A device that gives no page of a plain array back breaks no more than INF-07.
+    """
+
+    def read_array(self, data: bytes, memory: PageSet) -> Reading:
+        """Read pairs; a number with a high half that is not zero lies outside memory."""
+        whole = data[: len(data) & ~7]
+        pairs = np.frombuffer(whole, "<u4").reshape(-1, 2)
+        lone = pairs[pairs[:, 1] == 0, 0].astype("<u4").tobytes()
+        return super().read_array(lone or data[:0], memory)
+
+
+@mutant(
+    "PFN-05",
+    origin="cloud-hypervisor since May 2026: an array above 1024 bytes is skipped with a warning",
+)
+class SkipsLongArrays(Device):
+    """A driver that sends more than 256 pages a buffer, as that of Windows does, gives nothing back."""
+
+    def read_array(self, data: bytes, memory: PageSet) -> Reading:
+        """Read 1024 bytes at most."""
+        return super().read_array(data if len(data) <= 1024 else b"", memory)
+
+
+@mutant("PFN-09")
+class ActsOnAPartialEntry(Device):
+    """An odd byte at the end of an array costs the guest a page it never named."""
+
+    def read_array(self, data: bytes, memory: PageSet) -> Reading:
+        """Fill the entry up with zeros."""
+        return super().read_array(data + bytes(-len(data) % 4), memory)
+
+
+@mutant("SAFE-01", origin="kvmtool, commit c818344, and cloud-hypervisor, commit 50da100af")
+class CutsArrayAddressesToWords(Device):
+    """A page above 4 GiB is given up in an array, and a guest page below 4 GiB is emptied in its place.
+
+    Shown by numbers above the end of memory, so that no guest of that size is needed.
+    """
+
+    def read_array(self, data: bytes, memory: PageSet) -> Reading:
+        """Cut the address that comes of each number."""
+        whole, rest = data[: len(data) & ~3], data[len(data) & ~3 :]
+        words = np.frombuffer(whole, "<u4") & np.uint32(_LOW_PFNS)
+        return super().read_array(words.astype("<u4").tobytes() + rest, memory)

@@ -1,0 +1,225 @@
+"""Devices that are wrong about features, queues and DRIVER_OK."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from balloon_conformance.iut.contract import Buffer, Setup
+from balloon_conformance.iut.reference import ReferenceDevice
+from balloon_conformance.mutants.mutant import mutant
+from balloon_conformance.reference.device import Device
+from balloon_conformance.reference.device_requests import Step
+from balloon_conformance.reference.device_state import DeviceState
+from balloon_spec.events import Available, DriverOk, Event
+from balloon_spec.features import CHUNK_TRANSFER
+
+Pending = list[tuple[int, Buffer]]
+
+
+# -- features ---------------------------------------------------------------------------------------------
+
+
+@mutant("NEG-06")
+class KeepsAnyFeatures(Device):
+    """FEATURES_OK stays whatever is accepted, and a driver learns only by its failure that it was wrong."""
+
+    def allows(self, features: int) -> bool:
+        """Allow everything."""
+        return True
+
+
+@mutant("NEG-01", origin="chunk transfer as posted, where nothing ties bit 3 to bit 1")
+class OffersChunksWithoutStatistics(Device):
+    """CHUNK_TRANSFER is offered alone, and a driver that needs STATS_VQ beside it cannot accept it."""
+
+    def offer(self) -> int:
+        """Leave the statistics out."""
+        return super().offer() & ~CHUNK_TRANSFER.mask(["STATS_VQ", "HOST_REQ_VQ"])
+
+
+@mutant("NEG-02", origin="chunk transfer as posted, where nothing ties bit 4 to bit 1")
+class OffersRequestsWithoutStatistics(Device):
+    """HOST_REQ_VQ is offered alone, and queue 3 has no queue 2 before it."""
+
+    def offer(self) -> int:
+        """Leave the statistics out."""
+        return super().offer() & ~CHUNK_TRANSFER.mask(["STATS_VQ", "CHUNK_TRANSFER"])
+
+
+@mutant("NEG-09")
+class InsistsOnChunksForRequests(Device):
+    """A driver that wants host requests and no chunk transfer is refused."""
+
+    def allows(self, features: int) -> bool:
+        """Allow host requests beside chunks alone."""
+        names = self.options.profile.names(features)
+        return super().allows(features) and not ("HOST_REQ_VQ" in names and "CHUNK_TRANSFER" not in names)
+
+
+@mutant("NEG-09")
+class ServesNoRequestsWithoutChunks(Device):
+    """Without chunk transfer the host request queue lies dead, although it was negotiated."""
+
+    def has(self, state: DeviceState, feature: str) -> bool:
+        """Take host requests for negotiated only with chunks."""
+        own = super().has(state, feature)
+        return own and (feature != "HOST_REQ_VQ" or super().has(state, "CHUNK_TRANSFER"))
+
+
+@mutant("NEG-07")
+class InsistsOnStatistics(Device):
+    """A driver that knows no statistics gets no balloon."""
+
+    def allows(self, features: int) -> bool:
+        """Allow only sets with statistics."""
+        return super().allows(features) and "STATS_VQ" in self.options.profile.names(features)
+
+
+@mutant("NEG-07")
+class RefusesWhatItOffers(Device):
+    """FEATURES_OK stays for VERSION_1 alone, and the features that were offered are of no use."""
+
+    def allows(self, features: int) -> bool:
+        """Allow no feature of the balloon's own."""
+        return super().allows(features) and features == self.options.profile.mask(["VERSION_1"])
+
+
+@mutant("NEG-07", also=("NEG-09",))
+class RefusesEveryDriver(Device):
+    """No driver gets a balloon, whatever it accepts.
+
+    MUST_TELL_HOST is not offered, so that there is no right to refuse either. Among those refused are the
+    drivers that want host requests and no chunks.
+    """
+
+    def offer(self) -> int:
+        """Leave MUST_TELL_HOST out."""
+        return super().offer() & ~CHUNK_TRANSFER.mask(["MUST_TELL_HOST"])
+
+    def allows(self, features: int) -> bool:
+        """Allow nothing."""
+        return False
+
+
+# -- DRIVER_OK and notifications --------------------------------------------------------------------------
+
+
+@mutant("QUEUE-10", also=("QUEUE-04",), origin="posted driver, D14: it is kicked before DRIVER_OK")
+class StartsBeforeDriverOk(Device):
+    """Buffers are taken while the driver is still setting itself up, and it misses their return.
+
+    A request buffer it cannot use yet is lost.
+    """
+
+    def keep_waiting(self, state: DeviceState, buffer: Available) -> Step:
+        """Wait for nothing."""
+        return self.take(state, buffer)
+
+
+@mutant("QUEUE-04", also=("QUEUE-07",), origin="posted driver, D14: a device that ignores its early kick")
+class WaitsForANotification(Device):
+    """A driver that posts its first buffers quietly, as it has to, never hears of them again.
+
+    On every queue, though QUEUE-04 speaks of two.
+    """
+
+    def begin(self, state: DeviceState, given: DriverOk) -> Step:
+        """Forget what came without a notification."""
+        waiting = tuple(one for one in state.waiting if one.notified)
+        return super().begin(replace(state, waiting=waiting), given)
+
+
+# -- how many buffers, and in which descriptors -----------------------------------------------------------
+
+
+class _LooksLater(ReferenceDevice):
+    """It takes buffers in only when it is observed, all that :meth:`chosen` leaves; the others it forgets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pending: Pending = []
+
+    def start(self, setup: Setup) -> None:
+        """Start with nothing pending."""
+        super().start(setup)
+        self.pending = []
+
+    def reset(self) -> None:
+        """Forget what is pending."""
+        self.pending = []
+        super().reset()
+
+    def make_available(self, queue: int, buffer: Buffer) -> None:
+        """Keep the buffer for later."""
+        self.pending.append((queue, buffer))
+
+    def observe(self, deadline_seconds: float) -> Sequence[Event]:
+        """Take in what was chosen."""
+        pending, self.pending = self.pending, []
+        for queue, buffer in self.chosen(pending):
+            super().make_available(queue, buffer)
+        return super().observe(deadline_seconds)
+
+    def chosen(self, pending: Pending) -> Iterable[tuple[int, Buffer]]:
+        """Return the buffers to take in."""
+        return pending
+
+
+@mutant("QUEUE-06")
+class TakesFourBuffersOfAQueue(_LooksLater):
+    """A driver that fills its ring waits for ever for all buffers but the first four."""
+
+    def chosen(self, pending: Pending) -> Iterable[tuple[int, Buffer]]:
+        """Take four of each queue."""
+        counts = dict.fromkeys(range(4), 0)
+        for queue, buffer in pending:
+            counts[queue] += 1
+            if counts[queue] <= 4:
+                yield queue, buffer
+
+
+@mutant("CONC-06", also=("REQ-23", "QUEUE-07"))
+class ServesOneQueueAtATime(_LooksLater):
+    """While one queue is busy the others stand still: migration waits for ballooning.
+
+    Of inflate buffers, deflate buffers and messages it takes those of the kind that came first. With a
+    request open that is REQ-23, and without a host request queue no more than QUEUE-07.
+    """
+
+    def chosen(self, pending: Pending) -> Iterable[tuple[int, Buffer]]:
+        """Take the buffers of one queue that names pages, and all of the others."""
+        first = next((queue for queue, buffer in pending if self.has_pages(queue, buffer)), None)
+        return [(queue, one) for queue, one in pending if queue == first or not self.has_pages(queue, one)]
+
+    @staticmethod
+    def has_pages(queue: int, buffer: Buffer) -> bool:
+        """Tell whether the buffer names pages."""
+        return queue < 2 or (queue == 3 and bool(buffer.readable))
+
+
+@mutant(
+    "QUEUE-05",
+    also=("REQ-20",),
+    origin="cloud-hypervisor, commit 52db3f865: first descriptor of a chain only",
+)
+class ReadsOnlyTheFirstDescriptor(ReferenceDevice):
+    """Of a buffer cut into descriptors the first alone counts, and pages in the others are never given back.
+
+    A DONE it reads no further than that does not close the exchange.
+    """
+
+    def make_available(self, queue: int, buffer: Buffer) -> None:
+        """Hand the first descriptor over."""
+        first = buffer.readable[: buffer.cut[0]] if buffer.cut else buffer.readable
+        super().make_available(queue, replace(buffer, readable=first, cut=()))
+
+
+@mutant("QUEUE-05", origin="StratoVirt and Dragonball, read in source: some chains are never returned")
+class HoldsChains(ReferenceDevice):
+    """A buffer of several descriptors never comes back, and its driver waits for ever."""
+
+    def make_available(self, queue: int, buffer: Buffer) -> None:
+        """Take single descriptors alone."""
+        if len(buffer.cut) < 2:
+            super().make_available(queue, buffer)

@@ -1,0 +1,137 @@
+"""Devices that give back other pages than were named, or pages nobody gave up."""
+
+from __future__ import annotations
+
+from balloon_conformance.iut.reference import ReferenceDevice
+from balloon_conformance.mutants.mutant import mutant
+from balloon_conformance.reference.device import Device
+from balloon_conformance.reference.device_requests import Step
+from balloon_conformance.reference.device_state import DeviceOptions, DeviceOutput, DeviceState, Discard
+from balloon_spec.events import Available, Reset
+from balloon_spec.pages import EMPTY, PageSet
+
+
+@mutant("INF-08", also=("UNUSED-01", "DEF-08"))
+class DiscardsOnePageTooMany(Device):
+    """The page after every inflated run is emptied too, and the guest loses what stood there.
+
+    Now and then that page is one which was reported unused, or taken back.
+    """
+
+    def discard(self, pages: PageSet) -> tuple[DeviceOutput, ...]:
+        """Discard one page more a run."""
+        return super().discard(PageSet((run.first, run.count + 1) for run in pages))
+
+
+@mutant(
+    "INF-08",
+    also=("UNUSED-01", "DEF-08"),
+    origin="QEMU, commit 483f13524b: more than the 4 KiB page named is discarded where host pages are larger",
+)
+class DiscardsWholeHostPages(Device):
+    """On a host with pages of 64 KiB, 15 pages of the guest go with every one that it gave up.
+
+    Among them, in some cases, those it took back or merely reported unused.
+    """
+
+    def discard(self, pages: PageSet) -> tuple[DeviceOutput, ...]:
+        """Round outwards."""
+        whole = PageSet((run.first & ~15, ((run.end + 15) & ~15) - (run.first & ~15)) for run in pages)
+        return super().discard(whole & self.options.memory)
+
+
+@mutant(
+    "DEF-08",
+    origin="QEMU, commits b27b323914 and a8cd64d488: parts of a host page count across deflation",
+)
+class CountsPartsOfHostPagesForEver(Device):
+    """A page the guest has taken back is emptied when its neighbour is inflated.
+
+    Once each half of a host page of 8 KiB was inflated the whole of it is discarded, whatever was deflated
+    in between.
+    """
+
+    def __init__(self, options: DeviceOptions) -> None:
+        super().__init__(options)
+        self.seen = EMPTY
+
+    def reset(self, state: DeviceState, given: Reset) -> Step:
+        """Forget the parts."""
+        self.seen = EMPTY
+        return super().reset(state, given)
+
+    def discard(self, pages: PageSet) -> tuple[DeviceOutput, ...]:
+        """Discard the neighbours as well that were seen before."""
+        known, self.seen = self.seen, self.seen | pages
+        neighbours = PageSet((run.first & ~1, ((run.end + 1) & ~1) - (run.first & ~1)) for run in pages)
+        return super().discard(pages | (neighbours & known))
+
+
+@mutant("INF-07")
+class DiscardsOnePageTooFew(Device):
+    """The host never has the last page of a run back."""
+
+    def discard(self, pages: PageSet) -> tuple[DeviceOutput, ...]:
+        """Discard one page less a run."""
+        return super().discard(PageSet((run.first, run.count - 1) for run in pages))
+
+
+@mutant(
+    "INF-07",
+    origin="cloud-hypervisor, commit 3fed07419, and Firecracker, bd85e437c: no effect on shared memory",
+)
+class DiscardsNothing(Device):
+    """The balloon inflates, and the host has not a page more."""
+
+    def discard(self, pages: PageSet) -> tuple[DeviceOutput, ...]:
+        """Do nothing."""
+        return ()
+
+
+@mutant("DEF-08")
+class DiscardsWhatIsDeflated(Device):
+    """Pages are emptied just as the guest has them back."""
+
+    def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
+        """Discard after the return."""
+        state, outputs = super().take_deflate(state, buffer)
+        return state, (*outputs, *self.discard(self.read_pages(state, buffer).pages))
+
+
+@mutant("INF-08", also=("UNUSED-01", "DEF-08"))
+class ClearsTheNextPage(ReferenceDevice):
+    """The page after every inflated run is overwritten, and the guest loses what stood there.
+
+    It does not give the page back, it writes to it; now and then that is one which was reported unused, or
+    taken back.
+    """
+
+    def discarded(self, pages: PageSet) -> tuple[PageSet, PageSet]:
+        """Find the next page altered."""
+        gone, _ = super().discarded(pages)
+        return gone, PageSet((run.end, 1) for run in gone) & (pages - gone)
+
+
+@mutant(
+    "INF-07",
+    "INF-08",
+    also=(
+        *("DEF-08", "UNUSED-01", "RESET-01", "SAFE-01", "SAFE-06", "SAFE-07", "SAFE-11"),
+        *("CHUNK-09", "HDR-05"),
+    ),
+    origin="any mainline device with bit 3 forced on it: a message is read as page frame numbers",
+)
+class ReadsMessagesAsArrays(Device):
+    """Page 0 and other low pages of the guest vanish, because the message is taken for page frame numbers.
+
+    Whatever a page is there for, a word of some message names it.
+    """
+
+    def take_inflate(self, state: DeviceState, buffer: Available) -> Step:
+        """Read the words of the message as numbers of pages."""
+        if not self.has(state, "CHUNK_TRANSFER"):
+            return super().take_inflate(state, buffer)
+        pages = self.read_array(buffer.readable, self.options.memory).pages
+        return state, (
+            (Discard(pages), self.return_buffer(buffer)) if pages else (self.return_buffer(buffer),)
+        )

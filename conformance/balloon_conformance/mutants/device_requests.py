@@ -1,0 +1,277 @@
+"""Devices that are wrong about host requests, their answers, or a reset."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from balloon_conformance.mutants.mutant import mutant
+from balloon_conformance.reference.device import Device
+from balloon_conformance.reference.device_pages import Reading
+from balloon_conformance.reference.device_requests import Step
+from balloon_conformance.reference.device_state import (
+    Accept,
+    DeviceOptions,
+    DeviceOutput,
+    DeviceState,
+    Discard,
+    RequestPhase,
+)
+from balloon_spec.events import Available, DriverOk, Reset
+from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.wire.host_request import HostRequest, build
+from balloon_spec.wire.response_header import ResponseHeader
+
+# -- the request ------------------------------------------------------------------------------------------
+
+
+@mutant("REQ-03")
+class WritesHalfARequest(Device):
+    """The driver finds half a request, and cannot answer it."""
+
+    def encode_request(self, identifier: int) -> bytes:
+        """Leave the id out."""
+        return super().encode_request(identifier)[:8]
+
+
+@mutant("BUF-07", also=("REQ-03",))
+class ReportsALongRequest(Device):
+    """The driver is told of more bytes than the buffer has, and reads beyond it."""
+
+    def request_length_bytes(self, data: bytes) -> int:
+        """Report 24 bytes."""
+        return len(data) + 8
+
+
+@mutant("REQ-04")
+class FillsReservedWords(Device):
+    """Reserved words of a request hold junk, and a driver that gives them a meaning later is misled."""
+
+    def encode_request(self, identifier: int) -> bytes:
+        """Set the last of them."""
+        return build(HostRequest(0, (0, 0, 1), identifier))
+
+
+@mutant(
+    "REQ-06", origin="Wei Wang's QEMU tree, 2017: reports have no id, so old ones count for the next round"
+)
+class RequestsUnderOneId(Device):
+    """What comes late of one request is taken for the answer to the next."""
+
+    def encode_request(self, identifier: int) -> bytes:
+        """Write the same id each time."""
+        return super().encode_request(0x41)
+
+
+@mutant("REQ-07", origin="posted driver, D13: it answers with the low 16 bits")
+class RequestsUnderWideIds(Device):
+    """Two requests look alike in the 16 bits that come back."""
+
+    def encode_request(self, identifier: int) -> bytes:
+        """Set bit 32."""
+        return super().encode_request(identifier | 1 << 32)
+
+
+@mutant("REQ-05")
+class RequestsBeforeTheAnswer(Device):
+    """A second request is made while the first is open, and its driver has two to answer at once."""
+
+    def may_ask_again(self, _state: DeviceState) -> bool:
+        """Ask whenever there is a buffer."""
+        return True
+
+
+# -- the answer -------------------------------------------------------------------------------------------
+
+
+@mutant("REQ-18", also=("SAFE-03", "REQ-19"))
+class HoldsEmptyMessages(Device):
+    """A guest with no unused page is never done with its answer.
+
+    An empty CONT too is held, which is malformed, and an empty DONE that nobody asked for.
+    """
+
+    def take_unused_message(self, state: DeviceState, buffer: Available) -> Step:
+        """Hold what has no chunks."""
+        if len(buffer.readable) == 8:
+            return state, ()
+        return super().take_unused_message(state, buffer)
+
+
+@mutant(
+    "REQ-19",
+    also=("SAFE-03",),
+    origin="Wei Wang's QEMU tree, 2017: elements of an unknown class are neither completed nor freed",
+)
+class HoldsStrayMessages(Device):
+    """A message nobody asked for is held for ever, and a guest can have the host hold as many as it likes.
+
+    Those it cannot read are no answers either.
+    """
+
+    def return_stray(self, state: DeviceState, given: tuple[Available, Reading]) -> Step:
+        """Hold it."""
+        return state, ()
+
+
+@mutant(
+    "REQ-05",
+    origin="RFC QEMU, March 2016: the state becomes done without a look whether a request is open",
+)
+class TakesAnyIdForTheAnswer(Device):
+    """The late answer to an old request is taken for that to the new one, and migration loses pages.
+
+    What is seen of it is that the next request comes before the answer.
+    """
+
+    def matches(self, state: DeviceState, header: ResponseHeader) -> bool:
+        """Look at everything but the id."""
+        return super().matches(state, replace(header, id=state.requests.request & 0xFFFF))
+
+
+@mutant("REQ-20")
+class RequestsOnce(Device):
+    """The second migration is never told of unused pages."""
+
+    def close(self, state: DeviceState) -> Step:
+        """Leave the exchange open."""
+        return state, ()
+
+
+@mutant("UNUSED-03")
+class HoldsRepeatedHints(Device):
+    """A message that names a page twice, or one of the balloon, never comes back."""
+
+    def take_unused_message(self, state: DeviceState, buffer: Available) -> Step:
+        """Hold what is known already."""
+        reading = self.read_message(buffer.readable, self.options.memory, self.options.max_data_bytes)
+        known = state.balloon | (state.requests.hints if state.requests.phase is RequestPhase.OPEN else EMPTY)
+        return (state, ()) if reading.pages & known else super().take_unused_message(state, buffer)
+
+
+@mutant("UNUSED-01")
+class DiscardsUnusedPages(Device):
+    """Memory the guest has taken into use since it reported it is emptied under its feet."""
+
+    def act_on_unused(self, request: int, reading: Reading) -> tuple[DeviceOutput, ...]:
+        """Discard the pages."""
+        return (*super().act_on_unused(request, reading), *self.discard(reading.pages))
+
+
+@mutant(
+    "REQ-23",
+    also=("SAFE-03",),
+    origin="RFC QEMU, March 2016, and Wei Wang's tree, 2017: the guest can hold migration up without end",
+)
+class BalloonsAfterTheAnswer(Device):
+    """A guest that does not answer a request stops its own balloon, and the host has no memory back.
+
+    It leaves inflate and deflate buffers alone while a request is open.
+    """
+
+    def __init__(self, options: DeviceOptions) -> None:
+        super().__init__(options)
+        self.kept: list[Available] = []
+
+    def reset(self, state: DeviceState, given: Reset) -> Step:
+        """Keep nothing."""
+        self.kept = []
+        return super().reset(state, given)
+
+    def take(self, state: DeviceState, buffer: Available) -> Step:
+        """Keep what comes in between."""
+        if buffer.queue < 2 and state.requests.phase is RequestPhase.OPEN:
+            self.kept.append(buffer)
+            return state, ()
+        state, outputs = super().take(state, buffer)
+        if state.requests.phase is not RequestPhase.OPEN:
+            kept, self.kept = self.kept, []
+            for one in kept:
+                state, more = super().take(state, one)
+                outputs += more
+        return state, outputs
+
+
+# -- reset ------------------------------------------------------------------------------------------------
+
+
+@mutant("RESET-01", origin="crosvm, candidate C11 (read in source): accepted features add up over resets")
+class KeepsTheFeatures(Device):
+    """After a reboot the guest's buffers are read in the form of the one before, and come to nothing.
+
+    The form of the first messages stays, whatever is accepted later.
+    """
+
+    def __init__(self, options: DeviceOptions) -> None:
+        super().__init__(options)
+        self.first: int | None = None
+
+    def accept(self, state: DeviceState, given: Accept) -> Step:
+        """Remember the first set."""
+        state, outputs = super().accept(state, given)
+        self.first = self.first if self.first is not None else state.accepted
+        return state, outputs
+
+    def read_pages(self, state: DeviceState, buffer: Available) -> Reading:
+        """Read by the first set."""
+        return super().read_pages(replace(state, accepted=self.first or 0), buffer)
+
+
+@mutant("RESET-02", origin="crosvm, commit 313f64127: no support for a reset")
+class ReturnsOldBuffers(Device):
+    """A rebooted guest is handed a buffer it never made available, in memory it uses for something else."""
+
+    def __init__(self, options: DeviceOptions) -> None:
+        super().__init__(options)
+        self.held: tuple[Available, ...] = ()
+
+    def begin(self, state: DeviceState, given: DriverOk) -> Step:
+        """Return what was held."""
+        held, self.held = self.held, ()
+        state, outputs = super().begin(state, given)
+        return state, (*(self.return_buffer(one) for one in held), *outputs)
+
+    def reset(self, state: DeviceState, given: Reset) -> Step:
+        """Hold the statistics over."""
+        self.held = state.statistics
+        return super().reset(state, given)
+
+
+@mutant("RESET-03", origin="crosvm, commit 313f64127: no support for a reset")
+class KeepsTheOpenRequest(Device):
+    """After a reboot in the middle of a migration no request is ever made again."""
+
+    def __init__(self, options: DeviceOptions) -> None:
+        super().__init__(options)
+        self.was_open = False
+
+    def reset(self, state: DeviceState, given: Reset) -> Step:
+        """Remember that an answer is owed."""
+        self.was_open = state.requests.phase is RequestPhase.OPEN
+        return super().reset(state, given)
+
+    def ask(self, state: DeviceState) -> Step:
+        """Await that answer first."""
+        return (state, ()) if self.was_open else super().ask(state)
+
+
+@mutant("RESET-06", also=("INF-07",))
+class InflatesAfterTheReset(Device):
+    """Pages of a rebooted guest vanish, because the one before had given them up.
+
+    It discards late, when the next driver starts.
+    """
+
+    def __init__(self, options: DeviceOptions) -> None:
+        super().__init__(options)
+        self.late = EMPTY
+
+    def discard(self, pages: PageSet) -> tuple[DeviceOutput, ...]:
+        """Keep the pages for later."""
+        self.late |= pages
+        return ()
+
+    def begin(self, state: DeviceState, given: DriverOk) -> Step:
+        """Discard them now."""
+        state, outputs = super().begin(state, given)
+        late, self.late = self.late, EMPTY
+        return state, ((Discard(late), *outputs) if late else outputs)

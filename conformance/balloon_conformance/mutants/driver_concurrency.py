@@ -1,0 +1,200 @@
+"""Drivers that mix up what must stay apart: buffers, the two kinds of pages, before and after a reset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from balloon_conformance.iut.reference import ReferenceDriver
+from balloon_conformance.mutants.driver_parts import AltersBuffers, SendsSmallMessages
+from balloon_conformance.mutants.mutant import mutant
+from balloon_conformance.reference.driver import Driver
+from balloon_conformance.reference.driver_pages import Step
+from balloon_conformance.reference.driver_state import (
+    Answering,
+    AnswerPhase,
+    BalloonPhase,
+    DriverOptions,
+    DriverState,
+    Flight,
+)
+from balloon_spec.events import Available, BufferAltered, Event, Reset, Side, Used
+from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.queues import Queue
+from balloon_spec.wire.host_request import HostRequest
+
+_SHARED_ADDRESS = 0x5000
+
+# -- the two kinds ----------------------------------------------------------------------------------------
+
+
+class _AnswersLater(Driver):
+    """It leaves a request alone while a balloon operation of :attr:`phase` is under way."""
+
+    phase: ClassVar[BalloonPhase]
+
+    def __init__(self, options: DriverOptions) -> None:
+        super().__init__(options)
+        self.kept: HostRequest | None = None
+
+    def reset(self, state: DriverState, given: Reset) -> Step:
+        """Keep nothing."""
+        self.kept = None
+        return super().reset(state, given)
+
+    def answer(self, state: DriverState, request: HostRequest) -> Step:
+        """Keep the request for later."""
+        if state.ballooning.phase is self.phase:
+            self.kept = request
+            return state, ()
+        return super().answer(state, request)
+
+    def finish(self, state: DriverState) -> Step:
+        """Answer it now."""
+        state, outputs = super().finish(state)
+        if self.kept is None or state.ballooning.phase is self.phase:
+            return state, outputs
+        kept, self.kept = self.kept, None
+        state, more = super().answer(state, kept)
+        return state, (*outputs, *more)
+
+
+@mutant("CONC-02", origin="posted driver, D15: a host request waits for a whole inflation")
+class AnswersAfterInflating(_AnswersLater):
+    """Migration that begins while the balloon inflates waits until that is over."""
+
+    phase = BalloonPhase.INFLATING
+
+
+@mutant("CONC-03", origin="posted driver, D15: one lock for everything")
+class AnswersAfterDeflating(_AnswersLater):
+    """Migration that begins while the balloon deflates waits until that is over."""
+
+    phase = BalloonPhase.DEFLATING
+
+
+@mutant("CONC-04", origin="posted driver, D7 and D15: everything waits for the message to come back")
+class InflatesAfterTheAnswer(Driver):
+    """The operator who asks for memory during a migration has none before that is over.
+
+    It inflates nothing while a message of unused pages is with the device.
+    """
+
+    def pages_to_inflate(self, state: DriverState) -> PageSet:
+        """Find none while a message is in flight."""
+        messages = any(not one.is_request for one in self.in_flight(state, Queue.HOST_REQUEST))
+        return EMPTY if messages else super().pages_to_inflate(state)
+
+    def host_request_returned(self, state: DriverState, flight: Flight, used: Used) -> Step:
+        """See whether there is something to inflate now."""
+        state, outputs = super().host_request_returned(state, flight, used)
+        if state.ballooning.phase is not BalloonPhase.RESTING:
+            return state, outputs
+        state, more = self.consider(state, None)
+        return state, (*outputs, *more)
+
+
+@mutant(
+    "CONC-01",
+    also=("BUF-05",),
+    origin="posted driver: one buffer for both kinds of pages, as said in review on 5 April 2017",
+)
+class SharesTheMessageBuffer(AltersBuffers):
+    """Pages that are merely unused are discarded, because they were written over pages being inflated.
+
+    One buffer serves inflate, deflate and unused-page messages; two of one kind share it as well.
+    """
+
+    def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
+        """Give every message the same address."""
+        shares = event.readable and flight.queue is not Queue.STATISTICS
+        return replace(event, extents=((_SHARED_ADDRESS, len(event.readable)),)) if shares else event
+
+
+@mutant("CONC-05", also=("REQ-13", "CFG-04", "DEF-05"))
+class MatchesReturnsByOrder(Driver):
+    """Pages count as given that the device still has, because the oldest buffer is taken for that returned.
+
+    On whatever queue it was. The one that did come back is missed, and pages that are taken back may be used
+    at the return of something else.
+    """
+
+    def take_back(self, state: DriverState, used: Used) -> Step:
+        """Take the oldest buffer that names pages back."""
+        flights = {
+            name: one
+            for name, one in state.flights.items()
+            if one.queue is not Queue.STATISTICS and not one.is_request
+        }
+        if used.buffer in flights:
+            name = next(iter(flights))
+            used = replace(used, buffer=name, queue=flights[name].queue.index)
+        return super().take_back(state, used)
+
+
+# -- buffers ----------------------------------------------------------------------------------------------
+
+
+@mutant("BUF-01", origin="viobaloon for Windows, commit 185f2823: after a second the table is used again")
+class ChangesABufferInFlight(ReferenceDriver):
+    """The device reads pages that were never given up, because the message changed under its eyes."""
+
+    def observe(self, deadline_seconds: float) -> Sequence[Event]:
+        """Clear inflate buffers once they are available."""
+        events: list[Event] = []
+        for event in super().observe(deadline_seconds):
+            events.append(event)
+            if isinstance(event, Available) and event.queue == 0:
+                events.append(BufferAltered(0, event.buffer, bytes(len(event.readable)), Side.DRIVER))
+        return events
+
+
+@mutant("BUF-05", origin="viobaloon for Windows, commit 185f2823: one table for all")
+class UsesOneInflateBuffer(SendsSmallMessages):
+    """Of several messages the device reads the last one several times, and the other pages stay."""
+
+    def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
+        """Give inflate buffers the same address."""
+        if flight.queue is not Queue.INFLATE:
+            return event
+        return replace(event, extents=((_SHARED_ADDRESS, len(event.readable)),))
+
+
+# -- reset ------------------------------------------------------------------------------------------------
+
+
+@mutant("RESET-04")
+class PostsNoRequestBufferAfterTheReset(Driver):
+    """After suspend and resume migration never learns of unused pages again."""
+
+    def set_up_requests(self, state: DriverState) -> Step:
+        """Post once."""
+        return super().set_up_requests(state) if state.buffers < 2 else (state, ())
+
+
+@mutant("RESET-05")
+class GoesOnAfterTheReset(Driver):
+    """A device is answered a question that was put to the one before.
+
+    The answer it owed comes when it is initialised again.
+    """
+
+    def __init__(self, options: DriverOptions) -> None:
+        super().__init__(options)
+        self.owed: Answering | None = None
+
+    def reset(self, state: DriverState, given: Reset) -> Step:
+        """Remember what is owed."""
+        is_open = state.answering.phase in {AnswerPhase.ANSWERING, AnswerPhase.FINISHING}
+        self.owed = state.answering if is_open else None
+        return super().reset(state, given)
+
+    def set_up_requests(self, state: DriverState) -> Step:
+        """Send it with the first buffers."""
+        state, outputs = super().set_up_requests(state)
+        if self.owed is None:
+            return state, outputs
+        data = self.encode_answer(replace(state, answering=self.owed), EMPTY, is_last=True)
+        self.owed = None
+        return state, (*outputs, Available(3, "owed", data, notified=False))

@@ -1,0 +1,232 @@
+"""Drivers that are wrong about features, queues, statistics or the form of a buffer's parts."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+
+from balloon_conformance.mutants.driver_parts import AltersBuffers
+from balloon_conformance.mutants.mutant import mutant
+from balloon_conformance.reference.driver import Driver
+from balloon_conformance.reference.driver_pages import Step
+from balloon_conformance.reference.driver_state import (
+    AnswerInput,
+    DriverOptions,
+    DriverState,
+    Flight,
+)
+from balloon_spec.events import Available, Used
+from balloon_spec.queues import Queue
+from balloon_spec.wire.statistics import Statistic, Statistics
+
+_MUST_TELL_HOST, _DEFLATE_ON_OOM, _CHUNK_TRANSFER, _HOST_REQ_VQ = 1, 4, 8, 16
+
+
+# -- features ---------------------------------------------------------------------------------------------
+
+
+@mutant("NEG-03", origin="posted driver, D12: bit 3 is acknowledged without bit 1 and dropped too late")
+class AcceptsChunksWithoutStatistics(Driver):
+    """Chunks are accepted from a device without statistics, where nobody knows what queue 2 is."""
+
+    def choose(self, offered: int) -> int:
+        """Take CHUNK_TRANSFER whenever it is offered."""
+        return super().choose(offered) | (offered & _CHUNK_TRANSFER)
+
+
+@mutant("NEG-04", origin="posted driver, D12: bit 4 is acknowledged without bit 1 and dropped too late")
+class AcceptsRequestsWithoutStatistics(Driver):
+    """Host requests are accepted from a device without statistics, and never served."""
+
+    def choose(self, offered: int) -> int:
+        """Take HOST_REQ_VQ whenever it is offered."""
+        return super().choose(offered) | (offered & _HOST_REQ_VQ)
+
+
+@mutant("NEG-05", origin="viobaloon for Windows, commit b13a87ca: features are accepted without a look")
+class AcceptsWhatIsNotOffered(Driver):
+    """The driver counts on a feature the device never had."""
+
+    def choose(self, offered: int) -> int:
+        """Take DEFLATE_ON_OOM always."""
+        return super().choose(offered) | _DEFLATE_ON_OOM
+
+
+@mutant("NEG-05")
+class AcceptsTheFeaturesOfBefore(Driver):
+    """After a reset onto another device the features of the first are accepted once more."""
+
+    def __init__(self, options: DriverOptions) -> None:
+        super().__init__(options)
+        self.first = 0
+
+    def choose(self, offered: int) -> int:
+        """Choose once."""
+        self.first = self.first or super().choose(offered)
+        return self.first
+
+
+@mutant("NEG-10", origin="viobaloon for Windows and the FreeBSD driver: MUST_TELL_HOST is never accepted")
+class TellsNobody(Driver):
+    """A device that wants to be told before pages are used again is not told."""
+
+    def choose(self, offered: int) -> int:
+        """Leave MUST_TELL_HOST out."""
+        return super().choose(offered) & ~_MUST_TELL_HOST
+
+
+# -- queues -----------------------------------------------------------------------------------------------
+
+
+@mutant("QUEUE-02", origin="posted driver, D12: it asks for four queues and then drops the features")
+class PostsARequestBufferNobodyAskedFor(Driver):
+    """A buffer lies on a queue that does not exist, and stays there."""
+
+    def set_up_requests(self, state: DriverState) -> Step:
+        """Post it whatever was accepted."""
+        return self.exchange(AnswerInput.START, state)
+
+
+@mutant("QUEUE-03")
+class LetsInflateBuffersBeWritten(AltersBuffers):
+    """A device may write where the driver keeps something else."""
+
+    def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
+        """Give inflate buffers a device-writable part."""
+        return replace(event, writable_bytes=16) if flight.queue is Queue.INFLATE else event
+
+
+@mutant("QUEUE-09", origin="posted driver, D14: it kicks during set-up; Linux until 2022, statistics queue")
+class NotifiesBeforeDriverOk(AltersBuffers):
+    """A device that is not ready is kicked, and the kick is lost or worse."""
+
+    def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
+        """Notify always."""
+        return replace(event, notified=True)
+
+
+@mutant(
+    "QUEUE-01",
+    also=("REQ-01", "RESET-04"),
+    origin="chunk transfer as posted a month later: the queue's number depends on the features",
+)
+class PostsTheRequestBufferOnAnotherQueue(AltersBuffers):
+    """The device waits on queue 3 for a request buffer that lies on queue 2.
+
+    Where it is awaited there is none, after a reset neither.
+    """
+
+    def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
+        """Post it beside the statistics."""
+        return replace(event, queue=2) if flight.is_request else event
+
+
+@mutant(
+    "QUEUE-01", also=("REQ-11", "CONC-02", "CONC-03"), origin="posted driver, D3: pages on the wrong queue"
+)
+class AnswersOnTheDeflateQueue(AltersBuffers):
+    """Unused pages arrive as pages taken back.
+
+    On the queue where it was awaited there is no answer.
+    """
+
+    def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
+        """Send messages of unused pages on queue 1."""
+        is_message = flight.queue is Queue.HOST_REQUEST and not flight.is_request
+        return replace(event, queue=1) if is_message else event
+
+
+# -- statistics -------------------------------------------------------------------------------------------
+
+
+@mutant("STATS-01")
+class PostsNoStatistics(Driver):
+    """The operator asks for statistics and never has any."""
+
+    def set_up_statistics(self, state: DriverState) -> Step:
+        """Do nothing."""
+        return state, ()
+
+
+@mutant("STATS-02")
+class PostsTwoStatisticsBuffers(Driver):
+    """The operator is shown old statistics, because a second buffer lies behind the first."""
+
+    def set_up_statistics(self, state: DriverState) -> Step:
+        """Post twice."""
+        if not self.has(state, "STATS_VQ"):
+            return state, ()
+        state, first = self.post_statistics(state)
+        state, second = self.post_statistics(state)
+        return state, (*first, *second)
+
+
+@mutant("STATS-03")
+class PostsStatisticsOnce(Driver):
+    """The operator has statistics once and never again."""
+
+    def statistics_returned(self, state: DriverState, _flight: Flight, _used: Used) -> Step:
+        """Do nothing."""
+        return state, ()
+
+
+@mutant("STATS-04")
+class PadsStatistics(AltersBuffers):
+    """The statistics end in two bytes that are none."""
+
+    def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
+        """Add them."""
+        if flight.queue is not Queue.STATISTICS:
+            return event
+        return replace(event, readable=event.readable + b"\0\0")
+
+
+@mutant("STATS-04", origin="nanos, candidate C10 (read in source): 8 arbitrary bytes at first")
+class PostsAStubOfStatistics(AltersBuffers):
+    """The first statistics of a guest are eight bytes of nothing, which a careless device reads as one."""
+
+    def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
+        """Cut the first buffer."""
+        first = flight.queue is Queue.STATISTICS and not event.notified
+        return replace(event, readable=event.readable[:8]) if first else event
+
+
+@mutant("STATS-04")
+class PadsStatisticsEntries(AltersBuffers):
+    """Statistics are read from the wrong places, because a compiler laid the entries out."""
+
+    def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
+        """Align each value to eight bytes."""
+        if flight.queue is not Queue.STATISTICS:
+            return event
+        entries = struct.iter_unpack("<HQ", event.readable)
+        return replace(event, readable=b"".join(struct.pack("<H6xQ", *one) for one in entries))
+
+
+@mutant("STATS-05")
+class ChangesTags(Driver):
+    """A statistic is there once and gone the next time."""
+
+    def statistics(self, state: DriverState) -> Statistics:
+        """Leave one out later."""
+        entries = super().statistics(state).entries
+        return Statistics(entries[1:] if state.buffers > 1 else entries)
+
+
+@mutant("STATS-06")
+class SendsTagsBigEndian(Driver):
+    """The operator sees statistics nobody knows, because a big-endian guest swaps nothing."""
+
+    def statistics(self, state: DriverState) -> Statistics:
+        """Swap the tags."""
+        entries = super().statistics(state).entries
+        return Statistics(tuple(Statistic(entry.tag << 8, entry.value) for entry in entries))
+
+
+@mutant("STATS-10")
+class PostsEmptyStatistics(Driver):
+    """The operator asks for statistics and is given none."""
+
+    def statistics(self, state: DriverState) -> Statistics:
+        """Give none."""
+        return Statistics(())

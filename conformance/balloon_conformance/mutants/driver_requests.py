@@ -1,0 +1,314 @@
+"""Drivers that are wrong about host requests and their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from balloon_conformance.iut.reference import ReferenceDriver
+from balloon_conformance.mutants.mutant import mutant
+from balloon_conformance.reference.driver import Driver
+from balloon_conformance.reference.driver_pages import Step
+from balloon_conformance.reference.driver_state import (
+    Answering,
+    AnswerInput,
+    AnswerPhase,
+    DriverOptions,
+    DriverOutput,
+    DriverState,
+    Flight,
+)
+from balloon_spec.events import Available, Event
+from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.queues import Queue
+from balloon_spec.wire.host_request import HostRequest
+
+# -- the request buffer -----------------------------------------------------------------------------------
+
+
+@mutant("REQ-01", also=("RESET-04",), origin="posted driver, D12: queue 3 is never primed")
+class PostsNoRequestBuffer(Driver):
+    """Migration never learns of unused pages, because no request can be made.
+
+    Nor does it after a reset.
+    """
+
+    def set_up_requests(self, state: DriverState) -> Step:
+        """Do nothing."""
+        return state, ()
+
+
+@mutant("REQ-02")
+class PostsALargeRequestBuffer(Driver):
+    """A device that fills the buffer it is given writes a request the driver cannot read."""
+
+    def fly(self, state: DriverState, flight: Flight, readable: bytes = b"", writable_bytes: int = 0) -> Step:
+        """Make room for 32 bytes."""
+        return super().fly(state, flight, readable, writable_bytes and 32)
+
+
+@mutant("REQ-13")
+class PostsTheRequestBufferOnce(Driver):
+    """The second migration is never told of unused pages."""
+
+    def exchange(self, kind: AnswerInput, state: DriverState, given: object = None) -> Step:
+        """Do nothing after DONE."""
+        return (state, ()) if kind is AnswerInput.DONE_RETURNED else super().exchange(kind, state, given)
+
+
+@mutant("REQ-14", origin="posted driver, D11: an unknown command ends queue 3 until the reset")
+class DropsUnknownRequests(Driver):
+    """One command of a newer host, and no request is ever answered again."""
+
+    def exchange(self, kind: AnswerInput, state: DriverState, given: object = None) -> Step:
+        """Do nothing about what is unknown."""
+        return (state, ()) if kind is AnswerInput.UNKNOWN else super().exchange(kind, state, given)
+
+
+@mutant("REQ-14")
+class AnswersUnknownRequests(Driver):
+    """A newer host has unused pages for an answer to a question about something else."""
+
+    def knows_command(self, cmd: int) -> bool:
+        """Know every command."""
+        return True
+
+
+@mutant("REQ-15", origin="posted driver, D11: a wrong used length ends queue 3 until the reset")
+class DropsUnreadableRequests(Driver):
+    """One request that was cut short, and none is ever answered again."""
+
+    def exchange(self, kind: AnswerInput, state: DriverState, given: object = None) -> Step:
+        """Do nothing about what is unreadable."""
+        return (state, ()) if kind is AnswerInput.UNREADABLE else super().exchange(kind, state, given)
+
+
+@mutant("REQ-17")
+class PostsTheRequestBufferAtOnce(Driver):
+    """The next request comes before the last was answered, and nobody can tell their answers apart."""
+
+    def answer(self, state: DriverState, request: HostRequest) -> Step:
+        """Post first, answer then."""
+        posted, outputs = self.fly(state, Flight(Queue.HOST_REQUEST, is_request=True), writable_bytes=16)
+        state, more = super().answer(posted, request)
+        return state, (*outputs, *more)
+
+    def post_request_buffer(self, state: DriverState, given: object) -> Step:
+        """Post at first alone."""
+        if state.answering.phase is AnswerPhase.FINISHING:
+            return replace(state, answering=Answering(phase=AnswerPhase.OFFERED)), ()
+        return super().post_request_buffer(state, given)
+
+
+@mutant("REQ-21")
+class PostsTwoRequestBuffers(Driver):
+    """Two requests can be made at once, of which the driver answers one."""
+
+    def post_request_buffer(self, state: DriverState, given: object) -> Step:
+        """Post twice."""
+        state, first = super().post_request_buffer(state, given)
+        state, second = super().post_request_buffer(state, given)
+        return state, (*first, *second)
+
+
+# -- the answer -------------------------------------------------------------------------------------------
+
+
+# To the device an exchange whose messages it cannot match goes on (REQ-11, REQ-17).
+
+
+@mutant("REQ-08", also=("REQ-11", "REQ-17"))
+class AnswersWithIdZero(Driver):
+    """The device takes the answer for a stray message, and waits for one."""
+
+    def answer_id(self, state: DriverState) -> int:
+        """Answer zero."""
+        return 0
+
+
+@mutant("REQ-08", also=("REQ-11", "REQ-17"))
+class CutsTheIdTo8Bits(Driver):
+    """From the 256th request on the device takes every answer for a stray message."""
+
+    def answer_id(self, state: DriverState) -> int:
+        """Answer the low byte."""
+        return state.answering.param & 0xFF
+
+
+@mutant("REQ-09", also=("REQ-11", "REQ-17"))
+class AnswersWithAnotherCommand(Driver):
+    """The device takes the answer for that to another command, and waits for its own."""
+
+    def answer_cmd(self, state: DriverState) -> int:
+        """Answer one."""
+        return 1
+
+
+@mutant("REQ-10")
+class CountsMessagesInTheFlag(Driver):
+    """The device finds a flag it does not know, in every message but the last."""
+
+    def __init__(self, options: DriverOptions) -> None:
+        super().__init__(replace(options, capacity_bytes=16))
+
+    def encode_answer(self, state: DriverState, pages: PageSet, is_last: bool) -> bytes:
+        """Set the flag to two."""
+        data = super().encode_answer(state, pages, is_last)
+        return data if is_last else data[:1] + b"\x02" + data[2:]
+
+
+class _SaysMore(Driver):
+    """It sends one more message, that of :meth:`extra`, where :meth:`more` puts it."""
+
+    def send_unused(self, state: DriverState, given: object) -> Step:
+        """Send it beside the others."""
+        state, outputs = super().send_unused(state, given)
+        if not outputs:
+            return state, outputs
+        return state, self.more(outputs, Available(3, f"more-{state.buffers}", self.addition(state)))
+
+    def addition(self, state: DriverState) -> bytes:
+        """Return an empty DONE."""
+        return self.encode_answer(state, EMPTY, is_last=True)
+
+    def more(self, outputs: tuple[DriverOutput, ...], extra: Available) -> tuple[DriverOutput, ...]:
+        """Put it at the end."""
+        return (*outputs, extra)
+
+
+@mutant("REQ-11", also=("REQ-17", "CONC-02"), origin="posted driver, D8: CONT without end")
+class SendsNoDone(Driver):
+    """Migration waits for the end of an answer that has none.
+
+    It takes an exchange for closed with the last page.
+    """
+
+    def encode_answer(self, state: DriverState, pages: PageSet, is_last: bool) -> bytes:
+        """Say that more follows."""
+        return super().encode_answer(state, pages, is_last=False)
+
+    def send_unused(self, state: DriverState, given: object) -> Step:
+        """Leave an empty message out."""
+        state, outputs = super().send_unused(state, given)
+        return state, tuple(one for one in outputs if not isinstance(one, Available) or len(one.readable) > 8)
+
+
+@mutant("REQ-11")
+class SendsTwoDones(_SaysMore):
+    """A second end of the same answer is taken for that of the next."""
+
+
+@mutant("REQ-12")
+class SendsAnEmptyCont(_SaysMore):
+    """A message says nothing but that more follows."""
+
+    def addition(self, state: DriverState) -> bytes:
+        """Return an empty CONT."""
+        return self.encode_answer(state, EMPTY, is_last=False)
+
+    def more(self, outputs: tuple[DriverOutput, ...], extra: Available) -> tuple[DriverOutput, ...]:
+        """Put it in front."""
+        return (extra, *outputs)
+
+
+@mutant("REQ-16", origin="RFC of March 2016: such a message made the device write through a null pointer")
+class SpeaksUnasked(Driver):
+    """A message of unused pages comes to a device that asked for none."""
+
+    def set_up_requests(self, state: DriverState) -> Step:
+        """Send one with the first buffer."""
+        state, outputs = super().set_up_requests(state)
+        if not outputs:
+            return state, outputs
+        data = self.encode_answer(state, EMPTY, is_last=True)
+        return state, (*outputs, Available(3, "unasked", data, notified=False))
+
+
+_LATE_SECONDS = 2.0
+
+
+@mutant("REQ-22", origin="posted driver, D15: the answer waits for a lock")
+class AnswersAfterTwoSeconds(ReferenceDriver):
+    """Migration stands for two seconds before the first unused page is named.
+
+    A suite that waits no longer than one second sees no answer at all, and blames it for that.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.due = 0.0
+        self.kept: list[Event] = []
+
+    def reset(self) -> None:
+        """Keep nothing."""
+        self.kept = []
+        super().reset()
+
+    def use(self, queue: int, buffer: str, length_bytes: int, written: bytes) -> None:
+        """Take the time of a request."""
+        if queue == 3 and length_bytes:
+            self.due = self.clock() + _LATE_SECONDS
+        super().use(queue, buffer, length_bytes, written)
+
+    def observe(self, deadline_seconds: float) -> Sequence[Event]:
+        """Return the messages of an answer when they are due, and everything else at once."""
+        begun = self.clock()
+        events = super().observe(0.0)
+        self.kept += [one for one in events if self._is_message(one)]
+        others = [one for one in events if not self._is_message(one)]
+        if others or not self.kept:
+            self.clock.wait(0.0 if others else deadline_seconds)
+            return others
+        if self.due > begun + deadline_seconds:
+            self.clock.wait(deadline_seconds)
+            return []
+        self.clock.wait(max(self.due - begun, 0.0))
+        kept, self.kept = self.kept, []
+        return kept
+
+    @staticmethod
+    def _is_message(event: Event) -> bool:
+        return isinstance(event, Available) and event.queue == 3 and bool(event.readable)
+
+
+# -- unused pages -----------------------------------------------------------------------------------------
+
+
+@mutant("UNUSED-02", also=("CHUNK-01",))
+class ReportsTheBalloonUnused(Driver):
+    """Pages that are gone already are named as spare, and a host that counts them counts them twice.
+
+    Also a page on its way out of the balloon, which is merely not the guest's to leave unused.
+    """
+
+    def unused_pages(self, state: DriverState) -> PageSet:
+        """Add the balloon."""
+        return super().unused_pages(state) | state.ballooning.balloon
+
+    def held(self, state: DriverState) -> PageSet:
+        """Hold nothing while an answer is under way."""
+        return EMPTY if state.answering.left else super().held(state)
+
+
+@mutant("UNUSED-04", origin="posted driver, D8: a full message has the list read from its head again")
+class ReportsPagesTwice(Driver):
+    """Migration is told of the same pages twice in one answer."""
+
+    def encode_answer(self, state: DriverState, pages: PageSet, is_last: bool) -> bytes:
+        """Repeat every chunk."""
+        data = self.encode_chunks(pages) * 2
+        flag = 1 if is_last else 0
+        return self.encode_header(self.answer_cmd(state), flag, self.answer_id(state), len(data)) + data
+
+
+@mutant("UNUSED-05", also=("UNUSED-04",), origin="posted driver, D8: the same pages over and over")
+class ReportsMorePagesThanThereAre(Driver):
+    """The unused pages of one answer are more than the guest has, and migration walks them all."""
+
+    def encode_answer(self, state: DriverState, pages: PageSet, is_last: bool) -> bytes:
+        """Repeat the chunks until they name more pages than memory has."""
+        data = self.encode_chunks(pages)
+        if pages:
+            data *= self.options.memory.pages // pages.pages + 1
+        flag = 1 if is_last else 0
+        return self.encode_header(self.answer_cmd(state), flag, self.answer_id(state), len(data)) + data

@@ -1,0 +1,27 @@
+"""Drivers whose virtqueues cannot be what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from balloon_conformance.iut.contract import ImplementationViolation
+from balloon_conformance.iut.reference import ReferenceDriver
+from balloon_conformance.mutants.mutant import mutant
+from balloon_spec.events import Available, Event, RingBroken, Side
+
+
+@mutant("QUEUE-11")
+class LaysChainsInACircle(ReferenceDriver):
+    """A device that follows the chain of an inflate message reads the same descriptor for ever.
+
+    It is told as a transport with rings tells it: nothing can be exchanged from there on.
+    """
+
+    def observe(self, deadline_seconds: float) -> Sequence[Event]:
+        """Observe, up to the first buffer of pages."""
+        events = super().observe(deadline_seconds)
+        bad = next((one for one in events if isinstance(one, Available) and one.queue == 0), None)
+        if bad is not None:
+            ring = RingBroken(Side.DRIVER, bad.queue, "loop", "descriptor 1: the chain loops; next is 0")
+            raise ImplementationViolation("the driver laid a broken ring (loop)", ring)
+        return events

@@ -1,0 +1,43 @@
+"""Why a requirement has no mutant, and a rule or a vector none that it catches: a sentence each.
+
+Where a requirement cannot be observed at all, its own entry says so and nothing is repeated here. An excuse
+that is not needed any more is a fault, as is one for what does not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+__all__ = ["NO_MUTANT", "ONLY_COUNTS"]
+
+NO_MUTANT: Mapping[str, str] = MappingProxyType(
+    {
+        "QUEUE-08": "The ring belongs to the transport, which has no room for a buffer too many; only a "
+        "trace that tells the sizes of the rings can show it.",
+        "INF-09": "Nothing outside tells that a host may not discard; a buffer that is held back for that "
+        "reason is one that is not returned, which is QUEUE-07.",
+    }
+)
+"""Requirements that no mutant can break in sight of the suite."""
+
+ONLY_COUNTS: Mapping[str, str] = MappingProxyType(
+    {
+        "the_balloon_grows_towards_its_target": "It counts that INF-10 was kept; "
+        "the_balloon_follows_its_target finds it broken.",
+        "a_reported_page_may_be_inflated": "UNUSED-06 is a permission.",
+        "kinds_do_not_wait": "It counts that CONC-02 to CONC-04 were kept; the_driver_answers finds them "
+        "broken.",
+        "a_return_answers_what_was_asked": "It counts what the return of a buffer keeps; "
+        "nothing_is_held_back finds it broken.",
+        "returns_in_any_manner_are_taken": "It counts that CONC-05 and BUF-06 were kept; the rules on actual "
+        "find them broken.",
+        "several_buffers_fly": "CONC-08 is a permission.",
+        "statistics_are_returned": "It counts that STATS-07 and STATS-08 were kept; a vector misses the "
+        "return where they are broken.",
+        "a_chain_that_was_followed_is_well_formed": "It counts that QUEUE-11 was kept; "
+        "rings_can_be_what_they_are finds it broken.",
+        "ring_is_not_exceeded": NO_MUTANT["QUEUE-08"],
+    }
+)
+"""Rules that no mutant can make speak of a breach."""

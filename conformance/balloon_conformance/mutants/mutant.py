@@ -1,0 +1,110 @@
+"""What a mutant is, and how one is written.
+
+A mutant is a reference, or its adapter, with one thing changed: right in every respect but the one it
+declares. It is written as a subclass and entered by :func:`mutant`. The first paragraph of its docstring is
+its title, one sentence on what a user of it would see; what follows says why it breaks what it breaks.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from balloon_conformance.iut.contract import DeviceAdapter, DriverAdapter
+from balloon_conformance.iut.reference import ReferenceDevice, ReferenceDriver
+from balloon_conformance.reference.device import Device
+from balloon_conformance.reference.driver import Driver
+from balloon_spec.events import Side
+from balloon_spec.requirement import Level, catalogue
+
+__all__ = ["MUTANTS", "Mutant", "mutant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """An implementation that is right in all but one respect.
+
+    ``title`` is one sentence on what a user would see. ``breaks`` are the requirements it is to be blamed
+    for, each of them first of all in some case; ``also`` are those that are necessarily broken with them.
+    ``origin`` names the real defect it is modelled on and is empty for one that was made up. ``make`` builds
+    an adapter to it. Raises :class:`ValueError` for a declaration that cannot be.
+    """
+
+    name: str
+    side: Side
+    title: str
+    breaks: tuple[str, ...]
+    also: frozenset[str]
+    origin: str
+    make: Callable[[], DeviceAdapter | DriverAdapter]
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.name):
+            raise ValueError(f"mutant {self.name!r}: give it a name of small letters, digits and hyphens")
+        if not self.title.endswith("."):
+            raise ValueError(f"mutant {self.name}: begin its docstring with a sentence on what a user sees")
+        if not self.breaks:
+            raise ValueError(f"mutant {self.name} breaks nothing; declare the requirement it breaks")
+        entries = catalogue()
+        for name in (*self.breaks, *sorted(self.also)):
+            if name not in entries:
+                raise ValueError(f"mutant {self.name}: there is no requirement {name}")
+            entry = entries[name]
+            if entry.subject is not self.side or entry.level is Level.MAY:
+                raise ValueError(
+                    f"mutant {self.name}: {name} is a {entry.level} of the {entry.subject}, which a "
+                    f"{self.side} cannot break"
+                )
+        if twice := self.also & set(self.breaks):
+            raise ValueError(f"mutant {self.name}: {min(twice)} stands in breaks and in also")
+
+    @property
+    def declared(self) -> frozenset[str]:
+        """All it may be blamed for."""
+        return self.also | set(self.breaks)
+
+    def __str__(self) -> str:
+        """Return the name."""
+        return self.name
+
+
+MUTANTS: dict[str, Mutant] = {}
+"""Every mutant of the modules imported so far, by name and in the order they stand there."""
+
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+"""Where a word of a class's name begins."""
+
+_Kind = TypeVar("_Kind", bound=type[Device | Driver | ReferenceDevice | ReferenceDriver])
+
+
+def mutant(*breaks: str, also: tuple[str, ...] = (), origin: str = "") -> Callable[[_Kind], _Kind]:
+    """Enter the class below as a mutant: a subclass of a reference, or of a reference's adapter.
+
+    It is called by its class in small letters with hyphens; its side is that of the reference.
+    """
+
+    def enter(kind: _Kind) -> _Kind:
+        name = _WORD.sub("-", kind.__name__).lower()
+        if name in MUTANTS:
+            raise ValueError(f"mutant {name} exists already; find another name")
+        title = " ".join(inspect.cleandoc(vars(kind).get("__doc__") or "").partition("\n\n")[0].split())
+        side, make = _adapter(kind)
+        MUTANTS[name] = Mutant(name, side, title, breaks, frozenset(also), origin, make)
+        return kind
+
+    return enter
+
+
+def _adapter(
+    kind: type[Device | Driver | ReferenceDevice | ReferenceDriver],
+) -> tuple[Side, Callable[[], DeviceAdapter | DriverAdapter]]:
+    """Return the side of a class, and what builds an adapter to it."""
+    if issubclass(kind, Device):
+        return Side.DEVICE, functools.partial(ReferenceDevice, kind)
+    if issubclass(kind, Driver):
+        return Side.DRIVER, functools.partial(ReferenceDriver, kind)
+    return (Side.DEVICE if issubclass(kind, ReferenceDevice) else Side.DRIVER), kind

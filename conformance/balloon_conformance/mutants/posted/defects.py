@@ -1,0 +1,271 @@
+"""The defects of the posted driver: what each is, how it shows, and what names it.
+
+D1 to D15 show between driver and device; G1 to G8 are the guest's own, and show as silence where they show at
+all. Found by reading the patches, by running their code in a model, and for some on a kernel (``seen``). Data
+for the tests and for whoever draws a page of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["DEFECTS", "Defect"]
+
+_SERIES = "<1489648127-37282-{}-git-send-email-wei.w.wang@intel.com>"
+_CHUNKS = _SERIES.format(3)
+"""Patch 2 of 4: VIRTIO_BALLOON_F_CHUNK_TRANSFER."""
+_BLOCKS = _SERIES.format(4)
+"""Patch 3 of 4: the free blocks."""
+_REQUESTS = _SERIES.format(5)
+"""Patch 4 of 4: VIRTIO_BALLOON_F_HOST_REQ_VQ."""
+_SHARED_BUFFER = "<286AC319A985734F985F78AFA26841F7391E1AFC@shsmsx102.ccr.corp.intel.com>"
+"""The mail of 5 April 2017, 07:47 UTC: both kinds share one buffer under the balloon's lock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """One defect: a sentence on it, how it shows on the wire, and the requirements that name it there.
+
+    ``mutant`` is the name of the mutant that has it and nothing else; where there is none, ``why_none`` says
+    why. ``recording`` is the file in ``tests/data/posted-driver`` that shows it. ``seen`` tells whether it
+    was seen on a running kernel, recorded or not. ``sources`` are message-ids.
+    """
+
+    id: str
+    title: str
+    wire: str
+    sources: tuple[str, ...]
+    requirements: tuple[str, ...] = ()
+    mutant: str = ""
+    why_none: str = ""
+    recording: str = ""
+    seen: bool = False
+
+
+DEFECTS: tuple[Defect, ...] = (
+    Defect(
+        "D1",
+        "The first chunk after every flush of the full buffer is lost, and a stale one is sent in its place.",
+        "Every message after the first of a burst begins with the first chunk of the first; `actual` "
+        "counts the "
+        "pages that should have stood there.",
+        (_CHUNKS,),
+        ("INF-03", "DEF-04"),
+        "posted-loses-a-chunk-at-each-flush",
+        recording="v8-fragmented.jsonl",
+        seen=True,
+    ),
+    Defect(
+        "D2",
+        "A batch of one page whose number is a multiple of 64 is sent to nobody.",
+        "`actual` moves by one and no message comes before it; a page leaves the balloon without a message.",
+        (_CHUNKS,),
+        ("INF-03", "DEF-05"),
+        "posted-skips-single-pages",
+        seen=True,
+    ),
+    Defect(
+        "D3",
+        "Pages that compaction moves are not told to the host, and then on the wrong queue.",
+        "The guest uses a page that is still in the balloon; the next message, inflate or deflate, begins "
+        "with "
+        "the new page and the old one.",
+        (_CHUNKS,),
+        ("DEF-05", "CFG-05"),
+        "posted-keeps-moved-pages-to-itself",
+    ),
+    Defect(
+        "D4",
+        "The fields cmd, flag and id of inflate and deflate messages are never written.",
+        "Four bytes of kernel memory reach the host, or those of the last answer.",
+        (_CHUNKS,),
+        ("HDR-04",),
+        "posted-sends-stale-headers",
+        recording="v8-basic.jsonl",
+        seen=True,
+    ),
+    Defect(
+        "D5",
+        "An inflation walks the whole balloon, and names every page of it that lies in the range of the "
+        "new ones.",
+        "Pages are named and discarded again; the sum of sizes exceeds the difference of `actual`.",
+        (_CHUNKS,),
+        ("INF-11",),
+        "posted-reports-the-balloon-again",
+    ),
+    Defect(
+        "D6",
+        "When the buffer for unused pages is enlarged a pointer into an allocation is freed, and sent "
+        "from after it.",
+        "Answers, and all inflate and deflate messages after them, hold freed memory: reserved bits set, "
+        "pages "
+        "that do not exist.",
+        (_REQUESTS, _CHUNKS),
+        ("CHUNK-05",),
+        "posted-answers-with-freed-memory",
+        seen=True,
+    ),
+    Defect(
+        "D7",
+        "A request is served inside the interrupt, where the driver takes a sleeping lock and spins.",
+        "Asked while an inflate or deflate message is unanswered, the guest never does anything again, "
+        "not even "
+        "when that message is returned.",
+        (_REQUESTS,),
+        ("CONC-02", "CONC-03"),
+        "posted-hangs-of-a-request",
+        seen=True,
+    ),
+    Defect(
+        "D8",
+        "Free blocks are counted against the words of the buffer, of which each takes two, and the list "
+        "is scanned "
+        "again from its head when they do not fit.",
+        "CONT messages without end, all alike; or, in a buffer that held something already, pages named "
+        "twice.",
+        (_REQUESTS, _BLOCKS),
+        ("UNUSED-05",),
+        "posted-answers-without-end",
+        seen=True,
+    ),
+    Defect(
+        "D9",
+        "Guest pages larger than 4 KiB are taken for pages of 4 KiB.",
+        "Chunks of one page with gaps between them, and unused pages named at a fraction of their address.",
+        (_CHUNKS, _BLOCKS),
+        ("INF-03", "CHUNK-01"),
+        "posted-takes-large-pages-for-small-ones",
+    ),
+    Defect(
+        "D10",
+        "Addresses above 4 GiB are cut to 32 bits in a 32-bit guest.",
+        "A chunk names a page some multiple of 4 GiB below the one that was given up.",
+        (_CHUNKS, _BLOCKS),
+        ("CHUNK-01",),
+        "posted-cuts-addresses",
+    ),
+    Defect(
+        "D11",
+        "A request with an unknown command, or with a used length other than 16, ends the use of the queue.",
+        "The request buffer is not made available again.",
+        (_REQUESTS,),
+        ("REQ-14", "REQ-15"),
+        "posted-loses-the-request-buffer",
+        recording="v8-basic.jsonl",
+        seen=True,
+    ),
+    Defect(
+        "D12",
+        "Features are given up after they were acknowledged.",
+        "CHUNK_TRANSFER and HOST_REQ_VQ are accepted without STATS_VQ, inflate buffers are arrays of page "
+        "frame "
+        "numbers all the same, and there is no request buffer.",
+        (_CHUNKS, _REQUESTS),
+        ("NEG-03", "NEG-04"),
+        "posted-gives-features-up-too-late",
+        recording="v8-no-stats.jsonl",
+        seen=True,
+    ),
+    Defect(
+        "D13",
+        "The id of a request comes back with 16 bits, and its command with 8.",
+        "A request with param 0x11234 is answered with id 0x1234.",
+        (_REQUESTS,),
+        why_none="By design of the message, and so required (REQ-08, REQ-09). A device keeps to ids of 16 "
+        "bits "
+        "(REQ-07); the reference driver answers as the posted one does.",
+        recording="v8-basic.jsonl",
+        seen=True,
+    ),
+    Defect(
+        "D14",
+        "The queues are notified as they are set up, before DRIVER_OK.",
+        "A notification for queues 2 and 3 while the device may not look; one that forgets it never finds "
+        "the "
+        "buffers.",
+        (_REQUESTS,),
+        ("QUEUE-09",),
+        "posted-notifies-early",
+    ),
+    Defect(
+        "D15",
+        "Both kinds of pages share one buffer and one lock.",
+        "Between the start and the end of an inflation there is no message on queue 3, and none on queues "
+        "0 and 1 "
+        "while an answer is unanswered.",
+        (_SHARED_BUFFER, _CHUNKS),
+        ("CONC-02", "CONC-03", "CONC-04"),
+        "posted-has-one-lock",
+        seen=True,
+    ),
+    Defect(
+        "G1",
+        "All bitmaps but the first are freed after every send, also in the middle of a walk.",
+        "After the first message of a burst of more than 2048 runs over more than a GiB, silence: "
+        "`actual` is never "
+        "written.",
+        (_CHUNKS,),
+        ("CFG-04",),
+        "posted-dies-of-scattered-pages",
+    ),
+    Defect(
+        "G2",
+        "The walk takes one bitmap more than there are when a window is full.",
+        "Asked for pages more than 32 GiB apart, silence.",
+        (_CHUNKS,),
+        ("INF-10",),
+        "posted-dies-of-a-wide-span",
+    ),
+    Defect(
+        "G3",
+        "Fill and leak reset the range of pages before they take the lock.",
+        "A deflation for want of memory during an inflation: pages of the inflation are counted in "
+        "`actual` and "
+        "named in no message.",
+        (_CHUNKS,),
+        ("INF-03",),
+        "posted-forgets-pages-for-want-of-memory",
+    ),
+    Defect(
+        "G4",
+        "The list of the balloon is walked without the lock under which compaction takes pages off it.",
+        "Pages that were isolated at that instant are counted in `actual` and named in no message.",
+        (_CHUNKS,),
+        ("INF-03",),
+        "posted-misses-isolated-pages",
+    ),
+    Defect(
+        "G5",
+        "Failed allocations free a bitmap twice, and pointers that were never set.",
+        "None of its own: the guest's memory is corrupted, and anything may follow.",
+        (_CHUNKS,),
+        why_none="Nothing between driver and device follows from it of necessity.",
+    ),
+    Defect(
+        "G6",
+        "Bitmaps are allocated, sleeping, under the lock that the notifier of want of memory takes.",
+        "Asked for more than the guest has, silence.",
+        (_CHUNKS, _REQUESTS),
+        ("INF-10",),
+        "posted-locks-itself-out",
+    ),
+    Defect(
+        "G7",
+        "Where a message cannot be made available the buffer is not emptied, and later chunks run past "
+        "its end.",
+        "None: a ring that takes no buffer is broken, and nothing goes over it any more.",
+        (_CHUNKS,),
+        why_none="It takes a device that breaks the ring; what is written then is the guest's memory, and "
+        "the "
+        "device never sees it.",
+    ),
+    Defect(
+        "G8",
+        "The lock of a memory zone is held, with interrupts off, for a whole list of free blocks.",
+        "None but time: the first message of an answer may come late.",
+        (_BLOCKS,),
+        why_none="Latency inside the guest. REQ-22 measures the time to the first message, and how long "
+        "interrupts "
+        "are off does not show in it.",
+    ),
+)

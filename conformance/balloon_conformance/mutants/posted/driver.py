@@ -1,0 +1,68 @@
+"""The posted driver as a whole: its defects together, as a guest has them."""
+
+from __future__ import annotations
+
+from balloon_conformance.iut.reference import ReferenceDriver
+from balloon_conformance.mutants.posted.buffer import PostedLosesAChunkAtEachFlush, PostedSendsStaleHeaders
+from balloon_conformance.mutants.posted.compaction import PostedKeepsMovedPagesToItself
+from balloon_conformance.mutants.posted.machines import (
+    PostedCutsAddresses,
+    PostedTakesLargePagesForSmallOnes,
+)
+from balloon_conformance.mutants.posted.requests import (
+    PostedHangsOfARequest,
+    PostedHasOneLock,
+    PostedLosesTheRequestBuffer,
+)
+from balloon_conformance.mutants.posted.start import PostedGivesFeaturesUpTooLate, PostedNotifiesEarly
+from balloon_conformance.mutants.posted.unused import PostedAnswersWithFreedMemory, PostedAnswersWithoutEnd
+from balloon_conformance.mutants.posted.windows import (
+    PostedDiesOfAWideSpan,
+    PostedDiesOfScatteredPages,
+    PostedForgetsPagesForWantOfMemory,
+    PostedLocksItselfOut,
+    PostedMissesIsolatedPages,
+    PostedReportsTheBalloonAgain,
+    PostedSkipsSinglePages,
+)
+
+__all__ = ["PostedDriver", "PostedDriverElsewhere", "posted_driver"]
+
+
+# What comes first here acts last on the bytes: the header stands before whatever is in the slots, slot 0
+# holds what compaction left there, and an interrupt is taken before the lock is asked for.
+class PostedDriver(
+    PostedNotifiesEarly,
+    PostedGivesFeaturesUpTooLate,
+    PostedLosesTheRequestBuffer,
+    PostedHangsOfARequest,
+    PostedHasOneLock,
+    PostedLocksItselfOut,
+    PostedSendsStaleHeaders,
+    PostedLosesAChunkAtEachFlush,
+    PostedKeepsMovedPagesToItself,
+    PostedSkipsSinglePages,
+    PostedReportsTheBalloonAgain,
+    PostedDiesOfScatteredPages,
+    PostedDiesOfAWideSpan,
+    PostedForgetsPagesForWantOfMemory,
+    PostedMissesIsolatedPages,
+    PostedAnswersWithFreedMemory,
+    PostedAnswersWithoutEnd,
+):
+    """The posted driver in a 64-bit guest with pages of 4 KiB: every defect but D9 and D10.
+
+    It is no mutant, because it breaks more than one thing, and in most cases shows HDR-04 first (D4).
+    """
+
+
+class PostedDriverElsewhere(PostedTakesLargePagesForSmallOnes, PostedCutsAddresses, PostedDriver):
+    """The posted driver where guest pages are larger and addresses shorter: D9 and D10 besides.
+
+    No machine has both; each shows where the other does not.
+    """
+
+
+def posted_driver() -> ReferenceDriver:
+    """Return an adapter to the posted driver; ``run`` takes it as ``python:`` and the name of its module."""
+    return ReferenceDriver(PostedDriver, description="the driver posted in March 2017, modelled")

@@ -1,0 +1,195 @@
+"""Recordings: what a recording device saw of a driver, as JSON lines that know queues and heads alone.
+
+A recorder that sits where a device would (a vhost-user back-end, say) writes one JSON object a line, each
+with ``t``, the time in seconds, and ``event``:
+
+========================  =============================================================================
+``negotiated``            ``offered``, ``accepted``: feature words in hex
+``memory``                ``regions``: pairs of guest-physical address and length in bytes, in hex
+``available``             ``queue``, ``id`` (the descriptor head), ``readable`` (hex), ``writable`` (bytes)
+``used``                  ``queue``, ``id``, ``written`` (hex), and ``readable_now`` (hex) where the readable
+                          bytes are not those that were made available
+``config_change``         ``config``: the whole configuration space, in hex
+``config_write``          ``offset``, ``data`` (hex)
+``note``                  ``text``
+========================  =============================================================================
+
+:func:`read` turns these into the events of :mod:`balloon_spec.events`, so that the same judge serves both
+forms. Three things a recording does not say, and what is made of each:
+
+- **DRIVER_OK and FEATURES_OK.** No DRIVER_OK is put in, so nothing is decided by it. FEATURES_OK is taken to
+  have stayed: a driver that was refused makes no buffers available.
+- **Used lengths.** The length is taken to be that of ``written``.
+- **Time to act.** Where nothing happens between two lines for ``quiet_seconds``, the driver had that long to
+  do what it owed, and did not; a note is nothing that happens. Nothing is concluded about the device, which
+  may be holding a buffer on purpose, nor from the end of a recording, which may have been cut.
+
+A second negotiation is a driver that began anew. Reading is strict, as that of traces is, and raises the same
+:class:`~balloon_spec.trace.TraceError`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from balloon_spec import events as ev
+from balloon_spec.features import Profile
+from balloon_spec.pages import PAGE_BYTES, PageSet
+from balloon_spec.trace import Entry, Header, TraceError, objects
+
+__all__ = ["QUIET_SECONDS", "is_recording", "read"]
+
+QUIET_SECONDS = 1.0
+"""How long a driver has for what it owes, as in a run."""
+
+_HEX_WORD = re.compile(r"0[xX][0-9a-fA-F]{1,16}")
+
+
+def _wrong(expected: str, value: object) -> ValueError:
+    return ValueError(f"expected {expected}, found {str(value)[:40]!r}")
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise _wrong("a whole number of at least 0", value)
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise _wrong("a text", value)
+    return value
+
+
+def _bytes(value: object) -> bytes:
+    try:
+        return bytes.fromhex(_text(value))
+    except ValueError as error:
+        raise _wrong("bytes as pairs of hex digits", value) from error
+
+
+def _word(value: object) -> int:
+    if not isinstance(value, str) or not _HEX_WORD.fullmatch(value):
+        raise _wrong('a number of 64 bits as hex text, as in "0x1f"', value)
+    return int(value, 16)
+
+
+def _regions(value: object) -> PageSet:
+    if not isinstance(value, list) or not value:
+        raise _wrong("at least one pair of address and length", value)
+    bounds = []
+    for region in value:
+        if not isinstance(region, list) or len(region) != 2:
+            raise _wrong("pairs of address and length", region)
+        address, length = map(_word, region)
+        if address % PAGE_BYTES or length % PAGE_BYTES or not length:
+            raise _wrong(f"whole pages of {PAGE_BYTES} bytes", region)
+        bounds.append((address // PAGE_BYTES, length // PAGE_BYTES))
+    return PageSet(bounds)
+
+
+_Read = Callable[[object], Any]
+
+_FIELDS: Mapping[str, Mapping[str, _Read]] = MappingProxyType(
+    {
+        "negotiated": {"offered": _word, "accepted": _word},
+        "memory": {"regions": _regions},
+        "available": {"queue": _whole, "id": _whole, "readable": _bytes, "writable": _whole},
+        "used": {"queue": _whole, "id": _whole, "written": _bytes, "readable_now": _bytes},
+        "config_change": {"config": _bytes},
+        "config_write": {"offset": _whole, "data": _bytes},
+        "note": {"text": _text},
+    }
+)
+"""The lines there are, the fields of each, and how each field is read."""
+
+_OPTIONAL = frozenset({"readable_now"})
+
+
+def is_recording(line: Mapping[str, Any]) -> bool:
+    """Tell whether the first line of a file, as an object, is that of a recording and no trace's header."""
+    return "trace" not in line and line.get("event") in _FIELDS and "t" in line
+
+
+def read(
+    lines: Iterable[str], profile: Profile, name: str = "recording", *, quiet_seconds: float = QUIET_SECONDS
+) -> Iterator[Header | Entry]:
+    """Read a recording as :func:`balloon_spec.trace.read` does a trace: a header, then its events.
+
+    ``profile`` says what bits 3 and up mean, which no recording tells. An event that was put in has the
+    number of the line that follows it. Raises :class:`TraceError` at the line that is wrong; what was
+    yielded before it stands.
+    """
+    yield Header(profile)
+    latest: float | None = None
+    acted: float | None = None
+    negotiated = False
+    for number, place, line in objects(lines, name):
+        kind, seconds, values = _line(line, place)
+        if latest is not None and seconds < latest:
+            raise TraceError(
+                f"{place}: t: {seconds:g} comes after {latest:g}; keep the lines in the order they happened"
+            )
+        latest = seconds
+        if kind == "note":
+            continue
+        if acted is not None and seconds - acted >= quiet_seconds:
+            yield Entry(ev.Quiet(ev.Side.DRIVER, round(seconds - acted, 6)), number, seconds)
+        acted = seconds
+        if kind == "negotiated":
+            if negotiated:
+                yield Entry(ev.Reset(), number, seconds)
+            negotiated = True
+        for event in _events(kind, values):
+            yield Entry(event, number, seconds)
+    if latest is None:
+        raise TraceError(f"{name}:1: empty; a recording has an event a line")
+
+
+def _line(line: dict[str, Any], place: str) -> tuple[str, float, dict[str, Any]]:
+    """Return what happened, when, and the values of its fields."""
+    kind = line.get("event")
+    fields = _FIELDS.get(kind) if isinstance(kind, str) else None
+    if fields is None or not isinstance(kind, str):
+        raise TraceError(f"{place}: event: a recording has no event {kind!r}; there are {', '.join(_FIELDS)}")
+    seconds = line.get("t")
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise TraceError(f"{place}: t: {_wrong('a time in seconds', seconds)}")
+    unknown = line.keys() - fields.keys() - {"t", "event"}
+    if unknown:
+        raise TraceError(
+            f"{place}: {min(unknown)}: {kind} has no such field; it has t, event, {', '.join(fields)}"
+        )
+    values: dict[str, Any] = {}
+    for name, read_field in fields.items():
+        if name in line:
+            try:
+                values[name] = read_field(line[name])
+            except ValueError as error:
+                raise TraceError(f"{place}: {name}: {error}") from error
+        elif name not in _OPTIONAL:
+            raise TraceError(f"{place}: {name}: missing; {kind} must have it")
+    return kind, float(seconds), values
+
+
+def _events(kind: str, values: Mapping[str, Any]) -> Iterator[ev.Event]:
+    match kind:
+        case "negotiated":
+            yield ev.Negotiated(values["offered"], values["accepted"])
+        case "memory":
+            yield ev.Memory(values["regions"])
+        case "available":
+            yield ev.Available(values["queue"], str(values["id"]), values["readable"], values["writable"])
+        case "used":
+            queue, buffer, written = values["queue"], str(values["id"]), values["written"]
+            if "readable_now" in values:
+                # The device is the recorder, and it writes to no readable part.
+                yield ev.BufferAltered(queue, buffer, values["readable_now"], ev.Side.DRIVER)
+            yield ev.Used(queue, buffer, len(written), written)
+        case "config_change":
+            yield ev.ConfigurationChanged(values["config"])
+        case _:
+            yield ev.ConfigurationWritten(values["offset"], values["data"])

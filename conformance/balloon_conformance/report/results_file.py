@@ -1,0 +1,153 @@
+"""Reads a results file back: what :class:`~balloon_conformance.report.jsonlines.JsonLines` wrote.
+
+A file that was cut short has no summary: what is there is read, and :attr:`ResultsFile.whole` says so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from balloon_conformance.report.jsonlines import SCHEMA_PATH
+from balloon_conformance.report.outcome import Outcome
+from balloon_conformance.report.results import Results
+from balloon_conformance.suite import plan
+from balloon_spec.events import Side
+from balloon_spec.features import profile
+from balloon_spec.requirement import catalogue
+
+__all__ = ["Recorded", "ResultsFile", "ResultsFileError", "read_results"]
+
+
+class ResultsFileError(ValueError):
+    """A file that holds no results: one line, ``file:line: what is wrong; remedy``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The verdict on one requirement as a file has it; see ``RequirementResult``."""
+
+    requirement: str
+    level: str
+    verdict: str
+    decisions: int
+    reason: str
+    broken_by: tuple[str, ...]
+
+    @property
+    def is_advice(self) -> bool:
+        """Whether what was broken is a SHOULD."""
+        return self.verdict == "broken" and self.level.startswith("SHOULD")
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsFile:
+    """One run: its header, what came of each case, the verdicts by requirement, and the summary.
+
+    ``summary`` is empty where the file was cut short, and so may ``verdicts`` be.
+    """
+
+    path: Path
+    header: Mapping[str, Any]
+    outcomes: Mapping[str, Outcome]
+    verdicts: Mapping[str, Recorded]
+    summary: Mapping[str, Any]
+
+    @property
+    def whole(self) -> bool:
+        """Whether the run came to its end and was not interrupted."""
+        return bool(self.summary) and not self.summary["interrupted"]
+
+    def results(self) -> Results:
+        """Return the results as they were when the file was written, drawn from the cases that ended.
+
+        Raises :class:`ResultsFileError` for a profile or a requirement that this version does not know.
+        """
+        said = self.header["profile"]
+        try:
+            spoken = profile(said["name"], said["bits"])
+        except ValueError as error:
+            raise ResultsFileError(f"{self.path}:1: profile: {error}; make the results anew") from None
+        side = Side(self.header["side"])
+        results = Results(side, spoken, plan(side).about())
+        for number, outcome in enumerate(self.outcomes.values(), 2):
+            for finding in (*outcome.findings, *outcome.advice):
+                if finding.requirement not in catalogue():
+                    raise ResultsFileError(
+                        f"{self.path}:{number}: there is no requirement {finding.requirement}; "
+                        "make the results anew"
+                    )
+            results.add(outcome)
+        return results
+
+
+@cache
+def _validator() -> Draft202012Validator:
+    return Draft202012Validator(json.loads(SCHEMA_PATH.read_text(encoding="utf-8")))
+
+
+def read_results(path: Path) -> ResultsFile:
+    """Read the results at ``path``; raises :class:`ResultsFileError` and :class:`OSError`."""
+    header: Mapping[str, Any] = {}
+    outcomes: dict[str, Outcome] = {}
+    verdicts: dict[str, Recorded] = {}
+    summary: Mapping[str, Any] = {}
+    text = path.read_text(encoding="utf-8", errors="replace")
+    lines = text.splitlines()
+    for number, line in enumerate(lines, 1):
+        entry = _entry(path, number, line, last=number == len(lines) and not text.endswith("\n"))
+        if entry is None:
+            break
+        if number == 1:
+            if "results" not in entry:
+                raise ResultsFileError(
+                    f"{path}:1: no header of results; give a file that run --results wrote"
+                )
+            header = entry
+        elif "case" in entry:
+            outcomes[entry["case"]] = Outcome.from_json(entry)
+        elif "requirement" in entry:
+            verdicts[entry["requirement"]] = _recorded(entry)
+        elif "summary" in entry:
+            summary = entry["summary"]
+    if not header:
+        raise ResultsFileError(f"{path}:1: the file is empty; give a file that run --results wrote")
+    return ResultsFile(path, header, outcomes, verdicts, summary)
+
+
+def _entry(path: Path, number: int, line: str, *, last: bool) -> dict[str, Any] | None:
+    """Read a line; None for a last line that was cut short."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        if last:
+            return None
+        raise ResultsFileError(
+            f"{path}:{number}: this is no JSON object; give a file that run --results wrote"
+        ) from None
+    error = next(_validator().iter_errors(entry), None)
+    if error is not None:
+        kind = next(iter(entry), "nothing") if isinstance(entry, dict) else type(entry).__name__
+        raise ResultsFileError(
+            f"{path}:{number}: a line that begins with {kind!r} is not of results version 1; "
+            "give a file that this version's run --results wrote"
+        )
+    found: dict[str, Any] = entry
+    return found
+
+
+def _recorded(entry: Mapping[str, Any]) -> Recorded:
+    return Recorded(
+        entry["requirement"],
+        entry["level"],
+        entry["verdict"],
+        entry["decisions"],
+        entry["reason"],
+        tuple(entry["broken_by"]),
+    )

@@ -1,0 +1,164 @@
+"""The vectors as a C header: an array of bytes for every buffer, and a table of steps for every vector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from balloon_conformance.vectors.export.plain import plain
+from balloon_conformance.vectors.model import Vector
+
+__all__ = ["c_lines"]
+
+_A_LINE = 16
+
+_HEAD = """\
+/* The vectors of virtio-balloon-conformance, for C11 and C++. Written by balloon-conformance vectors export.
+ *
+ * balloon_vectors[] has every vector, each with its steps in order. What a step means stands in the README
+ * beside the vectors. A number that a step has no use for is 0, a pointer NULL, a queue -1.
+ */
+#ifndef BALLOON_VECTORS_H
+#define BALLOON_VECTORS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A run of 4 KiB pages: the first page frame number, and how many. */
+struct balloon_run {
+    uint64_t first;
+    uint64_t count;
+};
+
+struct balloon_step {
+    const char *by;        /* operator, guest, driver, device or memory */
+    const char *action;    /* wish, available, used, ...: as in the README */
+    const char *condition; /* "returned": only where the buffer of the last reaction came back */
+    const char *buffer;    /* the buffer's name */
+    const char *structure; /* what data holds, where it is one of the structures */
+    const char *word;      /* of a wish what is wished for, of an available buffer how it is compared,
+                              of a reaction what is allowed */
+    int queue;             /* the virtqueue's index */
+    const uint8_t *data;   /* the bytes that pass: read, written, or answered */
+    size_t length;         /* how many they are */
+    uint32_t number;       /* writable bytes, used length, offset, num_pages or actual: by the action */
+    uint64_t value;        /* of an operator's wish its value; of a reset the features accepted */
+    const struct balloon_run *pages; /* of a guest's wish, or discarded */
+    size_t page_runs;
+    const struct balloon_run *kept;
+    size_t kept_runs;
+};
+
+struct balloon_vector {
+    const char *id;
+    const char *title;
+    const char *profile;
+    const char *sides;        /* driver, device, or both with a blank between */
+    const char *requirements; /* their ids, blanks between */
+    const char *breaks;
+    uint64_t offered;
+    uint64_t accepted;
+    int features_ok;
+    uint64_t memory_pages;
+    const struct balloon_step *steps;
+    size_t step_count;
+};
+"""
+
+_BYTES = ("readable", "written", "data")
+_NUMBERS = ("writable_bytes", "length_bytes", "offset", "num_pages")
+
+
+def c_lines(vectors: Iterable[Vector]) -> Iterator[str]:
+    """Yield the lines of the header, each with its end."""
+    yield _HEAD
+    table = []
+    for vector in vectors:
+        described = plain(vector)
+        yield from _vector(described)
+        table.append(_row(described))
+    yield "\nstatic const struct balloon_vector balloon_vectors[] = {\n"
+    yield from table
+    yield "};\n\n#define BALLOON_VECTOR_COUNT (sizeof balloon_vectors / sizeof balloon_vectors[0])\n"
+    yield "\n#endif\n"
+
+
+def _vector(vector: dict[str, Any]) -> Iterator[str]:
+    """Yield the arrays of a vector, and the table of its steps."""
+    prefix = _identifier(vector["id"])
+    rows = []
+    yield f"\n/* {vector['id']}: {vector['title'].replace('*/', '* /')} */\n"
+    for step in vector["steps"]:
+        name = f"{prefix}_{step['number']}"
+        data = bytes.fromhex(next((step[key] for key in _BYTES if key in step), ""))
+        if data:
+            yield f"static const uint8_t {name}[] = {{\n"
+            for at in range(0, len(data), _A_LINE):
+                yield "    " + " ".join(f"0x{byte:02x}," for byte in data[at : at + _A_LINE]) + "\n"
+            yield "};\n"
+        runs = {
+            "pages": step.get("discarded", step["pages"] if isinstance(step.get("pages"), list) else []),
+            "kept": step.get("kept", []),
+        }
+        for kind, listed in runs.items():
+            if listed:
+                pairs = ", ".join(f"{{{first:#x}, {count:#x}}}" for first, count in listed)
+                yield f"static const struct balloon_run {name}_{kind}[] = {{{pairs}}};\n"
+        rows.append(_step(step, name, len(data), runs))
+    if rows:
+        yield f"static const struct balloon_step {prefix}_steps[] = {{\n"
+        yield from rows
+        yield "};\n"
+
+
+def _step(step: dict[str, Any], name: str, length: int, runs: dict[str, list[list[int]]]) -> str:
+    word = step.get("wish", step.get("match", " ".join(step.get("allowed", ()))))
+    pages = step.get("pages")
+    number = pages if isinstance(pages, int) else next((step[key] for key in _NUMBERS if key in step), 0)
+    value = step.get("value", int(step["features"]["accepted"], 16) if "features" in step else 0)
+    fields = [
+        _text(step["by"]),
+        _text(step["action"]),
+        _text(step.get("if")),
+        _text(step.get("buffer")),
+        _text(step.get("structure")),
+        _text(word or None),
+        str(step.get("queue_index", -1)),
+        name if length else "NULL",
+        str(length),
+        f"{number}u",
+        f"{value:#x}u",
+    ]
+    for kind, listed in runs.items():
+        fields += [f"{name}_{kind}" if listed else "NULL", str(len(listed))]
+    return f"    {{{', '.join(fields)}}},\n"
+
+
+def _row(vector: dict[str, Any]) -> str:
+    features = vector["features"]
+    fields = [
+        _text(vector["id"]),
+        _text(vector["title"]),
+        _text(vector["profile"]),
+        _text(" ".join(vector["sides"])),
+        _text(" ".join(vector["requirements"])),
+        _text(" ".join(vector["breaks"])),
+        f"{features['offered']}u",
+        f"{features['accepted']}u",
+        str(int(features["features_ok"])),
+        f"{vector['memory_pages']:#x}u",
+        f"{_identifier(vector['id'])}_steps" if vector["steps"] else "NULL",
+        str(len(vector["steps"])),
+    ]
+    return f"    {{{', '.join(fields)}}},\n"
+
+
+def _identifier(name: str) -> str:
+    return f"balloon_{name.replace('-', '_')}"
+
+
+def _text(text: str | None) -> str:
+    if text is None:
+        return "NULL"
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

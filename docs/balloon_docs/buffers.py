@@ -1,0 +1,61 @@
+"""``{buffer} STRUCTURE``: a buffer in hex, explained field by field by the same code as ``decode``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+from balloon_conformance.vectors.hexadecimal import HexError, parse_hex
+from balloon_docs.tables import table
+from balloon_spec.wire import STRUCTURES
+from balloon_spec.wire.annotate import Field, annotate
+
+__all__ = ["BufferDirective", "buffer_rows", "buffer_table"]
+
+_FIELDS_SHOWN = 40
+
+
+class BufferDirective(SphinxDirective):
+    """Explain the bytes that are the directive's content."""
+
+    required_arguments = 1
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        """Return the table of fields."""
+        name = self.arguments[0]
+        if name not in STRUCTURES:
+            raise self.error(f"no structure {name!r}; there are {', '.join(STRUCTURES)}")
+        try:
+            data = parse_hex("\n".join(self.content))
+        except HexError as error:
+            raise self.error(f"{error.problem}; {error.remedy}") from error
+        return [buffer_table(name, data)]
+
+
+def buffer_table(structure: str, data: bytes) -> nodes.Node:
+    """Return the fields of ``data`` as a table; a long buffer is elided in its middle."""
+    fields = annotate(structure, data)
+    if len(fields) <= _FIELDS_SHOWN:
+        return table(_HEAD, map(buffer_rows, fields), "buffer")
+    first, last = fields[: _FIELDS_SHOWN // 2], fields[-_FIELDS_SHOWN // 4 :]
+    left_out = len(fields) - len(first) - len(last)
+    gap = ("", f"{left_out} fields more", "", "", "")
+    return table(_HEAD, [*map(buffer_rows, first), gap, *map(buffer_rows, last)], "buffer")
+
+
+_HEAD = ("Offset", "Bytes", "Field", "Value", "Meaning")
+
+
+def buffer_rows(field: Field) -> tuple[str, ...]:
+    """Return the cells of one field."""
+    meaning = field.meaning if field.problem is None else f"{field.meaning} ({field.problem})".strip()
+    value = "" if field.value is None else f"{field.value:#x}"
+    return str(field.offset), " ".join(_pairs(field.raw)), field.name, value, meaning
+
+
+def _pairs(raw: bytes) -> Iterator[str]:
+    for at in range(0, len(raw), 4):
+        yield f"`{raw[at : at + 4].hex(' ')}`"

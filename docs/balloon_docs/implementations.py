@@ -1,0 +1,80 @@
+"""``{implementations}``: requirements by rows, implementations by columns, from the results here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+from balloon_conformance.report.results_file import ResultsFile, ResultsFileError, read_results
+from balloon_docs.domain import reference
+from balloon_docs.tables import table
+from balloon_spec.requirement import catalogue
+
+__all__ = ["ImplementationsDirective"]
+
+RESULTS = Path(__file__).parents[2] / "results"
+_SIGNS = {"kept": "kept", "broken": "broken", "not exercised": "-"}
+
+
+class ImplementationsDirective(SphinxDirective):
+    """Show the results of one side (``device`` or ``driver``), one column an implementation."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Return the table of summaries and the table of requirements."""
+        side = self.arguments[0]
+        columns = []
+        for path in sorted(RESULTS.glob("*.jsonl")):
+            self.env.note_dependency(str(path))
+            try:
+                column = read_results(path)
+            except ResultsFileError as error:
+                raise self.error(str(error)) from error
+            if not column.whole:
+                raise self.error(f"{path.name} is not whole; make it again with tox -e results")
+            if column.header["side"] == side:
+                columns.append(column)
+        if not columns:
+            raise self.error(f"no results of a {side}; there are devices and drivers")
+        head = ("Implementation", "Profile", "Exercised", "Kept", "Broken")
+        summary = table(
+            head,
+            [
+                (
+                    [nodes.strong("", column.path.stem), nodes.Text(f": {column.header['description']}")],
+                    column.header["profile"]["name"],
+                    f"{column.summary['exercised']} of {column.summary['binding']}",
+                    str(column.summary["kept"]),
+                    str(column.summary["broken"]),
+                )
+                for column in columns
+            ],
+            "summary",
+        )
+        names = [name for name in catalogue() if any(name in column.verdicts for column in columns)]
+        names.sort(key=lambda name: len({_verdict(column, name) for column in columns}) == 1)
+        rows = [
+            (
+                reference("requirement", name),
+                str(catalogue()[name].level),
+                *(_cell(_verdict(column, name)) for column in columns),
+            )
+            for name in names
+        ]
+        return [
+            summary,
+            table(("Requirement", "Level", *(column.path.stem for column in columns)), rows, "verdicts"),
+        ]
+
+
+def _verdict(file: ResultsFile, name: str) -> str:
+    """Return the verdict on a requirement, empty where the file has none."""
+    return file.verdicts[name].verdict if name in file.verdicts else ""
+
+
+def _cell(verdict: str) -> nodes.inline:
+    words = _SIGNS.get(verdict, "")
+    return nodes.inline("", words, classes=["verdict", f"verdict-{nodes.make_id(verdict or 'none')}"])

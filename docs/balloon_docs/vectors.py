@@ -1,0 +1,173 @@
+"""A page a vector, written before the build and defined by ``{vector}``; ``{vectors}`` lists an area."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import cast
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from balloon_conformance.mutants.campaign import likely
+from balloon_conformance.mutants.cases import cases
+from balloon_conformance.vectors import model
+from balloon_conformance.vectors.loader import load_all
+from balloon_docs.buffers import buffer_table
+from balloon_docs.domain import BalloonDomain, reference
+from balloon_docs.inline import paragraph
+from balloon_docs.sequence_svg import sequence_picture
+from balloon_docs.tables import table
+from balloon_spec.queues import Queue
+
+__all__ = ["AreaDirective", "VectorDirective", "by_id", "write_pages"]
+
+PAGES = "vectors/all"
+"""Where the pages are written, below the sources; they are not kept."""
+
+
+@cache
+def by_id() -> Mapping[str, model.Vector]:
+    """Return every published vector."""
+    return {vector.id: vector for vector in load_all()}
+
+
+def write_pages(app: Sphinx) -> None:
+    """Write a page a vector and an index an area; what is as it was is left alone, and what is gone goes."""
+    if not app.config.balloon_vector_pages:
+        return
+    root = Path(app.srcdir, PAGES)
+    pages = dict(_pages())
+    for path in root.rglob("*.md"):
+        if path.relative_to(root).as_posix() not in pages:
+            path.unlink()
+    for name, text in pages.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+def _pages() -> Iterator[tuple[str, str]]:
+    """Yield every page's name and text; those of vectors are in no tree, which each page would repeat."""
+    for vector in by_id().values():
+        body = f"# {vector.id}\n\n```{{vector}} {vector.id}\n```\n"
+        yield f"{vector.area}/{vector.id}.md", f"---\norphan: true\n---\n\n{body}"
+    for area in sorted({vector.area for vector in by_id().values()}):
+        title = area.replace("-", " ").capitalize()
+        yield f"{area}/index.md", f"# {title}\n\n```{{vectors}} {area}\n```\n"
+
+
+class AreaDirective(SphinxDirective):
+    """List the vectors of an area."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Return a table of id, sides and title."""
+        rows = [
+            (reference("vector", vector.id), ", ".join(sorted(vector.sides)), vector.title)
+            for vector in by_id().values()
+            if vector.area == self.arguments[0]
+        ]
+        if not rows:
+            raise self.error(f"no vectors of an area {self.arguments[0]!r}")
+        return [table(("Vector", "Judges", "What it shows"), rows, "vectors")]
+
+
+class VectorDirective(SphinxDirective):
+    """Define a vector: what it shows, its sequence, its buffers."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Return everything there is to say of one vector."""
+        name = self.arguments[0]
+        if name not in by_id():
+            raise self.error(f"no vector {name!r}")
+        vector = by_id()[name]
+        self.env.note_dependency(str(vector.path))
+        domain = cast("BalloonDomain", self.env.get_domain("balloon"))
+        target = nodes.target("", "", ids=[domain.define("vector", name, self.get_location())])
+        picture = sequence_picture(self.env, vector)
+        return [
+            target,
+            paragraph(f"{vector.title}."),
+            _facts(vector),
+            picture,
+            *_buffers(vector),
+            *_mutants(vector),
+        ]
+
+
+def _facts(vector: model.Vector) -> nodes.field_list:
+    facts: list[tuple[str, list[nodes.Node]]] = [
+        ("Judges", [nodes.Text(" and ".join(sorted(vector.sides)))]),
+        ("Kind", [nodes.Text(str(vector.kind))]),
+        ("Profile", [nodes.Text(vector.profile.name)]),
+        ("About", _requirements(vector.requirements)),
+    ]
+    if vector.breaks:
+        facts.append(("Breaks on purpose", _requirements(vector.breaks)))
+    facts += [
+        ("Offered", _features(vector, vector.features.offered)),
+        ("Accepted", _features(vector, vector.features.accepted)),
+        ("Guest memory", [nodes.Text(f"{vector.memory_pages:#x} pages of 4 KiB")]),
+    ]
+    return nodes.field_list(
+        "",
+        *(
+            nodes.field(
+                "", nodes.field_name("", label), nodes.field_body("", nodes.paragraph("", "", *inner))
+            )
+            for label, inner in facts
+        ),
+        classes=["requirement-fields"],
+    )
+
+
+def _mutants(vector: model.Vector) -> Iterator[nodes.Node]:
+    """Say what the vector finds of an implementation that breaks what it is about, a side each."""
+    for side in sorted(vector.sides):
+        case = cases(side)[vector.id]
+        for mutant in likely(side, case.about):
+            outcome = case.play(mutant.make())
+            if found := [*outcome.findings, *outcome.advice]:
+                yield nodes.rubric("", f"What it finds of the {side} {mutant.name}")
+                yield paragraph(f"{mutant.title} {found[0]}")
+                break
+
+
+def _requirements(names: tuple[str, ...]) -> list[nodes.Node]:
+    inner: list[nodes.Node] = []
+    for name in names:
+        inner += [reference("requirement", name), nodes.Text(", ")]
+    return inner[:-1]
+
+
+def _features(vector: model.Vector, mask: int) -> list[nodes.Node]:
+    names = sorted(vector.profile.names(mask), key=lambda name: vector.profile.by_name[name].bit)
+    return [nodes.Text(", ".join(names) or "nothing")]
+
+
+def _buffers(vector: model.Vector) -> Iterator[nodes.Node]:
+    """Yield every buffer with bytes, explained, in the order of the steps."""
+    chunks = "CHUNK_TRANSFER" in vector.profile.names(vector.features.accepted)
+    for step in vector.steps:
+        match step:
+            case model.ResetStep():
+                chunks = "CHUNK_TRANSFER" in vector.profile.names(step.features.accepted)
+            case model.BufferStep() if step.readable:
+                yield nodes.rubric("", f"{step.name}: the driver's, on the {step.queue} queue")
+                yield buffer_table(_structure(step.queue, chunks=chunks), step.readable)
+            case model.UsedStep() if step.written:
+                yield nodes.rubric("", f"{step.name}: written by the device")
+                yield buffer_table("host-request", step.written)
+
+
+def _structure(queue: Queue, *, chunks: bool) -> str:
+    if queue is Queue.STATISTICS:
+        return "statistics"
+    return "response-message" if chunks or queue is Queue.HOST_REQUEST else "pfn-array"

@@ -1,0 +1,31 @@
+"""Rules about the virtqueues themselves: rings and descriptor chains that can be what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from balloon_spec.events import Available, RingBroken, Side
+from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.judge.rule import Scene, rule
+
+
+@rule(RingBroken, "QUEUE-11", "BUF-04")
+def rings_can_be_what_they_are(event: RingBroken, _scene: Scene) -> Iterator[Decision]:
+    """A driver lays legal chains, and a device names in the used ring what it was given."""
+    by_driver = event.side is Side.DRIVER
+    yield broken(
+        "QUEUE-11" if by_driver else "BUF-04",
+        "the driver made available what cannot be a buffer"
+        if by_driver
+        else "the used ring names what cannot have been in flight",
+        field=f"queue {event.queue}",
+        expected="a well-formed descriptor chain" if by_driver else "the head of a buffer in flight",
+        seen=f"{event.fault}: {event.detail}",
+    )
+
+
+@rule(Available, "QUEUE-11")
+def a_chain_that_was_followed_is_well_formed(event: Available, _scene: Scene) -> Iterator[Decision]:
+    """A buffer whose descriptors were seen came of a well-formed chain; elsewhere nobody laid one."""
+    if event.extents:
+        yield kept("QUEUE-11")

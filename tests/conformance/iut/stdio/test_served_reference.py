@@ -1,0 +1,40 @@
+"""The reference implementations over standard streams get the verdicts they get in this process."""
+
+import json
+import sys
+
+import pytest
+from run_command import run_command
+
+COMMAND = f"{sys.executable} -m balloon_conformance serve reference-{{}} --stdio"
+
+
+def results(directory, target, name):
+    done = run_command(directory, "run", target, "--results", name)
+    assert done.code == 0, done.out
+    lines = [json.loads(line) for line in (directory / name).read_text(encoding="utf-8").splitlines()]
+    cases = {line["case"]: line["status"] for line in lines if "case" in line}
+    verdicts = {line["requirement"]: line["verdict"] for line in lines if "requirement" in line}
+    return cases, verdicts
+
+
+@pytest.mark.parametrize("side", ["device", "driver"])
+def test_every_case_ends_as_it_does_in_this_process(tmp_path, side):
+    here = results(tmp_path, f"reference-{side}", "here.jsonl")
+    there = results(tmp_path, f"stdio:{COMMAND.format(side)}", "there.jsonl")
+    assert there == here
+    assert list(here[0].values()).count("passed") > 150
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "give --vhost-user SOCKET, or --stdio, and not both"),
+        (("--stdio", "--vhost-user", "x"), "give --vhost-user SOCKET, or --stdio, and not both"),
+        (("--stdio", "--profile", "base"), "--profile is not for --stdio"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(tmp_path, arguments, words):
+    done = run_command(tmp_path, "serve", "reference-device", *arguments)
+    assert done.code == 2
+    assert words in done.err

@@ -1,0 +1,163 @@
+"""Every directive draws from the code and the data: what changes there changes on the page."""
+
+import io
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import pytest
+
+TOP = Path(__file__).parents[2]
+sys.path.insert(0, str(TOP / "docs"))
+
+from sphinx.application import Sphinx  # noqa: E402
+from sphinx.util.docutils import docutils_namespace, patch_docutils  # noqa: E402
+
+from balloon_conformance.decided_by import deciders  # noqa: E402
+from balloon_conformance.reference.machine import Move  # noqa: E402
+from balloon_conformance.vectors import model  # noqa: E402
+from balloon_docs import commands, features, implementations, layouts, machines, requirements, vectors  # noqa: E402
+from balloon_spec.features import profile  # noqa: E402
+from balloon_spec.requirement import catalogue  # noqa: E402
+
+
+def site(directory, text, *, warnings=False):
+    """Build a site of one page and return the page as HTML; or, with ``warnings``, what was warned of."""
+    source = directory / "source"
+    source.mkdir(exist_ok=True)
+    (source / "index.md").write_text(f"# A page\n\n{text}\n", encoding="utf-8")
+    settings = {
+        "extensions": ["myst_parser", "balloon_docs"],
+        "balloon_vector_pages": False,
+        "myst_enable_extensions": ["colon_fence", "deflist", "fieldlist"],
+    }
+    warned = io.StringIO()
+    with patch_docutils(str(source)), docutils_namespace():
+        app = Sphinx(
+            str(source), None, str(directory / "out"), str(directory / "trees"), "html", settings,
+            status=None, warning=warned, freshenv=True,
+        )  # fmt: skip
+        app.build()
+    if warnings:
+        return warned.getvalue()
+    return (directory / "out" / "index.html").read_text(encoding="utf-8")
+
+
+def wider_schema(monkeypatch):
+    known = dict(layouts.STRUCTURES)
+    known["response-header"] = known["chunk"]
+    monkeypatch.setattr(layouts, "STRUCTURES", known)
+
+
+def another_vector(monkeypatch):
+    known = dict(vectors.by_id())
+    one = known["inflate-two-runs"]
+    steps = [
+        replace(step, value=4711) if isinstance(step, model.OperatorStep) else step for step in one.steps
+    ]
+    known["inflate-two-runs"] = replace(one, steps=tuple(steps), title="Something else is shown")
+    for module in (vectors, sys.modules["balloon_docs.sequences"]):
+        monkeypatch.setattr(module, "by_id", lambda: known)
+
+
+def another_machine(monkeypatch):
+    table = dict(machines.MACHINES["device"])
+    key, entry = next((key, entry) for key, entry in table.items() if isinstance(entry, Move))
+    table[key] = replace(entry, handler="does_something_else")
+    monkeypatch.setattr(machines, "MACHINES", {"device": table})
+
+
+def another_requirement(monkeypatch):
+    entries = catalogue()
+    changed = {name: entries[name] for name in entries}
+    changed["CHUNK-03"] = replace(entries["CHUNK-03"], text="A driver MUST do something else.")
+
+    class Changed(dict):
+        areas = entries.areas
+
+    monkeypatch.setattr(requirements, "catalogue", lambda: Changed(changed))
+
+
+def another_rule(monkeypatch):
+    known = dict(deciders())
+    known["CHUNK-03"] = replace(known["CHUNK-03"], rules=("a_rule_of_another_name",))
+    monkeypatch.setattr(requirements, "_deciders", lambda: known)
+
+
+def another_bit(monkeypatch):
+    monkeypatch.setattr(features, "CHUNK_TRANSFER", profile("chunk-transfer", {"CHUNK_TRANSFER": 4711 % 64}))
+
+
+def another_result(monkeypatch):
+    directory = Path(monkeypatch.directory)
+    for path in sorted((TOP / "results").glob("reference-device.jsonl")):
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        lines[0]["description"] = "a device of another name"
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (directory / path.name).write_text(text, encoding="utf-8")
+    monkeypatch.setattr(implementations, "RESULTS", directory)
+
+
+def another_command(monkeypatch):
+    monkeypatch.setattr(
+        commands, "all_commands", lambda: iter([("frobnicate", click.Command("frobnicate", help="Do it."))])
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "change", "appears"),
+    [
+        ("```{layout} response-header\n```", wider_schema, "base: reserved"),
+        ("```{layout} response-header\n:picture:\n```", wider_schema, ">base<"),
+        ("```{sequence} inflate-two-runs\n```", another_vector, "target 4711"),
+        ("```{vector} inflate-two-runs\n```", another_vector, "Something else is shown"),
+        ("```{vectors} inflate\n```", another_vector, "Something else is shown"),
+        ("```{states} device\n```", another_machine, "does_something_else"),
+        ("```{requirements} chunk\n```", another_requirement, "do something else"),
+        ("```{traceability} chunk\n```", another_rule, "a_rule_of_another_name"),
+        ("```{features}\n```", another_bit, ">39<"),
+        ("```{implementations} device\n```", another_result, "a device of another name"),
+        ("```{commands}\n```", another_command, "frobnicate"),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else None,
+)
+def test_a_change_of_what_is_drawn_changes_the_page(tmp_path, monkeypatch, text, change, appears):
+    before = site(tmp_path, text)
+    assert appears not in before
+    results = tmp_path / "results"
+    results.mkdir()
+    monkeypatch.directory = results
+    change(monkeypatch)
+    after = site(tmp_path, text)
+    assert appears in after
+
+
+def test_other_bytes_give_another_table(tmp_path):
+    one = site(tmp_path, "```{buffer} host-request\n00 00 00 00 00 00 00 00  07 00 00 00 00 00 00 00\n```")
+    other = site(tmp_path, "```{buffer} host-request\n00 00 00 00 00 00 00 00  08 00 00 00 00 00 00 00\n```")
+    assert "0x7" in one
+    assert "0x7" not in other
+    assert "0x8" in other
+
+
+def test_a_transcript_is_what_the_program_prints_and_a_stale_one_fails(tmp_path):
+    page = "```{transcript}\n:shows: A driver\nballoon-conformance requirements CHUNK-03\n```"
+    assert "CHUNK-03" in site(tmp_path, page)
+    stale = page.replace("A driver", "what it does not say")
+    assert "what it does not say" in site(tmp_path, stale, warnings=True)
+    failing = "```{transcript}\nballoon-conformance requirements NO-99\n```"
+    assert "NO-99" in site(tmp_path, failing, warnings=True)
+
+
+@pytest.mark.parametrize(
+    "directive", ["layout", "sequence", "vector", "vectors", "states", "requirements", "buffer"]
+)
+def test_what_does_not_exist_is_an_error_of_the_build(tmp_path, directive):
+    assert "no-such-thing" in site(tmp_path, f"```{{{directive}}} no-such-thing\n00\n```", warnings=True)
+
+
+def test_a_mention_of_a_requirement_is_a_link_and_an_unknown_one_is_an_error(tmp_path):
+    text = "```{requirements} chunk\n```\n\nSee CHUNK-03."
+    assert 'href="#' in site(tmp_path, text).partition("See ")[2][:200]

@@ -1,0 +1,237 @@
+"""Mutates the judge and the wire schemas, one change at a time, and counts the changes no fast test notices.
+
+It is a program of its own (``tox run -e judge-mutation``), run on a schedule and not for every change: a
+mutant takes one to ten seconds, and there are thousands. cosmic-ray makes the mutants, because it changes
+what stands under a decorator, and the judge's rules all do. Each process works on a copy of the packages and
+their tests; the tree it was started from is only read.
+
+A module that was run replaces its entry in the results file and leaves those of the others, each of which
+says when it was made. What cannot be told apart from the original is not made: see :data:`_EQUIVALENT` and
+:func:`_annotations`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime
+from importlib.metadata import version
+from multiprocessing import Value
+from pathlib import Path
+
+from cosmic_ray.commands.init import init
+from cosmic_ray.mutating import mutate_and_test
+from cosmic_ray.work_db import WorkDB, use_db
+from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkerOutcome
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = Path("spec/balloon_spec")
+TESTS = {
+    "judge": ("tests/spec/judge",),
+    # The quickest first: most mutants do not outlive the bytes written by hand.
+    "wire": ("tests/spec/wire/test_worked_bytes.py", "tests/spec/judge", "tests/spec/wire"),
+}
+TIMEOUT_SECONDS = {"judge": 60.0, "wire": 180.0}
+
+_EQUIVALENT = re.compile(
+    # Members of an enumeration are one object each, and so are small numbers.
+    "core/ReplaceComparisonOperator_(Is_Eq|IsNot_NotEq|Eq_Is|NotEq_IsNot)$|"
+    # An ordering of members, or of an object and None, is an error wherever it is reached.
+    "core/ReplaceComparisonOperator_(Is|IsNot)_(Lt|LtE|Gt|GtE)$|"
+    # Of the twelve an operator can become, three tell as much.
+    "core/ReplaceBinaryOperator_.*_(Div|FloorDiv|Mod|Pow|Mul|BitXor)$"
+)
+"""Operators whose mutants behave as the original does, or die of the same cause as another's."""
+
+
+def modules() -> list[str]:
+    """Return the modules that can be mutated, as ``judge/requests.py``."""
+    return [
+        f"{part}/{path.name}"
+        for part in TESTS
+        for path in sorted((ROOT / PACKAGE / part).glob("*.py"))
+        if path.name != "__init__.py"
+    ]
+
+
+def mutants(module: str) -> Iterator[MutationSpec]:
+    """Yield the changes to a module that can be told apart from it."""
+    path = PACKAGE / module
+    unseen = frozenset(_annotations(ast.parse((ROOT / path).read_text())))
+    with tempfile.TemporaryDirectory() as directory, use_db(f"{directory}/work", WorkDB.Mode.create) as work:
+        init([ROOT / path], work, {})
+        for item in work.work_items:
+            for one in item.mutations:
+                if not _EQUIVALENT.match(one.operator_name) and one.start_pos not in unseen:
+                    yield MutationSpec(
+                        path,
+                        one.operator_name,
+                        one.occurrence,
+                        one.start_pos,
+                        one.end_pos,
+                        {},
+                        one.definition_name,
+                    )
+
+
+def _annotations(tree: ast.Module) -> Iterator[tuple[int, int]]:
+    """Yield every place inside an annotation: none is ever evaluated."""
+    for node in ast.walk(tree):
+        marks = [getattr(node, "annotation", None), getattr(node, "returns", None)]
+        for mark in filter(None, marks):
+            assert mark.lineno == mark.end_lineno or mark.end_lineno is not None
+            for line in range(mark.lineno, mark.end_lineno + 1):
+                first = mark.col_offset if line == mark.lineno else 0
+                last = mark.end_col_offset if line == mark.end_lineno else 1000
+                yield from ((line, column) for column in range(first, last))
+
+
+# -- in a process of its own ------------------------------------------------------------------------------
+
+
+def _settle(directory: str, number: Value) -> None:
+    """Move this process into a copy of what is mutated and tested."""
+    with number.get_lock():
+        number.value += 1
+        here = Path(directory) / str(number.value)
+    for part in ("spec", "conformance", "tests", "vectors"):
+        shutil.copytree(ROOT / part, here / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", here)
+    os.chdir(here)
+    # Properties are derandomised, so that the same mutants die tomorrow.
+    os.environ |= {"PYTHONPATH": f"{here}/spec{os.pathsep}{here}/conformance", "CI": "1"}
+    os.environ.pop("PYTEST_ADDOPTS", None)
+    seen = subprocess.run(
+        [sys.executable, "-c", "import balloon_spec; print(balloon_spec.__file__)"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert seen.startswith(str(here)), f"the tests would import {seen.strip()} and not the copy"
+
+
+def _command(part: str) -> str:
+    return shlex.join([sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *TESTS[part]])
+
+
+def _baseline(part: str) -> str:
+    """Return what the tests print where nothing is changed and they fail; empty where they pass."""
+    done = subprocess.run(shlex.split(_command(part)), capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else done.stdout[-2000:]
+
+
+def _try(one: MutationSpec) -> tuple[str, str]:
+    """Return what became of a mutant, and the lines it changed."""
+    part = one.module_path.parent.name
+    result = mutate_and_test([one], _command(part), TIMEOUT_SECONDS[part])
+    changed = "\n".join(
+        line
+        for line in (result.diff or "").splitlines()
+        if re.match(r"[-+](?![-+])", line) and line[1:].strip()
+    )
+    if result.worker_outcome is not WorkerOutcome.NORMAL or result.test_outcome is TestOutcome.INCOMPETENT:
+        raise RuntimeError(f"{one}: {result.output}")
+    if result.test_outcome is TestOutcome.SURVIVED:
+        return "survived", changed
+    return "timeout" if result.output == "timeout" else "killed", changed
+
+
+# -- the results ------------------------------------------------------------------------------------------
+
+
+def _entry(tried: Iterable[tuple[MutationSpec, tuple[str, str]]]) -> dict:
+    """Return what is kept of a module."""
+    counts: Counter[str] = Counter()
+    survivors = []
+    for one, (end, changed) in tried:
+        counts[end] += 1
+        if end == "survived":
+            survivors.append(
+                {
+                    "line": one.start_pos[0],
+                    "in": one.definition_name or "",
+                    "operator": one.operator_name.removeprefix("core/"),
+                    "change": changed.splitlines(),
+                }
+            )
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "mutants": counts.total(),
+        **{end: counts[end] for end in ("killed", "timeout", "survived")},
+        "survivors": sorted(survivors, key=lambda found: (found["line"], found["operator"])),
+    }
+
+
+def _write(path: Path, fresh: dict[str, dict]) -> dict:
+    """Merge entries into the results file, and return the whole."""
+    known = json.loads(path.read_text())["modules"] if path.exists() else {}
+    every = modules()
+    entries = {name: entry for name in every if (entry := fresh.get(name) or known.get(name))}
+    totals = {
+        name: sum(one[name] for one in entries.values())
+        for name in ("mutants", "killed", "timeout", "survived")
+    }
+    whole = {
+        "tool": f"cosmic-ray {version('cosmic-ray')}",
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "date": max((one["date"] for one in entries.values()), default=""),
+        "tests": {part: list(where) for part, where in TESTS.items()},
+        **totals,
+        # A mutant that never ends was noticed too.
+        "score": round((totals["killed"] + totals["timeout"]) / totals["mutants"], 4)
+        if totals["mutants"]
+        else None,
+        "not_run": [name for name in every if name not in entries],
+        "modules": entries,
+    }
+    path.write_text(json.dumps(whole, indent=1) + "\n")
+    return whole
+
+
+def main() -> int:
+    """Mutate the modules named, or all; 1 where the tests fail before anything is changed."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help="as in judge/requests.py; default: all")
+    parser.add_argument("-n", "--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("-o", "--output", type=Path, default=ROOT / "results" / "judge-mutation.json")
+    parser.add_argument("--list", action="store_true", help="count the mutants of each module, and run none")
+    chosen = parser.parse_args()
+    unknown = sorted(set(chosen.modules) - set(modules()))
+    if unknown:
+        parser.error(f"no module {unknown[0]}; there are {', '.join(modules())}")
+    names = chosen.modules or modules()
+    if chosen.list:
+        for name in names:
+            print(f"{name:<32} {sum(1 for _ in mutants(name)):>5}")
+        return 0
+    with tempfile.TemporaryDirectory() as directory:
+        number = Value("i", 0)
+        with ProcessPoolExecutor(chosen.processes, initializer=_settle, initargs=(directory, number)) as pool:
+            for part, words in zip(TESTS, pool.map(_baseline, TESTS), strict=True):
+                if words:
+                    print(f"the tests of {part} fail before anything is changed:\n{words}", file=sys.stderr)
+                    return 1
+            for name in names:
+                made = list(mutants(name))
+                entry = _entry(zip(made, pool.map(_try, made), strict=True))
+                whole = _write(chosen.output, {name: entry})
+                print(
+                    f"{name:<32} {entry['mutants']:>5} mutants, {entry['killed']} killed, "
+                    f"{entry['timeout']} timed out, {entry['survived']} survived",
+                    flush=True,
+                )
+    print(f"score {whole['score']}: {whole['survived']} of {whole['mutants']} mutants survived")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
