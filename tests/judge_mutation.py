@@ -6,7 +6,8 @@ what stands under a decorator, and the judge's rules all do. Each process works 
 their tests; the tree it was started from is only read.
 
 A module that was run replaces its entry in the results file and leaves those of the others, each of which
-says when it was made. What cannot be told apart from the original is not made: see :data:`_EQUIVALENT` and
+says when it was made. ``--survivors`` tries again what survived the last time, where the module is the same:
+it says what new tests are worth, in minutes. What cannot be told apart from the original is not made: see :data:`_EQUIVALENT` and
 :func:`_annotations`.
 """
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import hashlib
 import json
 import os
 import re
@@ -42,7 +44,7 @@ TESTS = {
     # The quickest first: most mutants do not outlive the bytes written by hand.
     "wire": ("tests/spec/wire/test_worked_bytes.py", "tests/spec/judge", "tests/spec/wire"),
 }
-TIMEOUT_SECONDS = {"judge": 60.0, "wire": 180.0}
+TIMEOUT_SECONDS = {"judge": 30.0, "wire": 180.0}
 
 _EQUIVALENT = re.compile(
     # Members of an enumeration are one object each, and so are small numbers.
@@ -148,9 +150,24 @@ def _try(one: MutationSpec) -> tuple[str, str]:
 # -- the results ------------------------------------------------------------------------------------------
 
 
-def _entry(tried: Iterable[tuple[MutationSpec, tuple[str, str]]]) -> dict:
-    """Return what is kept of a module."""
-    counts: Counter[str] = Counter()
+def _digest(module: str) -> str:
+    return hashlib.sha256((ROOT / PACKAGE / module).read_bytes()).hexdigest()
+
+
+def _again(module: str, before: dict | None) -> tuple[list[MutationSpec], Counter[str]]:
+    """Return the mutants to try where only survivors are wanted, and the counts of those that died before."""
+    made = list(mutants(module))
+    if before is None or before["source"] != _digest(module):
+        return made, Counter()
+    alive = {(one["line"], one["operator"]) for one in before["survivors"]}
+    again = [one for one in made if (one.start_pos[0], one.operator_name.removeprefix("core/")) in alive]
+    # Several changes of one kind to one line are one to the results: those that died are tried again, too. Of
+    # the others it is not kept which of them never ended, and either way they were noticed.
+    return again, Counter(killed=len(made) - len(again))
+
+
+def _entry(module: str, tried: Iterable[tuple[MutationSpec, tuple[str, str]]], counts: Counter[str]) -> dict:
+    """Return what is kept of a module; ``counts`` are those of mutants that are not tried again."""
     survivors = []
     for one, (end, changed) in tried:
         counts[end] += 1
@@ -165,15 +182,20 @@ def _entry(tried: Iterable[tuple[MutationSpec, tuple[str, str]]]) -> dict:
             )
     return {
         "date": datetime.now(UTC).date().isoformat(),
+        "source": _digest(module),
         "mutants": counts.total(),
         **{end: counts[end] for end in ("killed", "timeout", "survived")},
         "survivors": sorted(survivors, key=lambda found: (found["line"], found["operator"])),
     }
 
 
+def _known(path: Path) -> dict[str, dict]:
+    return json.loads(path.read_text())["modules"] if path.exists() else {}
+
+
 def _write(path: Path, fresh: dict[str, dict]) -> dict:
     """Merge entries into the results file, and return the whole."""
-    known = json.loads(path.read_text())["modules"] if path.exists() else {}
+    known = _known(path)
     every = modules()
     entries = {name: entry for name in every if (entry := fresh.get(name) or known.get(name))}
     totals = {
@@ -203,6 +225,7 @@ def main() -> int:
     parser.add_argument("modules", nargs="*", metavar="MODULE", help="as in judge/requests.py; default: all")
     parser.add_argument("-n", "--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "results" / "judge-mutation.json")
+    parser.add_argument("--survivors", action="store_true", help="try only what survived the last time")
     parser.add_argument("--list", action="store_true", help="count the mutants of each module, and run none")
     chosen = parser.parse_args()
     unknown = sorted(set(chosen.modules) - set(modules()))
@@ -221,8 +244,9 @@ def main() -> int:
                     print(f"the tests of {part} fail before anything is changed:\n{words}", file=sys.stderr)
                     return 1
             for name in names:
-                made = list(mutants(name))
-                entry = _entry(zip(made, pool.map(_try, made), strict=True))
+                before = _known(chosen.output).get(name) if chosen.survivors else None
+                made, counts = _again(name, before)
+                entry = _entry(name, zip(made, pool.map(_try, made), strict=True), counts)
                 whole = _write(chosen.output, {name: entry})
                 print(
                     f"{name:<32} {entry['mutants']:>5} mutants, {entry['killed']} killed, "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from balloon_conformance.iut import registry
 from balloon_conformance.iut.contract import Target
 from balloon_conformance.iut.registry import IutError, IutOptions
+from balloon_conformance.iut.targets_file import FILE_NAME, find
 from balloon_conformance.known_failures.ledger import KnownFailures
 from balloon_conformance.known_failures.loader import load
 from balloon_conformance.suite import case_ids
@@ -28,7 +29,8 @@ class RunOptions:
     ``profile`` empty takes the implementation's own. ``bits`` are ``FEATURE=NUMBER`` pairs joined by commas,
     ``vectors`` a directory to take vectors from instead of the suite's cases. ``control`` is the control
     socket of a vhost-user peer, ``known_failures`` the file of a list; the rest is for QEMU and for a kernel
-    in user mode, as their names say. Each is empty where nothing was said.
+    in user mode, as their names say. Each is empty where nothing was said. ``name`` and ``role`` are those of
+    a target of a file; ``role`` is what the implementation has to be.
     """
 
     iut: str
@@ -45,6 +47,10 @@ class RunOptions:
     uml_memory: str = ""
     uml_arguments: str = ""
     known_failures: str = ""
+    stdio_start_seconds: str = ""
+    stdio_answer_seconds: str = ""
+    name: str = ""
+    role: str = ""
 
     def arguments(self) -> list[str]:
         """Return the options as pytest takes them."""
@@ -58,17 +64,39 @@ class RunOptions:
 
     def target(self) -> Target:
         """Return the implementation; :class:`IutError` where it is not to be had."""
-        options = IutOptions(
-            self.qemu_binary or None,
-            self.qemu_device_properties or None,
-            self.qemu_memory or None,
-            self.control or None,
-            self.uml_kernel or None,
-            self.uml_module or None,
-            self.uml_memory or None,
-            self.uml_arguments or None,
+        given = {one.name: getattr(self, one.name) or None for one in fields(IutOptions)}
+        target = registry.resolve(self.iut, IutOptions(**given))
+        if self.role and target.side != self.role:
+            raise IutError(
+                f"{FILE_NAME}: targets.{self.name}.role: {self.iut} is a {target.side}, not a {self.role}; "
+                "mend the role, or the adapter"
+            )
+        return target
+
+    def expanded(self, directory: Path) -> RunOptions:
+        """Return what a name of a target in the file of ``directory`` stands for, or else the same.
+
+        What was given beside the name counts more than what the file says. Raises :class:`IutError`.
+        """
+        if ":" in self.iut or self.iut in registry.KINDS:
+            return self
+        known = {one.name.replace("_", "-"): one.name for one in fields(IutOptions)}
+        found = find(self.iut, directory, frozenset(known))
+        if found is None:
+            return self
+        bits = {name: f"{name}={bit}" for name, bit in found.bits.items()}
+        bits |= {word.partition("=")[0]: word for word in filter(None, self.bits.split(","))}
+        values = {known[name]: getattr(self, known[name]) or text for name, text in found.options.items()}
+        return replace(
+            self,
+            iut=found.adapter,
+            profile=self.profile or found.profile,
+            bits=",".join(bits.values()),
+            known_failures=self.known_failures or found.known_failures,
+            name=found.name,
+            role=found.role or "",
+            **values,
         )
-        return registry.resolve(self.iut, options)
 
     def chosen_profile(self, target: Target) -> Profile:
         """Return the profile of the run; :class:`IutError` for one that does not exist."""

@@ -2,51 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
-from datetime import UTC, datetime
-from pathlib import Path
-from types import MappingProxyType
 
 import pytest
+from results_files import KEPT, broken, write
 from run_command import run_command
 
-from balloon_conformance.report.jsonlines import JsonLines
-from balloon_conformance.report.outcome import Fault, Outcome, Status
-from balloon_conformance.report.results import Results
+from balloon_conformance.report.outcome import Outcome, Status
 from balloon_spec.events import Side
-from balloon_spec.features import BASE, CHUNK_TRANSFER
-from balloon_spec.judge import Finding
-from balloon_spec.requirement import catalogue
-
-KEPT = Outcome("one", Status.PASSED, exercised=MappingProxyType({"INF-06": 2, "INF-08": 1}))
-
-
-def broken(name: str, case: str = "one") -> Outcome:
-    entry = catalogue()[name]
-    found = Finding(name, entry.level, entry.subject, 1, "wrong", "page", "0x1", "0x2", b"")
-    return Outcome(case, Status.FAILED, "wrong", Fault.DEVICE, "violation", (found,), exercised={"INF-06": 1})
-
-
-def write(path: Path, *outcomes: Outcome, suite="1.0", profile=BASE, side=Side.DEVICE, target="it") -> Path:
-    results = Results(side, profile, {})
-    text = io.StringIO()
-    lines = JsonLines(text)
-    lines.begin(
-        suite=suite,
-        target=target,
-        description=f"{target} 1",
-        side=side.value,
-        profile={"name": profile.name, "bits": {one.name: one.bit for one in profile.features}},
-        started=datetime(2026, 1, 2, tzinfo=UTC),
-        vectors="ab" * 32,
-    )
-    for outcome in outcomes:
-        results.add(outcome)
-        lines.case(outcome)
-    lines.end(results, 0)
-    path.write_text(text.getvalue())
-    return path
+from balloon_spec.features import CHUNK_TRANSFER
 
 
 def test_requirements_that_differ_come_first_and_others_only_when_asked_for(tmp_path):

@@ -24,6 +24,7 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
         "mutants": "Judge the suite: what it notices of implementations that are wrong on purpose.",
         "compare": "Put results side by side.",
         "serve": "Be the reference device or driver on a socket.",
+        "export": "Write the specification down for other languages.",
     }
 )
 """Every command with what it does; the module of the same name holds it as ``command``."""

@@ -13,7 +13,7 @@ from balloon_conformance.cli.errors import BadInput, bad_input
 from balloon_conformance.report.badge import badge
 from balloon_conformance.report.comparison import ABSENT, Comparison, Incomparable, compare
 from balloon_conformance.report.html import render_comparison
-from balloon_conformance.report.results_file import ResultsFile, ResultsFileError, read_results
+from balloon_conformance.report.results_file import ResultsFileError, read_results
 
 __all__ = ["command"]
 
@@ -60,7 +60,7 @@ def command(
     suite, sets of vectors, profiles or sides are not compared.
     """
     with bad_input(ResultsFileError, Incomparable):
-        files = [_read(path) for path in paths]
+        files = [read_results(path) for path in paths]
         comparison = compare(files)
     if html_path is not None:
         _write(html_path, "--html", render_comparison(comparison))
@@ -68,13 +68,6 @@ def command(
         _write(badge_path, "--badge", badge(files[-1]))
     _print(Console(highlight=False), comparison, everything=everything)
     return 1 if comparison.regressions else 0
-
-
-def _read(path: Path) -> ResultsFile:
-    try:
-        return read_results(path)
-    except OSError as error:
-        raise BadInput(f"{path}: {error.strerror}; give a file that run --results wrote") from error
 
 
 def _write(path: Path, option: str, text: str) -> None:

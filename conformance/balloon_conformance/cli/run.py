@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import os
-import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,10 +20,11 @@ from rich.console import Console
 from balloon_conformance import scenarios
 from balloon_conformance.cli import suite_version
 from balloon_conformance.cli.errors import BadInput, bad_input
+from balloon_conformance.cli.iut_options import IUT_HELP, Asked, iut_options
 from balloon_conformance.cli.run_checks import Checks, check_options
 from balloon_conformance.cli.termination import Termination
 from balloon_conformance.iut.contract import AdapterError, Target
-from balloon_conformance.iut.registry import KINDS, IutError
+from balloon_conformance.iut.errors import IutError
 from balloon_conformance.known_failures.loader import KnownFailuresError
 from balloon_conformance.report.html import render
 from balloon_conformance.report.jsonlines import JsonLines
@@ -44,14 +45,14 @@ _STRANGERS = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
 _HELP = f"""Judge IUT, an implementation under test: play every case against it, and say for each
 requirement whether it was kept, broken, or not exercised and why.
 
-IUT is one of {", ".join(KINDS)}. The object is an adapter, a class of adapters, or a function
-that returns one; its module is looked for in the current directory first.
+{IUT_HELP}
 """
 
 _EPILOG = """\b
 Examples:
   balloon-conformance run reference-device
   balloon-conformance run qemu --qemu-binary ~/qemu/build/qemu-system-x86_64 -n 2
+  balloon-conformance run 'stdio:./my-device --fast'
   balloon-conformance run python:my_device:Adapter -k CHUNK-03 -x -v
   balloon-conformance run python:my_device:Adapter --bit CHUNK_TRANSFER=41 --junitxml junit.xml
   balloon-conformance run qemu --known-failures qemu.yaml --require-exercised MUST
@@ -75,7 +76,6 @@ Exit codes:
 
 
 @click.command("run", help=_HELP, epilog=_EPILOG)
-@click.argument("iut", metavar="IUT")
 @click.option(
     "-k",
     "expression",
@@ -102,19 +102,6 @@ Exit codes:
     help="Write the report as one self-contained HTML page.",
 )
 @click.option(
-    "--profile",
-    metavar="P",
-    default="",
-    help="What bits 3 and up mean: base or chunk-transfer (default: the implementation's own).",
-)
-@click.option(
-    "--bit",
-    "bits",
-    metavar="FEATURE=N",
-    multiple=True,
-    help="Another bit number for a feature of the profile.",
-)
-@click.option(
     "--deadline",
     "deadline_seconds",
     metavar="SECONDS",
@@ -132,76 +119,33 @@ Exit codes:
     type=click.Path(exists=True, file_okay=False),
     help="Play the vectors below DIR and nothing else.",
 )
-@click.option(
-    "--qemu-binary", metavar="PATH", default="", help="The QEMU to start (default: qemu-system-x86_64)."
-)
-@click.option(
-    "--qemu-device-properties", metavar="NAME=VALUE,...", default="", help="More properties of QEMU's device."
-)
-@click.option("--qemu-memory", metavar="SIZE", default="", help="The least guest memory, as in 256M.")
-@click.option(
-    "--control",
-    metavar="SOCKET",
-    default="",
-    help="The control socket of a vhost-user peer, as serve --control has it.",
-)
-@click.option(
-    "--uml-kernel",
-    metavar="PATH",
-    default="",
-    help="The Linux built for user mode to start (default: linux.uml).",
-)
-@click.option(
-    "--uml-module",
-    metavar="PATH",
-    default="",
-    help="The driver's module, or built-in (default: the one installed for the kernel).",
-)
-@click.option("--uml-memory", metavar="SIZE", default="", help="The guest's memory, as in 256M.")
-@click.option("--uml-arguments", metavar="'WORD ...'", default="", help="More for the kernel's command line.")
+@iut_options
 @check_options
 def command(
     *,
     checks: Checks,
-    iut: str,
+    asked: Asked,
     expression: str | None,
     first: bool,
     processes: str | None,
     junitxml: str | None,
     results_path: str | None,
     html_path: str | None,
-    profile: str,
-    bits: tuple[str, ...],
     deadline_seconds: float,
     strict: bool,
     verbose: bool,
     vector_directory: str | None,
-    qemu_binary: str,
-    qemu_device_properties: str,
-    qemu_memory: str,
-    control: str,
-    uml_kernel: str,
-    uml_module: str,
-    uml_memory: str,
-    uml_arguments: str,
 ) -> int:
     """Judge an implementation."""
-    options = RunOptions(
-        iut,
-        profile,
-        ",".join(bits),
-        repr(deadline_seconds),
-        str(Path(vector_directory).absolute()) if vector_directory else "",
-        qemu_binary,
-        qemu_device_properties,
-        qemu_memory,
-        control,
-        uml_kernel,
-        uml_module,
-        uml_memory,
-        uml_arguments,
-        checks.path,
+    checks = checks.with_default(asked.options.known_failures)
+    vectors = str(Path(vector_directory).absolute()) if vector_directory else ""
+    options = replace(
+        asked.options,
+        deadline_seconds=repr(deadline_seconds),
+        vectors=vectors,
+        known_failures=checks.path,
     )
+    repeat = replace(asked, written=replace(asked.written, vectors=vectors)).repeat("run")
     partial = "-k" if expression is not None else "-x" if first else "--vectors" if vector_directory else ""
     with ExitStack() as stack:
         # Entered first, left last: SIGTERM finds the results written, whatever else is open.
@@ -237,8 +181,8 @@ def command(
         if file is not None:
             file.end(results, code)
         if page is not None:
-            page.write(render(results, header, _repeat(options)))
-    print_results(console, results, _repeat(options), verbose=verbose)
+            page.write(render(results, header, repeat))
+    print_results(console, results, repeat, verbose=verbose)
     if code is Exit.NOTHING:
         click.echo(f"balloon-conformance: {_why_nothing(results, expression)}", err=True)
     with bad_input(KnownFailuresError):
@@ -340,22 +284,6 @@ def _header(target: Target, description: str, profile: Profile, directory: Path 
         "started": datetime.now(UTC),
         "vectors": manifest.digest(directory or schema.directory()),
     }
-
-
-def _repeat(options: RunOptions) -> str:
-    """Return the command that runs the same again, for a case to be added."""
-    words = ["balloon-conformance", "run", options.iut]
-    if options.profile:
-        words += ["--profile", options.profile]
-    for bit in filter(None, options.bits.split(",")):
-        words += ["--bit", bit]
-    for name in (
-        *("vectors", "qemu_binary", "qemu_device_properties", "qemu_memory", "control"),
-        *("uml_kernel", "uml_module", "uml_memory", "uml_arguments"),
-    ):
-        if value := getattr(options, name):
-            words += [f"--{name.replace('_', '-')}", value]
-    return shlex.join(words)
 
 
 def _why_nothing(results: Results, expression: str | None) -> str:

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,10 @@ class Checks:
     def path(self) -> str:
         """The file of known failures as every process of the run finds it; empty for none."""
         return str(Path(self.known_failures).absolute()) if self.known_failures else ""
+
+    def with_default(self, known_failures: str) -> Checks:
+        """Return the same with a list of known failures where none was named."""
+        return self if self.known_failures else replace(self, known_failures=known_failures)
 
     def refuse_partial(self, partial: str) -> None:
         """Refuse an update beside options (``partial`` names them) with which not every case is run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
@@ -19,7 +20,7 @@ from balloon_conformance.iut.steered_driver import steered_driver_target
 from balloon_conformance.iut.vhost_user_device import VhostUserOptions, vhost_user_device_target
 from balloon_conformance.iut.vhost_user_driver import vhost_user_driver_target
 
-__all__ = ["KINDS", "IutError", "IutOptions", "resolve"]
+__all__ = ["KINDS", "IutError", "IutOptions", "resolve", "stdio_options"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class IutOptions:
     uml_module: str | None = None
     uml_memory: str | None = None
     uml_arguments: str | None = None
+    stdio_start_seconds: str | None = None
+    stdio_answer_seconds: str | None = None
 
     def foreign(self, kind: str) -> tuple[str, str] | None:
         """Return an option that was given and is not for ``kind``, and what it is for; None where all are."""
@@ -54,6 +57,8 @@ _OWNERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "uml_module": ("linux-uml",),
         "uml_memory": ("linux-uml",),
         "uml_arguments": ("linux-uml",),
+        "stdio_start_seconds": ("stdio",),
+        "stdio_answer_seconds": ("stdio",),
     }
 )
 """The implementations each option is for."""
@@ -89,6 +94,30 @@ def _socket(name: str) -> str:
     return path
 
 
+def stdio_options(name: str, options: IutOptions) -> StdioOptions:
+    """Return how to reach the program of ``stdio:COMMAND``; :class:`IutError` for what cannot be one."""
+    words = split(name.partition(":")[2])
+    given = {
+        field: _seconds(f"stdio_{field}", text)
+        for field, text in (
+            ("start_seconds", options.stdio_start_seconds),
+            ("answer_seconds", options.stdio_answer_seconds),
+        )
+        if text
+    }
+    return StdioOptions(words, **given)
+
+
+def _seconds(name: str, text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < math.inf:
+        raise IutError(f"--{name.replace('_', '-')}: {text!r} is no time; write seconds, as in 30")
+    return seconds
+
+
 KINDS: Mapping[str, Callable[[str, IutOptions], Target]] = MappingProxyType(
     {
         "reference-device": lambda _name, _options: reference_device_target(),
@@ -97,7 +126,7 @@ KINDS: Mapping[str, Callable[[str, IutOptions], Target]] = MappingProxyType(
         "linux-uml": _linux_uml,
         "vhost-user-device:SOCKET": _vhost_user_device,
         "vhost-user-driver:SOCKET": _vhost_user_driver,
-        "stdio:COMMAND": lambda name, _options: stdio_target(StdioOptions(split(name.partition(":")[2]))),
+        "stdio:COMMAND": lambda name, options: stdio_target(stdio_options(name, options)),
         "python:MODULE:OBJECT": lambda name, _options: python_object.resolve(name),
     }
 )

@@ -31,13 +31,13 @@ class Column:
     verdicts: Mapping[str, RequirementResult]
 
     def verdict(self, requirement: Requirement) -> RequirementResult | None:
-        """Return the verdict on a requirement; None where it does not concern the implementation."""
+        """Return the verdict on a requirement; None where the run could not have come to one."""
         one = self.verdicts.get(requirement.id)
         if one is None:
             return None
-        # What binds another profile only may still have been exercised by chance.
-        bound = applies(requirement, self.profile) or one.verdict is not Verdict.NOT_EXERCISED
-        return one if bound else None
+        # What binds another profile only, or cannot be observed, may still have been exercised by chance.
+        sought = applies(requirement, self.profile) and not requirement.not_observable
+        return one if sought or one.verdict is not Verdict.NOT_EXERCISED else None
 
 
 def columns_of(paths: Iterable[str]) -> tuple[Column, ...]:
@@ -49,7 +49,7 @@ def columns_of(paths: Iterable[str]) -> tuple[Column, ...]:
         name = path if name in columns else name
         results = file.results()
         verdicts = {one.requirement.id: one for one in results.requirements()}
-        columns[name] = Column(name, bool(file.summary), results.profile, verdicts)
+        columns[name] = Column(name, file.whole, results.profile, verdicts)
     return tuple(columns.values())
 
 

@@ -93,12 +93,15 @@ def _validator() -> Draft202012Validator:
 
 
 def read_results(path: Path) -> ResultsFile:
-    """Read the results at ``path``; raises :class:`ResultsFileError` and :class:`OSError`."""
+    """Read the results at ``path``; raises :class:`ResultsFileError`, also for a file that cannot be read."""
     header: Mapping[str, Any] = {}
     outcomes: dict[str, Outcome] = {}
     verdicts: dict[str, Recorded] = {}
     summary: Mapping[str, Any] = {}
-    text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise ResultsFileError(f"{path}: {error.strerror}; give a file that run --results wrote") from error
     lines = text.splitlines()
     for number, line in enumerate(lines, 1):
         entry = _entry(path, number, line, last=number == len(lines) and not text.endswith("\n"))

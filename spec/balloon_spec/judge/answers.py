@@ -79,7 +79,8 @@ def _stray_message(exchange: Exchange, request: Request | None, message_id: int)
         )
     if request is not None and request.is_open:
         return None
-    if request is None and exchange.resets and message_id == (exchange.last_request_id or -1) & 0xFFFF:
+    last_id = exchange.last_request_id
+    if request is None and exchange.resets and last_id is not None and message_id == last_id & 0xFFFF:
         return broken(
             "RESET-05",
             "the answer to a request from before the reset goes on",

@@ -11,9 +11,6 @@ from balloon_spec.queues import Queue
 from balloon_spec.wire import statistics
 from balloon_spec.wire.errors import WireError
 
-_LARGEST_TAG = 0xFF
-"""No statistic is near this number, so tags that are all multiples of 256 above it were sent big-endian."""
-
 
 def _concerns(scene: Scene) -> bool:
     return scene.buffer is not None and scene.buffer.queue is Queue.STATISTICS
@@ -68,7 +65,8 @@ def entries_are_whole(event: Available, scene: Scene) -> Iterator[Decision]:
         return
     yield kept("STATS-04")
     if scene.exchange.has("VERSION_1") and any(tags):
-        if all(tag % 256 == 0 for tag in tags) and max(tags) > _LARGEST_TAG:
+        # No statistic has a number of two bytes, so tags that are all multiples of 256 were sent big-endian.
+        if all(tag % 256 == 0 for tag in tags):
             yield broken(
                 "STATS-06",
                 "tags are big-endian",

@@ -330,6 +330,47 @@ KEPT = {
 """Permissions, and what only its being kept can be seen of."""
 
 
+ALSO = {
+    # Features without what they need: the one side that accepts them, the other that lets it.
+    **dict.fromkeys(("NEG-03", "NEG-04", "NEG-05"), frozenset({"NEG-06"})),
+    "NEG-06": {"NEG-03"},
+    "NEG-08": {"NEG-10"},
+    # Half a chunk is left where data_len is wrong by half a chunk.
+    "HDR-02": {"HDR-03"},
+    # What a device does with a defect shows only where a driver has that defect, and the reverse.
+    "HDR-05": {"HDR-04"},
+    "CHUNK-06": {"CHUNK-03"},
+    "CHUNK-08": {"CHUNK-05"},
+    "CHUNK-09": {"CHUNK-04"},
+    "INF-06": {"INF-11"},
+    "DEF-07": {"DEF-04"},
+    "PFN-06": {"PFN-04"},
+    "PFN-07": {"PFN-04"},
+    "PFN-09": {"PFN-02"},
+    "CFG-09": {"CFG-02"},
+    "REQ-15": {"REQ-03"},
+    "REQ-19": {"REQ-08"},
+    "UNUSED-03": {"UNUSED-02"},
+    "BUF-06": {"BUF-03"},
+    "SAFE-01": {"HDR-02", "HDR-03"},
+    **dict.fromkeys(("SAFE-03", "SAFE-04", "SAFE-05", "SAFE-08", "SAFE-10"), frozenset({"HDR-01"})),
+    "SAFE-06": {"HDR-02", "HDR-03"},
+    "SAFE-07": {"HDR-02"},
+    "SAFE-09": {"CHUNK-05"},
+    "SAFE-11": {"CHUNK-05"},
+    # A deflate message beside another names pages that never were in the balloon, and none comes back.
+    "CONC-06": {"DEF-04", "DEF-07"},
+    # A driver that posts nothing posts no statistics either.
+    "REQ-01": {"STATS-01"},
+    "RESET-04": {"STATS-01"},
+    # A device can ask too early only where the driver gives it a buffer too early.
+    "REQ-05": {"REQ-17"},
+    "BUF-07": {"REQ-03"},
+    "UNUSED-05": {"UNUSED-04"},
+    "RESET-03": {"REQ-06"},
+}
+"""What else the traces above break, and cannot but break; of others nothing more is found than their own."""
+
 ONLY_BY = {
     "other_pages_keep_their_contents": ("INF-08", [*start(), ev.Overwritten(PageSet([(0x3000, 1)]))]),
     "a_wanted_request_is_made": (
@@ -357,6 +398,7 @@ def judged(events, profile=CHUNK_TRANSFER, rules=None):
 def test_breaking_a_requirement_is_found_and_named(name):
     judge, findings = judged(BROKEN[name])
     assert name in {finding.requirement for finding in findings}, [str(finding) for finding in findings]
+    assert {finding.requirement for finding in findings} == {name} | ALSO.get(name, set())
     finding = next(finding for finding in findings if finding.requirement == name)
     assert judge.exercised[name] >= 1
     assert finding.words
@@ -370,7 +412,7 @@ def test_breaking_a_requirement_is_found_and_named(name):
 def test_keeping_a_requirement_is_counted(name):
     judge, findings = judged(KEPT[name])
     assert judge.exercised[name] >= 1
-    assert name not in {finding.requirement for finding in findings}
+    assert {finding.requirement for finding in findings} == ALSO.get(name, set())
 
 
 def test_every_requirement_a_rule_decides_stands_in_a_table():

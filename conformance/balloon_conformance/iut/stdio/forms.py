@@ -36,8 +36,8 @@ __all__ = [
 ]
 
 PROTOCOL_VERSION = 1
-LINE_LIMIT_BYTES = 1 << 20
-"""The longest line either side may write, its line end included."""
+LINE_LIMIT_BYTES = 1 << 22
+"""The longest line either side may write, its line end included: HDR-07 makes messages of 512 KiB legal."""
 
 SYNCHRONOUS = "synchronous"
 """Capability: what the program does, it does before it answers; between commands nothing happens."""

@@ -104,7 +104,7 @@ START_FAULTS = {
     "closes its output": (raw("os.close(1); signal.pause()"), "closed its standard output and still runs"),
     "a gigabyte without a line end": (
         raw("input()\nfor _ in range(1 << 14): os.write(1, b'x' * (1 << 16))"),
-        "and no line end; a line has at most 1048576 bytes",
+        "and no line end; a line has at most 4194304 bytes",
     ),
     "brackets without end": (
         raw("input(); print('[' * 500000, flush=True); input()"),

@@ -1,0 +1,1 @@
+"""The specification written down for other languages, from the schemas and never by hand."""

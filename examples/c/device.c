@@ -1,0 +1,614 @@
+/*
+ * A virtio-balloon device with chunk transfer, behind the protocol over standard streams.
+ *
+ * Written from the requirements; the comments name those that a piece of code keeps. Guest memory is
+ * one byte a page here: where this device notes that a page was given back, one with real memory
+ * calls madvise() or punches a hole.
+ */
+#include "lines.h"
+#include "virtio_balloon_chunk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define QUEUES 4
+#define MOST_WISHES 64
+#define MOST_PAGES (UINT64_C(1) << 32)
+
+enum page_flag {
+    PAGE_DISCARDED = 1, /* given back to the host, and not looked at since */
+    PAGE_HINTED = 2,    /* reported unused in answer to the last request: need not be migrated */
+};
+
+/* A descriptor chain: the descriptors that are readable, and the length of those that are writable. */
+struct buffer {
+    struct buffer *next;
+    unsigned queue;
+    char *name;
+    struct bytes *parts;
+    size_t part_count;
+    size_t length; /* of the readable part */
+    uint32_t writable;
+};
+
+static struct {
+    int stats_bit, chunk_bit, request_bit;
+    uint64_t offered, accepted;
+    bool features_ok, driver_ok;
+
+    uint8_t *pages;
+    uint64_t page_count;
+    uint8_t config[sizeof(struct virtio_balloon_config)];
+
+    struct buffer *available[QUEUES]; /* in the available ring, oldest first */
+    struct buffer *held[QUEUES];      /* taken out of it and not returned yet, oldest first */
+    struct buffer *returned;          /* kept for reread until the next command */
+
+    uint64_t statistics[VIRTIO_BALLOON_S_HTLB_PGFAIL + 1];
+
+    uint64_t wishes[MOST_WISHES]; /* ids of requests the operator waits for, oldest first */
+    size_t wish_count;
+    bool request_open;
+    uint64_t request_id;
+    bool writes_tracked;
+} device;
+
+static bool has(int bit)
+{
+    return bit >= 0 && device.accepted >> bit & 1;
+}
+
+/* Buffers. */
+
+static void append(struct buffer **list, struct buffer *buffer)
+{
+    while (*list)
+        list = &(*list)->next;
+    buffer->next = NULL;
+    *list = buffer;
+}
+
+static struct buffer *take_first(struct buffer **list)
+{
+    struct buffer *first = *list;
+
+    if (first)
+        *list = first->next;
+    return first;
+}
+
+static void forget(struct buffer **list)
+{
+    struct buffer *buffer;
+
+    while ((buffer = take_first(list))) {
+        for (size_t at = 0; at < buffer->part_count; at++)
+            free(buffer->parts[at].data);
+        free(buffer->parts);
+        free(buffer->name);
+        free(buffer);
+    }
+}
+
+static struct buffer *find(struct buffer *list, unsigned queue, const char *name)
+{
+    while (list && (list->queue != queue || strcmp(list->name, name)))
+        list = list->next;
+    return list;
+}
+
+static struct buffer *find_in_flight(unsigned queue, const char *name)
+{
+    struct buffer *buffer = find(device.available[queue], queue, name);
+
+    return buffer ? buffer : find(device.held[queue], queue, name);
+}
+
+/* Copy from the readable part, whatever the cut into descriptors is (QUEUE-05); false beyond its end. */
+static bool read_at(const struct buffer *buffer, size_t offset, void *to, size_t length)
+{
+    uint8_t *target = to;
+
+    if (offset > buffer->length || length > buffer->length - offset)
+        return false;
+    for (size_t at = 0; length; at++) {
+        const struct bytes *part = &buffer->parts[at];
+        size_t here;
+
+        if (offset >= part->length) {
+            offset -= part->length;
+            continue;
+        }
+        here = part->length - offset < length ? part->length - offset : length;
+        memcpy(target, part->data + offset, here);
+        target += here;
+        length -= here;
+        offset = 0;
+    }
+    return true;
+}
+
+/* Return a buffer with what was written to it; 0 bytes for one that is only readable (BUF-03). */
+static void use(struct exchange *x, struct buffer *buffer, const void *written, uint32_t length)
+{
+    tell(x, json_pack("{s:s, s:i, s:s, s:I, s:o}", "event", "used", "queue", (int)buffer->queue, "buffer",
+                      buffer->name, "length", (json_int_t)length, "written", bytes_value(written, length)));
+    append(&device.returned, buffer);
+}
+
+/* Pages. */
+
+/* Mark pages; those of a run that is empty or not wholly in memory are left alone (CHUNK-09, SAFE-11). */
+static void mark(uint64_t first, uint64_t count, enum page_flag flag)
+{
+    if (!count || first >= device.page_count || count > device.page_count - first)
+        return;
+    for (uint64_t pfn = first; pfn < first + count; pfn++)
+        device.pages[pfn] |= (uint8_t)flag;
+}
+
+/*
+ * Act on the chunks of a message. The reserved bits mean nothing (CHUNK-06), a chunk that cannot be is
+ * stepped over and the others count (CHUNK-08). What is read ends where the buffer or data_len ends
+ * (SAFE-07). A message without a whole header, or of another length than whole chunks, has no effect
+ * (SAFE-06, SAFE-08).
+ */
+static void mark_chunks(const struct buffer *message, enum page_flag flag)
+{
+    struct virtio_balloon_response_header header;
+    struct virtio_balloon_chunk chunk;
+    uint32_t data_len;
+
+    if (!read_at(message, 0, &header, sizeof header))
+        return;
+    data_len = virtio_balloon_response_header_data_len(&header);
+    if (data_len % sizeof chunk || data_len > VIRTIO_BALLOON_MAX_DATA_BYTES)
+        return;
+    for (size_t at = 0; at < data_len; at += sizeof chunk) {
+        if (!read_at(message, sizeof header + at, &chunk, sizeof chunk))
+            return;
+        mark(virtio_balloon_chunk_pfn(&chunk), virtio_balloon_chunk_pages(&chunk), flag);
+    }
+}
+
+/* Entries are unsigned (PFN-07); those outside memory are skipped, and so is a partial one (PFN-06, PFN-09). */
+static void mark_array(const struct buffer *array)
+{
+    uint8_t entry[VIRTIO_BALLOON_PFN_BYTES];
+
+    for (size_t at = 0; read_at(array, at, entry, sizeof entry); at += sizeof entry)
+        mark(virtio_balloon_load_le32(entry), 1, PAGE_DISCARDED);
+}
+
+/* The queues. */
+
+/* Pages are given back before the buffer is (INF-07), as often as they are named (INF-06, CHUNK-10). */
+static void serve_inflate(struct exchange *x, struct buffer *buffer)
+{
+    if (has(device.chunk_bit))
+        mark_chunks(buffer, PAGE_DISCARDED);
+    else
+        mark_array(buffer);
+    use(x, buffer, NULL, 0);
+}
+
+/* The host gives memory to a page again when the guest touches it, so nothing is to be done (DEF-07, DEF-08). */
+static void serve_deflate(struct exchange *x, struct buffer *buffer)
+{
+    use(x, buffer, NULL, 0);
+}
+
+/* A buffer of statistics is held until somebody asks for fresh ones (STATS-09); unknown tags are ignored (STATS-07). */
+static void serve_statistics(struct exchange *x, struct buffer *buffer)
+{
+    struct virtio_balloon_stat entry;
+
+    for (size_t at = 0; read_at(buffer, at, &entry, sizeof entry); at += sizeof entry) {
+        uint16_t tag = virtio_balloon_stat_tag(&entry);
+
+        if (tag <= VIRTIO_BALLOON_S_HTLB_PGFAIL)
+            device.statistics[tag] = virtio_balloon_stat_value(&entry);
+    }
+    /* A driver has one in flight; of one that has more the older come back. */
+    while (device.held[VIRTIO_BALLOON_VQ_STATISTICS])
+        use(x, take_first(&device.held[VIRTIO_BALLOON_VQ_STATISTICS]), NULL, 0);
+    append(&device.held[VIRTIO_BALLOON_VQ_STATISTICS], buffer);
+}
+
+/* Issue the oldest request that the operator waits for, one at a time (REQ-05). */
+static void issue_request(struct exchange *x)
+{
+    struct virtio_balloon_host_request request = {0}; /* the reserved words are zero (REQ-04) */
+    struct buffer *buffer;
+
+    if (device.request_open || !device.wish_count || !device.held[VIRTIO_BALLOON_VQ_HOST_REQUEST])
+        return;
+    buffer = take_first(&device.held[VIRTIO_BALLOON_VQ_HOST_REQUEST]);
+    device.request_open = true;
+    device.request_id = device.wishes[0];
+    device.wish_count--;
+    memmove(device.wishes, device.wishes + 1, device.wish_count * sizeof *device.wishes);
+    for (uint64_t pfn = 0; pfn < device.page_count; pfn++)
+        device.pages[pfn] &= (uint8_t)~PAGE_HINTED;
+    /* What a hint says was true before the guest wrote again, so writes are tracked first (UNUSED-07). */
+    device.writes_tracked = true;
+    virtio_balloon_host_request_set_cmd(&request, VIRTIO_BALLOON_CMD_GET_UNUSED_PAGES);
+    virtio_balloon_host_request_set_param(&request, device.request_id);
+    use(x, buffer, &request, sizeof request);
+}
+
+/* A message counts while its request is open (REQ-19); its pages are hints and stay (UNUSED-01). */
+static void take_answer(const struct buffer *message)
+{
+    struct virtio_balloon_response_header header;
+
+    if (!read_at(message, 0, &header, sizeof header) || !device.request_open ||
+        virtio_balloon_response_header_cmd(&header) != VIRTIO_BALLOON_CMD_GET_UNUSED_PAGES ||
+        virtio_balloon_response_header_id(&header) != (device.request_id & UINT16_MAX))
+        return;
+    switch (virtio_balloon_response_header_flag(&header)) {
+    case VIRTIO_BALLOON_FLAG_DONE:
+        device.request_open = false; /* REQ-20; it may be without chunks (REQ-18) */
+        mark_chunks(message, PAGE_HINTED);
+        break;
+    case VIRTIO_BALLOON_FLAG_CONT:
+        mark_chunks(message, PAGE_HINTED);
+        break;
+    default: /* neither: an error of the driver */
+        break;
+    }
+}
+
+static void serve_host_request(struct exchange *x, struct buffer *buffer)
+{
+    if (!buffer->length && buffer->writable >= sizeof(struct virtio_balloon_host_request)) {
+        append(&device.held[VIRTIO_BALLOON_VQ_HOST_REQUEST], buffer);
+    } else {
+        /* A buffer that is neither a request buffer nor a message comes back as it is (SAFE-03). */
+        if (!buffer->writable)
+            take_answer(buffer);
+        use(x, buffer, NULL, 0);
+    }
+    issue_request(x);
+}
+
+/* Each queue is served by itself: a buffer that is held keeps no other from being returned (CONC-06). */
+static void look_at(struct exchange *x, unsigned queue)
+{
+    static void (*const serve_one[QUEUES])(struct exchange *, struct buffer *) = {
+        [VIRTIO_BALLOON_VQ_INFLATE] = serve_inflate,
+        [VIRTIO_BALLOON_VQ_DEFLATE] = serve_deflate,
+        [VIRTIO_BALLOON_VQ_STATISTICS] = serve_statistics,
+        [VIRTIO_BALLOON_VQ_HOST_REQUEST] = serve_host_request,
+    };
+    struct buffer *buffer;
+
+    /* Nothing is returned before DRIVER_OK (QUEUE-10). */
+    while (device.driver_ok && (buffer = take_first(&device.available[queue])))
+        serve_one[queue](x, buffer);
+}
+
+static bool queue_exists(uint64_t queue)
+{
+    if (queue == VIRTIO_BALLOON_VQ_STATISTICS)
+        return has(device.stats_bit);
+    if (queue == VIRTIO_BALLOON_VQ_HOST_REQUEST)
+        return has(device.request_bit);
+    return queue < QUEUES;
+}
+
+/* Forget the features, the buffers and the requests (RESET-01, RESET-02, RESET-03); the balloon is empty. */
+static void forget_driver(void)
+{
+    for (unsigned queue = 0; queue < QUEUES; queue++) {
+        forget(&device.available[queue]);
+        forget(&device.held[queue]);
+    }
+    forget(&device.returned);
+    device.accepted = 0;
+    device.features_ok = device.driver_ok = false;
+    device.request_open = device.writes_tracked = false;
+    device.wish_count = 0;
+    memset(device.statistics, 0, sizeof device.statistics);
+    virtio_balloon_config_set_actual((struct virtio_balloon_config *)device.config, 0);
+}
+
+/* The commands. */
+
+static void start(struct exchange *x)
+{
+    static const char *const features[] = {"MUST_TELL_HOST", "STATS_VQ", "DEFLATE_ON_OOM",
+                                           "CHUNK_TRANSFER", "HOST_REQ_VQ", "VERSION_1"};
+    uint64_t protocol, page_count;
+
+    if (!get_number(x, "protocol", UINT32_MAX, &protocol) ||
+        !get_number(x, "memory_pages", MOST_PAGES - 1, &page_count))
+        return;
+    if (protocol != 1) {
+        refuse(x, "refused", "this program speaks version 1 of the protocol");
+        return;
+    }
+    device.offered = 0;
+    for (size_t at = 0; at < sizeof features / sizeof *features; at++) {
+        int bit = get_feature_bit(x, features[at]);
+
+        if (bit >= 0)
+            device.offered |= UINT64_C(1) << bit;
+    }
+    device.stats_bit = get_feature_bit(x, "STATS_VQ");
+    device.chunk_bit = get_feature_bit(x, "CHUNK_TRANSFER");
+    device.request_bit = get_feature_bit(x, "HOST_REQ_VQ");
+    if (x->refused)
+        return;
+    forget_driver();
+    memset(device.config, 0, sizeof device.config);
+    free(device.pages);
+    device.pages = allocate(page_count, sizeof *device.pages);
+    device.page_count = page_count;
+    put(x, "protocol", json_integer(1));
+    put(x, "role", json_string("device"));
+    put(x, "name", json_string("c-example-device"));
+    put(x, "version", json_string("1"));
+    put(x, "capabilities",
+        json_pack("[s, s, s, s, s, s, s, s]", "synchronous", "raw-features", "reread", "operator-target",
+                  "operator-unused-pages", "operator-statistics", "discards", "descriptors"));
+    put(x, "offered", bits_value(device.offered));
+}
+
+static void reset(struct exchange *x)
+{
+    forget_driver();
+    put(x, "offered", bits_value(device.offered));
+}
+
+/* FEATURES_OK stays for every legal subset of what was offered, and for nothing else (NEG-06, NEG-07). */
+static void negotiate(struct exchange *x)
+{
+    uint64_t accepted;
+
+    if (!get_bits(x, "accepted", &accepted))
+        return;
+    if (device.features_ok) {
+        refuse(x, "refused", "the features are negotiated already; a reset comes first");
+        return;
+    }
+    device.accepted = accepted;
+    device.features_ok = !(accepted & ~device.offered) &&
+                         (has(device.stats_bit) || !(has(device.chunk_bit) || has(device.request_bit)));
+    put(x, "features_ok", json_boolean(device.features_ok));
+}
+
+/* Look at every queue, notified or not (QUEUE-04). */
+static void driver_ok(struct exchange *x)
+{
+    if (!device.features_ok) {
+        refuse(x, "refused", "the features are not negotiated");
+        return;
+    }
+    device.driver_ok = true;
+    for (unsigned queue = 0; queue < QUEUES; queue++)
+        look_at(x, queue);
+}
+
+static bool cut_into_parts(struct exchange *x, struct buffer *buffer, const struct bytes *readable)
+{
+    const json_t *cut = json_object_get(x->command, "cut");
+    size_t count = cut ? json_array_size(cut) : 0, done = 0;
+
+    buffer->length = readable->length;
+    buffer->part_count = count ? count : 1;
+    buffer->parts = allocate(buffer->part_count, sizeof *buffer->parts);
+    for (size_t at = 0; at < buffer->part_count; at++) {
+        json_int_t length = count ? json_integer_value(json_array_get(cut, at)) : (json_int_t)readable->length;
+        struct bytes *part = &buffer->parts[at];
+
+        if (length < 0 || (uint64_t)length > readable->length - done) {
+            refuse(x, "refused", "cut: the lengths do not make up the readable part");
+            return false;
+        }
+        /* Memory of its own for each, so that a step beyond its end is found. */
+        part->length = (size_t)length;
+        part->data = allocate(part->length, 1);
+        memcpy(part->data, readable->data + done, part->length);
+        done += part->length;
+    }
+    if (done != readable->length)
+        refuse(x, "refused", "cut: the lengths do not make up the readable part");
+    return !x->refused;
+}
+
+static void available(struct exchange *x)
+{
+    uint64_t queue, writable;
+    const char *name;
+    struct bytes readable;
+    struct buffer *buffer;
+
+    if (!get_number(x, "queue", UINT16_MAX, &queue) || !get_text(x, "buffer", &name) ||
+        !get_number(x, "writable", UINT32_MAX, &writable))
+        return;
+    if (!device.features_ok || !queue_exists(queue)) {
+        refuse(x, "refused", "queue: there is no virtqueue %llu", (unsigned long long)queue);
+        return;
+    }
+    if (find_in_flight((unsigned)queue, name)) {
+        refuse(x, "refused", "buffer: %.64s is in flight already", name);
+        return;
+    }
+    if (!get_bytes(x, "readable", &readable))
+        return;
+    buffer = allocate(1, sizeof *buffer);
+    buffer->queue = (unsigned)queue;
+    buffer->name = copy_text(name);
+    buffer->writable = (uint32_t)writable;
+    if (cut_into_parts(x, buffer, &readable))
+        append(&device.available[queue], buffer);
+    else
+        forget(&buffer);
+    free(readable.data);
+    if (!x->refused && !json_is_false(json_object_get(x->command, "notify")))
+        look_at(x, (unsigned)queue);
+}
+
+static void configuration_read(struct exchange *x)
+{
+    uint64_t offset, length;
+    uint8_t *data;
+
+    if (!get_number(x, "offset", UINT32_MAX, &offset) || !get_number(x, "length", 4096, &length))
+        return;
+    data = allocate(length, 1);
+    for (uint64_t at = 0; at < length && offset + at < sizeof device.config; at++)
+        data[at] = device.config[offset + at];
+    put(x, "data", bytes_value(data, length));
+    free(data);
+}
+
+/* The driver's field is actual; what it writes elsewhere is ignored (CFG-09). */
+static void configuration_write(struct exchange *x)
+{
+    uint64_t offset;
+    struct bytes data;
+
+    if (!get_number(x, "offset", UINT32_MAX, &offset) || !get_bytes(x, "data", &data))
+        return;
+    for (size_t at = 0; at < data.length; at++) {
+        uint64_t to = offset + at;
+
+        if (to >= offsetof(struct virtio_balloon_config, actual) && to < sizeof device.config)
+            device.config[to] = data.data[at];
+    }
+    free(data.data);
+}
+
+/* The driver is notified when num_pages changes (CFG-07). */
+static void set_target(struct exchange *x, uint64_t pages)
+{
+    struct virtio_balloon_config *config = (struct virtio_balloon_config *)device.config;
+
+    if (pages > UINT32_MAX) {
+        refuse(x, "refused", "value: num_pages has 32 bits");
+        return;
+    }
+    if (virtio_balloon_config_num_pages(config) == pages)
+        return;
+    virtio_balloon_config_set_num_pages(config, (uint32_t)pages);
+    tell(x, json_pack("{s:s, s:o}", "event", "configuration-changed", "data",
+                      bytes_value(device.config, sizeof device.config)));
+}
+
+static void operator(struct exchange *x)
+{
+    const char *action;
+    uint64_t value;
+
+    if (!get_text(x, "action", &action) || !get_bits(x, "value", &value))
+        return;
+    if (!strcmp(action, "target")) {
+        set_target(x, value);
+    } else if (!strcmp(action, "unused-pages")) {
+        if (device.wish_count == MOST_WISHES) {
+            refuse(x, "refused", "too many requests wait to be answered");
+            return;
+        }
+        device.wishes[device.wish_count++] = value;
+        look_at(x, VIRTIO_BALLOON_VQ_HOST_REQUEST);
+        issue_request(x);
+    } else if (!strcmp(action, "statistics")) {
+        look_at(x, VIRTIO_BALLOON_VQ_STATISTICS);
+        if (device.held[VIRTIO_BALLOON_VQ_STATISTICS])
+            use(x, take_first(&device.held[VIRTIO_BALLOON_VQ_STATISTICS]), NULL, 0);
+    } else {
+        refuse(x, "refused", "action: expected target, unused-pages or statistics");
+    }
+}
+
+static void discarded(struct exchange *x)
+{
+    struct runs asked;
+    json_t *found;
+
+    if (!get_pages(x, "pages", &asked))
+        return;
+    found = json_array();
+    for (size_t at = 0; at < asked.count; at++) {
+        uint64_t end = asked.list[at].first + asked.list[at].count, from;
+
+        end = end < device.page_count ? end : device.page_count;
+        for (uint64_t pfn = asked.list[at].first; pfn < end;) {
+            for (from = pfn; pfn < end && device.pages[pfn] & PAGE_DISCARDED; pfn++)
+                device.pages[pfn] &= (uint8_t)~PAGE_DISCARDED;
+            if (pfn > from)
+                append_run(found, from, pfn - from);
+            else
+                pfn++;
+        }
+    }
+    free(asked.list);
+    put(x, "discarded", found);
+}
+
+static void reread(struct exchange *x)
+{
+    uint64_t queue;
+    const char *name;
+    struct buffer *buffer;
+    uint8_t *data;
+
+    if (!get_number(x, "queue", QUEUES - 1, &queue) || !get_text(x, "buffer", &name))
+        return;
+    buffer = find_in_flight((unsigned)queue, name);
+    if (!buffer)
+        buffer = find(device.returned, (unsigned)queue, name);
+    if (!buffer) {
+        refuse(x, "refused", "buffer: there is no %.64s on that virtqueue", name);
+        return;
+    }
+    data = allocate(buffer->length, 1);
+    read_at(buffer, 0, data, buffer->length);
+    put(x, "readable", bytes_value(data, buffer->length));
+    free(data);
+}
+
+/* This device does nothing between commands, so there is nothing to wait for. */
+static void observe(struct exchange *x)
+{
+    uint64_t milliseconds;
+
+    get_number(x, "milliseconds", UINT32_MAX, &milliseconds);
+}
+
+static void stop(struct exchange *x)
+{
+    x->last = true;
+}
+
+/* Buffers that were returned are kept for as long as the suite may ask for them: until another command. */
+static void before(const char *command)
+{
+    if (strcmp(command, "reread"))
+        forget(&device.returned);
+}
+
+int main(void)
+{
+    static const struct verb verbs[] = {
+        {"start", start, true},
+        {"reset", reset, false},
+        {"negotiate", negotiate, false},
+        {"driver-ok", driver_ok, false},
+        {"available", available, false},
+        {"configuration-read", configuration_read, false},
+        {"configuration-write", configuration_write, false},
+        {"operator", operator, false},
+        {"discarded", discarded, false},
+        {"reread", reread, false},
+        {"observe", observe, false},
+        {"stop", stop, true},
+    };
+    int status = serve("device", verbs, sizeof verbs / sizeof *verbs, before);
+
+    forget_driver();
+    free(device.pages);
+    return status;
+}

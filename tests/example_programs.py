@@ -1,0 +1,96 @@
+"""Builds the example programs, breaks them on purpose, and judges them through the whole suite."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from run_command import run_command
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+BUILD_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What a run came to: its exit code, verdicts by requirement, and cases by how they ended."""
+
+    code: int
+    requirements: dict[str, str]
+    cases: dict[str, str]
+    said: str
+
+    def broken(self) -> set[str]:
+        """The requirements found broken, those a SHOULD among them."""
+        return {name for name, verdict in self.requirements.items() if verdict in {"broken", "advice"}}
+
+    def not_passed(self) -> dict[str, str]:
+        return {name: status for name, status in self.cases.items() if status != "passed"}
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One change of a source file: ``old``, which is there exactly once, becomes ``new``.
+
+    ``breaks`` is the requirement that has to be named, ``also`` what else follows from the change.
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+    breaks: str
+    also: frozenset[str] = frozenset()
+    arguments: str = ""
+
+    def apply(self, directory: Path) -> None:
+        path = directory / self.file
+        text = path.read_text()
+        assert text.count(self.old) == 1, f"{self.name}: {text.count(self.old)} places to change, not one"
+        path.write_text(text.replace(self.old, self.new))
+
+
+def need(reason: str) -> None:
+    """Skip for want of a tool, or fail where it has to be there."""
+    if os.environ.get("BALLOON_REQUIRE_INTEROP") == "1":
+        pytest.fail(f"BALLOON_REQUIRE_INTEROP=1, but {reason}")
+    pytest.skip(reason)
+
+
+def copy(language: str, directory: Path) -> Path:
+    """Copy the sources of a language, to be built or changed there."""
+    return Path(shutil.copytree(EXAMPLES / language, directory / language))
+
+
+def build(directory: Path, *goals: str) -> None:
+    """Build with the example's own Makefile."""
+    done = subprocess.run(
+        ["make", "-s", *goals], cwd=directory, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def judge(directory: Path, *command: str | Path, profile: str = "chunk-transfer") -> Verdicts:
+    """Run every case of the suite against a program."""
+    ran = run_command(
+        directory,
+        "run",
+        f"stdio:{shlex.join(map(str, command))}",
+        "--profile",
+        profile,
+        "--results",
+        "results.jsonl",
+    )
+    lines = [json.loads(line) for line in (directory / "results.jsonl").read_text().splitlines()]
+    return Verdicts(
+        ran.code,
+        {line["requirement"]: line["verdict"] for line in lines if "requirement" in line},
+        {line["case"]: line["status"] for line in lines if "case" in line},
+        ran.out + ran.err,
+    )

@@ -1,0 +1,211 @@
+"""The device and the driver in C pass everything, and the suite names what is broken in them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import pytest
+from example_programs import Mutation, build, copy, judge, need
+
+REQUESTS = {"REQ-11", "REQ-13", "REQ-23"}
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """The sources in a directory of their own, built plainly and with sanitisers."""
+    if not (shutil.which("gcc") and shutil.which("make")):
+        need("gcc and make are not installed")
+    probe = subprocess.run(
+        ["gcc", "-E", "-x", "c", "-"], input="#include <jansson.h>\n", capture_output=True, text=True, check=False
+    )
+    if probe.returncode:
+        need("jansson is not installed (Debian: libjansson-dev)")
+    directory = copy("c", tmp_path_factory.mktemp("examples"))
+    build(directory, "all", "sanitize")
+    return directory
+
+
+@pytest.mark.parametrize("profile", ["chunk-transfer", "base"])
+@pytest.mark.parametrize("program", ["device", "device-sanitized"])
+def test_the_device_passes_every_case_there_is_for_the_profile(sources, tmp_path, program, profile):
+    seen = judge(tmp_path, sources / program, profile=profile)
+    assert (seen.code, seen.broken()) == (0, set()), seen.said
+    if profile == "chunk-transfer":
+        assert seen.not_passed() == {}
+    assert len([status for status in seen.cases.values() if status == "passed"]) > 50
+
+
+# What only a guest with memory of its own can show; the driver lets the guest loose with --free.
+OF_A_FREE_GUEST = {
+    "a-fragmented-guest",
+    "a-guest-that-wants-memory[compact]",
+    "a-guest-that-wants-memory[drop-caches]",
+    "a-guest-that-wants-memory[oom]",
+}
+
+
+@pytest.mark.parametrize("program", ["driver", "driver-sanitized"])
+def test_the_driver_passes_every_case_steered_or_left_free(sources, tmp_path, program):
+    steered = judge(tmp_path, sources / program)
+    assert (steered.code, steered.broken()) == (0, set()), steered.said
+    assert set(steered.not_passed()) == OF_A_FREE_GUEST
+    free = judge(tmp_path, sources / program, "--free")
+    assert (free.code, free.broken()) == (0, set()), free.said
+    assert not OF_A_FREE_GUEST & set(free.not_passed())
+    assert set(free.not_passed().values()) == {"not exercised"}
+    base = judge(tmp_path, sources / program, profile="base")
+    assert (base.code, base.broken()) == (0, set()), base.said
+
+
+MUTATIONS = [
+    Mutation(
+        "unused pages are discarded",
+        "device.c",
+        "    case VIRTIO_BALLOON_FLAG_CONT:\n        mark_chunks(message, PAGE_HINTED);",
+        "    case VIRTIO_BALLOON_FLAG_CONT:\n        mark_chunks(message, PAGE_DISCARDED);",
+        "UNUSED-01",
+    ),
+    Mutation(
+        "the buffer's length is trusted instead of data_len",
+        "device.c",
+        "at < data_len; at += sizeof chunk",
+        "at < message->length - sizeof header; at += sizeof chunk",
+        "SAFE-07",
+    ),
+    Mutation(
+        "a deflated page is discarded",
+        "device.c",
+        "static void serve_deflate(struct exchange *x, struct buffer *buffer)\n{\n",
+        "static void serve_deflate(struct exchange *x, struct buffer *buffer)\n{\n"
+        "    mark_chunks(buffer, PAGE_DISCARDED);\n",
+        "DEF-08",
+    ),
+    Mutation(
+        "the used length is that of what was read",
+        "device.c",
+        '"length", (json_int_t)length,',
+        '"length", (json_int_t)(length ? length : buffer->length),',
+        "BUF-03",
+    ),
+    Mutation(
+        "the request is cut short",
+        "device.c",
+        "use(x, buffer, &request, sizeof request);",
+        "use(x, buffer, &request, 8);",
+        "REQ-03",
+    ),
+    Mutation(
+        "chunks are accepted without statistics",
+        "device.c",
+        "(has(device.stats_bit) || !(has(device.chunk_bit) || has(device.request_bit)))",
+        "true",
+        "NEG-06",
+    ),
+    Mutation(
+        "the statistics queue waits for a notification",
+        "device.c",
+        "    for (unsigned queue = 0; queue < QUEUES; queue++)\n        look_at(x, queue);",
+        "    for (unsigned queue = 0; queue < VIRTIO_BALLOON_VQ_STATISTICS; queue++)\n        look_at(x, queue);",
+        "QUEUE-04",
+    ),
+    Mutation(
+        "a request outlives the reset",
+        "device.c",
+        "device.request_open = device.writes_tracked = false;",
+        "device.writes_tracked = false;",
+        "RESET-03",
+    ),
+    Mutation(
+        "the driver may write num_pages",
+        "device.c",
+        "to >= offsetof(struct virtio_balloon_config, actual) && to <",
+        "to <",
+        "CFG-09",
+    ),
+    Mutation(
+        "reserved bits are taken for pages",
+        "device.c",
+        "mark(virtio_balloon_chunk_pfn(&chunk), virtio_balloon_chunk_pages(&chunk), flag);",
+        "if (!virtio_balloon_chunk_base_reserved(&chunk))\n"
+        "            mark(virtio_balloon_chunk_pfn(&chunk), virtio_balloon_chunk_pages(&chunk), flag);",
+        "CHUNK-06",
+    ),
+    Mutation(
+        "data_len counts the header",
+        "driver.c",
+        "virtio_balloon_response_header_set_data_len(header, data_len);",
+        "virtio_balloon_response_header_set_data_len(header, data_len + 8);",
+        "HDR-02",
+    ),
+    Mutation(
+        "reserved bits are left dirty",
+        "driver.c",
+        "virtio_balloon_chunk_set_size(&chunks[at], pages->list[at].count << VIRTIO_BALLOON_PFN_SHIFT);",
+        "virtio_balloon_chunk_set_size(&chunks[at], pages->list[at].count << VIRTIO_BALLOON_PFN_SHIFT | 1);",
+        "CHUNK-03",
+    ),
+    Mutation(
+        "chunks are accepted without statistics, by the driver",
+        "driver.c",
+        "    if (!has(driver.bit_stats)) {\n",
+        "    if (false) {\n",
+        "NEG-03",
+    ),
+    Mutation(
+        "the id is the upper half of the param",
+        "driver.c",
+        "(uint16_t)virtio_balloon_host_request_param(request);",
+        "(uint16_t)(virtio_balloon_host_request_param(request) >> 16);",
+        "REQ-08",
+    ),
+    Mutation(
+        "the device is notified before DRIVER_OK",
+        "driver.c",
+        "    if (!driver.running)\n        json_object_set_new(event",
+        "    if (false)\n        json_object_set_new(event",
+        "QUEUE-09",
+    ),
+    Mutation(
+        "statistics are sent once",
+        "driver.c",
+        "        send_statistics(x); /* STATS-03 */",
+        "        ; /* nothing */",
+        "STATS-03",
+    ),
+    Mutation(
+        "the request buffer is kept after an unknown command",
+        "driver.c",
+        "virtio_balloon_host_request_cmd(request) != VIRTIO_BALLOON_CMD_GET_UNUSED_PAGES) {\n"
+        "        post_request_buffer(x);\n",
+        "virtio_balloon_host_request_cmd(request) != VIRTIO_BALLOON_CMD_GET_UNUSED_PAGES) {\n",
+        "REQ-14",
+    ),
+    Mutation(
+        "unused pages wait for the balloon",
+        "driver.c",
+        "while (driver.exchange && !driver.done_sent) {",
+        "while (driver.exchange && !driver.done_sent && !driver.counts[PAGE_INFLATING]) {",
+        "CONC-02",
+    ),
+    Mutation(
+        "pages count before their buffer is back",
+        "driver.c",
+        "(driver.counts[PAGE_BALLOON] + driver.counts[PAGE_DEFLATING])",
+        "(driver.counts[PAGE_BALLOON] + driver.counts[PAGE_DEFLATING] + driver.counts[PAGE_INFLATING])",
+        "INF-05",
+        arguments="--free",
+    ),
+]
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda one: one.name)
+def test_what_is_broken_is_named(sources, tmp_path, mutation):
+    directory = copy("c", tmp_path)
+    mutation.apply(directory)
+    program = mutation.file.removesuffix(".c")
+    build(directory, program)
+    seen = judge(tmp_path, directory / program, *mutation.arguments.split())
+    assert mutation.breaks in seen.broken(), seen.said
+    assert seen.broken() <= {mutation.breaks} | mutation.also
+    assert seen.code == 1

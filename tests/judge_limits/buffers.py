@@ -1,0 +1,193 @@
+"""Buffers as such: what is done to them in flight, where they lie, how and when they come back."""
+
+from __future__ import annotations
+
+from judge_script import (
+    DEFLATE,
+    DEVICE_QUIET,
+    DRIVER_QUIET,
+    FULL,
+    INFLATE,
+    MESSAGES,
+    REQUESTS,
+    STATISTICS,
+    A,
+    B,
+    chunk,
+    deflate,
+    held,
+    inflate,
+    message,
+    post,
+    request,
+    start,
+    statistics,
+    unused,
+    used,
+)
+
+from balloon_spec import events as ev
+
+C = chunk(0x3000, 1)
+IN_ORDER = 1 << 35
+SHORT = ev.Available(INFLATE, "short", b"\0" * 7)
+WRITTEN = message(A)
+
+
+def at(address, length=24):
+    """A buffer at an address beside the one of 24 bytes at 0x5010."""
+    return [
+        *start(),
+        ev.Available(INFLATE, "m", message(A), extents=((0x5010, 24),)),
+        ev.Available(INFLATE, "n", message(B), extents=((address, length),)),
+    ]
+
+
+def altered(now, by=ev.Side.DRIVER, name="m"):
+    return [*start(), inflate("m", A), ev.BufferAltered(INFLATE, name, now, by)]
+
+
+FOUND = {
+    "the driver alters a buffer": (altered(message(B)), ["BUF-01"]),
+    "the device alters a buffer": (altered(message(B), ev.Side.DEVICE), ["BUF-02"]),
+    "memory far below": (at(0x4000), []),
+    "memory that ends where another begins": (at(0x4FF8), []),
+    "memory that ends one byte too late": (at(0x4FF9), ["BUF-05"]),
+    "memory at the same place": (at(0x5010), ["BUF-05"]),
+    "memory within another's": (at(0x5018, 8), ["BUF-05"]),
+    "memory that takes another's in": (at(0x5008, 40), ["BUF-05"]),
+    "memory that begins at another's last byte": (at(0x5027), ["BUF-05"]),
+    "memory that begins where another ends": (at(0x5028), []),
+    "memory far above": (at(0x6000), []),
+    "statistics in the memory of a message": (
+        [
+            *start(MESSAGES, posts=False),
+            ev.Available(INFLATE, "m", message(A), extents=((0x5010, 24),)),
+            ev.Available(STATISTICS, "s0", statistics((4, 1)), extents=((0x5010, 10),)),
+        ],
+        ["BUF-05"],
+    ),
+    "a request buffer in the memory of a message": (
+        [
+            *start(posts=False),
+            ev.Available(INFLATE, "m", message(A), extents=((0x5010, 24),)),
+            ev.Available(REQUESTS, "r0", writable_bytes=16, extents=((0x5010, 16),)),
+        ],
+        ["BUF-05"],
+    ),
+    "an answer in the memory of a message": (
+        [
+            *start(),
+            request(),
+            ev.Available(INFLATE, "m", message(A), extents=((0x5010, 24),)),
+            ev.Available(REQUESTS, "u", message(B, flag=1, ident=7), extents=((0x5010, 24),)),
+        ],
+        ["CONC-01"],
+    ),
+    "the driver's silence is not the device's": ([*start(), inflate("m", A), DRIVER_QUIET], []),
+    "a buffer that waits for DRIVER_OK": (
+        [
+            *start(driver_ok=False, posts=False),
+            ev.Available(INFLATE, "m", message(A), notified=False),
+            DEVICE_QUIET,
+        ],
+        [],
+    ),
+    "a buffer with a device that gave up": ([*start(), SHORT, ev.NeedsReset(), DEVICE_QUIET], ["HDR-01"]),
+    "a buffer held back beside what need not come back": (
+        [*start(), inflate("m", A), DEVICE_QUIET],
+        ["QUEUE-07"],
+    ),
+    "a buffer held back, once": ([*start(), inflate("m", A), DEVICE_QUIET, DEVICE_QUIET], ["QUEUE-07"]),
+    "two buffers of one queue held back": (
+        [*start(), inflate("m", A), inflate("n", B), DEVICE_QUIET],
+        ["QUEUE-07", "QUEUE-06"],
+    ),
+    "buffers of two queues held back": (
+        [*held(features=FULL), inflate("m", B), deflate("d", A), DEVICE_QUIET],
+        ["CONC-06", "CONC-06"],
+    ),
+    "buffers of two queues held back where there is no host request queue": (
+        [*held(features=MESSAGES), inflate("m", B), deflate("d", A), DEVICE_QUIET],
+        ["QUEUE-07", "QUEUE-07"],
+    ),
+    "a buffer with a test of its own held back beside another queue's": (
+        [*held(features=FULL), request(), unused("u", B), inflate("again", A), DEVICE_QUIET],
+        ["INF-11", "CONC-06", "INF-06"],
+    ),
+}
+
+COUNTED = {
+    "a return in the first session": ([*start(), inflate("m", A), used(INFLATE, "m")], {"RESET-02": 0}),
+    "a return after a reset": (
+        [*start(), ev.Reset(), *start(), inflate("m", A), used(INFLATE, "m")],
+        {"RESET-02": 1, "BUF-04": 1},
+    ),
+    "a return of what was read": (
+        [*start(), inflate("m", A), used(INFLATE, "m")],
+        {"BUF-01": 1, "BUF-02": 1, "BUF-03": 1, "BUF-07": 0},
+    ),
+    "a return of what was written": (
+        [*start(), request()],
+        {"BUF-01": 0, "BUF-02": 0, "BUF-03": 0, "BUF-07": 1},
+    ),
+    "a buffer of which no address is known": (
+        [*start(), ev.Available(INFLATE, "m", WRITTEN, extents=((0x5010, 24),)), inflate("n", B)],
+        {"BUF-05": 0, "CONC-01": 0},
+    ),
+    "buffers with memory of their own": (at(0x6000), {"BUF-05": 1, "CONC-01": 0}),
+    "a balloon page and an unused one with memory of their own": (
+        [
+            *start(),
+            request(),
+            ev.Available(INFLATE, "m", WRITTEN, extents=((0x5010, 24),)),
+            ev.Available(REQUESTS, "u", message(B, flag=1, ident=7), extents=((0x6000, 24),)),
+        ],
+        {"BUF-05": 0, "CONC-01": 1},
+    ),
+    "returns in order": (
+        [*start(), inflate("m", A), inflate("n", B), used(INFLATE, "m"), used(INFLATE, "n"), inflate("o", C)],
+        {"CONC-05": 0, "CONC-07": 0, "BUF-06": 0, "QUEUE-06": 1, "QUEUE-07": 2, "INF-06": 0, "SAFE-03": 0},
+    ),
+    "returns out of order": (
+        [*start(), inflate("m", A), inflate("n", B), used(INFLATE, "n"), used(INFLATE, "m"), inflate("o", C)],
+        {"CONC-05": 1, "CONC-07": 1},
+    ),
+    "returns out of order where that was given up": (
+        [*start(FULL | IN_ORDER), inflate("m", A), inflate("n", B), used(INFLATE, "n")],
+        {"CONC-07": 0},
+    ),
+    "a return while another queue's is older": (
+        [*held(features=FULL), inflate("n", B), deflate("d", A), used(DEFLATE, "d")],
+        {"CONC-07": 0},
+    ),
+    "the return of a malformed buffer": (
+        [*start(), SHORT, used(INFLATE, "short")],
+        {"SAFE-03": 1, "QUEUE-07": 0, "INF-09": 0},
+    ),
+    "the return of a deflate buffer": (
+        [*held(), deflate("d", A), used(DEFLATE, "d")],
+        {"QUEUE-07": 2, "INF-09": 1},
+    ),
+    "the return of a request buffer that came late": ([*start(), request(), post()], {"QUEUE-04": 0}),
+}
+
+SEEN = {
+    "bytes that grew": (
+        altered(WRITTEN[:9] + b"\xee" + WRITTEN[10:]),
+        ("offset 9", "00 00 01 00 00 00 00 00 40 00 00 00 00 00 00", "ee 00 01 00 00 00 00 00 40 00 00 00 00 00 00"),
+    ),
+    "bytes that shrank": (
+        altered(b"\0" * 4 + b"\x0f" + WRITTEN[5:]),
+        ("offset 4", "10 00 00 00 00 00 00 01 00 00 00 00 00 40 00 00", "0f 00 00 00 00 00 00 01 00 00 00 00 00 40 00 00"),
+    ),
+    "a buffer that was cut": (altered(WRITTEN[:20]), ("offset 20", "00 00 00 00", "")),
+    "a buffer that grew": (altered(WRITTEN + b"\1\2"), ("offset 24", "", "01 02")),
+    "a buffer nobody knows": (altered(b"\1\2", name="x"), ("offset 0", "", "01 02")),
+    "a used length": ([*start(), inflate("m", A), used(INFLATE, "m", 24)], ("used length", "0", "24")),
+    "a used length that is too great": (
+        [*start(), used(REQUESTS, "r0", 17, b"\0" * 17)],
+        ("used length", "16", "17"),
+    ),
+    "memory that is shared": (at(0x5027), ("buffer address", "memory of its own", "0x5027, also of m on queue 0")),
+}  # fmt: skip

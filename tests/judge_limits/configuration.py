@@ -1,0 +1,250 @@
+"""The configuration space: the target, what is read and written, and what ``actual`` counts."""
+
+from __future__ import annotations
+
+import struct
+
+from judge_script import (
+    DEFLATE,
+    DEVICE_QUIET,
+    DRIVER_QUIET,
+    INFLATE,
+    MESSAGES,
+    OOM,
+    STATISTICS,
+    A,
+    B,
+    actual,
+    chunk,
+    deflate,
+    held,
+    inflate,
+    space,
+    start,
+    statistics,
+    target,
+    used,
+    wants,
+)
+
+from balloon_spec import events as ev
+
+ONE = chunk(0x1000, 1)
+TWO = chunk(0x1000, 2)
+WITHOUT_OOM = MESSAGES & ~OOM
+LEAVING = [*held(), deflate("d", ONE)]
+"""Three pages in the balloon, and one on its way out of it."""
+BOTH_WAYS = [*LEAVING, inflate("n", B)]
+"""Two more on their way in."""
+COUNTED_WRONG = [*start(), actual(0x04030201)]
+"""Bytes that can be told apart; the driver is at fault, and the device has to keep them all the same."""
+
+
+def wish(pages):
+    return ev.Operator(ev.OperatorAction.TARGET, pages)
+
+
+def read(offset, data):
+    return ev.ConfigurationRead(offset, data)
+
+
+def written(offset, data):
+    return [*start(), ev.ConfigurationWritten(offset, data)]
+
+
+def shrunk(*targets, out=ONE, left=3, features=WITHOUT_OOM):
+    """Four pages at a target of four; then other targets, and some pages leave."""
+    return [
+        *start(features),
+        target(4),
+        inflate("m", A),
+        used(INFLATE, "m"),
+        actual(4),
+        *map(target, targets),
+        deflate("d", out),
+        used(DEFLATE, "d"),
+        actual(left),
+    ]
+
+
+FOUND = {
+    # The target as the device shows it.
+    "the target": ([*start(), wish(5), target(5)], []),
+    "one page more than the target": ([*start(), wish(5), target(6)], ["CFG-11"]),
+    "num_pages and actual change places": ([*held(), wish(9), ev.ConfigurationChanged(space(4, 9))], ["CFG-01"]),
+    "num_pages is wrong, and so is actual": ([*held(), wish(9), ev.ConfigurationChanged(space(3, 9))], ["CFG-11"]),
+    "num_pages is what actual is": ([*held(), wish(9), ev.ConfigurationChanged(space(4, 8))], ["CFG-11"]),
+    "num_pages is zero, and actual is not seen": ([*start(), wish(5), ev.ConfigurationChanged(space(0)[:4])], ["CFG-11"]),
+    "half of num_pages is seen": ([*start(), wish(5), ev.ConfigurationChanged(b"\5\0\0")], []),
+    "a change nobody wished for": ([*start(), target(5)], []),
+    "the driver's silence is not the device's": ([*start(), wish(5), DRIVER_QUIET], []),
+    "a target that is there already": ([*start(), target(5), wish(5), DEVICE_QUIET], []),
+    # What is read back.
+    "actual": ([*COUNTED_WRONG, read(4, b"\1\2\3\4")], ["INF-03"]),
+    "the whole space": ([*COUNTED_WRONG, read(0, bytes(4) + b"\1\2\3\4" + bytes(8))], ["INF-03"]),
+    "the front of actual": ([*COUNTED_WRONG, read(0, bytes(4) + b"\1\2")], ["INF-03"]),
+    "the end of actual": ([*COUNTED_WRONG, read(6, b"\3\4")], ["INF-03"]),
+    "the second byte of actual": ([*COUNTED_WRONG, read(5, b"\2")], ["INF-03"]),
+    "what lies before actual": ([*COUNTED_WRONG, read(0, b"\7\7\7\7")], ["INF-03"]),
+    "what lies behind actual": ([*COUNTED_WRONG, read(8, b"\7\7\7\7")], ["INF-03"]),
+    "another front": ([*COUNTED_WRONG, read(0, bytes(4) + b"\1\3")], ["INF-03", "CFG-06"]),
+    "another end": ([*COUNTED_WRONG, read(6, b"\3\5")], ["INF-03", "CFG-06"]),
+    "another second byte": ([*COUNTED_WRONG, read(5, b"\3")], ["INF-03", "CFG-06"]),
+    "actual the other way round": ([*COUNTED_WRONG, read(4, b"\4\3\2\1")], ["INF-03", "CFG-01"]),
+    "actual changes after it was read": (
+        [*COUNTED_WRONG, read(4, b"\1\2\3\4"), read(4, b"\4\3\2\1")],
+        ["INF-03", "CFG-08"],
+    ),
+    "actual is wrong after a part of it was read": (
+        [*COUNTED_WRONG, read(4, b"\1\2\3"), read(5, b"\2\3\4"), read(4, b"\1\2\3\5")],
+        ["INF-03", "CFG-06"],
+    ),
+    "actual is read before anything was written": ([*start(), read(0, space(3, 9))], []),
+    "num_pages withstands a write": ([*start(), target(3), *written(0, b"\x09\0\0\0")[-1:], read(0, space(3))], ["CFG-02"]),
+    "num_pages does not withstand a write": (
+        [*start(), target(3), *written(0, b"\x09\0\0\0")[-1:], read(0, space(9))],
+        ["CFG-02", "CFG-09"],
+    ),
+    # What is written.
+    "a byte of num_pages": (written(3, b"\0"), ["CFG-02"]),
+    "both fields at once": (written(0, bytes(8)), ["CFG-02"]),
+    "half of actual": (written(4, bytes(2)), ["CFG-03"]),
+    "twice actual": (written(4, bytes(8)), ["CFG-03"]),
+    "four bytes beside actual": (written(5, bytes(4)), ["CFG-03"]),
+    # What actual counts.
+    "actual without the page that leaves": ([*LEAVING, actual(3)], []),
+    "actual with the page that leaves": ([*LEAVING, actual(4)], []),
+    "one page less than the balloon": ([*LEAVING, actual(2)], ["CFG-05"]),
+    "one page more than was ever named": ([*LEAVING, actual(5)], ["INF-03"]),
+    "one page of those that come": ([*BOTH_WAYS, actual(5)], ["INF-05"]),
+    "all pages that come": ([*BOTH_WAYS, actual(6)], ["INF-05"]),
+    "one page more than those that come": ([*BOTH_WAYS, actual(7)], ["INF-03"]),
+    "the older of two messages was returned": (
+        [*start(), inflate("m", A), inflate("n", B), used(INFLATE, "m"), actual(6)],
+        ["INF-05"],
+    ),
+    "the younger of two messages was returned": (
+        [*start(), inflate("m", A), inflate("n", B), used(INFLATE, "n"), actual(6)],
+        ["CONC-05"],
+    ),
+    "older statistics were returned": ([*start(), inflate("m", A), used(STATISTICS, "s0"), actual(4)], ["INF-05"]),
+    "younger statistics were returned": (
+        [
+            *start(MESSAGES, posts=False),
+            inflate("m", A),
+            ev.Available(STATISTICS, "s0", statistics((4, 1))),
+            used(STATISTICS, "s0"),
+            actual(4),
+        ],
+        ["CONC-05"],
+    ),
+    "actual is right beside a younger return": (
+        [*start(), inflate("m", A), inflate("n", B), used(INFLATE, "n"), actual(2)],
+        [],
+    ),
+    # Which way the balloon may go.
+    "below the target": (shrunk(), ["DEF-09"]),
+    "below the target, as was agreed": (shrunk(features=MESSAGES), []),
+    "to the target": (shrunk(3), []),
+    "towards the target": (shrunk(2), []),
+    "past the target": (shrunk(3, out=TWO, left=2), ["DEF-09"]),
+    "away from the target": (shrunk(9), ["DEF-09"]),
+    "the target falls, and rises again": (shrunk(3, 4), ["DEF-09"]),
+    # Whether it goes at all.
+    "nobody said how far": ([*start(), wants("inflate", "0x1000+4"), DRIVER_QUIET], []),
+    "the target is reached": ([*held(), target(4), wants("inflate", "0x2000+2"), DRIVER_QUIET], []),
+    "the target is passed": ([*held(), target(3), wants("inflate", "0x2000+2"), DRIVER_QUIET], []),
+    "the guest has nothing to give": ([*held(), target(9), DRIVER_QUIET], []),
+    "the device's silence is the device's": ([*held(), target(9), wants("inflate", "0x2000+2"), DEVICE_QUIET], []),
+    "actual says that the target is reached": (
+        [*start(), inflate("m", A), used(INFLATE, "m"), actual(5), target(5), wants("inflate", "0x2000+2"), DRIVER_QUIET],
+        ["INF-03"],
+    ),
+    "the driver waits for its message": ([*start(), target(9), inflate("m", A), wants("inflate", "0x2000+2"), DRIVER_QUIET], []),
+    "the driver says nothing after a used length": (
+        [*start(), inflate("m", A), used(INFLATE, "m", 24), DRIVER_QUIET],
+        ["BUF-03", "BUF-06"],
+    ),
+    "the driver says nothing after it has counted a used length": (
+        [*start(), inflate("m", A), used(INFLATE, "m", 24), actual(4), inflate("n", B), used(INFLATE, "n"), DRIVER_QUIET],
+        ["BUF-03", "CFG-04"],
+    ),
+    "the device waits, and the driver has not written": ([*start(), inflate("m", A), used(INFLATE, "m"), DEVICE_QUIET], []),
+}  # fmt: skip
+
+COUNTED = {
+    "the target is shown": ([*start(), wish(5), target(5)], {"CFG-01": 1, "CFG-07": 1, "CFG-11": 1}),
+    "a change nobody wished for": ([*start(), target(5)], {"CFG-01": 0, "CFG-07": 0, "CFG-11": 0}),
+    "num_pages is read and was not written": ([*start(), read(0, space(0))], {"CFG-09": 0}),
+    "num_pages is read and was written": ([*written(0, bytes(4)), read(0, space(0))], {"CFG-09": 1}),
+    "num_pages alone is read": ([*written(0, bytes(4)), read(0, bytes(4))], {"CFG-09": 1, "CFG-06": 0}),
+    "a part of num_pages is read": (
+        [*written(0, bytes(4)), read(0, bytes(3)), read(1, bytes(7))],
+        {"CFG-09": 0},
+    ),
+    "actual is read twice": (
+        [*held(), read(0, space(0, 4)), read(4, b"\4\0\0\0")],
+        {"CFG-01": 2, "CFG-06": 2, "CFG-08": 1},
+    ),
+    "actual is read, written and read": (
+        [*held(), read(0, space(0, 4)), actual(4), read(4, b"\4\0\0\0")],
+        {"CFG-06": 2, "CFG-08": 0},
+    ),
+    "actual is read in parts": ([*held(), read(4, b"\4\0"), read(6, b"\0\0")], {"CFG-06": 2, "CFG-08": 0}),
+    "actual is written": (held(), {"CFG-02": 1, "CFG-03": 1, "CFG-04": 1, "CFG-05": 1, "CFG-10": 0}),
+    "actual is written again": ([*held(), actual(4)], {"CFG-04": 1, "CFG-05": 2, "INF-03": 2, "INF-05": 2}),
+    "actual counts two messages": (
+        [*start(), inflate("m", A), inflate("n", B), used(INFLATE, "m"), used(INFLATE, "n"), actual(6)],
+        {"CFG-04": 1, "CFG-10": 1},
+    ),
+    "a byte is written where actual is": (written(4, b"\0"), {"CFG-05": 0, "INF-03": 0}),
+    "the balloon shrinks towards its target": (shrunk(2), {"DEF-09": 1, "DEF-10": 1}),
+    "the balloon shrinks below its target": (shrunk(), {"DEF-09": 1, "DEF-10": 0}),
+    "the balloon shrinks by leave": (shrunk(2, features=MESSAGES), {"DEF-09": 0, "DEF-10": 1}),
+    "the balloon grows": ([*start(), target(4), *held()[-3:]], {"DEF-09": 0, "DEF-10": 0, "INF-10": 1}),
+    "the balloon grows towards its target": ([*start(), target(9), *held()[-3:]], {"INF-10": 1}),
+    "the balloon grows without a target": (held(), {"INF-10": 0}),
+    "the balloon grows past its target": (
+        [*start(), target(4), *held()[-3:], inflate("n", B), used(INFLATE, "n"), actual(6)],
+        {"INF-10": 1},
+    ),
+    "the balloon stays": ([*start(), target(9), *held()[-3:], actual(4)], {"INF-10": 1}),
+}
+
+SEEN = {
+    "num_pages at the place of actual": (
+        [*held(), wish(9), ev.ConfigurationChanged(space(4, 9))],
+        ("num_pages", "offset 0", "offset 4"),
+    ),
+    "num_pages the other way round": (
+        [*start(), wish(5), ev.ConfigurationChanged(struct.pack(">II", 5, 0))],
+        ("num_pages", "5", "83886080"),
+    ),
+    "no change": ([*start(), wish(5), DEVICE_QUIET], ("num_pages", "5", "no configuration change")),
+    "num_pages after a write": ([*start(), target(3), *written(0, b"\x09\0\0\0")[-1:], read(0, space(9))], ("num_pages", "3", "9")),
+    "num_pages after a write that nobody showed": ([*written(0, b"\x09\0\0\0"), read(0, space(9))], ("num_pages", "0", "9")),
+    "a part of actual": ([*COUNTED_WRONG, read(6, b"\3\5")], ("actual", "03 04", "03 05")),
+    "half of actual is written": (written(4, bytes(2)), ("actual", "4 bytes at offset 4", "2 bytes at offset 4")),
+    "actual the other way round": (
+        [*start(), inflate("m", A), used(INFLATE, "m"), ev.ConfigurationWritten(4, b"\0\0\0\4")],
+        ("actual", "4", "67108864"),
+    ),
+    "too much was named": ([*BOTH_WAYS, actual(7)], ("actual", "6 at most", "7")),
+    "too much was counted": ([*BOTH_WAYS, actual(5)], ("actual", "4 at most", "5")),
+    "too much was counted after another return": (
+        [*start(), inflate("m", A), inflate("n", B), used(INFLATE, "n"), actual(6)],
+        ("actual", "2 at most", "6"),
+    ),
+    "too little was counted": ([*LEAVING, actual(2)], ("actual", "3 at least", "2")),
+    "below the target": (shrunk(), ("actual", "4 at least", "3")),
+    "past the target": (shrunk(3, out=TWO, left=2), ("actual", "3 at least", "2")),
+    "away from a target above": (shrunk(9), ("actual", "4 at least", "3")),
+    "a change nobody counted": ([*start(), inflate("m", A), used(INFLATE, "m"), DRIVER_QUIET], ("actual", "4", "no write")),
+    "a second change nobody counted": (
+        [*held(), inflate("n", B), used(INFLATE, "n"), DRIVER_QUIET],
+        ("actual", "6", "4"),
+    ),
+    "as much as the guest gives": ([*start(), target(6), wants("inflate", "0x1000+4"), DRIVER_QUIET], ("actual", "4", "0")),
+    "as much as the host wants": ([*start(), target(2), wants("inflate", "0x1000+4"), DRIVER_QUIET], ("actual", "2", "0")),
+    "one page more": ([*held(), target(5), wants("inflate", "0x2000+2"), DRIVER_QUIET], ("actual", "5", "4")),
+}  # fmt: skip

@@ -1,0 +1,148 @@
+"""Features, the queues that follow from them, and what may happen before DRIVER_OK."""
+
+from __future__ import annotations
+
+from judge_script import (
+    CHUNKS,
+    FULL,
+    HOST,
+    INFLATE,
+    MESSAGES,
+    OOM,
+    REQUESTS,
+    STATISTICS,
+    STATS,
+    TELL,
+    VERSION,
+    A,
+    B,
+    chunk,
+    inflate,
+    message,
+    post,
+    request,
+    start,
+    statistics,
+    unused,
+    used,
+)
+
+from balloon_spec import events as ev
+
+C = chunk(0x3000, 1)
+EARLY = start(driver_ok=False, posts=False)
+
+
+def negotiated(offered, accepted, ok=True):
+    return [ev.Negotiated(offered, accepted, ok)]
+
+
+def silently(queue, name, data):
+    return ev.Available(queue, name, data, notified=False)
+
+
+FOUND = {
+    "everything": (negotiated(FULL | TELL, FULL | TELL), []),
+    "chunks and statistics": (negotiated(VERSION | STATS | CHUNKS, VERSION | STATS | CHUNKS), []),
+    "chunks are offered alone": (negotiated(VERSION | CHUNKS, VERSION), ["NEG-01"]),
+    "host requests are offered alone": (negotiated(VERSION | HOST, VERSION), ["NEG-02"]),
+    "an illegal set is refused": (negotiated(FULL, VERSION | CHUNKS, ok=False), ["NEG-03"]),
+    "a set that was not offered is refused": (negotiated(VERSION, VERSION | OOM, ok=False), ["NEG-05"]),
+    "a legal set is refused": (negotiated(FULL, VERSION, ok=False), ["NEG-07"]),
+    "legal without telling, and refused": (negotiated(FULL | TELL, VERSION, ok=False), ["NEG-10"]),
+    "as many in flight as the ring has room for": (
+        [*start(ring=((INFLATE, 2),)), inflate("m", A), inflate("n", B)],
+        [],
+    ),
+    "one more than the ring has room for": (
+        [*start(ring=((INFLATE, 2),)), inflate("m", A), inflate("n", B), inflate("o", C)],
+        ["QUEUE-08"],
+    ),
+    "two more than the ring has room for": (
+        [*start(ring=((INFLATE, 1),)), inflate("m", A), inflate("n", B), inflate("o", C)],
+        ["QUEUE-08", "QUEUE-08"],
+    ),
+    "room comes back": (
+        [*start(ring=((INFLATE, 1),)), inflate("m", A), used(INFLATE, "m"), inflate("n", B)],
+        [],
+    ),
+    "the room of other rings is theirs": (
+        [*start(ring=((STATISTICS, 1), (INFLATE, 1), (REQUESTS, 1))), inflate("m", A)],
+        [],
+    ),
+    "room where queues of both sides of it are full": (
+        [*start(posts=False, ring=((1, 1),)), inflate("m", A), post("r0"), ev.Available(1, "d", message())],
+        ["DEF-02"],
+    ),
+    "before DRIVER_OK, without a notification": (
+        [*EARLY, silently(STATISTICS, "s0", statistics((4, 1))), ev.DriverOk()],
+        [],
+    ),
+    "nothing before DRIVER_OK": ([*EARLY, ev.DriverOk()], []),
+}
+
+COUNTED = {
+    "chunks are offered and left": (
+        negotiated(FULL, VERSION),
+        {"NEG-01": 1, "NEG-03": 1, "NEG-02": 1, "NEG-04": 1},
+    ),
+    "chunks are offered and taken": (
+        negotiated(FULL, FULL),
+        {"NEG-01": 1, "NEG-03": 1, "NEG-06": 0, "NEG-07": 1},
+    ),
+    "nothing is offered that has needs": (
+        negotiated(VERSION | STATS, VERSION),
+        {"NEG-01": 0, "NEG-02": 0, "NEG-03": 0, "NEG-04": 0, "NEG-05": 1, "NEG-09": 0, "NEG-10": 0},
+    ),
+    "host requests without chunks": (negotiated(FULL, VERSION | STATS | HOST), {"NEG-07": 0, "NEG-09": 1}),
+    "telling is taken": (negotiated(FULL | TELL, FULL | TELL), {"NEG-08": 0, "NEG-10": 1}),
+    "an illegal set is refused": (negotiated(FULL, VERSION | CHUNKS, ok=False), {"NEG-06": 1, "NEG-07": 0}),
+    "buffers of every queue": (
+        [*start(), inflate("m", A), ev.Available(1, "d", message(B)), request(), unused("u")],
+        # Statistics, inflate and deflate; the request buffer and the message.
+        {"QUEUE-01": 2, "QUEUE-02": 5, "QUEUE-03": 3, "QUEUE-08": 0},
+    ),
+    "buffers of a ring whose size is known": (
+        [*start(ring=((INFLATE, 2),)), inflate("m", A), inflate("n", B)],
+        {"QUEUE-08": 2},
+    ),
+    "before DRIVER_OK, without a notification": (
+        [*EARLY, silently(STATISTICS, "s0", statistics((4, 1))), ev.DriverOk()],
+        {"QUEUE-09": 1, "QUEUE-10": 1},
+    ),
+    "nothing before DRIVER_OK": ([*EARLY, ev.DriverOk()], {"QUEUE-09": 0, "QUEUE-10": 0}),
+}
+
+SEEN = {
+    # Bits 1 and 3 were offered, and 1, 2 and 3 accepted.
+    "bits that were not offered": (
+        negotiated(VERSION | STATS | CHUNKS, VERSION | STATS | OOM | CHUNKS, ok=False),
+        ("features", "0x10000000a", "0x10000000e"),
+    ),
+    "features that were refused": (
+        negotiated(FULL, VERSION | STATS | CHUNKS, ok=False),
+        ("status", "FEATURES_OK kept", "CHUNK_TRANSFER, STATS_VQ, VERSION_1"),
+    ),
+    "no features at all": (negotiated(FULL, 0, ok=False), ("status", "FEATURES_OK kept", "no features")),
+    "features without telling": (
+        negotiated(VERSION | STATS | TELL, VERSION | STATS),
+        ("features", "MUST_TELL_HOST", "STATS_VQ, VERSION_1"),
+    ),
+    "no features, and no telling": (negotiated(TELL, 0), ("features", "MUST_TELL_HOST", "no features")),
+    "a queue that is not there": (
+        [*start(MESSAGES), ev.Available(REQUESTS, "m", message(A))],
+        ("queue", "0 or 1 or 2", "3"),
+    ),
+    "a queue before there are any": (
+        [ev.Available(INFLATE, "m", message(A))],
+        ("queue", "no queue before negotiation", "0"),
+    ),
+    "a ring of one": (
+        [*start(ring=((INFLATE, 1),)), inflate("m", A), inflate("n", B)],
+        ("queue", "1 at most", "2"),
+    ),
+    "a ring of two": (
+        [*start(ring=((INFLATE, 2),)), inflate("m", A), inflate("n", B), inflate("o", C)],
+        ("queue", "2 at most", "3"),
+    ),
+}  # fmt: skip
