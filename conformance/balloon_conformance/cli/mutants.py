@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.text import Text
 
-from balloon_conformance.cli.errors import BadInput, bad_input
+from balloon_conformance.cli.errors import BadInput, bad_input, process_lost
 from balloon_conformance.mutants import mutants
 from balloon_conformance.mutants.campaign import Campaign, run_campaign
 from balloon_conformance.mutants.examine import Verdict
 from balloon_conformance.mutants.mutant import Mutant
+from balloon_conformance.processes import processors
 from balloon_conformance.report.live import ProgressBar
 from balloon_conformance.report.mutants import (
     campaign_to_json,
@@ -32,15 +31,6 @@ from balloon_spec.requirement import catalogue
 __all__ = ["command"]
 
 _BROKEN, _AT_FAULT = 1, 3
-
-
-class ProcessLost(click.ClickException):
-    """A process of the campaign ended before its time."""
-
-    exit_code = _AT_FAULT
-
-    def __init__(self) -> None:
-        super().__init__("a process of the campaign was killed; give -n a smaller number, or free memory")
 
 
 _EPILOG = """\b
@@ -100,22 +90,19 @@ def command(
     if json_path is not None and not json_path.absolute().parent.is_dir():
         raise BadInput(f"--json {json_path}: its directory does not exist; make it first")
     console = Console(highlight=False)
-    with bad_input(VectorError), ProgressBar(console) as bar:
+    with bad_input(VectorError), process_lost(), ProgressBar(console) as bar:
 
         def show(total: int, words: str) -> None:
             bar.expect(total)
             bar.show(words)
             bar.step()
 
-        try:
-            campaign = run_campaign(
-                chosen,
-                processes=min(processes or _processors(), len(chosen)),
-                everything=matrix or bool(names),
-                show=show,
-            )
-        except BrokenProcessPool as error:
-            raise ProcessLost from error
+        campaign = run_campaign(
+            chosen,
+            processes=min(processes or processors(), len(chosen)),
+            everything=matrix or bool(names),
+            show=show,
+        )
     if names:
         for one in campaign.examined:
             print_in_full(console, one)
@@ -153,13 +140,6 @@ def _near(names: Sequence[str]) -> str:
     if not names:
         return "balloon-conformance mutants lists them"
     return f"there {'is' if len(names) == 1 else 'are'} {', '.join(names[:5])}"
-
-
-def _processors() -> int:
-    """Return how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _count(number: int, noun: str) -> str:

@@ -7,10 +7,8 @@ same whatever process does what and when.
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -19,6 +17,7 @@ from balloon_conformance.mutants.cases import MutantCase, cases
 from balloon_conformance.mutants.examine import Examined, Sight, examine, look, vector_counts
 from balloon_conformance.mutants.excuses import NO_MUTANT, ONLY_COUNTS
 from balloon_conformance.mutants.mutant import Mutant
+from balloon_conformance.processes import pool
 from balloon_spec.events import Side
 from balloon_spec.judge import RULES
 from balloon_spec.requirement import Level, catalogue
@@ -238,26 +237,20 @@ def _runner(processes: int, progress: _Progress) -> Iterator[_Runner]:
 
         yield one_by_one
         return
-    # A forked process would share the locks and threads of this one, whatever state they are in.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, context, initializer=_begin)
+    with pool(processes, _begin) as workers:
 
-    def side_by_side(tasks: Sequence[_Task]) -> list[Sequence[Sight]]:
-        progress.expect(len(tasks))
-        futures = {pool.submit(function, *arguments): name for name, function, arguments in tasks}
-        for future in as_completed(futures):
-            progress.step(futures[future])
-        return [future.result() for future in futures]
+        def side_by_side(tasks: Sequence[_Task]) -> list[Sequence[Sight]]:
+            progress.expect(len(tasks))
+            futures = {workers.submit(function, *arguments): name for name, function, arguments in tasks}
+            for future in as_completed(futures):
+                progress.step(futures[future])
+            return [future.result() for future in futures]
 
-    try:
         yield side_by_side
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _begin() -> None:
-    """Leave Ctrl-C to the process that began this one, and load what every task needs."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Load what every task needs."""
     mutants()
     for side in Side:
         cases(side)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
 
+from balloon_conformance.processes import pool, processors
 from balloon_conformance.vectors import manifest, schema
 from balloon_conformance.vectors.fill import FillError, fill
 from balloon_conformance.vectors.generate import source_of
@@ -32,16 +29,12 @@ def verify_each(
     ``published`` as for :func:`~balloon_conformance.vectors.verify.verify`; ``processes`` is by default the
     number of processors.
     """
-    workers = min(processes or os.cpu_count() or 1, len(paths))
+    workers = min(processes or processors(), len(paths))
     if workers < 2:
         yield from (_verify(path, published) for path in paths)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _ignore_interrupts) as pool:
-        try:
-            yield from pool.map(_verify, paths, [published] * len(paths), chunksize=_AT_ONCE)
-        finally:
-            pool.shutdown(cancel_futures=True)
+    with pool(workers) as executor:
+        yield from executor.map(_verify, paths, [published] * len(paths), chunksize=_AT_ONCE)
 
 
 def missing(paths: Sequence[Path]) -> Iterator[Fault]:
@@ -58,11 +51,6 @@ def out_of_step(directory: Path) -> Iterator[Fault]:
     """Yield where the files of ``directory`` are not those of its manifest."""
     for path, line, words in manifest.differences(directory):
         yield Fault(path, line, Check.MANIFEST, words)
-
-
-def _ignore_interrupts() -> None:
-    # Ctrl-C reaches the whole process group; who began the work ends it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _verify(path: Path, published: bool) -> Verified:
