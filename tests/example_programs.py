@@ -71,7 +71,12 @@ def copy(language: str, directory: Path) -> Path:
 def build(directory: Path, *goals: str) -> None:
     """Build with the example's own Makefile."""
     done = subprocess.run(
-        ["make", "-s", *goals], cwd=directory, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False
+        ["make", "-s", *goals],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=BUILD_SECONDS,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 

@@ -64,8 +64,7 @@ class RunOptions:
 
     def target(self) -> Target:
         """Return the implementation; :class:`IutError` where it is not to be had."""
-        given = {one.name: getattr(self, one.name) or None for one in fields(IutOptions)}
-        target = registry.resolve(self.iut, IutOptions(**given))
+        target = registry.resolve(self.iut, self._iut_options())
         if self.role and target.side != self.role:
             raise IutError(
                 f"{FILE_NAME}: targets.{self.name}.role: {self.iut} is a {target.side}, not a {self.role}; "
@@ -97,6 +96,9 @@ class RunOptions:
             role=found.role or "",
             **values,
         )
+
+    def _iut_options(self) -> IutOptions:
+        return IutOptions(**{one.name: getattr(self, one.name) or None for one in fields(IutOptions)})
 
     def chosen_profile(self, target: Target) -> Profile:
         """Return the profile of the run; :class:`IutError` for one that does not exist."""

@@ -17,7 +17,11 @@ def sources(tmp_path_factory):
     if not (shutil.which("gcc") and shutil.which("make")):
         need("gcc and make are not installed")
     probe = subprocess.run(
-        ["gcc", "-E", "-x", "c", "-"], input="#include <jansson.h>\n", capture_output=True, text=True, check=False
+        ["gcc", "-E", "-x", "c", "-"],
+        input="#include <jansson.h>\n",
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if probe.returncode:
         need("jansson is not installed (Debian: libjansson-dev)")

@@ -17,6 +17,7 @@ __all__ = ["main", "suite_version"]
 _COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "run": "Judge an implementation: play every case against it.",
+        "doctor": "Examine an adapter, before a verdict is trusted.",
         "check": "Judge a recorded trace.",
         "decode": "Explain a buffer, field by field.",
         "requirements": "List the requirements, or show one.",

@@ -1,4 +1,4 @@
-"""The error every command ends with when something is wrong with what it was given."""
+"""The errors commands end with, each one line: bad input, a faulty adapter, a process that was killed."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ from contextlib import contextmanager
 
 import click
 
-__all__ = ["BadInput", "bad_input", "process_lost"]
+__all__ = ["AdapterFault", "BadInput", "bad_input", "process_lost"]
 
 
 class BadInput(click.ClickException):
     """One line that names the place and the remedy; exit code 2."""
 
     exit_code = 2
+
+
+class AdapterFault(click.ClickException):
+    """One line that says what the adapter of an implementation does wrong; exit code 3."""
+
+    exit_code = 3
 
 
 @contextmanager

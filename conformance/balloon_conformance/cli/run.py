@@ -19,10 +19,11 @@ from rich.console import Console
 
 from balloon_conformance import scenarios
 from balloon_conformance.cli import suite_version
-from balloon_conformance.cli.errors import BadInput, bad_input
+from balloon_conformance.cli.errors import AdapterFault, BadInput, bad_input
 from balloon_conformance.cli.iut_options import IUT_HELP, Asked, iut_options
 from balloon_conformance.cli.run_checks import Checks, check_options
 from balloon_conformance.cli.termination import Termination
+from balloon_conformance.doctor.examination import examine_briefly
 from balloon_conformance.iut.contract import AdapterError, Target
 from balloon_conformance.iut.errors import IutError
 from balloon_conformance.known_failures.loader import KnownFailuresError
@@ -158,6 +159,7 @@ def command(
             cases = plan(target.side, options.vector_directory)
             known = options.known(target)
             description = target.make().description
+            _examine(target, asked)
         arguments = _pytest_arguments(options, expression, processes, junitxml, first=first)
         results = Results(target.side, chosen, cases.about(), known)
         header = _header(target, description, chosen, options.vector_directory)
@@ -217,6 +219,15 @@ def _pytest_arguments(
             raise BadInput(f"--junitxml {junitxml}: its directory does not exist; make it first")
         arguments += [f"--junitxml={Path(junitxml).absolute()}", "-o", "junit_suite_name=balloon-conformance"]
     return [*arguments, str(scenarios.DIRECTORY)]
+
+
+def _examine(target: Target, asked: Asked) -> None:
+    """Say so before anything is judged when the adapter, and not the implementation, is at fault."""
+    if to_mend := examine_briefly(target):
+        raise AdapterFault(
+            f"the adapter is at fault, and nothing was judged: {to_mend}; "
+            f"{asked.repeat('doctor')} examines all of it"
+        )
 
 
 def _check_processes(processes: str | None, target: Target) -> None:

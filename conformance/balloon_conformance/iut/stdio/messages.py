@@ -54,6 +54,8 @@ def read_answer(answer: Mapping[str, Any], command: str, side: Side | None) -> A
     if "error" in rest:
         fields = read_fields(rest, ERROR_FIELDS)
         return Answer({}, events, ErrorKind(fields["error"]), fields["text"])
+    if command not in COMMANDS:
+        raise BadMessageError("there is no such command; answer it with the error unknown-command")
     found = read_fields(rest, answer_fields(COMMANDS[command], side))
     if command == "start" and (foreign := found["capabilities"] - set(known_capabilities(side))):
         raise BadMessageError(f"capabilities: {min(foreign)} is not for a {side}")

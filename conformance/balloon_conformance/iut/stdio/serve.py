@@ -28,6 +28,7 @@ from balloon_conformance.iut.stdio.forms import COMMANDS as FORMS
 from balloon_conformance.iut.stdio.forms import (
     EVENTS,
     PROTOCOL_VERSION,
+    REREAD,
     ErrorKind,
     answer_fields,
     known_capabilities,
@@ -164,6 +165,8 @@ class _Served:
 
     def reread(self, fields: Fields) -> dict[str, Any]:
         """Read a buffer again: as it was made available, or as it was last seen to be altered."""
+        if REREAD not in self._claims:
+            raise _RefusedError(ErrorKind.NOT_IMPLEMENTED, "the adapter does not see buffers change")
         readable = self._readable.get((fields["queue"], fields["buffer"]))
         if readable is None:
             raise _RefusedError(ErrorKind.REFUSED, f"there is no buffer {fields['buffer']} on that queue")

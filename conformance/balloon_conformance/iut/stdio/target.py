@@ -13,13 +13,14 @@ from balloon_conformance.iut.contract import (
     Target,
 )
 from balloon_conformance.iut.errors import IutError
+from balloon_conformance.iut.stdio.adapter import StdioAdapter
 from balloon_conformance.iut.stdio.device import StdioDevice
 from balloon_conformance.iut.stdio.driver import StdioDriver
 from balloon_conformance.iut.stdio.program import Introduction, Program, StdioOptions
 from balloon_spec.events import Side
 from balloon_spec.features import CHUNK_TRANSFER
 
-__all__ = ["introduce", "stdio_target"]
+__all__ = ["introduce", "program_of", "stdio_target"]
 
 
 def introduce(options: StdioOptions) -> Introduction:
@@ -47,3 +48,9 @@ def stdio_target(options: StdioOptions) -> Target:
         return StdioDriver(options, introduction)
 
     return Target(options.name, introduction.role, make)
+
+
+def program_of(target: Target) -> Program | None:
+    """Return the program of a target made by :func:`stdio_target`, not started; None of any other target."""
+    adapter = target.make()
+    return adapter.program if isinstance(adapter, StdioAdapter) else None

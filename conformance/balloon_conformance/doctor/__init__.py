@@ -1,0 +1,1 @@
+"""Examines an adapter before anyone trusts a verdict: ``balloon-conformance doctor``."""

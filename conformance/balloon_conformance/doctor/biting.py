@@ -1,0 +1,146 @@
+"""Cases that cannot be passed honestly: an adapter that passes one says yes to everything.
+
+Each comes as a pair: a case any implementation should pass, and the same with an expectation turned round. A
+pair says something only where the first passes; then the second has to fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from balloon_conformance.case import DEFAULT_PATIENCE
+from balloon_conformance.iut.contract import Target
+from balloon_conformance.report.outcome import Outcome, Status
+from balloon_conformance.vectors.loader import load_text
+from balloon_conformance.vectors.player import play
+from balloon_spec.events import Side
+
+__all__ = ["Bite", "bite"]
+
+_BEGINNING: Final = """\
+vector: {name}
+title: {title}
+profile: base
+sides: [{side}]
+requirements: [{requirement}]
+features: {{offered: [{features}], accepted: [{features}]}}
+memory: {{pages: 0x4000}}
+provenance: {{written: by hand, verified: by hand}}
+steps:
+"""
+
+
+_INFLATE: Final = '  - driver: {queue: inflate, as: m1, readable: "00 2c 00 00"}\n'
+_WISH: Final = (
+    "  - operator: {target: 1}\n"
+    "  - device: {configuration: {num_pages: 1}}\n"
+    '  - guest: {inflate: ["0x1234"]}\n'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """The steps of a case that should pass, and of one that must not; ``title`` says what the second is."""
+
+    title: str
+    requirement: str
+    features: str
+    sound: str
+    doctored: str
+
+    def vectors(self, side: Side) -> tuple[str, str]:
+        """Return both as text."""
+        return tuple(  # type: ignore[return-value]  # two of them
+            _BEGINNING.format(
+                name=name, title=self.title, side=side, requirement=self.requirement, features=self.features
+            )
+            + steps
+            for name, steps in (("doctor-sound", self.sound), ("doctor-doctored", self.doctored))
+        )
+
+
+_PAIRS: Mapping[Side, tuple[_Pair, ...]] = MappingProxyType(
+    {
+        Side.DEVICE: (
+            _Pair(
+                "A page that is given up is expected to be kept",
+                "PFN-05",
+                "VERSION_1",
+                _INFLATE + '  - device: {used: m1}\n  - effect: {discarded: ["0x2c00"]}\n',
+                _INFLATE + '  - device: {used: m1}\n  - effect: {kept: ["0x2c00"]}\n',
+            ),
+            _Pair(
+                "A page beside the one given up is expected to be discarded",
+                "PFN-05",
+                "VERSION_1",
+                _INFLATE + '  - device: {used: m1}\n  - effect: {discarded: ["0x2c00"]}\n',
+                _INFLATE + '  - device: {used: m1}\n  - effect: {discarded: ["0x2c00", "0x2c40"]}\n',
+            ),
+            _Pair(
+                "A buffer that is returned is expected not to be",
+                "PFN-05",
+                "VERSION_1",
+                _INFLATE + "  - device: {used: m1}\n",
+                _INFLATE + "  - device: {silent: true}\n",
+            ),
+        ),
+        Side.DRIVER: (
+            _Pair(
+                "The page the guest gives up is expected to be another",
+                "PFN-01",
+                "VERSION_1",
+                _WISH + '  - driver: {queue: inflate, as: m1, readable: "34 12 00 00"}\n',
+                _WISH + '  - driver: {queue: inflate, as: m1, readable: "35 12 00 00"}\n',
+            ),
+            _Pair(
+                "The first statistics are expected to be others",
+                "STATS-01",
+                "VERSION_1, STATS_VQ",
+                "  - driver:\n      queue: statistics\n      as: s1\n      match: any\n"
+                "      readable: 04 00  00 00 00 01 00 00 00 00\n",
+                "  - driver:\n      queue: statistics\n      as: s1\n"
+                "      readable: 04 00  ef be ad de ef be ad de\n",
+            ),
+        ),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bite:
+    """What came of the pairs: titles of what passed and cannot, of what failed; why others say nothing."""
+
+    passed: tuple[str, ...]
+    failed: tuple[str, ...]
+    unsaid: tuple[str, ...]
+
+
+def bite(target: Target) -> Bite:
+    """Play every pair of the target's side."""
+    passed, failed, unsaid = [], [], []
+    adapter = target.make()
+    try:
+        for pair in _PAIRS[target.side]:
+            sound, doctored = (
+                play(load_text(text, "doctor"), adapter, target.side, DEFAULT_PATIENCE)
+                for text in pair.vectors(target.side)
+            )
+            # Passed whole: a case of which a part was left out says nothing of that part.
+            if sound.status is not Status.PASSED or sound.reason:
+                unsaid.append(_why(sound))
+            elif doctored.status is Status.FAILED:
+                failed.append(pair.title)
+            elif doctored.status is Status.PASSED:
+                passed.append(pair.title)
+            else:
+                unsaid.append(_why(doctored))
+    finally:
+        adapter.stop()
+    return Bite(tuple(passed), tuple(failed), tuple(unsaid))
+
+
+def _why(outcome: Outcome) -> str:
+    return f"{outcome.status}: {outcome.reason}"

@@ -1,0 +1,147 @@
+"""Goes through everything the doctor looks at, in the whole or in the short form."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from typing import Final
+
+from balloon_conformance.doctor import biting, looks
+from balloon_conformance.doctor.diagnosis import PAGE, Diagnosis, Health
+from balloon_conformance.doctor.looks import LOOKS, Advice, Look
+from balloon_conformance.doctor.patient import SETUP, Patient, Room
+from balloon_conformance.iut.contract import (
+    AdapterError,
+    ImplementationCrashed,
+    ImplementationHung,
+    ImplementationViolation,
+    Target,
+)
+from balloon_conformance.iut.stdio.program import Program
+from balloon_conformance.iut.stdio.target import program_of
+
+__all__ = ["examine", "examine_briefly", "examine_program"]
+
+_CONTRACT: Final = "docs/test/adapters.md#the-contract"
+_SLOW_SECONDS: Final = 2.0
+_BRIEF: Final = (looks.unknown_command, looks.unknown_field, looks.second_start)
+_FACTS: Final = (ImplementationCrashed, ImplementationHung, ImplementationViolation)
+
+
+def examine_program(program: Program) -> Iterator[Diagnosis]:
+    """Examine the program of ``stdio:COMMAND``, every look in a process of its own."""
+    patient = Patient.of(program)
+    introduction = patient.introduction
+    can = ", ".join(sorted(introduction.capabilities)) or "nothing beyond what it must"
+    yield Diagnosis(
+        "it starts and introduces itself",
+        Health.WELL,
+        f"{introduction.description}, a {introduction.role}; it can: {can}",
+    )
+    for what, section, look in LOOKS:
+
+        def looked(look: Look = look) -> str | None:
+            with patient.room() as room:
+                return look(room)
+
+        if diagnosis := _look(what, f"{PAGE}#{section}", looked):
+            yield diagnosis
+
+
+def examine_briefly(target: Target) -> str:
+    """Examine a program in one process, as ``run`` does before it judges; say what is to mend, if anything.
+
+    Of other adapters there is nothing to examine that the first case would not show.
+    """
+    if (program := program_of(target)) is None:
+        return ""
+    with ExitStack() as stack:
+        room: Room | None = None
+        for what, section, look in LOOKS:
+            if look not in _BRIEF:
+                continue
+
+            def looked(look: Look = look) -> str | None:
+                nonlocal room
+                if room is None:
+                    room = stack.enter_context(Patient.of(program).room())
+                return look(room)
+
+            diagnosis = _look(what, f"{PAGE}#{section}", looked)
+            if diagnosis and diagnosis.health is Health.MEND:
+                return f"{what}: {diagnosis.words}; see {diagnosis.page}"
+    return ""
+
+
+def examine(target: Target) -> Iterator[Diagnosis]:
+    """Examine any adapter by what the contract asks of it, and play cases that it has to fail."""
+    looks_at: tuple[tuple[str, Callable[[Target], str]], ...] = (
+        ("a start, and another", _starts),
+        ("a stop without a start, and two of them", _stops),
+        ("a case that it must fail", _bites),
+    )
+    for what, look in looks_at:
+        if diagnosis := _look(what, _CONTRACT, partial(look, target)):
+            yield diagnosis
+
+
+def _look(what: str, page: str, look: Callable[[], str | None]) -> Diagnosis | None:
+    """Look, and take what is raised for what is to mend; None where there was nothing to look at."""
+    try:
+        words = look()
+    except AdapterError as error:
+        return Diagnosis(what, Health.MEND, " ".join(str(error).split()), page)
+    except _FACTS as fact:
+        return Diagnosis(
+            what, Health.MEND, f"it ended or hung over this: {' '.join(str(fact).split())}", page
+        )
+    except Exception as error:  # noqa: BLE001 - an adapter under examination may raise anything
+        said = " ".join(str(error).split())
+        return Diagnosis(what, Health.MEND, f"the adapter raised {type(error).__name__}: {said}", page)
+    if words is None:
+        return None
+    if isinstance(words, _Unsaid):
+        return Diagnosis(what, Health.OPEN, words, page)
+    if isinstance(words, Advice):
+        return Diagnosis(what, Health.ADVICE, words, page)
+    return Diagnosis(what, Health.MEND if words else Health.WELL, words, page)
+
+
+class _Unsaid(str):
+    """Why something could not be looked at."""
+
+    __slots__ = ()
+
+
+def _starts(target: Target) -> str:
+    adapter = target.make()
+    try:
+        began = time.monotonic()
+        adapter.start(SETUP)
+        adapter.start(SETUP)
+        seconds = (time.monotonic() - began) / 2
+    finally:
+        adapter.stop()
+    if seconds > _SLOW_SECONDS:
+        return Advice(f"a start takes {seconds:.1f} s, and every case begins with one; keep what can be kept")
+    return ""
+
+
+def _stops(target: Target) -> str:
+    adapter = target.make()
+    adapter.stop()
+    adapter.start(SETUP)
+    adapter.stop()
+    adapter.stop()
+    return ""
+
+
+def _bites(target: Target) -> str:
+    found = biting.bite(target)
+    if found.passed:
+        return f"it passes what cannot be passed ({found.passed[0]}); tell what the implementation does"
+    if not found.failed:
+        return _Unsaid(f"no case came far enough to tell ({'; '.join(dict.fromkeys(found.unsaid))})")
+    return ""
