@@ -27,8 +27,8 @@ class Verdicts:
     said: str
 
     def broken(self) -> set[str]:
-        """The requirements found broken, those a SHOULD among them."""
-        return {name for name, verdict in self.requirements.items() if verdict in {"broken", "advice"}}
+        """The requirements found broken, a SHOULD among them."""
+        return {name for name, verdict in self.requirements.items() if verdict == "broken"}
 
     def not_passed(self) -> dict[str, str]:
         return {name: status for name, status in self.cases.items() if status != "passed"}
@@ -39,6 +39,7 @@ class Mutation:
     """One change of a source file: ``old``, which is there exactly once, becomes ``new``.
 
     ``breaks`` is the requirement that has to be named, ``also`` what else follows from the change.
+    ``cases`` are those it is judged by, as for ``run -k``; else those that are about the requirement.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Mutation:
     breaks: str
     also: frozenset[str] = frozenset()
     arguments: str = ""
+    cases: str = ""
 
     def apply(self, directory: Path) -> None:
         path = directory / self.file
@@ -81,8 +83,10 @@ def build(directory: Path, *goals: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def judge(directory: Path, *command: str | Path, profile: str = "chunk-transfer") -> Verdicts:
-    """Run every case of the suite against a program."""
+def judge(
+    directory: Path, *command: str | Path, profile: str = "chunk-transfer", cases: str = ""
+) -> Verdicts:
+    """Run the suite against a program: every case, or those that ``cases`` chooses."""
     ran = run_command(
         directory,
         "run",
@@ -91,6 +95,7 @@ def judge(directory: Path, *command: str | Path, profile: str = "chunk-transfer"
         profile,
         "--results",
         "results.jsonl",
+        *(["-k", cases] if cases else []),
     )
     lines = [json.loads(line) for line in (directory / "results.jsonl").read_text().splitlines()]
     return Verdicts(

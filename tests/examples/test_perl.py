@@ -1,0 +1,105 @@
+"""The device and the driver in Perl pass what they can do, and the suite names what is broken in them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import pytest
+from example_programs import EXAMPLES, Mutation, copy, judge, need
+
+# The device takes buffers whole, and there is no guest around the driver.
+LEFT_OUT = {
+    "device.pl": {
+        "header-and-data-in-two-descriptors",
+        "header-cut-in-the-middle",
+        "message-of-one-byte-descriptors",
+        "pfn-array-cut-inside-an-entry",
+        "pfn-array-of-one-byte-descriptors",
+        "statistics-entry-in-two-descriptors",
+        "unused-message-of-one-byte-descriptors",
+    },
+    "driver.pl": {
+        "a-fragmented-guest",
+        "a-guest-that-wants-memory[compact]",
+        "a-guest-that-wants-memory[drop-caches]",
+        "a-guest-that-wants-memory[oom]",
+        "canaries-in-the-balloon[told]",
+        "canaries-in-the-balloon[untold]",
+    },
+}
+
+MUTATIONS = [
+    Mutation(
+        "a message of no whole chunks is acted on",
+        "device.pl",
+        "if $data_len % CHUNK_BYTES || ",
+        "if ",
+        "SAFE-06",
+    ),
+    Mutation(
+        "unused pages are discarded",
+        "device.pl",
+        "mark_chunks(\\%hinted, $message);",
+        "mark_chunks(\\%discarded, $message);",
+        "UNUSED-01",
+    ),
+    Mutation(
+        "the chunk is clipped to memory",
+        "device.pl",
+        "$first >= $memory_pages || $count > $memory_pages - $first;",
+        "$first >= $memory_pages;\n    $count = $memory_pages - $first if $count > $memory_pages - $first;",
+        "SAFE-11",
+    ),
+    Mutation(
+        "the target changes in silence",
+        "device.pl",
+        "if $value != $num_pages;",
+        "if 0;",
+        "CFG-07",
+    ),
+    Mutation("actual is two stores", "driver.pl", "offset => 4, data", "offset => 5, data", "CFG-03"),
+    Mutation(
+        "DONE comes twice",
+        "driver.pl",
+        "my $flag = $exchange->{done} ? DONE : CONT;",
+        "my $flag = DONE;",
+        "REQ-10",
+    ),
+    Mutation(
+        "a page of the balloon is reported unused",
+        "driver.pl",
+        "grep { !$state{$_} } splice",
+        "grep { 1 } splice",
+        "UNUSED-02",
+    ),
+    Mutation("entries are big-endian", "driver.pl", "pack 'V*', @pages", "pack 'N*', @pages", "PFN-08"),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def perl():
+    if not shutil.which("perl"):
+        need("perl is not installed")
+    probe = subprocess.run(["perl", "-MJSON::PP", "-e1"], capture_output=True, check=False)
+    if probe.returncode:
+        need("perl has no JSON::PP (Debian: perl)")
+
+
+@pytest.mark.parametrize("profile", ["chunk-transfer", "base"])
+@pytest.mark.parametrize("program", ["device.pl", "driver.pl"])
+def test_the_program_passes_everything_but_what_it_says_it_cannot_do(tmp_path, program, profile):
+    seen = judge(tmp_path, "perl", EXAMPLES / "perl" / program, profile=profile)
+    assert (seen.code, seen.broken()) == (0, set()), seen.said
+    assert set(seen.not_passed().values()) <= {"not exercised"}
+    if profile == "chunk-transfer":
+        assert set(seen.not_passed()) == LEFT_OUT[program]
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda one: one.name)
+def test_what_is_broken_is_named(tmp_path, mutation):
+    directory = copy("perl", tmp_path)
+    mutation.apply(directory)
+    seen = judge(tmp_path, "perl", directory / mutation.file, cases=mutation.cases or mutation.breaks)
+    assert mutation.breaks in seen.broken(), seen.said
+    assert seen.broken() <= {mutation.breaks} | mutation.also
