@@ -1,12 +1,14 @@
-"""Processes that do a part of the work: how they begin, and what becomes of whoever waits when one is killed."""
+"""Processes that do a part of the work: how they begin, and what is said when one is killed."""
 
 import os
 import signal
 from concurrent.futures import BrokenExecutor
 from functools import partial
 
+import click
 import pytest
 
+from balloon_conformance.cli.errors import process_lost
 from balloon_conformance.processes import pool, processors
 
 
@@ -17,9 +19,12 @@ def test_a_process_begins_as_it_was_told_and_leaves_ctrl_c_to_who_began_it(tmp_p
         assert executor.submit(os.getpid).result(timeout=60) != os.getpid()
 
 
-def test_a_process_that_is_killed_is_an_error_of_who_waits():
-    with pool(1) as executor, pytest.raises(BrokenExecutor):
-        executor.submit(os._exit, 9).result(timeout=60)
+def test_a_process_that_is_killed_is_one_line_with_the_remedy():
+    with pytest.raises(click.ClickException, match=r"was killed; give -n a smaller number") as caught:  # noqa: SIM117
+        with process_lost(), pool(1) as executor:
+            executor.submit(os._exit, 9).result(timeout=60)
+    assert caught.value.exit_code == 3
+    assert isinstance(caught.value.__cause__, BrokenExecutor)
 
 
 def test_processors_are_those_this_process_may_use(monkeypatch):

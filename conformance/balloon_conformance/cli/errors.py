@@ -1,13 +1,14 @@
-"""The error every command ends with when something is wrong with what it was given."""
+"""The errors commands end with, each one line: bad input, a faulty adapter, a process that was killed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 
 import click
 
-__all__ = ["AdapterFault", "BadInput", "bad_input"]
+__all__ = ["AdapterFault", "BadInput", "bad_input", "process_lost"]
 
 
 class BadInput(click.ClickException):
@@ -29,3 +30,19 @@ def bad_input(*kinds: type[Exception]) -> Iterator[None]:
         yield
     except kinds as error:
         raise BadInput(" ".join(str(error).split())) from error
+
+
+class _ProcessLost(click.ClickException):
+    """A process that did part of the work ended before its time; exit code 3, for the suite is at fault."""
+
+    exit_code = 3
+
+
+@contextmanager
+def process_lost() -> Iterator[None]:
+    """Say in one line that a process of a pool was killed."""
+    try:
+        yield
+    except BrokenExecutor as error:
+        words = "a process that did part of the work was killed; give -n a smaller number, or free memory"
+        raise _ProcessLost(words) from error

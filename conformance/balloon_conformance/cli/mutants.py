@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.text import Text
 
-from balloon_conformance.cli.errors import BadInput, bad_input
+from balloon_conformance.cli.errors import BadInput, bad_input, process_lost
 from balloon_conformance.cli.output import write_text
 from balloon_conformance.mutants import mutants
 from balloon_conformance.mutants.campaign import Campaign, run_campaign
@@ -33,15 +32,6 @@ from balloon_spec.requirement import catalogue
 __all__ = ["command"]
 
 _BROKEN, _AT_FAULT = 1, 3
-
-
-class ProcessLost(click.ClickException):
-    """A process of the campaign ended before its time."""
-
-    exit_code = _AT_FAULT
-
-    def __init__(self) -> None:
-        super().__init__("a process of the campaign was killed; give -n a smaller number, or free memory")
 
 
 _EPILOG = """\b
@@ -101,22 +91,19 @@ def command(
     if json_path is not None and not json_path.absolute().parent.is_dir():
         raise BadInput(f"--json {json_path}: its directory does not exist; make it first")
     console = Console(highlight=False)
-    with bad_input(VectorError), ProgressBar(console) as bar:
+    with bad_input(VectorError), process_lost(), ProgressBar(console) as bar:
 
         def show(total: int, words: str) -> None:
             bar.expect(total)
             bar.show(words)
             bar.step()
 
-        try:
-            campaign = run_campaign(
-                chosen,
-                processes=min(processes or processors(), len(chosen)),
-                everything=matrix or bool(names),
-                show=show,
-            )
-        except BrokenProcessPool as error:
-            raise ProcessLost from error
+        campaign = run_campaign(
+            chosen,
+            processes=min(processes or processors(), len(chosen)),
+            everything=matrix or bool(names),
+            show=show,
+        )
     if names:
         for one in campaign.examined:
             print_in_full(console, one)

@@ -35,6 +35,7 @@ class DevicePlayer:
     """Plays one vector in one session.
 
     ``left_out`` are the reasons why steps were not played; a vector with any shows less than it lists.
+    ``line`` is that of the step which is played, or was last; 1 before the first.
     """
 
     def __init__(self, vector: model.Vector, session: DeviceSession, quiet_seconds: float) -> None:
@@ -46,6 +47,7 @@ class DevicePlayer:
         self._found = 0
         self._has_target = session.can(Capability.OPERATOR_TARGET)
         self.left_out: list[str] = []
+        self.line = 1
 
     def play(self) -> None:
         """Play every step; raises Mismatch, NotExercised, or Ended."""
@@ -54,6 +56,7 @@ class DevicePlayer:
         if self._negotiate(self._vector.features) and not own_driver_ok:
             self._session.driver_ok()
         for step in self._vector.steps:
+            self.line = step.line
             if step.condition == "returned" and not self._returned:
                 self.left_out.append(f"line {step.line}: the buffer before it was not returned")
                 continue

@@ -20,7 +20,7 @@ __all__ = ["DriverPlayer"]
 
 
 class DriverPlayer:
-    """Plays one vector in one session; ``left_out`` as in the device's player."""
+    """Plays one vector in one session; ``left_out`` and ``line`` as in the device's player."""
 
     def __init__(self, vector: model.Vector, session: DriverSession, quiet_seconds: float) -> None:
         self._vector = vector
@@ -30,12 +30,14 @@ class DriverPlayer:
         self._names: dict[str, tuple[int, str]] = {}
         self._features: frozenset[str] = frozenset()
         self.left_out: list[str] = []
+        self.line = 1
 
     def play(self) -> None:
         """Play every step; raises Mismatch, NotExercised, or Ended."""
         if not self._negotiate(self._vector.features):
             return
         for step in self._vector.steps:
+            self.line = step.line
             try:
                 self._step(step)
             except Mismatch as mismatch:

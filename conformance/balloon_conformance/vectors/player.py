@@ -14,7 +14,7 @@ from balloon_conformance.vectors.driver_player import DriverPlayer
 from balloon_spec.events import Side
 from balloon_spec.judge import Finding, Judge
 
-__all__ = ["Patience", "play", "play_as_trace"]
+__all__ = ["Patience", "play", "play_as_trace", "play_to_a_line"]
 
 
 def play(
@@ -24,9 +24,20 @@ def play(
     patience: Patience = DEFAULT_PATIENCE,
 ) -> Outcome:
     """Play ``vector`` against the implementation behind ``adapter``, which is of the given side."""
+    outcome, _ = play_to_a_line(vector, adapter, side, patience)
+    return outcome
+
+
+def play_to_a_line(
+    vector: model.Vector,
+    adapter: DeviceAdapter | DriverAdapter,
+    side: Side,
+    patience: Patience = DEFAULT_PATIENCE,
+) -> tuple[Outcome, int]:
+    """Play as :func:`play` does; return also the line of the last step that was begun, 1 for none."""
     reason = _cannot(vector, adapter, side)
     if reason:
-        return Outcome(vector.id, Status.NOT_EXERCISED, reason)
+        return Outcome(vector.id, Status.NOT_EXERCISED, reason), 1
     kind = DeviceSession if side is Side.DEVICE else DriverSession
     session = kind(
         adapter, vector.profile, deadline_seconds=patience.deadline_seconds, memory_pages=vector.memory_pages
@@ -41,7 +52,7 @@ def play(
         player.play()
         return player.left_out
 
-    return carry_out(vector, session, action)
+    return carry_out(vector, session, action), player.line
 
 
 def _cannot(vector: model.Vector, adapter: DeviceAdapter | DriverAdapter, side: Side) -> str:

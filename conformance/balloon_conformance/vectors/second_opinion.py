@@ -17,6 +17,12 @@ __all__ = ["Difference", "against_the_intent", "against_the_wishes", "held"]
 _BYTES = frozenset({"readable", "written", "data"})
 """The fields that a vector writes as hex pairs; the others are numbers."""
 
+_FEATURES = frozenset({"offered", "accepted"})
+"""The numbers of 64 bits, one bit a feature; the others have 32."""
+
+_NO_ENCODING = (struct.error, OverflowError, KeyError)
+"""What the second encoder raises for a number that its field has no room for, and for an unknown name."""
+
 _Way = tuple[str | int, ...]
 
 
@@ -42,7 +48,7 @@ def against_the_intent(vector: model.Vector, intent: Intent) -> Iterator[Differe
     """Yield the first difference of every step from what the intent is encoded to."""
     try:
         expected = encode(intent)
-    except (struct.error, OverflowError, KeyError) as error:
+    except _NO_ENCODING as error:
         yield Difference(("steps",), None, f"the intent has no encoding: {error}")
         return
     found = held(vector)
@@ -59,7 +65,12 @@ def against_the_wishes(vector: model.Vector, intent: Intent) -> Iterator[Differe
 
     The intent tells the wishes, and which steps carry them; the bytes are those of the vector.
     """
-    for burst in bursts(intent):
+    try:
+        wanted = bursts(intent)
+    except _NO_ENCODING as error:
+        yield Difference(("steps",), None, f"what the guest wants has no encoding: {error}")
+        return
+    for burst in wanted:
         there: list[tuple[_Way, bytes]] = [
             (("steps", index, "driver", "readable"), step.readable)
             for index in burst.steps
@@ -73,9 +84,7 @@ def _burst(burst: Burst, there: list[tuple[_Way, bytes]]) -> Iterator[Difference
         return
     for index, (way, data) in enumerate(there):
         if index == len(burst.messages):
-            yield Difference(
-                way, None, f"the guest's wish is carried whole by {index} buffers before this one"
-            )
+            yield Difference(way, None, "the guest's wish was carried whole before this buffer")
             return
         if data != burst.messages[index]:
             yield _bytes(way, burst.messages[index], data, "by what the guest wanted it is")
@@ -105,7 +114,8 @@ def _streams(where: _Way, expected: Streams, found: Streams) -> Iterator[Differe
         if want.field[-1] in _BYTES:
             yield _bytes(way, want.data, have.data, "made again from the intent it is")
         else:
-            yield Difference(way, None, f"it is {_numbers(have.data)}; in the intent {_numbers(want.data)}")
+            have_words, want_words = (_numbers(one) for one in (have, want))
+            yield Difference(way, None, f"it is {have_words}; in the intent {want_words}")
 
 
 def _bytes(way: _Way, expected: bytes, found: bytes, whence: str) -> Difference:
@@ -117,10 +127,10 @@ def _bytes(way: _Way, expected: bytes, found: bytes, whence: str) -> Difference:
     return Difference(way, at, f"byte {at} of {len(found)} is {have}; {whence} {want}")
 
 
-def _numbers(data: bytes) -> str:
-    if len(data) == 8:
-        return f"{int.from_bytes(data, 'little'):#x}"
-    return ", ".join(str(number) for (number,) in struct.iter_unpack("<I", data)) or "nothing"
+def _numbers(stream: Stream) -> str:
+    if stream.field[-1] in _FEATURES:
+        return f"{int.from_bytes(stream.data, 'little'):#x}"
+    return ", ".join(str(number) for (number,) in struct.iter_unpack("<I", stream.data)) or "nothing"
 
 
 def _word(number: int) -> bytes:

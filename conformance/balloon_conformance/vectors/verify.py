@@ -18,7 +18,7 @@ from balloon_conformance.vectors.hexadecimal import line_of
 from balloon_conformance.vectors.intents.model import Intent
 from balloon_conformance.vectors.loader import VectorError, load_text, read_text
 from balloon_conformance.vectors.model import Vector
-from balloon_conformance.vectors.player import play, play_as_trace
+from balloon_conformance.vectors.player import play_as_trace, play_to_a_line
 from balloon_conformance.vectors.second_opinion import (
     Difference,
     against_the_intent,
@@ -43,15 +43,27 @@ __all__ = [
 
 
 class Check(StrEnum):
-    """What a vector is held against."""
+    """What a vector is held against, and what is proven where it agrees."""
 
     FORM = "form"
+    """The strict loader takes the file: whoever keeps the published schema can read it, and what a schema
+    cannot say (ids, requirements that exist, buffers returned that are in flight) is in order too."""
     GENERATED = "generated"
+    """The file is what its intent is filled to, byte for byte: nobody edited it by hand, and no change of an
+    intent, a schema or a reference implementation left it behind. Not that these are right."""
     BYTES = "bytes"
+    """Every stream of bytes, and every number the wire carries, is what a second encoder makes of the
+    intent, and of the pages the guest was steered to. It was written from the specification's text and shares
+    no code with the schemas: a mistake in the bytes would have to be made twice."""
     TRACE = "trace"
+    """Taken for something that happened, it breaks what it says it breaks and no other MUST: the rules that
+    judge recordings agree with it."""
     DEVICE = "device"
+    """The reference device passes it: what it expects can be done, by one that keeps every requirement."""
     DRIVER = "driver"
+    """The reference driver passes it, likewise."""
     MANIFEST = "manifest"
+    """The files are those whose SHA-256 were published, none is missing and none is one too many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +163,8 @@ def as_a_trace(vector: Vector) -> Iterator[Fault]:
     for finding in found:
         if finding.level.binding and finding.requirement not in vector.breaks:
             # The judge counts events from 1.
-            yield Fault(vector.path, lines[finding.event - 1], Check.TRACE, f"as a trace: {finding}")
+            line = lines[finding.event - 1]
+            yield Fault(vector.path, line, Check.TRACE, f"{_step_on(vector, line)}as a trace: {finding}")
     for name in vector.breaks:
         if name not in broken:
             words = f"as a trace: {name} stands in breaks, and no rule finds it broken"
@@ -161,11 +174,17 @@ def as_a_trace(vector: Vector) -> Iterator[Fault]:
 def as_played(vector: Vector, side: Side) -> Iterator[Fault]:
     """Yield why the reference implementation of ``side``, which keeps every requirement, fails a vector."""
     target = reference_device_target() if side is Side.DEVICE else reference_driver_target()
-    outcome = play(vector, target.make(), side)
+    outcome, line = play_to_a_line(vector, target.make(), side)
     if outcome.status is not Status.PASSED:
         reason = outcome.findings[0] if outcome.findings else outcome.reason
-        words = f"against the {target.name}: {outcome.status}: {reason}"
-        yield Fault(vector.path, 1, _PLAYED[side], words)
+        words = f"{_step_on(vector, line)}against the {target.name}: {outcome.status}: {reason}"
+        yield Fault(vector.path, line, _PLAYED[side], words)
+
+
+def _step_on(vector: Vector, line: int) -> str:
+    """Name the step that begins on a line, for the front of a sentence; nothing where none does."""
+    at = next((index for index, step in enumerate(vector.steps) if step.line == line), None)
+    return "" if at is None else f"{field_name(('steps', at))}: "
 
 
 def _placed(text: str, path: Path, difference: Difference) -> Fault:

@@ -3,20 +3,27 @@
 import ast
 import re
 import shutil
+import sys
+from concurrent.futures import BrokenExecutor
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from balloon_conformance.cli import main
-from balloon_conformance.vectors import manifest, schema, second_encoder
+from balloon_conformance.vectors import manifest, schema, second_encoder, verification
+from balloon_conformance.vectors.fill import FillError
 from balloon_conformance.vectors.loader import paths_below
 from balloon_conformance.vectors.second_encoder.wishes import without
 from balloon_conformance.vectors.verification import missing, out_of_step, verify_each
-from balloon_conformance.vectors.verify import Check
+from balloon_conformance.vectors.verify import Check, Fault, Verified
 
 TOP = Path(__file__).parents[3] / "vectors"
 PATHS = paths_below(TOP)
+
+# The package has the command under the name of its module.
+command = import_module("balloon_conformance.cli.vectors.verify")
 
 BYTES = re.compile(r"(?:readable|written|data): (?:\|\n\s+|\")([0-9a-f])[0-9a-f]")
 MEMORY = re.compile(r"^memory: \{pages: 0x([0-9a-f])", re.MULTILINE)
@@ -150,15 +157,89 @@ def test_bad_usage_is_refused(arguments):
     assert verify(*arguments).exit_code == 2
 
 
-def test_the_second_encoder_shares_nothing_with_the_first():
+def test_an_intent_that_cannot_be_filled_is_a_difference_that_says_why(monkeypatch):
+    def refuse(intent):
+        raise FillError(f"{intent.id}: step 3: the reference does otherwise; mend the intent")
+
+    monkeypatch.setattr(verification, "fill", refuse)
+    (verified,) = verify_each([TOP / "inflate" / "inflate-two-runs.yaml"], published=True)
+    (fault,) = verified.faults
+    assert (fault.check, fault.line) == (Check.GENERATED, 1)
+    assert "inflate-two-runs: step 3: the reference does otherwise" in fault.words
+
+
+def test_a_copy_of_the_vectors_is_held_against_its_manifest(tmp_path):
+    for path in PATHS[:3]:
+        shutil.copy(path, tmp_path)
+    manifest.write(tmp_path)
+    result = verify(tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "3 in the manifest" in result.output
+    (tmp_path / PATHS[0].name).unlink()
+    result = verify(tmp_path)
+    assert result.exit_code == 1
+    assert f"{tmp_path / PATHS[0].name}:1: the file is missing, and MANIFEST.sha256 names it" in result.output
+    assert "in the manifest" not in result.output
+
+
+def test_what_is_found_in_play_and_by_the_rules_names_the_step(tmp_path):
+    own = tmp_path / "own.yaml"
+    text = (TOP / "inflate" / "inflate-two-runs.yaml").read_text(encoding="utf-8")
+    text = re.sub("provenance: .*", "provenance: {written: for a test}", text)
+    text = text.replace("inflate-two-runs", "own")
+    asked = 'effect: {discarded: ["0x1000+16"'
+    own.write_text(text.replace(asked, 'effect: {discarded: ["0x1000+17"'), encoding="utf-8")
+    line = text[: text.index(asked)].count("\n") + 1
+    output = verify(own).output
+    assert f"{own}:{line}: steps[6]: as a trace: INF-08 " in output
+    assert f"{own}:{line}: steps[6]: against the reference-device: failed: CFG-07 " in output
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "said"),
+    [
+        (BrokenExecutor("gone"), 3, "was killed; give -n a smaller number, or free memory"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
+)
+def test_what_was_found_is_said_though_the_work_does_not_end(monkeypatch, end, code, said):
+    def found_and_cut_off(paths, **_):
+        yield Verified(paths[0], [Fault(paths[0], 7, Check.BYTES, "a difference")])
+        raise end
+
+    monkeypatch.setattr(command, "verify_each", found_and_cut_off)
+    result = verify(TOP)
+    assert result.exit_code == code
+    assert f"{PATHS[0]}:7: a difference\n" in result.stdout
+    assert said in result.stderr
+    assert "with differences" not in result.stdout
+
+
+def test_help_says_what_each_stage_proves():
+    text = verify("--help").output
+    for stage in (
+        "the schema",
+        "its intent",
+        "the second encoder",
+        "as a trace",
+        "the references",
+        "the manifest",
+    ):
+        assert re.search(rf"^ +{stage} {{2,}}\S", text, re.MULTILINE), stage
+    assert "\\b" not in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_the_second_encoder_names_nothing_but_the_intents_and_the_standard_library():
     allowed = {"balloon_conformance.vectors.second_encoder", "balloon_conformance.vectors.intents"}
     foreign = set()
     for path in Path(second_encoder.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else ()
             names = [node.module] if isinstance(node, ast.ImportFrom) else names
-            foreign |= {name for name in names if name.startswith("balloon_") and name not in allowed}
-    assert {name for name in foreign if name.rpartition(".")[0] not in allowed} == set()
+            foreign |= {name for name in names if name.partition(".")[0] not in sys.stdlib_module_names}
+    assert foreign
+    assert {name for name in foreign if not allowed & {name, name.rpartition(".")[0]}} == set()
 
 
 @pytest.mark.parametrize(

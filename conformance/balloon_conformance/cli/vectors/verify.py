@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from balloon_conformance.cli.errors import bad_input
+from balloon_conformance.cli.errors import bad_input, process_lost
 from balloon_conformance.report.live import ProgressBar
-from balloon_conformance.vectors import schema
+from balloon_conformance.vectors import manifest, schema
 from balloon_conformance.vectors.loader import VectorError, paths_below
 from balloon_conformance.vectors.verification import missing, out_of_step, verify_each
 from balloon_conformance.vectors.verify import Check, Fault
@@ -29,25 +29,48 @@ _SAID = {
 }
 
 
-@click.command("verify")
+_EPILOG = """\b
+What each stage proves of a vector that passes it:
+  the schema          The file can be read by whoever keeps vector.schema.json; ids exist,
+                      and only what is in flight is returned.
+  its intent          Generated anew it is the same file, to the byte: nobody edited it by
+                      hand, and no change of an intent, a schema or a reference left it behind.
+  the second encoder  Every byte stream comes out the same from code that was written from the
+                      specification's text with plain struct, and shares none with the first:
+                      a mistake in the bytes would have to be made twice. Where the guest was
+                      steered, it is made a second time, from the pages alone.
+  as a trace          The rules find broken what the vector says it breaks, and no other MUST.
+  the references      The reference device and the reference driver pass it: what it asks for
+                      can be done.
+  the manifest        The files are those whose SHA-256 stand in MANIFEST.sha256.
+
+\b
+Every difference is one line: the file and the line, the step, the field with the offset of
+the byte, what is there and what should be, as in
+  inflate/one.yaml:19: steps[4].driver.readable: byte 4 of 24 is 20; made again from the
+  intent it is 10
+
+\b
+Exit codes:
+    0  all agree
+    1  some do not
+    2  bad usage, or nothing to verify
+    3  a process was killed before its part was done
+  130  interrupted with Ctrl-C; what was found until then is said
+"""
+
+
+@click.command("verify", epilog=_EPILOG)
 @click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(path_type=Path, exists=True))
 @click.option(
     "-n", "--processes", type=click.IntRange(1), metavar="N", help="Processes; by default one a processor."
 )
 def verify(*, paths: tuple[Path, ...], processes: int | None) -> int:
-    r"""Hold vectors against everything there is to hold them against.
+    """Hold vectors against everything there is to hold them against.
 
-    \b
-    the schema        every file is well formed
-    its intent        generating it anew gives the same file, to the byte
-    a second encoder  every byte stream, made again by code that shares none with the first
-    as a trace        no rule finds anything broken but what the vector says it breaks
-    the references    the reference device and the reference driver pass it
-    the manifest      the files are those whose SHA-256 stand in MANIFEST.sha256
-
-    Without PATH the suite's own; a PATH is a file, or a directory whose files are all taken. One that does
-    not say that it was generated has no intent, and is judged and played alone. Exit codes: 0 all agree; 1
-    some do not; 2 bad usage, or nothing to verify.
+    Without PATH the suite's own; a PATH is a file, or a directory whose files are all taken, with its
+    manifest where it has one. A vector that does not say that it was generated has no intent: it is judged as
+    a trace and played, and its bytes are its author's.
     """
     whole = not paths
     with bad_input(VectorError):
@@ -55,20 +78,25 @@ def verify(*, paths: tuple[Path, ...], processes: int | None) -> int:
     counts: Counter[Check] = Counter()
     wrong = 0
     faults: list[Fault] = []
-    with ProgressBar(Console(stderr=True)) as progress:
-        progress.expect(len(files))
-        progress.show("vectors")
-        for verified in verify_each(files, published=whole, processes=processes):
-            counts += verified.counts
-            wrong += bool(verified.faults)
-            faults += verified.faults
-            progress.step()
-    if whole:
-        faults += missing(files)
-        faults += (strays := list(out_of_step(schema.directory())))
-        counts[Check.MANIFEST] = 0 if strays else len(files)
-    for fault in faults:
-        click.echo(str(fault))
+    try:
+        with process_lost(), ProgressBar(Console(stderr=True)) as progress:
+            progress.expect(len(files))
+            progress.show("vectors")
+            for verified in verify_each(files, published=whole, processes=processes):
+                counts += verified.counts
+                wrong += bool(verified.faults)
+                faults += verified.faults
+                progress.step()
+        if whole:
+            faults += missing(files)
+        for directory in [schema.directory()] if whole else paths:
+            if (directory / manifest.NAME).is_file() or whole:
+                faults += (strays := list(out_of_step(directory)))
+                counts[Check.MANIFEST] += 0 if strays else len(paths_below(directory))
+    finally:
+        # Whatever ends the work, what it found is said.
+        for fault in faults:
+            click.echo(str(fault))
     for check in Check:
         if counts[check]:
             click.echo(f"{counts[check]:6} {_SAID[check]}")
