@@ -8,7 +8,7 @@ their tests; the tree it was started from is only read.
 A module that was run replaces its entry in the results file and leaves those of the others, each of which
 says when it was made. ``--survivors`` tries again what survived the last time, where the module is the same:
 it says what new tests are worth, in minutes. What cannot be told apart from the original is not made: see :data:`_EQUIVALENT` and
-:func:`_annotations`.
+:func:`_unseen`.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def modules() -> list[str]:
 def mutants(module: str) -> Iterator[MutationSpec]:
     """Yield the changes to a module that can be told apart from it."""
     path = PACKAGE / module
-    unseen = frozenset(_annotations(ast.parse((ROOT / path).read_text())))
+    unseen = frozenset(_unseen(ast.parse((ROOT / path).read_text())))
     with tempfile.TemporaryDirectory() as directory, use_db(f"{directory}/work", WorkDB.Mode.create) as work:
         init([ROOT / path], work, {})
         for item in work.work_items:
@@ -87,12 +87,16 @@ def mutants(module: str) -> Iterator[MutationSpec]:
                     )
 
 
-def _annotations(tree: ast.Module) -> Iterator[tuple[int, int]]:
-    """Yield every place inside an annotation: none is ever evaluated."""
+def _unseen(tree: ast.Module) -> Iterator[tuple[int, int]]:
+    """Yield every place inside an annotation, which is never evaluated, and inside ``@dataclass(...)``.
+
+    No rule changes a value or gives it another field, so that it makes no difference what forbids it.
+    """
     for node in ast.walk(tree):
         marks = [getattr(node, "annotation", None), getattr(node, "returns", None)]
+        if isinstance(node, ast.ClassDef):
+            marks += [one for one in node.decorator_list if ast.unparse(one).startswith("dataclass(")]
         for mark in filter(None, marks):
-            assert mark.lineno == mark.end_lineno or mark.end_lineno is not None
             for line in range(mark.lineno, mark.end_lineno + 1):
                 first = mark.col_offset if line == mark.lineno else 0
                 last = mark.end_col_offset if line == mark.end_lineno else 1000
