@@ -259,6 +259,7 @@ def _write(path: Path, fresh: dict[str, dict]) -> dict:
         if totals["mutants"]
         else None,
         "not_run": [name for name in every if name not in entries],
+        "changed_since": [name for name, entry in entries.items() if entry["source"] != _digest(name)],
         "modules": entries,
     }
     path.write_text(json.dumps(whole, indent=1) + "\n")
