@@ -3,12 +3,13 @@
 It is a program of its own (``tox run -e judge-mutation``), run on a schedule and not for every change: a
 mutant takes one to ten seconds, and there are thousands. cosmic-ray makes the mutants, because it changes
 what stands under a decorator, and the judge's rules all do. Each process works on a copy of the packages and
-their tests; the tree it was started from is only read.
+their tests; the tree it was started from is only read. It loads what no mutant changes once, and tries each
+mutant in a child of its own.
 
 A module that was run replaces its entry in the results file and leaves those of the others, each of which
 says when it was made. ``--survivors`` tries again what survived the last time, where the module is the same:
 it says what new tests are worth, in minutes. What cannot be told apart from the original is not made: see :data:`_EQUIVALENT` and
-:func:`_annotations`.
+:func:`_unseen`.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ import hashlib
 import json
 import os
 import re
-import shlex
+import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,14 +30,20 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
+from difflib import unified_diff
+from importlib import import_module
 from importlib.metadata import version
+from importlib.util import find_spec
 from multiprocessing import Value
 from pathlib import Path
+from typing import NoReturn
 
+import pytest
 from cosmic_ray.commands.init import init
-from cosmic_ray.mutating import mutate_and_test
+from cosmic_ray.mutating import use_mutation
+from cosmic_ray.plugins import get_operator
 from cosmic_ray.work_db import WorkDB, use_db
-from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkerOutcome
+from cosmic_ray.work_item import MutationSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = Path("spec/balloon_spec")
@@ -70,7 +78,7 @@ def modules() -> list[str]:
 def mutants(module: str) -> Iterator[MutationSpec]:
     """Yield the changes to a module that can be told apart from it."""
     path = PACKAGE / module
-    unseen = frozenset(_annotations(ast.parse((ROOT / path).read_text())))
+    unseen = frozenset(_unseen(ast.parse((ROOT / path).read_text())))
     with tempfile.TemporaryDirectory() as directory, use_db(f"{directory}/work", WorkDB.Mode.create) as work:
         init([ROOT / path], work, {})
         for item in work.work_items:
@@ -87,12 +95,16 @@ def mutants(module: str) -> Iterator[MutationSpec]:
                     )
 
 
-def _annotations(tree: ast.Module) -> Iterator[tuple[int, int]]:
-    """Yield every place inside an annotation: none is ever evaluated."""
+def _unseen(tree: ast.Module) -> Iterator[tuple[int, int]]:
+    """Yield every place inside an annotation, which is never evaluated, and inside ``@dataclass(...)``.
+
+    No rule changes a value or gives it another field, so that it makes no difference what forbids it.
+    """
     for node in ast.walk(tree):
         marks = [getattr(node, "annotation", None), getattr(node, "returns", None)]
+        if isinstance(node, ast.ClassDef):
+            marks += [one for one in node.decorator_list if ast.unparse(one).startswith("dataclass(")]
         for mark in filter(None, marks):
-            assert mark.lineno == mark.end_lineno or mark.end_lineno is not None
             for line in range(mark.lineno, mark.end_lineno + 1):
                 first = mark.col_offset if line == mark.lineno else 0
                 last = mark.end_col_offset if line == mark.end_lineno else 1000
@@ -114,37 +126,71 @@ def _settle(directory: str, number: Value) -> None:
     # Properties are derandomised, so that the same mutants die tomorrow.
     os.environ |= {"PYTHONPATH": f"{here}/spec{os.pathsep}{here}/conformance", "CI": "1"}
     os.environ.pop("PYTEST_ADDOPTS", None)
-    seen = subprocess.run(
-        [sys.executable, "-c", "import balloon_spec; print(balloon_spec.__file__)"],
-        capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    assert seen.startswith(str(here)), f"the tests would import {seen.strip()} and not the copy"
+    sys.path[:0] = [f"{here}/spec", f"{here}/conformance"]
+    sys.path.remove(str(ROOT / "tests"))
+    # A source that changes within a second looks to Python like the one before.
+    sys.dont_write_bytecode = True
+    for name in ("construct", "hypothesis", "jsonschema", "numpy", "yaml"):
+        import_module(name)
+    assert "balloon_spec" not in sys.modules
+    found = find_spec("balloon_spec")
+    assert found is not None
+    assert str(found.origin).startswith(str(here)), f"the tests would import {found.origin} and not the copy"
 
 
-def _command(part: str) -> str:
-    return shlex.join([sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *TESTS[part]])
+def _arguments(part: str) -> list[str]:
+    # What was loaded before pytest began is a plugin's own, and has nothing to assert.
+    loaded = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+    return ["-x", "-q", "-p", "no:cacheprovider", *loaded, *TESTS[part]]
 
 
 def _baseline(part: str) -> str:
     """Return what the tests print where nothing is changed and they fail; empty where they pass."""
-    done = subprocess.run(shlex.split(_command(part)), capture_output=True, text=True, check=False)
-    return "" if done.returncode == 0 else done.stdout[-2000:]
+    if _test(part) == "survived":
+        return ""
+    done = subprocess.run(
+        [sys.executable, "-B", "-m", "pytest", *_arguments(part)], capture_output=True, text=True, check=False
+    )
+    return f"pytest ended with {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
 
 
 def _try(one: MutationSpec) -> tuple[str, str]:
     """Return what became of a mutant, and the lines it changed."""
-    part = one.module_path.parent.name
-    result = mutate_and_test([one], _command(part), TIMEOUT_SECONDS[part])
-    changed = "\n".join(
-        line
-        for line in (result.diff or "").splitlines()
-        if re.match(r"[-+](?![-+])", line) and line[1:].strip()
-    )
-    if result.worker_outcome is not WorkerOutcome.NORMAL or result.test_outcome is TestOutcome.INCOMPETENT:
-        raise RuntimeError(f"{one}: {result.output}")
-    if result.test_outcome is TestOutcome.SURVIVED:
-        return "survived", changed
-    return "timeout" if result.output == "timeout" else "killed", changed
+    operator = get_operator(one.operator_name)(**one.operator_args)
+    with use_mutation(one.module_path, operator, one.occurrence) as (before, after):
+        assert after is not None, f"{one} changes nothing"
+        end = _test(one.module_path.parent.name)
+    lines = unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")
+    return end, "\n".join(line for line in lines if re.match(r"[-+](?![-+])", line) and line[1:].strip())
+
+
+def _test(part: str) -> str:
+    """Run the tests in a child: ``survived``, ``killed`` or ``timeout``."""
+    child = os.fork()
+    if child == 0:
+        _in_child(part)
+    descriptor = os.pidfd_open(child)
+    ended, _, _ = select.select([descriptor], [], [], TIMEOUT_SECONDS[part])
+    os.close(descriptor)
+    if not ended:
+        os.kill(child, signal.SIGKILL)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if not ended:
+        return "timeout"
+    if code in {pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED}:
+        raise RuntimeError(f"the tests of {part} were not run: pytest ended with {code}")
+    return "killed" if code else "survived"
+
+
+def _in_child(part: str) -> NoReturn:
+    code = 1
+    try:
+        null = os.open(os.devnull, os.O_WRONLY)
+        for stream in (1, 2):
+            os.dup2(null, stream)
+        code = pytest.main(_arguments(part))
+    finally:
+        os._exit(code)
 
 
 # -- the results ------------------------------------------------------------------------------------------
@@ -213,6 +259,7 @@ def _write(path: Path, fresh: dict[str, dict]) -> dict:
         if totals["mutants"]
         else None,
         "not_run": [name for name in every if name not in entries],
+        "changed_since": [name for name, entry in entries.items() if entry["source"] != _digest(name)],
         "modules": entries,
     }
     path.write_text(json.dumps(whole, indent=1) + "\n")

@@ -173,6 +173,14 @@ COUNTED = {
 }
 
 SEEN = {
+    "a chain that loops": (
+        [*start(), ev.RingBroken(ev.Side.DRIVER, INFLATE, "loop", "the chain loops")],
+        ("queue 0", "a well-formed descriptor chain", "loop: the chain loops"),
+    ),
+    "a used ring that runs ahead": (
+        [*start(), ev.RingBroken(ev.Side.DEVICE, INFLATE, "used-jump", "moved by 9")],
+        ("queue 0", "the head of a buffer in flight", "used-jump: moved by 9"),
+    ),
     "bytes that grew": (
         altered(WRITTEN[:9] + b"\xee" + WRITTEN[10:]),
         ("offset 9", "00 00 01 00 00 00 00 00 40 00 00 00 00 00 00", "ee 00 01 00 00 00 00 00 40 00 00 00 00 00 00"),

@@ -223,6 +223,10 @@ SEEN = {
     "an array the other way round": (sent(struct.pack(">I", 0x1000), ARRAYS), ("pfn", "0x1000", "0x100000")),
     "a page past the last": (sent(array(0x1000, 0x4000), ARRAYS), ("pfn", "0x0+16384", "0x4000")),
     "an array for a message": (sent(array(0x1000, 0x1001)), ("buffer", "a response message", "2 page frame numbers")),
+    "a longer array for a message": (
+        sent(array(0x1000, 0x1001, 0x1002)),
+        ("buffer", "a response message", "3 page frame numbers"),
+    ),
     "a message for an array": (
         sent(message(A), ARRAYS),
         ("buffer", "an array of page frame numbers", "a message of 24 bytes"),

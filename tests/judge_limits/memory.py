@@ -7,6 +7,7 @@ from judge_script import (
     FULL,
     INFLATE,
     REQUESTS,
+    STATISTICS,
     A,
     B,
     chunk,
@@ -14,8 +15,11 @@ from judge_script import (
     gone,
     held,
     inflate,
+    message,
+    post,
     request,
     start,
+    statistics,
     unused,
     used,
 )
@@ -86,6 +90,43 @@ FOUND = {
     "a device that ends": ([*start(), fails(ev.Side.DEVICE, ev.Failure.CRASH)], ["SAFE-02"]),
     "a device that hangs": ([*start(), fails(ev.Side.DEVICE, ev.Failure.HANG)], ["SAFE-12"]),
     "a device that gives up for nothing": ([*HELD, ev.NeedsReset()], ["QUEUE-07"]),
+    "a device that gives up for good statistics": (
+        [
+            *start(),
+            used(STATISTICS, "s0"),
+            ev.Available(STATISTICS, "s1", statistics((4, 1))),
+            ev.NeedsReset(),
+        ],
+        ["QUEUE-07"],
+    ),
+    "a device that gives up for a byte of statistics too many": (
+        [*start(posts=False), ev.Available(STATISTICS, "s", statistics((4, 1)) + b"\0"), ev.NeedsReset()],
+        ["STATS-04"],
+    ),
+    "a device that gives up for statistics with room for a byte": (
+        [*start(posts=False), ev.Available(STATISTICS, "s", statistics((4, 1)), 1), ev.NeedsReset()],
+        ["QUEUE-03"],
+    ),
+    "a device that gives up for a message with room for a byte": (
+        [*start(), ev.Available(INFLATE, "m", message(A), 1), ev.NeedsReset()],
+        ["QUEUE-03"],
+    ),
+    "a device that gives up for a long request buffer": (
+        [*start(posts=False), post(size=17), ev.NeedsReset()],
+        ["REQ-02"],
+    ),
+    "a device that gives up for a flag that is neither": (
+        [*start(), request(), unused("u", A, flag=2), ev.NeedsReset()],
+        ["REQ-10"],
+    ),
+    "a device that gives up for an empty CONT": (
+        [*start(), request(), unused("u", flag=0), ev.NeedsReset()],
+        ["REQ-12"],
+    ),
+    "a device that gives up for an empty DONE": (
+        [*start(), request(), unused("u"), ev.NeedsReset()],
+        ["QUEUE-07"],
+    ),
     "a device that gives up for a reason": ([*start(), *SHORT, ev.NeedsReset()], ["HDR-01"]),
 }
 

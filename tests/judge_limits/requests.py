@@ -140,6 +140,10 @@ FOUND = {
         [*OPEN, unused("u", chunk(0, 0x3FFF), flag=0), unused("v", chunk(0x3FFF, 1))],
         [],
     ),
+    "one page more than memory has": (
+        [*OPEN, unused("u", chunk(0, 0x4000), flag=0), unused("v", chunk(0, 1))],
+        ["UNUSED-04", "UNUSED-05"],
+    ),
     "more pages than memory has, in two messages": (
         [*OPEN, unused("u", chunk(0, 0x3000), flag=0), unused("v", chunk(0x1000, 0x3000))],
         ["UNUSED-04", "UNUSED-05"],

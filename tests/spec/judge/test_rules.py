@@ -44,7 +44,7 @@ from judge_script import (
 
 from balloon_spec import events as ev
 from balloon_spec.features import BASE, CHUNK_TRANSFER
-from balloon_spec.judge import RULES, Judge, Rule
+from balloon_spec.judge import RULES, Finding, Judge, Rule
 from balloon_spec.judge.decision import kept
 from balloon_spec.pages import PageSet
 from balloon_spec.requirement import catalogue
@@ -536,6 +536,26 @@ def test_a_finding_in_one_line_names_all_a_reader_needs():
     assert "\n" not in line
     assert findings[0].excerpt == message(A, data_len=24).hex(" ")
     assert judged([*start(), inflate("m", *[A] * 9, data_len=1)])[1][0].excerpt.endswith(" ...")
+
+
+@pytest.mark.parametrize(
+    ("expected", "seen", "words"),
+    [("", "", ""), ("4", "", " (expected 4, seen )"), ("", "5", " (expected , seen 5)")],
+)
+def test_a_finding_says_what_was_expected_or_seen_where_either_is_known(expected, seen, words):
+    entry = catalogue()["INF-02"]
+    finding = Finding("INF-02", entry.level, entry.subject, 3, "wrong", "page", expected, seen)
+    assert str(finding) == f"INF-02 driver MUST: wrong{words} [event 3, page]"
+
+
+def test_the_first_48_bytes_are_shown_and_that_there_are_more():
+    entry = catalogue()["INF-02"]
+    whole, cut = (
+        Finding("INF-02", entry.level, entry.subject, 1, "wrong", data=bytes(length)).excerpt
+        for length in (48, 49)
+    )
+    assert whole == " ".join(["00"] * 48)
+    assert cut == whole + " ..."
 
 
 def test_a_chain_that_was_followed_keeps_its_requirement_and_one_nobody_laid_decides_nothing():
