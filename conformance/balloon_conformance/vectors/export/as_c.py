@@ -30,19 +30,32 @@ struct balloon_run {
     uint64_t count;
 };
 
+/* One negotiation. */
+struct balloon_features {
+    uint64_t offered;
+    uint64_t accepted;
+    int features_ok; /* whether the device keeps FEATURES_OK */
+};
+
 struct balloon_step {
     const char *by;        /* operator, guest, driver, device or memory */
     const char *action;    /* wish, available, used, ...: as in the README */
     const char *condition; /* "returned": only where the buffer of the last reaction came back */
-    const char *buffer;    /* the buffer's name */
+    const char *shows;     /* the requirements broken where the step does not come true, blanks between;
+                              NULL: those of the vector */
     const char *structure; /* what data holds, where it is one of the structures */
+    const char *buffer;    /* the buffer's name */
     const char *word;      /* of a wish what is wished for, of an available buffer how it is compared,
                               of a reaction what is allowed */
     int queue;             /* the virtqueue's index */
     const uint8_t *data;   /* the bytes that pass: read, written, or answered */
-    size_t length;         /* how many they are */
+    size_t length;         /* how many they are; of a read, how many are read */
+    const uint32_t *cut;   /* the lengths of the descriptors of what is read; NULL: one descriptor */
+    size_t cuts;
+    int notify;            /* of an available buffer: whether the driver notifies */
     uint32_t number;       /* writable bytes, used length, offset, num_pages or actual: by the action */
-    uint64_t value;        /* of an operator's wish its value; of a reset the features accepted */
+    uint64_t value;        /* of an operator's wish its value */
+    const struct balloon_features *features; /* of a reset, what is negotiated after it */
     const struct balloon_run *pages; /* of a guest's wish, or discarded */
     size_t page_runs;
     const struct balloon_run *kept;
@@ -51,21 +64,22 @@ struct balloon_step {
 
 struct balloon_vector {
     const char *id;
+    const char *area;
     const char *title;
     const char *profile;
-    const char *sides;        /* driver, device, or both with a blank between */
+    const char *kind;         /* exchange or malformed */
+    const char *sides;        /* whom it can judge: driver, device, or both with a blank between */
     const char *requirements; /* their ids, blanks between */
-    const char *breaks;
-    uint64_t offered;
-    uint64_t accepted;
-    int features_ok;
+    const char *breaks;       /* those the other side breaks on purpose */
+    struct balloon_features features;
     uint64_t memory_pages;
     const struct balloon_step *steps;
     size_t step_count;
 };
 """
 
-_NUMBERS = ("writable_bytes", "length_bytes", "offset", "num_pages")
+# A read has an offset and a length; its length is that of its data.
+_NUMBERS = ("offset", "writable_bytes", "length_bytes", "num_pages")
 
 
 def c_lines(vectors: Iterable[Vector]) -> Iterator[str]:
@@ -95,6 +109,10 @@ def _vector(vector: dict[str, Any]) -> Iterator[str]:
             for at in range(0, len(data), _A_LINE):
                 yield "    " + " ".join(f"0x{byte:02x}," for byte in data[at : at + _A_LINE]) + "\n"
             yield "};\n"
+        if step.get("cut"):
+            yield f"static const uint32_t {name}_cut[] = {{{', '.join(map(str, step['cut']))}}};\n"
+        if "features" in step:
+            yield f"static const struct balloon_features {name}_features = {_features(step['features'])};\n"
         runs = {
             "pages": step.get("discarded", step["pages"] if isinstance(step.get("pages"), list) else []),
             "kept": step.get("kept", []),
@@ -114,19 +132,24 @@ def _step(step: dict[str, Any], name: str, length: int, runs: dict[str, list[lis
     word = step.get("wish", step.get("match", " ".join(step.get("allowed", ()))))
     pages = step.get("pages")
     number = pages if isinstance(pages, int) else next((step[key] for key in _NUMBERS if key in step), 0)
-    value = step.get("value", int(step["features"]["accepted"], 16) if "features" in step else 0)
+    cut = step.get("cut", ())
     fields = [
         _text(step["by"]),
         _text(step["action"]),
         _text(step.get("if")),
-        _text(step.get("buffer")),
+        _text(" ".join(step.get("shows", ())) or None),
         _text(step.get("structure")),
+        _text(step.get("buffer")),
         _text(word or None),
         str(step.get("queue_index", -1)),
         name if length else "NULL",
         str(length),
+        f"{name}_cut" if cut else "NULL",
+        str(len(cut)),
+        str(int(step.get("notify", False))),
         f"{number}u",
-        f"{value:#x}u",
+        f"{step.get('value', 0):#x}u",
+        f"&{name}_features" if "features" in step else "NULL",
     ]
     for kind, listed in runs.items():
         fields += [f"{name}_{kind}" if listed else "NULL", str(len(listed))]
@@ -134,22 +157,25 @@ def _step(step: dict[str, Any], name: str, length: int, runs: dict[str, list[lis
 
 
 def _row(vector: dict[str, Any]) -> str:
-    features = vector["features"]
     fields = [
         _text(vector["id"]),
+        _text(vector["area"]),
         _text(vector["title"]),
         _text(vector["profile"]),
+        _text(vector["kind"]),
         _text(" ".join(vector["sides"])),
         _text(" ".join(vector["requirements"])),
         _text(" ".join(vector["breaks"])),
-        f"{features['offered']}u",
-        f"{features['accepted']}u",
-        str(int(features["features_ok"])),
+        _features(vector["features"]),
         f"{vector['memory_pages']:#x}u",
         f"{_identifier(vector['id'])}_steps" if vector["steps"] else "NULL",
         str(len(vector["steps"])),
     ]
     return f"    {{{', '.join(fields)}}},\n"
+
+
+def _features(sets: dict[str, Any]) -> str:
+    return f"{{{sets['offered']}u, {sets['accepted']}u, {int(sets['features_ok'])}}}"
 
 
 def _identifier(name: str) -> str:

@@ -1,0 +1,147 @@
+"""The C header says all that the vectors say: a C program prints every field, and each is compared with the YAML."""
+
+import subprocess
+from itertools import zip_longest
+from pathlib import Path
+
+import pytest
+from installed import tool
+
+from balloon_conformance.vectors import model
+from balloon_conformance.vectors.export.as_c import c_lines
+from balloon_conformance.vectors.loader import load_all
+
+FLAGS = ("-std=c11", "-Wall", "-Wextra", "-Werror")
+VECTORS = load_all()
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory):
+    """What ``print_vectors.c`` prints, line by line."""
+    directory = tmp_path_factory.mktemp("c")
+    (directory / "balloon_vectors.h").write_text("".join(c_lines(VECTORS)), encoding="utf-8")
+    source = Path(__file__).with_name("print_vectors.c")
+    program = directory / "print"
+    words = [tool("gcc", "cc"), *FLAGS, "-I", directory, source, "-o", program]
+    subprocess.run(words, check=True, timeout=240)
+    return subprocess.run(
+        [program], check=True, capture_output=True, text=True, timeout=60
+    ).stdout.splitlines()
+
+
+def test_every_field_of_every_step_is_what_the_vector_says(printed):
+    for number, (seen, wanted) in enumerate(zip_longest(printed, expected()), 1):
+        assert seen == wanted, f"line {number}"
+
+
+def expected():
+    for vector in VECTORS:
+        yield vector_line(vector)
+        queues = {}
+        for step in vector.steps:
+            if isinstance(step, model.BufferStep):
+                queues[step.name] = step.queue
+            yield step_line(step, queues)
+
+
+def vector_line(vector):
+    return "|".join(
+        [
+            "vector",
+            vector.id,
+            vector.path.parent.name,
+            vector.title,
+            vector.profile.name,
+            str(vector.kind),
+            " ".join(sorted(map(str, vector.sides))),
+            " ".join(vector.requirements),
+            " ".join(vector.breaks),
+            features(vector.features),
+            str(vector.memory_pages),
+            str(len(vector.steps)),
+        ]
+    )
+
+
+def features(sets):
+    return f"{sets.offered:x},{sets.accepted:x},{int(sets.features_ok)}"
+
+
+def runs(pages):
+    return "".join(f"{run.first:x}+{run.count:x} " for run in pages.runs)
+
+
+def step_line(step, queues):
+    """What is expected of one step: the columns that its kind has a use for, and nothing in the others."""
+    column = dict.fromkeys(COLUMNS, "-") | NOTHING
+    column |= {"condition": step.condition or "-", "shows": " ".join(step.shows) or "-"}
+    column |= columns(step, queues)
+    length = str(len(column["data"]) // 2)
+    return "|".join(["step", *(length if name == "length" else column[name] for name in COLUMNS)])
+
+
+COLUMNS = (
+    *("by", "action", "condition", "shows", "buffer", "word", "queue", "length", "data", "cut", "notify"),
+    *("number", "value", "features", "pages", "kept"),
+)
+NOTHING = {"queue": "-1", "notify": "0", "number": "0", "value": "0"} | dict.fromkeys(
+    ("data", "cut", "pages", "kept"), ""
+)
+
+
+def columns(step, queues):
+    match step:
+        case model.OperatorStep():
+            return {"by": "operator", "action": "wish", "word": str(step.action), "value": str(step.value)}
+        case model.GuestStep():
+            return {"by": "guest", "action": "wish", "word": str(step.action), "pages": runs(step.pages)}
+        case model.BufferStep():
+            return {
+                "by": "driver",
+                "action": "available",
+                "buffer": step.name,
+                "word": str(step.match),
+                "queue": str(step.queue.index),
+                "data": step.readable.hex(),
+                "cut": "".join(f"{length} " for length in step.cut),
+                "notify": str(int(step.notify)),
+                "number": str(step.writable_bytes),
+            }
+        case model.ActualStep():
+            return {"by": "driver", "action": "actual", "number": str(step.pages)}
+        case model.ConfigurationWriteStep():
+            return {"by": "driver", "action": "write", "number": str(step.offset), "data": step.data.hex()}
+        case model.ConfigurationReadStep():
+            assert len(step.data) == step.length_bytes
+            return {"by": "driver", "action": "read", "number": str(step.offset), "data": step.data.hex()}
+        case model.DriverOkStep():
+            return {"by": "driver", "action": "ok"}
+        case model.SilentStep():
+            return {"by": str(step.side), "action": "silent"}
+        case model.UsedStep():
+            return {
+                "by": "device",
+                "action": "used",
+                "buffer": step.name,
+                "queue": str(queues[step.name].index),
+                "data": step.written.hex(),
+                "number": str(step.length_bytes),
+            }
+        case model.ConfigurationStep():
+            return {"by": "device", "action": "configuration", "number": str(step.num_pages)}
+        case model.ReactionStep():
+            return {
+                "by": "device",
+                "action": "reaction",
+                "buffer": step.name,
+                "word": " ".join(sorted(map(str, step.allowed))),
+            }
+        case model.EffectStep():
+            return {
+                "by": "memory",
+                "action": "effect",
+                "pages": runs(step.discarded),
+                "kept": runs(step.kept),
+            }
+        case model.ResetStep():
+            return {"by": "driver", "action": "reset", "features": features(step.features)}
