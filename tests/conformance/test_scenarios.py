@@ -7,7 +7,14 @@ import pytest
 from balloon_conformance.case import NotExercised, carry_out
 from balloon_conformance.iut.reference import ReferenceDevice, ReferenceDriver
 from balloon_conformance.report.outcome import Fault, Status
-from balloon_conformance.scenarios import device_negotiation, device_storm, driver_walk, of, scenarios
+from balloon_conformance.scenarios import (
+    device_negotiation,
+    device_storm,
+    driver_requests,
+    driver_walk,
+    of,
+    scenarios,
+)
 from balloon_conformance.session import DeviceSession, DriverSession
 from balloon_spec import events as ev
 from balloon_spec.features import BASE, CHUNK_TRANSFER
@@ -103,6 +110,22 @@ class Miscounting(ReferenceDriver):
         ]
 
 
+class Talkative(ReferenceDriver):
+    """Says DONE twice."""
+
+    def observe(self, deadline_seconds):
+        events = super().observe(deadline_seconds)
+        return [
+            one
+            for event in events
+            for one in ([event, replace(event, buffer="again")] if _is_done(event) else [event])
+        ]
+
+
+def _is_done(event):
+    return isinstance(event, ev.Available) and event.queue == 3 and event.readable[1:2] == b"\1"
+
+
 def test_many_buffers_in_flight_come_back_in_another_order():
     outcome = play(driver_walk.test_buffers_held_back, ReferenceDriver(), ["CHUNK_TRANSFER"])
     assert outcome.status is Status.PASSED
@@ -123,6 +146,11 @@ def test_what_is_wrong_is_found_under_the_right_requirement(function, adapter, a
     outcome = play(function, adapter, *arguments)
     assert outcome.status is Status.FAILED
     assert requirement in {finding.requirement for finding in outcome.findings}
+
+
+def test_a_message_nobody_asked_for_is_found_once_and_takes_no_request():
+    outcome = play(driver_requests.test_one_request_after_another, Talkative())
+    assert [finding.requirement for finding in outcome.findings] == ["REQ-11"]
 
 
 def test_a_legal_subset_that_is_refused_is_advice():

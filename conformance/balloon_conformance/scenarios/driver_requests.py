@@ -45,9 +45,12 @@ class _Asking:
         return event if isinstance(event, ev.Available) else None
 
     def ask(self, param: int, *, command: int = 0, length_bytes: int = host_request.LENGTH_BYTES) -> bool:
-        """Write a request into the request buffer; False where the driver has made none available."""
+        """Write a request into the request buffer; False where the driver has made none available.
+
+        A message that nobody asked for is none, nor is a buffer the request does not fit: either is found.
+        """
         buffer = self.next_buffer()
-        if buffer is None:
+        if buffer is None or buffer.writable_bytes < length_bytes or buffer.readable:
             return False
         written = host_request.build(HostRequest(command, (0, 0, 0), param))[:length_bytes]
         self._session.operate(ev.OperatorAction.UNUSED_PAGES, param)
