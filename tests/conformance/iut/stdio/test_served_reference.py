@@ -1,12 +1,20 @@
 """The reference implementations over standard streams get the verdicts they get in this process."""
 
 import json
+import re
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from run_command import run_command
 
 COMMAND = f"{sys.executable} -m balloon_conformance serve reference-{{}} --stdio"
+
+
+PAGE = Path(__file__).parents[4] / "docs" / "test" / "stdio-protocol.md"
+OF_ITS_OWN = {"name", "version", "capabilities", "offered", "memory", "ring_sizes", "text"}
+"""Fields in which programs that are both right differ."""
 
 
 def results(directory, target, name):
@@ -38,3 +46,28 @@ def test_what_does_not_go_together_is_refused(tmp_path, arguments, words):
     done = run_command(tmp_path, "serve", "reference-device", *arguments)
     assert done.code == 2
     assert words in done.err
+
+
+@pytest.mark.parametrize(("number", "side"), [(0, "device"), (1, "driver")])
+def test_the_exchange_on_the_page_is_what_the_reference_does(number, side):
+    page = PAGE.read_text(encoding="utf-8")
+    block = re.findall(r"<!-- transcript -->\n```text\n(.*?)```", page, re.DOTALL)[number]
+    lines = [(line[0], line[2:]) for line in block.splitlines()]
+    done = subprocess.run(
+        [sys.executable, "-m", "balloon_conformance", "serve", f"reference-{side}", "--stdio"],
+        input="".join(f"{line}\n" for mark, line in lines if mark == ">"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    seen = [_shared(line) for line in done.stdout.splitlines()]
+    assert seen == [_shared(line) for mark, line in lines if mark == "<"]
+    assert len(seen) > 5
+
+
+def _shared(answer):
+    """An empty list of pages may be left out."""
+    return {
+        name: value for name, value in json.loads(answer).items() if name not in OF_ITS_OWN and value != []
+    }
