@@ -16,6 +16,7 @@ from balloon_docs.machines import StatesDirective
 from balloon_docs.mentions import MentionsTransform
 from balloon_docs.requirements import RequirementsDirective, TraceabilityDirective
 from balloon_docs.sequences import SequenceDirective
+from balloon_docs.session import SessionDirective
 from balloon_docs.vectors import AreaDirective, VectorDirective, write_pages
 
 __all__ = ["setup"]
@@ -28,6 +29,7 @@ _DIRECTIVES = {
     "layout": LayoutDirective,
     "requirements": RequirementsDirective,
     "sequence": SequenceDirective,
+    "session": SessionDirective,
     "states": StatesDirective,
     "traceability": TraceabilityDirective,
     "transcript": TranscriptDirective,

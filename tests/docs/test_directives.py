@@ -151,6 +151,42 @@ def test_a_transcript_is_what_the_program_prints_and_a_stale_one_fails(tmp_path)
     assert "NO-99" in site(tmp_path, failing, warnings=True)
 
 
+SESSION = "```{session} kept.txt\n:files: examples/*.txt\n:needs: sh NEEDED\n```"
+
+
+def session(directory, kept, *, needs="cat", **options):
+    (directory / "source").mkdir(exist_ok=True)
+    (directory / "examples").mkdir(exist_ok=True)
+    (directory / "examples" / "words.txt").write_text("one\ntwo\nthree\n", encoding="utf-8")
+    (directory / "source" / "kept.txt").write_text(kept, encoding="utf-8")
+    return site(directory, SESSION.replace("NEEDED", needs), **options)
+
+
+@pytest.mark.parametrize(
+    ("kept", "stale"),
+    [
+        ("$ cat words.txt\none\ntwo\nthree\n", False),
+        ("$ cat words.txt\none\n...\n\n$ echo four\nfo...\n", False),
+        ("$ cat words.txt\n...\n", False),
+        ("$ rm words.txt\n$ cat words.txt 2>&1 | wc -l\n1\n", False),
+        ("$ cat words.txt\none\ntwo\n", True),
+        ("$ cat words.txt\none\n...\nfour\n", True),
+        ("$ cat words.txt\none\ntw\nthree\n", True),
+        ("$ true\n$ echo four\nfive\n", True),
+    ],
+)
+def test_a_session_is_what_happens_and_a_stale_one_fails(tmp_path, kept, stale):
+    assert ("prints something else now" in session(tmp_path, kept, warnings=True)) == stale
+
+
+@pytest.mark.parametrize("needs", ["no-such-program", "no-such-header.h"])
+def test_a_session_is_shown_as_it_is_kept_where_a_program_is_missing(tmp_path, monkeypatch, needs):
+    monkeypatch.delenv("BALLOON_REQUIRE_INTEROP", raising=False)
+    assert "nobody printed this" in session(tmp_path, "$ true\nnobody printed this\n", needs=needs)
+    monkeypatch.setenv("BALLOON_REQUIRE_INTEROP", "1")
+    assert f"{needs} is not installed" in session(tmp_path, "$ true\n", needs=needs, warnings=True)
+
+
 @pytest.mark.parametrize(
     "directive", ["layout", "sequence", "vector", "vectors", "states", "requirements", "buffer"]
 )

@@ -17,6 +17,7 @@ from balloon_spec.requirement import catalogue
 __all__ = ["print_header", "print_results"]
 
 _STYLES = {Verdict.KEPT: "green", Verdict.BROKEN: "red", Verdict.NOT_EXERCISED: "dim"}
+_LABEL = len("not taken")
 _FEW_CASES = 3
 _FEW_LINES = 5
 
@@ -118,7 +119,7 @@ def _print_group(
         console.print(Padding(_finding(one, outcomes), (0, 0, 0, 2)))
         # Not folded, so that it can be copied.
         case = next(iter(one.broken_by))
-        console.print(Text(f"  repeat    {repeat} -k '{case}'"), soft_wrap=True)
+        console.print(Text(f"  {'repeat':<{_LABEL}}  {repeat} -k '{case}'"), soft_wrap=True)
 
 
 def _finding(one: RequirementResult, outcomes: Mapping[str, Outcome]) -> Table:
@@ -148,7 +149,7 @@ def _finding(one: RequirementResult, outcomes: Mapping[str, Outcome]) -> Table:
         ("said", "\n".join(outcomes[case].said[-_FEW_LINES:])),
     )
     table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="dim", no_wrap=True, min_width=8)
+    table.add_column(style="dim", no_wrap=True, min_width=_LABEL)
     table.add_column(overflow="fold")
     for name, words in rows:
         if words:
