@@ -8,6 +8,7 @@ from sphinx.application import Sphinx
 
 from balloon_docs.buffers import BufferDirective
 from balloon_docs.commands import CommandsDirective, TranscriptDirective
+from balloon_docs.defects import DefectsDirective
 from balloon_docs.domain import BalloonDomain, plain_role
 from balloon_docs.features import FeaturesDirective
 from balloon_docs.implementations import ImplementationsDirective
@@ -24,6 +25,7 @@ __all__ = ["setup"]
 _DIRECTIVES = {
     "buffer": BufferDirective,
     "commands": CommandsDirective,
+    "defects": DefectsDirective,
     "features": FeaturesDirective,
     "implementations": ImplementationsDirective,
     "layout": LayoutDirective,

@@ -55,7 +55,7 @@ class ImplementationsDirective(SphinxDirective):
             "summary",
         )
         names = [name for name in catalogue() if any(name in column.verdicts for column in columns)]
-        names.sort(key=lambda name: len({_verdict(column, name) for column in columns}) == 1)
+        names.sort(key=lambda name: _order({_verdict(column, name) for column in columns}))
         rows = [
             (
                 reference("requirement", name),
@@ -73,6 +73,11 @@ class ImplementationsDirective(SphinxDirective):
 def _verdict(file: ResultsFile, name: str) -> str:
     """Return the verdict on a requirement, empty where the file has none."""
     return file.verdicts[name].verdict if name in file.verdicts else ""
+
+
+def _order(verdicts: set[str]) -> int:
+    """Return where a row belongs: first what somebody breaks, then other differences, then the rest."""
+    return 0 if "broken" in verdicts else 1 if len(verdicts) > 1 else 2
 
 
 def _cell(verdict: str) -> nodes.inline:

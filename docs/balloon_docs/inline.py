@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 from docutils import nodes
@@ -11,7 +11,7 @@ from docutils import nodes
 from balloon_docs.domain import reference
 from balloon_spec.requirement import catalogue
 
-__all__ = ["paragraph", "requirement_pattern", "sentence"]
+__all__ = ["field", "paragraph", "requirement_pattern", "sentence"]
 
 
 @cache
@@ -33,6 +33,12 @@ def sentence(text: str) -> Iterator[nodes.Node]:
 def paragraph(text: str, *classes: str) -> nodes.paragraph:
     """Return sentences as a paragraph."""
     return nodes.paragraph("", "", *sentence(text), classes=list(classes))
+
+
+def field(label: str, content: str | Iterable[nodes.Node]) -> nodes.field:
+    """Return a field of a list of fields, of sentences or of nodes."""
+    inner = sentence(content) if isinstance(content, str) else content
+    return nodes.field("", nodes.field_name("", label), nodes.field_body("", nodes.paragraph("", "", *inner)))
 
 
 def _plain(text: str) -> Iterator[nodes.Node]:

@@ -11,7 +11,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from balloon_conformance.decided_by import DecidedBy, deciders
 from balloon_docs.domain import BalloonDomain, reference
-from balloon_docs.inline import paragraph, sentence
+from balloon_docs.inline import field, paragraph
 from balloon_docs.tables import table
 from balloon_spec.requirement import Area, Requirement, catalogue
 
@@ -61,15 +61,11 @@ class TraceabilityDirective(_AreaDirective):
                 _names(_deciders()[name].rules),
                 _vectors(_deciders()[name].vectors),
                 _names(_deciders()[name].scenarios),
-                *(
-                    [_names(mutants)]
-                    if (mutants := getattr(_deciders()[name], "mutants", None)) is not None
-                    else []
-                ),
+                _names(_deciders()[name].mutants),
             )
             for name in self.area().ids
         ]
-        head = ["Requirement", "Level", "Rules", "Vectors", "Scenarios", "Mutants"][: len(rows[0])]
+        head = ("Requirement", "Level", "Rules", "Vectors", "Scenarios", "Mutants")
         return [table(head, rows, "traceability")]
 
 
@@ -87,33 +83,25 @@ def _block(one: Requirement, decided: DecidedBy, fragment: str) -> nodes.contain
 
 def _fields(one: Requirement, decided: DecidedBy) -> Iterator[nodes.field]:
     when = str(one.when)
-    yield _field("Applies", "always" if when == "always" else f"where `{when}` holds")
+    yield field("Applies", "always" if when == "always" else f"where `{when}` holds")
     if one.source.choice is not None:
-        yield _field("Reading taken", one.source.choice.reading)
-        yield _field("Reading not taken", one.source.choice.not_taken)
+        yield field("Reading taken", one.source.choice.reading)
+        yield field("Reading not taken", one.source.choice.not_taken)
     for label, entries in (
         ("From the patch", one.source.patch),
         ("From review", one.source.review),
     ):
         if entries:
-            yield _field(label, ", ".join(f"`{entry}`" for entry in entries))
+            yield field(label, ", ".join(f"`{entry}`" for entry in entries))
     if one.source.virtio:
-        yield _field("From virtio", "; ".join(one.source.virtio))
+        yield field("From virtio", "; ".join(one.source.virtio))
     if one.not_observable:
-        yield _field("Not decided", one.not_observable)
+        yield field("Not decided", one.not_observable)
     elif decided.vectors:
-        yield _nodes_field("Vectors", _vectors(decided.vectors))
+        yield field("Vectors", _vectors(decided.vectors))
     if not one.not_observable and (decided.rules or decided.scenarios):
         others = [*decided.rules, *decided.scenarios]
-        yield _field("Also decided by", ", ".join(f"`{name}`" for name in others))
-
-
-def _field(label: str, text: str) -> nodes.field:
-    return _nodes_field(label, list(sentence(text)))
-
-
-def _nodes_field(label: str, inner: list[nodes.Node]) -> nodes.field:
-    return nodes.field("", nodes.field_name("", label), nodes.field_body("", nodes.paragraph("", "", *inner)))
+        yield field("Also decided by", ", ".join(f"`{name}`" for name in others))
 
 
 _SHOWN = 12

@@ -17,7 +17,7 @@ from balloon_conformance.vectors import model
 from balloon_conformance.vectors.loader import load_all
 from balloon_docs.buffers import buffer_table
 from balloon_docs.domain import BalloonDomain, reference
-from balloon_docs.inline import paragraph
+from balloon_docs.inline import field, paragraph
 from balloon_docs.sequence_svg import sequence_picture
 from balloon_docs.tables import table
 from balloon_spec.wire import host_request
@@ -119,12 +119,7 @@ def _facts(vector: model.Vector) -> nodes.field_list:
     ]
     return nodes.field_list(
         "",
-        *(
-            nodes.field(
-                "", nodes.field_name("", label), nodes.field_body("", nodes.paragraph("", "", *inner))
-            )
-            for label, inner in facts
-        ),
+        *(field(label, inner) for label, inner in facts),
         classes=["requirement-fields"],
     )
 

@@ -18,7 +18,16 @@ from sphinx.util.docutils import docutils_namespace, patch_docutils  # noqa: E40
 from balloon_conformance.decided_by import deciders  # noqa: E402
 from balloon_conformance.reference.machine import Move  # noqa: E402
 from balloon_conformance.vectors import model  # noqa: E402
-from balloon_docs import commands, features, implementations, layouts, machines, requirements, vectors  # noqa: E402
+from balloon_docs import (  # noqa: E402
+    commands,
+    defects,
+    features,
+    implementations,
+    layouts,
+    machines,
+    requirements,
+    vectors,
+)
 from balloon_spec.features import profile  # noqa: E402
 from balloon_spec.requirement import catalogue  # noqa: E402
 
@@ -100,6 +109,10 @@ def another_result(monkeypatch):
     monkeypatch.setattr(implementations, "RESULTS", directory)
 
 
+def another_defect(monkeypatch):
+    monkeypatch.setattr(defects, "DEFECTS", (replace(defects.DEFECTS[0], title="It does something else."),))
+
+
 def another_command(monkeypatch):
     monkeypatch.setattr(
         commands, "all_commands", lambda: iter([("frobnicate", click.Command("frobnicate", help="Do it."))])
@@ -119,6 +132,7 @@ def another_command(monkeypatch):
         ("```{traceability} chunk\n```", another_rule, "a_rule_of_another_name"),
         ("```{features}\n```", another_bit, ">39<"),
         ("```{implementations} device\n```", another_result, "a device of another name"),
+        ("```{defects}\n```", another_defect, "It does something else."),
         ("```{commands}\n```", another_command, "frobnicate"),
     ],
     ids=lambda value: value.__name__ if callable(value) else None,

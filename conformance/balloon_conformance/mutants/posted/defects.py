@@ -46,9 +46,8 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         "D1",
         "The first chunk after every flush of the full buffer is lost, and a stale one is sent in its place.",
-        "Every message after the first of a burst begins with the first chunk of the first; `actual` "
-        "counts the "
-        "pages that should have stood there.",
+        "Every message after the first of a burst begins with the first chunk of the first; `actual` counts "
+        "the pages that should have stood there.",
         (_CHUNKS,),
         ("INF-03", "DEF-04"),
         "posted-loses-a-chunk-at-each-flush",
@@ -68,8 +67,7 @@ DEFECTS: tuple[Defect, ...] = (
         "D3",
         "Pages that compaction moves are not told to the host, and then on the wrong queue.",
         "The guest uses a page that is still in the balloon; the next message, inflate or deflate, begins "
-        "with "
-        "the new page and the old one.",
+        "with the new page and the old one.",
         (_CHUNKS,),
         ("DEF-05", "CFG-05"),
         "posted-keeps-moved-pages-to-itself",
@@ -86,8 +84,8 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     Defect(
         "D5",
-        "An inflation walks the whole balloon, and names every page of it that lies in the range of the "
-        "new ones.",
+        "An inflation walks the whole balloon, and names every page of it that lies in the range of the new "
+        "ones.",
         "Pages are named and discarded again; the sum of sizes exceeds the difference of `actual`.",
         (_CHUNKS,),
         ("INF-11",),
@@ -95,11 +93,10 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     Defect(
         "D6",
-        "When the buffer for unused pages is enlarged a pointer into an allocation is freed, and sent "
-        "from after it.",
+        "When the buffer for unused pages is enlarged a pointer into an allocation is freed, and sent from "
+        "after it.",
         "Answers, and all inflate and deflate messages after them, hold freed memory: reserved bits set, "
-        "pages "
-        "that do not exist.",
+        "pages that do not exist.",
         (_REQUESTS, _CHUNKS),
         ("CHUNK-05",),
         "posted-answers-with-freed-memory",
@@ -108,9 +105,8 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         "D7",
         "A request is served inside the interrupt, where the driver takes a sleeping lock and spins.",
-        "Asked while an inflate or deflate message is unanswered, the guest never does anything again, "
-        "not even "
-        "when that message is returned.",
+        "Asked while an inflate or deflate message is unanswered, the guest never does anything again, not "
+        "even when that message is returned.",
         (_REQUESTS,),
         ("CONC-02", "CONC-03"),
         "posted-hangs-of-a-request",
@@ -118,9 +114,8 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     Defect(
         "D8",
-        "Free blocks are counted against the words of the buffer, of which each takes two, and the list "
-        "is scanned "
-        "again from its head when they do not fit.",
+        "Free blocks are counted against the words of the buffer, of which each takes two, and the list is "
+        "scanned again from its head when they do not fit.",
         "CONT messages without end, all alike; or, in a buffer that held something already, pages named "
         "twice.",
         (_REQUESTS, _BLOCKS),
@@ -158,8 +153,7 @@ DEFECTS: tuple[Defect, ...] = (
         "D12",
         "Features are given up after they were acknowledged.",
         "CHUNK_TRANSFER and HOST_REQ_VQ are accepted without STATS_VQ, inflate buffers are arrays of page "
-        "frame "
-        "numbers all the same, and there is no request buffer.",
+        "frame numbers all the same, and there is no request buffer.",
         (_CHUNKS, _REQUESTS),
         ("NEG-03", "NEG-04"),
         "posted-gives-features-up-too-late",
@@ -172,8 +166,7 @@ DEFECTS: tuple[Defect, ...] = (
         "A request with param 0x11234 is answered with id 0x1234.",
         (_REQUESTS,),
         why_none="By design of the message, and so required (REQ-08, REQ-09). A device keeps to ids of 16 "
-        "bits "
-        "(REQ-07); the reference driver answers as the posted one does.",
+        "bits (REQ-07); the reference driver answers as the posted one does.",
         recording="v8-basic.jsonl",
         seen=True,
     ),
@@ -181,8 +174,7 @@ DEFECTS: tuple[Defect, ...] = (
         "D14",
         "The queues are notified as they are set up, before DRIVER_OK.",
         "A notification for queues 2 and 3 while the device may not look; one that forgets it never finds "
-        "the "
-        "buffers.",
+        "the buffers.",
         (_REQUESTS,),
         ("QUEUE-09",),
         "posted-notifies-early",
@@ -190,9 +182,8 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         "D15",
         "Both kinds of pages share one buffer and one lock.",
-        "Between the start and the end of an inflation there is no message on queue 3, and none on queues "
-        "0 and 1 "
-        "while an answer is unanswered.",
+        "Between the start and the end of an inflation there is no message on queue 3, and none on queues 0 "
+        "and 1 while an answer is unanswered.",
         (_SHARED_BUFFER, _CHUNKS),
         ("CONC-02", "CONC-03", "CONC-04"),
         "posted-has-one-lock",
@@ -201,9 +192,8 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         "G1",
         "All bitmaps but the first are freed after every send, also in the middle of a walk.",
-        "After the first message of a burst of more than 2048 runs over more than a GiB, silence: "
-        "`actual` is never "
-        "written.",
+        "After the first message of a burst of more than 2048 runs over more than a GiB, silence: `actual` "
+        "is never written.",
         (_CHUNKS,),
         ("CFG-04",),
         "posted-dies-of-scattered-pages",
@@ -219,9 +209,8 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         "G3",
         "Fill and leak reset the range of pages before they take the lock.",
-        "A deflation for want of memory during an inflation: pages of the inflation are counted in "
-        "`actual` and "
-        "named in no message.",
+        "A deflation for want of memory during an inflation: pages of the inflation are counted in `actual` "
+        "and named in no message.",
         (_CHUNKS,),
         ("INF-03",),
         "posted-forgets-pages-for-want-of-memory",
@@ -251,13 +240,12 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     Defect(
         "G7",
-        "Where a message cannot be made available the buffer is not emptied, and later chunks run past "
-        "its end.",
+        "Where a message cannot be made available the buffer is not emptied, and later chunks run past its "
+        "end.",
         "None: a ring that takes no buffer is broken, and nothing goes over it any more.",
         (_CHUNKS,),
         why_none="It takes a device that breaks the ring; what is written then is the guest's memory, and "
-        "the "
-        "device never sees it.",
+        "the device never sees it.",
     ),
     Defect(
         "G8",
@@ -265,7 +253,6 @@ DEFECTS: tuple[Defect, ...] = (
         "None but time: the first message of an answer may come late.",
         (_BLOCKS,),
         why_none="Latency inside the guest. REQ-22 measures the time to the first message, and how long "
-        "interrupts "
-        "are off does not show in it.",
+        "interrupts are off does not show in it.",
     ),
 )
