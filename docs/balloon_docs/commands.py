@@ -55,7 +55,7 @@ class CommandsDirective(SphinxDirective):
 
 def _help(name: str, command: click.Command) -> str:
     context = click.Context(
-        command, info_name=f"{_PROGRAM} {name}", max_content_width=100, terminal_width=100
+        command, info_name=f"{_PROGRAM} {name}", max_content_width=90, terminal_width=90
     )
     return command.get_help(context)
 
@@ -100,7 +100,7 @@ class TranscriptDirective(SphinxDirective):
 
 
 def _environment() -> dict[str, Any]:
-    return {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
+    return {**os.environ, "COLUMNS": "90", "NO_COLOR": "1", "TERM": "dumb"}
 
 
 def _elided(output: str, lines: int | None) -> str:

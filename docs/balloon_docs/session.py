@@ -101,7 +101,7 @@ def _printed(command: str, here: Path) -> str:
         env={
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-            "COLUMNS": "100",
+            "COLUMNS": "90",
             "LC_ALL": "C",
             "NO_COLOR": "1",
             "TERM": "dumb",
