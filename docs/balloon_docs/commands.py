@@ -54,9 +54,7 @@ class CommandsDirective(SphinxDirective):
 
 
 def _help(name: str, command: click.Command) -> str:
-    context = click.Context(
-        command, info_name=f"{_PROGRAM} {name}", max_content_width=90, terminal_width=90
-    )
+    context = click.Context(command, info_name=f"{_PROGRAM} {name}", max_content_width=90, terminal_width=90)
     return command.get_help(context)
 
 

@@ -83,8 +83,6 @@ class StdioProcess:
         self._poll.register(self._errors, select.POLLIN)
         self._received = b""
         self._said = bytearray()
-        self._unasked = select.poll()
-        self._unasked.register(self._output, select.POLLIN)
         self._closed = False
 
     @property
@@ -98,8 +96,16 @@ class StdioProcess:
         return self._name
 
     def exchange(self, line: bytes, seconds: float, asked: str) -> bytes:
-        """Write a line and return the one that comes back, without its end; ``asked`` names it in errors."""
-        self._check_silence()
+        """Write a line and return the one that comes back, without its end; ``asked`` names it in errors.
+
+        What the program wrote unasked is found here where it came with the answer before; what came later is
+        returned as the answer, and has another number.
+        """
+        if self._received:
+            raise AdapterError(
+                f"{self._name} wrote {_shown(self._received)} although nothing was asked; write one answer "
+                "to each command, and everything else to standard error"
+            )
         until = time.monotonic() + seconds
         try:
             written = os.write(self._input, line)
@@ -230,19 +236,6 @@ class StdioProcess:
             raise self._refuses_input() from None
         finally:
             self._poll.unregister(self._input)
-
-    def _check_silence(self) -> None:
-        """Raise where the program spoke although nobody asked."""
-        if not self._received and self._unasked.poll(0):
-            with suppress(BlockingIOError):
-                self._received = os.read(self._output, _READ_BYTES)
-            if not self._received:
-                raise self.over()
-        if self._received:
-            raise AdapterError(
-                f"{self._name} wrote {_shown(self._received)} although nothing was asked; write one answer "
-                "to each command, and everything else to standard error"
-            )
 
     # -- how it ends --------------------------------------------------------------------------------------
 
