@@ -31,7 +31,7 @@ from balloon_conformance.vectors.model import Vector
 from balloon_conformance.vectors.player import play
 from balloon_spec.events import Side
 
-__all__ = ["OUTCOME_ATTRIBUTE", "CaseEnded", "ConformancePlugin"]
+__all__ = ["OUTCOME_ATTRIBUTE", "ConformancePlugin"]
 
 OUTCOME_ATTRIBUTE = "balloon_outcome"
 """Where a test report carries :meth:`Outcome.to_json`."""
@@ -49,10 +49,6 @@ def pytest_configure(config: pytest.Config) -> None:
     options = RunOptions.of(config)
     if options is not None:
         config.pluginmanager.register(ConformancePlugin(options), "balloon-conformance")
-
-
-class CaseEnded(Exception):  # noqa: N818 - tells pytest that a case did not pass
-    """A case that did not pass; the outcome says why."""
 
 
 class ConformancePlugin:
@@ -186,7 +182,8 @@ class ConformancePlugin:
         if outcome.status is Status.NOT_EXERCISED:
             pytest.skip(outcome.reason)
         if outcome.status is not Status.PASSED:
-            raise CaseEnded(outcome.reason)
+            # Without a traceback, which takes longer to set out than the case to play and tells nothing.
+            pytest.fail(outcome.reason, pytrace=False)
 
     # -- reports ------------------------------------------------------------------------------------------
 
