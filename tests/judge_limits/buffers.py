@@ -32,6 +32,17 @@ C = chunk(0x3000, 1)
 IN_ORDER = 1 << 35
 SHORT = ev.Available(INFLATE, "short", b"\0" * 7)
 WRITTEN = message(A)
+ASKED = [*start(), request()]
+
+
+def elsewhere(**fields):
+    """A message on the inflate queue that may be one of an exchange."""
+    return ev.Available(INFLATE, "u", message(A, **fields))
+
+
+def in_parts(**parts):
+    """A message that returns, and how it was cut."""
+    return [*start(MESSAGES), ev.Available(INFLATE, "m", WRITTEN, **parts), used(INFLATE, "m")]
 
 
 def at(address, length=24):
@@ -115,6 +126,52 @@ FOUND = {
         [*held(features=FULL), request(), unused("u", B), inflate("again", A), DEVICE_QUIET],
         ["INF-11", "CONC-06", "INF-06"],
     ),
+    # Messages of an exchange, which belong on the host request queue.
+    "an answer on another queue": ([*ASKED, elsewhere(flag=1, ident=7)], ["QUEUE-01"]),
+    "an answer that goes on, on another queue": ([*ASKED, elsewhere(ident=7)], ["QUEUE-01"]),
+    "an answer without pages on another queue": (
+        [*ASKED, ev.Available(INFLATE, "u", message(flag=1, ident=7))],
+        ["QUEUE-01"],
+    ),
+    "an answer to a request of 17 bits on another queue": (
+        [*start(), request(param=0x10007), elsewhere(flag=1, ident=7)],
+        ["REQ-07", "QUEUE-01"],
+    ),
+    "an answer that goes on to the request 1, on another queue": (
+        [*start(), request(param=1), elsewhere(ident=1)],
+        ["QUEUE-01"],
+    ),
+    "an answer to the request 0 on another queue": (
+        [*start(), request(param=0), elsewhere(flag=1)],
+        ["QUEUE-01"],
+    ),
+    "an inflate message beside the request 0": ([*start(), request(param=0), inflate("m", A)], []),
+    "an inflate message with a flag beside the request 0": (
+        [*start(), request(param=0), elsewhere(flag=2)],
+        ["HDR-04"],
+    ),
+    "an inflate message with a smaller id than the request's": (
+        [*ASKED, elsewhere(flag=1, ident=3)],
+        ["HDR-04"],
+    ),
+    "a buffer that is too long for a request, on another queue": (
+        [*start(posts=False), ev.Available(INFLATE, "r0", writable_bytes=17)],
+        ["QUEUE-03", "HDR-01"],
+    ),
+    "a buffer nobody was notified of, before DRIVER_OK, and another after it": (
+        [
+            *start(MESSAGES, driver_ok=False),
+            ev.Available(DEFLATE, "d", WRITTEN, notified=False),
+            ev.DriverOk(),
+            inflate("m", A),
+            ev.Quiet(ev.Side.DEVICE),
+        ],
+        ["DEF-04", "QUEUE-09", "QUEUE-07"],
+    ),
+    "a buffer nobody was notified of, after DRIVER_OK": (
+        [*start(MESSAGES), ev.Available(INFLATE, "m", WRITTEN, notified=False), ev.Quiet(ev.Side.DEVICE)],
+        ["QUEUE-07"],
+    ),
 }
 
 COUNTED = {
@@ -170,6 +227,10 @@ COUNTED = {
         {"QUEUE-07": 2, "INF-09": 1},
     ),
     "the return of a request buffer that came late": ([*start(), request(), post()], {"QUEUE-04": 0}),
+    "one descriptor": (in_parts(cut=(24,)), {"QUEUE-05": 0}),
+    "two descriptors": (in_parts(cut=(8, 16)), {"QUEUE-05": 1}),
+    "one descriptor at an address": (in_parts(extents=((0x5000, 24),)), {"QUEUE-05": 0}),
+    "two descriptors at addresses": (in_parts(extents=((0x5000, 8), (0x6000, 16))), {"QUEUE-05": 1}),
 }
 
 SEEN = {

@@ -170,6 +170,14 @@ FOUND = {
         ["BUF-03", "CFG-04"],
     ),
     "the device waits, and the driver has not written": ([*start(), inflate("m", A), used(INFLATE, "m"), DEVICE_QUIET], []),
+    "num_pages is less after a write": (
+        [*start(), target(3), *written(0, b"\x09\0\0\0")[-1:], read(0, space(1))],
+        ["CFG-02", "CFG-09"],
+    ),
+    "the front of num_pages, and nothing of actual": ([*held(), read(0, b"\0\0")], []),
+    "the end of num_pages, and actual": ([*COUNTED_WRONG, read(2, b"\0\0\1\2\3\4")], ["INF-03"]),
+    "the end of num_pages, and another actual": ([*COUNTED_WRONG, read(2, b"\0\0\1\2\3\5")], ["INF-03", "CFG-06"]),
+    "actual and what lies behind it": ([*COUNTED_WRONG, read(4, b"\1\2\3\4\7\7\7\7")], ["INF-03"]),
 }  # fmt: skip
 
 COUNTED = {
@@ -209,6 +217,28 @@ COUNTED = {
         {"INF-10": 1},
     ),
     "the balloon stays": ([*start(), target(9), *held()[-3:], actual(4)], {"INF-10": 1}),
+    "num_pages withstands a write, and actual is read with it": (
+        [*held(), target(0x01020304), *written(0, b"\1\0\0\0")[-1:], read(0, space(0x01020304, 4))],
+        {"CFG-09": 1},
+    ),
+    "half of num_pages is read after a write": (
+        [*start(), target(3), *written(0, b"\1\0\0\0")[-1:], read(0, b"\3\0")],
+        {"CFG-09": 0},
+    ),
+    "num_pages is read, and nothing of actual": ([*held(), read(0, bytes(4))], {"CFG-06": 0}),
+    "half of actual grows": ([*start(), target(9), ev.ConfigurationWritten(4, b"\4\0")], {"INF-10": 0}),
+    "twice actual grows": (
+        [*start(), target(9), ev.ConfigurationWritten(4, b"\4" + bytes(7))],
+        {"INF-10": 0},
+    ),
+    "num_pages grows": ([*start(), target(9), ev.ConfigurationWritten(0, b"\4\0\0\0")], {"INF-10": 0}),
+    "what lies behind actual grows": (
+        [*start(), target(9), ev.ConfigurationWritten(8, b"\4\0\0\0")],
+        {"INF-10": 0},
+    ),
+    "the balloon shrinks below a target": (shrunk(9), {"INF-10": 1}),
+    "twice actual is written": ([*held(), ev.ConfigurationWritten(4, b"\4" + bytes(7))], {"CFG-05": 1}),
+    "what lies behind actual is written": ([*held(), ev.ConfigurationWritten(8, b"\4\0\0\0")], {"CFG-05": 1}),
 }
 
 SEEN = {

@@ -22,8 +22,11 @@ from judge_script import (
 )
 
 from balloon_spec import events as ev
+from balloon_spec.pages import PageSet
 
 ONES = [chunk(0x1000 + 2 * number, 1) for number in range(257)]
+UNKNOWN = [event for event in start() if not isinstance(event, ev.Memory)]
+HOLED = [*start(), ev.Memory(PageSet.parse("0x0+0x1000", "0x2000+0x1000"))]
 SWAPPED = struct.pack(">QQ", 0x1000 << 12, 4 << 12)
 
 
@@ -134,6 +137,28 @@ FOUND = {
     "a word for a message": (sent(array(0x1000)), ["INF-01"]),
     "an array that has a length where a message has it": (sent(array(0x1000, 4, 0x1001)), ["HDR-03", "HDR-04"]),
     "an array beyond memory for a message": (sent(array(0x1000, 0x4000)), ["HDR-02", "HDR-04"]),
+    "half a chunk for an array": (sent(message(A[:8]), ARRAYS), ["PFN-04"]),
+    "a message of two chunks for an array": (sent(message(A, B), ARRAYS), ["PFN-01"]),
+    "a header with an id for an array": (sent(message(ident=0xFFFF), ARRAYS), ["PFN-04"]),
+    "a message with a reserved bit for an array": (sent(message(chunk(0x1000, 4, 1)), ARRAYS), ["PFN-01"]),
+    "a message of another length for an array": (sent(message(A, data_len=0x01000010), ARRAYS), ["PFN-04"]),
+    "a message with more than it says for an array": (sent(message(A, B, data_len=16), ARRAYS), ["PFN-04"]),
+    "an array with a small second word for a message": (sent(array(0x1000, 1, 0x1001)), ["INF-01"]),
+    # Where nobody said which pages there are, every page frame number may be one.
+    "the first page of unknown memory": ([*UNKNOWN, inflate("m", chunk(0, 1))], []),
+    "the last page of unknown memory": ([*UNKNOWN, inflate("m", chunk((1 << 52) - 1, 1))], []),
+    # Two regions of memory with a hole between them.
+    "both sides of a hole": ([*HOLED, inflate("m", chunk(0xFFF, 1), chunk(0x2000, 1))], []),
+    "into a hole": ([*HOLED, inflate("m", chunk(0xFFF, 2))], ["CHUNK-05"]),
+    "out of a hole": ([*HOLED, inflate("m", chunk(0x1FFF, 2))], ["CHUNK-05"]),
+    "a chunk that wraps, and the first page of two regions goes": (
+        [*HOLED, inflate("m", chunk((1 << 52) - 1, 2)), used(INFLATE, "m"), gone("0x0")],
+        ["CHUNK-05", "SAFE-09"],
+    ),
+    "a chunk that wraps, and the last page of two regions goes": (
+        [*HOLED, inflate("m", chunk((1 << 52) - 1, 2)), used(INFLATE, "m"), gone("0x2fff")],
+        ["CHUNK-05", "SAFE-09"],
+    ),
 }  # fmt: skip
 
 COUNTED = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from judge_script import (
+    ARRAYS,
     CHUNKS,
     FULL,
     HOST,
@@ -16,7 +17,9 @@ from judge_script import (
     VERSION,
     A,
     B,
+    array,
     chunk,
+    held,
     inflate,
     message,
     post,
@@ -111,6 +114,14 @@ COUNTED = {
         {"QUEUE-09": 1, "QUEUE-10": 1},
     ),
     "nothing before DRIVER_OK": ([*EARLY, ev.DriverOk()], {"QUEUE-09": 0, "QUEUE-10": 0}),
+    "a reset, and the same form": (
+        [*held(), ev.Reset(), *start(MESSAGES), inflate("m", A), used(INFLATE, "m")],
+        {"RESET-01": 0},
+    ),
+    "a reset, and another form": (
+        [*held(), ev.Reset(), *start(ARRAYS), ev.Available(INFLATE, "m", array(0x1000)), used(INFLATE, "m")],
+        {"RESET-01": 1},
+    ),
 }
 
 SEEN = {

@@ -217,6 +217,18 @@ COUNTED = {
     ),
     "ballooning beside an answer": ([*OPEN, unused("u", B), inflate("m", A)], {"CONC-04": 1}),
     "ballooning after an answer": ([*OPEN, *DONE, inflate("m", A)], {"CONC-04": 0}),
+    "a page is reported again": (
+        [*OPEN, unused("u", A, flag=0), used(REQUESTS, "u"), unused("v", A), used(REQUESTS, "v")],
+        {"UNUSED-03": 1},
+    ),
+    "a page of the balloon is reported": (
+        [*held(features=FULL), request(), unused("u", A), used(REQUESTS, "u")],
+        {"UNUSED-03": 1},
+    ),
+    "other pages are reported": (
+        [*OPEN, unused("u", A, flag=0), used(REQUESTS, "u"), unused("v", B), used(REQUESTS, "v")],
+        {"UNUSED-03": 0},
+    ),
 }
 
 SEEN = {

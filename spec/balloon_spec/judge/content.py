@@ -1,13 +1,12 @@
 """What a buffer says: its pages, and everything about it that is not as it must be.
 
-Reading is total: any bytes give a :class:`Content`. Where a buffer is malformed, ``problems`` says what,
-``harmless`` holds the pages it names that must not be acted on (with the requirement that forbids it), and
-``pages`` those that may be.
+Reading is total: any bytes give a :class:`Content`. Where a buffer is malformed, its decisions say what is
+wrong, and it says with which requirement what it names must not be acted on.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -41,7 +40,8 @@ class Content:
     ``pages``: what the receiver may act on. ``firm``: the part of it that a receiver that acts at all has
     no reason to leave out. ``forbidden``: pages a careless receiver would act on, by the requirement that
     says it must not. ``decisions``: what the bytes alone decide about the sender. ``twists``: the
-    requirements of the receiver that this buffer puts to the test. ``total`` counts pages with repeats.
+    requirements of the receiver that this buffer puts to the test. ``total`` counts pages with repeats, and
+    ``repeated`` tells whether a message without a defect has any.
     """
 
     pages: PageSet = EMPTY
@@ -192,11 +192,7 @@ def read_array(
         draft.twists.add("PFN-07" if outside.runs[-1].end > 1 << 31 else "PFN-06")
     if len(pfns) > 1:
         draft.twists.add("PFN-05")
-    repeated = len(pfns) > named.pages
-    content = _finish(draft)
-    return Content(
-        pages, pages, content.forbidden, content.decisions, content.twists, None, len(pfns), repeated
-    )
+    return replace(_finish(draft), pages=pages, firm=pages, total=len(pfns))
 
 
 def _finish(
@@ -205,16 +201,13 @@ def _finish(
     reading: Reading | None = None,
     firm: PageSet = EMPTY,
 ) -> Content:
-    pages = reading.good if reading else EMPTY
-    total = reading.total if reading else 0
-    clean = bool(reading) and not (reading.is_zero.any() or reading.is_outside.any()) if reading else False
     return Content(
-        pages,
+        reading.good if reading else EMPTY,
         firm,
         tuple((requirement, harm) for requirement, harm in draft.forbidden if harm),
         tuple(draft.decisions),
         frozenset(draft.twists),
         header,
-        total,
-        clean and total > pages.pages,
+        reading.total if reading else 0,
+        reading is not None and reading.repeats,
     )

@@ -308,12 +308,13 @@ class Exchange:
     def _request(self, event: ev.Used) -> None:
         whole = event.length_bytes == 16 and len(event.written) == 16
         busy = frozenset(buffer.queue for buffer in self.on(Queue.INFLATE, Queue.DEFLATE) if buffer.queue)
-        request = Request(event, self.now_seconds, whole, was_unused=self.unused, beside=busy)
+        asked = host_request.parse(event.written if whole else bytes(host_request.LENGTH_BYTES))
+        request = Request(
+            event, self.now_seconds, whole, asked.cmd, asked.param, was_unused=self.unused, beside=busy
+        )
         self.wanted_request = None
         if whole:
-            parsed = host_request.parse(event.written)
-            request.command, request.parameter = parsed.cmd, parsed.param
-            self.last_request_id = parsed.param
+            self.last_request_id = asked.param
         self.request = request
         if not request.has_answer:
             self.owed_request = "REQ-14" if whole else "REQ-15"

@@ -35,7 +35,7 @@ class InFlight:
     content: Content
     number: int
     """How many buffers were made available before it since the reset."""
-    early: bool = False
+    early: bool
     """It was made available before DRIVER_OK and without a notification."""
     tests: frozenset[str] = frozenset()
     """The requirements of the device that this buffer puts to the test."""
@@ -76,8 +76,9 @@ class Request:
     at_seconds: float | None
     is_whole: bool
     """The device wrote sixteen bytes and said so; anything else is no request the driver can read."""
-    command: int = 0
-    parameter: int = 0
+    command: int
+    parameter: int
+    """Those of the request; zero where it is not whole."""
     messages: int = 0
     reported: PageSet = EMPTY
     total: int = 0

@@ -76,6 +76,11 @@ class Reading:
         """The pages of all chunks that name pages which exist, repeats counted."""
         return sum((self.words[~self.is_outside, 1] >> np.uint64(PAGE_SHIFT)).tolist())
 
+    @property
+    def repeats(self) -> bool:
+        """Whether chunks that all have pages, and pages that exist, name a page twice."""
+        return self.total > self.good.pages and not (self.is_zero.any() or self.is_outside.any())
+
 
 def sort_chunks(body: bytes, memory: PageSet) -> Reading:
     """Sort the whole chunks at the start of ``body``; a broken tail is not a chunk."""
@@ -96,7 +101,8 @@ def sort_chunks(body: bytes, memory: PageSet) -> Reading:
         words,
         PageSet.from_bounds(first[good], count[good]),
         PageSet.from_pfns(first[zero]) & memory,
-        _wrapped(first[wraps], memory),
+        # Who lets the sum wrap, or clips it at 2**64, may touch any page.
+        memory if wraps.any() else EMPTY,
         partial,
         not good.any() and _makes_sense(words.byteswap(), memory),
         zero,
@@ -126,15 +132,6 @@ def _inside(first: Words, count: Words, memory: PageSet) -> NDArray[np.bool_]:
     for run in memory.runs:
         inside |= (first >= np.uint64(run.first)) & (first + count <= np.uint64(run.end))
     return inside
-
-
-def _wrapped(first: Words, memory: PageSet) -> PageSet:
-    """The pages of guest memory a receiver touches that lets base plus size wrap or clips it at 2**64."""
-    if not len(first) or not memory:
-        return EMPTY
-    last = memory.runs[-1].end
-    low = PageSet([(0, last)])
-    return low & memory
 
 
 def check_length(draft: Draft, header: response_header.ResponseHeader, body: bytes, data: bytes) -> None:
@@ -283,7 +280,7 @@ def _note_order(draft: Draft, reading: Reading) -> None:
     """Note what the order and cut of the chunks put to the test: CHUNK-10, CHUNK-12 and CHUNK-13."""
     first = reading.words[:, 0] >> np.uint64(PAGE_SHIFT)
     ends = first + (reading.words[:, 1] >> np.uint64(PAGE_SHIFT))
-    if reading.total > reading.good.pages and not reading.is_zero.any() and not reading.is_outside.any():
+    if reading.repeats:
         draft.twists.add("CHUNK-10")
     elif len(first) > 1 and bool((first[1:] <= ends[:-1]).any()):
         draft.twists.add("CHUNK-13")

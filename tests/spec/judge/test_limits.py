@@ -14,7 +14,7 @@ from judge_limits import (
     statistics_queue,
 )
 from judge_limits.requests import OPEN
-from judge_script import INFLATE, MEMORY, A, B, gone, inflate, message, request, start, unused, used
+from judge_script import INFLATE, MEMORY, A, B, chunk, gone, inflate, message, request, start, unused, used
 
 from balloon_spec import events as ev
 from balloon_spec.features import CHUNK_TRANSFER
@@ -87,6 +87,21 @@ def test_a_finding_says_what_was_expected_and_what_was_seen(name):
 )
 def test_the_words_are_those_of_the_requirement(events, words):
     assert [finding.words for finding in judged(events)[1]] == [words]
+
+
+@pytest.mark.parametrize(
+    ("chunks", "at"),
+    [
+        ((chunk(0x9000, 1), A), 0),
+        ((A, chunk(0x9000, 1)), 1),
+        ((A, B, chunk(0x3000, 1, 3), A), 2),
+        ((A, B, A, chunk(0x3000, 0)), 3),
+        ((contents.SWAPPED, contents.SWAPPED[:15] + b"\1"), 0),
+    ],
+)
+def test_what_is_wrong_with_a_chunk_is_shown_with_that_chunk_alone(chunks, at):
+    finding = judged([*start(), inflate("m", *chunks)])[1][0]
+    assert finding.data == chunks[at]
 
 
 @pytest.mark.parametrize("fields", [{"ident": 8}, {"flag": 2}])
