@@ -178,6 +178,35 @@ FOUND = {
     "the end of num_pages, and actual": ([*COUNTED_WRONG, read(2, b"\0\0\1\2\3\4")], ["INF-03"]),
     "the end of num_pages, and another actual": ([*COUNTED_WRONG, read(2, b"\0\0\1\2\3\5")], ["INF-03", "CFG-06"]),
     "actual and what lies behind it": ([*COUNTED_WRONG, read(4, b"\1\2\3\4\7\7\7\7")], ["INF-03"]),
+    # What is read after a store that is not one of four bytes is not held against the device.
+    "half of actual, and the device takes it": (
+        [*held(), ev.ConfigurationWritten(4, b"\2\0"), read(4, b"\2\0\0\0")],
+        ["CFG-03"],
+    ),
+    "the last byte of actual, and the device leaves it": (
+        [*held(), ev.ConfigurationWritten(7, b"\1"), read(4, b"\4\0\0\0")],
+        ["CFG-03"],
+    ),
+    "twice actual, and the device takes it": (
+        [*held(), ev.ConfigurationWritten(4, b"\2" + bytes(7)), read(4, b"\2\0\0\0")],
+        ["CFG-03"],
+    ),
+    "a byte of num_pages and three of actual, and the device takes them": (
+        [*held(), ev.ConfigurationWritten(3, b"\0\2\0\0"), read(4, b"\2\0\0\0")],
+        ["CFG-02"],
+    ),
+    "num_pages alone, and another actual": (
+        [*held(), ev.ConfigurationWritten(0, bytes(4)), read(4, b"\2\0\0\0")],
+        ["CFG-02", "CFG-06"],
+    ),
+    "what lies behind actual, and another actual": (
+        [*held(), ev.ConfigurationWritten(8, bytes(4)), read(4, b"\2\0\0\0")],
+        ["CFG-03", "CFG-06"],
+    ),
+    "half of actual and then the whole, and another is read": (
+        [*held(), ev.ConfigurationWritten(4, b"\2\0"), actual(4), read(4, b"\2\0\0\0")],
+        ["CFG-03", "CFG-06"],
+    ),
 }  # fmt: skip
 
 COUNTED = {
@@ -239,6 +268,27 @@ COUNTED = {
     "the balloon shrinks below a target": (shrunk(9), {"INF-10": 1}),
     "twice actual is written": ([*held(), ev.ConfigurationWritten(4, b"\4" + bytes(7))], {"CFG-05": 1}),
     "what lies behind actual is written": ([*held(), ev.ConfigurationWritten(8, b"\4\0\0\0")], {"CFG-05": 1}),
+    "the target is read, and the balloon grows": (
+        [*start(), read(0, b"\4\0\0\0"), *held()[-3:]],
+        {"INF-10": 1},
+    ),
+    "the target is read with actual, and the balloon grows": (
+        [*start(), read(0, space(4)), *held()[-3:]],
+        {"INF-10": 1},
+    ),
+    "half of the target is read, and the balloon grows": (
+        [*start(), read(0, b"\4\0\0"), *held()[-3:]],
+        {"INF-10": 0},
+    ),
+    "actual is read, and is no target": ([*start(), read(4, b"\4\0\0\0"), *held()[-3:]], {"INF-10": 0}),
+    "a target of which the last byte counts": (
+        [*start(), read(0, b"\0\0\0\1"), *held()[-3:]],
+        {"INF-10": 1},
+    ),
+    "a target that is read beside an actual, and the balloon shrinks towards it": (
+        [*held(), read(0, space(2, 4)), deflate("d", ONE), used(DEFLATE, "d"), actual(3)],
+        {"DEF-10": 1},
+    ),
 }
 
 SEEN = {

@@ -122,6 +122,14 @@ COUNTED = {
         [*held(), ev.Reset(), *start(ARRAYS), ev.Available(INFLATE, "m", array(0x1000)), used(INFLATE, "m")],
         {"RESET-01": 1},
     ),
+    "no reset": (
+        [*start(ARRAYS), ev.Available(INFLATE, "m", array(0x1000)), used(INFLATE, "m")],
+        {"RESET-01": 0},
+    ),
+    "a reset, and messages for arrays": (
+        [*start(ARRAYS), ev.Reset(), *start(MESSAGES), inflate("m", A), used(INFLATE, "m")],
+        {"RESET-01": 1},
+    ),
 }
 
 SEEN = {

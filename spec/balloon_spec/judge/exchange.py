@@ -329,7 +329,10 @@ class Exchange:
             self.actual_was_read = True
 
     def _written(self, event: ev.ConfigurationWritten) -> None:
-        if event.offset == configuration.ACTUAL_OFFSET and len(event.data) == 4:
+        first, end = event.offset, event.offset + len(event.data)
+        if first < configuration.ACTUAL_OFFSET:
+            self.wrote_num_pages = event.data
+        if (first, end) == (configuration.ACTUAL_OFFSET, configuration.ACTUAL_OFFSET + 4):
             self.actual = int.from_bytes(event.data, "little")
             self.actual_was_read = False
             self.changes = 0
@@ -337,8 +340,9 @@ class Exchange:
             self.last_returned = None
             if not self.deflating:
                 self.deflate_floor = None
-        elif event.offset < 4:
-            self.wrote_num_pages = event.data
+        elif first < configuration.ACTUAL_OFFSET + 4 and end > configuration.ACTUAL_OFFSET:
+            # The device may take of such a store what it likes; what it gives back is not held against it.
+            self.actual = None
 
     def _discarded(self, event: ev.Discarded) -> None:
         self.discards = self.discards or self.shows_discards(event)
