@@ -1,5 +1,7 @@
 """Targets of ``balloon-conformance.toml``: read, expanded, and refused in one line that names the place."""
 
+from pathlib import Path
+
 import pytest
 from run_command import run_command
 
@@ -42,6 +44,13 @@ def test_everything_a_target_may_say_is_read(tmp_path):
     assert dict(mine.bits) == {"CHUNK_TRANSFER": 41}
     other = targets["other"]
     assert (other.role, other.profile, other.known_failures, *other.options, *other.bits) == (None, "", "")
+
+
+def test_the_file_of_the_page_is_one():
+    page = Path(__file__).parents[3] / "docs" / "test" / "sample" / FILE_NAME
+    targets = load(page, frozenset({"stdio-start-seconds"}))
+    assert targets["mine"].known_failures == str(page.parent / "known.yaml")
+    assert dict(targets["program"].options) == {"stdio-start-seconds": "30"}
 
 
 def test_a_name_stands_for_what_the_file_says_and_what_is_given_beside_it_counts_more(tmp_path):
