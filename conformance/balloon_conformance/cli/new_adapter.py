@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import suppress
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def command(*, directory: Path, language: str, role: str, name: str) -> int:
         raise BadInput(f"{error.filename}: {error.strerror}; choose a directory to write to") from error
     for path in paths:
         click.echo(f"wrote {path}")
-    steps = [f"cd {directory}"] if directory != Path() else []
+    steps = [f"cd {shlex.quote(str(directory))}"] if directory != Path() else []
     steps += [made.build] if made.build else []
     steps += [f"balloon-conformance {verb} 'stdio:{made.command}'" for verb in ("doctor", "run")]
     click.echo("next:")
