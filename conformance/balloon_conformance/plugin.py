@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import inspect
+import signal
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -48,6 +49,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Take part where there is an implementation to judge."""
     options = RunOptions.of(config)
     if options is not None:
+        if hasattr(config, "workerinput") and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            # A worker is ended by a SIGINT to itself. One that ignores it, because the run was begun in the
+            # background by a shell, would be killed, and leave behind what its adapter holds.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         config.pluginmanager.register(ConformancePlugin(options), "balloon-conformance")
 
 

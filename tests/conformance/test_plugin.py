@@ -272,12 +272,16 @@ def wait_for_path(path):
         os.sched_yield()
 
 
-@pytest.mark.parametrize("more", [(), ("-n", "2")])
-def test_sigterm_ends_a_run_in_order_with_nothing_left_behind(here, more):
+# As a shell begins a command in front, and in the background.
+@pytest.mark.parametrize(
+    "begun", [(), ("sh", "-c", "trap '' INT; exec \"$@\"", "sh")], ids=["in-front", "behind"]
+)
+@pytest.mark.parametrize("more", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_sigterm_ends_a_run_in_order_with_nothing_left_behind(here, more, begun):
     # Each adapter holds a process of its own, which nobody ends but its stop.
     arguments = ("run", "python:adapters:Holding", "-k", AREA, "--results", "r.jsonl", *more)
     with subprocess.Popen(
-        [sys.executable, "-m", "balloon_conformance", *arguments],
+        [*begun, sys.executable, "-m", "balloon_conformance", *arguments],
         cwd=here,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
