@@ -207,6 +207,10 @@ FOUND = {
         [*held(), ev.ConfigurationWritten(4, b"\2\0"), actual(4), read(4, b"\2\0\0\0")],
         ["CFG-03", "CFG-06"],
     ),
+    "num_pages withstands a write, and actual is read with it": (
+        [*held(), target(0x01020304), *written(0, b"\1\0\0\0")[-1:], read(0, space(0x01020304, 4))],
+        ["CFG-02"],
+    ),
 }  # fmt: skip
 
 COUNTED = {
@@ -288,6 +292,15 @@ COUNTED = {
     "a target that is read beside an actual, and the balloon shrinks towards it": (
         [*held(), read(0, space(2, 4)), deflate("d", ONE), used(DEFLATE, "d"), actual(3)],
         {"DEF-10": 1},
+    ),
+    "the balloon grows away from its target": (
+        [*held(), target(2), inflate("n", B), used(INFLATE, "n"), actual(6)],
+        {"INF-10": 0, "DEF-10": 0},
+    ),
+    "the balloon shrinks away from its target": (shrunk(9, features=MESSAGES), {"DEF-10": 0}),
+    "the balloon grows to one page": (
+        [*start(), target(1), inflate("m", ONE), used(INFLATE, "m"), actual(1)],
+        {"INF-10": 1},
     ),
 }
 

@@ -86,8 +86,8 @@ def configuration_reads_back(event: ConfigurationRead, scene: Scene) -> Iterator
     """``actual`` reads back as written, and ``num_pages`` is the device's alone."""
     exchange = scene.exchange
     end = event.offset + len(event.data)
-    if event.offset <= _NUM_PAGES and end >= _NUM_PAGES + 4 and exchange.wrote_num_pages is not None:
-        seen = event.data[_NUM_PAGES - event.offset :][:4]
+    if event.offset == _NUM_PAGES and len(event.data) >= 4 and exchange.wrote_num_pages is not None:
+        seen = event.data[:4]
         before = exchange.num_pages or 0
         if int.from_bytes(seen, "little") == before:
             yield kept("CFG-09")
