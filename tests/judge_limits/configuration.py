@@ -302,6 +302,17 @@ COUNTED = {
         [*start(), target(1), inflate("m", ONE), used(INFLATE, "m"), actual(1)],
         {"INF-10": 1},
     ),
+    "actual counts two messages that took pages out": (
+        [
+            *held(),
+            deflate("d", ONE),
+            used(DEFLATE, "d"),
+            deflate("e", chunk(0x1001, 1)),
+            used(DEFLATE, "e"),
+            actual(2),
+        ],
+        {"CFG-10": 1},
+    ),
 }
 
 SEEN = {

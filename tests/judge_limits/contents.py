@@ -28,6 +28,7 @@ ONES = [chunk(0x1000 + 2 * number, 1) for number in range(257)]
 UNKNOWN = [event for event in start() if not isinstance(event, ev.Memory)]
 HOLED = [*start(), ev.Memory(PageSet.parse("0x0+0x1000", "0x2000+0x1000"))]
 SWAPPED = struct.pack(">QQ", 0x1000 << 12, 4 << 12)
+OTHER_SWAPPED = struct.pack(">QQ", 0x2000 << 12, 2 << 12)
 
 
 def sent(data, features=None):
@@ -159,6 +160,10 @@ FOUND = {
         [*HOLED, inflate("m", chunk((1 << 52) - 1, 2)), used(INFLATE, "m"), gone("0x2fff")],
         ["CHUNK-05", "SAFE-09"],
     ),
+    "the page after that of the odd bytes": (
+        listed(array(0x1000) + b"\0\x20\0", "0x1000", "0x2001"),
+        ["PFN-02", "SAFE-01"],
+    ),
 }  # fmt: skip
 
 COUNTED = {
@@ -212,6 +217,13 @@ COUNTED = {
     ),
     "an array with 2^31 - 1 is acted on": (listed(array(0x1000, 0x7FFFFFFF), "0x1000"), {"PFN-06": 1, "PFN-07": 0}),
     "an array with 2^31 is acted on": (listed(array(0x1000, 0x80000000), "0x1000"), {"PFN-06": 0, "PFN-07": 1}),
+    "the last of three chunks is out of order": (sent(message(A, B, chunk(0x1800, 1))), {"CHUNK-12": 1}),
+    "three chunks in order": (sent(message(A, chunk(0x1800, 1), B)), {"CHUNK-12": 0}),
+    "chunks that touch at an odd page": (sent(message(chunk(0x1003, 1), chunk(0x1004, 1))), {"CHUNK-12": 1}),
+    "an array with a page past the last, and 2^31": (
+        listed(array(0x1000, 0x5000, 0x80000000), "0x1000"),
+        {"PFN-06": 0, "PFN-07": 1},
+    ),
 }  # fmt: skip
 
 SEEN = {
@@ -255,5 +267,13 @@ SEEN = {
     "a message for an array": (
         sent(message(A), ARRAYS),
         ("buffer", "an array of page frame numbers", "a message of 24 bytes"),
+    ),
+    "the first of two chunks the other way round": (
+        sent(message(SWAPPED, OTHER_SWAPPED)),
+        ("chunk 0 base", "0x1000000", "0x100000000"),
+    ),
+    "the first of two words the other way round": (
+        sent(struct.pack(">2I", 0x1000, 0x1001), ARRAYS),
+        ("pfn", "0x1000", "0x100000"),
     ),
 }  # fmt: skip
