@@ -215,6 +215,7 @@ ONE_CHUNK = message([Chunk(1, 1)])
         ("host-request", HostRequest(1 << 16), "cmd", 0),
         ("host-request", HostRequest(0, (0, 1 << 16, 0)), "reserved[1]", 4),
         ("host-request", HostRequest(0, (0, 0)), "reserved", 2),
+        ("host-request", HostRequest(0, (0, 0, 0, 0)), "reserved", 2),
         ("host-request", HostRequest(0, (0, 0, 0), 1 << 64), "param", 8),
         ("pfn-array", PfnArray((1, 1 << 32)), "pfns[1]", 4),
         ("pfn-array", PfnArray((-1,)), "pfns[0]", 0),
