@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from balloon_conformance.cli.errors import bad_input
-from balloon_conformance.cli.output import write_text
+from balloon_conformance.cli.output import table_console, write_text
 from balloon_conformance.report.badge import badge
 from balloon_conformance.report.comparison import ABSENT, Comparison, Incomparable, compare
 from balloon_conformance.report.html import render_comparison
@@ -67,7 +67,7 @@ def command(
         write_text("--html", html_path, render_comparison(comparison))
     if badge_path is not None:
         write_text("--badge", badge_path, badge(files[-1]))
-    _print(Console(highlight=False), comparison, everything=everything)
+    _print(table_console(), comparison, everything=everything)
     return 1 if comparison.regressions else 0
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from balloon_conformance.cli.errors import BadInput, bad_input, process_lost
-from balloon_conformance.cli.output import write_text
+from balloon_conformance.cli.output import table_console, write_text
 from balloon_conformance.mutants import mutants
 from balloon_conformance.mutants.campaign import Campaign, run_campaign
 from balloon_conformance.mutants.examine import Verdict
@@ -90,7 +90,7 @@ def command(
     chosen = _chosen(names, side, requirement)
     if json_path is not None and not json_path.absolute().parent.is_dir():
         raise BadInput(f"--json {json_path}: its directory does not exist; make it first")
-    console = Console(highlight=False)
+    console = table_console()
     with bad_input(VectorError), process_lost(), ProgressBar(console) as bar:
 
         def show(total: int, words: str) -> None:

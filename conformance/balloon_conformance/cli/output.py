@@ -1,13 +1,25 @@
-"""Files that a person names for a command to write, and what is said where that cannot be."""
+"""Where a command writes: tables on standard output, and the files that a person names for it."""
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import IO
 
+from rich.console import Console
+
 from balloon_conformance.cli.errors import BadInput
 
-__all__ = ["writable", "write_text"]
+__all__ = ["table_console", "writable", "write_text"]
+
+_UNFOLDED_COLUMNS = 240
+
+
+def table_console() -> Console:
+    """Return a console as wide as the terminal; where there is none, no row is folded, and grep finds it."""
+    folds = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(highlight=False, width=None if folds else _UNFOLDED_COLUMNS)
 
 
 def writable(option: str, path: str | Path) -> IO[str]:

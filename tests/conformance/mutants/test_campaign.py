@@ -157,6 +157,14 @@ def test_a_fault_is_in_the_exit_code(monkeypatch):
     assert run(NAME).exit_code == 3
 
 
+def test_a_row_is_one_line_where_there_is_no_terminal_to_fold_it(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    done = run("--requirement", "cfg-07", "--side", "device")
+    rows = [line.split() for line in done.output.splitlines()]
+    row = next(row for row in rows if row[:1] == ["never-announces-a-target"])
+    assert row == [row[0], "CFG-07", "killed", "actual-follows-the-balloon-in-chunks", "CFG-07"]
+
+
 def test_the_matrix_shows_who_catches_whom():
     done = run("--requirement", "queue-11", "--matrix", "-n", 1)
     assert done.exit_code == 0, done.output
