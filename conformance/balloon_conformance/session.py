@@ -11,9 +11,11 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import NoReturn, Self, TypeVar
 
+from balloon_conformance.iut import observed
 from balloon_conformance.iut.contract import (
     AdapterError,
     Buffer,
@@ -36,6 +38,11 @@ from balloon_spec.trace import Entry
 __all__ = ["DeviceSession", "DriverSession", "Ended", "Session"]
 
 _T = TypeVar("_T")
+
+_ENDLESS_EVENTS = 10_000
+"""So many events in a row, to which the suite did nothing and among which there was no pause, have no end."""
+_ENDLESS_DEADLINES = 10
+"""Nor have events that go on for so many of the session's deadlines."""
 
 
 class Ended(Exception):  # noqa: N818 - says that the case is over, not that the suite erred
@@ -72,6 +79,9 @@ class Session:
         self.now: Callable[[], float] = getattr(adapter, "clock", time.monotonic)
         self._began = self.now()
         self._waiting: list[ev.Event] = []
+        self._unrest = 0
+        """How many events came since the suite last did something, or found that nothing came."""
+        self._unrest_began = self._began
 
     def __enter__(self) -> Self:
         self._call(lambda: self._adapter.start(self.setup))
@@ -106,6 +116,11 @@ class Session:
         for finding in self.judge.feed(event, seconds):
             (self.findings if finding.subject == self.side else self.slips).append(finding)
 
+    def _act(self, action: Callable[[], _T]) -> _T:
+        """Do something to the implementation, which may do what it likes in answer."""
+        self._unrest = 0
+        return self._call(action)
+
     def _call(self, action: Callable[[], _T]) -> _T:
         """Call the adapter; what keeps the implementation from taking part any more ends the case."""
         try:
@@ -123,10 +138,26 @@ class Session:
             raise Ended(f"the {self.side} broke its transport: {error}") from error
 
     def _observe(self, seconds: float) -> Sequence[ev.Event]:
-        events = self._call(lambda: self._adapter.observe(seconds))
+        """Take in what the implementation did; one that acts and acts and never pauses is hung."""
+        events = self._call(lambda: observed.events(self._adapter.observe(seconds)))
         for event in events:
             self.record(event)
+        if not events:
+            self._unrest = 0
+            return events
+        if not self._unrest:
+            self._unrest_began = self.now()
+        self._unrest += len(events)
+        lasted = self.now() - self._unrest_began
+        if self._unrest > _ENDLESS_EVENTS or lasted > _ENDLESS_DEADLINES * self.deadline_seconds:
+            self._call(partial(self._never_pauses, type(events[-1]).__name__, lasted))
         return events
+
+    def _never_pauses(self, kind: str, seconds: float) -> NoReturn:
+        raise ImplementationHung(
+            f"it acts without end: {self._unrest} events in {seconds:.1f} s to which nothing gave cause, "
+            f"the last of them {kind}"
+        )
 
     def collect(self, seconds: float = 0.0) -> None:
         """Take in what the implementation has done, without expecting anything."""
@@ -180,10 +211,10 @@ class DeviceSession(Session):
         ``offered`` is what the device offers, asked for when it is None.
         """
         seen = self.offered() if offered is None else offered
-        kept = self._call(lambda: self._adapter.accept(accepted))
+        kept = self._act(lambda: self._adapter.accept(accepted))
         if kept:
-            self._call(self._adapter.prepare)
-        sizes = self._call(self._adapter.ring_sizes) if kept else ()
+            self._act(self._adapter.prepare)
+        sizes = self._act(self._adapter.ring_sizes) if kept else ()
         self.record(ev.Negotiated(seen, accepted, kept, sizes))
         if kept:
             self.record(ev.Memory(self._adapter.memory))
@@ -196,13 +227,13 @@ class DeviceSession(Session):
 
     def offered(self) -> int:
         """Ask what the device offers."""
-        return self._call(self._adapter.offered)
+        return self._act(self._adapter.offered)
 
     def driver_ok(self) -> None:
         """Set DRIVER_OK; what the device did before is taken in first."""
         self.collect()
         self.record(ev.DriverOk())
-        self._call(self._adapter.driver_ok)
+        self._act(self._adapter.driver_ok)
 
     def make_available(self, queue: int, buffer: Buffer) -> None:
         """Make a buffer available."""
@@ -211,27 +242,27 @@ class DeviceSession(Session):
                 queue, buffer.name, buffer.readable, buffer.writable_bytes, buffer.notify, buffer.cut
             )
         )
-        self._call(lambda: self._adapter.make_available(queue, buffer))
+        self._act(lambda: self._adapter.make_available(queue, buffer))
 
     def read_configuration(self, offset: int, length_bytes: int) -> bytes:
         """Read the configuration space."""
-        data = self._call(lambda: self._adapter.read_configuration(offset, length_bytes))
+        data = self._act(lambda: self._adapter.read_configuration(offset, length_bytes))
         self.record(ev.ConfigurationRead(offset, data))
         return data
 
     def write_configuration(self, offset: int, data: bytes) -> None:
         """Write the configuration space."""
         self.record(ev.ConfigurationWritten(offset, data))
-        self._call(lambda: self._adapter.write_configuration(offset, data))
+        self._act(lambda: self._adapter.write_configuration(offset, data))
 
     def operate(self, action: ev.OperatorAction, value: int) -> None:
         """Make an operator's wish known to the device."""
         self.record(ev.Operator(action, value))
-        self._call(lambda: self._adapter.operate(action, value))
+        self._act(lambda: self._adapter.operate(action, value))
 
     def look(self, pages: PageSet) -> tuple[PageSet, PageSet]:
         """Look at guest memory; return which of ``pages`` were discarded, and which overwritten."""
-        gone, changed = self._call(lambda: self._adapter.discarded(pages))
+        gone, changed = self._act(lambda: self._adapter.discarded(pages))
         self.record(ev.Discarded(gone, pages))
         if changed:
             self.record(ev.Overwritten(changed))
@@ -242,7 +273,7 @@ class DeviceSession(Session):
         self.collect()
         if self.can(Capability.DISCARDS) and self.judge.worth_a_look:
             self.look(self.judge.worth_a_look)
-        self._call(self._adapter.reset)
+        self._act(self._adapter.reset)
         self._waiting.clear()
         self.record(ev.Reset())
 
@@ -255,7 +286,7 @@ class DriverSession(Session):
 
     def negotiate(self, offered: int, configuration: bytes) -> int | None:
         """Offer features; return what the driver accepted, None where it refused the device."""
-        accepted = self._call(lambda: self._adapter.negotiate(offered, configuration))
+        accepted = self._act(lambda: self._adapter.negotiate(offered, configuration))
         if accepted is not None:
             legal = self.profile.may_accept(offered, accepted)
             self.record(ev.Negotiated(offered, accepted, legal))
@@ -266,12 +297,12 @@ class DriverSession(Session):
         """Return a buffer to the driver; what became of it while the device held it is taken in first."""
         self.collect()
         self.record(ev.Used(queue, buffer, length_bytes, written))
-        self._call(lambda: self._adapter.use(queue, buffer, length_bytes, written))
+        self._act(lambda: self._adapter.use(queue, buffer, length_bytes, written))
 
     def change_configuration(self, configuration: bytes) -> None:
         """Change the configuration space and notify the driver."""
         self.record(ev.ConfigurationChanged(configuration))
-        self._call(lambda: self._adapter.change_configuration(configuration))
+        self._act(lambda: self._adapter.change_configuration(configuration))
 
     def operate(self, action: ev.OperatorAction, value: int) -> None:
         """Record an operator's wish; the suite, being the device, acts on it by itself."""
@@ -280,19 +311,19 @@ class DriverSession(Session):
     def steer(self, action: ev.GuestAction, pages: PageSet) -> None:
         """Make a guest's wish known to the driver."""
         self.record(ev.Guest(action, pages))
-        self._call(lambda: self._adapter.steer(action, pages))
+        self._act(lambda: self._adapter.steer(action, pages))
 
     def command_guest(self, command: str, *words: str | int) -> None:
         """Give the guest around the driver a command; :meth:`guest_answer` tells when it is carried out."""
         adapter = self._adapter
         assert isinstance(adapter, SteersGuest)
-        self._call(lambda: adapter.guest_begin(command, *words))
+        self._act(lambda: adapter.guest_begin(command, *words))
 
     def guest_answer(self, deadline_seconds: float) -> str | None:
         """Return the guest's answer, or None where it has none yet; the events since then are taken in."""
         adapter = self._adapter
         assert isinstance(adapter, SteersGuest)
-        answer = self._call(lambda: adapter.guest_answer(deadline_seconds))
+        answer = self._act(lambda: adapter.guest_answer(deadline_seconds))
         self.collect()
         return answer
 
@@ -300,17 +331,17 @@ class DriverSession(Session):
         """Read guest memory, as a device may."""
         adapter = self._adapter
         assert isinstance(adapter, ReachesMemory)
-        return self._call(lambda: adapter.read_memory(address, length_bytes))
+        return self._act(lambda: adapter.read_memory(address, length_bytes))
 
     def write_memory(self, address: int, data: bytes) -> None:
         """Write guest memory, as a device may to pages of the balloon."""
         adapter = self._adapter
         assert isinstance(adapter, ReachesMemory)
-        self._call(lambda: adapter.write_memory(address, data))
+        self._act(lambda: adapter.write_memory(address, data))
 
     def reset(self) -> None:
         """Have the driver begin anew."""
         self.collect()
-        self._call(self._adapter.reset)
+        self._act(self._adapter.reset)
         self._waiting.clear()
         self.record(ev.Reset())

@@ -220,6 +220,59 @@ def test_a_crash_and_a_hang_are_recorded_and_end_the_case(error, failure, words)
     assert adapter.stopped
 
 
+class _Restless(ReferenceDevice):
+    """A device that has always just done something."""
+
+    def __init__(self, doing, seconds=0.0):
+        super().__init__()
+        self.doing, self.seconds, self.passed = doing, seconds, 0.0
+
+    def clock(self):
+        return self.passed
+
+    def observe(self, deadline_seconds):
+        self.passed += self.seconds
+        return [self.doing]
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1.0])
+@pytest.mark.parametrize(
+    "wait", [lambda session: session.wait_for(is_used), lambda session: session.settle(1.0)]
+)
+def test_a_device_that_acts_without_end_is_hung_by_number_or_by_time(wait, seconds):
+    session = started(_Restless(ev.ConfigurationChanged(bytes(8)), seconds))
+    with pytest.raises(Ended, match=r"acts without end: .* the last of them ConfigurationChanged"):
+        wait(session)
+    assert session.trace[-1].event.failure is ev.Failure.HANG
+
+
+def test_what_the_suite_gave_cause_for_is_not_without_end():
+    session = started(_Restless(ev.ConfigurationChanged(bytes(8)), 1.0))
+    for _ in range(20):
+        session.collect()
+        session.write_configuration(4, bytes(4))
+    assert len(session.trace) == 40
+
+
+@pytest.mark.parametrize(
+    ("returned", "words"),
+    [
+        (None, "observe returned None; return a list of events"),
+        (["nonsense"], "observe returned str 'nonsense' among its events"),
+        ([ev.Used("0", "a")], "observe returned Used with queue str '0'; it holds int"),
+        ([ev.Used(True, "a")], "observe returned Used with queue bool True; it holds int"),
+        ([ev.Used(0, "a", 0, None)], "observe returned Used with written None; it holds bytes"),
+    ],
+)
+def test_what_is_no_event_is_the_adapters_fault(returned, words):
+    class Confused(ReferenceDevice):
+        def observe(self, deadline_seconds):
+            return returned
+
+    with pytest.raises(AdapterError, match=words):
+        started(Confused()).collect()
+
+
 def test_a_broken_transport_ends_the_case_and_is_no_event():
     class Fails(ReferenceDriver):
         def negotiate(self, offered, configuration):

@@ -1,0 +1,53 @@
+"""Examines what an adapter's ``observe`` returned, before it is judged.
+
+An object that is no event, or one whose field holds something else than the field is for, is a defect of the
+adapter. Unexamined it would come out as an exception of the judge, and be laid at the suite's door.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import get_origin, get_type_hints
+
+from balloon_conformance.iut.contract import AdapterError
+from balloon_spec import events as ev
+
+__all__ = ["events"]
+
+
+def _fields(kind: type) -> tuple[tuple[str, type], ...]:
+    """Return the fields of a kind of event, each with the type of its value."""
+    hints = get_type_hints(kind)
+    own = {one.name: hints[one.name] for one in dataclasses.fields(kind)}
+    return tuple((name, get_origin(hint) or hint) for name, hint in own.items())
+
+
+_FIELDS = {kind: _fields(kind) for kind in ev.EVENTS.values()}
+
+
+def events(returned: object) -> Sequence[ev.Event]:
+    """Return what ``observe`` returned, as the events it must be; raises :class:`AdapterError`."""
+    if not isinstance(returned, list | tuple):
+        raise AdapterError(
+            f"observe returned {_name(returned)}; return a list of events of balloon_spec.events, "
+            "an empty one where nothing happened"
+        )
+    for one in returned:
+        kind: type = type(one)
+        if kind not in _FIELDS:
+            raise AdapterError(
+                f"observe returned {_name(one)} among its events; return those of balloon_spec.events"
+            )
+        for name, wanted in _FIELDS[kind]:
+            value = getattr(one, name)
+            # True is an int to Python, and no queue to anybody.
+            if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+                raise AdapterError(
+                    f"observe returned {kind.__name__} with {name} {_name(value)}; it holds {wanted.__name__}"
+                )
+    return returned
+
+
+def _name(value: object) -> str:
+    return "None" if value is None else f"{type(value).__name__} {value!r}"[:60]
