@@ -201,7 +201,66 @@ FOUND = {
     ),
     "what lies behind actual, and another actual": (
         [*held(), ev.ConfigurationWritten(8, bytes(4)), read(4, b"\2\0\0\0")],
-        ["CFG-03", "CFG-06"],
+        ["CFG-06"],
+    ),
+    "what lies behind actual is another feature's": ([*held(), ev.ConfigurationWritten(12, b"\xaa\xaa\xaa\xaa")], []),
+    # Two wishes, and what a slow device shows of them.
+    "two targets, one after the other": ([*start(), wish(5), wish(7), target(5), target(7), DEVICE_QUIET], []),
+    "two targets, and the last alone": ([*start(), wish(5), wish(7), target(7), DEVICE_QUIET], []),
+    "two targets, and the first alone": ([*start(), wish(5), wish(7), target(5), DEVICE_QUIET], ["CFG-07"]),
+    "two targets, and a third is announced": ([*start(), wish(5), wish(7), target(6)], ["CFG-11"]),
+    "the first target comes after the second": ([*start(), wish(5), wish(7), target(7), target(5)], []),
+    "a target is read before it is announced": ([*start(), target(5), wish(7), read(0, space(7)), target(7)], []),
+    "the target before the last is read": ([*start(), wish(5), wish(7), target(3), read(0, space(5))], ["CFG-11", "CFG-11"]),
+    "num_pages is read as announced": ([*start(), target(0x0102), read(0, space(0x0102))], []),
+    "num_pages is read as nobody wished for it": ([*start(), target(20), read(0, space(99))], ["CFG-11"]),
+    "num_pages is read the other way round": ([*start(), target(20), read(0, space(20 << 24))], ["CFG-01"]),
+    "a read that comes in after the change": ([*start(), target(5), target(7), read(0, space(5)), read(0, space(7))], []),
+    "the read before a late one holds": ([*start(), target(5), target(7), read(0, space(5)), wish(7), DEVICE_QUIET], []),
+    "a target that changed during a reset": ([*start(), target(5), ev.Reset(), *start(), read(0, space(9))], []),
+    "a target that changed after a reset": (
+        [*start(), target(5), ev.Reset(), *start(), read(0, space(9)), read(0, space(8))],
+        ["CFG-11"],
+    ),
+    "a wish is shown in spite of a write": (
+        [*start(), target(3), wish(5), *written(0, b"\x09\0\0\0")[-1:], read(0, space(5))],
+        ["CFG-02"],
+    ),
+    # A page that is moved, and a balloon that shrinks unseen.
+    "a page is moved, and actual stays": (
+        [*held(), inflate("n", chunk(0x2000, 1)), used(INFLATE, "n"), deflate("d", ONE), used(DEFLATE, "d"), DRIVER_QUIET],
+        [],
+    ),
+    "more comes than goes, and actual stays": (
+        [*held(), inflate("n", B), used(INFLATE, "n"), deflate("d", ONE), used(DEFLATE, "d"), DRIVER_QUIET],
+        ["CFG-04"],
+    ),
+    "what was never counted goes below the target": (
+        [*start(WITHOUT_OOM), target(4), inflate("m", A), used(INFLATE, "m"), deflate("d", ONE), used(DEFLATE, "d"), actual(3)],
+        ["DEF-09"],
+    ),
+    "what was never counted goes, and the target allows it": (
+        [
+            *start(WITHOUT_OOM),
+            target(4),
+            inflate("m", A),
+            used(INFLATE, "m"),
+            target(3),
+            deflate("d", ONE),
+            used(DEFLATE, "d"),
+            actual(3),
+        ],
+        [],
+    ),
+    "a page too few is counted, and none went": ([*start(WITHOUT_OOM), target(4), inflate("m", A), used(INFLATE, "m"), actual(3)], ["CFG-05"]),
+    "everything goes, and the status is seen": (shrunk(out=A, left=0), ["DEF-09"]),
+    "everything goes, and the status is not seen": (
+        [event for event in shrunk(out=A, left=0) if not isinstance(event, ev.DriverOk)],
+        [],
+    ),
+    "a page goes, and the status is not seen": (
+        [event for event in shrunk() if not isinstance(event, ev.DriverOk)],
+        ["DEF-09"],
     ),
     "half of actual and then the whole, and another is read": (
         [*held(), ev.ConfigurationWritten(4, b"\2\0"), actual(4), read(4, b"\2\0\0\0")],

@@ -123,6 +123,31 @@ FOUND = {
         [*start(), request(), unused("u", flag=0), ev.NeedsReset()],
         ["REQ-12"],
     ),
+    # What cannot be a buffer, or is not what it was, is malformed as well.
+    "a device that gives up for a broken ring": (
+        [*start(), ev.RingBroken(ev.Side.DRIVER, 0, "loop"), ev.NeedsReset()],
+        ["QUEUE-11"],
+    ),
+    "a device that gives up for a ring it broke itself": (
+        [*start(), ev.RingBroken(ev.Side.DEVICE, 0, "used-jump"), ev.NeedsReset()],
+        ["BUF-04", "QUEUE-07"],
+    ),
+    "a device that gives up for a buffer that changed under it": (
+        [*start(), inflate("m", A), ev.BufferAltered(0, "m", message(B), ev.Side.DRIVER), ev.NeedsReset()],
+        ["BUF-01"],
+    ),
+    "a device that gives up for a queue that is none": (
+        [*start(), ev.Available(9, "m", message(A)), ev.NeedsReset()],
+        ["QUEUE-02"],
+    ),
+    "a device that gives up for pages that come twice": (
+        [*HELD, inflate("n", A), ev.NeedsReset()],
+        ["INF-11", "QUEUE-07"],
+    ),
+    "a device that gives up for what was before the reset": (
+        [*start(), ev.Available(9, "m", message(A)), ev.Reset(), *start(), ev.NeedsReset()],
+        ["QUEUE-02", "QUEUE-07"],
+    ),
     "a device that gives up for an empty DONE": (
         [*start(), request(), unused("u"), ev.NeedsReset()],
         ["QUEUE-07"],

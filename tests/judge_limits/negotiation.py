@@ -52,6 +52,11 @@ FOUND = {
     "an illegal set is refused": (negotiated(FULL, VERSION | CHUNKS, ok=False), ["NEG-03"]),
     "a set that was not offered is refused": (negotiated(VERSION, VERSION | OOM, ok=False), ["NEG-05"]),
     "a legal set is refused": (negotiated(FULL, VERSION, ok=False), ["NEG-07"]),
+    "a legacy driver is refused": (negotiated(FULL, STATS, ok=False), []),
+    "a driver is refused where there is nothing but legacy": (
+        negotiated(FULL & ~VERSION, STATS, ok=False),
+        ["NEG-07"],
+    ),
     "legal without telling, and refused": (negotiated(FULL | TELL, VERSION, ok=False), ["NEG-10"]),
     "as many in flight as the ring has room for": (
         [*start(ring=((INFLATE, 2),)), inflate("m", A), inflate("n", B)],
@@ -100,6 +105,8 @@ COUNTED = {
     "host requests without chunks": (negotiated(FULL, VERSION | STATS | HOST), {"NEG-07": 0, "NEG-09": 1}),
     "telling is taken": (negotiated(FULL | TELL, FULL | TELL), {"NEG-08": 0, "NEG-10": 1}),
     "an illegal set is refused": (negotiated(FULL, VERSION | CHUNKS, ok=False), {"NEG-06": 1, "NEG-07": 0}),
+    "a legacy driver is refused": (negotiated(FULL, STATS, ok=False), {"NEG-07": 0}),
+    "a legacy driver is served": (negotiated(FULL, STATS), {"NEG-07": 1}),
     "buffers of every queue": (
         [*start(), inflate("m", A), ev.Available(1, "d", message(B)), request(), unused("u")],
         # Statistics, inflate and deflate; the request buffer and the message.
@@ -142,7 +149,7 @@ SEEN = {
         negotiated(FULL, VERSION | STATS | CHUNKS, ok=False),
         ("status", "FEATURES_OK kept", "CHUNK_TRANSFER, STATS_VQ, VERSION_1"),
     ),
-    "no features at all": (negotiated(FULL, 0, ok=False), ("status", "FEATURES_OK kept", "no features")),
+    "no features at all": (negotiated(STATS, 0, ok=False), ("status", "FEATURES_OK kept", "no features")),
     "features without telling": (
         negotiated(VERSION | STATS | TELL, VERSION | STATS),
         ("features", "MUST_TELL_HOST", "STATS_VQ, VERSION_1"),

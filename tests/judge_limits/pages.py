@@ -16,6 +16,7 @@ from judge_script import (
     deflate,
     held,
     inflate,
+    post,
     request,
     start,
     unused,
@@ -80,6 +81,44 @@ FOUND = {
     ),
     "the balloon is not unused, and was not meant": (
         [*HELD, wants("unused", "0x3000+2"), request(), unused("u", A)],
+        ["UNUSED-02"],
+    ),
+    # Between the request and the message a page may have been free first, and in the balloon then.
+    "unused when it was looked at, and in the balloon now": (
+        [*start(), request(), inflate("m", A), used(INFLATE, "m"), unused("u", A)],
+        [],
+    ),
+    "on its way into the balloon at the request": (
+        [*start(), inflate("m", A), request(), unused("u", A)],
+        ["UNUSED-02"],
+    ),
+    "in the balloon at the request, and once out of it": (
+        [
+            *HELD,
+            request(),
+            deflate("d", A),
+            used(DEFLATE, "d"),
+            inflate("n", A),
+            used(INFLATE, "n"),
+            unused("u", A),
+        ],
+        [],
+    ),
+    "in the balloon at the request, and another once out of it": (
+        [*HELD, request(), deflate("d", chunk(0x1000, 1)), used(DEFLATE, "d"), unused("u", A)],
+        ["UNUSED-02"],
+    ),
+    "in the balloon since the request before": (
+        [
+            *start(),
+            request(),
+            inflate("m", A),
+            unused("u", A),
+            used(3, "u"),
+            post("r1"),
+            request("r1", 8),
+            unused("v", A, ident=8),
+        ],
         ["UNUSED-02"],
     ),
     "what is on its way is out too early": ([*BOTH, deflate("d", B)], ["DEF-03"]),

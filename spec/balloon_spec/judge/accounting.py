@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from balloon_spec.events import (
     ConfigurationChanged,
@@ -26,9 +26,11 @@ def _swap(value: int) -> int:
     return int.from_bytes(value.to_bytes(4, "little"), "big")
 
 
-def _num_pages_decisions(seen: int, target: int, actual: int, data: bytes) -> Iterator[Decision]:
-    """CFG-01 and CFG-11: the operator's wish, as the device shows it."""
-    if seen == target:
+def _num_pages_decisions(
+    seen: int, target: int, actual: int, data: bytes, others: Collection[int | None] = ()
+) -> Iterator[Decision]:
+    """CFG-01 and CFG-11: the operator's wish, as the device shows it, or one of those that count as well."""
+    if seen == target or seen in others:
         yield kept("CFG-01")
         yield kept("CFG-11")
     elif seen == _swap(target):
@@ -58,12 +60,14 @@ def _num_pages_decisions(seen: int, target: int, actual: int, data: bytes) -> It
 @rule(ConfigurationChanged, "CFG-01", "CFG-07", "CFG-11")
 def a_change_is_announced(event: ConfigurationChanged, scene: Scene) -> Iterator[Decision]:
     """The driver is notified when the target changes, and finds it there."""
-    target = scene.exchange.target
-    if target is None or len(event.data) < 4:
+    exchange = scene.exchange
+    if exchange.target is None or len(event.data) < 4:
         return
     yield kept("CFG-07")
     seen = int.from_bytes(event.data[:4], "little")
-    yield from _num_pages_decisions(seen, target, scene.exchange.actual or 0, event.data)
+    yield from _num_pages_decisions(
+        seen, exchange.target, exchange.actual or 0, event.data, exchange.superseded
+    )
 
 
 @rule(Quiet, "CFG-07")
@@ -81,25 +85,34 @@ def no_change_is_missed(event: Quiet, scene: Scene) -> Iterator[Decision]:
     )
 
 
-@rule(ConfigurationRead, "CFG-01", "CFG-06", "CFG-08", "CFG-09")
+def _num_pages_reads_back(seen: int, data: bytes, exchange: Exchange) -> Iterator[Decision]:
+    """CFG-09, CFG-01 and CFG-11: ``num_pages`` is what it was, or what the operator wished for since."""
+    others = {*exchange.superseded, exchange.target, exchange.num_pages_before}
+    if exchange.wrote_num_pages is None:
+        if exchange.num_pages is not None and exchange.num_pages_was_seen:
+            yield from _num_pages_decisions(seen, exchange.num_pages, exchange.actual or 0, data, others)
+        return
+    before = exchange.num_pages or 0
+    if seen == before or seen in others:
+        yield kept("CFG-09")
+    else:
+        yield broken(
+            "CFG-09",
+            "a driver's write changed num_pages",
+            field="num_pages",
+            expected=before,
+            seen=seen,
+            data=data,
+        )
+
+
+@rule(ConfigurationRead, "CFG-01", "CFG-06", "CFG-08", "CFG-09", "CFG-11")
 def configuration_reads_back(event: ConfigurationRead, scene: Scene) -> Iterator[Decision]:
     """``actual`` reads back as written, and ``num_pages`` is the device's alone."""
     exchange = scene.exchange
     end = event.offset + len(event.data)
-    if event.offset == _NUM_PAGES and len(event.data) >= 4 and exchange.wrote_num_pages is not None:
-        seen = event.data[:4]
-        before = exchange.num_pages or 0
-        if int.from_bytes(seen, "little") == before:
-            yield kept("CFG-09")
-        else:
-            yield broken(
-                "CFG-09",
-                "a driver's write changed num_pages",
-                field="num_pages",
-                expected=before,
-                seen=int.from_bytes(seen, "little"),
-                data=event.data,
-            )
+    if event.offset == _NUM_PAGES and len(event.data) >= 4:
+        yield from _num_pages_reads_back(int.from_bytes(event.data[:4], "little"), event.data, exchange)
     first, last = max(event.offset, _ACTUAL), min(end, _ACTUAL + 4)
     if first >= last or exchange.actual is None:
         return
@@ -141,6 +154,9 @@ def only_actual_is_written(event: ConfigurationWritten, _scene: Scene) -> Iterat
         )
         return
     yield kept("CFG-02")
+    if event.offset >= _SPACE_BYTES:
+        # A field of another feature, of which this specification does not speak.
+        return
     if event.offset == _ACTUAL and len(event.data) == 4:
         yield kept("CFG-03")
     else:
@@ -202,17 +218,16 @@ def _took_another_return(exchange: Exchange) -> bool:
 def _shrinking(actual: int, scene: Scene) -> Iterator[Decision]:
     """DEF-09 and DEF-10: whether the balloon may shrink to this."""
     exchange = scene.exchange
-    if exchange.actual is None or actual >= exchange.actual or exchange.num_pages is None:
+    if actual >= exchange.counted_pages or exchange.num_pages is None:
         return
-    if exchange.num_pages < exchange.actual:
+    if exchange.num_pages < exchange.counted_pages:
         yield kept("DEF-10")
     if exchange.has("DEFLATE_ON_OOM"):
         return
-    # A target that rose while the deflate buffer was with the device came too late.
-    floor = min(exchange.num_pages, exchange.actual)
-    if exchange.deflate_floor is not None:
-        floor = min(floor, exchange.deflate_floor)
-    if actual < floor:
+    floor = exchange.least_pages
+    if actual >= floor:
+        yield kept("DEF-09")
+    elif actual or exchange.balloon or exchange.sees_driver_ok:
         yield broken(
             "DEF-09",
             "the balloon shrank below num_pages without DEFLATE_ON_OOM",
@@ -220,8 +235,7 @@ def _shrinking(actual: int, scene: Scene) -> Iterator[Decision]:
             expected=f"{floor} at least",
             seen=actual,
         )
-    else:
-        yield kept("DEF-09")
+    # Where the transport hides the status, a driver that gives everything back may be giving the device up.
 
 
 @rule(Quiet, "CFG-04", "BUF-06", "INF-10")
@@ -230,7 +244,8 @@ def the_balloon_follows_its_target(event: Quiet, scene: Scene) -> Iterator[Decis
     exchange = scene.exchange
     if event.side is not Side.DRIVER or exchange.on(Queue.INFLATE, Queue.DEFLATE):
         return
-    if exchange.changes:
+    # Pages that changed places, as where one is moved, leave nothing to be written.
+    if exchange.changes and exchange.balloon.pages != (exchange.actual or 0):
         with_length = exchange.changed_with_length
         yield broken(
             "BUF-06" if with_length else "CFG-04",

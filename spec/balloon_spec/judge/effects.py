@@ -130,12 +130,12 @@ def a_device_stays(event: Failed, _scene: Scene) -> Iterator[Decision]:
 @rule(NeedsReset, "SAFE-10", "QUEUE-07")
 def a_device_may_ask_for_a_reset(_event: NeedsReset, scene: Scene) -> Iterator[Decision]:
     """DEVICE_NEEDS_RESET is an answer to malformed input."""
-    if scene.exchange.upset:
+    if scene.exchange.upset or scene.exchange.provoked:
         yield kept("SAFE-10")
     else:
         yield broken(
             "QUEUE-07",
-            "the device needs a reset although no buffer was malformed",
+            "the device needs a reset although the driver did nothing wrong",
             field="status",
             expected="no DEVICE_NEEDS_RESET",
             seen="DEVICE_NEEDS_RESET",

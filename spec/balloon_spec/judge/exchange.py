@@ -65,6 +65,10 @@ class Exchange:
 
     # Configuration space.
     num_pages: int | None = None
+    num_pages_before: int | None = None
+    """What it was before that: a driver's read may be seen after the change that it came before."""
+    num_pages_was_seen: bool = False
+    """It was read or announced since the reset; while a device is reset it may change unannounced."""
     actual: int | None = None
     """The last value the driver wrote, None before the first write since the reset."""
     actual_was_read: bool = False
@@ -72,11 +76,15 @@ class Exchange:
     """The least num_pages at which a deflate buffer was made available that ``actual`` does not count yet."""
     target: int | None = None
     """What the operator last wished for and no configuration change has confirmed."""
+    superseded: frozenset[int] = frozenset()
+    """What the operator wished for before that, and a device that is slow may still announce."""
     wrote_num_pages: bytes | None = None
     changes: int = 0
     """Inflate and deflate buffers returned since actual was last written."""
     changed_with_length: bool = False
     """One of those was returned with a used length."""
+    most_pages: int = 0
+    """The most pages the balloon held since actual was last written."""
     last_returned: int | None = None
     """The number of the buffer returned last, None once the driver did something after that."""
 
@@ -100,6 +108,8 @@ class Exchange:
     owes_statistics: bool = False
     upset: bool = False
     """A malformed buffer was seen since the reset."""
+    provoked: bool = False
+    """The driver did to the queues what a device need not put up with."""
     suspects: bool = False
     """A malformed buffer was seen whose effect may still show when memory is looked at."""
     saw_short_message: bool = False
@@ -149,6 +159,19 @@ class Exchange:
     def named(self) -> PageSet:
         """The pages of the balloon, whether or not the inflate buffers that name them were returned."""
         return self.balloon | self.inflating_pages
+
+    @property
+    def counted_pages(self) -> int:
+        """What the balloon shrinks from: ``actual``, or more where it grew and shrank between two writes."""
+        return max(self.actual or 0, self.most_pages if self.balloon.pages < self.most_pages else 0)
+
+    @property
+    def least_pages(self) -> int:
+        """What the balloon may shrink to without DEFLATE_ON_OOM; 0 where no target was seen (DEF-09)."""
+        # A target that rose while the deflate buffer was with the device came too late.
+        target = self.num_pages or 0
+        late = target if self.deflate_floor is None else self.deflate_floor
+        return min(target, late, self.counted_pages)
 
     def unused_messages(self) -> list[InFlight]:
         """Return the unused-page messages in flight."""
@@ -239,6 +262,8 @@ class Exchange:
         elif buffer.queue is Queue.DEFLATE:
             self.deflating[key] = pages & self.balloon
             self.balloon -= pages
+            if self.request is not None:
+                self.request.named_throughout -= pages
             target = self.num_pages or 0
             self.deflate_floor = target if self.deflate_floor is None else min(target, self.deflate_floor)
         elif buffer.shape == "request":
@@ -289,6 +314,7 @@ class Exchange:
             self.returned_early = f"{event.buffer} on queue {event.queue}"
         if buffer.queue is Queue.INFLATE:
             self.balloon |= self.inflating.pop(key, EMPTY)
+            self.most_pages = max(self.most_pages, self.balloon.pages)
             self.changes += 1
             if buffer.content.firm and not buffer.event.writable_bytes:
                 self.hoped.append((buffer.content.firm, buffer.tests))
@@ -310,7 +336,14 @@ class Exchange:
         busy = frozenset(buffer.queue for buffer in self.on(Queue.INFLATE, Queue.DEFLATE) if buffer.queue)
         asked = host_request.parse(event.written if whole else bytes(host_request.LENGTH_BYTES))
         request = Request(
-            event, self.now_seconds, whole, asked.cmd, asked.param, was_unused=self.unused, beside=busy
+            event,
+            self.now_seconds,
+            whole,
+            asked.cmd,
+            asked.param,
+            was_unused=self.unused,
+            named_throughout=self.named,
+            beside=busy,
         )
         self.wanted_request = None
         if whole:
@@ -322,9 +355,15 @@ class Exchange:
     def _configuration(self, event: ev.ConfigurationRead | ev.ConfigurationChanged) -> None:
         offset = event.offset if isinstance(event, ev.ConfigurationRead) else 0
         if offset == configuration.NUM_PAGES_OFFSET and len(event.data) >= 4:
-            self.num_pages = int.from_bytes(event.data[:4], "little")
-            if isinstance(event, ev.ConfigurationChanged):
-                self.target = None
+            seen = int.from_bytes(event.data[:4], "little")
+            if isinstance(event, ev.ConfigurationChanged) or seen != self.num_pages_before:
+                if seen != self.num_pages:
+                    self.num_pages_before = self.num_pages
+                self.num_pages = seen
+            self.num_pages_was_seen = True
+            # A change that announces an earlier wish leaves the last one to come.
+            if isinstance(event, ev.ConfigurationChanged) and self.num_pages not in self.superseded:
+                self.target, self.superseded = None, frozenset()
         if offset <= 4 and offset + len(event.data) >= 8:
             self.actual_was_read = True
 
@@ -337,6 +376,7 @@ class Exchange:
             self.actual_was_read = False
             self.changes = 0
             self.changed_with_length = False
+            self.most_pages = self.balloon.pages
             self.last_returned = None
             if not self.deflating:
                 self.deflate_floor = None
@@ -352,7 +392,10 @@ class Exchange:
 
     def _operator(self, event: ev.Operator) -> None:
         if event.action is ev.OperatorAction.TARGET:
+            if self.target is not None:
+                self.superseded |= {self.target}
             self.target = event.value
+            self.superseded -= {event.value}
         elif event.action is ev.OperatorAction.UNUSED_PAGES:
             self.wanted_request = event.value
 

@@ -85,6 +85,8 @@ class Request:
     is_done: bool = False
     was_unused: PageSet | None = None
     """The pages the guest left unused at some moment since the request; None for one that is not steered."""
+    named_throughout: PageSet = EMPTY
+    """The pages that were in the balloon at the request, or on their way into it, and still are."""
     beside: frozenset[Queue] = frozenset()
     """The queues of balloon pages on which a buffer was unanswered when the request was made."""
 

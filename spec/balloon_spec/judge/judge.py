@@ -69,6 +69,7 @@ class Judge:
             if (finding := self._count(one, decision)) is not None
         ]
         exchange.take(event, buffer)
+        exchange.provoked = exchange.provoked or any(_provokes(finding) for finding in findings)
         return findings
 
     def feed_all(self, events: Iterable[ev.Event]) -> list[Finding]:
@@ -98,3 +99,12 @@ class Judge:
             decision.data,
             one.name,
         )
+
+
+def _provokes(finding: Finding) -> bool:
+    """Tell whether a device may give up at what a driver did to the queues.
+
+    A malformed buffer has rules of its own, and so has a well-formed one that comes at the wrong time.
+    """
+    area = finding.requirement.partition("-")[0]
+    return finding.level.binding and finding.subject == ev.Side.DRIVER and area in {"QUEUE", "BUF", "STATS"}

@@ -79,6 +79,10 @@ def features_ok_is_right(event: Negotiated, scene: Scene) -> Iterator[Decision]:
     if untold and not event.features_ok:
         yield kept("NEG-08")
         return
+    old = _has(scene, event.offered, "VERSION_1") and not _has(scene, event.accepted, "VERSION_1")
+    if old and not event.features_ok:
+        # A device without a legacy interface has nothing to say to a driver that wants one.
+        return
     alone = _has(scene, event.accepted, "HOST_REQ_VQ") and not _has(scene, event.accepted, "CHUNK_TRANSFER")
     requirement = "NEG-09" if alone else "NEG-07"
     if event.features_ok:
