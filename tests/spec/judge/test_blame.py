@@ -232,3 +232,21 @@ def test_a_driver_that_counts_what_it_did_not_send_is_at_its_target():
     events = [*start(), target(4), wants("inflate", "0x1000+4"), inflate("m", chunk(0x1000, 2))]
     assert blamed(*events, used(INFLATE, "m"), actual(4), DRIVER_QUIET) == ["INF-03"]
     assert blamed(*events, used(INFLATE, "m"), actual(2), DRIVER_QUIET) == ["INF-10"]
+
+
+@pytest.mark.parametrize(
+    ("requirement", "message"),
+    [
+        ("SAFE-06", unused("u", A, data_len=24)),
+        ("SAFE-07", unused("u", data_len=0)),
+        ("CHUNK-09", unused("u", chunk(0x1000, 0))),
+        ("SAFE-11", unused("u", chunk(0x3FFF, 2))),
+    ],
+)
+def test_a_malformed_hint_is_no_permission_where_arrays_carry_the_balloon(requirement, message):
+    """HOST_REQ_VQ alone has the same messages, and the same rules against what is wrong with them."""
+    page = {"SAFE-11": "0x3fff"}.get(requirement, "0x1000")
+    if requirement == "SAFE-07":
+        message = ev.Available(REQUESTS, "u", message.readable + A)
+    found = blamed(*start(VERSION | STATS | HOST), request(), message, used(REQUESTS, "u"), gone(page))
+    assert requirement in found
