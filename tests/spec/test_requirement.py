@@ -45,7 +45,7 @@ def test_the_catalogue_has_what_it_had():
         "PFN": 9,
         "STATS": 10,
         "CFG": 11,
-        "REQ": 23,
+        "REQ": 24,
         "UNUSED": 9,
         "CONC": 8,
         "BUF": 8,
@@ -81,6 +81,7 @@ def test_one_requirement_is_read_whole():
         *("NEG-01", "NEG-02", "NEG-03", "NEG-04"),  # either without STATS_VQ
         "REQ-14",  # an unknown command
         *("REQ-07", "REQ-08"),  # the width of an id
+        "REQ-24",  # reserved words of a request
         "UNUSED-08",  # blocks of a single page
         *("DEF-04", "DEF-07"),  # deflation of a page that was never inflated
         *("CHUNK-01", "CHUNK-02"),  # the unit of pages

@@ -250,3 +250,16 @@ def test_a_malformed_hint_is_no_permission_where_arrays_carry_the_balloon(requir
         message = ev.Available(REQUESTS, "u", message.readable + A)
     found = blamed(*start(VERSION | STATS | HOST), request(), message, used(REQUESTS, "u"), gone(page))
     assert requirement in found
+
+
+def test_a_request_with_reserved_words_is_refused_in_silence_or_with_its_buffer():
+    marked = [*start(), request(reserved=(1, 0, 0))]
+    assert blamed(*marked, post()) == ["REQ-04", "REQ-24"]
+    # What was begun is another matter: the words were no reason.
+    assert blamed(*marked, unused("u", A, flag=0), post()) == ["REQ-04", "REQ-17"]
+    begun = [unused("u", A, flag=0), used(REQUESTS, "u")]
+    assert blamed(*marked, *begun, DRIVER_QUIET) == ["REQ-04", "REQ-11"]
+    judge = Judge(CHUNK_TRANSFER)
+    assert [one.requirement for one in judge.feed_all([*marked, unused("u"), post()])] == ["REQ-04"]
+    assert judge.exercised["REQ-24"] == 1
+    assert "REQ-24" not in blamed(*start(), request(), post())
