@@ -41,7 +41,7 @@ def test_the_catalogue_has_what_it_had():
         "HDR": 8,
         "CHUNK": 13,
         "INF": 11,
-        "DEF": 10,
+        "DEF": 11,
         "PFN": 9,
         "STATS": 10,
         "CFG": 11,

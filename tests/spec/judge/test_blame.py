@@ -263,3 +263,29 @@ def test_a_request_with_reserved_words_is_refused_in_silence_or_with_its_buffer(
     assert [one.requirement for one in judge.feed_all([*marked, unused("u"), post()])] == ["REQ-04"]
     assert judge.exercised["REQ-24"] == 1
     assert "REQ-24" not in blamed(*start(), request(), post())
+
+
+@pytest.mark.parametrize(
+    ("requirement", "events"),
+    [
+        ("DEF-11", [actual(4), actual(1)]),
+        ("DEF-11", [actual(4), used(STATISTICS, "s0"), actual(1)]),
+        # Something came that the driver may have miscounted.
+        ("CFG-05", [actual(4), inflate("n", B), actual(3)]),
+        ("CFG-05", [actual(4), inflate("n", B), used(INFLATE, "n"), actual(3)]),
+        ("CFG-05", [actual(4), deflate("d", chunk(0x1000, 1)), used(DEFLATE, "d"), actual(1)]),
+        # It was wrong before.
+        ("CFG-05", [actual(1)]),
+    ],
+)
+def test_a_count_too_low_is_blamed_on_silence_where_nothing_was_said_at_all(requirement, events):
+    assert blamed(*start(), inflate("m", A), used(INFLATE, "m"), *events) == [requirement]
+
+
+def test_a_balloon_that_shrinks_by_a_deflate_buffer_is_told_of():
+    counts = Judge(CHUNK_TRANSFER)
+    returned = [deflate("d", A), used(DEFLATE, "d")]
+    assert not counts.feed_all([*start(), inflate("m", A), used(INFLATE, "m"), actual(4), *returned])
+    assert not counts.exercised["DEF-11"]
+    assert not counts.feed(actual(0))
+    assert counts.exercised["DEF-11"] == 1

@@ -182,6 +182,7 @@ BROKEN = {
     ],
     "CFG-02": [*start(), ev.ConfigurationWritten(0, space(0)[:4])],
     "CFG-03": inflated(ev.ConfigurationWritten(4, b"\4\0")),
+    "DEF-11": [*held(), actual(3)],
     "CFG-04": inflated(DRIVER_QUIET),
     "CFG-05": inflated(actual(3)),
     "CFG-06": [*held(), ev.ConfigurationRead(0, space(0, 3))],
