@@ -25,7 +25,7 @@ FOUND = {
         # D11: after the unknown command at 2.1 s nothing comes until 6.1 s.
         (23, "REQ-14", "request buffer", "none"),
         # Undecided: 500 pages, then actual is 0 and no deflate buffer was recorded.
-        (23, "CFG-05", "actual", "0"),
+        (23, "DEF-11", "actual", "0"),
     },
     "v8-fragmented.jsonl": {
         # D1: messages 2 to 5 begin with the first chunk of message 1, a page that is in the balloon by then.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from balloon_conformance.mutants.driver_parts import is_deflating
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.driver import Driver
 from balloon_conformance.reference.driver_pages import Step
-from balloon_conformance.reference.driver_state import DriverOutput, DriverState, Flight
+from balloon_conformance.reference.driver_state import BalloonPhase, DriverOutput, DriverState, Flight
 from balloon_spec.events import Available, ConfigurationWritten, Guest, GuestAction, Used
 from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.queues import Queue
 
 # -- pages ------------------------------------------------------------------------------------------------
 
@@ -57,6 +60,25 @@ class InflatesWhatIsInTheBalloon(Driver):
         """Name the balloon as well."""
         again = EMPTY if is_deflating(state) else state.ballooning.balloon
         return super().encode_pages(state, pages | again)
+
+
+@mutant(
+    "DEF-11",
+    also=("DEF-05",),
+    origin="posted driver, D2: a batch of one page is taken back without a message",
+)
+class TakesPagesBackInSilence(Driver):
+    """The device discards a page that the guest has long used again, because nobody told it.
+
+    With MUST_TELL_HOST it is above all a use without the host's leave.
+    """
+
+    def start_deflating(self, state: DriverState, pages: PageSet) -> Step:
+        """Go on as if a deflate buffer that names them had come back."""
+        wanted = state.to_deflate & state.ballooning.balloon
+        ballooning = replace(state.ballooning, phase=BalloonPhase.DEFLATING, promised=wanted & pages)
+        state = replace(state, to_deflate=wanted - pages, ballooning=ballooning)
+        return self.deflated(state, Flight(Queue.DEFLATE, pages))
 
 
 @mutant("DEF-03")

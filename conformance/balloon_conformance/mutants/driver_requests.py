@@ -74,6 +74,34 @@ class AnswersUnknownRequests(Driver):
         return True
 
 
+class _MindsReservedWords(Driver):
+    """It does :meth:`refuse` with a request whose reserved words are not zero."""
+
+    def exchange(self, kind: AnswerInput, state: DriverState, given: object = None) -> Step:
+        """Look at the words of every request that would be answered."""
+        if kind is AnswerInput.REQUEST and isinstance(given, HostRequest) and any(given.reserved):
+            return self.refuse(state, given)
+        return super().exchange(kind, state, given)
+
+    def refuse(self, state: DriverState, request: HostRequest) -> Step:
+        """Do nothing."""
+        return state, ()
+
+
+@mutant("REQ-24")
+class DropsRequestsWithReservedWords(_MindsReservedWords):
+    """A newer host that puts something into the words gets no answer, and can never ask again."""
+
+
+@mutant("REQ-24")
+class RefusesRequestsWithReservedWords(_MindsReservedWords):
+    """A newer host that puts something into the words is told of no unused page."""
+
+    def refuse(self, state: DriverState, request: HostRequest) -> Step:
+        """Take it for a command that is not known."""
+        return super().exchange(AnswerInput.UNKNOWN, state, request)
+
+
 @mutant("REQ-15", origin="posted driver, D11: a wrong used length ends queue 3 until the reset")
 class DropsUnreadableRequests(Driver):
     """One request that was cut short, and none is ever answered again."""

@@ -107,7 +107,7 @@ class BallooningDriver(PageWriter):
         )
         return self.send_pages(state)
 
-    # INF-03: every page of the operation stands in one of the buffers.
+    # INF-03, DEF-11: every page of the operation stands in one of the buffers.
     def send_pages(self, state: DriverState) -> Step:
         """Make buffers of the operation available while there is room."""
         queue = _QUEUES[state.ballooning.phase]

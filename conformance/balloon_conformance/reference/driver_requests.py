@@ -89,6 +89,7 @@ class AnsweringDriver(PageWriter):
         """Read what the device wrote, and go the way it says."""
         if used.length_bytes != host_request.LENGTH_BYTES or len(used.written) != host_request.LENGTH_BYTES:
             return self.exchange(AnswerInput.UNREADABLE, state, used)
+        # REQ-24: of its reserved words nothing is asked.
         request = host_request.parse(used.written)
         if not self.knows_command(request.cmd):
             return self.exchange(AnswerInput.UNKNOWN, state, request)

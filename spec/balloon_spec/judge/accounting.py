@@ -170,7 +170,10 @@ def only_actual_is_written(event: ConfigurationWritten, _scene: Scene) -> Iterat
         )
 
 
-@rule(ConfigurationWritten, "CFG-04", "CFG-05", "CFG-10", "INF-03", "INF-05", "DEF-09", "DEF-10", "CONC-05")
+@rule(
+    ConfigurationWritten,
+    *("CFG-04", "CFG-05", "CFG-10", "INF-03", "INF-05", "DEF-09", "DEF-10", "DEF-11", "CONC-05"),
+)
 def actual_counts_the_balloon(event: ConfigurationWritten, scene: Scene) -> Iterator[Decision]:
     """``actual`` counts the pages whose inflate buffers were returned, no more and no less."""
     exchange = scene.exchange
@@ -183,6 +186,8 @@ def actual_counts_the_balloon(event: ConfigurationWritten, scene: Scene) -> Iter
     named = most + exchange.inflating_pages.pages
     if least <= actual <= most:
         yield from (kept(name) for name in ("CFG-05", "INF-03", "INF-05"))
+        if exchange.actual is not None and actual < exchange.actual:
+            yield kept("DEF-11")
         if exchange.changes:
             yield kept("CFG-04")
         if exchange.changes > 1:
@@ -202,6 +207,9 @@ def actual_counts_the_balloon(event: ConfigurationWritten, scene: Scene) -> Iter
         elif actual > most:
             requirement, words = "INF-05", "actual counts pages whose inflate buffer was not returned"
             expected = f"{most} at most"
+        elif _took_back_in_silence(exchange):
+            requirement, words = "DEF-11", "pages leave the balloon that no deflate buffer named"
+            expected = f"{least} at least"
         else:
             requirement, words = "CFG-05", "actual is less than the pages in the balloon"
             expected = f"{least} at least"
@@ -213,6 +221,12 @@ def _took_another_return(exchange: Exchange) -> bool:
     """Tell whether the last return was that of a buffer younger than an inflate buffer in flight."""
     last = exchange.last_returned
     return last is not None and any(buffer.number < last for buffer in exchange.on(Queue.INFLATE))
+
+
+def _took_back_in_silence(exchange: Exchange) -> bool:
+    """Tell whether ``actual`` was right, and no buffer came since that could have changed it."""
+    at_rest = not exchange.changes and not exchange.on(Queue.INFLATE, Queue.DEFLATE)
+    return at_rest and exchange.actual == exchange.balloon.pages
 
 
 def _shrinking(actual: int, scene: Scene) -> Iterator[Decision]:

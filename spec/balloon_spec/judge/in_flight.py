@@ -99,3 +99,8 @@ class Request:
     def is_open(self) -> bool:
         """Tell whether the driver still owes messages."""
         return self.has_answer and not self.is_done
+
+    @property
+    def is_marked(self) -> bool:
+        """Tell whether the device left something in the reserved words (REQ-04), which changes nothing."""
+        return self.is_whole and any(host_request.parse(self.used.written).reserved)

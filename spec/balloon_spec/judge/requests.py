@@ -46,7 +46,7 @@ def a_request_buffer_is_sixteen_bytes(event: Available, scene: Scene) -> Iterato
         )
 
 
-@rule(Available, "REQ-01", "REQ-13", "REQ-14", "REQ-15", "REQ-17", "REQ-21", "RESET-04")
+@rule(Available, "REQ-01", "REQ-13", "REQ-14", "REQ-15", "REQ-17", "REQ-21", "REQ-24", "RESET-04")
 def a_request_buffer_comes_when_due(_event: Available, scene: Scene) -> Iterator[Decision]:
     """One request buffer at a time: at first, after DONE, and after whatever cannot be answered."""
     if not _is_request_buffer(scene):
@@ -65,6 +65,8 @@ def a_request_buffer_comes_when_due(_event: Available, scene: Scene) -> Iterator
     request = exchange.request
     if exchange.request_posts == 0:
         yield kept("RESET-04" if exchange.resets else "REQ-01")
+    elif request is not None and request.is_open and request.is_marked and not request.messages:
+        yield _refused(request)
     elif request is not None and request.is_open:
         yield broken(
             "REQ-17",
@@ -77,6 +79,8 @@ def a_request_buffer_comes_when_due(_event: Available, scene: Scene) -> Iterator
         yield kept(exchange.owed_request)
         if exchange.owed_request == "REQ-13":
             yield kept("REQ-17")
+            if request is not None and request.is_marked:
+                yield kept("REQ-24")
 
 
 @rule(Used, "REQ-03", "REQ-04", "REQ-05", "REQ-06", "REQ-07", "REQ-20", "RESET-03")
@@ -186,7 +190,7 @@ def _request_id(param: int, exchange: Exchange, data: bytes) -> Iterator[Decisio
 
 @rule(
     Quiet,
-    *("REQ-01", "REQ-11", "REQ-13", "REQ-14", "REQ-15", "RESET-04"),
+    *("REQ-01", "REQ-11", "REQ-13", "REQ-14", "REQ-15", "REQ-24", "RESET-04"),
     *("CONC-02", "CONC-03", "CONC-04"),
 )
 def the_driver_answers(event: Quiet, scene: Scene) -> Iterator[Decision]:
@@ -237,10 +241,24 @@ def _unanswered(exchange: Exchange, request: Request) -> Decision:
                 expected="DONE",
                 seen=f"{request.messages} messages, none of them DONE",
             )
+    if request.is_marked and not request.messages:
+        return _refused(request)
     return broken(
         "REQ-11",
         "the request was not answered with DONE",
         field="flag",
         expected="DONE",
         seen=f"{request.messages} messages, none of them DONE",
+    )
+
+
+def _refused(request: Request) -> Decision:
+    """Say that a request is not answered, and that its reserved words are why."""
+    return broken(
+        "REQ-24",
+        "a request with something in its reserved words is not answered",
+        field="reserved",
+        expected="messages, the last of them DONE",
+        seen="no message",
+        data=request.used.written,
     )

@@ -232,3 +232,60 @@ def test_a_driver_that_counts_what_it_did_not_send_is_at_its_target():
     events = [*start(), target(4), wants("inflate", "0x1000+4"), inflate("m", chunk(0x1000, 2))]
     assert blamed(*events, used(INFLATE, "m"), actual(4), DRIVER_QUIET) == ["INF-03"]
     assert blamed(*events, used(INFLATE, "m"), actual(2), DRIVER_QUIET) == ["INF-10"]
+
+
+@pytest.mark.parametrize(
+    ("requirement", "message"),
+    [
+        ("SAFE-06", unused("u", A, data_len=24)),
+        ("SAFE-07", unused("u", data_len=0)),
+        ("CHUNK-09", unused("u", chunk(0x1000, 0))),
+        ("SAFE-11", unused("u", chunk(0x3FFF, 2))),
+    ],
+)
+def test_a_malformed_hint_is_no_permission_where_arrays_carry_the_balloon(requirement, message):
+    """HOST_REQ_VQ alone has the same messages, and the same rules against what is wrong with them."""
+    page = {"SAFE-11": "0x3fff"}.get(requirement, "0x1000")
+    if requirement == "SAFE-07":
+        message = ev.Available(REQUESTS, "u", message.readable + A)
+    found = blamed(*start(VERSION | STATS | HOST), request(), message, used(REQUESTS, "u"), gone(page))
+    assert requirement in found
+
+
+def test_a_request_with_reserved_words_is_refused_in_silence_or_with_its_buffer():
+    marked = [*start(), request(reserved=(1, 0, 0))]
+    assert blamed(*marked, post()) == ["REQ-04", "REQ-24"]
+    # What was begun is another matter: the words were no reason.
+    assert blamed(*marked, unused("u", A, flag=0), post()) == ["REQ-04", "REQ-17"]
+    begun = [unused("u", A, flag=0), used(REQUESTS, "u")]
+    assert blamed(*marked, *begun, DRIVER_QUIET) == ["REQ-04", "REQ-11"]
+    judge = Judge(CHUNK_TRANSFER)
+    assert [one.requirement for one in judge.feed_all([*marked, unused("u"), post()])] == ["REQ-04"]
+    assert judge.exercised["REQ-24"] == 1
+    assert "REQ-24" not in blamed(*start(), request(), post())
+
+
+@pytest.mark.parametrize(
+    ("requirement", "events"),
+    [
+        ("DEF-11", [actual(4), actual(1)]),
+        ("DEF-11", [actual(4), used(STATISTICS, "s0"), actual(1)]),
+        # Something came that the driver may have miscounted.
+        ("CFG-05", [actual(4), inflate("n", B), actual(3)]),
+        ("CFG-05", [actual(4), inflate("n", B), used(INFLATE, "n"), actual(3)]),
+        ("CFG-05", [actual(4), deflate("d", chunk(0x1000, 1)), used(DEFLATE, "d"), actual(1)]),
+        # It was wrong before.
+        ("CFG-05", [actual(1)]),
+    ],
+)
+def test_a_count_too_low_is_blamed_on_silence_where_nothing_was_said_at_all(requirement, events):
+    assert blamed(*start(), inflate("m", A), used(INFLATE, "m"), *events) == [requirement]
+
+
+def test_a_balloon_that_shrinks_by_a_deflate_buffer_is_told_of():
+    counts = Judge(CHUNK_TRANSFER)
+    returned = [deflate("d", A), used(DEFLATE, "d")]
+    assert not counts.feed_all([*start(), inflate("m", A), used(INFLATE, "m"), actual(4), *returned])
+    assert not counts.exercised["DEF-11"]
+    assert not counts.feed(actual(0))
+    assert counts.exercised["DEF-11"] == 1

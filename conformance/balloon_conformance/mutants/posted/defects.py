@@ -59,7 +59,7 @@ DEFECTS: tuple[Defect, ...] = (
         "A batch of one page whose number is a multiple of 64 is sent to nobody.",
         "`actual` moves by one and no message comes before it; a page leaves the balloon without a message.",
         (_CHUNKS,),
-        ("INF-03", "DEF-05"),
+        ("INF-03", "DEF-05", "DEF-11"),
         "posted-skips-single-pages",
         seen=True,
     ),

@@ -150,11 +150,11 @@ def _request(name: str, reserved: tuple[int, int, int]) -> Intent:
         "host-request",
         f"request-with-{name}",
         f"Reserved words {said} of a request do not change its answer",
-        "REQ-08 REQ-11 REQ-13",
+        "REQ-24 REQ-08 REQ-11 REQ-13",
         "REQ-04",
         unused(),
         asks("r1", 0x1234, reserved=reserved),
-        shows("REQ-08", *answered),
+        shows("REQ-24", *answered),
         features=REQUESTS,
         sides="driver",
     )
