@@ -21,8 +21,10 @@ forms. Three things a recording does not say, and what is made of each:
   have stayed: a driver that was refused makes no buffers available.
 - **Used lengths.** The length is taken to be that of ``written``.
 - **Time to act.** Where nothing happens between two lines for ``quiet_seconds``, the driver had that long to
-  do what it owed, and did not; a note is nothing that happens. Nothing is concluded about the device, which
-  may be holding a buffer on purpose, nor from the end of a recording, which may have been cut.
+  do what it owed, and did not; a note is nothing that happens. Before its first act after a negotiation it
+  has ten times as long, for it may be busy setting up. Nothing is concluded before another negotiation,
+  because the driver may have been gone; nor about the device, which may be holding a buffer on purpose; nor
+  from the end of a recording, which may have been cut.
 
 A second negotiation is a driver that began anew. Reading is strict, as that of traces is, and raises the same
 :class:`~balloon_spec.trace.TraceError`.
@@ -30,6 +32,7 @@ A second negotiation is a driver that began anew. Reading is strict, as that of 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
@@ -107,6 +110,8 @@ _FIELDS: Mapping[str, Mapping[str, _Read]] = MappingProxyType(
 """The lines there are, the fields of each, and how each field is read."""
 
 _OPTIONAL = frozenset({"readable_now"})
+_SET_UP_TIMES = 10
+_BY_DRIVER = frozenset({"available", "config_write"})
 
 
 def is_recording(line: Mapping[str, Any]) -> bool:
@@ -126,7 +131,7 @@ def read(
     yield Header(profile)
     latest: float | None = None
     acted: float | None = None
-    negotiated = False
+    negotiated = sets_up = False
     for number, place, line in objects(lines, name):
         kind, seconds, values = _line(line, place)
         if latest is not None and seconds < latest:
@@ -136,9 +141,11 @@ def read(
         latest = seconds
         if kind == "note":
             continue
-        if acted is not None and seconds - acted >= quiet_seconds:
+        patience = quiet_seconds * (_SET_UP_TIMES if sets_up else 1)
+        if acted is not None and seconds - acted >= patience and kind != "negotiated":
             yield Entry(ev.Quiet(ev.Side.DRIVER, round(seconds - acted, 6)), number, seconds)
         acted = seconds
+        sets_up = kind == "negotiated" or (sets_up and kind not in _BY_DRIVER)
         if kind == "negotiated":
             if negotiated:
                 yield Entry(ev.Reset(), number, seconds)
@@ -156,7 +163,7 @@ def _line(line: dict[str, Any], place: str) -> tuple[str, float, dict[str, Any]]
     if fields is None or not isinstance(kind, str):
         raise TraceError(f"{place}: event: a recording has no event {kind!r}; there are {', '.join(_FIELDS)}")
     seconds = line.get("t")
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not math.isfinite(seconds):
         raise TraceError(f"{place}: t: {_wrong('a time in seconds', seconds)}")
     unknown = line.keys() - fields.keys() - {"t", "event"}
     if unknown:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -136,6 +137,8 @@ def objects(lines: Iterable[str], name: str) -> Iterator[tuple[int, str, dict[st
         place = f"{name}:{number}"
         try:
             line = json.loads(text)
+        except RecursionError as error:
+            raise TraceError(f"{place}: nested too deep for an event; write one object a line") from error
         except ValueError as error:
             if not text.endswith("\n"):
                 raise TraceError(
@@ -174,7 +177,9 @@ def _header(line: dict[str, Any], place: str) -> Header:
 
 def _entry(line: dict[str, Any], number: int, place: str) -> Entry:
     seconds = line.pop("t", None)
-    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float)):
+    if seconds is not None and (
+        isinstance(seconds, bool) or not isinstance(seconds, int | float) or not math.isfinite(seconds)
+    ):
         raise TraceError(f"{place}: t: expected a time in seconds, found {seconds!r}")
     return Entry(read_event(line, place), number, seconds)
 

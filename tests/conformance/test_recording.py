@@ -71,6 +71,15 @@ def test_time_in_which_nothing_happens_was_the_drivers_and_a_note_is_nothing():
     assert not any(isinstance(one, ev.Quiet) for one in events(RETURNED, RETURNED | {"t": 1.6}))
 
 
+def test_a_driver_that_sets_up_or_was_gone_has_more_time():
+    late = ACTUAL | {"t": 1.75}
+    begun = [NEGOTIATED | {"t": 0.0}, MEMORY | {"t": 0.0}]
+    assert not any(isinstance(one, ev.Quiet) for one in events(*begun, late))
+    assert ev.Quiet(ev.Side.DRIVER, 1.75) in events(*begun, late, quiet_seconds=0.175)
+    assert ev.Quiet(ev.Side.DRIVER, 8.25) in events(*begun, late, ACTUAL | {"t": 10.0})
+    assert not any(isinstance(one, ev.Quiet) for one in events(*begun, late, NEGOTIATED | {"t": 100.0}))
+
+
 def test_an_event_that_was_put_in_has_the_line_it_came_before():
     entries = list(recording.read(lines(RETURNED, ACTUAL | {"t": 9}), CHUNK_TRANSFER))[1:]
     assert [entry.line for entry in entries if isinstance(entry, Entry)] == [1, 2, 2]
@@ -82,6 +91,8 @@ def test_an_event_that_was_put_in_has_the_line_it_came_before():
         (ACTUAL | {"event": "dance"}, "event: a recording has no event 'dance'; there are negotiated, "),
         (ACTUAL | {"event": ["note"]}, "event: a recording has no event ['note']"),
         (ACTUAL | {"t": "soon"}, "t: expected a time in seconds, found 'soon'"),
+        (ACTUAL | {"t": float("nan")}, "t: expected a time in seconds, found 'nan'"),
+        (ACTUAL | {"t": float("inf")}, "t: expected a time in seconds, found 'inf'"),
         (ACTUAL | {"t": True}, "t: expected a time in seconds, found 'True'"),
         (ACTUAL | {"t": 0.4}, "t: 0.4 comes after 0.5; keep the lines in the order they happened"),
         (ACTUAL | {"extra": 1}, "extra: config_write has no such field; it has t, event, offset, data"),
@@ -124,6 +135,12 @@ def test_check_tells_a_recording_by_its_first_line():
     assert done.stdout.startswith("line 2: NEG-05 driver MUST NOT: ")
 
 
+def test_a_recording_that_puts_nothing_to_the_test_is_no_pass():
+    done = check('{"t": 0, "event": "note", "text": "nobody came"}\n')
+    assert done.exit_code == 5
+    assert done.stdout.startswith("0 events, 0 requirements exercised")
+
+
 def test_check_is_told_the_profile_of_a_recording():
     plain = NEGOTIATED | {"offered": "0x100000018", "accepted": "0x100000018"}
     assert "NEG-03" in check("".join(lines(plain))).stdout
@@ -140,6 +157,7 @@ def test_check_is_told_the_profile_of_a_recording():
         (("--format", "trace"), "".join(lines(NEGOTIATED)), ":1: trace: not the header of a trace"),
         (("--format", "recording"), '{"trace": "virtio-balloon"}\n', ":1: event: a recording has no event"),
         ((), "nonsense\n", ":1: not a JSON object: "),
+        ((), "[" * 100_000 + "\n", ":1: nested too deep"),
         (("--format", "recording"), "", ":1: empty; a recording has an event a line"),
         (("--profile", "base"), '{"trace": "virtio-balloon"}\n', ": a trace states its profile in its first"),
         (("--profile", "mine"), "".join(lines(NEGOTIATED)), "no profile 'mine'; choose one of"),

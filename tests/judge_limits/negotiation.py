@@ -53,6 +53,16 @@ FOUND = {
     "a set that was not offered is refused": (negotiated(VERSION, VERSION | OOM, ok=False), ["NEG-05"]),
     "a legal set is refused": (negotiated(FULL, VERSION, ok=False), ["NEG-07"]),
     "a legacy driver is refused": (negotiated(FULL, STATS, ok=False), []),
+    # A balloon feature that the profile does not know may bring a queue; one of virtio does not.
+    "another queue, and a feature nobody knows": (
+        [*start(FULL | 1 << 23), ev.Available(4, "m", bytes(8))],
+        [],
+    ),
+    "another queue, and no such feature": ([*start(), ev.Available(4, "m", bytes(8))], ["QUEUE-02"]),
+    "another queue, and a feature of virtio": (
+        [*start(FULL | 1 << 24), ev.Available(4, "m", bytes(8))],
+        ["QUEUE-02"],
+    ),
     "a driver is refused where there is nothing but legacy": (
         negotiated(FULL & ~VERSION, STATS, ok=False),
         ["NEG-07"],

@@ -136,6 +136,7 @@ def line(**fields):
             line(event="available", queue=0, buffer="m", extents=[[1]]),
             "t:2: extents: expected a list of pairs",
         ),
+        (line(event="reset", t=float("nan")), "t:2: t: expected a time in seconds, found nan"),
         (line(event="reset", t="now"), "t:2: t: expected a time in seconds, found 'now'"),
     ],
 )

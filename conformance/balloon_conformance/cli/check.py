@@ -21,6 +21,8 @@ from balloon_spec.judge import Finding, Judge
 
 __all__ = ["command"]
 
+_NOTHING = 5
+
 _EPILOG = """\b
 Examples:
   balloon-conformance check trace.jsonl
@@ -34,7 +36,8 @@ a recording device wrote of a driver: queues, descriptor heads and bytes, a line
 Its form is described in balloon_conformance/recording.py; the first line tells which of the two it is.
 
 Exit codes: 0 nothing is broken; 1 something is (a MUST or MUST NOT; with --strict, a SHOULD too);
-2 the trace cannot be read to its end. What was found before that point is printed all the same.
+2 the trace cannot be read to its end; what was found before that point is printed all the same;
+5 no requirement was exercised, so that nothing is known.
 """
 
 
@@ -94,6 +97,8 @@ def command(
         finally:
             # What was found before a line that cannot be read stands.
             tally.print_summary()
+    if tally.judge is not None and not tally.judge.exercised:
+        return _NOTHING
     return 1 if tally.broken else 0
 
 
@@ -152,7 +157,7 @@ def _told_apart(lines: Iterable[str], form: str) -> tuple[bool, Iterable[str]]:
             break
     try:
         first = json.loads(seen[-1]) if seen else None
-    except ValueError:
+    except (ValueError, RecursionError):
         first = None
     is_recording = isinstance(first, dict) and recording.is_recording(first)
     return is_recording, itertools.chain(seen, rest)

@@ -6,11 +6,16 @@ from collections.abc import Iterator
 
 from balloon_spec.events import Available, DriverOk, Negotiated
 from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.queues import Queue
 
 _GATED = (("CHUNK_TRANSFER", "NEG-01", "NEG-03"), ("HOST_REQ_VQ", "NEG-02", "NEG-04"))
 """Feature, the requirement on offering it without STATS_VQ, and the one on accepting it so."""
+
+
+_LAST_BALLOON_BIT = 23
+"""Bits 0 to 23 are the device type's own; those from 24 on are virtio's."""
 
 
 def _has(scene: Scene, mask: int, feature: str) -> bool:
@@ -113,6 +118,12 @@ def telling_is_accepted(event: Negotiated, scene: Scene) -> Iterator[Decision]:
             )
 
 
+def _may_have_more_queues(exchange: Exchange) -> bool:
+    """Tell whether a balloon feature was accepted that the profile does not know; it may add a queue."""
+    unknown = exchange.profile.unknown_bits(exchange.accepted or 0)
+    return any(bit <= _LAST_BALLOON_BIT for bit in unknown)
+
+
 @rule(Available, "QUEUE-01", "QUEUE-02")
 def queue_exists(event: Available, scene: Scene) -> Iterator[Decision]:
     """Buffers are made available on queues of the negotiated features, and requests on index 3."""
@@ -131,7 +142,7 @@ def queue_exists(event: Available, scene: Scene) -> Iterator[Decision]:
         yield kept("QUEUE-01")
     if event.queue in exchange.queues:
         yield kept("QUEUE-02")
-    else:
+    elif not _may_have_more_queues(exchange):
         yield broken(
             "QUEUE-02",
             "a buffer was made available on a queue that does not exist",
