@@ -9,6 +9,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from balloon_conformance.vectors.hexadecimal import HexError, parse_hex
 from balloon_docs.tables import table
+from balloon_spec.queues import Queue
 from balloon_spec.wire import STRUCTURES
 from balloon_spec.wire.annotate import Field, annotate
 
@@ -35,9 +36,9 @@ class BufferDirective(SphinxDirective):
         return [buffer_table(name, data)]
 
 
-def buffer_table(structure: str, data: bytes) -> nodes.Node:
-    """Return the fields of ``data`` as a table; a long buffer is elided in its middle."""
-    fields = annotate(structure, data)
+def buffer_table(structure: str, data: bytes, queue: Queue | None = None) -> nodes.Node:
+    """Return the fields of ``data``, seen on ``queue``, as a table; a long buffer is elided in its middle."""
+    fields = annotate(structure, data, queue=queue)
     if len(fields) <= _FIELDS_SHOWN:
         return table(_HEAD, map(buffer_rows, fields), "buffer")
     first, last = fields[: _FIELDS_SHOWN // 2], fields[-_FIELDS_SHOWN // 4 :]

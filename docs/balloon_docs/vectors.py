@@ -156,7 +156,7 @@ def _buffers(vector: model.Vector) -> Iterator[nodes.Node]:
                 features = vector.profile.names(step.features.accepted)
             case model.BufferStep() if step.readable:
                 yield nodes.rubric("", f"{step.name}: the driver's, on the {step.queue} queue")
-                yield buffer_table(readable_structure(step.queue, features), step.readable)
+                yield buffer_table(readable_structure(step.queue, features), step.readable, step.queue)
             case model.UsedStep() if step.written:
                 yield nodes.rubric("", f"{step.name}: written by the device")
                 yield buffer_table(host_request.NAME, step.written)

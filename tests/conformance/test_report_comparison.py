@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from results_files import KEPT, broken, write
@@ -34,6 +35,25 @@ def test_what_a_later_run_of_a_target_does_not_keep_is_a_regression(tmp_path):
     assert "regression: it: case one was passed and is failed" in ran.out
     better = run_command(tmp_path, "compare", after.name, before.name)
     assert (better.code, "regression:" in better.out) == (0, False)
+
+
+def test_one_defect_in_many_cases_does_not_bury_the_rest(tmp_path):
+    names = [f"case-{number}" for number in range(9)]
+    before = write(tmp_path / "old.jsonl", *(replace(KEPT, case=name) for name in names))
+    after = write(tmp_path / "new.jsonl", *(broken("INF-08", name) for name in names))
+    ran = run_command(tmp_path, "compare", before.name, after.name, "--html", "c.html")
+    said = [line for line in ran.out.splitlines() if line.startswith("regression: ")]
+    assert len(said) == 6
+    assert said[0] == "regression: it: INF-08 was kept and is broken"
+    assert "and 4 cases more, passed before and not now; --all lists them" in ran.out
+    assert "2 runs, " in ran.out
+    assert ran.out.endswith(", 10 regressions\n")
+    every = run_command(tmp_path, "compare", before.name, after.name, "--all").out
+    assert all(f"regression: it: case {name} was passed and is failed" in every for name in names)
+    assert "cases more" not in every
+    page = (tmp_path / "c.html").read_text()
+    assert "<summary>9 cases passed and do not any more</summary>" in page
+    assert page.index("INF-08 was kept") < page.index("<summary>9 cases")
 
 
 def test_what_is_not_exercised_any_more_is_a_regression_too(tmp_path):

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from balloon_conformance.cli.errors import bad_input
-from balloon_conformance.cli.output import table_console, write_text
+from balloon_conformance.cli.output import count, table_console, write_text
 from balloon_conformance.report.badge import badge
 from balloon_conformance.report.comparison import ABSENT, Comparison, Incomparable, compare
 from balloon_conformance.report.html import render_comparison
@@ -19,6 +19,8 @@ from balloon_conformance.report.results_file import ResultsFileError, read_resul
 __all__ = ["command"]
 
 _STYLES = {"kept": "green", "broken": "bold red", "advice": "yellow", "not exercised": "dim", ABSENT: "dim"}
+
+_FEW_CASES = 5
 
 _EPILOG = """\b
 Examples:
@@ -50,7 +52,12 @@ Exit codes:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write a badge (SVG) of the last file.",
 )
-@click.option("--all", "everything", is_flag=True, help="List the requirements on which all agree, too.")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="List the requirements on which all agree, and every case that does not pass any more, too.",
+)
 def command(
     *, paths: tuple[Path, ...], html_path: Path | None, badge_path: Path | None, everything: bool
 ) -> int:
@@ -83,11 +90,16 @@ def _print(console: Console, comparison: Comparison, *, everything: bool) -> Non
             table.add_row(Text(row.requirement), *cells)
         console.print(table)
         console.print()
-    for one in comparison.regressions:
+    cases = [one for one in comparison.regressions if one.is_case]
+    few = cases if everything else cases[:_FEW_CASES]
+    for one in [*(one for one in comparison.regressions if not one.is_case), *few]:
         console.print(Text(f"regression: {one}", style="bold red"), soft_wrap=True)
+    if len(few) < len(cases):
+        left_out = count(len(cases) - len(few), "case")
+        console.print(f"and {left_out} more, passed before and not now; --all lists them", soft_wrap=True)
     differing, total = len(comparison.differing), len(comparison.rows)
     console.print(
-        f"{len(comparison.files)} runs, {total} requirements, {differing} on which they differ, "
-        f"{len(comparison.regressions)} regressions",
+        f"{count(len(comparison.files), 'run')}, {count(total, 'requirement')}, "
+        f"{differing} on which they differ, {count(len(comparison.regressions), 'regression')}",
         soft_wrap=True,
     )

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from balloon_conformance.cli.errors import BadInput, bad_input, process_lost
-from balloon_conformance.cli.output import table_console, write_text
+from balloon_conformance.cli.output import count, table_console, write_text
 from balloon_conformance.mutants import mutants
 from balloon_conformance.mutants.campaign import Campaign, run_campaign
 from balloon_conformance.mutants.examine import Verdict
@@ -143,10 +143,6 @@ def _near(names: Sequence[str]) -> str:
     return f"there {'is' if len(names) == 1 else 'are'} {', '.join(names[:5])}"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def _end(console: Console, campaign: Campaign) -> int:
     """Print what is wrong, a line each, and the sum of it; return the exit code."""
     faults = list(campaign.faults())
@@ -155,13 +151,13 @@ def _end(console: Console, campaign: Campaign) -> int:
     for words in faults:
         console.print(Text(words), soft_wrap=True)
     verdicts = Counter(one.verdict for one in campaign.examined)
-    text = Text(_count(len(campaign.chosen), "mutant"))
+    text = Text(count(len(campaign.chosen), "mutant"))
     for verdict in Verdict:
         if verdicts[verdict]:
             text.append(f", {verdicts[verdict]} {verdict}")
     if not campaign.is_whole:
         text.append("; requirements, vectors and rules are judged where no mutant is selected")
-    text.append(f"; {_count(len(faults), 'fault')}" if faults else "; nothing is wrong")
+    text.append(f"; {count(len(faults), 'fault')}" if faults else "; nothing is wrong")
     text.stylize("bold red" if faults else "bold green")
     console.print()
     console.print(text, soft_wrap=True)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from balloon_conformance.cli.errors import BadInput
 
-__all__ = ["table_console", "writable", "write_text"]
+__all__ = ["count", "table_console", "writable", "write_text"]
 
 _UNFOLDED_COLUMNS = 240
 
@@ -34,3 +34,8 @@ def write_text(option: str, path: Path, text: str) -> None:
     """Write the file that ``option`` names; raises :class:`BadInput`."""
     with writable(option, path) as file:
         file.write(text)
+
+
+def count(number: int, noun: str) -> str:
+    """Write a number of things, of one in the singular."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

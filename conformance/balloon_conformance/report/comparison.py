@@ -17,6 +17,7 @@ from balloon_spec.requirement import catalogue
 __all__ = ["Cell", "Comparison", "Incomparable", "Regression", "Row", "compare"]
 
 ABSENT = "absent"
+_CASE = "case "
 _RANK: Mapping[str, int] = {"kept": 0, "advice": 1, "not exercised": 2, "broken": 3, ABSENT: 2}
 
 
@@ -55,6 +56,11 @@ class Regression:
     """A requirement or a case."""
     before: str
     after: str
+
+    @property
+    def is_case(self) -> bool:
+        """Whether it is a case that did not pass; one defect shows in many of these."""
+        return self.what.startswith(_CASE)
 
     def __str__(self) -> str:
         """Say it in a line."""
@@ -149,4 +155,4 @@ def _regressions(files: Sequence[ResultsFile]) -> Iterator[Regression]:
             for case, outcome in earlier.outcomes.items():
                 now = later.outcomes.get(case)
                 if outcome.status == "passed" and now is not None and now.status != "passed":
-                    yield Regression(target, f"case {case}", outcome.status.value, now.status.value)
+                    yield Regression(target, f"{_CASE}{case}", outcome.status.value, now.status.value)

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from balloon_spec.pages import PAGE_SHIFT
+from balloon_spec.queues import Queue
 from balloon_spec.wire import (
     chunk,
     configuration,
@@ -53,14 +54,21 @@ Words: TypeAlias = tuple[str, str | None]
 Explainer: TypeAlias = Callable[[str, Numbers], Words]
 
 
-def annotate(structure_name: str, data: Buffer, byteorder: ByteOrder = "little") -> tuple[Field, ...]:
+def annotate(
+    structure_name: str, data: Buffer, byteorder: ByteOrder = "little", *, queue: Queue | None = None
+) -> tuple[Field, ...]:
     """Explain ``data`` as the structure called ``structure_name`` in :data:`balloon_spec.wire.STRUCTURES`.
 
     ``byteorder`` is that of PFN arrays and statistics on the legacy interface; other structures have only
-    one. Raises :class:`KeyError` for a structure that does not exist, and nothing for any ``data``.
+    one. ``queue`` is where the buffer was seen, if that is known: three fields of a response header mean
+    something on the host request queue alone (HDR-04).
+
+    Raises :class:`KeyError` for a structure that does not exist, and nothing for any ``data``.
     """
     layout = _LAYOUTS[structure_name, byteorder]
     explain, explain_element = _EXPLAINERS[structure_name]
+    if explain is _explain_header and queue in {Queue.INFLATE, Queue.DEFLATE}:
+        explain = _explain_balloon_header
     raw = bytes(data)
     fields: list[Field] = []
     for record in layout.records(len(raw)):
@@ -138,6 +146,13 @@ def _explain_chunk(name: str, numbers: Numbers) -> Words:
             return f"reserved, bits {PAGE_SHIFT - 1} to 0 of {word}", problem if dirty else None
 
 
+def _explain_balloon_header(name: str, numbers: Numbers) -> Words:
+    if name in {"cmd", "flag", "id"}:
+        return "no meaning on this queue", "not zero" if numbers[name] else None
+    meaning, problem = _explain_data_len(numbers[name])
+    return meaning, problem or (None if numbers[name] else "a message names at least one chunk")
+
+
 def _explain_header(name: str, numbers: Numbers) -> Words:
     value = numbers[name]
     match name:
@@ -149,12 +164,19 @@ def _explain_header(name: str, numbers: Numbers) -> Words:
         case "id":
             return f"answers the request with id {value:#x}{_IDLE}", None
         case _:
-            chunks, rest = divmod(value, chunk.LENGTH_BYTES)
-            problem = f"not a multiple of {chunk.LENGTH_BYTES}, the bytes of a chunk" if rest else None
+            meaning, problem = _explain_data_len(value)
             if not value and numbers["flag"] == response_header.FLAG_CONT:
                 problem = "only the last message of an answer, DONE, may be without chunks"
-            meaning = f"{_counted(value, 'byte')} of response data: {_counted(chunks, 'chunk')}"
-            return meaning + (f" and {_counted(rest, 'byte')}" if rest else ""), problem
+            return meaning, problem
+
+
+def _explain_data_len(value: int) -> Words:
+    chunks, rest = divmod(value, chunk.LENGTH_BYTES)
+    meaning = f"{_counted(value, 'byte')} of response data: {_counted(chunks, 'chunk')}"
+    if not rest:
+        return meaning, None
+    problem = f"not a multiple of {chunk.LENGTH_BYTES}, the bytes of a chunk"
+    return f"{meaning} and {_counted(rest, 'byte')}", problem
 
 
 def _explain_request(name: str, numbers: Numbers) -> Words:

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wire_strategies import law
 
+from balloon_spec.queues import Queue
 from balloon_spec.wire import STRUCTURES
 from balloon_spec.wire.annotate import Field, annotate
 from balloon_spec.wire.chunk import Chunk
@@ -100,6 +101,27 @@ def test_a_whole_message_word_by_word_and_bit_by_bit():
         ),
         Field(16, b"", "chunks[0].size_reserved", 0, "reserved, bits 11 to 0 of size"),
     )
+
+
+@pytest.mark.parametrize("queue", [Queue.INFLATE, Queue.DEFLATE])
+def test_on_the_queues_of_the_balloon_three_fields_of_a_header_mean_nothing(queue):
+    head = {
+        field.name: (field.meaning, field.problem)
+        for field in annotate("response-message", bytes.fromhex("00 01 34 12 00 00 00 00"), queue=queue)
+    }
+    nothing = "no meaning on this queue"
+    assert head == {
+        "cmd": (nothing, None),
+        "flag": (nothing, "not zero"),
+        "id": (nothing, "not zero"),
+        "data_len": ("0 bytes of response data: 0 chunks", "a message names at least one chunk"),
+    }
+    assert not [field for field in annotate("response-message", GOOD, queue=queue) if field.problem]
+
+
+def test_on_the_host_request_queue_a_header_means_what_it_means():
+    done = bytes.fromhex("00 01 34 12 00 00 00 00")
+    assert annotate("response-message", done, queue=Queue.HOST_REQUEST) == annotate("response-message", done)
 
 
 @pytest.mark.parametrize(

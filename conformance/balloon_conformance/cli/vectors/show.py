@@ -78,4 +78,6 @@ def _buffer(message: Message, width: int | None, *, whole: bool) -> Iterator[Tex
     elif content.structure is None:
         yield Text(content.data.hex(" "))
     else:
-        yield from dump_lines(annotate(content.structure, content.data), width=width, whole=whole)
+        yield from dump_lines(
+            annotate(content.structure, content.data, queue=message.queue), width=width, whole=whole
+        )

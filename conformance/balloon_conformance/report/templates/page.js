@@ -26,6 +26,13 @@
     said.textContent = shown + (shown === 1 ? " requirement" : " requirements");
   }
   form.addEventListener("input", apply);
+  // What is jumped to stands below the bar, not behind it.
+  function measure() {
+    var covers = getComputedStyle(form).position === "sticky" ? form.offsetHeight : 0;
+    document.documentElement.style.setProperty("--bar", covers + "px");
+  }
+  window.addEventListener("resize", measure);
+  measure();
   form.addEventListener("submit", function (event) { event.preventDefault(); });
   document.addEventListener("keydown", function (event) {
     if (event.target.matches("input, textarea") || event.ctrlKey || event.metaKey || event.altKey) { return; }
