@@ -1,7 +1,10 @@
 """The command itself: help, version, and errors in one line."""
 
+import re
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -67,6 +70,20 @@ def test_bad_usage_gets_one_line(arguments, words):
     assert (done.exit_code, done.stderr.count("\n"), done.stdout) == (2, 1, "")
     assert done.stderr.startswith("balloon-conformance: ")
     assert words in done.stderr
+
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+QUICK = ("compare", "requirements", "vectors show", "decode")
+
+
+def test_what_the_readme_shows_can_be_done(monkeypatch):
+    monkeypatch.chdir(README.parent)
+    lines = re.findall(r"^\$ balloon-conformance (.*)$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    quick = [shlex.split(line, comments=True) for line in lines if line.startswith(QUICK)]
+    assert {words[0] for words in quick} == {name.split()[0] for name in QUICK}
+    for words in quick:
+        done = run(*words)
+        assert done.exit_code == 0, (words, done.stderr)
 
 
 class Failing(click.Command):
