@@ -16,6 +16,8 @@ __all__ = ["ImplementationsDirective"]
 
 RESULTS = Path(__file__).parents[2] / "results"
 _SIGNS = {"kept": "kept", "broken": "broken", "not exercised": "-"}
+_NOT_BOUND = "n/a"
+"""What a requirement is to a run whose profile lacks the feature that it is about."""
 
 
 class ImplementationsDirective(SphinxDirective):
@@ -72,14 +74,17 @@ class ImplementationsDirective(SphinxDirective):
 
 def _verdict(file: ResultsFile, name: str) -> str:
     """Return the verdict on a requirement, empty where the file has none."""
-    return file.verdicts[name].verdict if name in file.verdicts else ""
+    found = file.verdicts.get(name)
+    if found is None:
+        return ""
+    return _NOT_BOUND if found.reason.startswith("profile ") else found.verdict
 
 
 def _order(verdicts: set[str]) -> int:
     """Return where a row belongs: first what somebody breaks, then other differences, then the rest."""
-    return 0 if "broken" in verdicts else 1 if len(verdicts) > 1 else 2
+    return 0 if "broken" in verdicts else 1 if len(verdicts - {_NOT_BOUND}) > 1 else 2
 
 
 def _cell(verdict: str) -> nodes.inline:
-    words = _SIGNS.get(verdict, "")
+    words = _SIGNS.get(verdict, verdict)
     return nodes.inline("", words, classes=["verdict", f"verdict-{nodes.make_id(verdict or 'none')}"])

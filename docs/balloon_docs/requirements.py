@@ -12,7 +12,7 @@ from sphinx.util.docutils import SphinxDirective
 from balloon_conformance.decided_by import DecidedBy, deciders
 from balloon_docs.domain import BalloonDomain, reference
 from balloon_docs.inline import field, paragraph
-from balloon_docs.tables import table
+from balloon_docs.tables import Cell, table
 from balloon_spec.requirement import Area, Requirement, catalogue
 
 __all__ = ["RequirementsDirective", "TraceabilityDirective"]
@@ -58,10 +58,10 @@ class TraceabilityDirective(_AreaDirective):
             (
                 reference("requirement", name),
                 str(catalogue()[name].level),
-                _names(_deciders()[name].rules),
-                _vectors(_deciders()[name].vectors),
-                _names(_deciders()[name].scenarios),
-                _names(_deciders()[name].mutants),
+                _folded("rules", _literals(_deciders()[name].rules)),
+                _folded("vectors", [reference("vector", one) for one in _deciders()[name].vectors]),
+                _folded("scenarios", _literals(_deciders()[name].scenarios)),
+                _folded("mutants", _literals(_deciders()[name].mutants)),
             )
             for name in self.area().ids
         ]
@@ -105,6 +105,7 @@ def _fields(one: Requirement, decided: DecidedBy) -> Iterator[nodes.field]:
 
 
 _SHOWN = 12
+_UNFOLDED = 3
 
 
 def _vectors(names: tuple[str, ...]) -> list[nodes.Node]:
@@ -117,10 +118,19 @@ def _vectors(names: tuple[str, ...]) -> list[nodes.Node]:
     return inner[:-1] or [nodes.Text("")]
 
 
-def _names(names: tuple[str, ...]) -> list[nodes.Node]:
-    inner: list[nodes.Node] = []
-    for name in names[:_SHOWN]:
-        inner += [nodes.literal("", name), nodes.Text(", ")]
-    if len(names) > _SHOWN:
-        return [*inner, nodes.Text(f"and {len(names) - _SHOWN} more")]
-    return inner[:-1] or [nodes.Text("")]
+def _literals(names: tuple[str, ...]) -> list[nodes.Node]:
+    return [nodes.literal("", name) for name in names]
+
+
+def _folded(noun: str, items: list[nodes.Node]) -> Cell:
+    """Return all of the items; where there are many the cell says how many, and opens on them."""
+    inner = [part for item in items for part in (item, nodes.Text(", "))][:-1]
+    if len(items) <= _UNFOLDED:
+        return inner or [nodes.Text("")]
+    opening = f"<details><summary>{len(items)} {noun}</summary>"
+    return nodes.container(
+        "",
+        nodes.raw("", opening, format="html"),
+        nodes.paragraph("", "", *inner),
+        nodes.raw("", "</details>", format="html"),
+    )

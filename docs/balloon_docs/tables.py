@@ -8,9 +8,10 @@ from docutils import nodes
 
 from balloon_docs.inline import sentence
 
-__all__ = ["table"]
+__all__ = ["Cell", "table"]
 
 Cell = str | nodes.Node | Sequence[nodes.Node]
+"""Words, or what stands in a line; a container is a block of its own."""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Cell]], *classes: str) -> nodes.Node:
@@ -23,7 +24,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Cell]], *classes: str) ->
 
 
 def _row(cells: Sequence[Cell]) -> nodes.row:
-    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", *_inner(cell))) for cell in cells))
+    return nodes.row("", *(nodes.entry("", _block(cell)) for cell in cells))
+
+
+def _block(cell: Cell) -> nodes.Node:
+    return cell if isinstance(cell, nodes.container) else nodes.paragraph("", "", *_inner(cell))
 
 
 def _inner(cell: Cell) -> Iterable[nodes.Node]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import cast
 
@@ -13,6 +13,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from balloon_conformance.mutants.campaign import likely
 from balloon_conformance.mutants.cases import cases
+from balloon_conformance.mutants.mutant import Mutant
 from balloon_conformance.vectors import model
 from balloon_conformance.vectors.loader import load_all
 from balloon_docs.buffers import buffer_table
@@ -20,6 +21,7 @@ from balloon_docs.domain import BalloonDomain, reference
 from balloon_docs.inline import field, paragraph
 from balloon_docs.sequence_svg import sequence_picture
 from balloon_docs.tables import table
+from balloon_spec.judge import Finding
 from balloon_spec.wire import host_request
 from balloon_spec.wire.carried import readable_structure
 
@@ -128,12 +130,24 @@ def _mutants(vector: model.Vector) -> Iterator[nodes.Node]:
     """Say what the vector finds of an implementation that breaks what it is about, a side each."""
     for side in sorted(vector.sides):
         case = cases(side)[vector.id]
-        for mutant in likely(side, case.about):
+        for mutant in sorted(likely(side, case.about), key=partial(_place, names=vector.requirements)):
             outcome = case.play(mutant.make())
             if found := [*outcome.findings, *outcome.advice]:
                 yield nodes.rubric("", f"What it finds of the {side} {mutant.name}")
-                yield paragraph(f"{mutant.title} {found[0]}")
+                yield paragraph(f"{mutant.title} {_said(found[0])}")
                 break
+
+
+def _place(mutant: Mutant, *, names: tuple[str, ...]) -> int:
+    """Rank mutants by what a vector names first: what it is about before what it cannot but show as well."""
+    return min((names.index(name) for name in mutant.breaks if name in names), default=len(names))
+
+
+def _said(finding: Finding) -> str:
+    """Say what was found; the number of its event means nothing to who has not run it."""
+    sight = f" (expected {finding.expected}, seen {finding.seen})" if finding.expected or finding.seen else ""
+    place = f", in {finding.field}" if finding.field else ""
+    return f"{finding.requirement}: {finding.words}{sight}{place}."
 
 
 def _requirements(names: tuple[str, ...]) -> list[nodes.Node]:

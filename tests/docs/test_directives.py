@@ -119,6 +119,15 @@ def another_command(monkeypatch):
     )
 
 
+def test_nothing_is_left_out_of_traceability(tmp_path):
+    page = site(tmp_path, "```{traceability} chunk\n```")
+    decided = deciders()
+    for name in decided:
+        if name.startswith("CHUNK-"):
+            assert all(f">{one}<" in page for one in decided[name].vectors), name
+    assert "<summary>" in page
+
+
 @pytest.mark.parametrize(
     ("text", "change", "appears"),
     [
