@@ -47,6 +47,9 @@ def fails(side, failure):
     return ev.Failed(side, failure, "exit status 139")
 
 
+LARGE = chunk(0x2000, 4)
+"""As large as the pages held, and aligned as they are."""
+
 FOUND = {
     "all pages are gone": ([*HELD, gone("0x1000+4")], []),
     "all but one page": ([*HELD, gone("0x1000+3")], ["INF-07"]),
@@ -56,8 +59,50 @@ FOUND = {
     "gone before the return": ([*start(), inflate("m", A), gone("0x1000+4")], []),
     "a device that never discards leaves a test undone": ([*returned(B, A), gone()], ["INF-07"]),
     "a device that discards leaves a test undone": (
-        [*HELD, gone("0x1000+4"), inflate("n", chunk(0x3000, 1), B), used(INFLATE, "n"), gone()],
+        [*HELD, gone("0x1000+4"), inflate("n", chunk(0x3000, 1), LARGE), used(INFLATE, "n"), gone()],
         ["CHUNK-13"],
+    ),
+    # A host with larger pages gives back what lies whole in a run, and was seen to give back nothing smaller.
+    "a test of less than a page of the host": (
+        [*HELD, gone("0x1000+4"), inflate("n", chunk(0x3000, 1), B), used(INFLATE, "n"), gone()],
+        ["INF-07"],
+    ),
+    "a test of as much as a page of the host, and between two": (
+        [*HELD, gone("0x1000+4"), inflate("n", chunk(0x3002, 4), B), used(INFLATE, "n"), gone()],
+        ["INF-07"],
+    ),
+    "a test around a page of the host": (
+        [*HELD, gone("0x1000+4"), inflate("n", chunk(0x3003, 5), B), used(INFLATE, "n"), gone()],
+        ["CHUNK-13"],
+    ),
+    "a test of as much as was given back before": (
+        [
+            *HELD,
+            gone("0x1000+4"),
+            inflate("n", B),
+            used(INFLATE, "n"),
+            gone("0x2000+2"),
+            inflate("o", chunk(0x3800, 1), chunk(0x3002, 2)),
+            used(INFLATE, "o"),
+            gone(),
+        ],
+        ["CHUNK-13"],
+    ),
+    "a test of which a single page was given back": (
+        [*HELD, gone("0x1000+4"), inflate("n", chunk(0x3000, 2), B), used(INFLATE, "n"), gone("0x3000")],
+        ["CHUNK-13"],
+    ),
+    "a test of as much as was given back before the reset": (
+        [
+            *HELD,
+            gone("0x1000+4"),
+            ev.Reset(),
+            *start(),
+            inflate("n", chunk(0x3000, 1), B),
+            used(INFLATE, "n"),
+            gone(),
+        ],
+        ["INF-07"],
     ),
     "a page of the balloon is overwritten": ([*HELD, overwritten("0x1003")], []),
     "another page is overwritten": ([*HELD, overwritten("0x1004")], ["INF-08"]),

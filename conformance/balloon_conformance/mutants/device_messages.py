@@ -57,7 +57,7 @@ class ReadsTheHeaderIntoDataLen(Device):
         return super().response_data(replace(header, data_len=max(header.data_len - 8, 0)), body)
 
 
-@mutant("CHUNK-06")
+@mutant("CHUNK-06", also=("INF-07",))
 class IgnoresChunksWithReservedBits(Device):
     """A guest that gives the reserved bits a meaning later has its pages left where they are."""
 

@@ -62,6 +62,8 @@ class Exchange:
     """Pages seen discarded and not since taken back."""
     discards: bool = False
     """The device was seen to discard all pages of a buffer that puts nothing else to the test."""
+    host_page: int = 0
+    """The largest host page, in pages of 4 KiB, that explains every discard seen; 0 before the first."""
 
     # Configuration space.
     num_pages: int | None = None
@@ -188,6 +190,12 @@ class Exchange:
             (looked := pages & event.looked) and looked <= gone and tests.isdisjoint(ACT_TESTS)
             for pages, tests in self.hoped
         )
+
+    def host_page_after(self, event: ev.Discarded) -> int:
+        """Return ``host_page`` with what a look finds discarded."""
+        bounds = [run.first | run.count for run in event.pages]
+        sizes = [one & -one for one in bounds] + ([self.host_page] if self.host_page else [])
+        return min(sizes, default=0)
 
     def matches_request(self, buffer: InFlight) -> bool:
         """Tell whether an unused-page message belongs to the open request (REQ-19)."""
@@ -386,6 +394,7 @@ class Exchange:
 
     def _discarded(self, event: ev.Discarded) -> None:
         self.discards = self.discards or self.shows_discards(event)
+        self.host_page = self.host_page_after(event)
         self.gone |= event.pages
         self.hoped = [(pages - event.looked, why) for pages, why in self.hoped if pages - event.looked]
         self.looked = self.suspects and not any(buffer.is_malformed for buffer in self.in_flight.values())
@@ -421,6 +430,7 @@ class Exchange:
         fresh.resets = self.resets + 1
         fresh.memory, fresh.num_pages = self.memory, self.num_pages
         fresh.sees_driver_ok, fresh.discards = self.sees_driver_ok, self.discards
+        fresh.host_page = self.host_page
         fresh.before_reset = frozenset(self.in_flight)
         reported = self.forbidden.get("UNUSED-01", EMPTY)
         fresh.forbidden = {"RESET-06": self.touchable - self.gone, "UNUSED-01": reported - self.touchable}

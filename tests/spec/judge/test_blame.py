@@ -138,7 +138,12 @@ def test_only_a_device_that_discards_is_blamed_for_what_a_discard_puts_to_the_te
 
 
 def test_a_plain_buffer_found_in_the_same_look_shows_that_the_device_discards():
-    both = [inflate("m", A), inflate("n", B, chunk(0x1800, 1)), used(INFLATE, "m"), used(INFLATE, "n")]
+    both = [
+        inflate("m", A),
+        inflate("n", chunk(0x2000, 4), chunk(0x1800, 1)),
+        used(INFLATE, "m"),
+        used(INFLATE, "n"),
+    ]
     assert blamed(*start(), *both, gone("0x1000+4")) == ["CHUNK-13"]
 
 

@@ -62,6 +62,9 @@ def inflated(*events, features=FULL):
     return [*start(features), inflate("m0", A), used(INFLATE, "m0"), *events]
 
 
+C = chunk(0x2000, 4)
+"""As large as ``A``, and aligned as it is: a device that discarded that has no larger pages for an excuse."""
+
 BROKEN = {
     "NEG-01": negotiated(VERSION | CHUNKS, VERSION),
     "NEG-02": negotiated(VERSION | HOST, VERSION),
@@ -86,7 +89,7 @@ BROKEN = {
     "HDR-02": [*start(), inflate("m", A, data_len=24)],
     "HDR-03": [*start(), ev.Available(INFLATE, "m", message(A[:8]))],
     "HDR-04": [*start(), inflate("m", A, ident=3)],
-    "HDR-05": [*inflated(gone("0x1000+4")), inflate("n", B, cmd=1), used(INFLATE, "n"), gone()],
+    "HDR-05": [*inflated(gone("0x1000+4")), inflate("n", C, cmd=1), used(INFLATE, "n"), gone()],
     "HDR-06": [*start(), inflate("m", A, data_len=0x10000000)],
     "HDR-07": [*start(), inflate("m", *[chunk(0x1000 + 2 * n, 1) for n in range(2049)]), DEVICE_QUIET],
     "HDR-08": [*start(), inflate("m", *[chunk(0x1000, 1)] * 32769)],
@@ -95,12 +98,12 @@ BROKEN = {
     "CHUNK-03": [*start(), inflate("m", chunk(0x1000, 4, size_reserved=1))],
     "CHUNK-04": [*start(), inflate("m", chunk(0x1000, 0))],
     "CHUNK-05": [*start(), inflate("m", chunk(0x3FFF, 2))],
-    "CHUNK-06": [*inflated(gone("0x1000+4")), inflate("n", chunk(0x2000, 2, 1)), used(INFLATE, "n"), gone()],
-    "CHUNK-08": [*inflated(gone("0x1000+4")), inflate("n", B, chunk(0x9000, 1)), used(INFLATE, "n"), gone()],
+    "CHUNK-06": [*inflated(gone("0x1000+4")), inflate("n", chunk(0x2000, 4, 1)), used(INFLATE, "n"), gone()],
+    "CHUNK-08": [*inflated(gone("0x1000+4")), inflate("n", C, chunk(0x9000, 1)), used(INFLATE, "n"), gone()],
     "CHUNK-09": [*start(), inflate("m", chunk(0x1000, 0)), used(INFLATE, "m"), gone("0x1000")],
-    "CHUNK-10": [*inflated(gone("0x1000+4")), inflate("n", B, B), used(INFLATE, "n"), gone()],
+    "CHUNK-10": [*inflated(gone("0x1000+4")), inflate("n", C, C), used(INFLATE, "n"), gone()],
     "CHUNK-11": [*start(), inflate("m", BIG)],
-    "CHUNK-13": [*inflated(gone("0x1000+4")), inflate("n", B, chunk(0x1800, 1)), used(INFLATE, "n"), gone()],
+    "CHUNK-13": [*inflated(gone("0x1000+4")), inflate("n", C, chunk(0x1800, 1)), used(INFLATE, "n"), gone()],
     "INF-01": [*start(), ev.Available(INFLATE, "m", array(0x1000, 0x1001))],
     "INF-02": [*start(), inflate("m")],
     "INF-03": inflated(actual(5)),
