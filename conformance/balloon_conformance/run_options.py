@@ -11,7 +11,7 @@ import pytest
 from balloon_conformance.iut import registry
 from balloon_conformance.iut.contract import Target
 from balloon_conformance.iut.registry import IutError, IutOptions
-from balloon_conformance.iut.targets_file import FILE_NAME, find
+from balloon_conformance.iut.targets_file import FILE_NAME, find, refuse_shadowed
 from balloon_conformance.known_failures.ledger import KnownFailures
 from balloon_conformance.known_failures.loader import load
 from balloon_conformance.suite import case_ids
@@ -77,6 +77,8 @@ class RunOptions:
 
         What was given beside the name counts more than what the file says. Raises :class:`IutError`.
         """
+        if self.iut in registry.KINDS:
+            refuse_shadowed(self.iut, directory)
         if ":" in self.iut or self.iut in registry.KINDS:
             return self
         known = {one.name.replace("_", "-"): one.name for one in fields(IutOptions)}

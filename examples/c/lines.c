@@ -48,6 +48,10 @@ void refuse(struct exchange *x, const char *kind, const char *words, ...)
     va_start(arguments, words);
     vsnprintf(text, sizeof text, words, arguments);
     va_end(arguments);
+    /* A name may have been cut within a character, and half of one is no text in JSON. */
+    for (char *at = text; *at; at++)
+        if ((unsigned char)*at >= 0x80)
+            *at = '?';
     x->refused = true;
     put(x, "error", json_string(kind));
     put(x, "text", json_string(text));

@@ -1,5 +1,5 @@
 /*
- * The lines of the protocol over standard streams (docs/stdio-protocol.md): what the device and the
+ * The lines of the protocol over standard streams (docs/test/stdio-protocol.md): what the device and the
  * driver have in common. Nothing in here knows of balloons.
  */
 #ifndef LINES_H

@@ -1,4 +1,4 @@
-# The lines of the protocol over standard streams (docs/stdio-protocol.md): what the device and the
+# The lines of the protocol over standard streams (docs/test/stdio-protocol.md): what the device and the
 # driver have in common. Needs nothing beyond perl itself.
 package Lines;
 

@@ -344,6 +344,21 @@ def test_a_run_says_first_when_the_adapter_is_at_fault(tmp_path):
     assert "balloon-conformance doctor 'stdio:" in done.err
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ('tell(seq=seq, error="crashed", text="oops")', "oops"),
+        ("sys.stdout.write('{\"seq\": '); sys.stdout.flush(); os._exit(3)", "exit status 3"),
+    ],
+)
+def test_an_implementation_that_ends_over_its_first_negotiation_is_judged(tmp_path, answer, words):
+    body = HONEST[Side.DEVICE].replace("tell(seq=seq, features_ok=True)", answer)
+    done = run_command(tmp_path, "run", stdio(body), "-k", "inflate-one-run")
+    assert done.code == 1, done.out + done.err
+    assert "the adapter is at fault" not in done.err
+    assert words in done.out
+
+
 def test_the_short_form_is_for_programs_and_keeps_to_one_process(tmp_path):
     assert examine_briefly(reference_device_target()) == ""
     count = tmp_path / "count"

@@ -96,8 +96,11 @@ def test_no_file_is_overwritten(tmp_path):
     kept.write_text("mine", encoding="utf-8")
     done = new(tmp_path, "--language", "c")
     assert (done.exit_code, kept.read_text(encoding="utf-8")) == (2, "mine")
-    assert "Makefile: this file exists; choose another directory, or another --name" in done.output
+    assert "Makefile: this file exists; choose another directory\n" in done.output
     assert [path.name for path in tmp_path.iterdir()] == ["Makefile"]
+    (tmp_path / "my-device.py").write_text("mine", encoding="utf-8")
+    done = new(tmp_path, "--language", "python")
+    assert "my-device.py: this file exists; choose another directory, or another --name\n" in done.output
 
 
 @pytest.mark.parametrize("name", ["a b", "../up", "1st", "x" * 42])

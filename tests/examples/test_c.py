@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 
@@ -50,6 +51,18 @@ def test_the_driver_passes_every_case_steered_or_left_free(sources, tmp_path, pr
     assert not set(steered.not_passed()) & set(free.not_passed())
     base = judge(tmp_path, sources / program, profile="base")
     assert (base.code, base.broken()) == (0, set()), base.said
+
+
+@pytest.mark.parametrize("program", ["device-sanitized", "driver-sanitized"])
+def test_what_is_refused_is_text_wherever_a_name_was_cut(sources, program):
+    name = "a" * 39 + "é" * 40
+    line = json.dumps({"seq": 1, "command": name}, ensure_ascii=False)
+    done = subprocess.run(
+        [sources / program], input=f"{line}\n".encode(), capture_output=True, timeout=60, check=False
+    )
+    answer = json.loads(done.stdout)
+    assert (done.returncode, answer["seq"], answer["error"]) == (0, 1, "unknown-command"), done.stderr
+    assert "a" * 39 in answer["text"]
 
 
 MUTATIONS = [

@@ -13,6 +13,7 @@ from judge_script import (
     STATISTICS,
     A,
     B,
+    actual,
     chunk,
     deflate,
     held,
@@ -22,8 +23,10 @@ from judge_script import (
     request,
     start,
     statistics,
+    target,
     unused,
     used,
+    wants,
 )
 
 from balloon_spec import events as ev
@@ -129,6 +132,31 @@ FOUND = {
     # Messages of an exchange, which belong on the host request queue.
     "an answer on another queue": ([*ASKED, elsewhere(flag=1, ident=7)], ["QUEUE-01"]),
     "an answer that goes on, on another queue": ([*ASKED, elsewhere(ident=7)], ["QUEUE-01"]),
+    # The id of the open request in a message of the balloon: a header that was used before.
+    "a stale header on the inflate queue": (
+        [*start(), target(4), request(), inflate("m", A, ident=7), used(INFLATE, "m"), actual(4)],
+        ["HDR-04"],
+    ),
+    "a stale header on the inflate queue, and too many pages": (
+        [*start(), target(3), request(), inflate("m", A, ident=7)],
+        ["QUEUE-01"],
+    ),
+    "a stale header on the inflate queue, of a guest that gives the pages up": (
+        [*start(), wants("inflate", "0x1000+4"), request(), inflate("m", A, ident=7)],
+        ["HDR-04"],
+    ),
+    "an answer on the inflate queue, of a guest that gives other pages up": (
+        [*start(), target(9), wants("inflate", "0x2000+2"), request(), inflate("m", A, ident=7)],
+        ["QUEUE-01"],
+    ),
+    "a stale header on the deflate queue": (
+        [*held(features=FULL), request(), deflate("d", A, ident=7), used(DEFLATE, "d"), actual(0)],
+        ["HDR-04"],
+    ),
+    "an answer on the deflate queue": (
+        [*held(features=FULL), request(), deflate("d", B, ident=7)],
+        ["QUEUE-01"],
+    ),
     "an answer without pages on another queue": (
         [*ASKED, ev.Available(INFLATE, "u", message(flag=1, ident=7))],
         ["QUEUE-01"],

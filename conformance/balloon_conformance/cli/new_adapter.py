@@ -42,7 +42,9 @@ def command(*, directory: Path, language: str, role: str, name: str) -> int:
         made = skeleton(language, Side(role), name or f"my-{role}")
     paths = {directory / file: text for file, text in made.files.items()}
     if there := [path for path in paths if path.exists()]:
-        raise BadInput(f"{there[0]}: this file exists; choose another directory, or another --name")
+        # A Makefile is called so whatever the program is.
+        remedy = "choose another directory" + ("" if there[0].name == "Makefile" else ", or another --name")
+        raise BadInput(f"{there[0]}: this file exists; {remedy}")
     written: list[Path] = []
     try:
         directory.mkdir(parents=True, exist_ok=True)

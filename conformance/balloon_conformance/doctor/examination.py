@@ -70,7 +70,8 @@ def examine_program(program: Program, looks: Sequence[NamedLook] = LOOKS) -> Ite
 def examine_briefly(target: Target) -> str:
     """Examine a program in one process, as ``run`` does before it judges; say what is to mend, if anything.
 
-    Of other adapters there is nothing to examine that the first case would not show.
+    Of other adapters there is nothing to examine that the first case would not show. A program that ends or
+    hangs over its first negotiation shows what its implementation does, and is judged.
     """
     if (program := program_of(target)) is None:
         return ""
@@ -88,7 +89,10 @@ def examine_briefly(target: Target) -> str:
                     room.start_again()
                 return look(room)
 
-            diagnosis = _look(what, f"{PAGE}#{section}", looked)
+            try:
+                diagnosis = _look(what, f"{PAGE}#{section}", looked, mends_facts=look is not negotiates)
+            except _FACTS:
+                return ""
             if diagnosis and diagnosis.health is Health.MEND:
                 return f"{what}: {diagnosis.words}; see {diagnosis.page}"
     return ""
@@ -106,13 +110,20 @@ def examine(target: Target) -> Iterator[Diagnosis]:
             yield diagnosis
 
 
-def _look(what: str, page: str, look: Callable[[], str | None]) -> Diagnosis | None:
-    """Look, and take what is raised for what is to mend; None where there was nothing to look at."""
+def _look(
+    what: str, page: str, look: Callable[[], str | None], *, mends_facts: bool = True
+) -> Diagnosis | None:
+    """Look, and take what is raised for what is to mend; None where there was nothing to look at.
+
+    Without ``mends_facts`` the end of the implementation, or its silence, is raised.
+    """
     try:
         words = look()
     except AdapterError as error:
         return Diagnosis(what, Health.MEND, " ".join(str(error).split()), page)
     except _FACTS as fact:
+        if not mends_facts:
+            raise
         return Diagnosis(
             what, Health.MEND, f"it ended or hung over this: {' '.join(str(fact).split())}", page
         )

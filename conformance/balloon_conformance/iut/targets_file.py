@@ -19,7 +19,7 @@ from balloon_conformance.iut.errors import IutError
 from balloon_spec.events import Side
 from balloon_spec.features import PROFILES
 
-__all__ = ["FILE_NAME", "NamedTarget", "find", "load"]
+__all__ = ["FILE_NAME", "NamedTarget", "find", "load", "refuse_shadowed"]
 
 FILE_NAME: Final = "balloon-conformance.toml"
 """The file, in the current directory."""
@@ -58,6 +58,23 @@ def find(name: str, directory: Path, known_options: frozenset[str]) -> NamedTarg
     if near := get_close_matches(name, targets, n=1):
         raise IutError(f"no implementation {name!r}; did you mean {near[0]}, as {FILE_NAME} has it?")
     return None
+
+
+def refuse_shadowed(name: str, directory: Path) -> None:
+    """Raise :class:`IutError` where the file has a target of a name that stands for something else already.
+
+    Nothing else of the file is looked at: a name that is not the file's is run whatever is in there.
+    """
+    path = directory / FILE_NAME
+    try:
+        targets = tomllib.loads(path.read_text(encoding="utf-8")).get("targets")
+    except (OSError, ValueError):
+        return
+    if isinstance(targets, dict) and name in targets:
+        raise IutError(
+            f"{FILE_NAME}: targets.{name}: {name} is the suite's own name of an implementation; "
+            "give the target another"
+        )
 
 
 def load(path: Path, known_options: frozenset[str]) -> Mapping[str, NamedTarget]:

@@ -24,7 +24,7 @@ __all__ = ["read"]
 def read(exchange: Exchange, event: ev.Available) -> InFlight:
     """Read a buffer in the light of what was negotiated."""
     queue = exchange.queues.get(event.queue)
-    memory = exchange.memory if exchange.memory is not None else PageSet([(0, 1 << 52)])
+    memory = _memory(exchange)
     modern = exchange.has("VERSION_1")
     shape: Shape = "none"
     content = Content()
@@ -54,7 +54,7 @@ def read(exchange: Exchange, event: ev.Available) -> InFlight:
 
 def _is_misplaced(exchange: Exchange, event: ev.Available, queue: Queue | None) -> bool:
     """Tell whether a buffer of the host request queue was made available on another one."""
-    if queue in {None, Queue.HOST_REQUEST} or not exchange.has("HOST_REQ_VQ"):
+    if queue not in {Queue.INFLATE, Queue.DEFLATE, Queue.STATISTICS} or not exchange.has("HOST_REQ_VQ"):
         return False
     if not event.readable:
         return event.writable_bytes == host_request.LENGTH_BYTES
@@ -62,7 +62,26 @@ def _is_misplaced(exchange: Exchange, event: ev.Available, queue: Queue | None) 
         return False
     header = response_header.parse(event.readable[:8])
     is_answer = header.flag == response_header.FLAG_DONE or header.id > 0
-    return is_answer and header.id == exchange.request.parameter & 0xFFFF
+    if not is_answer or header.id != exchange.request.parameter & 0xFFFF:
+        return False
+    return not _is_balloon_message(exchange, event.readable, queue)
+
+
+def _is_balloon_message(exchange: Exchange, data: bytes, queue: Queue | None) -> bool:
+    """Tell whether the pages of a message are due on this queue, whatever its header was used for before."""
+    pages = read_message(data, _memory(exchange), "balloon").pages
+    if queue is Queue.DEFLATE:
+        due = exchange.balloon
+    elif exchange.meant_to_inflate is not None:
+        due = exchange.owed_to_inflate
+    else:
+        # Nobody told which pages are to be given up; how many says the target.
+        return 0 < pages.pages <= (exchange.num_pages or 0) - exchange.named.pages
+    return bool(pages) and pages <= due
+
+
+def _memory(exchange: Exchange) -> PageSet:
+    return exchange.memory if exchange.memory is not None else PageSet([(0, 1 << 52)])
 
 
 def _tests(exchange: Exchange, buffer: InFlight) -> frozenset[str]:

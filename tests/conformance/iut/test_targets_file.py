@@ -70,6 +70,20 @@ def test_what_is_no_name_of_a_target_is_left_as_it_is(tmp_path, name):
     assert RunOptions(name).expanded(tmp_path) == RunOptions(name)
 
 
+@pytest.mark.parametrize("text", ["targets = 1", '[targets.mine]\nadapter = "qemu"'])
+def test_a_name_of_the_suites_own_is_run_whatever_is_in_the_file(tmp_path, text):
+    written(tmp_path, text)
+    assert RunOptions("qemu").expanded(tmp_path) == RunOptions("qemu")
+
+
+def test_a_target_that_could_never_be_run_under_its_name_is_refused(tmp_path):
+    written(tmp_path, '[targets.qemu]\nadapter = "stdio:./device"')
+    with pytest.raises(
+        IutError, match=r"targets\.qemu: qemu is the suite's own name .*; give the target another"
+    ):
+        RunOptions("qemu").expanded(tmp_path)
+
+
 def test_without_a_file_or_the_name_in_it_there_is_no_target(tmp_path):
     assert find("mine", tmp_path, OPTIONS) is None
     written(tmp_path, WHOLE)

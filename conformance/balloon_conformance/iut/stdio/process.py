@@ -264,8 +264,12 @@ class StdioProcess:
         if reader.poll(0):
             # The command was written before the program closed its end.
             return self._refuses_input()
+        # What keeps a program from its first answer is, more often than not, a stream that it buffers.
+        remedy = (
+            "; flush its output after every line, and read its input line by line" if asked == "start" else ""
+        )
         return ImplementationHung(
-            f"{self._name} did not answer {asked} within {seconds:g} seconds{self._last_words()}"
+            f"{self._name} did not answer {asked} within {seconds:g} seconds{self._last_words()}{remedy}"
         )
 
     def _how(self) -> str:
