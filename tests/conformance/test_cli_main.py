@@ -118,7 +118,22 @@ def test_an_interrupt_is_130(monkeypatch):
     assert (done.exit_code, done.stderr) == (130, "balloon-conformance: interrupted\n")
 
 
-def test_a_reader_that_goes_away_ends_the_command_in_silence():
-    command = f"{sys.executable} -m balloon_conformance requirements --json | head -c 10"
+@pytest.mark.parametrize("words", ["vectors list", "vectors export --format json"])
+def test_a_full_disk_is_no_defect_of_the_suite(words):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "balloon_conformance", *words.split()],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    said = "balloon-conformance: standard output: no space is left where it goes; free some, and run again\n"
+    assert (done.returncode, done.stderr) == (2, said)
+
+
+@pytest.mark.parametrize("words", ["requirements --json", "vectors export --format json"])
+def test_a_reader_that_goes_away_ends_the_command_in_silence(words):
+    command = f"{sys.executable} -m balloon_conformance {words} | head -c 10"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
     assert (len(done.stdout), done.stderr) == (10, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -82,10 +83,13 @@ class _Group(click.Group):
         except (click.Abort, KeyboardInterrupt):
             code = _say("interrupted", _INTERRUPTED)
         except BrokenPipeError:
-            # Whoever read our output has seen enough; nothing more can be written, at exit neither.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # Whoever read our output has seen enough.
+            _write_no_more()
             code = 0
         except Exception as error:
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+                _write_no_more()
+                sys.exit(_say("standard output: no space is left where it goes; free some, and run again", 2))
             if debug:
                 raise
             words = " ".join(str(error).split())
@@ -95,6 +99,11 @@ class _Group(click.Group):
                 _DEFECT,
             )
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _write_no_more() -> None:
+    """Let nothing more go to standard output, what is held back for the end neither."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _arguments(args: Sequence[str] | None) -> list[str]:

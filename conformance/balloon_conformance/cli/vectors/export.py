@@ -60,6 +60,10 @@ def export(*, form: str, output: Path | None, directory: Path | None, ids: tuple
             with output.open("w", encoding="utf-8", newline="\n") as file:
                 file.writelines(_TEXTS[form](vectors))
             click.echo(f"{len(vectors)} vectors in {output}")
+    except BrokenPipeError:
+        raise
     except OSError as error:
+        if error.filename is None and output is None:
+            raise
         place = error.filename or output or "standard output"
         raise BadInput(f"--output {place}: {error.strerror}; name a place to write to") from None
