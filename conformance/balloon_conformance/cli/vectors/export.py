@@ -32,7 +32,7 @@ _TEXTS: Mapping[str, Callable[[Iterable[Vector]], Iterator[str]]] = {"json": jso
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="The file to write, standard output without; for bin the directory, which must not hold an index.",
+    help="The file to write, standard output without; for bin the directory, whose index is written anew.",
 )
 @click.option(
     "--directory",
