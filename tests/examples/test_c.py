@@ -139,6 +139,7 @@ MUTATIONS = [
         "if (!virtio_balloon_chunk_base_reserved(&chunk))\n"
         "            mark(virtio_balloon_chunk_pfn(&chunk), virtio_balloon_chunk_pages(&chunk), flag);",
         "CHUNK-06",
+        also=frozenset({"INF-07"}),
     ),
     Mutation(
         "data_len counts the header",

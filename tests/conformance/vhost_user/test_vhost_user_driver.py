@@ -427,11 +427,11 @@ def test_with_status_the_driver_shows_driver_ok_and_resets(adapter, connect):
 WITH_STATUS = 0x228 | 1 << 16
 
 
-def get_ready(driver, *, kick):
+def get_ready(driver, *, kick, accepted=0):
     """Everything but DRIVER_OK, with a buffer that is there by then."""
     driver.greet(WITH_STATUS)
     driver.tell(SET_STATUS, u64(3))
-    driver.accept(0)
+    driver.accept(accepted)
     driver.tell(SET_STATUS, u64(11))
     driver.share()
     driver.set_up(0)
@@ -455,9 +455,10 @@ def test_what_comes_before_driver_ok_is_told_when_that_is_set_and_in_its_order(a
 @pytest.mark.parametrize("kick", [False, True])
 def test_an_early_notification_is_the_drivers_fault_and_an_early_buffer_is_none(adapter, connect, kick):
     driver = connect()
-    get_ready(driver, kick=kick)
+    modern = CHUNK_TRANSFER.mask(["VERSION_1"])
+    get_ready(driver, kick=kick, accepted=modern)
     session = DriverSession(adapter, CHUNK_TRANSFER)
-    session.negotiate(0, SPACE)
+    session.negotiate(modern, SPACE)
     driver.tell(SET_STATUS, u64(15))
     (early,) = [event for event in session.settle(0.2) if isinstance(event, ev.Available)]
     assert early.notified is kick

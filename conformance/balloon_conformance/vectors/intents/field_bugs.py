@@ -254,11 +254,11 @@ _SPACE = (
     malformed(
         "configuration",
         "write-beyond-the-configuration",
-        "A store behind the end of the configuration space changes nothing in it",
+        "A store that runs past the end of the configuration space changes nothing else in it",
         "CFG-01 SAFE-12",
         "CFG-03",
         target(0x100),
-        DriverStore(8, 4, 0xFFFFFFFF),
+        DriverStore(4, 8, 0xFFFFFFFF_00000000),
         reads(0, 8, num_pages=0x100),
         inflate_pfns("m1", "0x1000"),
         shows("SAFE-12", returns("m1"), discards("0x1000")),
