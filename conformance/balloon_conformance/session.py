@@ -32,7 +32,7 @@ from balloon_conformance.iut.contract import (
 from balloon_spec import events as ev
 from balloon_spec.features import Profile
 from balloon_spec.judge import Finding, Judge
-from balloon_spec.pages import PageSet
+from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.trace import Entry
 
 __all__ = ["DeviceSession", "DriverSession", "Ended", "Session"]
@@ -66,9 +66,10 @@ class Session:
         deadline_seconds: float = 1.0,
         quiet_seconds: float = 0.0,
         memory_pages: int = 0x10000,
+        memory_holes: PageSet = EMPTY,
     ) -> None:
         self._adapter = adapter
-        self.setup = Setup(profile, memory_pages)
+        self.setup = Setup(profile, memory_pages, memory_holes)
         self.deadline_seconds = deadline_seconds
         self.quiet_seconds = quiet_seconds
         self.judge = Judge(profile)

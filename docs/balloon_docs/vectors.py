@@ -114,10 +114,11 @@ def _facts(vector: model.Vector) -> nodes.field_list:
     ]
     if vector.breaks:
         facts.append(("Breaks on purpose", _requirements(vector.breaks)))
+    holes = f", but for {vector.memory_holes}" if vector.memory_holes else ""
     facts += [
         ("Offered", _features(vector, vector.features.offered)),
         ("Accepted", _features(vector, vector.features.accepted)),
-        ("Guest memory", [nodes.Text(f"{vector.memory_pages:#x} pages of 4 KiB")]),
+        ("Guest memory", [nodes.Text(f"{vector.memory_pages:#x} pages of 4 KiB{holes}")]),
     ]
     return nodes.field_list(
         "",

@@ -18,6 +18,7 @@
 enum page_flag {
     PAGE_DISCARDED = 1, /* given back to the host, and not looked at since */
     PAGE_HINTED = 2,    /* reported unused in answer to the last request: need not be migrated */
+    PAGE_ABSENT = 4,    /* in a hole of guest memory */
 };
 
 /* A descriptor chain: the descriptors that are readable, and the length of those that are writable. */
@@ -143,6 +144,9 @@ static void mark(uint64_t first, uint64_t count, enum page_flag flag)
 {
     if (!count || first >= device.page_count || count > device.page_count - first)
         return;
+    for (uint64_t pfn = first; pfn < first + count; pfn++)
+        if (device.pages[pfn] & PAGE_ABSENT)
+            return;
     for (uint64_t pfn = first; pfn < first + count; pfn++)
         device.pages[pfn] |= (uint8_t)flag;
 }
@@ -320,6 +324,7 @@ static void start(struct exchange *x)
     static const char *const features[] = {"MUST_TELL_HOST", "STATS_VQ", "DEFLATE_ON_OOM",
                                            "CHUNK_TRANSFER", "HOST_REQ_VQ", "VERSION_1"};
     uint64_t protocol, page_count;
+    struct runs holes;
 
     if (!get_number(x, "protocol", UINT32_MAX, &protocol) ||
         !get_number(x, "memory_pages", MOST_PAGES - 1, &page_count))
@@ -338,20 +343,23 @@ static void start(struct exchange *x)
     device.stats_bit = get_feature_bit(x, "STATS_VQ");
     device.chunk_bit = get_feature_bit(x, "CHUNK_TRANSFER");
     device.request_bit = get_feature_bit(x, "HOST_REQ_VQ");
-    if (x->refused)
+    if (x->refused || !get_holes(x, page_count, &holes))
         return;
     forget_driver();
     memset(device.config, 0, sizeof device.config);
     free(device.pages);
     device.pages = allocate(page_count, sizeof *device.pages);
     device.page_count = page_count;
+    for (size_t at = 0; at < holes.count; at++)
+        memset(device.pages + holes.list[at].first, PAGE_ABSENT, holes.list[at].count);
+    free(holes.list);
     put(x, "protocol", json_integer(1));
     put(x, "role", json_string("device"));
     put(x, "name", json_string("c-example-device"));
     put(x, "version", json_string("1"));
     put(x, "capabilities",
-        json_pack("[s, s, s, s, s, s, s, s]", "synchronous", "raw-features", "reread", "operator-target",
-                  "operator-unused-pages", "operator-statistics", "discards", "descriptors"));
+        json_pack("[s, s, s, s, s, s, s, s, s]", "synchronous", "raw-features", "reread", "memory-holes",
+                  "operator-target", "operator-unused-pages", "operator-statistics", "discards", "descriptors"));
     put(x, "offered", bits_value(device.offered));
 }
 

@@ -33,6 +33,7 @@ enum page_state {
     PAGE_INFLATING, /* named in an inflate buffer in flight */
     PAGE_BALLOON,
     PAGE_DEFLATING, /* named in a deflate buffer in flight */
+    PAGE_ABSENT,    /* in a hole of guest memory */
 };
 
 enum page_wish {
@@ -76,7 +77,7 @@ static struct {
     unsigned long names;
 
     uint32_t target, actual; /* num_pages as read, actual as written */
-    uint64_t counts[PAGE_DEFLATING + 1];
+    uint64_t counts[PAGE_ABSENT + 1];
 
     bool exchange; /* a request is being answered */
     bool done_sent;
@@ -107,6 +108,16 @@ static void set_states(const struct runs *pages, enum page_state state)
 {
     for (size_t at = 0; at < pages->count; at++)
         set_state(pages->list[at].first, pages->list[at].count, state);
+}
+
+static bool exist(const struct run *pages)
+{
+    if (pages->first >= driver.page_count || pages->count > driver.page_count - pages->first)
+        return false;
+    for (uint64_t pfn = pages->first; pfn < pages->first + pages->count; pfn++)
+        if (driver.state[pfn] == PAGE_ABSENT)
+            return false;
+    return true;
 }
 
 /* Add a page behind the others; one that follows the last makes its run longer. */
@@ -354,7 +365,7 @@ static void send_statistics(struct exchange *x)
         uint64_t value;
     } numbers[] = {
         {VIRTIO_BALLOON_S_MEMFREE, driver.counts[PAGE_FREE] * PAGE_BYTES},
-        {VIRTIO_BALLOON_S_MEMTOT, driver.page_count * PAGE_BYTES},
+        {VIRTIO_BALLOON_S_MEMTOT, (driver.page_count - driver.counts[PAGE_ABSENT]) * PAGE_BYTES},
         {VIRTIO_BALLOON_S_AVAIL, driver.counts[PAGE_FREE] * PAGE_BYTES},
         {VIRTIO_BALLOON_S_CACHES, 0},
     };
@@ -585,7 +596,7 @@ static void forget_device(void)
     }
     memset(driver.in_flight_count, 0, sizeof driver.in_flight_count);
     for (uint64_t pfn = 0; pfn < driver.page_count; pfn++) {
-        if (driver.state[pfn] != PAGE_TAKEN)
+        if (driver.state[pfn] != PAGE_TAKEN && driver.state[pfn] != PAGE_ABSENT)
             set_state(pfn, 1, PAGE_FREE);
         driver.wish[pfn] &= WISH_UNUSED;
     }
@@ -621,6 +632,7 @@ static void forget_guest(void)
 static void start(struct exchange *x)
 {
     uint64_t protocol, page_count;
+    struct runs holes;
     void *memory;
 
     if (!get_number(x, "protocol", UINT32_MAX, &protocol) ||
@@ -640,12 +652,13 @@ static void start(struct exchange *x)
     driver.bit_chunks = get_feature_bit(x, "CHUNK_TRANSFER");
     driver.bit_requests = get_feature_bit(x, "HOST_REQ_VQ");
     driver.bit_version_1 = get_feature_bit(x, "VERSION_1");
-    if (x->refused)
+    if (x->refused || !get_holes(x, page_count, &holes))
         return;
     memory = mmap(NULL, page_count * PAGE_BYTES, PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) {
         refuse(x, "refused", "memory_pages: there is not so much memory");
+        free(holes.list);
         return;
     }
     forget_guest();
@@ -655,12 +668,14 @@ static void start(struct exchange *x)
     driver.state = allocate(page_count, 1);
     driver.wish = allocate(page_count, 1);
     driver.counts[PAGE_FREE] = page_count;
+    set_states(&holes, PAGE_ABSENT);
+    free(holes.list);
     put(x, "protocol", json_integer(1));
     put(x, "role", json_string("driver"));
     put(x, "name", json_string("c-example-driver"));
     put(x, "version", json_string("1"));
     put(x, "capabilities",
-        json_pack("[s, s, s, s, s]", "synchronous", "raw-features", "reread", "guest-memory",
+        json_pack("[s, s, s, s, s, s]", "synchronous", "raw-features", "reread", "memory-holes", "guest-memory",
                   driver.free_running ? "steer-guest" : "steer-pages"));
 }
 
@@ -789,9 +804,9 @@ static void guest(struct exchange *x)
     if (!get_pages(x, "pages", &pages))
         return;
     for (size_t at = 0; at < pages.count; at++)
-        if (pages.list[at].first >= driver.page_count ||
-            pages.list[at].count > driver.page_count - pages.list[at].first)
-            refuse(x, "refused", "pages: this guest has pages 0 to %llu", (unsigned long long)driver.page_count - 1);
+        if (!exist(&pages.list[at]))
+            refuse(x, "refused", "pages: this guest has pages 0 to %llu, but for holes",
+                   (unsigned long long)driver.page_count - 1);
     if (!x->refused && wish == WISH_UNUSED) {
         driver.unused_told = true;
         for (uint64_t pfn = 0; pfn < driver.page_count; pfn++)

@@ -194,6 +194,21 @@ bool get_pages(struct exchange *x, const char *name, struct runs *pages)
     return true;
 }
 
+bool get_holes(struct exchange *x, uint64_t page_count, struct runs *holes)
+{
+    *holes = (struct runs){0};
+    if (!json_object_get(x->command, "memory_holes"))
+        return true;
+    if (!get_pages(x, "memory_holes", holes))
+        return false;
+    for (size_t at = 0; at < holes->count; at++)
+        if (holes->list[at].first >= page_count || holes->list[at].count > page_count - holes->list[at].first) {
+            free(holes->list);
+            return wrong(x, "memory_holes", "runs below memory_pages");
+        }
+    return true;
+}
+
 int get_feature_bit(struct exchange *x, const char *feature)
 {
     const json_t *bits = json_object_get(x->command, "bits");

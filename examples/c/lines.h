@@ -56,6 +56,7 @@ bool get_bits(struct exchange *x, const char *name, uint64_t *bits);
 bool get_text(struct exchange *x, const char *name, const char **text);
 bool get_bytes(struct exchange *x, const char *name, struct bytes *bytes); /* free bytes->data */
 bool get_pages(struct exchange *x, const char *name, struct runs *pages);  /* free pages->list */
+bool get_holes(struct exchange *x, uint64_t page_count, struct runs *holes); /* none where start has none */
 
 /* The number of a feature in the field bits of start; -1 where the profile has no such feature. */
 int get_feature_bit(struct exchange *x, const char *feature);

@@ -14,7 +14,7 @@ use constant { HEADER_BYTES => 8, CHUNK_BYTES => 16, REQUEST_BYTES => 16, MOST_D
 use constant { CONT => 0, DONE => 1, GET_UNUSED_PAGES => 0 };
 
 my (%bit, $offered, $accepted, $features_ok, $driver_ok);
-my ($memory_pages, %discarded, %hinted);
+my ($memory_pages, @holes, %discarded, %hinted);
 my ($num_pages, $actual);
 my (@available, @held, %in_flight, %returned);    # of buffers; the first two by queue
 my (@wishes, $open_id, @statistics);
@@ -41,6 +41,7 @@ sub use_buffer {
 sub mark {
     my ($set, $first, $count) = @_;
     return if !$count || $first >= $memory_pages || $count > $memory_pages - $first;
+    return if grep { $first < $_->[0] + $_->[1] && $_->[0] < $first + $count } @holes;
     $set->{$_} = 1 for $first .. $first + $count - 1;
     return;
 }
@@ -137,6 +138,7 @@ sub start {
     my ($command) = @_;
     refuse('refused', 'this program speaks version 1') if number($command, 'protocol', 2**32) != 1;
     $memory_pages = number($command, 'memory_pages', 2**32);
+    @holes = defined $command->{memory_holes} ? pages($command, 'memory_holes') : ();
     refuse('refused', 'bits: expected an object') if ref $command->{bits} ne 'HASH';
     %bit = %{ $command->{bits} };
     $offered = 0;
@@ -153,7 +155,8 @@ sub start {
         version      => '1',
         offered      => hex_bits($offered),
         capabilities => [
-            qw(synchronous raw-features reread operator-target operator-unused-pages operator-statistics discards)
+            qw(synchronous raw-features reread memory-holes
+                operator-target operator-unused-pages operator-statistics discards)
         ],
     };
 }

@@ -14,7 +14,7 @@ use constant { INFLATE => 0, DEFLATE => 1, STATISTICS => 2, HOST_REQUEST => 3 };
 use constant { REQUEST_BYTES => 16, GET_UNUSED_PAGES => 0, CONT => 0, DONE => 1 };
 use constant { RING_BUFFERS => 16, MESSAGE_CHUNKS => 2048, ARRAY_ENTRIES => 256 };
 
-my (%bit, $accepted, $running, $memory_pages);
+my (%bit, $accepted, $running, $memory_pages, @holes);
 my (%in_flight, @count, $names);
 my %state;                        # page => inflating, balloon or deflating; a page without is free
 my (%give_up, %want_back, @unused);
@@ -105,8 +105,10 @@ sub read_target {
 # The same tags each time (STATS-05), in one buffer (STATS-02).
 sub send_statistics {
     my ($events) = @_;
-    my $free = ($memory_pages - keys %state) * 4096;
-    return make_available($events, STATISTICS, readable => pack '(v Q<)*', 4, $free, 5, $memory_pages * 4096, 6, $free);
+    my $total = $memory_pages;
+    $total -= $_->[1] for @holes;
+    my $free = ($total - keys %state) * 4096;
+    return make_available($events, STATISTICS, readable => pack '(v Q<)*', 4, $free, 5, $total * 4096, 6, $free);
 }
 
 sub post_request_buffer {    # REQ-02
@@ -155,6 +157,7 @@ sub start {
     my ($command) = @_;
     refuse('refused', 'this program speaks version 1') if number($command, 'protocol', 2**32) != 1;
     $memory_pages = number($command, 'memory_pages', 2**32);
+    @holes = defined $command->{memory_holes} ? pages($command, 'memory_holes') : ();
     refuse('refused', 'bits: expected an object') if ref $command->{bits} ne 'HASH';
     %bit = %{ $command->{bits} };
     forget_device();
@@ -165,7 +168,7 @@ sub start {
         role         => 'driver',
         name         => 'perl-example-driver',
         version      => '1',
-        capabilities => [qw(synchronous raw-features reread steer-pages)],
+        capabilities => [qw(synchronous raw-features reread memory-holes steer-pages)],
     };
 }
 
@@ -217,12 +220,18 @@ sub configuration_change {
     return {};
 }
 
+sub meets_a_hole {
+    my ($first, $count) = @_;
+    return grep { $first < $_->[0] + $_->[1] && $_->[0] < $first + $count } @holes;
+}
+
 sub guest {
     my ($command, $events) = @_;
     my $action = text($command, 'action');
     my @pages;
     for my $run (pages($command, 'pages')) {
-        refuse('refused', 'pages: they are not all in memory') if $run->[0] + $run->[1] > $memory_pages;
+        refuse('refused', 'pages: they are not all in memory')
+            if $run->[0] + $run->[1] > $memory_pages || meets_a_hole(@{$run});
         push @pages, $run->[0] .. $run->[0] + $run->[1] - 1;
     }
     if    ($action eq 'inflate') { @give_up{@pages}   = (1) x @pages }

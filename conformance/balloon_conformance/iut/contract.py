@@ -21,7 +21,7 @@ from typing import Protocol, runtime_checkable
 
 from balloon_spec.events import Event, RingBroken, Side
 from balloon_spec.features import Profile
-from balloon_spec.pages import PageSet
+from balloon_spec.pages import EMPTY, PageSet
 
 __all__ = [
     "AdapterError",
@@ -63,18 +63,27 @@ class Capability(StrEnum):
     # Of either.
     RAW_FEATURES = "raw-features"
     """The suite can offer, or accept, sets that are not legal."""
+    MEMORY_HOLES = "memory-holes"
+    """The suite chooses pages below the end of guest memory that do not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
     """What holds for one case: the profile and the guest memory the case needs, in 4 KiB pages.
 
-    A device adapter provides guest-physical addresses from 0 up to at least ``memory_pages``, unless its
-    :attr:`DeviceAdapter.memory` says otherwise.
+    A device adapter provides guest-physical addresses from 0 up to at least ``memory_pages``, but for the
+    pages of ``memory_holes``, unless its :attr:`DeviceAdapter.memory` says otherwise. Only an adapter with
+    :attr:`Capability.MEMORY_HOLES` is given holes.
     """
 
     profile: Profile
     memory_pages: int = 0x10000
+    memory_holes: PageSet = EMPTY
+
+    @property
+    def memory(self) -> PageSet:
+        """The guest pages the case needs."""
+        return PageSet([(0, self.memory_pages)]) - self.memory_holes
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from balloon_conformance.iut.contract import AdapterError
 from balloon_conformance.iut.shared_ram import SharedRam, no_room
 from balloon_conformance.vhost_user.messages import MemoryRegion, MemoryTable
 from balloon_conformance.virtio import GuestMemory, Region
-from balloon_spec.pages import PAGE_SHIFT, PageSet
+from balloon_spec.pages import EMPTY, PAGE_SHIFT, PageSet
 
 __all__ = ["MAXIMUM_PAGES", "RINGS_ADDRESS", "RINGS_BYTES", "FrontEndMemory", "user_address"]
 
@@ -37,13 +37,15 @@ def user_address(guest_address: int) -> int:
 class FrontEndMemory:
     """``pages`` pages of RAM, of which ``patterned`` hold the pattern of :class:`SharedRam`, and the rings.
 
-    Raises :class:`AdapterError` for more pages than fit below the rings, or than the machine has.
+    The pages of ``holes`` are in no region that a back-end is told of, and none of them is patterned. Raises
+    :class:`AdapterError` for more pages than fit below the rings, or than the machine has.
     """
 
-    def __init__(self, pages: int, patterned: PageSet | None = None) -> None:
+    def __init__(self, pages: int, patterned: PageSet | None = None, holes: PageSet = EMPTY) -> None:
         if not 0 < pages <= MAXIMUM_PAGES:
             raise AdapterError(f"{pages} pages of guest memory: ask for 1 to {MAXIMUM_PAGES}")
-        self.ram = SharedRam(pages, patterned)
+        self._existing = PageSet([(0, pages)]) - holes
+        self.ram = SharedRam(pages, self._existing if patterned is None else patterned - holes)
         try:
             self._descriptor = os.memfd_create("rings", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         except OSError:
@@ -61,21 +63,21 @@ class FrontEndMemory:
         self._closed = False
 
     @property
-    def pages(self) -> int:
-        """How many pages of RAM there are."""
-        return self.ram.pages
+    def existing(self) -> PageSet:
+        """The pages of RAM that a back-end is told of."""
+        return self._existing
 
     @property
     def descriptors(self) -> tuple[int, ...]:
         """The files of the regions, in the order of :attr:`table`."""
-        return self.ram.descriptor, self._descriptor
+        return (*(self.ram.descriptor for _ in self._existing), self._descriptor)
 
     @property
     def table(self) -> MemoryTable:
         """The regions as a back-end is told of them."""
         return MemoryTable(
             (
-                MemoryRegion(0, self.ram.pages << PAGE_SHIFT, user_address(0), 0),
+                *(_region(run.first << PAGE_SHIFT, run.count << PAGE_SHIFT) for run in self._existing),
                 MemoryRegion(RINGS_ADDRESS, RINGS_BYTES, user_address(RINGS_ADDRESS), 0),
             )
         )
@@ -88,3 +90,8 @@ class FrontEndMemory:
             self._map.close()
             os.close(self._descriptor)
             self.ram.close()
+
+
+def _region(address: int, size_bytes: int) -> MemoryRegion:
+    """Return a region of RAM; in its file each page lies where it lies in the guest."""
+    return MemoryRegion(address, size_bytes, user_address(address), address)

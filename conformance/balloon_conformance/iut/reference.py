@@ -110,6 +110,7 @@ class ReferenceDevice:
             Capability.DISCARDS,
             Capability.DESCRIPTORS,
             Capability.RAW_FEATURES,
+            Capability.MEMORY_HOLES,
         }
     )
 
@@ -142,8 +143,7 @@ class ReferenceDevice:
 
     def start(self, setup: Setup) -> None:
         """Build a fresh device with the memory of the case."""
-        memory = PageSet([(0, setup.memory_pages)])
-        self._device = self._make(DeviceOptions(setup.profile, memory, self._offered))
+        self._device = self._make(DeviceOptions(setup.profile, setup.memory, self._offered))
         self.diary = _Diary()
         self._discarded = EMPTY
 
@@ -239,7 +239,8 @@ class ReferenceDriver:
         self.description = description
         self.clock = SimulatedClock()
         self.capabilities = frozenset(
-            {Capability.RAW_FEATURES} | ({Capability.STEER_PAGES} if steered else set())
+            {Capability.RAW_FEATURES, Capability.MEMORY_HOLES}
+            | ({Capability.STEER_PAGES} if steered else set())
         )
         self.diary = _Diary()
         self._make = make
@@ -257,7 +258,7 @@ class ReferenceDriver:
 
     def start(self, setup: Setup) -> None:
         """Build a fresh driver with the memory of the case."""
-        memory = PageSet([(0, setup.memory_pages)])
+        memory = setup.memory
         own_memory = None
         if not self._steered:
             own_memory = memory if self._own_memory is None else self._own_memory & memory

@@ -98,7 +98,12 @@ class VhostUserDevice:
     @property
     def capabilities(self) -> frozenset[Capability]:
         """What can be done, as far as the back-end's protocol features tell; it is asked once."""
-        capabilities = {Capability.DISCARDS, Capability.DESCRIPTORS, Capability.RAW_FEATURES}
+        capabilities = {
+            Capability.DISCARDS,
+            Capability.DESCRIPTORS,
+            Capability.RAW_FEATURES,
+            Capability.MEMORY_HOLES,
+        }
         try:
             _, shows_refusal = self._described or self._look()
         except (AdapterError, *_FAULTS):
@@ -270,11 +275,11 @@ class VhostUserDevice:
 
     def _begin(self, setup: Setup) -> None:
         self._let_go()
-        if self._memory is not None and self._memory.pages == setup.memory_pages:
+        if self._memory is not None and self._memory.existing == setup.memory:
             self._memory.ram.restore()
         else:
             self._free_memory()
-            self._memory = FrontEndMemory(setup.memory_pages)
+            self._memory = FrontEndMemory(setup.memory_pages, holes=setup.memory_holes)
         self._front_end = self._connect()
         if self._control is not None:
             self._control.wish(operator=OperatorAction.TARGET, value=0)

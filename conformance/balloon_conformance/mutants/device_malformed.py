@@ -11,7 +11,7 @@ from balloon_conformance.iut.contract import Buffer, ImplementationCrashed, Impl
 from balloon_conformance.iut.reference import ReferenceDevice
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device
-from balloon_conformance.reference.device_pages import Words
+from balloon_conformance.reference.device_pages import Chosen, Words
 from balloon_conformance.reference.device_requests import Step
 from balloon_conformance.reference.device_state import DeviceOptions, DeviceOutput, DeviceState, Discard
 from balloon_conformance.reference.machine import Note
@@ -74,6 +74,16 @@ class ClipsChunks(Device):
         end = np.uint64(self.options.memory.runs[-1].end)
         sane = (first < end) & (first + count <= np.uint64(1 << 52))
         return first, np.where(sane, np.minimum(count, end - np.minimum(first, end)), count)
+
+
+@mutant("SAFE-11")
+class LooksAtBothEndsOfAChunk(Device):
+    """A chunk across a memory hole is acted on, because its first page exists and its last one does."""
+
+    def is_inside(self, first: Words, count: Words, memory: PageSet) -> Chosen:
+        """Ask about two pages."""
+        one = np.ones_like(count)
+        return super().is_inside(first, one, memory) & super().is_inside(first + count - one, one, memory)
 
 
 @mutant("SAFE-08")

@@ -173,6 +173,17 @@ class NamesPagesOutsideMemory(Driver):
         return super().encode_chunks(pages) + struct.pack("<QQ", 1 << 40, 1 << 12)
 
 
+@mutant("CHUNK-05")
+class BridgesMemoryHoles(Driver):
+    """A chunk takes a memory hole along, as if the page behind it came next after the one before."""
+
+    def encode_chunks(self, pages: PageSet) -> bytes:
+        """Join what has nothing between it that exists."""
+        holes = PageSet([(0, self.options.memory.runs[-1].end)]) - self.options.memory
+        between = [hole for hole in holes if PageSet([(hole.first - 1, 1), (hole.end, 1)]) <= pages]
+        return super().encode_chunks(pages | PageSet((hole.first, hole.count) for hole in between))
+
+
 @mutant("CHUNK-04")
 class SendsAnEmptyChunk(Driver):
     """A chunk names no page at all, and nobody knows what it was to say."""

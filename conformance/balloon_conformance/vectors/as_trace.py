@@ -22,7 +22,7 @@ def events(vector: model.Vector) -> Iterator[ev.Event]:
 
 def located(vector: model.Vector) -> Iterator[tuple[int, ev.Event]]:
     """Yield :func:`events`, each with the line of its step; line 1 is that of what no step says."""
-    memory = PageSet([(0, vector.memory_pages)])
+    memory = vector.memory
     own_driver_ok = any(isinstance(step, model.DriverOkStep) for step in vector.steps)
     queues: dict[str, int] = {}
     num_pages = actual = 0

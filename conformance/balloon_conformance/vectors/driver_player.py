@@ -85,7 +85,7 @@ class DriverPlayer:
         memory = self._session.judge.memory
         if memory is None:
             return
-        if missing := (pages & PageSet([(0, self._vector.memory_pages)])) - memory:
+        if missing := (pages & self._vector.memory) - memory:
             raise NotExercised(
                 f"the guest has no pages {missing}; give it {self._vector.memory_pages >> 8} MiB of memory"
             )
@@ -167,7 +167,7 @@ class DriverPlayer:
             self._equivalent(step, event)
 
     def _pages(self, queue: Queue, data: bytes) -> PageSet:
-        memory = PageSet([(0, self._vector.memory_pages)])
+        memory = self._vector.memory
         if queue is Queue.HOST_REQUEST:
             return read_message(data, memory, "unused").pages
         if "CHUNK_TRANSFER" in self._features:

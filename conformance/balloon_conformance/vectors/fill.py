@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn
 
+from balloon_conformance.iut.contract import Setup
 from balloon_conformance.vectors.contents import build_content, build_space
 from balloon_conformance.vectors.intents import model as meant
 from balloon_conformance.vectors.model import (
@@ -67,6 +68,7 @@ class _Filler:
     def __init__(self, intent: meant.Intent) -> None:
         self._intent = intent
         self._profile: Profile = profile(intent.profile)
+        self._setup = Setup(self._profile, intent.memory_pages, PageSet.parse(*intent.memory_holes))
         self._at = "features"
         self._actual = 0
         features = self._sets(intent.features)
@@ -81,12 +83,12 @@ class _Filler:
         self._features = features
         self._own_driver_ok = any(isinstance(step, meant.DriverOk) for step in intent.script)
         self._device = (
-            PlayedDevice(self._profile, intent.memory_pages, [sets.offered for sets in negotiations])
+            PlayedDevice(self._setup, [sets.offered for sets in negotiations])
             if "device" in intent.sides
             else None
         )
         self._driver = (
-            PlayedDriver(self._profile, intent.memory_pages, [sets.accepted for sets in negotiations])
+            PlayedDriver(self._setup, [sets.accepted for sets in negotiations])
             if "driver" in intent.sides
             else None
         )
@@ -114,7 +116,8 @@ class _Filler:
             requirements=intent.about,
             breaks=intent.breaks,
             features=self._sets(intent.features),
-            memory_pages=intent.memory_pages,
+            memory_pages=self._setup.memory_pages,
+            memory_holes=self._setup.memory_holes,
             steps=tuple(steps),
             provenance=PROVENANCE,
             path=Path(intent.area) / f"{intent.id}.yaml",
@@ -242,7 +245,7 @@ class _Filler:
 
     def _named(self, queue: Queue, data: bytes) -> PageSet:
         """Return the pages that a buffer of the driver names."""
-        memory = PageSet([(0, self._intent.memory_pages)])
+        memory = self._setup.memory
         if queue is Queue.HOST_REQUEST:
             return read_message(data, memory, "unused").pages
         if "CHUNK_TRANSFER" in self._profile.names(self._features.accepted):

@@ -7,12 +7,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn
 
+from balloon_conformance.iut.contract import Setup
 from balloon_conformance.vectors import schema
 from balloon_conformance.vectors.model import FeatureSets, Kind, Vector
 from balloon_conformance.vectors.steps import Frame, StepReader, VectorError, field_name
 from balloon_spec import strict_yaml
 from balloon_spec.events import Side
 from balloon_spec.features import Profile, profile
+from balloon_spec.pages import PageSet
 from balloon_spec.requirement import Requirement, catalogue
 from balloon_spec.strict_yaml import Document, StrictYamlError
 from balloon_spec.strict_yaml import Path as Place
@@ -119,13 +121,14 @@ class _Reader:
                     f"add one, or take {side} from sides",
                 )
         breaks = self._check_breaks()
+        self._setup = self._read_memory()
         features = self._read_features(("features",))
         frame = Frame(
             self._document,
             self._profile,
             self._kind,
             self._sides,
-            data["memory"]["pages"],
+            self._setup.memory,
             features,
             self._check_requirements,
             self._read_features,
@@ -139,7 +142,8 @@ class _Reader:
             requirements=requirements,
             breaks=breaks,
             features=features,
-            memory_pages=data["memory"]["pages"],
+            memory_pages=self._setup.memory_pages,
+            memory_holes=self._setup.memory_holes,
             steps=StepReader(frame).read(),
             provenance=MappingProxyType(dict(data["provenance"])),
             path=path,
@@ -169,6 +173,26 @@ class _Reader:
                     f"remove it, or choose one that binds the {subject.other}",
                 )
         return tuple(names)
+
+    def _read_memory(self) -> Setup:
+        """Return the memory; its holes lie below its last page, which exists."""
+        memory = self._data["memory"]
+        pages = memory["pages"]
+        for index, text in enumerate(memory.get("holes", ())):
+            here = ("memory", "holes", index)
+            try:
+                hole = PageSet.parse(text)
+            except ValueError as error:
+                self._refuse(here, str(error).split("; ", 1)[0], "write a run below the last page")
+            if not hole:
+                self._refuse(here, f"{text} is a run of no pages", "write a count from 1, or remove the run")
+            if not hole <= PageSet([(0, pages - 1)]):
+                self._refuse(
+                    here,
+                    f"{text} reaches the last page of memory, {pages - 1:#x}, or leaves it",
+                    "name pages below that one, or change memory.pages",
+                )
+        return Setup(self._profile, pages, PageSet.parse(*memory.get("holes", ())))
 
     def _check_breaks(self) -> tuple[str, ...]:
         if self._kind is Kind.EXCHANGE:

@@ -226,7 +226,8 @@ class Vector:
     """One vector, checked by the loader.
 
     ``sides`` are those it can judge. ``breaks`` are the requirements that the suite's own side breaks in it;
-    ``memory_pages`` the 4 KiB guest pages that exist, from page 0. ``path`` is the file it came from.
+    ``memory_pages`` the 4 KiB guest pages that exist, from page 0, but for those of ``memory_holes``.
+    ``path`` is the file it came from.
     """
 
     id: str
@@ -238,9 +239,15 @@ class Vector:
     breaks: tuple[str, ...]
     features: FeatureSets
     memory_pages: int
+    memory_holes: PageSet
     steps: tuple[Step, ...]
     provenance: Mapping[str, str]
     path: Path
+
+    @property
+    def memory(self) -> PageSet:
+        """The 4 KiB guest pages that exist."""
+        return PageSet([(0, self.memory_pages)]) - self.memory_holes
 
     @property
     def area(self) -> str:
@@ -268,7 +275,7 @@ def needs(vector: Vector, side: Side) -> frozenset[Capability]:
     """
     if side not in vector.sides:
         raise ValueError(f"{vector.id} does not judge a {side}; play it against a {side.other}")
-    wanted: set[Capability] = set()
+    wanted = {Capability.MEMORY_HOLES} if vector.memory_holes else set()
     if side is Side.DRIVER:
         if any(isinstance(step, GuestStep) for step in vector.steps):
             wanted.add(Capability.STEER_PAGES)

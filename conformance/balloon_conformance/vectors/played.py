@@ -22,7 +22,6 @@ from balloon_spec.events import (
     Side,
     Used,
 )
-from balloon_spec.features import Profile
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration
@@ -67,12 +66,12 @@ class _Pending:
 class PlayedDevice:
     """The reference device, offering what any of ``offers`` has."""
 
-    def __init__(self, profile: Profile, memory_pages: int, offers: Sequence[int]) -> None:
+    def __init__(self, setup: Setup, offers: Sequence[int]) -> None:
         offered = 0
         for offer in offers:
             offered |= offer
         self._adapter = ReferenceDevice(offered=offered)
-        self._adapter.start(Setup(profile, memory_pages))
+        self._adapter.start(setup)
         self._pending = _Pending(Side.DEVICE)
         self._fresh = True
 
@@ -146,13 +145,13 @@ class PlayedDevice:
 class PlayedDriver:
     """The reference driver, accepting whatever any of ``accepts`` has."""
 
-    def __init__(self, profile: Profile, memory_pages: int, accepts: Sequence[int]) -> None:
+    def __init__(self, setup: Setup, accepts: Sequence[int]) -> None:
         supported = 0
         for accepted in accepts:
             supported |= accepted
-        self._profile = profile
+        self._profile = setup.profile
         self._adapter = ReferenceDriver(supported=supported)
-        self._adapter.start(Setup(profile, memory_pages))
+        self._adapter.start(setup)
         self._pending = _Pending(Side.DRIVER)
         self._names: dict[str, tuple[int, str]] = {}
         self._num_pages = 0

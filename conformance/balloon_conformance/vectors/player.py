@@ -40,7 +40,11 @@ def play_to_a_line(
         return Outcome(vector.id, Status.NOT_EXERCISED, reason), 1
     kind = DeviceSession if side is Side.DEVICE else DriverSession
     session = kind(
-        adapter, vector.profile, deadline_seconds=patience.deadline_seconds, memory_pages=vector.memory_pages
+        adapter,
+        vector.profile,
+        deadline_seconds=patience.deadline_seconds,
+        memory_pages=vector.memory_pages,
+        memory_holes=vector.memory_holes,
     )
     player: DevicePlayer | DriverPlayer
     if isinstance(session, DeviceSession):

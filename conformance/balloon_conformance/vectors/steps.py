@@ -52,7 +52,7 @@ class Frame:
     profile: Profile
     kind: Kind
     sides: frozenset[Side]
-    memory_pages: int
+    memory: PageSet
     features: FeatureSets
     check_requirements: Callable[[Path], tuple[str, ...]]
     read_features: Callable[[Path], FeatureSets]
@@ -303,7 +303,6 @@ class StepReader:
         value: Any = self._frame.document.data
         for part in path:
             value = value[part]
-        whole = PageSet([(0, self._frame.memory_pages)])
         for index, text in enumerate(value):
             here = (*path, index)
             try:
@@ -312,11 +311,11 @@ class StepReader:
                 self._refuse(here, str(error).split("; ", 1)[0], "write a run within guest memory")
             if not pages:
                 self._refuse(here, f"{text} is a run of no pages", "write a count from 1, or remove the run")
-            if not pages <= whole:
+            if not pages <= self._frame.memory:
                 self._refuse(
                     here,
-                    f"{text} leaves guest memory of {self._frame.memory_pages:#x} pages",
-                    "name pages that exist, or raise memory.pages",
+                    f"{text} leaves guest memory, which is {self._frame.memory}",
+                    "name pages that exist, or change memory",
                 )
         return PageSet.parse(*value)
 

@@ -62,7 +62,8 @@ class _Writer:
         if vector.breaks:
             yield f"breaks: [{', '.join(vector.breaks)}]"
         yield f"features: {{{self._sets(vector.features)}}}"
-        yield f"memory: {{pages: {vector.memory_pages:#x}}}"
+        holes = f", holes: {_pages(vector.memory_holes)}" if vector.memory_holes else ""
+        yield f"memory: {{pages: {vector.memory_pages:#x}{holes}}}"
         yield "steps:"
         for step in vector.steps:
             yield from self._step(step)

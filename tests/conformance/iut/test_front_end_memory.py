@@ -29,6 +29,22 @@ def test_the_table_tells_ram_and_rings(memory):
     assert [os.fstat(one).st_size for one in memory.descriptors] == [ram.length_bytes, rings.length_bytes]
 
 
+def test_a_hole_is_in_no_region_and_holds_no_pattern():
+    memory = FrontEndMemory(0x100, holes=PageSet([(0x10, 0x20)]))
+    low, high, rings = memory.table.regions
+    assert (low.guest_address, low.length_bytes, low.offset_bytes) == (0, 0x10000, 0)
+    assert (high.guest_address, high.length_bytes, high.offset_bytes) == (0x30000, 0xD0000, 0x30000)
+    assert rings.guest_address == 0x7F_0000_0000
+    for region in (low, high):
+        assert region.user_address == region.guest_address + 0x7F00_0000_0000
+    assert memory.descriptors[:2] == (memory.ram.descriptor,) * 2
+    assert len(memory.descriptors) == 3
+    assert memory.existing == memory.ram.nameable == PageSet([(0, 0x10), (0x30, 0xD0)])
+    assert os.lseek(memory.ram.descriptor, 0, os.SEEK_HOLE) == 0x10000
+    assert os.lseek(memory.ram.descriptor, 0x10000, os.SEEK_DATA) == 0x30000
+    memory.close()
+
+
 def test_nobody_can_shrink_it(memory):
     for descriptor in memory.descriptors:
         assert fcntl(descriptor, F_GET_SEALS) == F_SEAL_SHRINK | F_SEAL_GROW

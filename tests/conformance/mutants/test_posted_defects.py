@@ -24,7 +24,7 @@ def test_a_defect_has_a_mutant_or_a_written_reason(defect):
         assert re.fullmatch(r"[A-Z`0-9].*\.", sentence)
     if defect.mutant:
         one = mutants()[defect.mutant]
-        assert one.breaks == defect.requirements
+        assert set(one.breaks) <= set(defect.requirements) <= one.declared
         assert one.origin.startswith(f"posted driver, {defect.id}: ")
     else:
         assert not defect.requirements

@@ -52,8 +52,12 @@ def pair(tmp_path_factory):
 def test_the_verdicts_are_those_of_the_driver_in_this_process(pair, vector):
     here = play(vector, ReferenceDriver(), Side.DRIVER, PATIENCE)
     there = play(vector, pair[1], Side.DRIVER, PATIENCE)
+    assert here.status is Status.PASSED
+    if vector.memory_holes:
+        # Where guest memory lies behind a socket is the driver's to say, once for all cases.
+        assert (there.status, there.reason) == (Status.NOT_EXERCISED, "the adapter lacks memory-holes")
+        return
     assert (there.status, there.reason) == (here.status, here.reason)
-    assert there.status is Status.PASSED
     assert set(there.exercised) - set(here.exercised) <= SEEN_MORE
     assert set(here.exercised) - set(there.exercised) <= SEEN_LESS
 

@@ -55,7 +55,9 @@ int main(void) {
         text(vector->requirements);
         text(vector->breaks);
         features(&vector->features);
-        printf("|%" PRIu64 "|%zu\n", vector->memory_pages, vector->step_count);
+        printf("|%" PRIu64, vector->memory_pages);
+        runs(vector->holes, vector->hole_count);
+        printf("|%zu\n", vector->step_count);
         for (size_t s = 0; s < vector->step_count; s++)
             print_step(&vector->steps[s]);
     }

@@ -58,6 +58,7 @@ def vector_line(vector):
             " ".join(vector.breaks),
             features(vector.features),
             str(vector.memory_pages),
+            runs(vector.memory_holes),
             str(len(vector.steps)),
         ]
     )

@@ -179,6 +179,7 @@ def without(*lacking):
         ("statistics-return-and-repost", Capability.OPERATOR_STATISTICS),
         ("header-cut-in-the-middle", Capability.DESCRIPTORS),
         ("device-refuses-chunk-transfer-without-stats", Capability.RAW_FEATURES),
+        ("chunk-across-a-memory-hole", Capability.MEMORY_HOLES),
     ],
 )
 def test_a_vector_that_needs_more_than_a_device_adapter_can_do_names_the_capability(vector, capability):

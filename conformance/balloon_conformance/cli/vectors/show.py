@@ -56,7 +56,8 @@ def _show(vector: model.Vector, width: int | None, *, whole: bool, ascii_only: b
     yield Text(f"about {', '.join(vector.requirements)}")
     if vector.breaks:
         yield Text(f"breaks {', '.join(vector.breaks)}", style="red")
-    yield Text(f"memory: {vector.memory_pages} pages")
+    holes = f", but for {vector.memory_holes}" if vector.memory_holes else ""
+    yield Text(f"memory: {vector.memory_pages} pages{holes}")
     yield Text()
     picture = sequence(vector)
     yield from draw(picture, width or _PIPED_WIDTH, ascii_only=ascii_only)

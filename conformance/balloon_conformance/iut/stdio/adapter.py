@@ -57,8 +57,13 @@ class StdioAdapter:
         self._forget()
         answer = self.program.start(setup)
         self._take(answer)
-        self._memory = PageSet([(0, setup.memory_pages)])
+        self._memory = setup.memory
         self._take_memory(answer)
+        if absent := self._memory & setup.memory_holes:
+            raise self.program.fault(
+                f"claims {Capability.MEMORY_HOLES} and says that pages {absent} exist, which start named as "
+                "holes; leave them out of memory"
+            )
         self._started(answer)
 
     def stop(self) -> None:

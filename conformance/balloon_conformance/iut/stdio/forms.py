@@ -16,6 +16,7 @@ from balloon_conformance.iut.contract import Capability
 from balloon_conformance.iut.stdio import values
 from balloon_conformance.iut.stdio.values import Kind
 from balloon_spec.events import OperatorAction, Side
+from balloon_spec.pages import EMPTY
 
 __all__ = [
     "COMMANDS",
@@ -53,6 +54,7 @@ _OF: Mapping[Side, tuple[str, ...]] = MappingProxyType(
             Capability.DISCARDS,
             Capability.DESCRIPTORS,
             Capability.RAW_FEATURES,
+            Capability.MEMORY_HOLES,
             REREAD,
             SYNCHRONOUS,
         ),
@@ -61,6 +63,7 @@ _OF: Mapping[Side, tuple[str, ...]] = MappingProxyType(
             Capability.STEER_GUEST,
             Capability.GUEST_MEMORY,
             Capability.RAW_FEATURES,
+            Capability.MEMORY_HOLES,
             REREAD,
             SYNCHRONOUS,
         ),
@@ -146,7 +149,7 @@ _CUT = _optional(
 )
 _OFFERED = Field("offered", values.BITS_64, "the feature bits the device offers")
 _MEMORY = _optional(
-    "memory", values.PAGES, "the guest pages that exist; 0 up to memory_pages of start when absent"
+    "memory", values.PAGES, "the guest pages that exist; those that start asks for when absent"
 )
 
 ROLE = Field("role", values.choice(*Side), "which side the implementation under test is")
@@ -177,6 +180,12 @@ _FORMS = (
             Field("bits", values.BIT_NUMBERS, "the features of the profile with their bit numbers"),
             Field(
                 "memory_pages", values.UNSIGNED_32, "the guest memory the case needs, in 4 KiB pages from 0"
+            ),
+            _optional(
+                "memory_holes",
+                values.PAGES,
+                "pages below memory_pages that do not exist; only for a program with memory-holes",
+                default=EMPTY,
             ),
             Field("may_ask", values.NAMES, "the capabilities this suite can make use of"),
         ),

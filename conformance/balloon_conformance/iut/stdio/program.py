@@ -263,6 +263,7 @@ class Program:
             "profile": setup.profile.name,
             "bits": {feature.name: feature.bit for feature in setup.profile.features},
             "memory_pages": setup.memory_pages,
+            **({"memory_holes": setup.memory_holes} if setup.memory_holes else {}),
             "may_ask": (*known_capabilities(self._side), *more),
         }
         return self.ask_openly("start", fields, seconds=self.options.start_seconds)

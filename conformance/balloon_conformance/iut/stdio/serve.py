@@ -136,8 +136,10 @@ class _Served:
             chosen = profile(fields["profile"], fields["bits"])
         except ValueError as error:
             raise _RefusedError(ErrorKind.REFUSED, str(error)) from None
+        if fields["memory_holes"]:
+            self.need(Capability.MEMORY_HOLES)
         self._readable.clear()
-        self.adapter.start(Setup(chosen, fields["memory_pages"]))
+        self.adapter.start(Setup(chosen, fields["memory_pages"], fields["memory_holes"]))
         return {
             "protocol": PROTOCOL_VERSION,
             "role": self.side,

@@ -35,8 +35,7 @@ _MOST_BITMAPS = 32
 @mutant(
     "INF-03",
     "DEF-05",
-    "DEF-11",
-    also=("CFG-05", "CONC-04"),
+    also=("CFG-05", "CONC-04", "DEF-11"),
     origin="posted driver, D2: the range is rounded to 64 down and up, and a single such page makes it empty",
 )
 class PostedSkipsSinglePages(Driver):

@@ -72,7 +72,9 @@ struct balloon_vector {
     const char *requirements; /* their ids, blanks between */
     const char *breaks;       /* those the other side breaks on purpose */
     struct balloon_features features;
-    uint64_t memory_pages;
+    uint64_t memory_pages;             /* pages 0 up to this one exist */
+    const struct balloon_run *holes;   /* but for these */
+    size_t hole_count;
     const struct balloon_step *steps;
     size_t step_count;
 };
@@ -119,13 +121,19 @@ def _vector(vector: dict[str, Any]) -> Iterator[str]:
         }
         for kind, listed in runs.items():
             if listed:
-                pairs = ", ".join(f"{{{first:#x}, {count:#x}}}" for first, count in listed)
-                yield f"static const struct balloon_run {name}_{kind}[] = {{{pairs}}};\n"
+                yield _run_array(f"{name}_{kind}", listed)
         rows.append(_step(step, name, len(data), runs))
+    if vector["memory_holes"]:
+        yield _run_array(f"{prefix}_holes", vector["memory_holes"])
     if rows:
         yield f"static const struct balloon_step {prefix}_steps[] = {{\n"
         yield from rows
         yield "};\n"
+
+
+def _run_array(name: str, listed: list[list[int]]) -> str:
+    pairs = ", ".join(f"{{{first:#x}, {count:#x}}}" for first, count in listed)
+    return f"static const struct balloon_run {name}[] = {{{pairs}}};\n"
 
 
 def _step(step: dict[str, Any], name: str, length: int, runs: dict[str, list[list[int]]]) -> str:
@@ -168,6 +176,8 @@ def _row(vector: dict[str, Any]) -> str:
         _text(" ".join(vector["breaks"])),
         _features(vector["features"]),
         f"{vector['memory_pages']:#x}u",
+        f"{_identifier(vector['id'])}_holes" if vector["memory_holes"] else "NULL",
+        str(len(vector["memory_holes"])),
         f"{_identifier(vector['id'])}_steps" if vector["steps"] else "NULL",
         str(len(vector["steps"])),
     ]

@@ -50,6 +50,7 @@ def plain(vector: model.Vector) -> dict[str, Any]:
         "breaks": list(vector.breaks),
         "features": _features(vector.profile, vector.features),
         "memory_pages": vector.memory_pages,
+        "memory_holes": _pages(vector.memory_holes),
         "steps": steps,
     }
 

@@ -1,7 +1,4 @@
-"""Chunks and entries at the edges of memory, of 32 bits and of 64 bits.
-
-Guest memory begins at page 0 and has no holes in a vector, so no run lies across one.
-"""
+"""Chunks and entries at the edges of memory, of 32 bits and of 64 bits."""
 
 from __future__ import annotations
 

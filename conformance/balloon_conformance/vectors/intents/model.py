@@ -335,7 +335,7 @@ class Intent:
     ``area`` and ``id`` name its file, ``about`` are the requirements it shows, first the one it is there for.
 
     ``breaks`` are the requirements that the side which is not judged breaks, on purpose, in a malformed one.
-    ``memory_pages`` pages of guest memory exist, from page 0.
+    ``memory_pages`` pages of guest memory exist, from page 0, but for the runs of ``memory_holes``.
     """
 
     id: str
@@ -349,3 +349,4 @@ class Intent:
     sides: tuple[Side, ...] = ("driver", "device")
     breaks: tuple[str, ...] = ()
     memory_pages: int = 0x4000
+    memory_holes: tuple[str, ...] = ()

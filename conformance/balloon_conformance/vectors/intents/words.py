@@ -332,12 +332,13 @@ def exchange(
     kind: Kind = "exchange",
     breaks: str = "",
     memory_pages: int = 0x4000,
+    memory_holes: str = "",
 ) -> Intent:
     """Make an intent of a script in which both sides keep the protocol.
 
-    ``about``, ``sides`` and ``breaks`` are names with blanks between. The buffers a driver owes at DRIVER_OK
-    come by themselves, at the start unless ``opening`` is False, and after every reset that another does not
-    follow.
+    ``about``, ``sides``, ``breaks`` and ``memory_holes`` have blanks between. The buffers a driver owes at
+    DRIVER_OK come by themselves, at the start unless ``opening`` is False, and after every reset that another
+    does not follow.
     """
     steps = list(_flat(script))
     if opening:
@@ -363,6 +364,7 @@ def exchange(
         sides=tuple(side for side in _SIDES if side in sides.split()),
         breaks=tuple(breaks.split()),
         memory_pages=memory_pages,
+        memory_holes=tuple(memory_holes.split()),
     )
 
 
@@ -380,6 +382,7 @@ def malformed(
     sides: str = "device",
     profile: Profile = "chunk-transfer",
     opening: bool = True,
+    memory_holes: str = "",
 ) -> Intent:
     """Make an intent in which the side that is not judged breaks exactly what ``breaks`` names."""
     return exchange(
@@ -394,6 +397,7 @@ def malformed(
         opening=opening,
         kind="malformed",
         breaks=breaks,
+        memory_holes=memory_holes,
     )
 
 

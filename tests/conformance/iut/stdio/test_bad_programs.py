@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from balloon_conformance.iut.contract import (
 from balloon_conformance.iut.errors import IutError
 from balloon_conformance.iut.stdio.process import MARK
 from balloon_conformance.iut.stdio.program import Program, split
+from balloon_spec.pages import PageSet
 
 PYTHON = Path(sys.executable).name
 
@@ -414,3 +416,19 @@ def test_what_a_suite_writes_is_a_line_a_program_can_read():
         "notify": False,
     }
     adapter.stop()
+
+
+def test_memory_in_a_hole_of_it_is_the_programs_fault():
+    words = programs.program(
+        'started["memory"] = [[0, 0x100]]\nfor _ in answers(): pass',
+        capabilities=("synchronous", "memory-holes"),
+    )
+    target = programs.target(words)
+    adapter = target.make()
+    try:
+        adapter.start(SETUP)
+        assert adapter.memory == SETUP.memory == PageSet([(0, 0x100)])
+        with pytest.raises(AdapterError, match=r"says that pages 0x10\+2 exist, which start named as holes"):
+            adapter.start(replace(SETUP, memory_holes=PageSet([(0x10, 2)])))
+    finally:
+        adapter.stop()

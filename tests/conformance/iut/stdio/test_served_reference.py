@@ -1,5 +1,6 @@
 """The reference implementations over standard streams get the verdicts they get in this process."""
 
+import io
 import json
 import re
 import subprocess
@@ -8,6 +9,11 @@ from pathlib import Path
 
 import pytest
 from run_command import run_command
+
+from balloon_conformance.iut.contract import Capability
+from balloon_conformance.iut.reference import ReferenceDevice
+from balloon_conformance.iut.stdio.serve import serve
+from balloon_spec.events import Side
 
 COMMAND = f"{sys.executable} -m balloon_conformance serve reference-{{}} --stdio"
 
@@ -71,3 +77,24 @@ def _shared(answer):
     return {
         name: value for name, value in json.loads(answer).items() if name not in OF_ITS_OWN and value != []
     }
+
+
+def test_a_served_adapter_without_memory_holes_refuses_them():
+    adapter = ReferenceDevice()
+    adapter.capabilities = adapter.capabilities - {Capability.MEMORY_HOLES}
+    start = {
+        "command": "start",
+        "protocol": 1,
+        "suite": "0",
+        "profile": "chunk-transfer",
+        "bits": {},
+        "memory_pages": 16,
+        "may_ask": [],
+    }
+    lines = [start | {"seq": 1}, start | {"seq": 2, "memory_holes": [[1, 2]]}]
+    said = io.BytesIO()
+    commands = io.BytesIO(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+    serve(adapter, commands, said, side=Side.DEVICE, name="served")
+    first, second = map(json.loads, said.getvalue().splitlines())
+    assert "error" not in first
+    assert (second["error"], second["text"]) == ("not-implemented", "the adapter lacks memory-holes")
