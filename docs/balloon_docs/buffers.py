@@ -12,6 +12,7 @@ from balloon_docs.tables import table
 from balloon_spec.queues import Queue
 from balloon_spec.wire import STRUCTURES
 from balloon_spec.wire.annotate import Field, annotate
+from balloon_spec.wire.hint import Context
 
 __all__ = ["BufferDirective", "buffer_rows", "buffer_table"]
 
@@ -38,7 +39,7 @@ class BufferDirective(SphinxDirective):
 
 def buffer_table(structure: str, data: bytes, queue: Queue | None = None) -> nodes.Node:
     """Return the fields of ``data``, seen on ``queue``, as a table; a long buffer is elided in its middle."""
-    fields = annotate(structure, data, queue=queue)
+    fields = annotate(structure, data, context=Context(queue))
     if len(fields) <= _FIELDS_SHOWN:
         return table(_HEAD, map(buffer_rows, fields), "buffer")
     first, last = fields[: _FIELDS_SHOWN // 2], fields[-_FIELDS_SHOWN // 4 :]

@@ -9,6 +9,9 @@ from balloon_conformance.cli import main
 MESSAGE = "00 00 00 00 10 00 00 00  00 00 00 01 00 00 00 00  00 10 00 00 00 00 00 00"
 
 
+BROKEN = "taken for a response-message, with mistakes; it also fits pfn-array"
+
+
 def decode(*arguments: str, given: bytes | None = None):
     return CliRunner().invoke(main, ["decode", *arguments], input=given)
 
@@ -111,6 +114,15 @@ def test_a_problem_stands_below_its_field_and_in_the_exit_code():
         (("auto", "--queue", "statistics", "0400 0000000100000000"), "taken for a statistics"),
         (("auto", "--queue", "host-request", "00" * 8 + "07" + "00" * 7), "taken for a host-request"),
         (("auto", "01"), "taken for a response-message; it fits nothing"),
+        # Any words of four bytes are an array: what is a message but for a classic mistake is none.
+        (("auto", "--queue", "inflate", MESSAGE.replace("10 00 00 00  00", "18 00 00 00  00", 1)), BROKEN),
+        (("auto", MESSAGE.replace("10 00 00 00  00", "00 00 00 10  00", 1)), BROKEN),
+        (("auto", "--queue", "deflate", "00000000 10000000 0000000100000000 1000000000000000"), BROKEN),
+        (("auto", "--queue", "inflate", "10000000 0000000100000000 0010000000000000"), BROKEN),
+        # And what would name page 0 twice.
+        (("auto", "--queue", "inflate", "00000000 30000000 0000000100000000 0010000000000000"), BROKEN),
+        (("auto", "--queue", "inflate", "0010000000000000 0110000000000000"), "taken for a pfn-array"),
+        (("auto", "--queue", "inflate", "--big-endian", "00000000" * 4), "taken for a pfn-array"),
     ],
 )
 def test_auto_takes_the_first_structure_that_fits(arguments, first):
@@ -120,6 +132,17 @@ def test_auto_takes_the_first_structure_that_fits(arguments, first):
 def test_the_byte_order_of_a_legacy_guest_can_be_stated():
     assert "0x1000" in decode("pfn-array", "--big-endian", "00000001").stdout
     assert "0x1000000000" in decode("pfn-array", "00000001").stdout
+
+
+def test_numbers_may_be_hexadecimal_and_what_is_known_is_held_against_the_buffer():
+    assert (
+        "^ it is not among the 0x1000 pages of guest memory"
+        in decode("pfn-array", "--memory-pages", "0x1000", "01100000").stdout
+    )
+    assert "^ the request has id 0x77" in decode("response-header", "--id", "119", "0001780000000000").stdout
+    # What a field means depends on its queue.
+    assert "no meaning on this queue" in decode("response-header", "--queue", "inflate", "00" * 8).stdout
+    assert "no meaning on this queue" not in decode("response-header", "00" * 8).stdout
 
 
 def test_a_file_may_hold_commented_hex_or_the_bytes_themselves(tmp_path):
@@ -144,6 +167,9 @@ def test_a_file_may_hold_commented_hex_or_the_bytes_themselves(tmp_path):
         (("chunk", "-", "00"), "'00' stands after -; give one source"),
         (("chunk", "@/nowhere/at/all"), "/nowhere/at/all: No such file or directory; name a file"),
         (("chunk", "--queue", "no-such", "00"), "Invalid value for '--queue'"),
+        (("auto", ""), "there are no bytes to tell a structure by; give some, or name the structure"),
+        (("chunk", "--id", "twelve", "00"), "'twelve' is not a number; write it as 4660 or 0x1234"),
+        (("chunk", "--memory-pages", "0", "00"), "0 is not in the range 0x1 to 0x10000000000000"),
     ],
 )
 def test_bad_input_gets_one_line(arguments, words):

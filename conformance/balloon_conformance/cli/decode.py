@@ -14,9 +14,9 @@ from rich.text import Text
 from balloon_conformance.cli.errors import BadInput
 from balloon_conformance.report.dump import dump_lines
 from balloon_spec.queues import Queue
-from balloon_spec.wire import STRUCTURES
+from balloon_spec.wire import STRUCTURES, pfn_array, response_header, response_message
 from balloon_spec.wire.annotate import Field, annotate
-from balloon_spec.wire.hint import Context
+from balloon_spec.wire.hint import Context, Mistake
 from balloon_spec.wire.hints import hints
 from balloon_spec.wire.layout import ByteOrder
 
@@ -31,6 +31,26 @@ _CANDIDATES: dict[str, tuple[str, ...]] = {
     "": ("response-message", "host-request", "statistics", "pfn-array", "chunk", "configuration"),
 }
 """What may be meant by a buffer on a queue, the most telling first."""
+
+
+class _Number(click.ParamType[int]):
+    """A whole number in a range, decimal or hexadecimal as addresses and ids are written."""
+
+    name = "number"
+
+    def __init__(self, least: int, most: int) -> None:
+        self._least, self._most = least, most
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read the number, or refuse it in one line."""
+        try:
+            number = int(str(value), 0)
+        except ValueError:
+            self.fail(f"{value!r} is not a number; write it as 4660 or 0x1234", param, ctx)
+        if not self._least <= number <= self._most:
+            self.fail(f"{value} is not in the range {self._least:#x} to {self._most:#x}", param, ctx)
+        return number
+
 
 _EPILOG = f"""\b
 Examples:
@@ -57,9 +77,18 @@ Exit codes: 0 nothing is wrong with the buffer; 1 a field has a problem; 2 bad u
     help="The queue the buffer was on: auto chooses by it, and hints can say more.",
 )
 @click.option(
-    "--memory-pages", type=click.IntRange(1), metavar="N", help="Guest memory in 4 KiB pages, for hints."
+    "--memory-pages",
+    type=_Number(1, 1 << 52),
+    metavar="N",
+    help="Guest memory in 4 KiB pages: a page outside is a problem, and hints can say more.",
 )
-@click.option("--id", "request_id", type=click.IntRange(0), metavar="N", help="The request's id, for hints.")
+@click.option(
+    "--id",
+    "request_id",
+    type=_Number(0, (1 << 64) - 1),
+    metavar="N",
+    help="The id of the request that is answered: another is a problem.",
+)
 @click.option(
     "--big-endian", is_flag=True, help="A PFN array or statistics of a big-endian guest, legacy interface."
 )
@@ -79,28 +108,56 @@ def command(
     """Explain a buffer, given as hex pairs, on standard input (-) or in a file.
 
     Each field is shown with its offset, bytes, value and meaning. Where the bytes look like one of the
-    classic mistakes, a hint says which, why, and what would have been right.
+    classic mistakes, a hint says which, why, and what would have been right. Numbers are decimal, or
+    hexadecimal after 0x.
     """
     if structure != _AUTO and structure not in STRUCTURES:
         raise BadInput(f"no structure {structure!r}; use auto or one of {', '.join(STRUCTURES)}")
     data = _read(words, raw=raw)
     order: ByteOrder = "big" if big_endian else "little"
     console = Console(highlight=False, soft_wrap=True)
+    context = Context(Queue(queue) if queue else None, memory_pages, request_id)
     name = structure
     if structure == _AUTO:
-        candidates = _CANDIDATES[queue or ""]
-        fits = [one for one in candidates if not _problems(annotate(one, data, order))]
-        name = fits[0] if fits else candidates[0]
-        others = f"; it also fits {', '.join(fits[1:])}" if fits[1:] else ""
-        console.print(Text(f"taken for a {name}{others if fits else '; it fits nothing'}"))
-    fields = annotate(name, data, order)
+        if not data:
+            raise BadInput("there are no bytes to tell a structure by; give some, or name the structure")
+        name, reason = _taken_for(data, order, context)
+        console.print(Text(f"taken for a {name}{reason}"))
+    fields = annotate(name, data, order, context)
     for line in dump_lines(fields, width=console.width if console.is_terminal else None, whole=whole):
         console.print(line)
     # To a big-endian guest's words none of the mistakes are known.
-    context = Context(Queue(queue) if queue else None, memory_pages, request_id)
     for hint in () if big_endian else hints(name, data, context):
         console.print(Text("hint: ", style="yellow").append(hint.sentence, style="not yellow"))
     return 1 if _problems(fields) else 0
+
+
+def _taken_for(data: bytes, order: ByteOrder, context: Context) -> tuple[str, str]:
+    """Return the structure that a buffer is most likely meant to be, and why where that is not plain.
+
+    Any words of four bytes are a PFN array. A buffer that fits nothing else is taken for a message where page
+    0 would stand in it twice, or where it becomes a sound one once the classic mistakes in it are mended.
+    """
+    candidates = _CANDIDATES[context.queue or ""]
+    fits = [one for one in candidates if not _problems(annotate(one, data, order))]
+    if fits in ([], [pfn_array.NAME]) and order == "little" and _is_broken_message(data, context):
+        words = f"; it also fits {fits[0]}" if fits else ""
+        return response_message.NAME, f", with mistakes{words}"
+    if not fits:
+        return candidates[0], "; it fits nothing"
+    return fits[0], f"; it also fits {', '.join(fits[1:])}" if fits[1:] else ""
+
+
+def _is_broken_message(data: bytes, context: Context) -> bool:
+    found = hints(response_message.NAME, data, context)
+    if found and found[0].mistake is Mistake.ARRAY_FOR_MESSAGE:
+        return False
+    words = [data[at : at + 4] for at in range(0, len(data), 4)]
+    if len(data) > response_header.LENGTH_BYTES and words.count(bytes(4)) > 1:
+        return True
+    for hint in found:
+        data = hint.mend(data)
+    return not _problems(annotate(response_message.NAME, data))
 
 
 def _problems(fields: Sequence[Field]) -> list[str]:

@@ -22,6 +22,7 @@ from balloon_spec.wire import (
     response_message,
     statistics,
 )
+from balloon_spec.wire.hint import ID_MASK, NOTHING_KNOWN, Context
 from balloon_spec.wire.layout import Buffer, ByteOrder, Layout, Record, read_layout
 
 __all__ = ["Field", "annotate"]
@@ -55,19 +56,19 @@ Explainer: TypeAlias = Callable[[str, Numbers], Words]
 
 
 def annotate(
-    structure_name: str, data: Buffer, byteorder: ByteOrder = "little", *, queue: Queue | None = None
+    structure_name: str, data: Buffer, byteorder: ByteOrder = "little", context: Context = NOTHING_KNOWN
 ) -> tuple[Field, ...]:
     """Explain ``data`` as the structure called ``structure_name`` in :data:`balloon_spec.wire.STRUCTURES`.
 
     ``byteorder`` is that of PFN arrays and statistics on the legacy interface; other structures have only
-    one. ``queue`` is where the buffer was seen, if that is known: three fields of a response header mean
-    something on the host request queue alone (HDR-04).
+    one. ``context`` is what is known beside the bytes: three fields of a response header mean something on
+    the host request queue alone (HDR-04), a page may lie outside guest memory, and an id may be another.
 
     Raises :class:`KeyError` for a structure that does not exist, and nothing for any ``data``.
     """
     layout = _LAYOUTS[structure_name, byteorder]
     explain, explain_element = _EXPLAINERS[structure_name]
-    if explain is _explain_header and queue in {Queue.INFLATE, Queue.DEFLATE}:
+    if explain is _explain_header and context.queue in _BALLOON_QUEUES:
         explain = _explain_balloon_header
     raw = bytes(data)
     fields: list[Field] = []
@@ -82,7 +83,7 @@ def annotate(
         fields.append(Field(layout.fixed_bytes, rest, "trailing bytes", None, meaning, problem))
     if not raw and structure_name == pfn_array.NAME:
         fields.append(Field(0, b"", "pfns[0]", None, "a page frame number", "missing: the array is empty"))
-    return tuple(fields)
+    return tuple(_in_context(fields, context))
 
 
 def _explain_record(record: Record, raw: bytes, explain: Explainer) -> Iterator[Field]:
@@ -121,6 +122,29 @@ def _with_data_len(fields: list[Field], layout: Layout, length_bytes: int) -> It
             yield replace(field, problem=f"{field.problem}; {problem}" if field.problem else problem)
         else:
             yield field
+
+
+def _in_context(fields: list[Field], context: Context) -> Iterator[Field]:
+    """Hold the pages against guest memory, and the id of an answer against that of the request."""
+    pages, request = context.memory_pages, context.request_id
+    if context.queue in _BALLOON_QUEUES:
+        request = None
+    pfn = 0
+    for field in fields:
+        name = field.name.rpartition(".")[2]
+        value = field.value
+        problem = None
+        if value is None or field.problem:
+            pass
+        elif name == "pfn":
+            pfn = value
+        elif name == "pages" and pages is not None and pfn + value > pages:
+            problem = f"not all of them are among the {pages:#x} pages of guest memory"
+        elif name.startswith("pfns[") and pages is not None and value >= pages:
+            problem = f"it is not among the {pages:#x} pages of guest memory"
+        elif name == "id" and request is not None and value != request & ID_MASK:
+            problem = f"the request has id {request:#x}"
+        yield replace(field, problem=problem) if problem else field
 
 
 def _explain_chunk(name: str, numbers: Numbers) -> Words:
@@ -239,6 +263,7 @@ def _length(length_bytes: int) -> str:
     return f"{number} {_UNITS[unit - 1]}" if unit else _counted(number, "byte")
 
 
+_BALLOON_QUEUES: Final = frozenset({Queue.INFLATE, Queue.DEFLATE})
 _IDLE: Final = "; no meaning on the inflate and deflate queues"
 _UNITS: Final = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 

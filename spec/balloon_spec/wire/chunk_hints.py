@@ -25,6 +25,8 @@ _ADDRESS_LIMIT: Final = 1 << 52
 _LOW_ADDRESS: Final = 1 << 24
 """Where the two readings of a dirty base part: below, an address is in the first 16 MiB and a page frame
 number below 64 GiB; above, the address is the likelier of the two."""
+_FAR_OUTSIDE: Final = 16
+"""How many times beyond memory a base must lie to be shifted twice; most are a thousand times beyond."""
 _WORD_LIMIT: Final = 1 << 64
 
 
@@ -80,6 +82,19 @@ def chunk_hints(words: Words, start: int, context: Context) -> Iterator[Hint]:
             seen=f"{_places('base', bases)} is {base:#x}, below 16 MiB and no address of a page",
             why=f"it looks like page frame number {base:#x} in place of its guest-physical address, which is "
             "the number shifted left by 12",
+        )
+        yield hint
+    twice = _shifted_twice(now, context)
+    if twice:
+        base = now[twice[0]][0]
+        now, hint = _mended(
+            Mistake.SHIFTED_TWICE,
+            now,
+            start,
+            {index: (now[index][0] >> PAGE_SHIFT, now[index][1]) for index in twice},
+            seen=f"{_places('base', twice)} is {base:#x}, outside guest memory",
+            why=f"{base >> PAGE_SHIFT:#x} looks like the guest-physical address, shifted left by 12 as only "
+            "a page frame number is",
         )
         yield hint
     sizes = _all_or(now, _indices(now, lambda _, size: 0 < size < PAGE_BYTES), 1)
@@ -170,6 +185,21 @@ def _is_page_number(base: int, context: Context) -> bool:
     """Tell whether a base is rather a page frame number: bits that no address has, and small."""
     limit = _LOW_ADDRESS if context.memory_pages is None else min(_LOW_ADDRESS, context.memory_pages)
     return bool(base & chunk.RESERVED_MASK) and PAGE_BYTES < base < limit
+
+
+def _shifted_twice(words: Words, context: Context) -> list[int]:
+    """Return every chunk where some base lies outside the memory in which all lie shifted back.
+
+    Far outside, for a page just behind the last one is another mistake. Without the size of memory nothing
+    can be said: an address of any length is one.
+    """
+    if context.memory_pages is None or not words:
+        return []
+    limit = context.memory_pages << PAGE_SHIFT
+    back = [base >> PAGE_SHIFT for base, _ in words]
+    if any(base & chunk.RESERVED_MASK or not 0 < base < limit for base in back):
+        return []
+    return list(range(len(words))) if max(back) << PAGE_SHIFT >= limit * _FAR_OUTSIDE else []
 
 
 def _is_in_bytes(words: Words, context: Context) -> bool:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from balloon_spec.queues import Queue
 
-__all__ = ["Context", "Hint", "Mistake"]
+__all__ = ["ID_MASK", "NOTHING_KNOWN", "Context", "Hint", "Mistake"]
+
+ID_MASK: Final = 0xFFFF
+"""What of a request's id its answers carry (REQ-08)."""
 
 _SHOWN_BYTES = 16
 
@@ -21,6 +25,8 @@ class Mistake(StrEnum):
     """data_len is the length of the message and not of its response data."""
     PAGES_NOT_SHIFTED = "pages-not-shifted"
     """``size`` holds the number of pages where bits 63 to 12 should."""
+    SHIFTED_TWICE = "shifted-twice"
+    """Bits 63 to 12 of ``base`` hold a guest-physical address where the page frame number should stand."""
     SIZE_IN_BYTES = "size-in-bytes"
     """Bits 63 to 12 of ``size`` hold a number of bytes where pages are meant."""
     ADDRESS_NOT_SHIFTED = "address-not-shifted"
@@ -31,6 +37,10 @@ class Mistake(StrEnum):
     """A message where only a PFN array is understood."""
     WIDE_ENTRIES = "wide-entries"
     """A PFN array with entries of 8 bytes."""
+    BYTE_ADDRESSES = "byte-addresses"
+    """A PFN array of guest-physical addresses."""
+    SHORT_HEADER = "short-header"
+    """A message whose header is data_len alone."""
     RESERVED_BITS = "reserved-bits"
     """Reserved bits or words are not zero."""
     SIZE_ZERO = "size-zero"
@@ -54,6 +64,9 @@ class Context:
     queue: Queue | None = None
     memory_pages: int | None = None
     request_id: int | None = None
+
+
+NOTHING_KNOWN: Final = Context()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from balloon_spec.wire import (
     statistics,
 )
 from balloon_spec.wire.chunk_hints import big_endian_hint, chunk_hints, reads_as_big_endian
-from balloon_spec.wire.hint import Context, Hint, Mistake
+from balloon_spec.wire.hint import ID_MASK, NOTHING_KNOWN, Context, Hint, Mistake
 from balloon_spec.wire.layout import Buffer
 
 __all__ = ["hints"]
@@ -34,24 +34,36 @@ _PFN_LIMIT: Final = 1 << 28
 """Page frame numbers from here on lie beyond 1 TiB, more than the guests that balloon today have."""
 _FAR_APART: Final = 1 << 12
 """How many times wider an array must be spread as it stands than the other way round to be swapped."""
+_A_ROW: Final = 4
+"""How many pages one behind the other are no chance."""
 _MOST_PAGES: Final = 1 << 20
 """The longest array a hint gives for a message: 4 GiB of pages."""
-_ID_MASK: Final = 0xFFFF
+_MOST_DATA_BYTES: Final = 1 << 24
+"""More response data than any message has: a million chunks."""
 
 
-def hints(structure: str, data: Buffer, context: Context | None = None) -> tuple[Hint, ...]:
+def hints(structure: str, data: Buffer, context: Context = NOTHING_KNOWN) -> tuple[Hint, ...]:
     """Return the mistakes that explain ``data``, said to be the structure of that name.
 
     Each hint takes the ones before it for mended. Raises :class:`KeyError` for a structure that does not
     exist, and nothing for any ``data``.
     """
-    return tuple(_FINDERS[structure](bytes(data), context or Context()))
+    return tuple(_FINDERS[structure](bytes(data), context))
 
 
 def _message(raw: bytes, context: Context) -> Iterator[Hint]:
     instead = _array_for_message(raw, context)
     if instead is not None:
         yield instead
+    elif _has_short_header(raw):
+        yield Hint(
+            Mistake.SHORT_HEADER,
+            0,
+            4,
+            struct.pack("<BBHI", 0, 0, 0, len(raw) - 4),
+            f"the first word is {len(raw) - 4}, and as many bytes follow it",
+            "it looks like data_len alone, without cmd, flag and id, which every header has",
+        )
     elif len(raw) >= _HEADER_BYTES:
         hint = _swapped_message(raw, context)
         if hint is not None:
@@ -62,8 +74,26 @@ def _message(raw: bytes, context: Context) -> Iterator[Hint]:
         yield from _chunk_hints(raw[_HEADER_BYTES : _HEADER_BYTES + whole], _HEADER_BYTES, context)
 
 
+def _has_short_header(raw: bytes) -> bool:
+    """Tell whether the first word is the length of what follows it, in whole chunks with clean words."""
+    follow = len(raw) - 4
+    if follow <= 0 or follow % chunk.LENGTH_BYTES or int.from_bytes(raw[:4], "little") != follow:
+        return False
+    return not any((base | size) & chunk.RESERVED_MASK for base, size in _words(raw[4:]))
+
+
 def _header(raw: bytes, context: Context) -> Iterator[Hint]:
     if len(raw) == _HEADER_BYTES:
+        other = int.from_bytes(raw[4:], "big")
+        if int.from_bytes(raw[4:], "little") > _MOST_DATA_BYTES and not other % chunk.LENGTH_BYTES:
+            yield Hint(
+                Mistake.BYTE_ORDER,
+                4,
+                4,
+                struct.pack("<I", other),
+                f"data_len is {int.from_bytes(raw[4:], 'little'):#x}, longer than any message",
+                f"read as big-endian it is {other}, and words are little-endian whatever the guest is",
+            )
         yield from _header_hints(raw, context, follow_bytes=None)
 
 
@@ -133,7 +163,7 @@ def _header_hints(raw: bytes, context: Context, *, follow_bytes: int | None) -> 
             "nobody cleared",
         )
     elif context.request_id is not None:
-        wanted = context.request_id & _ID_MASK
+        wanted = context.request_id & ID_MASK
         if identifier != wanted and int.from_bytes(raw[2:4], "big") == wanted:
             yield Hint(
                 Mistake.ID_SWAPPED,
@@ -182,7 +212,7 @@ def _different(raw: bytes, entry_bytes: int, context: Context) -> Sequence[int]:
 
 def _narrow(raw: bytes) -> Sequence[int]:
     """Read entries of 8 bytes whose upper halves are all zero: at least two, so that 0 stands twice."""
-    pfns = _different(raw, 8, Context())
+    pfns = _different(raw, 8, NOTHING_KNOWN)
     return pfns if len(pfns) > 1 else ()
 
 
@@ -209,7 +239,40 @@ def _array(raw: bytes, context: Context) -> Iterator[Hint]:
             "and on the wire an entry has 4",
         )
     elif len(raw) % pfn_array.ENTRY_BYTES == 0:
-        yield from _swapped_words(raw, 4, context, "page frame number")
+        swapped = tuple(_swapped_words(raw, 4, context, "page frame number"))
+        yield from swapped or _address_hints(raw, context)
+
+
+def _address_hints(raw: bytes, context: Context) -> Iterator[Hint]:
+    pfns = _byte_addresses(raw, context)
+    if pfns:
+        yield Hint(
+            Mistake.BYTE_ADDRESSES,
+            0,
+            len(raw),
+            struct.pack(f"<{len(pfns)}I", *pfns),
+            f"every entry is a multiple of {1 << PAGE_SHIFT:#x}, the first {pfns[0] << PAGE_SHIFT:#x}",
+            "they look like guest-physical addresses, and an entry is a page frame number, which is the "
+            "address shifted right by 12",
+        )
+
+
+def _byte_addresses(raw: bytes, context: Context) -> Sequence[int]:
+    """Return the pages where entries are rather addresses: multiples of a page's length, every one of them.
+
+    They must be so many pages in a row, or one of them beyond the memory in which as addresses all lie.
+    """
+    if not raw:
+        return ()
+    entries = pfn_array.decode(raw).tolist()
+    if any(entry & chunk.RESERVED_MASK for entry in entries):
+        return ()
+    pages = [entry >> PAGE_SHIFT for entry in entries]
+    distinct = sorted(set(pages))
+    in_a_row = len(distinct) >= _A_ROW and distinct[-1] - distinct[0] == len(distinct) - 1
+    limit = context.memory_pages
+    beyond = limit is not None and max(entries) >= limit > max(pages)
+    return pages if distinct[0] and (in_a_row or beyond) else ()
 
 
 def _chunks_of_a_message(raw: bytes) -> Sequence[int]:
@@ -267,7 +330,7 @@ def _request(raw: bytes, _context: Context) -> Iterator[Hint]:
             "a device leaves them zero; it looks like a buffer that was not cleared, or a wider cmd",
         )
     other = int.from_bytes(raw[8:], "big")
-    if cmd == response_header.CMD_GET_UNUSED_PAGES and param > _ID_MASK and 0 < other <= _ID_MASK:
+    if cmd == response_header.CMD_GET_UNUSED_PAGES and param > ID_MASK and 0 < other <= ID_MASK:
         yield Hint(
             Mistake.BYTE_ORDER,
             8,

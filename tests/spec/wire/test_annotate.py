@@ -11,19 +11,21 @@ from balloon_spec.wire import STRUCTURES
 from balloon_spec.wire.annotate import Field, annotate
 from balloon_spec.wire.chunk import Chunk
 from balloon_spec.wire.errors import WireError
+from balloon_spec.wire.hint import NOTHING_KNOWN, Context
 from balloon_spec.wire.response_message import build, message
 
 EVERY = pytest.mark.parametrize("name", list(wire.VALUES))
 GOOD = bytes.fromhex("00 00 00 00 10 00 00 00   00 00 00 40 00 00 00 00   00 00 00 40 00 00 00 00")
 
 
-def by_name(structure, text, byteorder="little"):
+def by_name(structure, text, byteorder="little", context=NOTHING_KNOWN):
     data = bytes.fromhex(text) if isinstance(text, str) else text
-    return {field.name: field for field in annotate(structure, data, byteorder)}
+    return {field.name: field for field in annotate(structure, data, byteorder, context)}
 
 
-def problems(structure, text):
-    return {name: field.problem for name, field in by_name(structure, text).items() if field.problem}
+def problems(structure, text, context=NOTHING_KNOWN):
+    found = by_name(structure, text, context=context)
+    return {name: field.problem for name, field in found.items() if field.problem}
 
 
 @EVERY
@@ -103,11 +105,39 @@ def test_a_whole_message_word_by_word_and_bit_by_bit():
     )
 
 
+def test_a_page_outside_guest_memory_is_a_problem_where_its_size_is_known():
+    outside = "it is not among the 0x4000 pages of guest memory"
+    array = "00 40 00 00  ff 3f 00 00  ff ff ff ff"
+    assert problems("pfn-array", array, Context()) == {}
+    assert problems("pfn-array", array, Context(memory_pages=0x4000)) == {
+        "pfns[0]": outside,
+        "pfns[2]": outside,
+    }
+    last = "00 f0 ff 03 00 00 00 00  00 {}0 00 00 00 00 00 00"
+    assert problems("chunk", last.format("1"), Context(memory_pages=0x4000)) == {}
+    assert problems("chunk", last.format("2"), Context()) == {}
+    assert problems("chunk", last.format("2"), Context(memory_pages=0x4000)) == {
+        "pages": "not all of them are among the 0x4000 pages of guest memory"
+    }
+
+
+def test_an_id_that_is_not_that_of_the_request_is_a_problem_where_it_means_something():
+    header = "00 01 34 12  00 00 00 00"
+    asked = "the request has id 0x11235"
+    assert problems("response-header", header, Context(request_id=0x51234)) == {}
+    assert problems("response-header", header, Context(request_id=0x11235)) == {"id": asked}
+    on_its_queue = Context(Queue.HOST_REQUEST, request_id=0x11235)
+    assert problems("response-message", header, on_its_queue) == {"id": asked}
+    assert problems("response-header", header, Context(Queue.INFLATE, request_id=0x11235))["id"] == "not zero"
+
+
 @pytest.mark.parametrize("queue", [Queue.INFLATE, Queue.DEFLATE])
 def test_on_the_queues_of_the_balloon_three_fields_of_a_header_mean_nothing(queue):
     head = {
         field.name: (field.meaning, field.problem)
-        for field in annotate("response-message", bytes.fromhex("00 01 34 12 00 00 00 00"), queue=queue)
+        for field in annotate(
+            "response-message", bytes.fromhex("00 01 34 12 00 00 00 00"), context=Context(queue)
+        )
     }
     nothing = "no meaning on this queue"
     assert head == {
@@ -116,12 +146,16 @@ def test_on_the_queues_of_the_balloon_three_fields_of_a_header_mean_nothing(queu
         "id": (nothing, "not zero"),
         "data_len": ("0 bytes of response data: 0 chunks", "a message names at least one chunk"),
     }
-    assert not [field for field in annotate("response-message", GOOD, queue=queue) if field.problem]
+    assert not [
+        field for field in annotate("response-message", GOOD, context=Context(queue)) if field.problem
+    ]
 
 
 def test_on_the_host_request_queue_a_header_means_what_it_means():
     done = bytes.fromhex("00 01 34 12 00 00 00 00")
-    assert annotate("response-message", done, queue=Queue.HOST_REQUEST) == annotate("response-message", done)
+    assert annotate("response-message", done, context=Context(Queue.HOST_REQUEST)) == annotate(
+        "response-message", done
+    )
 
 
 @pytest.mark.parametrize(

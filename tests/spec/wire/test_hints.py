@@ -157,6 +157,24 @@ MISTAKES = {
     "a header with an id on the deflate queue": (
         Mistake.IDLE_HEADER, "response-header", HEADER.pack(0, 0, 9, 32), HEADER.pack(0, 0, 0, 32), DEFLATE,
     ),
+    "addresses shifted left once more": (
+        Mistake.SHIFTED_TWICE, "response-message", chunks(0x1234000 << 12, 0x10000, 0x2401000 << 12, 0x3000), RIGHT,
+        KNOWN,
+    ),
+    "addresses in place of page frame numbers": (
+        Mistake.BYTE_ADDRESSES, "pfn-array", array(0x1003000, 0x1002000, 0x1001000, 0x1000000),
+        array(0x1003, 0x1002, 0x1001, 0x1000), Context(),
+    ),
+    "two addresses in place of page frame numbers, outside memory": (
+        Mistake.BYTE_ADDRESSES, "pfn-array", array(0x1234000, 0x1000000), array(0x1234, 0x1000), KNOWN,
+    ),
+    "a header of data_len alone": (
+        Mistake.SHORT_HEADER, "response-message", RIGHT[4:], RIGHT, INFLATE,
+    ),
+    "data_len of a header alone big-endian": (
+        Mistake.BYTE_ORDER, "response-header", bytes.fromhex("00 01 34 12 00 00 00 20"), HEADER.pack(0, 1, 0x1234, 32),
+        Context(),
+    ),
     "the id of an answer swapped": (
         Mistake.ID_SWAPPED, "response-message", bytes.fromhex("00 01 12 34") + DONE[4:], DONE,
         Context(queue=Queue.HOST_REQUEST, request_id=0x1234),
@@ -229,6 +247,21 @@ def test_two_mistakes_are_two_hints_that_mend_one_after_the_other():
         ("response-message", message((0x40000, 0x40000)), Context()),
         # Too long for an array that anybody would write.
         ("pfn-array", message((0, 1 << 21)), Context()),
+        # Page frame numbers that are round, three in a row and four not, the largest inside memory.
+        ("pfn-array", array(0x1000, 0x2000, 0x3000), KNOWN),
+        ("pfn-array", array(0x1000, 0x2000, 0x3000, 0x5000), Context()),
+        # Not an address among them: one page is no multiple of a page's length.
+        ("pfn-array", array(0x1000000, 0x1001000, 0x1002000, 0x1003001), Context()),
+        # Nor where page 0 would be among the pages meant, or one is outside as an address too.
+        ("pfn-array", array(0, 0x1000, 0x2000, 0x3000), Context()),
+        ("pfn-array", array(0x1000, 0x4000000), KNOWN),
+        # Outside memory, but neither shifted twice nor anything else.
+        ("response-message", message((0x4000, 1)), KNOWN),
+        ("response-message", message((0x4001, 1), (0x1000, 1)), KNOWN),
+        ("response-message", message((0x1000000, 1)), INFLATE),
+        # As long as a message may get, and one whose data_len makes no whole chunks either way.
+        ("response-header", HEADER.pack(0, 0, 0, 1 << 24), Context()),
+        ("response-header", bytes.fromhex("00 00 00 00 00 00 00 11"), Context()),
         # A message of more than 4 GiB of addresses has no array.
         ("pfn-array", message(((1 << 32) - 1, 2)), Context()),
         ("statistics", b"", Context()),

@@ -17,6 +17,7 @@ from balloon_conformance.vectors.loader import VectorError, load
 from balloon_conformance.vectors.sequence import Message, sequence
 from balloon_spec.wire import configuration
 from balloon_spec.wire.annotate import annotate
+from balloon_spec.wire.hint import Context
 
 __all__ = ["show"]
 
@@ -80,5 +81,7 @@ def _buffer(message: Message, width: int | None, *, whole: bool) -> Iterator[Tex
         yield Text(content.data.hex(" "))
     else:
         yield from dump_lines(
-            annotate(content.structure, content.data, queue=message.queue), width=width, whole=whole
+            annotate(content.structure, content.data, context=Context(message.queue)),
+            width=width,
+            whole=whole,
         )
