@@ -116,7 +116,7 @@ def test_verify_agrees_with_vectors_that_are_right():
     path = next(one.path for one in VECTORS if one.id == "deflate-and-inflate-again")
     done = run("vectors", "verify", str(path))
     assert done.exit_code == 0
-    assert done.stdout.endswith("1 vectors, 0 with differences\n")
+    assert done.stdout.endswith("1 vector, 0 with differences\n")
 
 
 def test_verify_reports_a_vector_whose_bytes_are_wrong(tmp_path):
@@ -129,7 +129,7 @@ def test_verify_reports_a_vector_whose_bytes_are_wrong(tmp_path):
     assert done.exit_code == 1
     assert "as a trace: DEF-04 driver MUST NOT" in done.stdout
     assert "against the reference-driver: failed: " in done.stdout
-    assert done.stdout.endswith("1 vectors, 1 with differences\n")
+    assert done.stdout.endswith("1 vector, 1 with differences\n")
 
 
 def test_verify_reports_what_a_vector_says_it_breaks_and_does_not(tmp_path):

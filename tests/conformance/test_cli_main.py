@@ -133,7 +133,7 @@ def test_a_full_disk_is_no_defect_of_the_suite(words):
 
 
 @pytest.mark.parametrize("words", ["requirements --json", "vectors export --format json"])
-def test_a_reader_that_goes_away_ends_the_command_in_silence(words):
-    command = f"{sys.executable} -m balloon_conformance {words} | head -c 10"
-    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
-    assert (len(done.stdout), done.stderr) == (10, "")
+def test_a_reader_that_goes_away_ends_the_command_in_silence_and_not_as_if_all_were_well(words):
+    command = f"{sys.executable} -m balloon_conformance {words} | head -c 10; echo ${{PIPESTATUS[0]}} >&2"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert (len(done.stdout), done.stderr) == (10, "141\n")

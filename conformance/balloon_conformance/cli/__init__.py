@@ -34,6 +34,8 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
 
 _INTERRUPTED = 130
 _DEFECT = 3
+_READER_GONE = 141
+"""What a shell says of a program that SIGPIPE ended."""
 
 
 def suite_version() -> str:
@@ -83,9 +85,9 @@ class _Group(click.Group):
         except (click.Abort, KeyboardInterrupt):
             code = _say("interrupted", _INTERRUPTED)
         except BrokenPipeError:
-            # Whoever read our output has seen enough.
+            # Whoever read our output has seen enough; of what there is to say they did not hear all.
             _write_no_more()
-            code = 0
+            code = _READER_GONE
         except Exception as error:
             if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
                 _write_no_more()
@@ -129,7 +131,8 @@ Examples:
   balloon-conformance decode auto 00000000 10000000 ...
 
 Exit codes: 0 all well; 1 something is broken; 2 bad usage or input; 3 the adapter or the
-suite is at fault; 5 nothing was exercised; 130 interrupted; 143 terminated.
+suite is at fault; 5 nothing was exercised; 130 interrupted; 141 nobody
+reads the output any more; 143 terminated.
 """,
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of a defect of this program.")

@@ -6,7 +6,7 @@ Each part is a function that yields what is wrong as faults, every one with its 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -90,6 +90,13 @@ class Verified:
     faults: list[Fault] = field(default_factory=list)
     counts: Counter[Check] = field(default_factory=Counter)
 
+    def hold(self, check: Check, faults: Iterable[Fault], things: int = 1) -> None:
+        """Enter what a check found, and of the ``things`` it was held against those that agree."""
+        found = list(faults)
+        self.faults += found
+        # A thing stands on its line, and may differ in more than one way.
+        self.counts[check] += max(things - len({fault.line for fault in found}), 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Filled:
@@ -119,17 +126,14 @@ def verify(path: Path, filled: Callable[[str], Filled | None], *, published: boo
         wanted = filled(vector.id)
         if wanted is None:
             words = "no intent fills to this vector; write the intent, or remove the file"
-            result.faults.append(Fault(path, 1, Check.GENERATED, words))
+            result.hold(Check.GENERATED, [Fault(path, 1, Check.GENERATED, words)])
         else:
-            result.faults += as_generated(path, text, wanted.text)
-            result.faults += as_made_again(text, vector, wanted.intent)
-            result.counts[Check.GENERATED] += 1
-            result.counts[Check.BYTES] += sum(map(len, held(vector)))
-    result.faults += as_a_trace(vector)
-    result.counts[Check.TRACE] += 1
+            result.hold(Check.GENERATED, as_generated(path, text, wanted.text))
+            streams = sum(map(len, held(vector)))
+            result.hold(Check.BYTES, as_made_again(text, vector, wanted.intent), streams)
+    result.hold(Check.TRACE, as_a_trace(vector))
     for side in sorted(vector.sides):
-        result.faults += as_played(vector, side)
-        result.counts[_PLAYED[side]] += 1
+        result.hold(_PLAYED[side], as_played(vector, side))
     return result
 
 

@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 
 from balloon_conformance.cli import main
 from balloon_conformance.vectors import model
+from balloon_conformance.vectors.export.as_binary import write_binary
 from balloon_conformance.vectors.loader import load_all
 from balloon_spec.events import Side
 
@@ -52,14 +53,14 @@ def run(*words, **options):
     )
 
 
-def inflations(*, of_devices):
+def inflations():
     """What a program of the README prints, by the vectors themselves."""
     return [
         f"{vector.id} {step.name} {len(step.readable)}"
         for vector in VECTORS
         for step in vector.steps
         if isinstance(step, model.BufferStep) and step.queue.value == "inflate" and step.readable
-        if Side.DEVICE in vector.sides or not of_devices
+        if Side.DEVICE in vector.sides
     ]
 
 
@@ -82,6 +83,7 @@ def test_every_buffer_is_a_file_and_a_row_of_the_index(forms):
     for row in rows:
         data = (forms / "bin" / row["file"]).read_bytes()
         assert len(data) == int(row["length_bytes"])
+        assert row["sides"] == " ".join(sorted(known[row["vector"]].sides))
         step = known[row["vector"]].steps[int(row["step"]) - 1]
         if isinstance(step, model.BufferStep):
             assert data == step.readable
@@ -98,19 +100,19 @@ def test_the_c_program_reads_them(forms, tmp_path):
     (tmp_path / "main.c").write_text(program("c"), encoding="utf-8")
     run(tool("gcc", "cc"), *FLAGS, "-I", forms, tmp_path / "main.c", "-o", tmp_path / "main")
     printed = run(tmp_path / "main").stdout.splitlines()
-    assert empty_or_not(printed, inflations(of_devices=True))
+    assert empty_or_not(printed, inflations())
 
 
 def test_the_rust_program_reads_them(forms, tmp_path):
     (tmp_path / "main.rs").write_text(program("rust"), encoding="utf-8")
     run(tool("rustc"), "-D", "warnings", tmp_path / "main.rs", "-o", tmp_path / "main")
-    assert run(tmp_path / "main", forms / "bin").stdout.splitlines() == inflations(of_devices=False)
+    assert run(tmp_path / "main", forms / "bin").stdout.splitlines() == inflations()
 
 
 def test_the_go_program_reads_them(forms, tmp_path):
     (tmp_path / "main.go").write_text(program("go"), encoding="utf-8")
     done = run(tool("go"), "run", tmp_path / "main.go", forms / "vectors.json", env=_home(tmp_path))
-    assert empty_or_not(done.stdout.splitlines(), inflations(of_devices=False))
+    assert empty_or_not(done.stdout.splitlines(), inflations())
 
 
 def _home(directory):
@@ -120,7 +122,7 @@ def _home(directory):
 def test_the_python_program_reads_them(forms, tmp_path):
     (tmp_path / "main.py").write_text(program("python"), encoding="utf-8")
     done = run(sys.executable, "-I", "-W", "ignore", tmp_path / "main.py", forms / "vectors.json")
-    assert empty_or_not(done.stdout.splitlines(), inflations(of_devices=True))
+    assert empty_or_not(done.stdout.splitlines(), inflations())
 
 
 def test_a_decoder_that_shares_nothing_with_ours_reads_one_vector_of_each_structure(forms, tmp_path):
@@ -175,3 +177,20 @@ def test_bad_usage_gets_one_line(arguments, words):
 def test_the_manifest_is_one_that_sha256sum_takes():
     done = run(tool("sha256sum"), "-c", "--quiet", "--strict", "MANIFEST.sha256", cwd=TOP)
     assert done.stdout == ""
+
+
+def test_an_export_over_an_earlier_one_leaves_nothing_of_it_and_touches_nothing_else(tmp_path):
+    few = [vector for vector in VECTORS if vector.id in {"inflate-one-page", "chunks-highest-first"}]
+    write_binary(few, tmp_path)
+    earlier = set(tmp_path.rglob("*.bin"))
+    mine = tmp_path / "mine.bin"
+    mine.write_bytes(b"mine")
+    with (tmp_path / "index.csv").open("a", encoding="utf-8") as index:
+        index.write("mine.bin\n../mine.bin\n")
+    write_binary(few[:1], tmp_path)
+    left = set(tmp_path.rglob("*.bin")) - {mine}
+    assert left < earlier
+    assert {path.parent.name for path in left} == {few[0].id}
+    assert mine.read_bytes() == b"mine"
+    (tmp_path / "index.csv").write_bytes(b"\xff\xfe")
+    assert write_binary(few[:1], tmp_path) == len(left)

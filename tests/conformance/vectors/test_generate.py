@@ -111,7 +111,7 @@ def directory(tmp_path):
 
 def test_what_is_there_already_is_not_written_again(directory):
     result = run("vectors", "generate", "--directory", str(directory), "inflate-one-page")
-    assert (result.exit_code, result.stdout) == (0, "1 vectors, 0 written\n")
+    assert (result.exit_code, result.stdout) == (0, "1 vector, 0 written\n")
 
 
 def test_one_byte_changed_by_hand_is_named_with_its_line(directory):
@@ -122,7 +122,7 @@ def test_one_byte_changed_by_hand_is_named_with_its_line(directory):
     result = run("vectors", "generate", "--check", "--directory", str(directory), "inflate/inflate-one-page")
     assert result.exit_code == 1
     assert f"{path}: line {line} is not what the intent makes of it" in result.stdout
-    assert "1 vectors, 1 with differences" in result.stdout
+    assert "1 vector, 1 with differences" in result.stdout
 
 
 def test_a_comment_changed_by_hand_is_a_difference_too(directory):

@@ -152,6 +152,28 @@ def test_a_file_that_is_no_vector_is_a_fault_and_the_others_are_verified(tmp_pat
     assert "2 vectors, 1 with differences" in result.output
 
 
+def test_what_differs_is_not_counted_among_what_passed(tmp_path):
+    text = (TOP / "inflate" / "inflate-one-page.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "inflate-one-page.yaml"
+    path.write_text(text, encoding="utf-8")
+    streams = re.search(r"(\d+) byte streams", verify(path).output)[1]
+    for check in (
+        "well formed",
+        "as their intents fill to",
+        "judged as traces",
+        "against the reference device",
+    ):
+        assert re.search(rf"^ +1 .*{check}$", verify(path).output, re.MULTILINE)
+    # The page of the first chunk is another, here and in what the effect has.
+    path.write_text(text.replace("00 40 23 01", "00 50 23 01", 1), encoding="utf-8")
+    assert path.read_text(encoding="utf-8") != text
+    said = verify(path).output
+    assert re.search(r"^ +1 well formed$", said, re.MULTILINE)
+    assert re.search(rf"^ +{int(streams) - 1} byte streams", said, re.MULTILINE)
+    for check in ("as their intents fill to", "against the reference device", "against the reference driver"):
+        assert check not in re.sub(r"(?m)^/.*$", "", said)
+
+
 @pytest.mark.parametrize("arguments", [("/no/such/place",), ("-n", "0")])
 def test_bad_usage_is_refused(arguments):
     assert verify(*arguments).exit_code == 2

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from balloon_conformance.cli.errors import BadInput, bad_input
+from balloon_conformance.cli.output import count
 from balloon_conformance.cli.vectors.chosen import chosen
 from balloon_conformance.vectors.export.as_binary import write_binary
 from balloon_conformance.vectors.export.as_c import c_lines
@@ -32,7 +33,8 @@ _TEXTS: Mapping[str, Callable[[Iterable[Vector]], Iterator[str]]] = {"json": jso
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="The file to write, standard output without; for bin the directory, whose index is written anew.",
+    help="The file to write, standard output without; for bin the directory, where those of an earlier "
+    "export are replaced.",
 )
 @click.option(
     "--directory",
@@ -52,14 +54,14 @@ def export(*, form: str, output: Path | None, directory: Path | None, ids: tuple
         if form == "bin":
             if output is None:
                 raise BadInput("--format bin writes files; name their directory with --output")
-            click.echo(f"{write_binary(vectors, output)} files and index.csv in {output}")
+            click.echo(f"{count(write_binary(vectors, output), 'file')} and index.csv in {output}")
         elif output is None:
             for line in _TEXTS[form](vectors):
                 click.echo(line, nl=False)
         else:
             with output.open("w", encoding="utf-8", newline="\n") as file:
                 file.writelines(_TEXTS[form](vectors))
-            click.echo(f"{len(vectors)} vectors in {output}")
+            click.echo(f"{count(len(vectors), 'vector')} in {output}")
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 import click
 
 from balloon_conformance.cli.errors import BadInput, bad_input
+from balloon_conformance.cli.output import count
 from balloon_conformance.cli.vectors.chosen import chosen
 from balloon_conformance.vectors import manifest, schema
 from balloon_conformance.vectors.fill import FillError
@@ -53,7 +54,7 @@ def generate(*, ids: tuple[str, ...], check: bool, directory: Path | None) -> in
     for sentence in wrong:
         click.echo(sentence)
     if check:
-        click.echo(f"{len(files)} vectors, {len(wrong)} with differences")
+        click.echo(f"{count(len(files), 'vector')}, {len(wrong)} with differences")
     else:
-        click.echo(f"{len(files)} vectors, {len(changed)} written")
+        click.echo(f"{count(len(files), 'vector')}, {len(changed)} written")
     return 1 if wrong else 0

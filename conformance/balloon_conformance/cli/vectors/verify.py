@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from balloon_conformance.cli.errors import bad_input, process_lost
+from balloon_conformance.cli.output import count
 from balloon_conformance.report.live import ProgressBar
 from balloon_conformance.vectors import manifest, schema
 from balloon_conformance.vectors.loader import VectorError, paths_below
@@ -68,9 +69,9 @@ Exit codes:
 def verify(*, paths: tuple[Path, ...], processes: int | None) -> int:
     """Hold vectors against everything there is to hold them against.
 
-    Without PATH the suite's own; a PATH is a file, or a directory whose files are all taken, with its
-    manifest where it has one. A vector that does not say that it was generated has no intent: it is judged as
-    a trace and played, and its bytes are its author's.
+    Without PATH the suite's own, and that none is missing; a PATH is a file, or a directory whose files are
+    all taken, with its manifest where it has one. A vector that does not say that it was generated has no
+    intent: it is judged as a trace and played, and its bytes are its author's.
     """
     whole = not paths
     with bad_input(VectorError):
@@ -100,7 +101,7 @@ def verify(*, paths: tuple[Path, ...], processes: int | None) -> int:
     for check in Check:
         if counts[check]:
             click.echo(f"{counts[check]:6} {_SAID[check]}")
-    click.echo(f"{len(files)} vectors, {wrong} with differences")
+    click.echo(f"{count(len(files), 'vector')}, {wrong} with differences")
     return 1 if faults else 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,14 +14,27 @@ from balloon_conformance.vectors.model import Vector
 __all__ = ["COLUMNS", "INDEX_NAME", "write_binary"]
 
 INDEX_NAME = "index.csv"
-COLUMNS = ("file", "vector", "step", "by", "action", "queue_index", "buffer", "structure", "length_bytes")
+COLUMNS = (
+    "file",
+    "vector",
+    "step",
+    "by",
+    "action",
+    "queue_index",
+    "buffer",
+    "structure",
+    "length_bytes",
+    "sides",
+)
 
 
 def write_binary(vectors: Iterable[Vector], directory: Path) -> int:
     """Write the files below ``directory``, return how many beside the index. Raises :class:`OSError`.
 
     A file is ``AREA/ID/STEP.bin``. The index has a row for each, in the order of the vectors and their steps.
+    Files that the index of an earlier export has are removed first.
     """
+    _remove_earlier(directory)
     table = io.StringIO()
     index = csv.writer(table, lineterminator="\n")
     index.writerow(COLUMNS)
@@ -36,8 +50,25 @@ def write_binary(vectors: Iterable[Vector], directory: Path) -> int:
             (directory / name).write_bytes(data)
             row = [name, described["id"], step["number"], step["by"], step["action"]]
             row += [step.get("queue_index", ""), step.get("buffer", ""), step.get("structure", ""), len(data)]
+            row.append(" ".join(described["sides"]))
             index.writerow(row)
             count += 1
     directory.mkdir(parents=True, exist_ok=True)
     (directory / INDEX_NAME).write_text(table.getvalue(), encoding="utf-8", newline="\n")
     return count
+
+
+_FILE = re.compile(r"[a-z0-9-]+/[a-z0-9-]+/[0-9]+\.bin")
+
+
+def _remove_earlier(directory: Path) -> None:
+    """Remove the files of an earlier export, so that none is left which no vector has any more."""
+    try:
+        table = (directory / INDEX_NAME).read_text(encoding="utf-8")
+    except (FileNotFoundError, UnicodeDecodeError):
+        return
+    for row in csv.DictReader(io.StringIO(table)):
+        # An index of somebody else's may name anything.
+        name = row.get("file") or ""
+        if _FILE.fullmatch(name):
+            (directory / name).unlink(missing_ok=True)
