@@ -1,10 +1,12 @@
 """The doctor sees what is wrong with an adapter, and nothing in one that is well."""
 
+import json
 import shlex
 from textwrap import dedent
 
 import pytest
 import stdio_programs as programs
+from jsonschema import Draft202012Validator
 from run_command import run_command
 
 from balloon_conformance.doctor import biting
@@ -18,6 +20,7 @@ from balloon_conformance.iut.reference import (
     reference_device_target,
     reference_driver_target,
 )
+from balloon_conformance.iut.stdio.schema import command_schema
 from balloon_conformance.iut.stdio.target import program_of
 from balloon_conformance.report.outcome import Outcome, Status
 from balloon_spec.events import Side
@@ -368,3 +371,17 @@ def test_the_short_form_is_for_programs_and_keeps_to_one_process(tmp_path):
     before = len(count.read_text(encoding="utf-8"))
     assert examine_briefly(target) == ""
     assert len(count.read_text(encoding="utf-8")) == before + 1
+
+
+@pytest.mark.parametrize("side", ["device", "driver"])
+def test_what_the_doctor_sends_keeps_the_published_schema(tmp_path, side):
+    log = tmp_path / "log.jsonl"
+    served = " ".join(programs.REFERENCE[side])
+    words = ("sh", "-c", f"tee -a {log} | {served}")
+    looked = list(examine_program(program_of(programs.target(words))))
+    assert {one.health for one in looked} == {Health.WELL}, looked
+    keeps = Draft202012Validator(command_schema())
+    sent = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    for line in sent:
+        keeps.validate(line)
+    assert "make-coffee" in {line["command"] for line in sent}

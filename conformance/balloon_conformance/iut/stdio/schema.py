@@ -31,8 +31,17 @@ _SEQUENCE = {"description": "the number of the command, from 1", "type": "intege
 
 
 def _object(
-    about: str, fixed: Mapping[str, Any], fields: Iterable[Field], *, also: Iterable[str] = ()
+    about: str,
+    fixed: Mapping[str, Any],
+    fields: Iterable[Field],
+    *,
+    also: Iterable[str] = (),
+    more: bool = False,
 ) -> Any:
+    """Return the schema of an object: ``fixed`` of every such message, all required but for ``also``.
+
+    ``more`` says that a later version may add fields.
+    """
     properties = dict(fixed)
     required = [name for name in fixed if name not in also]
     for one in fields:
@@ -44,7 +53,7 @@ def _object(
         "type": "object",
         "properties": properties,
         "required": required,
-        "additionalProperties": False,
+        "additionalProperties": more,
     }
 
 
@@ -59,16 +68,27 @@ def _by_side(
 
 
 def command_schema() -> dict[str, Any]:
-    """Return the schema of every line the suite writes."""
+    """Return the schema of every line the suite writes, now or later.
+
+    A program passes over fields it does not know and answers commands it does not know, and the doctor sends
+    it both: so a command may have more fields, and an unknown name.
+    """
     definitions = {
         name: _object(
             form.about,
             {"seq": _SEQUENCE, "command": {"const": form.name}},
             command_fields(form, side),
+            more=True,
         )
         for form in COMMANDS.values()
         for name, side in _by_side(form, command_fields)
     }
+    definitions["later"] = _object(
+        "A command of a later version of the suite, or the doctor's: it is answered with unknown-command.",
+        {"seq": _SEQUENCE, "command": {"type": "string", "not": {"enum": list(COMMANDS)}}},
+        (),
+        more=True,
+    )
     return {
         "$schema": _DRAFT,
         "title": "A line from the suite to the program (virtio-balloon conformance over standard streams)",
