@@ -132,6 +132,11 @@ def _fault(error: ValidationError) -> Fault:
         case "anyOf":
             choices = [option["required"][0] for option in limit]
             return Fault(path, f"there is no {_joined(choices, 'and no')}", f"write {_joined(choices, 'or')}")
+        case "type" if not path:
+            # What the whole document is about helps nobody whose file begins wrongly.
+            return Fault(
+                path, f"{_word(value)} is not {_TYPE_WORDS[limit]}", f"begin it with {holder['required'][0]}:"
+            )
         case "type":
             return Fault(path, f"{_word(value)} is not {_TYPE_WORDS[limit]}", f"write {about}")
         case "enum":

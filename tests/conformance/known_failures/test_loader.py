@@ -60,7 +60,7 @@ ENTRY = "{requirement: BUF-03, finding: a, reason: b, link: c"
     [
         ("known_failures:\n", "1: known_failures: nothing is not a list; write a list of entries, or [] for none"),
         ("known: []\n", "1: known: unknown field; a field here is known_failures"),
-        ("[]\n", "1: document: a list is not a mapping"),
+        ("[]\n", "1: document: a list is not a mapping; begin it with known_failures:"),
         ("known_failures: [x]\n", "1: known_failures[0]: 'x' is not a mapping; write the fields of an entry"),
         (
             "known_failures:\n- {finding: a, reason: b, link: c}\n",
