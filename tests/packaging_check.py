@@ -1,6 +1,6 @@
-"""Builds the wheel, installs it alone into a fresh environment, and runs the reference from it.
+"""Builds the wheel, installs it alone into fresh environments, and runs the reference from it.
 
-A script and not a test: it needs the network for the dependencies. ``tox run -e packaging`` runs it.
+Once with the newest of what it depends on, and once with the oldest that it says will do. A script and not a test: it needs the network for the dependencies. ``tox run -e packaging`` runs it.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+import tomllib
 import venv
 from pathlib import Path
 
@@ -24,19 +25,40 @@ def run(*command: str | Path, cwd: Path) -> str:
     return done.stdout
 
 
+def oldest() -> list[str]:
+    """Return the oldest version of each dependency that the package says will do, as pip's constraints."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["parallel"]]
+    return [one.replace(">=", "==") for one in wanted]
+
+
+def check(work: Path, wheel: Path, constraints: list[str]) -> None:
+    """Install the wheel into an environment of its own, and run the reference with what it got."""
+    (work / "constraints.txt").write_text("\n".join(constraints), encoding="utf-8")
+    venv.create(work / "clean", with_pip=True, clear=True)
+    binaries = work / "clean" / "bin"
+    install = (binaries / "pip", "install", "-q", "-c", work / "constraints.txt")
+    run(*install, f"virtio-balloon-conformance[parallel] @ {wheel.as_uri()}", cwd=work)
+    for target in ("reference-device", "reference-driver"):
+        printed = run(binaries / "balloon-conformance", "run", target, "-n", "2", cwd=work)
+        print(printed.strip().splitlines()[-1])
+    listed = run(binaries / "balloon-conformance", "vectors", "list", cwd=work)
+    print(f"{wheel.name}: {len(listed.splitlines())} lines of vectors in the wheel")
+
+
 def main() -> None:
-    """Build, install, run."""
+    """Build once; install and run with the newest, and with the oldest."""
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         run(sys.executable, "-m", "build", "--wheel", "--outdir", work, ROOT, cwd=work)
         (wheel,) = work.glob("*.whl")
-        venv.create(work / "clean", with_pip=True)
-        binaries = work / "clean" / "bin"
-        run(binaries / "pip", "install", "-q", wheel, cwd=work)
-        for target in ("reference-device", "reference-driver"):
-            print(run(binaries / "balloon-conformance", "run", target, cwd=work).strip().splitlines()[-1])
-        listed = run(binaries / "balloon-conformance", "vectors", "list", cwd=work)
-        print(f"{wheel.name}: {len(listed.splitlines())} lines of vectors in the wheel")
+        print("with the newest dependencies:")
+        check(work, wheel, [])
+        if sys.version_info < (3, 13):
+            print("with the oldest:")
+            check(work, wheel, oldest())
+        else:
+            print("the oldest cannot be had for this Python: numpy 1.26.0 has no wheel after 3.12")
 
 
 if __name__ == "__main__":
