@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-__all__ = ["NAME", "ManifestError", "differences", "digest", "read", "write"]
+__all__ = ["NAME", "ManifestError", "agreeing", "differences", "digest", "read", "write"]
 
 NAME = "MANIFEST.sha256"
 """The file's name; it stands at the top of the directory it speaks of."""
@@ -80,6 +80,22 @@ def differences(directory: Path) -> Iterator[tuple[Path, int, str]]:
             yield path, 1, f"the file is not in {NAME}; remove it, or {_REMEDY}"
         elif said[name] != there[name]:
             yield path, 1, f"its SHA-256 is {there[name]}, in {NAME} {said[name]}"
+
+
+def agreeing(directory: Path) -> frozenset[Path]:
+    """Return the files below ``directory`` that are what its manifest says, if the schemas beside them are.
+
+    None where the manifest cannot be read.
+    """
+    try:
+        said = read(directory)
+    except ManifestError:
+        return frozenset()
+    there = _digests(directory)
+    as_said = {name for name in there if said.get(name) == there[name]}
+    if any(name not in as_said for name in there if name.endswith(".schema.json")):
+        return frozenset()
+    return frozenset(directory / name for name in as_said)
 
 
 def digest(directory: Path) -> str:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from balloon_conformance.iut.contract import Capability
+from balloon_conformance.vectors import manifest, schema
 from balloon_conformance.vectors.loader import VectorError, load, load_all, load_text
 from balloon_conformance.vectors.model import (
     ActualStep,
@@ -356,3 +357,20 @@ def test_a_directory_without_vectors_is_refused(tmp_path):
     assert str(caught.value) == (
         f"{tmp_path}:1: directory: there is no vector below it; name a directory of *.yaml files"
     )
+
+
+def test_of_the_suites_own_only_what_its_manifest_does_not_vouch_for_is_held_against_the_schema(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "one.yaml").write_text(EXCHANGE)
+    (tmp_path / "two.yaml").write_text(EXCHANGE.replace("vector: one", "vector: two"))
+    manifest.write(tmp_path)
+    looked_at = []
+    monkeypatch.setattr(schema, "directory", lambda: tmp_path)
+    monkeypatch.setattr(schema, "first_fault", lambda document: looked_at.append(document.name))
+    (tmp_path / "two.yaml").write_text(EXCHANGE.replace("vector: one", "vector: two") + "\n")
+    assert [vector.id for vector in load_all()] == ["one", "two"]
+    assert looked_at == [str(tmp_path / "two.yaml")]
+    # Named by somebody, it is not the suite's own: its manifest proves nothing.
+    load_all(tmp_path)
+    assert len(looked_at) == 3

@@ -97,3 +97,18 @@ def test_a_manifest_that_is_not_there_says_so(tmp_path):
         manifest.ManifestError, match=r"MANIFEST\.sha256:1: file: No such file or directory; write it"
     ):
         manifest.read(tmp_path)
+
+
+def test_the_files_that_agree_are_told_from_the_others(directory):
+    (directory / "b" / "two.yaml").write_bytes(b"")
+    (directory / "a.yaml").write_bytes(b"abd")
+    assert manifest.agreeing(directory) == {directory / "b" / "one.yaml", directory / "x.schema.json"}
+
+
+def test_under_another_schema_or_another_manifest_nothing_agrees(directory):
+    (directory / "x.schema.json").write_bytes(b"{ }")
+    assert manifest.agreeing(directory) == frozenset()
+    manifest.write(directory)
+    assert len(manifest.agreeing(directory)) == 3
+    (directory / manifest.NAME).write_text("something else\n")
+    assert manifest.agreeing(directory) == frozenset()
