@@ -8,8 +8,7 @@ what loading the vectors takes, which every run does first::
     python bench/vectors_over_streams.py [--rounds N] [COMMAND]
 
 COMMAND is the program of a device; the served reference device by default. With the C device of examples/c it
-is 0.37 to 0.40 of the yardstick's rate, on two virtual processors: the 576 vectors take two seconds, and as
-long again to load.
+is 0.37 to 0.40 of the yardstick's rate, on two virtual processors.
 """
 
 from __future__ import annotations
