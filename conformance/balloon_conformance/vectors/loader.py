@@ -48,14 +48,18 @@ def load_text(text: str, name: str, *, requirements: Mapping[str, Requirement] |
 
     Where ``name`` ends with ``.yaml`` its stem must be the vector's id. Raises :class:`VectorError`.
     """
-    return _Reader(_document(text, name), catalogue() if requirements is None else requirements).read()
+    return _load(text, name, requirements)
 
 
-def _document(text: str, name: str) -> Document:
+def _load(
+    text: str, name: str, requirements: Mapping[str, Requirement] | None, *, is_well_formed: bool = False
+) -> Vector:
     try:
-        return strict_yaml.load(text, name)
+        document = strict_yaml.load(text, name)
     except StrictYamlError as error:
         raise VectorError(str(error)) from None
+    known = catalogue() if requirements is None else requirements
+    return _Reader(document, known, is_well_formed=is_well_formed).read()
 
 
 def load_all(
@@ -65,18 +69,13 @@ def load_all(
 
     Raises :class:`VectorError` for the first that is not in order, for two with one id, and for none.
     """
-    if directory is not None:
-        return tuple(load(path, requirements=requirements) for path in paths_below(directory))
-    own = schema.directory()
-    published = manifest.agreeing(own)
-    known = catalogue() if requirements is None else requirements
-    vectors = []
-    for path in paths_below(own):
-        text = read_text(path)
-        # The schema is most of the work, and what was published has been held against it by vectors verify.
-        read = _Reader(_document(text, str(path)), known, is_well_formed=path in published)
-        vectors.append(read.read())
-    return tuple(vectors)
+    where = schema.directory() if directory is None else directory
+    # The schema is most of the work, and what was published has been held against it by vectors verify.
+    published = manifest.agreeing(where) if directory is None else frozenset()
+    return tuple(
+        _load(read_text(path), str(path), requirements, is_well_formed=path in published)
+        for path in paths_below(where)
+    )
 
 
 def paths_below(directory: Path) -> tuple[Path, ...]:
@@ -102,7 +101,7 @@ class _Reader:
     """Reads one document, field by field, and names the place of whatever is wrong."""
 
     def __init__(
-        self, document: Document, requirements: Mapping[str, Requirement], *, is_well_formed: bool = False
+        self, document: Document, requirements: Mapping[str, Requirement], *, is_well_formed: bool
     ) -> None:
         self._document = document
         self._requirements = requirements

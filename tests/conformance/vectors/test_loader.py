@@ -309,7 +309,7 @@ def test_yaml_that_is_not_strict_is_refused():
 
 
 def test_a_document_that_is_no_mapping_is_refused():
-    assert refusal("[]") == ("one.yaml:1: vector: a list is not a mapping; begin it with vector:")
+    assert refusal("[]") == "one.yaml:1: vector: a list is not a mapping; begin it with vector:"
 
 
 @given(st.integers(0, len(EXCHANGE) - 1))
