@@ -43,6 +43,8 @@ _ENDLESS_EVENTS = 10_000
 """So many events in a row, to which the suite did nothing and among which there was no pause, have no end."""
 _ENDLESS_DEADLINES = 10
 """Nor have events that go on for so many of the session's deadlines."""
+_MOST_DEADLINES = 3
+"""A wait lasts no longer than this many deadlines, however often the implementation acts meanwhile."""
 
 
 class Ended(Exception):  # noqa: N818 - says that the case is over, not that the suite erred
@@ -83,6 +85,8 @@ class Session:
         self._unrest = 0
         """How many events came since the suite last did something, or found that nothing came."""
         self._unrest_began = self._began
+        self._moved = self._began
+        """When either side did something last."""
 
     def __enter__(self) -> Self:
         self._call(lambda: self._adapter.start(self.setup))
@@ -112,7 +116,10 @@ class Session:
 
     def record(self, event: ev.Event) -> None:
         """Take an event into the trace and show it to the judge."""
-        seconds = self.now() - self._began
+        now = self.now()
+        if not isinstance(event, ev.Quiet):
+            self._moved = now
+        seconds = now - self._began
         self.trace.append(Entry(event, len(self.trace) + 1, seconds))
         for finding in self.judge.feed(event, seconds):
             (self.findings if finding.subject == self.side else self.slips).append(finding)
@@ -170,34 +177,58 @@ class Session:
         """Return the first event not yet claimed that is ``wanted``, or None when the deadline passes.
 
         Events that are not wanted stay for later calls. On None, and unless the deadline was shorter than
-        the session's, the judge is told that the implementation was given its time.
+        the session's, the judge is told that the implementation was given its time: the whole deadline since
+        either side did something, if anything is owed.
         """
         deadline = self.deadline_seconds if deadline_seconds is None else deadline_seconds
-        until = self.now() + deadline
+        began = self.now()
+        until = began + deadline
         while True:
             for at, event in enumerate(self._waiting):
                 if wanted(event):
                     return self._waiting.pop(at)
             # An adapter that returns nothing has waited its time, or knows that nothing will come.
             fresh = self._observe(max(until - self.now(), 0.0))
-            if not fresh:
-                if deadline >= self.deadline_seconds:
-                    self.record(ev.Quiet(self.side, deadline))
-                return None
             self._waiting.extend(fresh)
+            if fresh:
+                continue
+            if deadline < self.deadline_seconds:
+                return None
+            later = min(self._moved, began + (_MOST_DEADLINES - 1) * deadline) + deadline
+            if later > until and self.judge.awaits(self.side):
+                until = later
+                continue
+            self.record(ev.Quiet(self.side, deadline))
+            return None
 
     def settle(self, seconds: float = 0.0) -> Sequence[ev.Event]:
         """Give the implementation time to act, tell the judge, and return what nobody claimed.
 
-        The time is ``seconds``, and ``quiet_seconds`` of the session at the least.
+        The time is ``seconds``, and ``quiet_seconds`` of the session at the least. If the implementation owes
+        something then, it is given the whole deadline: a shorter time decides nothing.
         """
         seconds = max(seconds, self.quiet_seconds)
-        until = self.now() + seconds
-        while fresh := self._observe(max(until - self.now(), 0.0)):
-            self._waiting.extend(fresh)
+        began = self.now()
+        self._rest(began + seconds)
+        last = began + _MOST_DEADLINES * self.deadline_seconds
+        while self.judge.awaits(self.side):
+            until = min(self._moved + self.deadline_seconds, last)
+            if until <= self.now():
+                break
+            seconds = until - began
+            if not self._rest(until):
+                break
         self.record(ev.Quiet(self.side, seconds))
         left, self._waiting = self._waiting, []
         return left
+
+    def _rest(self, until: float) -> bool:
+        """Take in what the implementation does until then and while it goes on; tell if it acted."""
+        acted = False
+        while fresh := self._observe(max(until - self.now(), 0.0)):
+            self._waiting.extend(fresh)
+            acted = True
+        return acted
 
 
 class DeviceSession(Session):

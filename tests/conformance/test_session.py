@@ -192,6 +192,46 @@ def test_to_settle_is_to_wait_until_nothing_comes():
     assert session.trace[-1].event == ev.Quiet(ev.Side.DEVICE, 0.5)
 
 
+class Slow(ReferenceDevice):
+    """A device in simulated time that takes ``seconds`` for each of its acts, one after another."""
+
+    def __init__(self, seconds):
+        super().__init__()
+        self._seconds = seconds
+        self._due = []
+
+    def observe(self, deadline_seconds):
+        now = self.clock()
+        for event in super().observe(0.0):
+            self._due.append((max([now, *(when for when, _ in self._due)]) + self._seconds, event))
+        if self._due and self._due[0][0] <= now + deadline_seconds:
+            self.clock.wait(max(self._due[0][0] - now, 0.0))
+            return [self._due.pop(0)[1]]
+        self.clock.wait(deadline_seconds)
+        return []
+
+
+@pytest.mark.parametrize(("seconds", "broken"), [(0.6, []), (1.4, ["QUEUE-07"])])
+def test_a_short_pause_decides_nothing_and_the_deadline_does(seconds, broken):
+    session = started(Slow(seconds), deadline_seconds=1.0)
+    session.negotiate(VERSION)
+    session.driver_ok()
+    session.make_available(0, Buffer("m1", ARRAY))
+    session.settle(0.2)
+    assert [finding.requirement for finding in session.findings] == broken
+
+
+def test_a_device_that_works_its_way_through_a_ring_has_the_deadline_for_each_buffer():
+    session = started(Slow(0.8), deadline_seconds=1.0)
+    session.negotiate(VERSION)
+    session.driver_ok()
+    session.make_available(0, Buffer("m1", ARRAY))
+    session.make_available(0, Buffer("m2", (0x1001).to_bytes(4, "little")))
+    assert session.wait_for(lambda event: isinstance(event, ev.ConfigurationChanged)) is None
+    assert session.findings == []
+    assert [event.buffer for event in session.settle()] == ["m1", "m2"]
+
+
 # -- the ends ---------------------------------------------------------------------------------------------
 
 

@@ -51,6 +51,20 @@ class Judge:
         """Whether the device was seen to give memory back at all; INF-07 lets it not do so."""
         return self._exchange.discards
 
+    def awaits(self, side: ev.Side) -> bool:
+        """Tell whether ``side`` still owes something: if it stayed quiet now, a requirement would be broken.
+
+        Whoever feeds the judge asks this before it reports :class:`~balloon_spec.events.Quiet`, and gives the
+        side its whole deadline first.
+        """
+        quiet = ev.Quiet(side)
+        scene = Scene(self._exchange)
+        return any(
+            not decision.is_kept and self._applies(decision.requirement)
+            for one in self._by_kind.get(ev.Quiet, ())
+            for decision in one.decide(quiet, scene)
+        )
+
     def feed(self, event: ev.Event, at_seconds: float | None = None) -> list[Finding]:
         """Judge one event and return what it breaks; ``at_seconds`` is its time on any one clock."""
         self.events += 1
@@ -76,14 +90,19 @@ class Judge:
         """Judge events in turn and return what they break."""
         return [finding for event in events for finding in self.feed(event)]
 
+    def _applies(self, requirement: str) -> bool:
+        """Tell whether a requirement binds under the negotiated features; before negotiation all do."""
+        exchange = self._exchange
+        return exchange.accepted is None or self._entries[requirement].when.holds(exchange.features)
+
     def _count(self, one: Rule, decision: Decision) -> Finding | None:
         """Count a decision where its requirement applies; a finding where it was broken."""
         name = decision.requirement
         if name not in one.decides:
             raise AssertionError(f"rule {one.name} decided {name}, which it does not state")
-        entry = self._entries[name]
-        if self._exchange.accepted is not None and not entry.when.holds(self._exchange.features):
+        if not self._applies(name):
             return None
+        entry = self._entries[name]
         self.exercised[name] += 1
         if decision.is_kept:
             return None
