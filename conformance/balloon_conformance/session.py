@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import NoReturn, Self, TypeVar
@@ -29,6 +29,7 @@ from balloon_conformance.iut.contract import (
     Setup,
     SteersGuest,
 )
+from balloon_conformance.iut.sight import Fact, unseen_by
 from balloon_spec import events as ev
 from balloon_spec.features import Profile
 from balloon_spec.judge import Finding, Judge
@@ -109,6 +110,11 @@ class Session:
     def exercised(self) -> Counter[str]:
         """How often each requirement was decided, those of both sides."""
         return self.judge.exercised
+
+    @property
+    def unseen(self) -> Mapping[Fact, str]:
+        """What the adapter does not show as of now, with the reasons."""
+        return unseen_by(self._adapter)
 
     def can(self, capability: Capability) -> bool:
         """Tell whether the implementation has the capability."""
@@ -247,7 +253,9 @@ class DeviceSession(Session):
         if kept:
             self._act(self._adapter.prepare)
         sizes = self._act(self._adapter.ring_sizes) if kept else ()
-        self.record(ev.Negotiated(seen, accepted, kept, sizes))
+        # A refusal that was seen is one, whatever the transport has for it.
+        shown = not kept or Fact.REFUSAL not in self.unseen
+        self.record(ev.Negotiated(seen, accepted, kept, sizes, shown))
         if kept:
             self.record(ev.Memory(self._adapter.memory))
         return kept
@@ -321,7 +329,8 @@ class DriverSession(Session):
         accepted = self._act(lambda: self._adapter.negotiate(offered, configuration))
         if accepted is not None:
             legal = self.profile.may_accept(offered, accepted)
-            self.record(ev.Negotiated(offered, accepted, legal))
+            shown = Fact.REFUSAL not in self.unseen
+            self.record(ev.Negotiated(offered, accepted, legal, shown=shown))
             self.record(ev.ConfigurationRead(0, configuration))
         return accepted
 

@@ -91,12 +91,15 @@ class Negotiated:
     """Feature negotiation ended: what was offered, what was accepted, and whether FEATURES_OK stayed.
 
     ``ring_sizes`` are the descriptors a queue has, by index; empty where the transport does not show them.
+    ``shown`` is False where the transport has no FEATURES_OK: then no driver learned that its set was
+    refused, and no device said that it took one that is not legal.
     """
 
     offered: int
     accepted: int
     features_ok: bool = True
     ring_sizes: tuple[tuple[int, int], ...] = ()
+    shown: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ other side: the driver for a :class:`DeviceAdapter`, the device for a :class:`Dr
 implementation does comes back from ``observe`` as events, in the order it happened.
 
 What an implementation cannot do, its adapter leaves out of ``capabilities``; a case that needs it is
-reported as not exercised. Everything else is required.
+reported as not exercised. What the adapter cannot show, it may tell by an attribute ``unseen``
+(:mod:`balloon_conformance.iut.sight`), and nothing is judged by it. Everything else is required.
 
 Faults are told apart by what an adapter raises: :class:`ImplementationCrashed`, :class:`ImplementationHung`
 and :class:`ImplementationViolation` are the implementation's, :class:`AdapterError` is the adapter's own,

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from balloon_conformance.iut import sight
 from balloon_conformance.iut.contract import AdapterError, Buffer, Capability, Setup, Target
 from balloon_conformance.iut.simulated_clock import SimulatedClock
 from balloon_conformance.reference.device import Device
@@ -113,6 +114,7 @@ class ReferenceDevice:
             Capability.MEMORY_HOLES,
         }
     )
+    unseen = sight.unseen(sight.Kind.REFERENCE_DEVICE)
 
     def __init__(
         self,
@@ -226,6 +228,8 @@ class ReferenceDriver:
     replaces some options by others. With ``steered`` False the driver gives up pages of its own choice out of
     ``own_memory``, by default all of guest memory, and cannot be told which.
     """
+
+    unseen = sight.unseen(sight.Kind.REFERENCE_DRIVER)
 
     def __init__(
         self,

@@ -23,10 +23,11 @@ import errno
 import select
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from balloon_conformance.iut import sight
 from balloon_conformance.iut.contract import (
     AdapterError,
     Buffer,
@@ -94,6 +95,7 @@ class VhostUserDevice:
         self._configuration = b""
         self._needs_reset = False
         self._described: tuple[str, bool] | None = None
+        self._protocol: frozenset[str] = frozenset()
 
     @property
     def capabilities(self) -> frozenset[Capability]:
@@ -112,6 +114,11 @@ class VhostUserDevice:
         if not shows_refusal:
             capabilities.remove(Capability.RAW_FEATURES)
         return frozenset(capabilities) | (_OPERATOR if self._control is not None else frozenset())
+
+    @property
+    def unseen(self) -> Mapping[sight.Fact, str]:
+        """What the protocol features of the connection, or of the last one, do not show."""
+        return sight.unseen(sight.Kind.VHOST_USER_DEVICE, self._protocol)
 
     @property
     def description(self) -> str:
@@ -296,6 +303,7 @@ class VhostUserDevice:
 
     def _describe(self, front_end: FrontEnd) -> tuple[str, bool]:
         names = [str(feature.name) for feature in front_end.protocol_features]
+        self._protocol = frozenset(names)
         words = f"vhost-user back-end at {self._options.socket}, protocol features {', '.join(names)}"
         self._described = words, front_end.shows_refusal
         return self._described

@@ -21,10 +21,11 @@ from __future__ import annotations
 import select
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
+from balloon_conformance.iut import sight
 from balloon_conformance.iut.contract import (
     AdapterError,
     Capability,
@@ -38,7 +39,7 @@ from balloon_conformance.serve.errors import ServeError
 from balloon_conformance.serve.listening import Listening
 from balloon_conformance.vhost_user.back_end import BackEnd
 from balloon_conformance.vhost_user.errors import PeerBroke, PeerClosed, PeerSilent
-from balloon_conformance.vhost_user.messages import Request
+from balloon_conformance.vhost_user.messages import ProtocolFeature, Request
 from balloon_conformance.virtio import RingError
 from balloon_spec.events import Event, Reset, RingBroken, Side
 from balloon_spec.pages import PageSet
@@ -86,6 +87,7 @@ class VhostUserDriver:
     """
 
     capabilities = frozenset({Capability.RAW_FEATURES, Capability.GUEST_MEMORY})
+    _kind = sight.Kind.VHOST_USER_DRIVER
 
     def __init__(
         self,
@@ -105,6 +107,14 @@ class VhostUserDriver:
         self._back_end: BackEnd | None = None
         self._ended = False
         self._fault: Exception | None = None
+        self._shown: frozenset[str] = frozenset()
+
+    @property
+    def unseen(self) -> Mapping[sight.Fact, str]:
+        """What the connection to the driver, or the last one, does not show."""
+        if self._back_end is not None:
+            self._shown = _shows(self._back_end)
+        return sight.unseen(self._kind, self._shown)
 
     @property
     def back_end(self) -> BackEnd:
@@ -278,6 +288,15 @@ def vhost_user_driver_target(path: str, **seconds: float) -> Target:
     return Target(
         f"vhost-user-driver:{path}", Side.DRIVER, lambda: VhostUserDriver(path, **seconds), one_at_a_time=True
     )
+
+
+def _shows(back_end: BackEnd) -> frozenset[str]:
+    """Return the names of what :mod:`~balloon_conformance.iut.sight` asks for, as far as it is there."""
+    names = sight.names_of(back_end.session.protocol_features)
+    if not back_end.has_channel:
+        # Negotiated is not given: a front-end may keep the channel to itself.
+        names -= {str(ProtocolFeature.BACKEND_REQ.name)}
+    return names | {sight.KICKS} if back_end.gives_kicks else names
 
 
 def _gone(connection: socket.socket) -> bool:

@@ -119,6 +119,16 @@ class BackEnd:
         return self._session.serving
 
     @property
+    def has_channel(self) -> bool:
+        """Whether the front-end can be told that the configuration changed."""
+        return self._channel is not None
+
+    @property
+    def gives_kicks(self) -> bool:
+        """Whether every virtqueue that was started has a descriptor through which the driver notifies."""
+        return not self._unkicked
+
+    @property
     def getting_ready(self) -> bool:
         """Whether the driver accepted features and has yet to say DRIVER_OK, where that can be seen."""
         session = self._session
@@ -320,7 +330,9 @@ class BackEnd:
         self.accepted = features
         if self._told:
             # The driver began anew by itself: nobody else will tell.
-            self._events.append(Negotiated(self._session.offered, features, self._may_accept(features)))
+            legal = self._may_accept(features)
+            shown = ProtocolFeature.STATUS in self._session.protocol_features
+            self._events.append(Negotiated(self._session.offered, features, legal, shown=shown))
             if self._memory is not None:
                 self._events.append(Memory(self._memory.pages))
         self._told = True

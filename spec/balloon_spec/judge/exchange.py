@@ -39,6 +39,8 @@ class Exchange:
     features: frozenset[str] = frozenset()
     queues: dict[int, Queue] = field(default_factory=dict)
     ring_sizes: dict[int, int] = field(default_factory=dict)
+    is_blind: bool = False
+    """A set that is not legal was accepted, and whether it was refused cannot be told: nothing follows."""
     memory: PageSet | None = None
     driver_ok: bool = False
     sees_driver_ok: bool = False
@@ -240,6 +242,7 @@ class Exchange:
 
     def _negotiated(self, event: ev.Negotiated) -> None:
         self.offered, self.accepted = event.offered, event.accepted
+        self.is_blind = not event.shown and not self.profile.may_accept(event.offered, event.accepted)
         self.features = self.profile.names(event.accepted) if event.features_ok else frozenset()
         self.queues = dict(queue_map(self.profile, event.accepted)) if event.features_ok else {}
         self.ring_sizes = dict(event.ring_sizes)

@@ -78,7 +78,7 @@ class Judge:
         scene = Scene(exchange, buffer)
         findings = [
             finding
-            for one in self._by_kind.get(type(event), ())
+            for one in self._rules_for(event)
             for decision in one.decide(event, scene)
             if (finding := self._count(one, decision)) is not None
         ]
@@ -94,6 +94,11 @@ class Judge:
         """Tell whether a requirement binds under the negotiated features; before negotiation all do."""
         exchange = self._exchange
         return exchange.accepted is None or self._entries[requirement].when.holds(exchange.features)
+
+    def _rules_for(self, event: ev.Event) -> Sequence[Rule]:
+        if self._exchange.is_blind and not isinstance(event, ev.Negotiated | ev.Reset):
+            return ()
+        return self._by_kind.get(type(event), ())
 
     def _count(self, one: Rule, decision: Decision) -> Finding | None:
         """Count a decision where its requirement applies; a finding where it was broken."""

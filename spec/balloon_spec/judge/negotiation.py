@@ -63,7 +63,9 @@ def accepted_is_offered(event: Negotiated, _scene: Scene) -> Iterator[Decision]:
 
 @rule(Negotiated, "NEG-06", "NEG-07", "NEG-08", "NEG-09")
 def features_ok_is_right(event: Negotiated, scene: Scene) -> Iterator[Decision]:
-    """FEATURES_OK stays for every legal subset, and for no other set."""
+    """FEATURES_OK stays for every legal subset, and for no other set, where it can be seen."""
+    if not event.shown:
+        return
     profile = scene.exchange.profile
     seen = ", ".join(sorted(profile.names(event.accepted))) or "no features"
     if not profile.may_accept(event.offered, event.accepted):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from judge_script import (
+    ARRAYS,
+    CHUNKS,
     DEFLATE,
     DEVICE_QUIET,
     DRIVER_QUIET,
@@ -15,6 +17,7 @@ from judge_script import (
     REQUESTS,
     STATISTICS,
     STATS,
+    TELL,
     VERSION,
     A,
     B,
@@ -294,3 +297,21 @@ def test_a_balloon_that_shrinks_by_a_deflate_buffer_is_told_of():
     assert not counts.exercised["DEF-11"]
     assert not counts.feed(actual(0))
     assert counts.exercised["DEF-11"] == 1
+
+
+@pytest.mark.parametrize("accepted", [VERSION | CHUNKS, VERSION | STATS | TELL])
+def test_nothing_is_judged_after_a_refusal_that_could_not_be_told(accepted):
+    """The driver does not know that it was refused, and its buffers mean what it believes."""
+    negotiated = ev.Negotiated(VERSION | STATS | CHUNKS, accepted, False, shown=False)
+    after = [ev.Available(INFLATE, "m", b"\0" * 7), ev.Available(9, "n"), DRIVER_QUIET]
+    assert all(name.startswith("NEG") for name in blamed(negotiated, *after))
+    assert "QUEUE-02" in blamed(negotiated, *after, ev.Reset(), *start(ARRAYS), ev.Available(9, "n"))
+    shown = ev.Negotiated(VERSION | STATS | CHUNKS, accepted, False)
+    assert "QUEUE-02" in blamed(shown, *after)
+
+
+@pytest.mark.parametrize("accepted", [ARRAYS, VERSION | CHUNKS])
+def test_a_device_without_features_ok_is_neither_right_nor_wrong_about_it(accepted):
+    judge = Judge(CHUNK_TRANSFER)
+    judge.feed(ev.Negotiated(FULL, accepted, True, shown=False))
+    assert not {"NEG-06", "NEG-07", "NEG-08", "NEG-09"} & judge.exercised.keys()

@@ -31,10 +31,11 @@ The guest's commands, which answer with nothing unless said otherwise; NAME is o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
+from balloon_conformance.iut import sight
 from balloon_conformance.iut.contract import (
     AdapterError,
     Capability,
@@ -72,6 +73,11 @@ class LinuxUml:
     def __init__(self, options: UmlOptions) -> None:
         self._options = options
         self._guest: Guest | None = None
+
+    @property
+    def unseen(self) -> Mapping[sight.Fact, str]:
+        """What the connection to the driver does not show."""
+        return sight.unseen(sight.Kind.LINUX_UML) if self._guest is None else self._guest.wire.unseen
 
     @property
     def description(self) -> str:

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from balloon_conformance.iut import sight
 from balloon_conformance.iut.contract import (
     AdapterError,
     Capability,
@@ -89,6 +90,8 @@ class QemuDevice:
         self._target_set = False
         self._polling = False
         self._now = _Negotiation()
+
+    unseen = sight.unseen(sight.Kind.QEMU)
 
     @property
     def capabilities(self) -> frozenset[Capability]:

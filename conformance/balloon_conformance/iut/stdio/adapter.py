@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
+from balloon_conformance.iut import sight
 from balloon_conformance.iut.contract import Capability, Setup
 from balloon_conformance.iut.stdio.forms import REREAD
 from balloon_conformance.iut.stdio.messages import Answer
@@ -40,12 +41,15 @@ _EVENTS: Mapping[str, Callable[[Mapping[str, Any]], Event]] = MappingProxyType(
 class StdioAdapter:
     """A program that keeps the protocol over standard streams, behind the contract of its side."""
 
+    _kind: sight.Kind
+
     def __init__(self, options: StdioOptions, introduction: Introduction) -> None:
         self.program = Program(options, introduction)
         self.description = introduction.description
         self.capabilities = frozenset(
             Capability(name) for name in introduction.capabilities if name in _KNOWN
         )
+        self.unseen = sight.unseen(self._kind, frozenset(introduction.capabilities))
         self._synchronous = introduction.synchronous
         self._rereads = REREAD in introduction.capabilities
         self._events: list[Event] = []

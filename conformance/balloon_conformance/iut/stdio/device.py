@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from balloon_conformance.iut import sight
 from balloon_conformance.iut.contract import Buffer
 from balloon_conformance.iut.stdio.adapter import StdioAdapter
 from balloon_conformance.iut.stdio.messages import Answer
@@ -14,6 +15,7 @@ __all__ = ["StdioDevice"]
 class StdioDevice(StdioAdapter):
     """A :class:`~balloon_conformance.iut.contract.DeviceAdapter`."""
 
+    _kind = sight.Kind.STDIO_DEVICE
     _offered = 0
     _ring_sizes: tuple[tuple[int, int], ...] = ()
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
+from balloon_conformance.iut import sight
 from balloon_conformance.iut.contract import AdapterError
 from balloon_conformance.iut.stdio.adapter import StdioAdapter
 from balloon_spec.events import Available, Event, Memory, Reset, Side
@@ -24,6 +25,7 @@ class StdioDriver(StdioAdapter):
     :class:`~balloon_conformance.iut.contract.ReachesMemory`).
     """
 
+    _kind = sight.Kind.STDIO_DRIVER
     _answer: str | AdapterError | None = None
 
     def negotiate(self, offered: int, configuration: bytes) -> int | None:

@@ -1,0 +1,216 @@
+"""What a transport cannot tell: one table of every kind of adapter, with the reason in a sentence.
+
+A verdict rests on what was seen. What an adapter cannot show is no occasion to keep or to break anything, and
+after such a thing (a refusal of which the driver learned nothing, say) the suite stops judging what follows
+from it. An adapter tells what it does not show by an attribute ``unseen``, which may depend on what was
+negotiated; one without the attribute shows everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from balloon_conformance.iut.contract import Capability
+from balloon_conformance.vhost_user.messages import ProtocolFeature
+
+__all__ = ["KICKS", "TABLE", "Blind", "Fact", "Kind", "names_of", "unseen", "unseen_by"]
+
+KICKS = "a kick descriptor for every virtqueue"
+"""What a front-end may leave out; no protocol feature says so."""
+
+
+class Fact(StrEnum):
+    """What can be seen of an implementation, or told to it; named in a report as the reason for a hole."""
+
+    DRIVER_OK = "driver-ok"
+    """When the driver set DRIVER_OK."""
+    BEFORE_DRIVER_OK = "before-driver-ok"
+    """What the device does to buffers that are made available before DRIVER_OK."""
+    REFUSAL = "refusal"
+    """Whether FEATURES_OK stayed: that the device takes, or refuses, the features that were accepted."""
+    RESET = "reset"
+    """That the device is reset while its connection lasts."""
+    NEEDS_RESET = "needs-reset"
+    """That the device set DEVICE_NEEDS_RESET."""
+    AVAILABLE_NOTIFICATION = "available-notification"
+    """Whether the driver notified the device of a buffer it made available."""
+    USED_NOTIFICATION = "used-notification"
+    """Whether the device notified the driver of a buffer it returned."""
+    CONFIGURATION_CHANGE = "configuration-change"
+    """That the device notified the driver of a change of the configuration space."""
+    DISCARDED = "discarded"
+    """Which pages the device discarded."""
+    OVERWRITTEN = "overwritten"
+    """Which pages the device changed without giving their memory back."""
+    ALTERED = "altered"
+    """That the device-readable part of a buffer in flight changed."""
+    EXTENTS = "extents"
+    """Where the descriptors of a driver's buffer lie, and how long each is."""
+
+
+class Kind(StrEnum):
+    """The kinds of adapters; the names are those of the command line."""
+
+    REFERENCE_DEVICE = "reference-device"
+    REFERENCE_DRIVER = "reference-driver"
+    QEMU = "qemu"
+    LINUX_UML = "linux-uml"
+    VHOST_USER_DEVICE = "vhost-user-device"
+    VHOST_USER_DRIVER = "vhost-user-driver"
+    STDIO_DEVICE = "stdio, a device"
+    STDIO_DRIVER = "stdio, a driver"
+
+
+@dataclass(frozen=True, slots=True)
+class Blind:
+    """One fact that a kind of adapter does not show, and why.
+
+    ``unless`` are names of protocol features, or of capabilities, any of which brings it to light.
+    """
+
+    fact: Fact
+    because: str
+    unless: frozenset[str] = frozenset()
+
+
+def _unless(*names: str | ProtocolFeature) -> frozenset[str]:
+    return frozenset(str(name.name) if isinstance(name, ProtocolFeature) else str(name) for name in names)
+
+
+_STATUS: Final = _unless(ProtocolFeature.STATUS)
+_RESETS: Final = _unless(ProtocolFeature.STATUS, ProtocolFeature.RESET_DEVICE)
+_CHANNEL: Final = _unless(ProtocolFeature.BACKEND_REQ)
+
+_DRIVER_OVER_VHOST_USER: Final = (
+    Blind(Fact.DRIVER_OK, "vhost-user without STATUS has no message for DRIVER_OK", _STATUS),
+    Blind(
+        Fact.REFUSAL,
+        "vhost-user without STATUS has no FEATURES_OK, by which the driver could be told that its features"
+        " are refused",
+        _STATUS,
+    ),
+    Blind(
+        Fact.RESET,
+        "vhost-user without STATUS and RESET_DEVICE has no message for a reset: it is seen only where the"
+        " driver negotiates again or stops every virtqueue and hangs up",
+        _RESETS,
+    ),
+    Blind(
+        Fact.CONFIGURATION_CHANGE,
+        "the front-end gave no request channel (BACKEND_REQ), through which it would be told that the"
+        " configuration changed",
+        _CHANNEL,
+    ),
+    Blind(
+        Fact.AVAILABLE_NOTIFICATION,
+        "the front-end gave no descriptor through which it would notify of available buffers",
+        _unless(KICKS),
+    ),
+)
+
+TABLE: Final[Mapping[Kind, tuple[Blind, ...]]] = MappingProxyType(
+    {
+        Kind.REFERENCE_DEVICE: (
+            Blind(Fact.USED_NOTIFICATION, "buffers are handed over whole in this process, without a ring"),
+            Blind(Fact.OVERWRITTEN, "the device in this process has no memory behind its pages"),
+            Blind(Fact.ALTERED, "buffers are handed over whole in this process, and none lies in memory"),
+        ),
+        Kind.REFERENCE_DRIVER: (
+            Blind(
+                Fact.REFUSAL,
+                "the driver in this process runs once it has accepted features, and is told of no refusal",
+            ),
+            Blind(Fact.ALTERED, "buffers are handed over whole in this process, and none lies in memory"),
+            Blind(Fact.EXTENTS, "buffers are handed over whole in this process, without descriptors"),
+        ),
+        Kind.QEMU: (),
+        Kind.LINUX_UML: _DRIVER_OVER_VHOST_USER,
+        Kind.VHOST_USER_DEVICE: (
+            Blind(Fact.DRIVER_OK, "vhost-user without STATUS does not tell the device of DRIVER_OK", _STATUS),
+            Blind(
+                Fact.BEFORE_DRIVER_OK,
+                "over vhost-user the virtqueues are handed over when the driver is ready, and not before",
+            ),
+            Blind(
+                Fact.REFUSAL,
+                "vhost-user without STATUS has no FEATURES_OK: that a back-end takes SET_FEATURES does not"
+                " say that it takes the features",
+                _STATUS,
+            ),
+            Blind(
+                Fact.RESET,
+                "vhost-user without STATUS and RESET_DEVICE has no message for a reset: the connection is"
+                " closed and made again",
+                _RESETS,
+            ),
+            Blind(
+                Fact.NEEDS_RESET,
+                "vhost-user without STATUS has no status in which DEVICE_NEEDS_RESET could be set",
+                _STATUS,
+            ),
+            Blind(
+                Fact.CONFIGURATION_CHANGE,
+                "the back-end uses no request channel (BACKEND_REQ), through which it would tell that the"
+                " configuration changed",
+                _CHANNEL,
+            ),
+        ),
+        Kind.VHOST_USER_DRIVER: _DRIVER_OVER_VHOST_USER,
+        Kind.STDIO_DEVICE: (
+            Blind(Fact.USED_NOTIFICATION, "the protocol over standard streams hands buffers back whole"),
+            Blind(
+                Fact.DISCARDED,
+                "the program does not claim discards: it cannot tell which pages were discarded",
+                _unless(Capability.DISCARDS),
+            ),
+            Blind(
+                Fact.OVERWRITTEN,
+                "the program does not claim discards: it cannot tell which pages were changed",
+                _unless(Capability.DISCARDS),
+            ),
+            Blind(
+                Fact.ALTERED,
+                "the program does not claim reread: a buffer in flight cannot be looked at again",
+                _unless("reread"),
+            ),
+        ),
+        Kind.STDIO_DRIVER: (
+            Blind(
+                Fact.REFUSAL,
+                "the protocol over standard streams does not tell a driver that its features are refused",
+            ),
+            Blind(
+                Fact.ALTERED,
+                "the program does not claim reread: a buffer in flight cannot be looked at again",
+                _unless("reread"),
+            ),
+        ),
+    }
+)
+"""What each kind of adapter does not show. ``python:`` adapters say it for themselves."""
+
+
+def unseen(kind: Kind, has: Collection[str] = ()) -> Mapping[Fact, str]:
+    """Return what an adapter of this kind does not show, with the reasons.
+
+    ``has`` are the names of the protocol features that were negotiated, or of the program's capabilities.
+    """
+    return MappingProxyType({one.fact: one.because for one in TABLE[kind] if one.unless.isdisjoint(has)})
+
+
+def names_of(features: ProtocolFeature) -> frozenset[str]:
+    """Return the names of a set of protocol features, for :func:`unseen`."""
+    return frozenset(str(feature.name) for feature in ProtocolFeature if feature in features)
+
+
+def unseen_by(adapter: object) -> Mapping[Fact, str]:
+    """Return what ``adapter`` does not show; nothing where it has no attribute ``unseen``."""
+    told: Mapping[Fact, str] = getattr(adapter, "unseen", _NOTHING)
+    return told
+
+
+_NOTHING: Final[Mapping[Fact, str]] = MappingProxyType({})

@@ -1,0 +1,48 @@
+"""What each kind of adapter says that it does not show, and that nothing is judged by what was not shown."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from balloon_conformance.iut import sight
+from balloon_conformance.iut.reference import ReferenceDevice, ReferenceDriver
+from balloon_conformance.iut.sight import TABLE, Fact, Kind, unseen, unseen_by
+from balloon_conformance.iut.vhost_user_driver import VhostUserDriver
+from balloon_conformance.vhost_user.messages import ProtocolFeature
+
+
+def test_every_kind_is_in_the_table_and_gives_a_reason_for_each_fact_once():
+    assert set(TABLE) == set(Kind)
+    for kind, blinds in TABLE.items():
+        facts = [one.fact for one in blinds]
+        assert len(facts) == len(set(facts)), kind
+        assert all(re.fullmatch(r"[a-z].{20,}[^.]", one.because) for one in blinds), kind
+
+
+@pytest.mark.parametrize(
+    ("protocol", "hidden"),
+    [
+        (
+            (),
+            "driver-ok before-driver-ok refusal reset needs-reset configuration-change",
+        ),
+        (("STATUS", "BACKEND_REQ"), "before-driver-ok"),
+        (("RESET_DEVICE",), "driver-ok before-driver-ok refusal needs-reset configuration-change"),
+        (("REPLY_ACK",), "driver-ok before-driver-ok refusal reset needs-reset configuration-change"),
+    ],
+)
+def test_a_back_end_shows_what_its_protocol_features_have_messages_for(protocol, hidden):
+    assert set(unseen(Kind.VHOST_USER_DEVICE, protocol)) == set(map(Fact, hidden.split()))
+
+
+def test_the_names_of_protocol_features():
+    assert sight.names_of(ProtocolFeature.STATUS | ProtocolFeature.MQ) == {"STATUS", "MQ"}
+
+
+def test_an_adapter_without_the_attribute_shows_everything():
+    assert unseen_by(object()) == {}
+    assert Fact.ALTERED in unseen_by(ReferenceDevice())
+    assert Fact.REFUSAL in unseen_by(ReferenceDriver())
+    assert Fact.REFUSAL in unseen_by(VhostUserDriver("/nowhere"))
