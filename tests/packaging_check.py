@@ -11,6 +11,7 @@ import sys
 import tempfile
 import tomllib
 import venv
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -44,12 +45,26 @@ def check(work: Path, wheel: Path, constraints: list[str]) -> None:
     print(f"{wheel.name}: {len(listed.splitlines())} lines of vectors in the wheel")
 
 
+def check_files(wheel: Path) -> None:
+    """See that every file of the packages is in the wheel: data, scripts and sources in C too."""
+    packed = set(zipfile.ZipFile(wheel).namelist())
+    lost = [
+        str(path)
+        for packages in (ROOT / "spec", ROOT / "conformance")
+        for path in packages.rglob("*")
+        if path.is_file() and path.suffix != ".pyc" and str(path.relative_to(packages)) not in packed
+    ]
+    if lost:
+        sys.exit(f"{wheel.name}: without {', '.join(lost)}; see tool.hatch.build in pyproject.toml")
+
+
 def main() -> None:
     """Build once; install and run with the newest, and with the oldest."""
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         run(sys.executable, "-m", "build", "--wheel", "--outdir", work, ROOT, cwd=work)
         (wheel,) = work.glob("*.whl")
+        check_files(wheel)
         print("with the newest dependencies:")
         check(work, wheel, [])
         if sys.version_info < (3, 13):

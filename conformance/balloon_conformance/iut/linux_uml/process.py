@@ -25,7 +25,8 @@ from typing import IO, Final
 from balloon_conformance.iut.contract import AdapterError, ImplementationCrashed, ImplementationHung
 from balloon_conformance.iut.guard import Guard
 from balloon_conformance.iut.linux_uml.options import LEAST_MEMORY_MIB, UmlOptions
-from balloon_conformance.iut.linux_uml.parts import find_parts
+from balloon_conformance.iut.linux_uml.parts import Parts, find_parts
+from balloon_conformance.iut.linux_uml.xstate import LIBRARY_NAME, REFUSED, is_static, library
 
 __all__ = ["GuestKernel", "memory_directory"]
 
@@ -35,6 +36,9 @@ _ANSWER_LIMIT_BYTES: Final = 1 << 16
 _END_SECONDS: Final = 5.0
 _SOCKET_NAME: Final = "vhost"
 _BALLOON_ID: Final = 5
+
+_outgrown: Final[set[str]] = set()
+"""The kernels that were seen to need the library of ``xstate.c``, so that each fails but once."""
 
 _QUIET_ARGUMENTS: Final = (
     "quiet",
@@ -62,15 +66,31 @@ class GuestKernel:
             )
         parts = find_parts(options)
         self._options = options
+        self._boot(parts)
+        if self._await_ready(parts.kernel):
+            return
+        _outgrown.add(parts.kernel)
+        self._boot(parts)
+        self._await_ready(parts.kernel)
+
+    def _boot(self, parts: Parts) -> None:
         self._answer = bytearray()
         self._console = bytearray()
         with ExitStack() as undo, ExitStack() as inherited:
             self._directory = Path(
-                tempfile.mkdtemp(prefix="balloon-uml-", dir=memory_directory(options.memory_mib << 20))
+                tempfile.mkdtemp(prefix="balloon-uml-", dir=memory_directory(self._options.memory_mib << 20))
             )
             undo.callback(shutil.rmtree, self._directory, ignore_errors=True)
             initramfs = self._directory / "initramfs"
             initramfs.write_bytes(parts.initramfs)
+            environment = {
+                "TMPDIR": str(self._directory),
+                "HOME": str(self._directory),
+                "PATH": os.defpath,
+            }
+            if parts.kernel in _outgrown:
+                (self._directory / LIBRARY_NAME).write_bytes(library())
+                environment["LD_PRELOAD"] = f"./{LIBRARY_NAME}"
             self._line, their_line = socket.socketpair()
             undo.callback(self._line.close)
             inherited.callback(their_line.close)
@@ -83,7 +103,7 @@ class GuestKernel:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                     cwd=self._directory,
-                    env={"TMPDIR": str(self._directory), "HOME": str(self._directory), "PATH": os.defpath},
+                    env=environment,
                 )
             except OSError as error:
                 raise AdapterError(
@@ -102,7 +122,6 @@ class GuestKernel:
         # A kernel that panics aborts; it shall not leave a core file.
         with suppress(OSError):
             resource.prlimit(self._process.pid, resource.RLIMIT_CORE, (0, 0))
-        self._await_ready()
 
     @property
     def pid(self) -> int:
@@ -227,18 +246,26 @@ class GuestKernel:
             *self._options.extra_kernel_arguments,
         ]
 
-    def _await_ready(self) -> None:
+    def _await_ready(self, kernel: str) -> bool:
+        """Await the guest's first line; tell False if it must be started again, with help."""
         try:
             line = self.answer(self._options.start_seconds)
         except ImplementationCrashed:
             words = self.last_words()
             self.stop()
+            if REFUSED.encode() in self._console and kernel not in _outgrown:
+                if is_static(Path(kernel)):
+                    raise AdapterError(
+                        f"the kernel {self._options.kernel} cannot hold all registers of this CPU, and cannot"
+                        " be helped because it is linked statically; build it without CONFIG_STATIC_LINK"
+                    ) from None
+                return False
             raise AdapterError(f"the kernel {self._options.kernel} died at start, {words}") from None
         except BaseException:
             self.stop()
             raise
         if line == "ready":
-            return
+            return True
         said = self._said()
         self.stop()
         if line is None:
