@@ -132,8 +132,32 @@ FOUND = {
         [],
     ),
     "a driver that ends is not the judge's": ([*start(), fails(ev.Side.DRIVER, ev.Failure.CRASH)], []),
-    "a device that ends": ([*start(), fails(ev.Side.DEVICE, ev.Failure.CRASH)], ["SAFE-02"]),
-    "a device that hangs": ([*start(), fails(ev.Side.DEVICE, ev.Failure.HANG)], ["SAFE-12"]),
+    "a device that ends": ([*start(), fails(ev.Side.DEVICE, ev.Failure.CRASH)], ["SAFE-13"]),
+    "a device that hangs": ([*start(), fails(ev.Side.DEVICE, ev.Failure.HANG)], ["SAFE-13"]),
+    "a device that ends with good buffers in flight": (
+        [*start(), inflate("m", A), inflate("n", B), fails(ev.Side.DEVICE, ev.Failure.CRASH)],
+        ["SAFE-13"],
+    ),
+    "a device that ends after a malformed buffer": (
+        [*start(), *SHORT, fails(ev.Side.DEVICE, ev.Failure.CRASH)],
+        ["HDR-01", "SAFE-02"],
+    ),
+    "a device that hangs after a malformed buffer that came back": (
+        [*start(), *SHORT, inflate("m", A), fails(ev.Side.DEVICE, ev.Failure.HANG)],
+        ["HDR-01", "SAFE-12"],
+    ),
+    "a device that ends after a malformed buffer and a reset": (
+        [*start(), *SHORT, ev.Reset(), *start(), fails(ev.Side.DEVICE, ev.Failure.CRASH)],
+        ["HDR-01", "SAFE-02"],
+    ),
+    "a device that ends after a buffer too many": (
+        [
+            *start(),
+            ev.Available(STATISTICS, "s1", statistics((4, 1))),
+            fails(ev.Side.DEVICE, ev.Failure.CRASH),
+        ],
+        ["STATS-02", "SAFE-02"],
+    ),
     "a device that gives up for nothing": ([*HELD, ev.NeedsReset()], ["QUEUE-07"]),
     "a device that gives up for good statistics": (
         [

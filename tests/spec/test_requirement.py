@@ -49,7 +49,7 @@ def test_the_catalogue_has_what_it_had():
         "UNUSED": 9,
         "CONC": 8,
         "BUF": 8,
-        "SAFE": 12,
+        "SAFE": 13,
         "RESET": 6,
     }
 

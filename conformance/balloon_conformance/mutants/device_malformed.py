@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from balloon_conformance.iut.contract import Buffer, ImplementationCrashed, ImplementationHung
+from balloon_conformance.iut.contract import Buffer, ImplementationCrashed, ImplementationHung, Setup
 from balloon_conformance.iut.reference import ReferenceDevice
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device
@@ -15,7 +15,17 @@ from balloon_conformance.reference.device_pages import Chosen, Words
 from balloon_conformance.reference.device_requests import Step
 from balloon_conformance.reference.device_state import DeviceOptions, DeviceOutput, DeviceState, Discard
 from balloon_conformance.reference.machine import Note
-from balloon_spec.events import Available, BufferAltered, NeedsReset, Reset, Side, Used
+from balloon_spec.events import (
+    Available,
+    BufferAltered,
+    ConfigurationChanged,
+    Event,
+    NeedsReset,
+    OperatorAction,
+    Reset,
+    Side,
+    Used,
+)
 from balloon_spec.pages import PageSet
 from balloon_spec.wire.response_header import ResponseHeader
 
@@ -158,6 +168,63 @@ class WalksHugeChunks(Device):
         if bool((count >= np.uint64(1 << 40)).any()):
             raise ImplementationHung("no answer within 1 s")
         return first, count
+
+
+@mutant(
+    "SAFE-13",
+    also=("SAFE-02",),
+    origin="a device behind a program of its own that was judged over standard streams",
+)
+class EndsOnItsSecondBuffer(ReferenceDevice):
+    """The host process ends as soon as a guest sends a second buffer, which is as good as the first.
+
+    Where the second is malformed it looks as if that were why.
+    """
+
+    def start(self, setup: Setup) -> None:
+        """Count from the start of each case."""
+        super().start(setup)
+        self._buffers = 0
+
+    def make_available(self, queue: int, buffer: Buffer) -> None:
+        """Crash on the second that carries pages."""
+        self._buffers += queue < 2
+        if self._buffers == 2:
+            raise ImplementationCrashed("exit status 1")
+        super().make_available(queue, buffer)
+
+
+@mutant("SAFE-13")
+class HangsOnATarget(ReferenceDevice):
+    """The host process stops as soon as its operator sets a target."""
+
+    def operate(self, action: str, value: int) -> None:
+        """Hang on it."""
+        if action == OperatorAction.TARGET:
+            raise ImplementationHung("no answer within 1 s")
+        super().operate(action, value)
+
+
+@mutant("SAFE-13")
+class NeverPauses(ReferenceDevice):
+    """A device that was given a target notifies its driver of it for ever."""
+
+    def operate(self, action: str, value: int) -> None:
+        """Begin."""
+        super().operate(action, value)
+        self._babbles = action == OperatorAction.TARGET
+
+    def start(self, setup: Setup) -> None:
+        """Rest until the first target."""
+        super().start(setup)
+        self._babbles = False
+
+    def observe(self, deadline_seconds: float) -> Sequence[Event]:
+        """Notify again."""
+        events = super().observe(deadline_seconds)
+        if events or not self._babbles:
+            return events
+        return [ConfigurationChanged(self.read_configuration(0, 8))] * 100
 
 
 # -- what must be returned, malformed ---------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from balloon_spec.events import Discarded, Failed, Failure, NeedsReset, Overwritten
+from balloon_spec.events import Discarded, Failed, Failure, NeedsReset, Overwritten, Side, Used
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.exchange import ACT_TESTS, Exchange
 from balloon_spec.judge.rule import Scene, rule
@@ -123,25 +123,48 @@ def _untouched(pages: PageSet, exchange: Exchange) -> Iterator[Decision]:
             yield kept("SAFE-08")
 
 
-@rule(Failed, "SAFE-02", "SAFE-12")
-def a_device_stays(event: Failed, _scene: Scene) -> Iterator[Decision]:
+@rule(Failed, "SAFE-02", "SAFE-12", "SAFE-13")
+def a_device_stays(event: Failed, scene: Scene) -> Iterator[Decision]:
     """A device neither ends nor ceases to answer; a driver's end is reported by the suite."""
-    if event.side != "device":
+    if event.side is not Side.DEVICE:
         return
     crashed = event.failure is Failure.CRASH
-    yield broken(
-        "SAFE-02" if crashed else "SAFE-12",
-        "the device ended" if crashed else "the device ceased to answer",
-        field="device",
-        expected="to go on",
-        seen=event.detail,
-    )
+    words = "the device ended" if crashed else "the device does not answer, or never pauses,"
+    # After a buffer it need not put up with that is the likeliest cause, and a rule of its own.
+    if scene.exchange.was_ever_misled:
+        yield broken(
+            "SAFE-02" if crashed else "SAFE-12",
+            f"{words} after a malformed buffer",
+            field="device",
+            expected="to go on",
+            seen=event.detail,
+        )
+    else:
+        yield broken(
+            "SAFE-13",
+            f"{words} although no malformed buffer was sent",
+            field="device",
+            expected="to go on",
+            seen=event.detail,
+        )
+
+
+@rule(Used, "SAFE-02", "SAFE-12", "SAFE-13")
+def a_device_that_returns_a_buffer_is_there(_event: Used, scene: Scene) -> Iterator[Decision]:
+    """What returns a buffer has survived it, and whatever was sent before."""
+    if scene.buffer is None:
+        return
+    if scene.exchange.was_ever_misled:
+        yield kept("SAFE-02")
+        yield kept("SAFE-12")
+    elif scene.buffer.is_sound:
+        yield kept("SAFE-13")
 
 
 @rule(NeedsReset, "SAFE-10", "QUEUE-07")
 def a_device_may_ask_for_a_reset(_event: NeedsReset, scene: Scene) -> Iterator[Decision]:
     """DEVICE_NEEDS_RESET is an answer to malformed input."""
-    if scene.exchange.upset or scene.exchange.provoked:
+    if scene.exchange.is_misled:
         yield kept("SAFE-10")
     else:
         yield broken(

@@ -150,6 +150,16 @@ class Exchange:
         return [buffer for buffer in self.in_flight.values() if buffer.queue in queues]
 
     @property
+    def is_misled(self) -> bool:
+        """Tell whether the driver sent, since the reset, what a device need not put up with."""
+        return self.upset or self.provoked
+
+    @property
+    def was_ever_misled(self) -> bool:
+        """Tell whether it ever did; what a device makes of a malformed buffer may show after a reset."""
+        return self.is_misled or self.was_upset
+
+    @property
     def inflating_pages(self) -> PageSet:
         """The pages of inflate buffers in flight."""
         return PageSet.union(self.inflating.values())

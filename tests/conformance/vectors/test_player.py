@@ -117,8 +117,8 @@ def test_an_adapter_that_lacks_a_method_is_at_fault_itself():
 @pytest.mark.parametrize(
     ("error", "how", "requirement", "words"),
     [
-        (ImplementationCrashed("exit status 139"), "crash", "SAFE-02", "the device ended: exit status 139"),
-        (ImplementationHung("no answer"), "hang", "SAFE-12", "the device does not answer: no answer"),
+        (ImplementationCrashed("exit status 139"), "crash", "SAFE-13", "the device ended: exit status 139"),
+        (ImplementationHung("no answer"), "hang", "SAFE-13", "the device does not answer: no answer"),
     ],
 )
 def test_a_device_that_ends_or_hangs_is_at_fault(error, how, requirement, words):

@@ -72,8 +72,11 @@ def test_a_finding_says_what_was_expected_and_what_was_seen(name):
             buffers.SEEN["a used ring that runs ahead"][0],
             "the used ring names what cannot have been in flight",
         ),
-        (memory.FOUND["a device that ends"][0], "the device ended"),
-        (memory.FOUND["a device that hangs"][0], "the device ceased to answer"),
+        (memory.FOUND["a device that ends"][0], "the device ended although no malformed buffer was sent"),
+        (
+            memory.FOUND["a device that hangs"][0],
+            "the device does not answer, or never pauses, although no malformed buffer was sent",
+        ),
         (
             [*start(posts=False), ev.Available(INFLATE, "r0", writable_bytes=16)],
             "a request buffer was made available on another queue",

@@ -52,6 +52,7 @@ from balloon_spec.requirement import catalogue
 BIG = chunk(0x1000, 4)[7::-1] + chunk(0x1000, 4)[:7:-1]
 RESET = [ev.Reset(), *start(FULL)]
 OPEN = [*start(), request()]
+BAD = ev.Available(INFLATE, "m", b"\xff" * 3)
 
 
 def negotiated(offered, accepted, ok=True):
@@ -241,7 +242,7 @@ BROKEN = {
     ],
     "BUF-07": [*start(), used(REQUESTS, "r0", 17, b"\0" * 16)],
     "SAFE-01": [*start(), inflate("m", A, data_len=24), used(INFLATE, "m"), gone("0x3000")],
-    "SAFE-02": [*start(), ev.Failed(ev.Side.DEVICE, ev.Failure.CRASH, "exit status 139")],
+    "SAFE-02": [*start(), BAD, ev.Failed(ev.Side.DEVICE, ev.Failure.CRASH, "exit status 139")],
     "SAFE-03": [*start(), ev.Available(INFLATE, "m", b"\xff" * 3), DEVICE_QUIET],
     "SAFE-04": [*start(), ev.Available(INFLATE, "m", b"\xff"), *RESET, inflate("n", A), DEVICE_QUIET],
     "SAFE-05": [
@@ -256,7 +257,8 @@ BROKEN = {
     "SAFE-08": [*start(), ev.Available(INFLATE, "m", b"\0" * 7), used(INFLATE, "m"), gone("0x0")],
     "SAFE-09": [*start(), inflate("m", chunk((1 << 52) - 1, 2)), used(INFLATE, "m"), gone("0x0")],
     "SAFE-11": [*start(), inflate("m", chunk(0x3FFF, 2)), used(INFLATE, "m"), gone("0x3fff")],
-    "SAFE-12": [*start(), ev.Failed(ev.Side.DEVICE, ev.Failure.HANG, "no answer within 1 s")],
+    "SAFE-12": [*start(), BAD, ev.Failed(ev.Side.DEVICE, ev.Failure.HANG, "no answer within 1 s")],
+    "SAFE-13": [*start(), inflate("m", A), ev.Failed(ev.Side.DEVICE, ev.Failure.CRASH, "exit status 1")],
     "RESET-01": [
         *start(ARRAYS),
         ev.Reset(),
@@ -342,6 +344,7 @@ ALSO = {
     "NEG-08": {"NEG-10"},
     # Half a chunk is left where data_len is wrong by half a chunk.
     "HDR-02": {"HDR-03"},
+    **dict.fromkeys(("SAFE-02", "SAFE-12"), frozenset({"HDR-01"})),
     # What a device does with a defect shows only where a driver has that defect, and the reverse.
     "HDR-05": {"HDR-04"},
     "CHUNK-06": {"CHUNK-03"},
