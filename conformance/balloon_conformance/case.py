@@ -57,15 +57,13 @@ class Case(Protocol):
         """The ids of the requirements the suite's own side breaks in it."""
 
 
-def carry_out(
-    case: Case, session: Session, action: Callable[[], Sequence[str]], *, shows_all: bool = True
-) -> Outcome:
+def carry_out(case: Case, session: Session, action: Callable[[], Sequence[str]]) -> Outcome:
     """Bring the implementation up, carry ``action`` out, and end it.
 
-    ``action`` returns the reasons why parts of the case were left out. With ``shows_all`` a case that was
-    played whole counts as having exercised every requirement it is about; without, the rules alone count.
+    ``action`` returns the reasons why parts of the case were left out. A requirement counts as exercised if a
+    rule decided it or a step showed it; that a case is about it shows nothing.
     """
-    end = _End(case, session, shows_all=shows_all)
+    end = _End(case, session)
     try:
         with session:
             left_out = action()
@@ -131,7 +129,6 @@ class _End:
 
     case: Case
     session: Session
-    shows_all: bool
 
     def close(
         self,
@@ -159,12 +156,6 @@ class _End:
             name: count for name, count in session.exercised.items() if subjects[name].subject is session.side
         }
         slips = _undeclared(session.slips, case.breaks, findings)
-        whole = mismatch is None and not missed and not ended and not left_out
-        if self.shows_all and whole and not findings:
-            # The case was played whole: what it lists is shown, whether or not a rule can see it by itself.
-            for name in case.requirements:
-                if subjects[name].subject is session.side:
-                    exercised.setdefault(name, 1)
         fault: Fault | None = Fault.DEVICE if session.side is Side.DEVICE else Fault.DRIVER
         if slips:
             status, fault = Status.ERROR, Fault.SUITE

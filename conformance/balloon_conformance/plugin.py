@@ -174,7 +174,7 @@ class ConformancePlugin:
                 function(**arguments | {"session": session})
                 return ()
 
-            return carry_out(one, session, action, shows_all=False)
+            return carry_out(one, session, action)
 
         outcome = Outcome(one.id, Status.NOT_EXERCISED, foreign) if foreign else self.confirmed(attempt)
         self.end(pyfuncitem, replace(outcome, case=case_id(pyfuncitem)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import NoReturn, Self, TypeVar
@@ -82,6 +82,7 @@ class Session:
         # An adapter whose implementation lives in simulated time brings its clock.
         self.now: Callable[[], float] = getattr(adapter, "clock", time.monotonic)
         self._began = self.now()
+        self._shown: Counter[str] = Counter()
         self._waiting: list[ev.Event] = []
         self._unrest = 0
         """How many events came since the suite last did something, or found that nothing came."""
@@ -108,8 +109,12 @@ class Session:
 
     @property
     def exercised(self) -> Counter[str]:
-        """How often each requirement was decided, those of both sides."""
-        return self.judge.exercised
+        """How often each requirement was decided by a rule, or shown by a step, those of both sides."""
+        return self.judge.exercised | self._shown
+
+    def show(self, requirements: Iterable[str]) -> None:
+        """Count requirements that a step showed: it could have failed, and came true."""
+        self._shown.update(requirements)
 
     @property
     def unseen(self) -> Mapping[Fact, str]:

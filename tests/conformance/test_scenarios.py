@@ -32,7 +32,7 @@ def play(function, adapter, *arguments, profile=CHUNK_TRANSFER):
         function(session, *arguments)
         return ()
 
-    return carry_out(of(function), session, action, shows_all=False)
+    return carry_out(of(function), session, action)
 
 
 def test_every_scenario_has_a_name_of_its_own_and_requirements_of_its_side():

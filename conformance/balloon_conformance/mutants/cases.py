@@ -108,7 +108,7 @@ def _play_scenario(
         function(session=session, **arguments)
         return ()
 
-    return carry_out(one, session, action, shows_all=False)
+    return carry_out(one, session, action)
 
 
 def _own(side: Side, names: Iterable[str]) -> frozenset[str]:

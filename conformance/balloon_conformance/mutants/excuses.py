@@ -35,6 +35,8 @@ ONLY_COUNTS: Mapping[str, str] = MappingProxyType(
         "returns_in_any_manner_are_taken": "It counts that CONC-05 and BUF-06 were kept; the rules on actual "
         "find them broken.",
         "several_buffers_fly": "CONC-08 is a permission.",
+        "an_exchange_ends_with_the_reset": "It counts that RESET-05 was kept; a_message_answers_the_request "
+        "finds it broken.",
         "statistics_are_returned": "It counts that STATS-07 and STATS-08 were kept; a vector misses the "
         "return where they are broken.",
         "a_chain_that_was_followed_is_well_formed": "It counts that QUEUE-11 was kept; "

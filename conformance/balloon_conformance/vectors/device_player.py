@@ -158,7 +158,8 @@ class DevicePlayer:
             raise NotExercised(f"the adapter lacks {capability}")
 
     def _read(self, step: model.ConfigurationReadStep) -> None:
-        seen = self._session.read_configuration(step.offset, step.length_bytes)
+        session = self._session
+        seen = session.read_configuration(step.offset, step.length_bytes)
         if step.offset < configuration.ACTUAL_OFFSET and not self._has_target:
             self.left_out.append(f"line {step.line}: the target cannot be set, so num_pages is not known")
         elif seen != step.data:
@@ -170,6 +171,8 @@ class DevicePlayer:
                 seen=seen.hex(" "),
                 data=seen,
             )
+        else:
+            session.show(step.shows)
 
     def _silence(self, step: model.SilentStep) -> None:
         if step.side is not ev.Side.DEVICE:
@@ -182,6 +185,7 @@ class DevicePlayer:
                 expected="nothing",
                 seen=json.dumps(event_fields(left[0])),
             )
+        self._session.show(step.shows)
 
     def _used(self, step: model.UsedStep) -> None:
         queue = self._queues[step.name]
@@ -210,6 +214,7 @@ class DevicePlayer:
                 seen=f"{event.length_bytes} bytes {event.written.hex(' ')}".rstrip(),
                 data=event.written,
             )
+        self._session.show(step.shows)
 
     def _changed(self, step: model.ConfigurationStep) -> None:
         if not self._has_target:
@@ -234,6 +239,7 @@ class DevicePlayer:
                 seen=seen,
                 data=event.data,
             )
+        self._session.show(step.shows)
 
     def _reaction(self, step: model.ReactionStep) -> None:
         queue = self._queues[step.name]
@@ -257,6 +263,7 @@ class DevicePlayer:
                 expected=" or ".join(sorted(step.allowed)),
                 seen=reaction,
             )
+        self._session.show(step.shows)
 
     def _effect(self, step: model.EffectStep) -> None:
         session = self._session
@@ -278,6 +285,8 @@ class DevicePlayer:
             )
         if extra:
             raise Mismatch("other pages were changed", field="page", expected=step.discarded, seen=extra)
+        if not missing:
+            session.show(step.shows)
 
 
 def _differ_in_id(seen: bytes, expected: bytes) -> bool:

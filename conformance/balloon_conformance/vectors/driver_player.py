@@ -104,6 +104,7 @@ class DriverPlayer:
                 self._actual(step)
             case model.SilentStep() if step.side is ev.Side.DRIVER:
                 self._nothing_left()
+                session.show(step.shows)
             case model.UsedStep():
                 queue, name = self._names[step.name]
                 session.use(queue, name, step.length_bytes, step.written)
@@ -115,6 +116,7 @@ class DriverPlayer:
                 self._names.clear()
                 self._configuration = Configuration(self._configuration.num_pages, 0)
                 self._negotiate(step.features)
+                session.show(step.shows)
             case _:
                 # Effects and reactions are a device's; a driver reads the configuration when it likes.
                 pass
@@ -163,8 +165,10 @@ class DriverPlayer:
                 raise difference
             if difference is not None:
                 self.left_out.append(f"line {step.line}: {difference}")
+                return
         elif step.match is model.Match.EQUIVALENT:
             self._equivalent(step, event)
+        self._session.show(step.shows)
 
     def _pages(self, queue: Queue, data: bytes) -> PageSet:
         memory = self._vector.memory
@@ -216,6 +220,7 @@ class DriverPlayer:
             if seen.offset != configuration.ACTUAL_OFFSET or len(seen.data) != len(expected):
                 raise self._not_actual(step, seen)
         self._configuration = Configuration(self._configuration.num_pages, step.pages)
+        self._session.show(step.shows)
 
     @staticmethod
     def _not_actual(step: model.ActualStep, seen: ev.ConfigurationWritten | None) -> Mismatch:

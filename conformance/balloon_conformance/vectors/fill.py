@@ -9,12 +9,14 @@ filled.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn
 
 from balloon_conformance.iut.contract import Setup
 from balloon_conformance.vectors.contents import build_content, build_space
+from balloon_conformance.vectors.evidence import shown
 from balloon_conformance.vectors.intents import model as meant
 from balloon_conformance.vectors.model import (
     ActualStep,
@@ -43,6 +45,7 @@ from balloon_spec.features import Profile, profile
 from balloon_spec.judge.content import read_array, read_message
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue
+from balloon_spec.requirement import catalogue
 from balloon_spec.wire import configuration
 from balloon_spec.wire.errors import WireError
 
@@ -107,21 +110,32 @@ class _Filler:
                     played.nothing_left()
         except (PlayedOtherwise, WireError) as error:
             self._refuse(str(error))
-        return Vector(
-            id=intent.id,
-            title=intent.title,
-            profile=self._profile,
-            kind=Kind(intent.kind),
-            sides=frozenset(Side(side) for side in intent.sides),
-            requirements=intent.about,
-            breaks=intent.breaks,
-            features=self._sets(intent.features),
-            memory_pages=self._setup.memory_pages,
-            memory_holes=self._setup.memory_holes,
-            steps=tuple(steps),
-            provenance=PROVENANCE,
-            path=Path(intent.area) / f"{intent.id}.yaml",
+        return self._listing(
+            Vector(
+                id=intent.id,
+                title=intent.title,
+                profile=self._profile,
+                kind=Kind(intent.kind),
+                sides=frozenset(Side(side) for side in intent.sides),
+                requirements=intent.about,
+                breaks=intent.breaks,
+                features=self._sets(intent.features),
+                memory_pages=self._setup.memory_pages,
+                memory_holes=self._setup.memory_holes,
+                steps=tuple(steps),
+                provenance=PROVENANCE,
+                path=Path(intent.area) / f"{intent.id}.yaml",
+            )
         )
+
+    def _listing(self, vector: Vector) -> Vector:
+        """List the requirements the vector shows, out of those its intent is about."""
+        shows = shown(vector)
+        listed = tuple(name for name in vector.requirements if name in shows)
+        for side in sorted(vector.sides):
+            if not any(catalogue()[name].subject is side for name in listed):
+                self._refuse(f"of {', '.join(vector.requirements)} it shows none that binds the {side}")
+        return replace(vector, requirements=listed)
 
     def _refuse(self, problem: str) -> NoReturn:
         raise FillError(f"{self._intent.area}/{self._intent.id}: {self._at}: {problem}; mend the intent")

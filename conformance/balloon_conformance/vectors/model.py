@@ -84,7 +84,8 @@ class _Step:
 
     ``line`` is its line in the file. ``condition`` is None, or ``"returned"``: the step is played only when
     the buffer of the last :class:`ReactionStep` before it was returned. ``shows`` are the requirements that
-    a mismatch at this step breaks; empty leaves it to the field that differs, then to the vector.
+    a mismatch at this step breaks, and that count as exercised when the implementation did what it says;
+    empty leaves the blame to the field that differs, and the evidence to the judge's rules.
     """
 
     line: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from balloon_spec.events import Available
+from balloon_spec.events import Available, Quiet, Side
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.in_flight import Request
@@ -200,3 +200,16 @@ def kinds_do_not_wait(_event: Available, scene: Scene) -> Iterator[Decision]:
             for queue, requirement in ((Queue.INFLATE, "CONC-02"), (Queue.DEFLATE, "CONC-03")):
                 if queue in waiting & exchange.request.beside:
                     yield kept(requirement)
+
+
+@rule(Quiet, "RESET-05")
+def an_exchange_ends_with_the_reset(event: Quiet, scene: Scene) -> Iterator[Decision]:
+    """A driver that rests after a reset with a request open has let the exchange of before go."""
+    exchange = scene.exchange
+    if (
+        event.side is Side.DRIVER
+        and exchange.was_asked
+        and exchange.request is None
+        and exchange.request_posts
+    ):
+        yield kept("RESET-05")

@@ -28,10 +28,11 @@ def prerequisites_stand_together(event: Negotiated, scene: Scene) -> Iterator[De
     names = scene.exchange.profile.names
     offered, accepted = names(event.offered), names(event.accepted)
     for feature, offering, accepting in _GATED:
-        # A driver that was offered the feature and left it alone has kept the requirement too.
+        # A driver is put to the test only by an offer that tempts it: the feature, and no STATS_VQ.
+        tempts = feature in offered and "STATS_VQ" not in offered
         for requirement, concerned, chosen, verb in (
             (offering, feature in offered, offered, "offered"),
-            (accepting, feature in offered | accepted, accepted, "accepted"),
+            (accepting, tempts, accepted, "accepted"),
         ):
             if feature in chosen and "STATS_VQ" not in chosen:
                 yield broken(
@@ -46,8 +47,8 @@ def prerequisites_stand_together(event: Negotiated, scene: Scene) -> Iterator[De
 
 
 @rule(Negotiated, "NEG-05")
-def accepted_is_offered(event: Negotiated, _scene: Scene) -> Iterator[Decision]:
-    """Nothing is accepted that was not offered."""
+def accepted_is_offered(event: Negotiated, scene: Scene) -> Iterator[Decision]:
+    """Nothing is accepted that was not offered; an offer of all there is puts nobody to the test."""
     extra = event.accepted & ~event.offered
     if extra:
         yield broken(
@@ -57,7 +58,7 @@ def accepted_is_offered(event: Negotiated, _scene: Scene) -> Iterator[Decision]:
             expected=f"{event.offered & event.accepted:#x}",
             seen=f"{event.accepted:#x}",
         )
-    else:
+    elif any(not event.offered >> feature.bit & 1 for feature in scene.exchange.profile.features):
         yield kept("NEG-05")
 
 

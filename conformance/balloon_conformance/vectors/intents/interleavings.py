@@ -144,7 +144,7 @@ def _request_between(kind: str, at: int) -> Intent:
         _AREA,
         f"exchange-{when}-{'a-deflation' if deflating else 'an-inflation'}",
         f"A request is answered {when} {'a deflation' if deflating else 'an inflation'}",
-        "CONC-03 CONC-06" if deflating else "CONC-02 CONC-06",
+        "REQ-13 QUEUE-07 DEF-04" if deflating else "REQ-13 QUEUE-07 INF-05",
         unused(),
         setup,
         parts,

@@ -97,7 +97,7 @@ INTENTS: tuple[Intent, ...] = (
         "inflate",
         "inflate-2049-isolated-pages",
         "Of 2049 pages that touch no other none is lost, however they are shared out to messages",
-        "CHUNK-12 CFG-10 HDR-08 INF-05 CFG-05 CHUNK-13",
+        "CHUNK-12 CFG-10 HDR-08 INF-05 CFG-05 CHUNK-13 HDR-07",
         target(2049),
         gives_up(*_isolated(2049)),
         inflates("m1", *_isolated(2049), match="equivalent"),

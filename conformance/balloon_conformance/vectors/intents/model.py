@@ -332,7 +332,8 @@ Step: TypeAlias = (
 class Intent:
     """One vector before it has bytes.
 
-    ``area`` and ``id`` name its file, ``about`` are the requirements it shows, first the one it is there for.
+    ``area`` and ``id`` name its file. ``about`` are the requirements it is meant to show, first the one it is
+    there for; the vector lists those of them that it does show.
 
     ``breaks`` are the requirements that the side which is not judged breaks, on purpose, in a malformed one.
     ``memory_pages`` pages of guest memory exist, from page 0, but for the runs of ``memory_holes``.
