@@ -31,8 +31,10 @@ from judge_script import (
 )
 
 from balloon_spec import events as ev
+from balloon_spec.features import CHUNK_TRANSFER
 
 C = chunk(0x3000, 1)
+EVERY_BIT = CHUNK_TRANSFER.mask([feature.name for feature in CHUNK_TRANSFER.features])
 EARLY = start(driver_ok=False, posts=False)
 
 
@@ -100,13 +102,26 @@ FOUND = {
 }
 
 COUNTED = {
+    # An offer with all its prerequisites tempts nobody to accept a feature without one.
     "chunks are offered and left": (
         negotiated(FULL, VERSION),
-        {"NEG-01": 1, "NEG-03": 1, "NEG-02": 1, "NEG-04": 1},
+        {"NEG-01": 1, "NEG-03": 0, "NEG-02": 1, "NEG-04": 0},
     ),
     "chunks are offered and taken": (
         negotiated(FULL, FULL),
-        {"NEG-01": 1, "NEG-03": 1, "NEG-06": 0, "NEG-07": 1},
+        {"NEG-01": 1, "NEG-03": 0, "NEG-06": 0, "NEG-07": 1},
+    ),
+    "chunks are offered alone and left": (
+        negotiated(VERSION | CHUNKS, VERSION),
+        {"NEG-03": 1, "NEG-04": 0},
+    ),
+    "host requests are offered alone and left": (
+        negotiated(VERSION | HOST, VERSION),
+        {"NEG-03": 0, "NEG-04": 1},
+    ),
+    "all there is was offered": (
+        negotiated(EVERY_BIT, VERSION),
+        {"NEG-05": 0},
     ),
     "nothing is offered that has needs": (
         negotiated(VERSION | STATS, VERSION),

@@ -14,6 +14,7 @@ from pathlib import Path
 from balloon_conformance.iut.reference import reference_device_target, reference_driver_target
 from balloon_conformance.report.outcome import Status
 from balloon_conformance.vectors import as_trace
+from balloon_conformance.vectors.evidence import shown
 from balloon_conformance.vectors.hexadecimal import line_of
 from balloon_conformance.vectors.intents.model import Intent
 from balloon_conformance.vectors.loader import VectorError, load_text, read_text
@@ -28,6 +29,7 @@ from balloon_conformance.vectors.second_opinion import (
 from balloon_conformance.vectors.steps import field_name
 from balloon_spec import strict_yaml
 from balloon_spec.events import Side
+from balloon_spec.requirement import catalogue
 
 __all__ = [
     "Check",
@@ -56,8 +58,8 @@ class Check(StrEnum):
     intent, and of the pages the guest was steered to. It was written from the specification's text and shares
     no code with the schemas: a mistake in the bytes would have to be made twice."""
     TRACE = "trace"
-    """Taken for something that happened, it breaks what it says it breaks and no other MUST: the rules that
-    judge recordings agree with it."""
+    """Taken for something that happened, it breaks what it says it breaks and no other MUST, and shows every
+    requirement that it lists: the rules that judge recordings agree with it."""
     DEVICE = "device"
     """The reference device passes it: what it expects can be done, by one that keeps every requirement."""
     DRIVER = "driver"
@@ -160,7 +162,7 @@ def as_made_again(text: str, vector: Vector, intent: Intent) -> Iterator[Fault]:
 
 
 def as_a_trace(vector: Vector) -> Iterator[Fault]:
-    """Yield what the rules find broken in a vector taken for a trace, other than what it says it breaks."""
+    """Yield what a vector taken for a trace breaks without saying so, and what it says and does not show."""
     _, found = play_as_trace(vector)
     broken = {finding.requirement for finding in found}
     lines = [line for line, _ in as_trace.located(vector)]
@@ -169,6 +171,11 @@ def as_a_trace(vector: Vector) -> Iterator[Fault]:
             # The judge counts events from 1.
             line = lines[finding.event - 1]
             yield Fault(vector.path, line, Check.TRACE, f"{_step_on(vector, line)}as a trace: {finding}")
+    entries, shows = catalogue(), shown(vector)
+    for name in vector.requirements:
+        if name not in shows and entries[name].subject in vector.sides:
+            words = f"{name} stands in requirements, and neither a rule nor a step shows it; strike it"
+            yield Fault(vector.path, 1, Check.TRACE, words)
     for name in vector.breaks:
         if name not in broken:
             words = f"as a trace: {name} stands in breaks, and no rule finds it broken"

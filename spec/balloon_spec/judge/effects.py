@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-<<<<<<< HEAD
 from balloon_spec.events import Discarded, Failed, Failure, NeedsReset, Overwritten, Side, Used
-=======
-from balloon_spec.events import Discarded, Failed, Failure, NeedsReset, Overwritten, Used
->>>>>>> e018b95 (wip)
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.exchange import ACT_TESTS, Exchange
 from balloon_spec.judge.rule import Scene, rule

@@ -122,7 +122,7 @@ INFLATE = (target(2), gives_up("0x1000+2"), inflates("m1", "0x1000+2"), returns(
 
 
 def made(*script, features=CHUNKS, **more):
-    return exchange("inflate", "made-up", "Made up", "CHUNK-13", *script, features=features, **more)
+    return exchange("inflate", "made-up", "Made up", "NEG-05 NEG-07", *script, features=features, **more)
 
 
 def bytes_of(vector, name):
@@ -267,3 +267,11 @@ def test_deflating_follows_the_same_path():
         FillError, match="the reference driver does not make a buffer available on the deflate"
     ):
         fill(made(*script, deflates("d1", "0x1000+2")))
+
+
+def test_a_vector_lists_what_it_shows_and_an_intent_that_shows_nothing_is_refused():
+    one = dataclasses.replace(made(*INFLATE, DriverActual(2)), about=("CHUNK-10", "INF-05", "NEG-07"))
+    # Pages that are named once put nobody's treatment of chunks that overlap to the test (CHUNK-10).
+    assert fill(one).requirements == ("INF-05", "NEG-07")
+    with pytest.raises(FillError, match="of CHUNK-10, INF-05 it shows none that binds the device; mend"):
+        fill(dataclasses.replace(one, about=("CHUNK-10", "INF-05")))

@@ -305,6 +305,7 @@ KEPT = {
         used(DEFLATE, "d"),
         actual(0),
     ],
+    "RESET-05": [*OPEN, *RESET, DRIVER_QUIET],
     "STATS-07": [
         *start(MESSAGES, posts=False),
         ev.Available(STATISTICS, "s", statistics((4, 1), (77, 1))),
