@@ -92,7 +92,7 @@ class RejectsHeaderJunk(Device):
         return Reading() if header and (header.cmd or header.flag or header.id) else reading
 
 
-@mutant("HDR-07")
+@mutant("HDR-07", also=("INF-07",))
 class TakesOneMemoryPageOfChunks(Device):
     """The pages of a large balloon stay where they are, because a long message is not read."""
 
