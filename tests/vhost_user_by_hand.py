@@ -118,10 +118,13 @@ class HandFrontEnd:
         send(self.sock, SET_PROTOCOL, u64(protocol))
         self.need = 9 if protocol & 8 else 1
         if protocol & 0x20:
-            ours, theirs = os.pipe() if self.pipes else self._pair()
-            self.tell(CHANNEL, fds=[theirs])
-            os.close(theirs)
-            self.channel = ours
+            self.give_channel()
+
+    def give_channel(self):
+        ours, theirs = os.pipe() if self.pipes else self._pair()
+        self.tell(CHANNEL, fds=[theirs])
+        os.close(theirs)
+        self.channel = ours
 
     def _pair(self):
         ours, theirs = socket.socketpair()

@@ -18,6 +18,7 @@ from balloon_conformance.iut.contract import (
     ImplementationHung,
     ImplementationViolation,
 )
+from balloon_conformance.iut.sight import OutOfSight
 from balloon_conformance.report.outcome import Fault, How, Outcome, Repeats, Status, choice_of
 from balloon_conformance.session import Ended, Session
 from balloon_conformance.vectors.device_player import NotExercised
@@ -67,7 +68,7 @@ def carry_out(case: Case, session: Session, action: Callable[[], Sequence[str]])
     try:
         with session:
             left_out = action()
-    except NotExercised as missing:
+    except (NotExercised, OutOfSight) as missing:
         return end.close(missed=str(missing))
     except Mismatch as mismatch:
         return end.close(mismatch=mismatch)
@@ -166,7 +167,7 @@ class _End:
             status, reason, fault = Status.NOT_EXERCISED, missed, None
         else:
             status, fault = Status.PASSED, None
-            reason = "; ".join(left_out) or (advice[0].words if advice else "")
+            reason = "; ".join([*left_out, *session.remarks]) or (advice[0].words if advice else "")
         return Outcome(
             case.id,
             status,

@@ -42,6 +42,7 @@ class RunOptions:
     qemu_device_properties: str = ""
     qemu_memory: str = ""
     control: str = ""
+    vhost_user_without: str = ""
     uml_kernel: str = ""
     uml_module: str = ""
     uml_memory: str = ""

@@ -26,10 +26,11 @@ from balloon_conformance.iut.contract import (
     ImplementationHung,
     ImplementationViolation,
     ReachesMemory,
+    SetsUp,
     Setup,
     SteersGuest,
 )
-from balloon_conformance.iut.sight import Fact, unseen_by
+from balloon_conformance.iut.sight import Fact, undecided, unseen_by
 from balloon_spec import events as ev
 from balloon_spec.features import Profile
 from balloon_spec.judge import Finding, Judge
@@ -72,6 +73,7 @@ class Session:
         memory_holes: PageSet = EMPTY,
     ) -> None:
         self._adapter = adapter
+        self._setting_up = adapter if isinstance(adapter, SetsUp) else None
         self.setup = Setup(profile, memory_pages, memory_holes)
         self.deadline_seconds = deadline_seconds
         self.quiet_seconds = quiet_seconds
@@ -109,8 +111,15 @@ class Session:
 
     @property
     def exercised(self) -> Counter[str]:
-        """How often each requirement was decided by a rule, or shown by a step, those of both sides."""
-        return self.judge.exercised | self._shown
+        """How often each requirement was decided by a rule or shown by a step, as far as it could be seen."""
+        hidden = self.undecided
+        counted = self.judge.exercised | self._shown
+        return Counter({name: times for name, times in counted.items() if name not in hidden})
+
+    @property
+    def undecided(self) -> Mapping[str, str]:
+        """The requirements that cannot be decided by what the adapter shows as of now, with the reasons."""
+        return undecided(self.unseen)
 
     def show(self, requirements: Iterable[str]) -> None:
         """Count requirements that a step showed: it could have failed, and came true."""
@@ -120,6 +129,12 @@ class Session:
     def unseen(self) -> Mapping[Fact, str]:
         """What the adapter does not show as of now, with the reasons."""
         return unseen_by(self._adapter)
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """What the adapter has to say of how the implementation was served, for whoever reads the results."""
+        told: Sequence[str] = getattr(self._adapter, "remarks", ())
+        return told
 
     def can(self, capability: Capability) -> bool:
         """Tell whether the implementation has the capability."""
@@ -133,6 +148,8 @@ class Session:
         seconds = now - self._began
         self.trace.append(Entry(event, len(self.trace) + 1, seconds))
         for finding in self.judge.feed(event, seconds):
+            if finding.requirement in self.undecided:
+                continue
             (self.findings if finding.subject == self.side else self.slips).append(finding)
 
     def _act(self, action: Callable[[], _T]) -> _T:
@@ -198,10 +215,16 @@ class Session:
             for at, event in enumerate(self._waiting):
                 if wanted(event):
                     return self._waiting.pop(at)
+            busy = deadline >= self.deadline_seconds and self._is_setting_up()
             # An adapter that returns nothing has waited its time, or knows that nothing will come.
             fresh = self._observe(max(until - self.now(), 0.0))
             self._waiting.extend(fresh)
             if fresh:
+                continue
+            if busy:
+                # The time counts from when it was found ready.
+                began = self.now()
+                until = began + deadline
                 continue
             if deadline < self.deadline_seconds:
                 return None
@@ -218,6 +241,8 @@ class Session:
         The time is ``seconds``, and ``quiet_seconds`` of the session at the least. If the implementation owes
         something then, it is given the whole deadline: a shorter time decides nothing.
         """
+        while self._is_setting_up():
+            self._waiting.extend(self._observe(self.deadline_seconds))
         seconds = max(seconds, self.quiet_seconds)
         began = self.now()
         self._rest(began + seconds)
@@ -232,6 +257,10 @@ class Session:
         self.record(ev.Quiet(self.side, seconds))
         left, self._waiting = self._waiting, []
         return left
+
+    def _is_setting_up(self) -> bool:
+        """Tell whether the implementation is not ready yet, and owes nothing."""
+        return self._setting_up is not None and self._call(self._setting_up.is_setting_up)
 
     def _rest(self, until: float) -> bool:
         """Take in what the implementation does until then and while it goes on; tell if it acted."""

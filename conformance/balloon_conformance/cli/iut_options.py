@@ -88,6 +88,12 @@ _OPTIONS = (
         help="The control socket of a vhost-user peer, as serve --control has it.",
     ),
     click.option(
+        "--vhost-user-without",
+        metavar="FEATURE,...",
+        default="",
+        help="Protocol features of vhost-user to leave out, as in STATUS.",
+    ),
+    click.option(
         "--uml-kernel",
         metavar="PATH",
         default="",

@@ -33,7 +33,10 @@ __all__ = [
     "ImplementationCrashed",
     "ImplementationHung",
     "ImplementationViolation",
+    "PeerAbsent",
+    "PeerLeft",
     "ReachesMemory",
+    "SetsUp",
     "Setup",
     "SteersGuest",
     "Target",
@@ -108,6 +111,14 @@ class AdapterError(Exception):
 
 class ImplementationCrashed(Exception):  # noqa: N818 - a fact about the implementation, not an error of the suite
     """The implementation ended by itself, or closed its connection; one line of evidence."""
+
+
+class PeerAbsent(AdapterError):  # noqa: N818 - a fact about the peer
+    """Nobody is at the other end: the implementation was not started, or never connects."""
+
+
+class PeerLeft(ImplementationCrashed):
+    """An implementation that took part before is gone for good: nobody is at the other end any more."""
 
 
 class ImplementationHung(Exception):  # noqa: N818 - a fact about the implementation, not an error of the suite
@@ -237,6 +248,17 @@ class DriverAdapter(_Adapter, Protocol):
         """Carry out a guest's wish (:class:`~balloon_spec.events.GuestAction`).
 
         Without :attr:`Capability.STEER_PAGES` it is not called.
+        """
+
+
+@runtime_checkable
+class SetsUp(Protocol):
+    """A driver adapter that can tell when the driver it serves is still setting up its virtqueues."""
+
+    def is_setting_up(self) -> bool:
+        """Tell whether the driver accepted features and is not ready yet: until then it owes nothing.
+
+        Comes to False in the end, or raises :class:`ImplementationHung`.
         """
 
 

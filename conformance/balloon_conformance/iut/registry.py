@@ -19,6 +19,7 @@ from balloon_conformance.iut.stdio.target import stdio_target
 from balloon_conformance.iut.steered_driver import steered_driver_target
 from balloon_conformance.iut.vhost_user_device import VhostUserOptions, vhost_user_device_target
 from balloon_conformance.iut.vhost_user_driver import vhost_user_driver_target
+from balloon_conformance.vhost_user.messages import ProtocolFeature
 
 __all__ = ["KINDS", "IutError", "IutOptions", "resolve", "stdio_options"]
 
@@ -31,6 +32,7 @@ class IutOptions:
     qemu_device_properties: str | None = None
     qemu_memory: str | None = None
     control: str | None = None
+    vhost_user_without: str | None = None
     uml_kernel: str | None = None
     uml_module: str | None = None
     uml_memory: str | None = None
@@ -53,6 +55,7 @@ _OWNERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "qemu_device_properties": ("qemu",),
         "qemu_memory": ("qemu",),
         "control": ("vhost-user-device", "vhost-user-driver"),
+        "vhost_user_without": ("vhost-user-device", "vhost-user-driver"),
         "uml_kernel": ("linux-uml",),
         "uml_module": ("linux-uml",),
         "uml_memory": ("linux-uml",),
@@ -79,12 +82,30 @@ def _linux_uml(_name: str, options: IutOptions) -> Target:
 
 
 def _vhost_user_device(name: str, options: IutOptions) -> Target:
-    return vhost_user_device_target(VhostUserOptions(_socket(name), options.control or ""))
+    without = _protocol_features(options.vhost_user_without, needed=ProtocolFeature.CONFIG)
+    return vhost_user_device_target(VhostUserOptions(_socket(name), options.control or "", without=without))
 
 
 def _vhost_user_driver(name: str, options: IutOptions) -> Target:
     path = _socket(name)
-    return steered_driver_target(path, options.control) if options.control else vhost_user_driver_target(path)
+    without = _protocol_features(options.vhost_user_without)
+    if options.control:
+        return steered_driver_target(path, options.control, without=without)
+    return vhost_user_driver_target(path, without=without)
+
+
+def _protocol_features(text: str | None, needed: ProtocolFeature | None = None) -> ProtocolFeature:
+    """Return the protocol features named in ``text``; ``needed`` and unknown ones are refused."""
+    chosen = ProtocolFeature(0)
+    for word in filter(None, (text or "").split(",")):
+        feature = ProtocolFeature.__members__.get(word.strip().upper())
+        if feature is None:
+            known = ", ".join(ProtocolFeature.__members__)
+            raise IutError(f"--vhost-user-without: no protocol feature {word.strip()!r}; there are {known}")
+        if feature is needed:
+            raise IutError(f"--vhost-user-without {feature.name}: a balloon cannot be judged without it")
+        chosen |= feature
+    return chosen
 
 
 def _socket(name: str) -> str:

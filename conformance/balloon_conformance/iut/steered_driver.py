@@ -12,12 +12,15 @@ from typing import Final
 from balloon_conformance.iut.contract import Capability, Target
 from balloon_conformance.iut.control_client import ControlClient
 from balloon_conformance.iut.vhost_user_driver import VhostUserDriver, driver_faults
+from balloon_conformance.vhost_user.messages import ProtocolFeature
 from balloon_spec.events import Event, Side
 from balloon_spec.pages import PageSet
 
 __all__ = ["SteeredVhostUserDriver", "steered_driver_target"]
 
+_NO_FEATURE: Final = ProtocolFeature(0)
 _LOOK_SECONDS: Final = 0.001
+_READY_LOOK_SECONDS: Final = 0.05
 
 
 class SteeredVhostUserDriver(VhostUserDriver):
@@ -33,12 +36,14 @@ class SteeredVhostUserDriver(VhostUserDriver):
         connect_seconds: float = 10.0,
         negotiate_seconds: float = 10.0,
         answer_seconds: float = 5.0,
+        without: ProtocolFeature = _NO_FEATURE,
     ) -> None:
         super().__init__(
             path,
             connect_seconds=connect_seconds,
             negotiate_seconds=negotiate_seconds,
             answer_seconds=answer_seconds,
+            without=without,
         )
         self.description = f"vhost-user driver at {path}, steered through {control}"
         self._steer_seconds = answer_seconds
@@ -60,8 +65,8 @@ class SteeredVhostUserDriver(VhostUserDriver):
             return None
         until = time.monotonic() + self._steer_seconds
         with driver_faults():
-            while self.back_end.getting_ready and time.monotonic() < until:
-                self.back_end.pump(until - time.monotonic())
+            while self.is_setting_up() and time.monotonic() < until:
+                self.back_end.pump(_READY_LOOK_SECONDS)
         self._seen += self.back_end.take_events()
         return accepted
 
@@ -88,11 +93,11 @@ class SteeredVhostUserDriver(VhostUserDriver):
                 self._seen += self.back_end.take_events()
 
 
-def steered_driver_target(path: str, control: str) -> Target:
+def steered_driver_target(path: str, control: str, *, without: ProtocolFeature = _NO_FEATURE) -> Target:
     """Return the target of the driver that connects to ``path`` and whose guest listens at ``control``."""
     return Target(
         f"vhost-user-driver:{path}",
         Side.DRIVER,
-        lambda: SteeredVhostUserDriver(path, control),
+        lambda: SteeredVhostUserDriver(path, control, without=without),
         one_at_a_time=True,
     )

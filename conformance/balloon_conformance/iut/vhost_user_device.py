@@ -6,8 +6,9 @@ what the device discarded is found there without touching it.
 What vhost-user cannot show:
 
 - **FEATURES_OK** exists only with the protocol feature STATUS. Without it, an acknowledgement of SET_FEATURES
-  other than 0 (with REPLY_ACK) is taken for the device's refusal. A back-end with neither cannot refuse, so
-  it lacks :attr:`Capability.RAW_FEATURES` and nothing is said about sets that are not legal.
+  other than 0 (with REPLY_ACK) is taken for the device's refusal, and so is the end of the connection, if the
+  back-end listens again. An acknowledgement of 0 is ambiguous: nothing is said about a set that is not legal.
+  A back-end with neither lacks :attr:`Capability.RAW_FEATURES`.
 - **A reset** is a message with STATUS or RESET_DEVICE; without them the connection is closed and made again.
 - **Before DRIVER_OK** the device has no virtqueue to look at: as with other front-ends, the queues are handed
   over when the driver is ready. A buffer made available earlier lies in the ring by then. Each queue is
@@ -35,6 +36,8 @@ from balloon_conformance.iut.contract import (
     ImplementationCrashed,
     ImplementationHung,
     ImplementationViolation,
+    PeerAbsent,
+    PeerLeft,
     Setup,
     Target,
 )
@@ -42,7 +45,9 @@ from balloon_conformance.iut.control_client import ControlClient
 from balloon_conformance.iut.front_end_memory import RINGS_ADDRESS, RINGS_BYTES, FrontEndMemory, user_address
 from balloon_conformance.iut.lent_buffers import LentBuffers
 from balloon_conformance.iut.vhost_user_faults import peer_faults
+from balloon_conformance.vhost_user.errors import PeerClosed
 from balloon_conformance.vhost_user.front_end import Activity, FrontEnd
+from balloon_conformance.vhost_user.frontend_session import WANTED
 from balloon_conformance.vhost_user.messages import ProtocolFeature
 from balloon_conformance.virtio import RingLayout
 from balloon_spec.events import ConfigurationChanged, Event, NeedsReset, OperatorAction, Side
@@ -70,13 +75,15 @@ class VhostUserOptions:
 
     ``socket`` is the path it listens at, ``control`` that of its control socket, empty where it has none.
     ``ring_size`` are the descriptors of each queue, a power of 2. ``answer_seconds`` bounds every message
-    and reply, and how long a back-end that served before may take until it listens again.
+    and reply, and how long a back-end may take until it listens, for the first time or again. ``without`` are
+    protocol features that are not taken.
     """
 
     socket: str
     control: str = ""
     ring_size: int = 256
     answer_seconds: float = 5.0
+    without: ProtocolFeature = ProtocolFeature(0)  # noqa: RUF009 - a frozen value
 
 
 class VhostUserDevice:
@@ -118,7 +125,11 @@ class VhostUserDevice:
     @property
     def unseen(self) -> Mapping[sight.Fact, str]:
         """What the protocol features of the connection, or of the last one, do not show."""
-        return sight.unseen(sight.Kind.VHOST_USER_DEVICE, self._protocol)
+        shown = self._protocol
+        if self._front_end is not None and not self._front_end.has_channel:
+            # Agreed upon is not kept: a back-end may close its channel.
+            shown -= {str(ProtocolFeature.BACKEND_REQ.name)}
+        return sight.unseen(sight.Kind.VHOST_USER_DEVICE, shown)
 
     @property
     def description(self) -> str:
@@ -174,8 +185,18 @@ class VhostUserDevice:
     def accept(self, features: int) -> bool:
         """Write the accepted features; return whether the device took them, True where it cannot be seen."""
         self._accepted = features
+        front_end = self._connected()
         with peer_faults():
-            return self._connected().accept(features)
+            try:
+                return front_end.accept(features)
+            except PeerClosed:
+                if front_end.has(ProtocolFeature.STATUS):
+                    raise
+        # Without STATUS a back-end has no other way to refuse. One that has gone for good is not met again.
+        front_end.close()
+        self._front_end = None
+        self._front_end = self._connect()
+        return False
 
     def ring_sizes(self) -> tuple[tuple[int, int], ...]:
         """Return (queue index, descriptors) of the queues that were set up."""
@@ -309,10 +330,19 @@ class VhostUserDevice:
         return self._described
 
     def _connect(self) -> FrontEnd:
-        patient = self._described is not None
-        connection = connect(self._options.socket, self._options.answer_seconds, patient=patient)
-        with peer_faults():
-            front_end = FrontEnd(connection, self._options.answer_seconds)
+        options = self._options
+        until = time.monotonic() + options.answer_seconds
+        while True:
+            connection = connect(options.socket, until - time.monotonic(), served=self._described is not None)
+            with peer_faults():
+                try:
+                    front_end = FrontEnd(connection, options.answer_seconds, WANTED & ~options.without)
+                    break
+                except PeerClosed as error:
+                    # A listener that is about to go takes connections to which nobody comes any more.
+                    if not error.unheard or time.monotonic() >= until:
+                        raise
+            select.select([], [], [], _PAUSE_SECONDS)
         if not front_end.has(ProtocolFeature.CONFIG):
             front_end.close()
             raise AdapterError(
@@ -355,16 +385,16 @@ class VhostUserDevice:
         return self._front_end
 
 
-def connect(path: str, seconds: float, *, patient: bool) -> socket.socket:
-    """Connect to the socket at ``path``, within ``seconds``.
+def connect(path: str, seconds: float, *, served: bool) -> socket.socket:
+    """Connect to the socket at ``path``; ``seconds`` is how long it may take until somebody listens there.
 
-    Raises :class:`AdapterError` where nobody listens. ``patient`` says that somebody did before: then it may
-    take its time to listen again, and :class:`ImplementationCrashed` says that it did not.
+    Raises :class:`PeerAbsent` where nobody did in that time, and :class:`PeerLeft` where somebody ``served``
+    before and is gone for good.
     """
     until = time.monotonic() + seconds
     while True:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.settimeout(seconds)
+        connection.settimeout(max(until - time.monotonic(), _PAUSE_SECONDS))
         try:
             connection.connect(path)
         except TimeoutError:
@@ -373,15 +403,15 @@ def connect(path: str, seconds: float, *, patient: bool) -> socket.socket:
         except OSError as error:
             connection.close()
             gone = error.errno in (errno.ENOENT, errno.ECONNREFUSED)
-            if patient and gone and time.monotonic() < until:
+            if gone and time.monotonic() < until:
                 # Nothing can be polled that tells when a path gets a listener.
                 select.select([], [], [], _PAUSE_SECONDS)
                 continue
-            if patient and gone:
-                raise ImplementationCrashed(
-                    f"nobody listens at {path} any more ({error.strerror}, for {seconds:g} seconds)"
+            if served and gone:
+                raise PeerLeft(
+                    f"nobody listens at {path} any more ({error.strerror}, for {seconds:.3g} seconds)"
                 ) from None
-            raise AdapterError(
+            raise PeerAbsent(
                 f"cannot connect to {path}: {error.strerror or error}; start the back-end there first"
             ) from None
         return connection

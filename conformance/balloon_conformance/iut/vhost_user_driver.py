@@ -9,7 +9,9 @@ What vhost-user cannot show:
   Without it there is no DriverOk event, and buffers are taken as soon as a virtqueue is enabled. With it,
   what a driver does before DRIVER_OK is told when that is set, in its order and with its notifications: a
   driver may fill its queues early and not notify (QUEUE-09), and the suite, which answers what it is told
-  of, may return nothing so early (QUEUE-10). A driver that never sets it has done nothing to be answered.
+  of, may return nothing so early (QUEUE-10). There are front-ends that negotiate STATUS and never send
+  DRIVER_OK: theirs are served after a while, and that it was missing is said. STATUS can be left out.
+- **Until its virtqueues are enabled** a driver owes nothing (:meth:`VhostUserDriver.is_setting_up`).
 - **A refusal** of the device is seen where the driver sets FAILED, or hangs up before it accepts features.
 - **A reset by the driver itself** is seen with STATUS or RESET_DEVICE, where it negotiates again on the same
   connection, or where it hangs up after it stopped every virtqueue.
@@ -32,12 +34,15 @@ from balloon_conformance.iut.contract import (
     ImplementationCrashed,
     ImplementationHung,
     ImplementationViolation,
+    PeerAbsent,
     Setup,
     Target,
 )
+from balloon_conformance.iut.sight import OutOfSight
 from balloon_conformance.serve.errors import ServeError
 from balloon_conformance.serve.listening import Listening
 from balloon_conformance.vhost_user.back_end import BackEnd
+from balloon_conformance.vhost_user.backend_session import SERVED
 from balloon_conformance.vhost_user.errors import PeerBroke, PeerClosed, PeerSilent
 from balloon_conformance.vhost_user.messages import ProtocolFeature, Request
 from balloon_conformance.virtio import RingError
@@ -46,6 +51,12 @@ from balloon_spec.pages import PageSet
 
 __all__ = ["VhostUserDriver", "driver_faults", "vhost_user_driver_target"]
 
+_NO_FEATURE: Final = ProtocolFeature(0)
+_NO_DRIVER_OK: Final = (
+    "the front-end negotiated STATUS and did not send DRIVER_OK once its virtqueues were enabled; it was"
+    " served without"
+)
+_SHORT: Final = 0.1
 _NOT_NEGOTIATED: Final = "no driver is connected; call negotiate first"
 _LATE_MESSAGES: Final = 64
 """How many messages an observation serves at least where they are waiting, whatever its deadline."""
@@ -83,7 +94,9 @@ class VhostUserDriver:
     """A :class:`~balloon_conformance.iut.contract.DriverAdapter` to whatever connects to ``path``.
 
     ``connect_seconds`` is how long a driver may take to connect, ``negotiate_seconds`` to accept features
-    once it has, and ``answer_seconds`` to finish a message or take one.
+    once it has, and ``answer_seconds`` to finish a message or take one. Once it accepted features it may be
+    silent for ``ready_seconds`` before its virtqueues are enabled, and it said DRIVER_OK where it can.
+    ``without`` are protocol features that are not offered to it.
     """
 
     capabilities = frozenset({Capability.RAW_FEATURES, Capability.GUEST_MEMORY})
@@ -96,16 +109,23 @@ class VhostUserDriver:
         connect_seconds: float = 10.0,
         negotiate_seconds: float = 10.0,
         answer_seconds: float = 5.0,
+        ready_seconds: float = 3.0,
+        without: ProtocolFeature = _NO_FEATURE,
     ) -> None:
         self.path = path
         self.description = f"vhost-user driver at {path}"
         self._connect_seconds = connect_seconds
         self._negotiate_seconds = negotiate_seconds
         self._answer_seconds = answer_seconds
+        self._ready_seconds = ready_seconds
+        self._protocol = SERVED & ~without
+        self._lacks_driver_ok = False
         self._setup: Setup | None = None
         self._listening: Listening | None = None
         self._back_end: BackEnd | None = None
         self._ended = False
+        self._is_ready = False
+        """Whether the driver of this connection was seen to be set up, which it is once."""
         self._fault: Exception | None = None
         self._shown: frozenset[str] = frozenset()
 
@@ -114,7 +134,14 @@ class VhostUserDriver:
         """What the connection to the driver, or the last one, does not show."""
         if self._back_end is not None:
             self._shown = _shows(self._back_end)
+            if self._back_end.is_assumed:
+                return {**sight.unseen(self._kind, self._shown), sight.Fact.DRIVER_OK: _NO_DRIVER_OK}
         return sight.unseen(self._kind, self._shown)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a reader of the results is to know of how the driver was served."""
+        return (_NO_DRIVER_OK,) if self._back_end is not None and self._back_end.is_assumed else ()
 
     @property
     def back_end(self) -> BackEnd:
@@ -159,15 +186,41 @@ class VhostUserDriver:
             raise AdapterError("a driver is connected already; call reset before it negotiates again")
         if self._setup is None:
             raise AdapterError("the adapter is not started; call start first")
-        self._ended = False
+        self._ended = self._is_ready = False
         self._back_end = BackEnd(
             self._await_driver(),
             self._setup.profile,
             offered,
             configuration,
             answer_seconds=self._answer_seconds,
+            protocol=self._protocol,
         )
         return self._await_features(self._back_end)
+
+    def is_setting_up(self) -> bool:
+        """Tell whether the driver has yet to enable virtqueues of its features, or to say DRIVER_OK.
+
+        Until then it owes nothing. Raises :class:`ImplementationHung` for one that enables none at all.
+        """
+        back_end = self._back_end
+        if back_end is None or back_end.accepted is None or back_end.gave_up or self._is_ready:
+            return False
+        missing = back_end.missing
+        if missing or back_end.getting_ready:
+            # Where one connection went without DRIVER_OK, the next is not waited for as long.
+            short = self._lacks_driver_ok and not missing
+            patience = self._ready_seconds * (_SHORT if short else 1)
+            if time.monotonic() < back_end.heard_at + patience:
+                return True
+            if missing and not back_end.serving:
+                raise ImplementationHung(
+                    f"the driver accepted features and enabled no virtqueue within {patience:g} seconds"
+                )
+            if back_end.getting_ready:
+                self._lacks_driver_ok = True
+                back_end.assume_running()
+        self._is_ready = True
+        return False
 
     def observe(self, deadline_seconds: float) -> Sequence[Event]:
         """Return what the driver did since the last call."""
@@ -196,6 +249,8 @@ class VhostUserDriver:
                 pumped += 1
                 # What was sent before the deadline is served after it, as far as that comes to an end.
                 if time.monotonic() >= until and (pumped >= _LATE_MESSAGES or not back_end.waiting):
+                    if deadline_seconds > 0:
+                        back_end.check_kicks()
                     return ()
 
     def use(self, queue: int, buffer: str, length_bytes: int, written: bytes) -> None:
@@ -224,12 +279,15 @@ class VhostUserDriver:
         """Change the configuration space and notify the driver."""
         if self._ended:
             return
+        back_end = self.back_end
         with driver_faults():
-            if not self.back_end.change_configuration(configuration):
-                raise AdapterError(
-                    "the driver cannot be notified of a configuration change: its front-end gave no request"
-                    " channel (BACKEND_REQ)"
-                )
+            # The front-end may give its request channel at any time; what waits to be said comes first.
+            for _ in range(_LATE_MESSAGES):
+                if back_end.has_channel or not back_end.waiting:
+                    break
+                back_end.pump(0)
+            if not back_end.change_configuration(configuration):
+                raise OutOfSight(self.unseen[sight.Fact.CONFIGURATION_CHANGE])
 
     def steer(self, action: str, pages: PageSet) -> None:  # noqa: ARG002 - the contract's method
         """Refuse: nothing in vhost-user reaches the guest."""
@@ -251,7 +309,7 @@ class VhostUserDriver:
                 connection.close()
                 continue
             return connection
-        raise AdapterError(
+        raise PeerAbsent(
             f"no driver connected to {self.path} within {self._connect_seconds:g} seconds; start it, and"
             " again each time its connection is closed"
         )
@@ -283,10 +341,15 @@ class VhostUserDriver:
         return (Reset(),)
 
 
-def vhost_user_driver_target(path: str, **seconds: float) -> Target:
-    """Return the target of the driver that connects to ``path``; ``seconds`` as :class:`VhostUserDriver`."""
+def vhost_user_driver_target(
+    path: str, *, without: ProtocolFeature = _NO_FEATURE, **seconds: float
+) -> Target:
+    """Return the target of the driver that connects to ``path``; the rest as :class:`VhostUserDriver`."""
     return Target(
-        f"vhost-user-driver:{path}", Side.DRIVER, lambda: VhostUserDriver(path, **seconds), one_at_a_time=True
+        f"vhost-user-driver:{path}",
+        Side.DRIVER,
+        lambda: VhostUserDriver(path, without=without, **seconds),
+        one_at_a_time=True,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from balloon_conformance.iut.contract import Buffer, Capability
+from balloon_conformance.iut.sight import Fact
 from balloon_conformance.session import DeviceSession
 from balloon_conformance.vectors import model
 from balloon_conformance.vectors.mismatch import Mismatch, blame
@@ -88,6 +89,8 @@ class DevicePlayer:
             names = ", ".join(sorted(profile.names(intruders & offered)))
             raise NotExercised(f"the device offers {names}, which the vector accepts as not offered")
         kept = self._session.negotiate(sets.accepted, offered)
+        if kept and not sets.features_ok and (hidden := self._session.unseen.get(Fact.REFUSAL)):
+            raise NotExercised(f"ambiguous: the features were taken, and {hidden}")
         if kept and not sets.features_ok:
             raise Mismatch(
                 "the device kept FEATURES_OK",
@@ -220,6 +223,9 @@ class DevicePlayer:
         if not self._has_target:
             return
         event = self._session.wait_for(lambda seen: isinstance(seen, ev.ConfigurationChanged))
+        if event is None and (hidden := self._session.unseen.get(Fact.CONFIGURATION_CHANGE)):
+            self.left_out.append(f"line {step.line}: {hidden}")
+            return
         if event is None:
             raise Mismatch(
                 "the driver was not notified of a configuration change",

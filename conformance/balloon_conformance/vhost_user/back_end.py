@@ -12,6 +12,7 @@ import math
 import os
 import select
 import socket
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from itertools import count
@@ -35,7 +36,7 @@ from balloon_conformance.vhost_user.backend_actions import (
     VringStopped,
     VringSwitched,
 )
-from balloon_conformance.vhost_user.backend_session import BackendSession
+from balloon_conformance.vhost_user.backend_session import SERVED, BackendSession
 from balloon_conformance.vhost_user.connection import Connection, close_descriptors
 from balloon_conformance.vhost_user.errors import PeerBroke, PeerClosed, PeerError, PeerSilent
 from balloon_conformance.vhost_user.frontend_session import Status
@@ -55,6 +56,7 @@ from balloon_spec.events import (
     Reset,
 )
 from balloon_spec.features import Profile
+from balloon_spec.queues import queue_map
 from balloon_spec.wire import configuration
 
 __all__ = ["BackEnd"]
@@ -67,8 +69,9 @@ _ACTUAL: Final = slice(configuration.ACTUAL_OFFSET, configuration.LENGTH_BYTES)
 class BackEnd:
     """Serves the front-end at the other end of ``connection``, which is owned from here on.
 
-    ``offered`` are the driver's features, ``space`` the configuration space; ``answer_seconds`` bounds every
-    message. ``accepted`` is None until the driver has accepted features; ``gave_up`` that it set FAILED.
+    ``offered`` are the driver's features, ``protocol`` the protocol features, and ``space`` is the
+    configuration space; ``answer_seconds`` bounds every message. ``accepted`` is None until the driver has
+    accepted features; ``gave_up`` that it set FAILED.
     """
 
     def __init__(
@@ -79,10 +82,11 @@ class BackEnd:
         space: bytes,
         *,
         answer_seconds: float = 5.0,
+        protocol: ProtocolFeature = SERVED,
     ) -> None:
         self._profile = profile
         self._connection = Connection(connection, Sender.FRONTEND, "the front-end")
-        self._session = BackendSession(offered, space, acceptable=self._may_accept)
+        self._session = BackendSession(offered, space, protocol=protocol, acceptable=self._may_accept)
         self._answer_seconds = answer_seconds
         self._events: list[Event] = []
         self._memory: SharedMemory | None = None
@@ -97,8 +101,12 @@ class BackEnd:
         self._shown = {space}
         self._numbers = count(1)
         self._told = False
+        self._assumed = False
+        self._dead_kicks: set[int] = set()
         self.accepted: int | None = None
         self.gave_up = False
+        self.heard_at = time.monotonic()
+        """When the last message came, or the connection was made."""
 
     @property
     def session(self) -> BackendSession:
@@ -134,7 +142,24 @@ class BackEnd:
         session = self._session
         if session.accepted is None or ProtocolFeature.STATUS not in session.protocol_features:
             return False
-        return not session.status & (Status.DRIVER_OK | Status.FAILED)
+        return not self._assumed and not session.status & (Status.DRIVER_OK | Status.FAILED)
+
+    @property
+    def is_assumed(self) -> bool:
+        """Whether the driver is taken to be running although it never said DRIVER_OK."""
+        return self._assumed
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """The virtqueues of the accepted features that are not served yet; none before there are features."""
+        if self.accepted is None or not self._may_accept(self.accepted):
+            return ()
+        serving = self.serving
+        return tuple(index for index in queue_map(self._profile, self.accepted) if index not in serving)
+
+    def assume_running(self) -> None:
+        """Serve a driver that has yet to say DRIVER_OK; should it say so later, nobody is told."""
+        self._assumed = True
 
     @property
     def waiting(self) -> bool:
@@ -189,6 +214,20 @@ class BackEnd:
             self._serve(message)
         self._take()
 
+    def check_kicks(self) -> None:
+        """Raise :class:`PeerBroke` where buffers wait whose notification could not come.
+
+        To be asked of a driver that is silent: one that is ending closes its descriptors before it says so,
+        and has nothing in its rings that is still to be taken.
+        """
+        for index in sorted(self._dead_kicks):
+            vring = self._vrings.get(index)
+            if vring is not None and vring.enabled and [*vring.take(f"lost-{one}" for one in self._numbers)]:
+                raise PeerBroke(
+                    f"the kick descriptor of vring {index} is of no use: it was at its end when it was read,"
+                    " and buffers wait"
+                )
+
     def settle(self) -> None:
         """Take what was kicked before the connection ended; no message is served."""
         self._wait(0)
@@ -229,8 +268,11 @@ class BackEnd:
             write_all(self._channel, data, self._answer_seconds)
         except TimeoutError as error:
             raise PeerSilent(f"the front-end did not take CONFIG_CHANGE: {error}") from None
-        except OSError as error:
-            raise PeerClosed(f"the front-end's request channel is of no use: {error.strerror}") from None
+        except OSError:
+            # The connection proper tells whether the front-end is still there.
+            close_descriptors([self._channel])
+            self._channel = None
+            return False
         return True
 
     def _may_accept(self, features: int) -> bool:
@@ -257,6 +299,7 @@ class BackEnd:
             ) from None
         if not alive:
             close_descriptors([self._kicks.pop(index)])
+            self._dead_kicks.add(index)
         elif (vring := self._vrings.get(index)) is not None:
             vring.kicked = True
         else:
@@ -272,6 +315,7 @@ class BackEnd:
         self._events.extend(vring.take(f"q{vring.index}-{number}" for number in self._numbers))
 
     def _serve(self, message: Message) -> None:
+        self.heard_at = time.monotonic()
         for index, vring in self._vrings.items():
             self._session.vrings[index].base = vring.next_available
         try:
@@ -294,6 +338,7 @@ class BackEnd:
                 self._share(action)
             case VringKick(index, descriptor):
                 self._keep(self._kicks, index, descriptor)
+                self._dead_kicks.discard(index)
                 if descriptor is None:
                     self._unkicked.add(index)
                 else:
@@ -319,7 +364,8 @@ class BackEnd:
             case ConfigurationStored():
                 self._store(action)
             case Running():
-                self._events.append(DriverOk())
+                if not self._assumed:
+                    self._events.append(DriverOk())
             case GaveUp():
                 self.gave_up = True
             case ResetAsked():
@@ -328,6 +374,7 @@ class BackEnd:
 
     def _accept(self, features: int) -> None:
         self.accepted = features
+        self._assumed = False
         if self._told:
             # The driver began anew by itself: nobody else will tell.
             legal = self._may_accept(features)
@@ -380,6 +427,7 @@ class BackEnd:
         for table in (self._kicks, self._calls, self._errors):
             self._keep(table, index, None)
         self._unkicked.discard(index)
+        self._dead_kicks.discard(index)
         self._early_kicks.discard(index)
 
     def _store(self, action: ConfigurationStored) -> None:

@@ -63,6 +63,7 @@ class Connection:
         self._header: Header | None = None
         self._descriptors: list[int] = []
         self._lost: PeerError | None = None
+        self._heard = False
 
     def __enter__(self) -> Self:
         return self
@@ -111,7 +112,7 @@ class Connection:
             self._lose(PeerSilent(f"{self._peer} did not take {name} within {seconds:g} seconds"))
         except ConnectionError:
             # What the peer sent before it went can still be received.
-            raise PeerClosed(f"{self._peer} closed the connection before it took {name}") from None
+            raise self._closed(f"{self._peer} closed the connection before it took {name}") from None
 
     def receive(self, seconds: float) -> Message:
         """Return the next message; raises :class:`PeerSilent` when it is not whole within ``seconds``.
@@ -181,8 +182,9 @@ class Connection:
             if not data:
                 middle = have or self._header is not None
                 where = f" after {have} of {length_bytes} bytes of {what}" if middle else ""
-                self._lose(PeerClosed(f"{self._peer} closed the connection{where}"))
+                self._lose(self._closed(f"{self._peer} closed the connection{where}"))
             self._received += data
+            self._heard = True
 
     def _allow(self, until: float) -> None:
         # A timeout of zero would mean a socket that does not block, with another exception.
@@ -191,6 +193,11 @@ class Connection:
     def _refuse_when_lost(self) -> None:
         if self._lost is not None:
             raise self._lost
+
+    def _closed(self, words: str) -> PeerClosed:
+        error = PeerClosed(words)
+        error.unheard = not self._heard
+        return error
 
     def _lose(self, error: PeerError) -> NoReturn:
         """Remember why the connection is of no more use, and let go of what was half received."""

@@ -10,7 +10,9 @@ class PeerError(Exception):
 
 
 class PeerClosed(PeerError):  # noqa: N818 - says what the peer did
-    """The peer closed the connection."""
+    """The peer closed the connection; ``unheard`` says that nothing had come through it before."""
+
+    unheard = False
 
 
 class PeerSilent(PeerError):  # noqa: N818 - says what the peer did

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from balloon_conformance.vhost_user.connection import Connection
-from balloon_conformance.vhost_user.errors import PeerBroke
+from balloon_conformance.vhost_user.errors import PeerBroke, PeerClosed
 from balloon_conformance.vhost_user.frontend_session import (
+    WANTED,
     Call,
     Exchange,
     FrontendSession,
@@ -66,13 +67,16 @@ class _Session(FrontendSession):
     def accept(self, features: int) -> Exchange[bool]:
         """Write the accepted features; returns whether the back-end took them.
 
-        Without STATUS there is no FEATURES_OK: then an acknowledgement other than 0 is the refusal. Where
-        there are no acknowledgements either, a refusal cannot be seen.
+        Without STATUS there is no FEATURES_OK: then an acknowledgement other than 0 is a refusal, and so is
+        the end of the connection. An acknowledgement of 0 says that the message was taken and no more.
         """
         own = 1 << PROTOCOL_FEATURES_BIT if self._speaks_protocol else 0
         yield from self.set_status(Status.ACKNOWLEDGE | Status.DRIVER)
         if (yield from self._try(Request.SET_FEATURES, Number(features | own))):
             return False
+        if not (self.has(ProtocolFeature.STATUS) or self.has(ProtocolFeature.REPLY_ACK)):
+            # Whatever answers behind it says that the back-end did not hang up at the features.
+            yield from self.offered()
         yield from self.set_status(self.status | Status.FEATURES_OK)
         return bool((yield from self.read_status()) & Status.FEATURES_OK)
 
@@ -94,11 +98,14 @@ class _Session(FrontendSession):
 class FrontEnd:
     """One connection to the back-end that listens at the other end of ``connection``, which is owned now.
 
-    ``answer_seconds`` bounds each message and each reply. ``offered`` are the features for the driver.
+    ``answer_seconds`` bounds each message and each reply; ``wanted`` are the protocol features to take where
+    they are offered. ``offered`` are the features for the driver.
     :meth:`fileno` can be polled: :meth:`take` has something to tell when it is readable.
     """
 
-    def __init__(self, connection: socket.socket, answer_seconds: float) -> None:
+    def __init__(
+        self, connection: socket.socket, answer_seconds: float, wanted: ProtocolFeature = WANTED
+    ) -> None:
         self._answer_seconds = answer_seconds
         self._connection = Connection(connection, Sender.FRONTEND, "the back-end")
         self._channel: Connection | None = None
@@ -106,7 +113,7 @@ class FrontEnd:
         self._kicks: dict[int, int] = {}
         self._calls: dict[int, int] = {}
         self._queue_of: dict[int, int] = {}
-        self._session = _Session()
+        self._session = _Session(wanted)
         try:
             self._epoll.register(self._connection.fileno(), select.EPOLLIN)
             self.offered = self._perform(self._session.connect())
@@ -134,6 +141,11 @@ class FrontEnd:
     def has(self, feature: ProtocolFeature) -> bool:
         """Tell whether a protocol feature was negotiated."""
         return self._session.has(feature)
+
+    @property
+    def has_channel(self) -> bool:
+        """Whether the back-end can still make requests of its own."""
+        return self._channel is not None
 
     def fileno(self) -> int:
         """Return a descriptor to poll."""
@@ -248,7 +260,14 @@ class FrontEnd:
         """Take one request of the back-end; tell whether it is about the configuration space."""
         if self._channel is None:
             raise AssertionError("only a channel that exists is polled")
-        message = self._channel.receive(self._answer_seconds)
+        try:
+            message = self._channel.receive(self._answer_seconds)
+        except PeerClosed:
+            # The back-end may do without; the connection proper tells whether it is still there.
+            self._epoll.unregister(self._channel.fileno())
+            self._channel.close()
+            self._channel = None
+            return False
         request, reply = self._session.answer(message)
         if reply is not None:
             self._channel.send(reply, self._answer_seconds)

@@ -61,7 +61,7 @@ class Judge:
         scene = Scene(self._exchange)
         return any(
             not decision.is_kept and self._applies(decision.requirement)
-            for one in self._by_kind.get(ev.Quiet, ())
+            for one in self._rules_for(quiet)
             for decision in one.decide(quiet, scene)
         )
 

@@ -43,6 +43,6 @@ def test_the_names_of_protocol_features():
 
 def test_an_adapter_without_the_attribute_shows_everything():
     assert unseen_by(object()) == {}
-    assert Fact.ALTERED in unseen_by(ReferenceDevice())
+    assert Fact.OVERWRITTEN in unseen_by(ReferenceDevice())
     assert Fact.REFUSAL in unseen_by(ReferenceDriver())
     assert Fact.REFUSAL in unseen_by(VhostUserDriver("/nowhere"))

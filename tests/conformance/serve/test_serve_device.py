@@ -55,13 +55,13 @@ def alone(tmp_path):
 
 @pytest.mark.parametrize("vector", VECTORS, ids=[vector.id for vector in VECTORS])
 def test_the_verdicts_are_those_of_the_device_in_this_process(adapter, vector):
-    """No exception: what a device does about a vector can all be seen over vhost-user."""
+    """But for what nobody sees over vhost-user: what a device does before DRIVER_OK."""
     here = play(vector, ReferenceDevice(), Side.DEVICE, PATIENCE)
     there = play(vector, adapter, Side.DEVICE, PATIENCE)
     assert (there.status, there.reason, set(there.exercised)) == (
         here.status,
         here.reason,
-        set(here.exercised),
+        set(here.exercised) - {"QUEUE-10"},
     )
     assert there.status is not Status.NOT_EXERCISED
 

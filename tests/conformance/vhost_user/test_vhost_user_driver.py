@@ -17,10 +17,12 @@ from vhost_user_by_hand import (
     GET_PROTOCOL,
     GUEST,
     KICK,
+    LINUX_PROTOCOL,
     PAGES,
     SET_CONFIG,
     SET_FEATURES,
     SET_MEM_TABLE,
+    SET_PROTOCOL,
     config,
     header,
     region,
@@ -34,10 +36,10 @@ from balloon_conformance.iut.contract import (
     AdapterError,
     Capability,
     DriverAdapter,
-    ImplementationCrashed,
     ImplementationViolation,
     Setup,
 )
+from balloon_conformance.iut.sight import Fact, OutOfSight
 from balloon_conformance.iut.vhost_user_driver import VhostUserDriver, vhost_user_driver_target
 from balloon_conformance.session import DriverSession
 from balloon_spec import events as ev
@@ -550,15 +552,43 @@ def test_a_driver_without_a_request_channel_cannot_be_told(adapter, connect):
     driver.bring_up(0, protocol=0x208)
     adapter.negotiate(0, SPACE)
     events(adapter)
-    with pytest.raises(AdapterError, match="gave no request channel"):
+    with pytest.raises(OutOfSight, match="gave no request channel"):
         adapter.change_configuration(SPACE)
+    assert Fact.CONFIGURATION_CHANGE in adapter.unseen
 
 
-def test_a_driver_that_closed_its_request_channel_is_gone(adapter, driver):
+def test_a_driver_that_closed_its_request_channel_is_still_there(adapter, driver):
+    assert Fact.CONFIGURATION_CHANGE not in adapter.unseen
     os.close(driver.channel)
     driver.channel = None
-    with pytest.raises(ImplementationCrashed, match="request channel is of no use: Broken pipe"):
+    with pytest.raises(OutOfSight, match="or closed it"):
         adapter.change_configuration(SPACE)
+    driver.offer(1, b"abcd")
+    assert [event.readable for event in events(adapter)] == [b"abcd"]
+
+
+def test_a_request_channel_may_be_given_after_the_features(adapter, connect):
+    """No order is laid down; what waits to be said is heard before the front-end is told anything."""
+    driver = connect()
+    for request in (GET_FEATURES, GET_PROTOCOL):
+        driver.ask(request)
+    driver.tell(SET_PROTOCOL, u64(LINUX_PROTOCOL))
+    driver.accept(0)
+    driver.share()
+    driver.give_channel()
+    assert adapter.negotiate(0, SPACE) == 0
+    adapter.change_configuration(struct.pack("<II", 20, 0))
+    assert os.read(driver.channel, 100) == header(2, 0, 1)
+
+
+def test_a_kick_descriptor_of_no_use_is_found_where_buffers_wait(adapter, driver):
+    """Not the driver's silence about requests and statistics, which is what it looks like."""
+    nothing = os.open("/dev/null", os.O_RDONLY)
+    driver.theirs.append(nothing)
+    driver.tell(KICK, u64(0), fds=[nothing])
+    driver.offer(0, b"abcd", kick=False)
+    with pytest.raises(ImplementationViolation, match="kick descriptor of vring 0 is of no use"):
+        events(adapter)
 
 
 def test_a_kick_descriptor_that_ends_is_dropped(adapter, driver):

@@ -113,6 +113,10 @@ class LinuxUml:
         """Give the guest a device; return what its driver accepted, None where it refused the device."""
         return self._running().bind(offered, configuration)
 
+    def is_setting_up(self) -> bool:
+        """Tell whether the driver has yet to enable its virtqueues."""
+        return self._guest is not None and self._guest.is_setting_up()
+
     def observe(self, deadline_seconds: float) -> Sequence[Event]:
         """Return what the driver did since the last call."""
         return self._running().observe(deadline_seconds)

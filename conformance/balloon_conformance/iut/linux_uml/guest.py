@@ -137,6 +137,11 @@ class Guest:
             self._events[:0] = kept
         return answer
 
+    def is_setting_up(self) -> bool:
+        """Tell whether the driver has its device, and has yet to enable its virtqueues."""
+        with self._witness():
+            return self._bound and self._wire.is_setting_up()
+
     def observe(self, deadline_seconds: float) -> Sequence[Event]:
         """Return what the driver did since the last call."""
         with self._witness():
