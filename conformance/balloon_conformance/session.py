@@ -36,6 +36,7 @@ from balloon_spec.features import Profile
 from balloon_spec.judge import Finding, Judge
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.trace import Entry
+from balloon_spec.wire import configuration
 
 __all__ = ["DeviceSession", "DriverSession", "Ended", "Session"]
 
@@ -262,6 +263,10 @@ class Session:
         """Tell whether the implementation is not ready yet, and owes nothing."""
         return self._setting_up is not None and self._call(self._setting_up.is_setting_up)
 
+    def leave(self, events: Sequence[ev.Event]) -> None:
+        """Put events back that :meth:`settle` returned; they stay for later calls."""
+        self._waiting = [*events, *self._waiting]
+
     def _rest(self, until: float) -> bool:
         """Take in what the implementation does until then and while it goes on; tell if it acted."""
         acted = False
@@ -330,9 +335,31 @@ class DeviceSession(Session):
         self._act(lambda: self._adapter.write_configuration(offset, data))
 
     def operate(self, action: ev.OperatorAction, value: int) -> None:
-        """Make an operator's wish known to the device."""
+        """Make an operator's wish known to the device.
+
+        What the device did before is taken in first, and what stands in the configuration space is read, so
+        that nothing of it is held against the wish.
+        """
+        self.collect()
+        if action is ev.OperatorAction.TARGET:
+            self.read_configuration(0, configuration.LENGTH_BYTES)
         self.record(ev.Operator(action, value))
         self._act(lambda: self._adapter.operate(action, value))
+
+    def _observe(self, seconds: float) -> Sequence[ev.Event]:
+        """Take in what the device did; a change of the configuration is read at once, as a driver would.
+
+        Where the read shows something else it is repeated, so that nobody can take it for an old one.
+        """
+        events = super()._observe(seconds)
+        told = next((one.data for one in reversed(events) if isinstance(one, ev.ConfigurationChanged)), None)
+        read = partial(self._adapter.read_configuration, 0, configuration.LENGTH_BYTES)
+        for _ in range(2 if told is not None else 0):
+            data = self._call(read)
+            self.record(ev.ConfigurationRead(0, data))
+            if data == told:
+                break
+        return events
 
     def look(self, pages: PageSet) -> tuple[PageSet, PageSet]:
         """Look at guest memory; return which of ``pages`` were discarded, and which overwritten."""

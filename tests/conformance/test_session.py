@@ -71,16 +71,18 @@ def test_every_event_is_recorded_in_order_with_its_time():
         ev.Negotiated(session.offered(), VERSION, True, ((0, 256), (1, 256))),
         ev.Memory(whole),
         ev.DriverOk(),
+        ev.ConfigurationRead(0, bytes(8)),
         ev.Operator(ev.OperatorAction.TARGET, 1),
         ev.Available(0, "m1", ARRAY, 0, False, (2, 2)),
         ev.ConfigurationChanged(b"\1\0\0\0\0\0\0\0"),
         ev.Used(0, "m1"),
+        ev.ConfigurationRead(0, b"\1\0\0\0\0\0\0\0"),
         ev.ConfigurationWritten(4, b"\1\0\0\0"),
         ev.ConfigurationRead(0, b"\1\0\0\0\1\0\0\0"),
         ev.Discarded(PageSet([(0x1000, 1)]), PageSet([(0xFFF, 3)])),
         ev.Reset(),
     ]
-    assert [entry.line for entry in session.trace] == list(range(1, 12))
+    assert [entry.line for entry in session.trace] == list(range(1, 14))
     times = [entry.at_seconds for entry in session.trace]
     assert all(earlier <= later for earlier, later in itertools.pairwise(times))
     assert times[0] >= 0
@@ -291,7 +293,7 @@ def test_what_the_suite_gave_cause_for_is_not_without_end():
     for _ in range(20):
         session.collect()
         session.write_configuration(4, bytes(4))
-    assert len(session.trace) == 40
+    assert len(session.trace) == 60
 
 
 @pytest.mark.parametrize(

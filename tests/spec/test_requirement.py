@@ -44,7 +44,7 @@ def test_the_catalogue_has_what_it_had():
         "DEF": 11,
         "PFN": 9,
         "STATS": 10,
-        "CFG": 11,
+        "CFG": 12,
         "REQ": 24,
         "UNUSED": 9,
         "CONC": 8,

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device
+from balloon_conformance.reference.device_pages import Reading
 from balloon_conformance.reference.device_requests import Step
 from balloon_conformance.reference.device_state import DeviceState
 from balloon_spec.events import Available, ConfigurationChanged, ConfigurationWritten
@@ -36,7 +37,7 @@ class SwapsTheConfiguration(Device):
         return data[3::-1] + data[:3:-1]
 
 
-@mutant("CFG-01", also=("CFG-06",))
+@mutant("CFG-01", also=("CFG-06", "CFG-08"))
 class PutsActualFirst(Device):
     """The guest reads how much it has given for how much it is to give, and never moves.
 
@@ -76,6 +77,91 @@ class ChangesActual(Device):
         """Count what was named."""
         state, outputs = super().take_inflate(state, buffer)
         return replace(state, actual=state.balloon.pages), outputs
+
+
+@mutant("CFG-08", origin="a device that took a new target for a balloon that begins anew")
+class ForgetsActualAtANewTarget(Device):
+    """The host believes that the guest gave nothing, from the moment it asks for more."""
+
+    def change_target(self, state: DeviceState, value: int) -> Step:
+        """Count from zero."""
+        return super().change_target(replace(state, actual=0), value)
+
+
+@mutant("CFG-08")
+class ForgetsActualAtAChunk(Device):
+    """The host believes that the guest gave nothing, whenever it gives more in chunks."""
+
+    def take_inflate(self, state: DeviceState, buffer: Available) -> Step:
+        """Count from zero with chunks, and leave the count alone with arrays."""
+        state, outputs = super().take_inflate(state, buffer)
+        return (replace(state, actual=0) if self.has(state, "CHUNK_TRANSFER") else state), outputs
+
+
+@mutant("CFG-08")
+class ForgetsActualWhenItDeflates(Device):
+    """The balloon looks empty once the first page has left it."""
+
+    def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
+        """Count from zero."""
+        state, outputs = super().take_deflate(state, buffer)
+        return replace(state, actual=0), outputs
+
+
+@mutant("CFG-08")
+class CountsUnusedPagesIn(Device):
+    """Pages that were named as a hint count as given up."""
+
+    def take_unused_pages(self, state: DeviceState, given: tuple[Available, Reading]) -> Step:
+        """Add them to actual."""
+        state, outputs = super().take_unused_pages(state, given)
+        return replace(state, actual=state.actual + given[1].pages.pages), outputs
+
+
+@mutant("CFG-08")
+class ForgetsActualForStatistics(Device):
+    """Whoever asks for fresh statistics is told of an empty balloon as well."""
+
+    def return_statistics(self, state: DeviceState) -> Step:
+        """Count from zero."""
+        state, outputs = super().return_statistics(state)
+        return replace(state, actual=0), outputs
+
+
+@mutant("CFG-08", also=("CFG-06",))
+class CountsTheRequestIn(Device):
+    """The id of a request for unused pages is taken for a count."""
+
+    def ask(self, state: DeviceState) -> Step:
+        """Write it into actual."""
+        state, outputs = super().ask(state)
+        return replace(state, actual=state.requests.request), outputs
+
+
+@mutant("CFG-12")
+class AnnouncesAnEmptyBalloon(Device):
+    """A driver that trusts a notification counts its balloon from zero again."""
+
+    def change_target(self, state: DeviceState, value: int) -> Step:
+        """Notify with an actual of zero."""
+        state, outputs = super().change_target(state, value)
+        return state, tuple(
+            replace(one, data=one.data[:4] + bytes(4)) if isinstance(one, ConfigurationChanged) else one
+            for one in outputs
+        )
+
+
+@mutant("CFG-12", also=("CFG-11", "CFG-01"))
+class AnnouncesAheadOfItself(Device):
+    """The guest hears of a target and finds the old one there when it looks.
+
+    Whoever reads num_pages after that finds another target than the operator's.
+    """
+
+    def change_target(self, state: DeviceState, value: int) -> Step:
+        """Notify and change nothing."""
+        after, outputs = super().change_target(state, value)
+        return replace(after, num_pages=state.num_pages), outputs
 
 
 @mutant("CFG-09", origin="Firecracker: a guest may write any configuration field, num_pages among them")

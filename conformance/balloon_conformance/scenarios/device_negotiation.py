@@ -11,11 +11,13 @@ from balloon_conformance.scenarios import scenario
 from balloon_conformance.session import DeviceSession
 from balloon_spec.events import Side
 
+__all__ = ["subsets"]
+
 
 @scenario(Side.DEVICE, "NEG-01", "NEG-02", "NEG-07", "NEG-09")
 def test_every_legal_subset(session: DeviceSession) -> None:
     """Every legal subset of the balloon features offered is negotiated."""
-    for subset in _subsets(session, legal=True):
+    for subset in subsets(session, legal=True):
         session.negotiate(subset)
         session.reset()
 
@@ -30,15 +32,15 @@ def test_every_subset_that_is_not_legal(session: DeviceSession) -> None:
     """Every subset in which a feature stands without what it requires is refused."""
     if not session.can(Capability.RAW_FEATURES):
         raise NotExercised(f"the adapter lacks {Capability.RAW_FEATURES}")
-    subsets = list(_subsets(session, legal=False))
-    if not subsets:
+    unlawful = list(subsets(session, legal=False))
+    if not unlawful:
         raise NotExercised("the device offers no feature that requires another")
-    for subset in subsets:
+    for subset in unlawful:
         session.negotiate(subset)
         session.reset()
 
 
-def _subsets(session: DeviceSession, *, legal: bool) -> Iterator[int]:
+def subsets(session: DeviceSession, *, legal: bool) -> Iterator[int]:
     """Yield the subsets of the balloon features offered, VERSION_1 in each where it is offered."""
     profile, offered = session.profile, session.offered()
     version_1 = profile.mask(["VERSION_1"]) & offered

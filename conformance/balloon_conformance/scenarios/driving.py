@@ -54,14 +54,22 @@ class Driving:
         """Whether inflate and deflate buffers are messages of chunks."""
         return "CHUNK_TRANSFER" in self.features
 
-    def begin(self, *, without: frozenset[str] = frozenset(), early: PageSet = EMPTY) -> None:
-        """Accept what the device offers and the profile knows, except ``without``, and set DRIVER_OK.
+    def begin(
+        self,
+        *,
+        without: frozenset[str] = frozenset(),
+        early: PageSet = EMPTY,
+        accepted: int | None = None,
+    ) -> None:
+        """Accept ``accepted``, by default what the device offers and the profile knows; set DRIVER_OK.
 
-        The pages ``early`` are offered before that, without a notification.
+        The features ``without`` are left out. The pages ``early`` are offered before DRIVER_OK, without a
+        notification.
         """
         session, profile = self.session, self.session.profile
         offered = session.offered()
-        wanted = profile.mask(profile.names(offered) - _RING_FEATURES - without)
+        chosen = offered if accepted is None else accepted
+        wanted = profile.mask(profile.names(chosen) - _RING_FEATURES - without)
         if not session.negotiate(wanted, offered):
             raise NotExercised("the device refuses what it offers")
         self.features = profile.names(wanted)

@@ -61,13 +61,11 @@ def _num_pages_decisions(
 def a_change_is_announced(event: ConfigurationChanged, scene: Scene) -> Iterator[Decision]:
     """The driver is notified when the target changes, and finds it there."""
     exchange = scene.exchange
-    if exchange.target is None or len(event.data) < 4:
+    if exchange.target is None or len(event.data) < 4 or exchange.is_late(event):
         return
-    yield kept("CFG-07")
     seen = int.from_bytes(event.data[:4], "little")
-    yield from _num_pages_decisions(
-        seen, exchange.target, exchange.actual or 0, event.data, exchange.superseded
-    )
+    yield kept("CFG-07")
+    yield from _num_pages_decisions(seen, exchange.target, exchange.actual or 0, event.data)
 
 
 @rule(Quiet, "CFG-07")
@@ -92,7 +90,10 @@ def _num_pages_reads_back(seen: int, data: bytes, exchange: Exchange) -> Iterato
         if exchange.num_pages is not None and exchange.num_pages_was_seen:
             yield from _num_pages_decisions(seen, exchange.num_pages, exchange.actual or 0, data, others)
         return
-    before = exchange.num_pages or 0
+    if not exchange.num_pages_was_seen:
+        # What stood there before the write nobody knows, and a target that nobody set need not be 0.
+        return
+    before = exchange.num_pages
     if seen == before or seen in others:
         yield kept("CFG-09")
     else:
@@ -108,36 +109,83 @@ def _num_pages_reads_back(seen: int, data: bytes, exchange: Exchange) -> Iterato
 
 @rule(ConfigurationRead, "CFG-01", "CFG-06", "CFG-08", "CFG-09", "CFG-11")
 def configuration_reads_back(event: ConfigurationRead, scene: Scene) -> Iterator[Decision]:
-    """``actual`` reads back as written, and ``num_pages`` is the device's alone."""
+    """``actual`` reads back as written and stays, and ``num_pages`` is the device's alone."""
     exchange = scene.exchange
     end = event.offset + len(event.data)
     if event.offset == _NUM_PAGES and len(event.data) >= 4:
         yield from _num_pages_reads_back(int.from_bytes(event.data[:4], "little"), event.data, exchange)
     first, last = max(event.offset, _ACTUAL), min(end, _ACTUAL + 4)
-    if first >= last or exchange.actual is None:
+    if first >= last:
         return
     seen = event.data[first - event.offset : last - event.offset]
-    written = exchange.actual.to_bytes(4, "little")
     place = slice(first - _ACTUAL, last - _ACTUAL)
+    if exchange.actual is None or exchange.actual_was_read:
+        yield from _actual_stays(seen, place, event.data, exchange)
+        if exchange.actual is None:
+            return
+    written = exchange.actual.to_bytes(4, "little")
     if seen == written[place]:
         yield kept("CFG-06")
         yield kept("CFG-01")
-        if exchange.actual_was_read:
+    elif not exchange.actual_was_read:
+        swapped = seen == written[::-1]
+        yield broken(
+            "CFG-01" if swapped else "CFG-06",
+            "actual is big-endian" if swapped else "actual does not read back as it was written",
+            field="actual",
+            expected=written[place].hex(" "),
+            seen=seen.hex(" "),
+            data=event.data,
+        )
+
+
+def _actual_stays(seen: bytes, place: slice, data: bytes, exchange: Exchange) -> Iterator[Decision]:
+    """CFG-08: ``actual`` is what it was when it was last read, whatever happened since."""
+    before = exchange.actual_shown
+    if before is None:
+        return
+    if seen == before[place]:
+        if exchange.stirred:
             yield kept("CFG-08")
         return
-    requirement, words = "CFG-06", "actual does not read back as it was written"
-    if exchange.actual_was_read:
-        requirement, words = "CFG-08", "actual changed without a write of the driver"
-    elif seen == written[::-1]:
-        requirement, words = "CFG-01", "actual is big-endian"
+    since = f", after {exchange.stirred}" if exchange.stirred else ""
     yield broken(
-        requirement,
-        words,
+        "CFG-08",
+        f"actual changed without a write of the driver{since}",
         field="actual",
-        expected=written[place].hex(" "),
+        expected=before[place].hex(" "),
         seen=seen.hex(" "),
-        data=event.data,
+        data=data,
     )
+
+
+@rule(ConfigurationRead, "CFG-12")
+def a_notification_shows_what_is_there(event: ConfigurationRead, scene: Scene) -> Iterator[Decision]:
+    """What a notification of a change carries is what the driver then reads."""
+    exchange = scene.exchange
+    announced = exchange.announced
+    if announced is None or event.offset != _NUM_PAGES or min(len(event.data), len(announced)) < _SPACE_BYTES:
+        return
+    seen, told = event.data[:_SPACE_BYTES], announced[:_SPACE_BYTES]
+    if exchange.actual_shown not in {None, seen[_ACTUAL:]}:
+        # The read is wrong, which is CFG-08, and need not be what was announced.
+        return
+    # One read that was on its way before the change may be seen after it.
+    old = int.from_bytes(seen[:_ACTUAL], "little") == exchange.num_pages_before
+    late = old and not exchange.late_reads
+    # The notification was sent after the wish, and shows what actual held at any time since.
+    holds = {*exchange.actuals, seen[_ACTUAL:]}
+    if told[_ACTUAL:] not in holds or not (late or seen[:_ACTUAL] == told[:_ACTUAL]):
+        yield broken(
+            "CFG-12",
+            "a notification of a change shows another configuration space than a read",
+            field="actual" if told[_ACTUAL:] not in holds else "num_pages",
+            expected=told.hex(" "),
+            seen=seen.hex(" "),
+            data=event.data,
+        )
+    elif not late:
+        yield kept("CFG-12")
 
 
 @rule(ConfigurationWritten, "CFG-02", "CFG-03")

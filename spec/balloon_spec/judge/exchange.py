@@ -76,6 +76,16 @@ class Exchange:
     actual: int | None = None
     """The last value the driver wrote, None before the first write since the reset."""
     actual_was_read: bool = False
+    actual_shown: bytes | None = None
+    """The four bytes of ``actual`` as read since DRIVER_OK, None once the driver wrote there."""
+    stirred: str = ""
+    """What happened since ``actual`` was last read or written at which a device might have changed it."""
+    announced: bytes | None = None
+    """The space as shown by the notification of the last wish, None once anybody had reason to change it."""
+    actuals: frozenset[bytes] = frozenset()
+    """What ``actual`` held at any time since the last wish, as far as it is known."""
+    late_reads: int = 0
+    """How many reads since then showed the num_pages of before."""
     deflate_floor: int | None = None
     """The least num_pages at which a deflate buffer was made available that ``actual`` does not count yet."""
     target: int | None = None
@@ -209,6 +219,19 @@ class Exchange:
         sizes = [one & -one for one in bounds] + ([self.host_page] if self.host_page else [])
         return min(sizes, default=0)
 
+    def is_late(self, event: ev.ConfigurationChanged) -> bool:
+        """Tell whether a notification was under way before the operator's last wish, which is yet to come.
+
+        It shows an earlier wish, or what stood there before, if nothing called for it.
+        """
+        if self.target is None or len(event.data) < configuration.ACTUAL_OFFSET:
+            return False
+        seen = int.from_bytes(event.data[:4], "little")
+        # With the two fields exchanged the target stands in the place of the other.
+        misplaced = int.from_bytes(event.data[4:8], "little") == self.target
+        known = seen in self.superseded or seen == self.num_pages
+        return seen != self.target and known and not misplaced
+
     def matches_request(self, buffer: InFlight) -> bool:
         """Tell whether an unused-page message belongs to the open request (REQ-19)."""
         header, request = buffer.content.header, self.request
@@ -239,8 +262,8 @@ class Exchange:
                 self._reset()
             case ev.NeedsReset():
                 self.needs_reset = True
-            case ev.Quiet() if event.side is ev.Side.DEVICE and self.driver_ok:
-                self.missed = frozenset(buffer.number for buffer in self.in_flight.values())
+            case ev.Quiet():
+                self._quiet(event)
             case ev.Discarded():
                 self._discarded(event)
             case ev.Operator():
@@ -249,6 +272,12 @@ class Exchange:
                 self._guest(event)
             case _:
                 pass
+
+    def _quiet(self, event: ev.Quiet) -> None:
+        # What was read by now and is seen late would have been seen.
+        self.num_pages_before = None
+        if event.side is ev.Side.DEVICE and self.driver_ok:
+            self.missed = frozenset(buffer.number for buffer in self.in_flight.values())
 
     def _negotiated(self, event: ev.Negotiated) -> None:
         self.offered, self.accepted = event.offered, event.accepted
@@ -323,6 +352,7 @@ class Exchange:
         buffer = self.in_flight.pop(key, None)
         if buffer is None:
             return
+        self.stirred = f"a buffer was returned on the {buffer.queue} queue"
         if any(
             other.queue is buffer.queue and other.number < buffer.number for other in self.in_flight.values()
         ):
@@ -375,25 +405,42 @@ class Exchange:
 
     def _configuration(self, event: ev.ConfigurationRead | ev.ConfigurationChanged) -> None:
         offset = event.offset if isinstance(event, ev.ConfigurationRead) else 0
+        late = isinstance(event, ev.ConfigurationChanged) and self.is_late(event)
+        answers = self.target is not None and self.target not in {*self.superseded, self.num_pages}
+        answers = answers and int.from_bytes(event.data[:4], "little") == self.target
         if offset == configuration.NUM_PAGES_OFFSET and len(event.data) >= 4:
             seen = int.from_bytes(event.data[:4], "little")
+            self.late_reads += isinstance(event, ev.ConfigurationRead) and seen == self.num_pages_before
             if isinstance(event, ev.ConfigurationChanged) or seen != self.num_pages_before:
                 if seen != self.num_pages:
                     self.num_pages_before = self.num_pages
                 self.num_pages = seen
             self.num_pages_was_seen = True
-            # A change that announces an earlier wish leaves the last one to come.
-            if isinstance(event, ev.ConfigurationChanged) and self.num_pages not in self.superseded:
+            if isinstance(event, ev.ConfigurationChanged) and not late:
                 self.target, self.superseded = None, frozenset()
-        if offset <= 4 and offset + len(event.data) >= 8:
+        if isinstance(event, ev.ConfigurationChanged):
+            self.announced, self.late_reads = (event.data if answers else None), 0
+            self.stirred = self.stirred or "the driver was notified of a change"
+            return
+        if offset <= configuration.ACTUAL_OFFSET and offset + len(event.data) >= configuration.LENGTH_BYTES:
             self.actual_was_read = True
+            self.stirred = ""
+            if self.driver_ok:
+                at = configuration.ACTUAL_OFFSET - offset
+                self.actual_shown = event.data[at : at + 4]
 
     def _written(self, event: ev.ConfigurationWritten) -> None:
         first, end = event.offset, event.offset + len(event.data)
+        self.announced = None
         if first < configuration.ACTUAL_OFFSET:
             self.wrote_num_pages = event.data
+            self.stirred = "the driver wrote num_pages"
+        if first < configuration.LENGTH_BYTES and end > configuration.ACTUAL_OFFSET:
+            self.actual_shown = None
+            self.stirred = ""
         if (first, end) == (configuration.ACTUAL_OFFSET, configuration.ACTUAL_OFFSET + 4):
             self.actual = int.from_bytes(event.data, "little")
+            self.actuals |= {event.data}
             self.actual_was_read = False
             self.changes = 0
             self.changed_with_length = False
@@ -413,7 +460,11 @@ class Exchange:
         self.looked = self.suspects and not any(buffer.is_malformed for buffer in self.in_flight.values())
 
     def _operator(self, event: ev.Operator) -> None:
+        self.announced = None
+        self.stirred = f"the operator had a wish ({event.action})"
         if event.action is ev.OperatorAction.TARGET:
+            known = self.actual_shown if self.actual is None else self.actual.to_bytes(4, "little")
+            self.actuals = frozenset() if known is None else frozenset({known})
             if self.target is not None:
                 self.superseded |= {self.target}
             self.target = event.value

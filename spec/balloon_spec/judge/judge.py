@@ -47,6 +47,11 @@ class Judge:
         return self._exchange.memory
 
     @property
+    def driver_ok(self) -> bool:
+        """Whether DRIVER_OK was set since the last reset."""
+        return self._exchange.driver_ok
+
+    @property
     def device_discards(self) -> bool:
         """Whether the device was seen to give memory back at all; INF-07 lets it not do so."""
         return self._exchange.discards

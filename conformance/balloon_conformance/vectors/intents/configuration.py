@@ -170,6 +170,7 @@ INTENTS: tuple[Intent, ...] = (
         "CFG-09 CFG-01",
         "CFG-02",
         target(256),
+        reads(0, 4, num_pages=256),
         DriverStore(0, 4, 0xFFFFFFFF),
         shows("CFG-09", reads(0, 4, num_pages=256)),
         features=negotiated(),

@@ -1,0 +1,132 @@
+"""The configuration space, read whole after everything at which a device could change it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from balloon_conformance.case import NotExercised
+from balloon_conformance.iut.contract import Buffer, Capability
+from balloon_conformance.scenarios import scenario
+from balloon_conformance.scenarios.device_negotiation import subsets
+from balloon_conformance.scenarios.driving import Driving
+from balloon_conformance.session import DeviceSession
+from balloon_spec import events as ev
+from balloon_spec.events import Side
+from balloon_spec.pages import PageSet
+from balloon_spec.queues import Queue
+from balloon_spec.wire import configuration, host_request, response_message
+from balloon_spec.wire.chunk import Chunk
+from balloon_spec.wire.response_header import FLAG_CONT, FLAG_DONE
+
+_FIRST, _SECOND = PageSet([(0x1000, 3)]), PageSet([(0x2000, 2)])
+_UNUSED = Chunk(0x1800, 1)
+_TARGETS = (5, 0, 4)
+_REQUEST_IDS = (0x51, 0x52)
+
+
+@scenario(Side.DEVICE, "CFG-08", "CFG-06", "CFG-09", "CFG-12", breaks=("CFG-02",))
+def test_the_configuration_stays_what_it_is(session: DeviceSession) -> None:
+    """Under every feature set the driver alone changes actual, and the operator alone num_pages."""
+    served = 0
+    for subset in subsets(session, legal=True):
+        driving = Driving(session, _FIRST | _SECOND)
+        try:
+            driving.begin(accepted=subset)
+        except NotExercised:
+            # A device may insist on MUST_TELL_HOST (NEG-08); what else it refuses is found by the rules.
+            session.reset()
+            continue
+        served += 1
+        if not _goes_through(driving):
+            return
+        session.reset()
+    if not served:
+        raise NotExercised("the device refuses every set of features")
+
+
+def _goes_through(driving: Driving) -> bool:
+    """Do everything there is, and read after each; False where a buffer did not come back."""
+    session = driving.session
+    _read(session)
+    steps: tuple[Callable[[Driving], bool], ...] = (
+        _inflate_first, _count, _set_targets, _inflate_second, _count, _deflate, _count,
+        _refresh_statistics, _ask_for_unused_pages, _write_num_pages,
+    )  # fmt: skip
+    for step in steps:
+        if not step(driving):
+            return False
+        _read(session)
+    return True
+
+
+def _read(session: DeviceSession) -> None:
+    session.read_configuration(0, configuration.LENGTH_BYTES)
+
+
+def _inflate_first(driving: Driving) -> bool:
+    driving.inflate(_FIRST)
+    return driving.drain()
+
+
+def _inflate_second(driving: Driving) -> bool:
+    driving.inflate(_SECOND)
+    return driving.drain()
+
+
+def _deflate(driving: Driving) -> bool:
+    driving.deflate(PageSet([(0x1001, 1)]))
+    return driving.drain()
+
+
+def _count(driving: Driving) -> bool:
+    driving.tell_actual()
+    return True
+
+
+def _set_targets(driving: Driving) -> bool:
+    session = driving.session
+    for target in _TARGETS if session.can(Capability.OPERATOR_TARGET) else ():
+        session.operate(ev.OperatorAction.TARGET, target)
+        session.wait_for(lambda event: isinstance(event, ev.ConfigurationChanged))
+        _read(session)
+    return True
+
+
+def _refresh_statistics(driving: Driving) -> bool:
+    session = driving.session
+    if "STATS_VQ" not in driving.features or not session.can(Capability.OPERATOR_STATISTICS):
+        return True
+    session.operate(ev.OperatorAction.STATISTICS, 0)
+    return driving.take_in()
+
+
+def _ask_for_unused_pages(driving: Driving) -> bool:
+    """Have two requests made, and answer each with two messages."""
+    session = driving.session
+    if "HOST_REQ_VQ" not in driving.features or not session.can(Capability.OPERATOR_UNUSED_PAGES):
+        return True
+    for number in _REQUEST_IDS:
+        session.operate(ev.OperatorAction.UNUSED_PAGES, number)
+        asked = session.wait_for(lambda event: isinstance(event, ev.Used) and bool(event.written))
+        if not isinstance(asked, ev.Used) or len(asked.written) != host_request.LENGTH_BYTES:
+            return False
+        _read(session)
+        answered = host_request.parse(asked.written).param & 0xFFFF
+        for flag, chunks in ((FLAG_CONT, [_UNUSED]), (FLAG_DONE, [])):
+            data = response_message.build(response_message.message(chunks, flag=flag, id=answered))
+            name = f"unused-{number}-{flag}"
+            session.make_available(Queue.HOST_REQUEST.index, Buffer(name, data))
+            if not _returns(session, name):
+                return False
+            _read(session)
+        session.make_available(Queue.HOST_REQUEST.index, Buffer(f"request-{number}", writable_bytes=16))
+    return True
+
+
+def _returns(session: DeviceSession, name: str) -> bool:
+    return session.wait_for(lambda event: isinstance(event, ev.Used) and event.buffer == name) is not None
+
+
+def _write_num_pages(driving: Driving) -> bool:
+    driving.session.write_configuration(configuration.NUM_PAGES_OFFSET, b"\xff\xff\xff\x7f")
+    return True

@@ -1,0 +1,89 @@
+"""Devices that do what they may and few do: no case finds anything against them."""
+
+from dataclasses import replace
+
+import pytest
+
+from balloon_conformance.iut.contract import Capability
+from balloon_conformance.iut.reference import ReferenceDevice
+from balloon_conformance.mutants.cases import cases
+from balloon_conformance.reference.device import Device
+from balloon_spec.events import ConfigurationChanged, Side
+
+
+class AnnouncesEveryWish(Device):
+    """It notifies the driver of every wish of its operator, also of one that changes nothing."""
+
+    def operate(self, state, given):
+        state, outputs = super().operate(state, given)
+        if any(isinstance(one, ConfigurationChanged) for one in outputs):
+            return state, outputs
+        return state, (*outputs, ConfigurationChanged(self.configuration(state)))
+
+    def remember(self, state, given):
+        state, outputs = super().remember(state, given)
+        return state, (*outputs, ConfigurationChanged(self.configuration(state)))
+
+
+class AnnouncesWhateverComes(Device):
+    """It notifies the driver of a change of the configuration with every buffer it takes."""
+
+    def take(self, state, buffer):
+        state, outputs = super().take(state, buffer)
+        return state, (*outputs, ConfigurationChanged(self.configuration(state)))
+
+
+class HasATargetFromTheStart(Device):
+    """Its target is 40 pages before anybody asks, and survives whatever the driver writes there."""
+
+    def __init__(self, options):
+        super().__init__(options)
+        self.state = replace(self.state, num_pages=40)
+
+
+class ReturnsStatisticsOfItself(Device):
+    """It returns the first statistics buffer of a driver although nobody asked for statistics."""
+
+    def begin(self, state, given):
+        state, outputs = super().begin(state, given)
+        if not state.statistics:
+            return state, outputs
+        state, more = self.return_statistics(state)
+        return state, (*outputs, *more)
+
+
+class WithoutAnOperator(ReferenceDevice):
+    """Nobody can tell it a target."""
+
+    capabilities = ReferenceDevice.capabilities - {
+        Capability.OPERATOR_TARGET,
+        Capability.OPERATOR_UNUSED_PAGES,
+        Capability.OPERATOR_STATISTICS,
+    }
+
+
+def findings(adapter):
+    return {
+        (one.id, str(finding))
+        for one in cases(Side.DEVICE).values()
+        for finding in one.play(adapter).findings
+    }
+
+
+@pytest.mark.parametrize(
+    "adapter",
+    [
+        ReferenceDevice(AnnouncesEveryWish),
+        ReferenceDevice(AnnouncesWhateverComes),
+        ReferenceDevice(ReturnsStatisticsOfItself),
+        WithoutAnOperator(HasATargetFromTheStart),
+    ],
+    ids=[
+        "announces-every-wish",
+        "announces-whatever-comes",
+        "returns-statistics",
+        "has-a-target-from-the-start",
+    ],
+)
+def test_nothing_is_found_against_an_unusual_device(adapter):
+    assert findings(adapter) == set()

@@ -1,0 +1,114 @@
+"""What a device may not change in the configuration space, and what it may announce as often as it likes."""
+
+import pytest
+from judge_script import (
+    DEFLATE,
+    DEVICE_QUIET,
+    INFLATE,
+    MESSAGES,
+    PROFILE,
+    STATISTICS,
+    B,
+    actual,
+    chunk,
+    deflate,
+    held,
+    inflate,
+    request,
+    space,
+    start,
+    target,
+    used,
+)
+
+from balloon_spec import events as ev
+from balloon_spec.judge import Judge
+
+
+def judged(*events):
+    judge = Judge(PROFILE)
+    return judge, [finding.requirement for finding in judge.feed_all(events)]
+
+
+def reads(num_pages, actual=0):
+    return ev.ConfigurationRead(0, space(num_pages, actual))
+
+
+def wishes(pages):
+    return ev.Operator(ev.OperatorAction.TARGET, pages)
+
+
+STIRS = {
+    "a target": [wishes(5), ev.ConfigurationChanged(space(5, 4))],
+    "an inflate buffer": [inflate("n", B), used(INFLATE, "n")],
+    "a deflate buffer": [deflate("d", chunk(0x1000, 1)), used(DEFLATE, "d")],
+    "statistics": [used(STATISTICS, "s0")],
+    "a write to num_pages": [ev.ConfigurationWritten(0, space(9)[:4])],
+}
+
+
+@pytest.mark.parametrize("stir", STIRS.values(), ids=STIRS)
+def test_actual_is_kept_only_if_something_could_have_changed_it(stir):
+    judge, findings = judged(*held(), reads(0, 4), reads(0, 4))
+    assert judge.exercised["CFG-08"] == 0
+    judge.feed_all(stir)
+    assert judge.feed_all([reads(0, 4)]) == []
+    assert judge.exercised["CFG-08"] == 1
+    assert findings == []
+
+
+@pytest.mark.parametrize("stir", STIRS.values(), ids=STIRS)
+def test_actual_that_changes_by_itself_is_found_after_whatever_did_it(stir):
+    _, findings = judged(*held(), reads(0, 4), *stir, reads(0, 0))
+    assert findings[-1] == "CFG-08"
+
+
+def test_a_request_does_not_change_an_actual_that_nobody_wrote():
+    _, findings = judged(*start(), reads(0, 12), request(), reads(0, 7))
+    assert findings == ["CFG-08"]
+
+
+def test_what_stands_there_before_driver_ok_may_still_change():
+    _, findings = judged(*start(MESSAGES, driver_ok=False, posts=False), reads(0, 7), ev.DriverOk(), reads(0))
+    assert findings == []
+
+
+def test_a_target_that_stood_there_from_the_start_is_no_effect_of_a_write():
+    judge, findings = judged(*start(), ev.ConfigurationWritten(0, space(9)[:4]), reads(40))
+    assert findings == ["CFG-02"]
+    assert judge.exercised["CFG-09"] == 0
+
+
+def test_a_needless_notification_is_held_against_no_later_wish():
+    judge, findings = judged(*start(), reads(7), wishes(9), target(7), reads(7))
+    assert findings == []
+    assert judge.exercised["CFG-07"] == 0
+    assert judge.feed_all([target(9), reads(9), DEVICE_QUIET]) == []
+    assert judge.exercised["CFG-07"] == 1
+
+
+def test_a_notification_of_what_stood_there_does_not_answer_the_wish():
+    _, findings = judged(*start(), reads(7), wishes(9), target(7), reads(7), DEVICE_QUIET)
+    assert findings == ["CFG-07"]
+
+
+def test_one_read_may_be_late_and_not_two():
+    assert judged(*start(), reads(0), wishes(9), target(9), reads(0), reads(9))[1] == []
+    assert judged(*start(), reads(0), wishes(9), target(9), reads(0), reads(0))[1] == ["CFG-12"]
+
+
+def test_a_notification_that_was_under_way_shows_the_actual_of_its_moment():
+    _, findings = judged(
+        *held(), reads(0, 4), wishes(9), actual(3), ev.ConfigurationChanged(space(9, 4)), reads(9, 3)
+    )
+    assert findings == ["DEF-11"]
+    _, findings = judged(
+        *held(), reads(0, 4), actual(3), wishes(9), ev.ConfigurationChanged(space(9, 4)), reads(9, 3)
+    )
+    assert findings == ["DEF-11", "CFG-12"]
+
+
+@pytest.mark.parametrize("since", [wishes(3), ev.ConfigurationWritten(4, space(0, 3)[4:])])
+def test_a_notification_says_nothing_of_what_came_after_it(since):
+    _, findings = judged(*held(), ev.ConfigurationChanged(space(0, 4)), since, reads(3, 3))
+    assert "CFG-12" not in findings
