@@ -28,7 +28,16 @@ from balloon_spec.events import Side
 from balloon_spec.judge import Finding
 from balloon_spec.requirement import catalogue
 
-__all__ = ["DEFAULT_PATIENCE", "Case", "NotExercised", "Patience", "carry_out", "run_again", "whose"]
+__all__ = [
+    "DEFAULT_PATIENCE",
+    "Case",
+    "NotExercised",
+    "Patience",
+    "carry_out",
+    "ended_after",
+    "run_again",
+    "whose",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +99,35 @@ def _how(ended: Exception) -> How:
     return How.VIOLATION if isinstance(fact, ImplementationViolation) else How.CRASH
 
 
-def run_again(hung: Outcome, again: Outcome) -> Outcome:
-    """Return the outcome of a case that hung, with what came of it when it was run again, alone."""
+def run_again(first: Outcome, again: Outcome) -> Outcome:
+    """Return the outcome of a case that failed, with what came of it when it was run again, alone."""
+    hung = first.how == How.HANG
     if again.status is Status.ERROR:
         repeats, words = Repeats.UNKNOWN, f"it could not be run: {again.reason}"
-    elif again.how == How.HANG:
+    elif hung and again.how == How.HANG:
         repeats, words = Repeats.YES, "it hung again"
-    elif again.status is Status.FAILED:
+    elif hung and again.status is Status.FAILED:
         repeats, words = Repeats.NO, f"it did not hang, and failed: {again.reason}"
+    elif again.status is Status.FAILED:
+        same = again.how == first.how and _broken(again) == _broken(first)
+        repeats = Repeats.YES if same else Repeats.NO
+        words = "it failed in the same way" if same else f"it failed otherwise: {again.reason}"
     else:
         repeats, words = Repeats.NO, f"it {'passed' if again.status is Status.PASSED else again.reason}"
-    return replace(hung, reason=f"{hung.reason}; run again alone, {words}", repeats=repeats)
+    return replace(first, reason=f"{first.reason}; run again alone, {words}", repeats=repeats)
+
+
+def _broken(outcome: Outcome) -> set[str]:
+    return {finding.requirement for finding in outcome.findings}
+
+
+def ended_after(outcome: Outcome, error: Exception, side: Side) -> Outcome:
+    """Return the outcome of a case after which the implementation did not survive being brought to rest."""
+    words = f"after the case: {_line(error)}"
+    if outcome.status in {Status.FAILED, Status.ERROR}:
+        return replace(outcome, reason=f"{outcome.reason}; {words}")
+    fault = Fault.DEVICE if side is Side.DEVICE else Fault.DRIVER
+    return replace(outcome, status=Status.FAILED, reason=words, fault=fault, how=_how(error))
 
 
 def whose(error: BaseException) -> tuple[Fault, str]:

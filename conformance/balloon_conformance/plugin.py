@@ -22,8 +22,16 @@ from typing import Any
 import pytest
 
 from balloon_conformance import scenarios
-from balloon_conformance.case import Patience, carry_out, run_again, whose
-from balloon_conformance.iut.contract import AdapterError, DeviceAdapter, DriverAdapter
+from balloon_conformance.case import Patience, carry_out, ended_after, run_again, whose
+from balloon_conformance.iut.contract import (
+    AdapterError,
+    DeviceAdapter,
+    DriverAdapter,
+    ImplementationCrashed,
+    ImplementationHung,
+    ImplementationViolation,
+    OutlivesCases,
+)
 from balloon_conformance.report.outcome import Fault, How, Outcome, Status, choice_of, choice_words
 from balloon_conformance.run_options import RunOptions, add_options
 from balloon_conformance.session import DeviceSession, DriverSession
@@ -116,28 +124,44 @@ class ConformancePlugin:
         return self.confirmed(lambda: play(moved, self.adapter(), self.target.side, self._patience))
 
     def confirmed(self, attempt: Callable[[], Outcome]) -> Outcome:
-        """Make an attempt at a case; where the implementation hangs make another, alone in a fresh start.
+        """Make an attempt at a case; make another, alone in a fresh start, where the first may be by chance.
 
-        A hang may be the case's, or what the cases before it and a busy machine made of it.
+        A hang may be the case's, or what the cases before it and a busy machine made of it. So may whatever
+        is found in an implementation that served other cases before.
         """
-        outcome = self._with_words(attempt())
-        if outcome.how != How.HANG:
+        outcome, company = self._concluded(attempt())
+        if outcome.how != How.HANG and not (company and outcome.status is Status.FAILED):
             return outcome
         self.stop()
         try:
-            again = attempt()
+            again, _ = self._concluded(attempt())
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the first attempt is a result in any case
             again = failure(outcome.case, error)
         # What hung twice is no company for the next case.
         self.stop()
         return run_again(outcome, again)
 
+    def _concluded(self, outcome: Outcome) -> tuple[Outcome, bool]:
+        """Bring the implementation to rest; return the outcome with what it did, and if it served others."""
+        adapter = self._adapter
+        if not isinstance(adapter, OutlivesCases):
+            return self._with_words(outcome), False
+        company = adapter.served > 1
+        try:
+            adapter.conclude(suspect=bool(outcome.findings or outcome.advice))
+        except (ImplementationCrashed, ImplementationHung, ImplementationViolation) as error:
+            outcome = ended_after(outcome, error, self.target.side)
+        return self._with_words(outcome), company
+
     def _with_words(self, outcome: Outcome) -> Outcome:
-        """Add what the implementation's program wrote to its standard error in a case that did not pass."""
+        """Add what the implementation said of a case that did not pass, and what it complained of in any."""
+        lines: list[str] = []
+        if isinstance(self._adapter, OutlivesCases):
+            lines += self._adapter.alarms()
         said: Callable[[], Sequence[str]] | None = getattr(self._adapter, "said", None)
-        if said is None or outcome.status not in {Status.FAILED, Status.ERROR}:
-            return outcome
-        return replace(outcome, said=tuple(said()))
+        if said is not None and outcome.status in {Status.FAILED, Status.ERROR}:
+            lines += said()
+        return replace(outcome, said=tuple(lines))
 
     @pytest.fixture
     def session(self, request: pytest.FixtureRequest) -> DeviceSession | DriverSession:
@@ -184,6 +208,9 @@ class ConformancePlugin:
         """Keep the outcome for the report, and tell pytest how the case ended."""
         outcome = self.known.mark(outcome)
         item.stash[_OUTCOME] = outcome
+        if outcome.status not in {Status.FAILED, Status.ERROR}:
+            # Where a case did not pass they stand below its sentences.
+            item.user_properties.extend(("said", line) for line in outcome.said)
         if outcome.status is Status.NOT_EXERCISED:
             pytest.skip(outcome.reason)
         if outcome.status is not Status.PASSED:
@@ -286,7 +313,7 @@ def explained(outcome: Outcome) -> Iterator[str]:
     if outcome.repeats:
         yield f"repeats: {outcome.repeats}"
     for line in outcome.said:
-        yield f"standard error: {line}"
+        yield f"said: {line}"
 
 
 def failure(case: str, error: BaseException) -> Outcome:

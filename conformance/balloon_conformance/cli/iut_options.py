@@ -41,6 +41,8 @@ class Asked:
         for name in ("vectors", *(one.name for one in fields(IutOptions))):
             if value := getattr(self.written, name):
                 words += [f"--{name.replace('_', '-')}", value]
+        if command == "run" and self.written.deadline_seconds != RunOptions("").deadline_seconds:
+            words += ["--deadline", self.written.deadline_seconds]
         return shlex.join(words)
 
 

@@ -147,7 +147,8 @@ def command(
         vectors=vectors,
         known_failures=checks.path,
     )
-    repeat = replace(asked, written=replace(asked.written, vectors=vectors)).repeat("run")
+    repeated = replace(asked.written, vectors=vectors, deadline_seconds=options.deadline_seconds)
+    repeat = replace(asked, written=repeated).repeat("run")
     partial = "-k" if expression is not None else "-x" if first else "--vectors" if vector_directory else ""
     with ExitStack() as stack:
         # Entered first, left last: SIGTERM finds the results written, whatever else is open.

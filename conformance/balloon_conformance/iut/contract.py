@@ -33,6 +33,7 @@ __all__ = [
     "ImplementationCrashed",
     "ImplementationHung",
     "ImplementationViolation",
+    "OutlivesCases",
     "PeerAbsent",
     "PeerLeft",
     "ReachesMemory",
@@ -292,6 +293,28 @@ class ReachesMemory(Protocol):
 
     def write_memory(self, address: int, data: bytes) -> None:
         """Write guest memory: what a device may do to the pages of the balloon."""
+
+
+@runtime_checkable
+class OutlivesCases(Protocol):
+    """What an adapter adds whose implementation serves case after case, and says when it is unwell.
+
+    ``served`` is how many cases the implementation has been started for without being replaced, the one that
+    runs included; 0 where none runs.
+    """
+
+    served: int
+
+    def conclude(self, *, suspect: bool) -> None:
+        """End the case that was played, whatever came of it.
+
+        What the implementation does while it is brought to rest still belongs to that case: a fault of it is
+        raised, as in any other method. ``suspect`` says that something was found, so that the next case
+        shall begin with a fresh implementation.
+        """
+
+    def alarms(self) -> Sequence[str]:
+        """Return what the implementation complained of since the case began, as lines; often nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,11 @@ def render(results: Results, header: Mapping[str, Any], repeat: str) -> str:
         summary=results.summary(),
         verdicts=("broken", "advice", "not exercised", "kept"),
         ended=[o for o in results.outcomes.values() if o.status is Status.FAILED and not o.findings],
+        alarms=[
+            o
+            for o in results.outcomes.values()
+            if o.said and o.status in {Status.PASSED, Status.NOT_EXERCISED}
+        ],
         errors=[o for o in results.outcomes.values() if o.status is Status.ERROR],
         faults=results.faults,
         interrupted=results.interrupted,

@@ -50,7 +50,7 @@ class How(StrEnum):
 
 
 class Repeats(StrEnum):
-    """What became of a case that hung when it was run again, alone and from a fresh start."""
+    """What became of a case that failed when it was run again, alone and from a fresh start."""
 
     YES = "yes"
     NO = "no"
@@ -65,8 +65,10 @@ class Outcome:
     ``exercised`` counts decisions by requirement, the implementation's side only. ``how`` is a :class:`How`
     for a failure. ``reason`` says in a sentence why a case failed, erred or was not exercised. ``trace`` are
     the JSON lines of the exchange, kept where something was found. ``repeats`` is a :class:`Repeats` after a
-    hang. ``known`` are the entries of a list of known failures that excuse all of a failure. ``said`` are the
-    last lines the implementation's program wrote to its standard error, where there is one.
+    hang, and after a failure of an implementation that had served other cases. ``known`` are the entries of a
+    list of known failures that excuse all of a failure. ``said`` are the last lines the implementation's
+    program wrote to its standard error in a case that did not pass, and what an implementation that outlives
+    its cases complained of in any.
     """
 
     case: str

@@ -47,6 +47,7 @@ def print_results(console: Console, results: Results, repeat: str, *, verbose: b
         outcomes,
     )
     _print_unattributed(console, results, repeat)
+    _print_alarms(console, results)
     _print_known(console, verdicts, results)
     _print_errors(console, results)
     _print_complaints(console, results)
@@ -146,7 +147,7 @@ def _finding(one: RequirementResult, outcomes: Mapping[str, Outcome]) -> Table:
             f"{choice.reading} (the sources leave this open: it is this project's choice)" if choice else "",
         ),
         ("not taken", choice.not_taken if choice else ""),
-        ("said", "\n".join(outcomes[case].said[-_FEW_LINES:])),
+        ("said", "\n".join(_few(outcomes[case].said))),
     )
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim", no_wrap=True, min_width=_LABEL)
@@ -155,6 +156,13 @@ def _finding(one: RequirementResult, outcomes: Mapping[str, Outcome]) -> Table:
         if words:
             table.add_row(name, Text(words))
     return table
+
+
+def _few(lines: Sequence[str]) -> Sequence[str]:
+    """Shorten what was said: a kernel prints the cause first, and a program what it died of last."""
+    if len(lines) <= _FEW_LINES:
+        return lines
+    return (*lines[:2], f"({len(lines) - _FEW_LINES} more)", *lines[2 - _FEW_LINES :])
 
 
 def _print_unattributed(console: Console, results: Results, repeat: str) -> None:
@@ -168,9 +176,26 @@ def _print_unattributed(console: Console, results: Results, repeat: str) -> None
         console.print(Text(f"  {outcome.case}: {outcome.how}: {outcome.reason}"), soft_wrap=True)
         if outcome.repeats:
             console.print(Text(f"    repeats {outcome.repeats}", style="dim"))
-        for line in outcome.said[-_FEW_LINES:]:
+        for line in _few(outcome.said):
             console.print(Text(f"    said    {line}", style="dim"), soft_wrap=True)
         console.print(Text(f"    repeat  {repeat} -k '{outcome.case}'", style="dim"), soft_wrap=True)
+
+
+def _print_alarms(console: Console, results: Results) -> None:
+    """Print what the implementation complained of by itself in cases in which nothing was found."""
+    cases = [
+        one
+        for one in results.outcomes.values()
+        if one.said and one.status in {Status.PASSED, Status.NOT_EXERCISED}
+    ]
+    if not cases:
+        return
+    console.print()
+    console.print(Text("Said in cases in which nothing was found", style="bold yellow"))
+    for outcome in cases:
+        console.print(Text(f"  {outcome.case}"), soft_wrap=True)
+        for line in _few(outcome.said):
+            console.print(Text(f"    said    {line}", style="dim"), soft_wrap=True)
 
 
 def _print_known(console: Console, verdicts: Sequence[RequirementResult], results: Results) -> None:
@@ -221,7 +246,7 @@ def _print_errors(console: Console, results: Results) -> None:
         more = f" and {len(cases) - _FEW_CASES} more" if len(cases) > _FEW_CASES else ""
         console.print(Text(f"  {fault}: {reason}"), soft_wrap=True)
         console.print(Text(f"    in {', '.join(cases[:_FEW_CASES])}{more}", style="dim"))
-        for line in results.outcomes[cases[0]].said[-_FEW_LINES:]:
+        for line in _few(results.outcomes[cases[0]].said):
             console.print(Text(f"    said {line}", style="dim"), soft_wrap=True)
     for words in results.faults:
         console.print(Text(f"  suite-fault: {words}"))

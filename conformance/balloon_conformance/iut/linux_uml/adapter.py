@@ -2,7 +2,8 @@
 
 A kernel outlives the case: the guest's device is taken away and given back for each, which makes a fresh
 vhost-user connection, with other features if need be, and the driver's module is unloaded and loaded again in
-between. A kernel that crashed, hung, or does not let go of its device is replaced by a fresh one.
+between. A kernel that crashed, hung, does not let go of its device or complained is replaced by a fresh one,
+and so is one in which something was found.
 
 What cannot be seen or done this way:
 
@@ -32,7 +33,6 @@ The guest's commands, which answer with nothing unless said otherwise; NAME is o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Final
 
 from balloon_conformance.iut import sight
@@ -66,13 +66,19 @@ _FAULTS: Final = (ImplementationCrashed, ImplementationHung, ImplementationViola
 
 
 class LinuxUml:
-    """A driver adapter, which also keeps :class:`~balloon_conformance.iut.contract.SteersGuest`."""
+    """A driver adapter.
+
+    It also keeps :class:`~balloon_conformance.iut.contract.SteersGuest` and
+    :class:`~balloon_conformance.iut.contract.OutlivesCases`.
+    """
 
     capabilities = frozenset({Capability.RAW_FEATURES, Capability.STEER_GUEST, Capability.GUEST_MEMORY})
 
     def __init__(self, options: UmlOptions) -> None:
         self._options = options
         self._guest: Guest | None = None
+        self._alarms: list[str] = []
+        self.served = 0
 
     @property
     def unseen(self) -> Mapping[sight.Fact, str]:
@@ -91,19 +97,56 @@ class LinuxUml:
 
     def start(self, setup: Setup) -> None:
         """Have a guest with no device yet, of the case before where that is fit for it."""
+        self._alarms.clear()
         if self._guest is not None and self._options.reuse:
-            with suppress(AdapterError, *_FAULTS):
+            try:
                 self._guest.renew(setup)
+            except (AdapterError, *_FAULTS) as error:
+                self._alarms.append(f"the guest of the case before was replaced: {error}")
+            else:
+                self.served += 1
                 return
         self.stop()
         self._guest = Guest(self._options)
+        self.served = 1
         self._guest.renew(setup)
 
     def stop(self) -> None:
-        """Kill the kernel, and remove all that is left of it."""
+        """Kill the kernel, and remove all that is left of it but what it complained of."""
         if self._guest is not None:
             self._guest.stop()
+            self._alarms += self._guest.console.alarms()
             self._guest = None
+
+    def conclude(self, *, suspect: bool) -> None:
+        """Take the guest's device away, which the driver may not survive; replace a guest that is unwell."""
+        if self._guest is None:
+            if self.served:
+                self._alarms.append("the guest was replaced after this case")
+            self.served = 0
+            return
+        try:
+            self._guest.unbind()
+        except AdapterError as error:
+            self._replace(str(error))
+        except _FAULTS as error:
+            self._replace(f"it did not survive that its device was taken away: {error}")
+            raise
+        else:
+            if suspect or self._guest.console.alarms():
+                self._replace("something was found in it")
+            else:
+                self._guest.console.forget()
+
+    def alarms(self) -> Sequence[str]:
+        """Return what the kernel complained of since the start, and whether its guest was replaced."""
+        console = () if self._guest is None else self._guest.console.alarms()
+        return (*self._alarms, *console)
+
+    def _replace(self, why: str) -> None:
+        self.stop()
+        self._alarms.append(f"the guest was replaced after this case: {why}")
+        self.served = 0
 
     def reset(self) -> None:
         """Take the guest's device away and load its driver anew; buffers it waits for are returned."""

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from balloon_conformance.iut.contract import AdapterError, ImplementationCrashed, ImplementationHung, Setup
+from balloon_conformance.iut.linux_uml.console import Console
 from balloon_conformance.iut.linux_uml.options import UmlOptions
 from balloon_conformance.iut.linux_uml.process import GuestKernel, result
 from balloon_conformance.iut.vhost_user_driver import VhostUserDriver, driver_faults
@@ -38,6 +39,8 @@ class Guest:
         self._bound = False
         self._events: list[Event] = []
         self._in_flight: dict[tuple[int, str], Available] = {}
+        # What the kernel's parts complain of at every boot is no case's.
+        self._kernel.console.forget()
         try:
             # Without a device a module that does not fit the kernel is told from a driver that fails.
             self._kernel.ask("load")
@@ -49,6 +52,11 @@ class Guest:
     def pid(self) -> int:
         """The kernel's process id."""
         return self._kernel.pid
+
+    @property
+    def console(self) -> Console:
+        """What the kernel prints."""
+        return self._kernel.console
 
     @property
     def wire(self) -> VhostUserDriver:

@@ -19,18 +19,17 @@ import tempfile
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from threading import Thread
-from typing import IO, Final
+from typing import Final
 
 from balloon_conformance.iut.contract import AdapterError, ImplementationCrashed, ImplementationHung
 from balloon_conformance.iut.guard import Guard
+from balloon_conformance.iut.linux_uml.console import Console
 from balloon_conformance.iut.linux_uml.options import LEAST_MEMORY_MIB, UmlOptions
 from balloon_conformance.iut.linux_uml.parts import Parts, find_parts
 from balloon_conformance.iut.linux_uml.xstate import LIBRARY_NAME, REFUSED, is_static, library
 
 __all__ = ["GuestKernel", "memory_directory"]
 
-_CONSOLE_BYTES: Final = 1 << 16
 _ANSWER_BYTES: Final = 4096
 _ANSWER_LIMIT_BYTES: Final = 1 << 16
 _END_SECONDS: Final = 5.0
@@ -41,7 +40,8 @@ _outgrown: Final[set[str]] = set()
 """The kernels that were seen to need the library of ``xstate.c``, so that each fails but once."""
 
 _QUIET_ARGUMENTS: Final = (
-    "quiet",
+    # Whatever the kernel warns of is printed, and nothing of what it does.
+    "loglevel=5",
     # A driver that corrupts the kernel's state shall not be judged as if nothing had happened.
     "oops=panic",
     # The idle loop of user mode goes to sleep even where a notification came just before, until the next
@@ -56,8 +56,11 @@ class GuestKernel:
     """One running kernel, whose guest has said that it is ready.
 
     The guest's virtio device looks for a vhost-user back-end at ``socket`` when told to attach, and not
-    before. Raises :class:`AdapterError` when a part is missing, and when the kernel dies or hangs at start.
+    before. ``console`` is what it prints. Raises :class:`AdapterError` when a part is missing, and when the
+    kernel dies or hangs at start.
     """
+
+    console: Console
 
     def __init__(self, options: UmlOptions) -> None:
         if options.memory_mib < LEAST_MEMORY_MIB:
@@ -75,7 +78,6 @@ class GuestKernel:
 
     def _boot(self, parts: Parts) -> None:
         self._answer = bytearray()
-        self._console = bytearray()
         with ExitStack() as undo, ExitStack() as inherited:
             self._directory = Path(
                 tempfile.mkdtemp(prefix="balloon-uml-", dir=memory_directory(self._options.memory_mib << 20))
@@ -117,8 +119,7 @@ class GuestKernel:
             undo.pop_all()
         if (pipe := self._process.stdout) is None:
             raise AssertionError("standard output is a pipe")
-        self._listener = Thread(target=self._listen, args=(pipe,), name="uml-console", daemon=True)
-        self._listener.start()
+        self.console = Console(pipe)
         # A kernel that panics aborts; it shall not leave a core file.
         with suppress(OSError):
             resource.prlimit(self._process.pid, resource.RLIMIT_CORE, (0, 0))
@@ -199,7 +200,7 @@ class GuestKernel:
         )
 
     def last_words(self) -> str:
-        """Tell how the kernel ended, or that it still runs, and the last line it printed."""
+        """Tell how the kernel ended, or that it still runs, and what it printed first of what went wrong."""
         try:
             code = self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
@@ -208,7 +209,7 @@ class GuestKernel:
             how = f"exit status {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
             # Processes it started may hold the console open, and would for ever.
             self._kill()
-            self._listener.join(_END_SECONDS)
+            self.console.join(_END_SECONDS)
         said = self._said()
         return f"{how}; {said}" if said else f"{how}, without a word"
 
@@ -223,7 +224,7 @@ class GuestKernel:
         self._kill()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_SECONDS)
-        self._listener.join(_END_SECONDS)
+        self.console.join(_END_SECONDS)
         self._line.close()
         os.close(self._end)
         self._guard.dismiss()
@@ -253,7 +254,7 @@ class GuestKernel:
         except ImplementationCrashed:
             words = self.last_words()
             self.stop()
-            if REFUSED.encode() in self._console and kernel not in _outgrown:
+            if self.console.printed(REFUSED) and kernel not in _outgrown:
                 if is_static(Path(kernel)):
                     raise AdapterError(
                         f"the kernel {self._options.kernel} cannot hold all registers of this CPU, and cannot"
@@ -278,16 +279,8 @@ class GuestKernel:
         )
 
     def _said(self) -> str:
-        lines = self._console.decode("utf-8", "replace").splitlines()
-        said = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        said = self.console.last_words()
         return f"its last words: {said}" if said else ""
-
-    def _listen(self, pipe: IO[bytes]) -> None:
-        """Keep the end of what the kernel prints, so that it never blocks on a full pipe."""
-        with pipe:
-            while data := os.read(pipe.fileno(), _CONSOLE_BYTES):
-                self._console += data
-                del self._console[:-_CONSOLE_BYTES]
 
 
 def result(command: str, line: str) -> str:

@@ -48,4 +48,4 @@ def test_every_report_has_the_last_lines_of_standard_error(tmp_path, failure):
     assert "&lt;log&gt; available  [31mred" in (tmp_path / "r.html").read_text(encoding="utf-8")
     junit = ET.parse(tmp_path / "r.xml").getroot()
     (failed,) = (*junit.iter("failure"), *junit.iter("error"))
-    assert "standard error: <log> available  [31mred" in failed.text
+    assert "said: <log> available  [31mred" in failed.text
