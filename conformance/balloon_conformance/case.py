@@ -19,9 +19,9 @@ from balloon_conformance.iut.contract import (
     ImplementationViolation,
 )
 from balloon_conformance.iut.sight import OutOfSight
+from balloon_conformance.not_exercised import NotExercised
 from balloon_conformance.report.outcome import Fault, How, Outcome, Repeats, Status, choice_of
 from balloon_conformance.session import Ended, Session
-from balloon_conformance.vectors.device_player import NotExercised
 from balloon_conformance.vectors.mismatch import Mismatch
 from balloon_spec import trace
 from balloon_spec.events import Side
@@ -188,6 +188,9 @@ class _End:
         if slips:
             status, fault = Status.ERROR, Fault.SUITE
             reason = f"the suite's own side broke {slips[0]}"
+            if slips[0] in session.told:
+                fault = Fault.ADAPTER
+                reason = f"the adapter tells of what the suite did not do: {slips[0]}"
         elif findings or ended:
             status, reason = Status.FAILED, ended or findings[0].words
         elif missed:

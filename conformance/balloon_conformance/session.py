@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import NoReturn, Self, TypeVar
 
 from balloon_conformance.iut import observed
@@ -31,6 +31,7 @@ from balloon_conformance.iut.contract import (
     SteersGuest,
 )
 from balloon_conformance.iut.sight import Fact, undecided, unseen_by
+from balloon_conformance.not_exercised import NotExercised
 from balloon_spec import events as ev
 from balloon_spec.features import Profile
 from balloon_spec.judge import Finding, Judge
@@ -48,6 +49,10 @@ _ENDLESS_DEADLINES = 10
 """Nor have events that go on for so many of the session's deadlines."""
 _MOST_DEADLINES = 3
 """A wait lasts no longer than this many deadlines, however often the implementation acts meanwhile."""
+
+
+_OWN_DOING = (ev.ConfigurationRead, ev.BufferAltered)
+"""Events that may tell of the suite's own side, where the suite knows better."""
 
 
 class Ended(Exception):  # noqa: N818 - says that the case is over, not that the suite erred
@@ -82,6 +87,8 @@ class Session:
         self.trace: list[Entry] = []
         self.findings: list[Finding] = []
         self.slips: list[Finding] = []
+        self.told: list[Finding] = []
+        """Those of ``slips`` that only the adapter can have made, by what it told."""
         # An adapter whose implementation lives in simulated time brings its clock.
         self.now: Callable[[], float] = getattr(adapter, "clock", time.monotonic)
         self._began = self.now()
@@ -178,7 +185,10 @@ class Session:
         """Take in what the implementation did; one that acts and acts and never pauses is hung."""
         events = self._call(lambda: observed.events(self._adapter.observe(seconds)))
         for event in events:
+            before = len(self.slips)
             self.record(event)
+            if isinstance(event, _OWN_DOING):
+                self.told += self.slips[before:]
         if not events:
             self._unrest = 0
             return events
@@ -281,6 +291,8 @@ class DeviceSession(Session):
 
     side = ev.Side.DEVICE
     _adapter: DeviceAdapter
+    _rooms: Mapping[int, int] = MappingProxyType({})
+    """How many buffers fit each queue, as far as the adapter tells."""
 
     def negotiate(self, accepted: int, offered: int | None = None) -> bool:
         """Accept features, set up the queues, and return whether the device kept FEATURES_OK.
@@ -294,6 +306,7 @@ class DeviceSession(Session):
         sizes = self._act(self._adapter.ring_sizes) if kept else ()
         # A refusal that was seen is one, whatever the transport has for it.
         shown = not kept or Fact.REFUSAL not in self.unseen
+        self._rooms = dict(sizes)
         self.record(ev.Negotiated(seen, accepted, kept, sizes, shown))
         if kept:
             self.record(ev.Memory(self._adapter.memory))
@@ -315,7 +328,10 @@ class DeviceSession(Session):
         self._act(self._adapter.driver_ok)
 
     def make_available(self, queue: int, buffer: Buffer) -> None:
-        """Make a buffer available."""
+        """Make a buffer available; raises :class:`NotExercised` where the ring has no room for it."""
+        room = self._rooms.get(queue)
+        if room is not None and self.judge.in_flight(queue) >= room:
+            raise NotExercised(f"the ring of queue {queue} has {room} descriptors, and the case needs more")
         self.record(
             ev.Available(
                 queue, buffer.name, buffer.readable, buffer.writable_bytes, buffer.notify, buffer.cut
@@ -396,8 +412,16 @@ class DriverSession(Session):
         return accepted
 
     def use(self, queue: int, buffer: str, length_bytes: int, written: bytes) -> None:
-        """Return a buffer to the driver; what became of it while the device held it is taken in first."""
+        """Return a buffer to the driver; what became of it while the device held it is taken in first.
+
+        Raises :class:`NotExercised` where it is in flight no more, which is the driver's doing.
+        """
         self.collect()
+        if not self.judge.is_in_flight(queue, buffer):
+            raise NotExercised(
+                f"buffer {buffer} of queue {queue} is in flight no more: the driver reset the device, or "
+                "made it available twice"
+            )
         self.record(ev.Used(queue, buffer, length_bytes, written))
         self._act(lambda: self._adapter.use(queue, buffer, length_bytes, written))
 

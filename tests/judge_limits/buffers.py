@@ -62,6 +62,8 @@ def altered(now, by=ev.Side.DRIVER, name="m"):
 
 
 FOUND = {
+    "a buffer that is in flight": ([*start(), post("r0")], ["REQ-21", "QUEUE-11"]),
+    "a name that is free again": ([*start(), request(), post("r0")], ["REQ-17"]),
     "the driver alters a buffer": (altered(message(B)), ["BUF-01"]),
     "the device alters a buffer": (altered(message(B), ev.Side.DEVICE), ["BUF-02"]),
     "memory far below": (at(0x4000), []),

@@ -10,6 +10,16 @@ from balloon_conformance.mutants.mutant import mutant
 from balloon_spec.events import Available, Event, RingBroken, Side
 
 
+@mutant("QUEUE-11", also=("INF-11",))
+class MakesABufferAvailableTwice(ReferenceDriver):
+    """A device finds the same inflate buffer a second time while it still has it."""
+
+    def observe(self, deadline_seconds: float) -> Sequence[Event]:
+        """Observe each buffer of pages twice."""
+        events = super().observe(deadline_seconds)
+        return [one for one in events for _ in range(1 + (isinstance(one, Available) and one.queue == 0))]
+
+
 @mutant("QUEUE-11")
 class LaysChainsInACircle(ReferenceDriver):
     """A device that follows the chain of an inflate message reads the same descriptor for ever.

@@ -185,7 +185,7 @@ def test_want_of_memory_while_inflating(session: DriverSession, on_their_way: bo
     if not hosting.serve():
         return
     hosting.aim(first.pages + _FRAGMENTS, inflate=_isolated(_FRAGMENTS))
-    if not hosting.take_in():
+    if not hosting.take_in() or not hosting.held:
         return
     last = PageSet(_isolated(_FRAGMENTS).runs[-2:])
     session.steer(ev.GuestAction.DEFLATE, last if on_their_way else first)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from balloon_conformance.scenarios import scenario
-from balloon_conformance.scenarios.hosting import Hosting
+from balloon_conformance.scenarios.hosting import Hosting, actual_of
 from balloon_conformance.session import DriverSession
 from balloon_spec import events as ev
 from balloon_spec.events import Side
@@ -90,4 +90,4 @@ def test_nothing_but_what_is_due_at_first(session: DriverSession) -> None:
     hosting.begin()
     for event in session.settle(_QUIET_SECONDS):
         if isinstance(event, ev.ConfigurationWritten):
-            hosting.actual = int.from_bytes(event.data, "little")
+            hosting.actual = actual_of(event)

@@ -106,7 +106,9 @@ class Driving:
         self.send(Queue.DEFLATE, encode(pages.runs, chunks=self.chunks), pages)
 
     def send(self, queue: Queue, data: bytes, pages: PageSet, *, notify: bool = True) -> None:
-        """Send bytes, well-formed or not, that name ``pages``."""
+        """Send bytes, well-formed or not, that name ``pages``; NotExercised where these are missing."""
+        if missing := pages & self.session.setup.memory - self.session.memory:
+            raise NotExercised(f"the guest has no pages {missing}; give it the memory that start asks for")
         self._make_available(queue, Buffer(self._name(), data, notify=notify), pages)
 
     def take_in(self) -> bool:
@@ -151,7 +153,8 @@ class Driving:
         self._post_request()
 
     def _post_statistics(self, *, notify: bool = True) -> None:
-        entry = Statistic(Tag.MEMTOT, self.session.memory.size_bytes)
+        # Whatever an adapter says that there is, the value has 64 bits.
+        entry = Statistic(Tag.MEMTOT, min(self.session.memory.size_bytes, (1 << 64) - 1))
         data = statistics.build(Statistics((entry,)))
         self._make_available(Queue.STATISTICS, Buffer(self._name(), data, notify=notify), EMPTY)
 

@@ -14,7 +14,7 @@ from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration
 from balloon_spec.wire.configuration import Configuration
 
-__all__ = ["Hosting", "Watch", "need"]
+__all__ = ["Hosting", "Watch", "actual_of", "need"]
 
 _COMMAND_SECONDS = 30.0
 _LISTEN_SECONDS = 0.1
@@ -91,7 +91,7 @@ class Hosting:
             if self.watch is not None:
                 self.watch.take(event, self._pages(event))
         elif isinstance(event, ev.ConfigurationWritten) and event.offset == configuration.ACTUAL_OFFSET:
-            self.actual = int.from_bytes(event.data, "little")
+            self.actual = actual_of(event)
         return event is not None
 
     def give_back(self, at: int = 0) -> None:
@@ -145,13 +145,20 @@ class Hosting:
             self.take_in(_LISTEN_SECONDS)
 
     def _pages(self, event: ev.Available) -> PageSet:
-        everything = PageSet([(0, PFN_LIMIT)])
+        """Return the pages a buffer names, as far as they exist: of others nobody can read or write."""
+        known = self.session.judge.memory
+        everything = PageSet([(0, PFN_LIMIT)]) if known is None else known
         if "CHUNK_TRANSFER" in self._features:
             return read_message(event.readable, everything, "balloon").pages
         return read_array(event.readable, everything).pages
 
     def _configuration(self) -> bytes:
         return configuration.build(Configuration(self.target, self.actual))
+
+
+def actual_of(event: ev.ConfigurationWritten) -> int:
+    """Return what a store to ``actual`` leaves there, however long it is."""
+    return int.from_bytes(event.data[: configuration.LENGTH_BYTES - configuration.ACTUAL_OFFSET], "little")
 
 
 def _is_act(event: ev.Event) -> bool:

@@ -6,17 +6,19 @@ import json
 
 from balloon_conformance.iut.contract import Buffer, Capability
 from balloon_conformance.iut.sight import Fact
+from balloon_conformance.not_exercised import NotExercised
 from balloon_conformance.session import DeviceSession
 from balloon_conformance.vectors import model
 from balloon_conformance.vectors.mismatch import Mismatch, blame
 from balloon_spec import events as ev
 from balloon_spec.events import OperatorAction
+from balloon_spec.judge.content import read_array, read_message
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.trace import event_fields
 from balloon_spec.wire import configuration, host_request
 
-__all__ = ["DevicePlayer", "NotExercised"]
+__all__ = ["DevicePlayer"]
 
 _CAPABILITIES = {
     OperatorAction.TARGET: Capability.OPERATOR_TARGET,
@@ -27,10 +29,6 @@ _CAPABILITIES = {
 
 _PARAM_OFFSET = 8
 """Where the id stands in a host request."""
-
-
-class NotExercised(Exception):  # noqa: N818 - the case says nothing about the implementation
-    """The case, or the rest of it, cannot be played against this implementation; says why."""
 
 
 class DevicePlayer:
@@ -128,6 +126,7 @@ class DevicePlayer:
             case model.GuestStep():
                 pass
             case model.BufferStep():
+                self._needs(step)
                 self._queues[step.name] = step.queue.index
                 session.make_available(
                     step.queue.index,
@@ -157,6 +156,19 @@ class DevicePlayer:
                 self._returned = True
                 if self._negotiate(step.features):
                     session.driver_ok()
+
+    def _needs(self, step: model.BufferStep) -> None:
+        """Refuse to name pages that the guest does not have, where the vector says that it has them."""
+        missing = self._vector.memory - self._session.memory
+        if not missing or step.queue is Queue.STATISTICS:
+            return
+        arrays = step.queue is not Queue.HOST_REQUEST and not self._session.judge.has("CHUNK_TRANSFER")
+        memory = self._vector.memory
+        content = (
+            read_array(step.readable, memory) if arrays else read_message(step.readable, memory, "balloon")
+        )
+        if named := content.pages & missing:
+            raise NotExercised(f"the guest has no pages {named}; give it the memory that start asks for")
 
     def _operate(self, step: model.OperatorStep) -> None:
         capability = _CAPABILITIES[step.action]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
+from balloon_conformance.not_exercised import NotExercised
 from balloon_conformance.session import DriverSession
 from balloon_conformance.vectors import model
-from balloon_conformance.vectors.device_player import NotExercised
 from balloon_conformance.vectors.mismatch import Mismatch, blame, compare_readable
 from balloon_spec import events as ev
 from balloon_spec.judge.content import read_array, read_message

@@ -70,6 +70,18 @@ class Judge:
             for decision in one.decide(quiet, scene)
         )
 
+    def has(self, feature: str) -> bool:
+        """Tell whether the feature was negotiated."""
+        return self._exchange.has(feature)
+
+    def is_in_flight(self, queue: int, buffer: str) -> bool:
+        """Tell whether the buffer was made available and not returned."""
+        return (queue, buffer) in self._exchange.in_flight
+
+    def in_flight(self, queue: int) -> int:
+        """Return how many buffers are in flight on the queue."""
+        return sum(index == queue for index, _ in self._exchange.in_flight)
+
     def feed(self, event: ev.Event, at_seconds: float | None = None) -> list[Finding]:
         """Judge one event and return what it breaks; ``at_seconds`` is its time on any one clock."""
         self.events += 1

@@ -25,6 +25,20 @@ def rings_can_be_what_they_are(event: RingBroken, _scene: Scene) -> Iterator[Dec
 
 
 @rule(Available, "QUEUE-11")
+def a_buffer_in_flight_is_the_devices(event: Available, scene: Scene) -> Iterator[Decision]:
+    """A driver does not make available what the device has not returned."""
+    if (event.queue, event.buffer) in scene.exchange.in_flight:
+        yield broken(
+            "QUEUE-11",
+            "a buffer is made available that is in flight already",
+            field=f"queue {event.queue}",
+            expected=f"the return of {event.buffer} first",
+            seen=f"{event.buffer} once more",
+            data=event.readable,
+        )
+
+
+@rule(Available, "QUEUE-11")
 def a_chain_that_was_followed_is_well_formed(event: Available, _scene: Scene) -> Iterator[Decision]:
     """A buffer whose descriptors were seen came of a well-formed chain; elsewhere nobody laid one."""
     if event.extents:

@@ -393,6 +393,7 @@ ALSO = {
 """What else the traces above break, and cannot but break; of others nothing more is found than their own."""
 
 ONLY_BY = {
+    "a_buffer_in_flight_is_the_devices": ("QUEUE-11", [*start(), inflate("m", A), inflate("m", B)]),
     "other_pages_keep_their_contents": ("INF-08", [*start(), ev.Overwritten(PageSet([(0x3000, 1)]))]),
     "a_wanted_request_is_made": (
         "REQ-20",
