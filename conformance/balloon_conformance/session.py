@@ -403,6 +403,7 @@ class DriverSession(Session):
 
     def negotiate(self, offered: int, configuration: bytes) -> int | None:
         """Offer features; return what the driver accepted, None where it refused the device."""
+        self.judge.steers(steered=self.can(Capability.STEER_PAGES))
         accepted = self._act(lambda: self._adapter.negotiate(offered, configuration))
         if accepted is not None:
             legal = self.profile.may_accept(offered, accepted)

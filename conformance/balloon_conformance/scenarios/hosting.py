@@ -129,9 +129,11 @@ class Hosting:
         For targets a driver cannot reach: it may try again for ever.
         """
         until = self.session.now() + seconds
-        while self.session.now() < until and self.take_in(quiet_seconds):
+        while self.session.now() < until:
             while self.held:
                 self.give_back()
+            if not self.take_in(quiet_seconds):
+                return
 
     def serve_patiently(self, seconds: float) -> None:
         """Serve the driver until it is at the target, through pauses of any length, ``seconds`` in all.

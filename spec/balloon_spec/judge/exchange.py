@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from balloon_spec import events as ev
 from balloon_spec.features import Profile
+from balloon_spec.judge.course import Course
 from balloon_spec.judge.in_flight import InFlight, Key, Request
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue, queue_map
@@ -34,6 +35,9 @@ class Exchange:
 
     profile: Profile
     now_seconds: float | None = None
+    steered: bool | None = None
+    """Whether the guest is told which pages to give up; None where nobody said, as in a recorded trace."""
+    course: Course = field(default_factory=Course)
     offered: int | None = None
     accepted: int | None = None
     features: frozenset[str] = frozenset()
@@ -197,6 +201,13 @@ class Exchange:
         late = target if self.deflate_floor is None else self.deflate_floor
         return min(target, late, self.counted_pages)
 
+    @property
+    def chooses(self) -> bool:
+        """Tell whether the driver picks its own pages: it was seen to, where nobody said."""
+        if self.steered is not None:
+            return not self.steered
+        return self.meant_to_inflate is None and self.meant_to_deflate is None and self.course.guest_page > 0
+
     def unused_messages(self) -> list[InFlight]:
         """Return the unused-page messages in flight."""
         return [buffer for buffer in self.on(Queue.HOST_REQUEST) if buffer.shape == "message"]
@@ -243,6 +254,7 @@ class Exchange:
 
     def take(self, event: ev.Event, buffer: InFlight | None) -> None:
         """Take an event in; ``buffer`` is what was read of an Available event, before this."""
+        self.course.take(event, buffer, self)
         match event:
             case ev.Negotiated():
                 self._negotiated(event)
@@ -490,7 +502,7 @@ class Exchange:
 
     def _reset(self) -> None:
         """Forget everything but the profile, the memory, and what judging the next session needs."""
-        fresh = Exchange(self.profile, self.now_seconds)
+        fresh = Exchange(self.profile, self.now_seconds, self.steered)
         fresh.resets = self.resets + 1
         fresh.memory, fresh.num_pages = self.memory, self.num_pages
         fresh.sees_driver_ok, fresh.discards = self.sees_driver_ok, self.discards

@@ -36,6 +36,10 @@ class Judge:
         for one in RULES if rules is None else rules:
             self._by_kind.setdefault(one.sees, []).append(one)
 
+    def steers(self, *, steered: bool) -> None:
+        """Say whether the guest is told which pages to give up; it then gives up no others."""
+        self._exchange.steered = steered
+
     @property
     def worth_a_look(self) -> PageSet:
         """The pages whose discard is possible and was not seen; after a reset it would be blamed on that."""

@@ -7,6 +7,7 @@ from judge_limits import (
     buffers,
     configuration,
     contents,
+    convergence,
     memory,
     negotiation,
     pages,
@@ -21,7 +22,10 @@ from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.judge import Judge
 from balloon_spec.pages import EMPTY, PageSet
 
-AREAS = (requests, buffers, negotiation, statistics_queue, configuration, contents, pages, memory)
+AREAS = (
+    *(requests, buffers, negotiation, statistics_queue, configuration),
+    *(contents, convergence, pages, memory),
+)
 FOUND, COUNTED, SEEN = (
     {
         f"{area.__name__.split('.')[-1]}: {name}": case

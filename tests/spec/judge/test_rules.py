@@ -66,6 +66,9 @@ def inflated(*events, features=FULL):
 C = chunk(0x2000, 4)
 """As large as ``A``, and aligned as it is: a device that discarded that has no larger pages for an excuse."""
 
+ODD = chunk(0x2001, 5)
+"""Pages of no guest whose own pages are larger than 4 KiB."""
+
 BROKEN = {
     "NEG-01": negotiated(VERSION | CHUNKS, VERSION),
     "NEG-02": negotiated(VERSION | HOST, VERSION),
@@ -115,6 +118,16 @@ BROKEN = {
     "INF-08": inflated(gone("0x1000+5")),
     "INF-10": [*start(), target(4), wants("inflate", "0x1000+4"), DRIVER_QUIET],
     "INF-11": [*held(), inflate("again", A)],
+    "INF-12": [*start(MESSAGES), target(4), inflate("m", ODD), used(INFLATE, "m"), actual(5), DRIVER_QUIET],
+    "INF-13": [
+        *start(MESSAGES),
+        target(5),
+        inflate("m", ODD),
+        target(0),
+        used(INFLATE, "m"),
+        actual(5),
+        DRIVER_QUIET,
+    ],
     "DEF-01": [*held(), ev.Available(DEFLATE, "d", array(0x1000))],
     "DEF-02": [*held(), deflate("d")],
     "DEF-03": [*start(), inflate("m", A), deflate("d", A)],
@@ -132,6 +145,8 @@ BROKEN = {
         used(DEFLATE, "d"),
         actual(0),
     ],
+    "DEF-12": [*held(), target(0), DRIVER_QUIET],
+    "DEF-13": [*held(), target(4), *[deflate("d", A), used(DEFLATE, "d"), actual(0), *held()[-3:]] * 3],
     "PFN-01": [*start(ARRAYS), inflate("m", A)],
     "PFN-02": [*start(ARRAYS), ev.Available(INFLATE, "m", b"\0\x10\0\0\0")],
     "PFN-03": [*start(ARRAYS), wants("inflate", "0x1000"), ev.Available(INFLATE, "m", array(0x100))],
@@ -317,6 +332,7 @@ KEPT = {
         actual(0),
     ],
     "RESET-05": [*OPEN, *RESET, DRIVER_QUIET],
+    "DEF-13": [*held(), target(4), deflate("d", A), used(DEFLATE, "d"), actual(0), DRIVER_QUIET],
     "STATS-07": [
         *start(MESSAGES, posts=False),
         ev.Available(STATISTICS, "s", statistics((4, 1), (77, 1))),
@@ -405,6 +421,21 @@ ONLY_BY = {
             ev.Operator(ev.OperatorAction.UNUSED_PAGES, 6),
             DEVICE_QUIET,
         ],
+    ),
+    "a_driver_that_stays_leaves_the_target": (
+        "DEF-09",
+        [
+            event
+            for event in [
+                *[*start(MESSAGES & ~OOM), target(4), *held()[-3:], DRIVER_QUIET],
+                *[deflate("d", chunk(0x1000, 1)), used(DEFLATE, "d"), DRIVER_QUIET],
+            ]
+            if not isinstance(event, ev.DriverOk)
+        ],
+    ),
+    "a_deflate_buffer_leaves_the_target": (
+        "DEF-09",
+        [*start(MESSAGES & ~OOM), target(4), *held()[-3:], DRIVER_QUIET, deflate("d", A)],
     ),
     "a_chain_that_was_followed_is_well_formed": None,
 }

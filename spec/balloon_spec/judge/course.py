@@ -1,0 +1,189 @@
+"""The course of a balloon from target to target: what it takes to judge where a driver comes to rest.
+
+Kept beside the :class:`~balloon_spec.judge.exchange.Exchange`, which lets it take every event in before its
+own sets change. All numbers are pages of 4 KiB.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from balloon_spec import events as ev
+from balloon_spec.pages import EMPTY, PAGE_SHIFT, PageSet
+from balloon_spec.queues import Queue
+from balloon_spec.wire import configuration, statistics
+from balloon_spec.wire.errors import WireError
+from balloon_spec.wire.statistics import Tag
+
+if TYPE_CHECKING:
+    from balloon_spec.judge.exchange import Exchange
+    from balloon_spec.judge.in_flight import InFlight
+
+__all__ = ["ROUNDS_WITHOUT_END", "Course"]
+
+ROUNDS_WITHOUT_END = 3
+"""So often a driver inflates again what it took back, without a rest, before that is called endless."""
+
+_LARGEST_GUEST_PAGE = 64
+"""The largest page that guests are built with, 256 KiB: a driver of such a guest rounds a target to it."""
+
+
+@dataclass(slots=True)
+class Course:
+    """What happened since ``num_pages`` last changed, or the driver last rested; see each field."""
+
+    least_num_pages: int | None = None
+    """The least ``num_pages`` since the driver last rested; a later one it may not have seen yet."""
+    most_num_pages: int | None = None
+    """The greatest, likewise."""
+    moved_in_flight: bool = False
+    """``num_pages`` changed while an inflate or deflate buffer was with the device, and no rest since."""
+    grew: bool = False
+    """An inflate buffer came back since the last rest."""
+    shrank: bool = False
+    """A deflate buffer came back since the last rest."""
+    overshot: bool = False
+    """The last inflate buffer named more than ``num_pages`` asked for, which has not changed since."""
+    told: bool = False
+    """Where the driver rests was judged, and nothing has happened since."""
+    below: int | None = None
+    """What a deflate buffer had to leave and did not, where it may be that the driver gives its device up."""
+    for_memory: bool = False
+    """The last deflate buffer came when ``num_pages`` asked for every page of the balloon."""
+    took_back: bool = False
+    """``actual`` fell below ``num_pages`` by DEFLATE_ON_OOM since that changed."""
+    has_fallen: bool = False
+    """It did so, and has not grown since."""
+    rounds: int = 0
+    """How often it grew again after that, without a rest between."""
+    owed_to_deflate: PageSet = EMPTY
+    """The pages the guest wants back and finds in no deflate buffer."""
+    guest_page: int = 0
+    """The largest page of the guest that explains every inflate buffer; 0 before the first."""
+    free_pages: int | None = None
+    """What the last statistics said is free; None where they did not say."""
+    named_then: int = 0
+    """The pages named in inflate buffers when they said so."""
+
+    def free_now(self, exchange: Exchange) -> int | None:
+        """Return how many pages the guest has free: what it said, without what it gave up since."""
+        if self.free_pages is None:
+            return None
+        return self.free_pages - max(exchange.named.pages - self.named_then, 0)
+
+    def limit(self, exchange: Exchange) -> int:
+        """Return what a deflate buffer has to leave in the balloon without DEFLATE_ON_OOM (DEF-09)."""
+        return min(self.least(exchange), exchange.actual or 0)
+
+    def least(self, exchange: Exchange) -> int:
+        """Return the least ``num_pages`` that the driver may go by."""
+        return (exchange.num_pages if self.least_num_pages is None else self.least_num_pages) or 0
+
+    def slack(self) -> int:
+        """Return by how much a balloon of whole guest pages may exceed its target."""
+        return min(self.guest_page, _LARGEST_GUEST_PAGE) - 1 if self.guest_page else 0
+
+    def take(self, event: ev.Event, buffer: InFlight | None, exchange: Exchange) -> None:
+        """Take an event in; ``exchange`` is as it was before."""
+        match event:
+            case ev.Available() if buffer is not None:
+                self._available(buffer, exchange)
+            case ev.Used():
+                self._used(exchange.in_flight.get((event.queue, event.buffer)))
+            case ev.ConfigurationRead() | ev.ConfigurationChanged():
+                self._target(event, exchange)
+            case ev.ConfigurationWritten():
+                self._written(event, exchange)
+            case ev.Guest():
+                self._guest(event)
+            case ev.Quiet() if event.side is ev.Side.DRIVER:
+                self._rested(exchange)
+            case _:
+                pass
+
+    def _available(self, buffer: InFlight, exchange: Exchange) -> None:
+        pages = buffer.content.pages
+        if buffer.queue is Queue.INFLATE:
+            self.told = False
+            self.below = None
+            named = (exchange.named | pages).pages
+            self.guest_page = _page_size(pages, self.guest_page)
+            self.overshot = self.most_num_pages is not None and named > self.most_num_pages + self.slack()
+        elif buffer.queue is Queue.DEFLATE:
+            self.told = False
+            self.owed_to_deflate -= pages
+            self.for_memory = exchange.named.pages <= self.least(exchange)
+            limit = self.limit(exchange)
+            if (exchange.named - pages).pages < limit:
+                self.below = limit
+        elif buffer.queue is Queue.STATISTICS:
+            self.free_pages, self.named_then = _free_pages(buffer.event.readable), exchange.named.pages
+
+    def _used(self, buffer: InFlight | None) -> None:
+        if buffer is not None and buffer.queue is Queue.INFLATE:
+            self.grew = True
+        elif buffer is not None and buffer.queue is Queue.DEFLATE:
+            self.shrank = True
+
+    def _target(self, event: ev.ConfigurationRead | ev.ConfigurationChanged, exchange: Exchange) -> None:
+        offset = event.offset if isinstance(event, ev.ConfigurationRead) else 0
+        if offset != configuration.NUM_PAGES_OFFSET or len(event.data) < 4:
+            return
+        seen = int.from_bytes(event.data[:4], "little")
+        if isinstance(event, ev.ConfigurationRead) and seen == exchange.num_pages_before:
+            return
+        self.least_num_pages = seen if self.least_num_pages is None else min(self.least_num_pages, seen)
+        self.most_num_pages = seen if self.most_num_pages is None else max(self.most_num_pages, seen)
+        if seen != exchange.num_pages:
+            self.told = self.took_back = self.has_fallen = self.overshot = False
+            self.rounds = 0
+            if exchange.on(Queue.INFLATE, Queue.DEFLATE):
+                self.moved_in_flight = True
+
+    def _written(self, event: ev.ConfigurationWritten, exchange: Exchange) -> None:
+        if event.offset != configuration.ACTUAL_OFFSET or len(event.data) != 4:
+            return
+        actual, before = int.from_bytes(event.data, "little"), exchange.actual or 0
+        self.below = None
+        if actual < before and self.for_memory and exchange.has("DEFLATE_ON_OOM"):
+            self.took_back = self.has_fallen = True
+        elif actual > before and self.has_fallen:
+            self.has_fallen = False
+            self.rounds += 1
+        if actual > before and actual == exchange.num_pages:
+            # It grew to this target, so it has seen it.
+            self.least_num_pages = actual
+
+    def _guest(self, event: ev.Guest) -> None:
+        if event.action is ev.GuestAction.DEFLATE:
+            self.told = False
+            self.owed_to_deflate |= event.pages
+        elif event.action is ev.GuestAction.INFLATE:
+            self.told = False
+            self.owed_to_deflate -= event.pages
+
+    def _rested(self, exchange: Exchange) -> None:
+        self.rounds = 0
+        if exchange.on(Queue.INFLATE, Queue.DEFLATE):
+            return
+        self.told = True
+        self.moved_in_flight = self.grew = self.shrank = False
+        self.below = None
+        self.least_num_pages = self.most_num_pages = exchange.num_pages
+
+
+def _page_size(pages: PageSet, before: int) -> int:
+    """Return the largest power of two that every run begins and ends at, ``before`` at the most if not 0."""
+    bounds = [run.first | run.count for run in pages]
+    sizes = [one & -one for one in bounds] + ([before] if before else [])
+    return min(sizes, default=0)
+
+
+def _free_pages(data: bytes) -> int | None:
+    try:
+        values = {entry.tag: entry.value for entry in statistics.parse(data).entries}
+    except WireError:
+        return None
+    free = values.get(Tag.MEMFREE, values.get(Tag.AVAIL))
+    return None if free is None else free >> PAGE_SHIFT
