@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from balloon_conformance.iut.reference import ReferenceDriver
@@ -10,7 +11,7 @@ from balloon_conformance.reference.coalesce import lowest
 from balloon_conformance.reference.driver import Driver
 from balloon_conformance.reference.driver_pages import Step
 from balloon_conformance.reference.driver_state import BalloonPhase, DriverOutput, DriverState
-from balloon_spec.events import ConfigurationChanged
+from balloon_spec.events import ConfigurationChanged, DriverOk, Event
 from balloon_spec.pages import EMPTY, PageSet
 
 _A_FEW = 16
@@ -129,6 +130,25 @@ class TakesMoreOnceItIsAtItsTarget(_Free):
     """
 
     kind = _TakesMoreThanItSays
+
+
+class _TakesAndStays(_TakesMoreThanItSays):
+    def pages_to_inflate(self, state: DriverState) -> PageSet:
+        return EMPTY if self.taken_at == state.num_pages else super().pages_to_inflate(state)
+
+
+@mutant("CFG-04", also=("DEF-09",))
+class TakesMoreBehindAHiddenStatus(_Free):
+    """A host that cannot see the driver's status is short of eight pages, and is never told.
+
+    DRIVER_OK is not shown, as over a vhost-user connection without STATUS.
+    """
+
+    kind = _TakesAndStays
+
+    def observe(self, deadline_seconds: float) -> Sequence[Event]:
+        """Leave DRIVER_OK out."""
+        return [event for event in super().observe(deadline_seconds) if not isinstance(event, DriverOk)]
 
 
 # -- a target that moves ----------------------------------------------------------------------------------

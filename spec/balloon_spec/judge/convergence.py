@@ -33,7 +33,11 @@ def a_driver_rests_at_its_target(event: Quiet, scene: Scene) -> Iterator[Decisio
         return
     # Where actual counts more than the device was told of, INF-03 is broken, and the driver is at its target.
     seen = max(exchange.balloon.pages, exchange.actual or 0)
-    missing, excess = _missing(exchange, target - seen), _excess(exchange, exchange.balloon.pages - target)
+    # Likewise where it counts less, and DEF-11 is.
+    counted = (
+        exchange.balloon.pages if exchange.actual is None else min(exchange.balloon.pages, exchange.actual)
+    )
+    missing, excess = _missing(exchange, target - seen), _excess(exchange, counted - target)
     if missing:
         yield broken(
             "INF-13" if course.moved_in_flight else "INF-10",
@@ -54,8 +58,8 @@ def a_driver_rests_at_its_target(event: Quiet, scene: Scene) -> Iterator[Decisio
             if overshot
             else "the driver rests although actual exceeds num_pages",
             field="actual",
-            expected=exchange.balloon.pages - excess,
-            seen=exchange.balloon.pages,
+            expected=counted - excess,
+            seen=counted,
         )
     elif _is_at_target(exchange, target):
         if course.grew:
