@@ -12,7 +12,16 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import MappingProxyType
 
-__all__ = ["BASE", "CHUNK_TRANSFER", "PROFILES", "Feature", "Profile", "profile"]
+__all__ = [
+    "BASE",
+    "CHUNK_TRANSFER",
+    "MAY_INSIST_ON",
+    "PROFILES",
+    "Feature",
+    "Profile",
+    "insisted_on",
+    "profile",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,11 @@ RING_FEATURES = (
     Feature("IN_ORDER", 35, meaning="buffers are returned in the order they were made available"),
 )
 """Ring and transport features the suite uses (VIRTIO 1.2, section 6)."""
+
+MAY_INSIST_ON: Mapping[int, str] = MappingProxyType(
+    {32: "VERSION_1", 33: "ACCESS_PLATFORM", 36: "ORDER_PLATFORM"}
+)
+"""What a device that offers it may refuse to work without (VIRTIO 1.2, 6.2), by bit."""
 
 BASE_FEATURES = (
     Feature("MUST_TELL_HOST", 0, meaning="a page is told to the device before the guest uses it again"),
@@ -155,6 +169,12 @@ class Profile:
             self.name,
             tuple(replace(feature, bit=bits.get(feature.name, feature.bit)) for feature in self.features),
         )
+
+
+def insisted_on(offered: int, accepted: int) -> tuple[str, ...]:
+    """Return what ``accepted`` leaves out of an offer and a device may insist on, by bit (NEG-07)."""
+    left_out = offered & ~accepted
+    return tuple(name for bit, name in MAY_INSIST_ON.items() if left_out >> bit & 1)
 
 
 @lru_cache(maxsize=1024)

@@ -55,6 +55,12 @@ FOUND = {
     "a set that was not offered is refused": (negotiated(VERSION, VERSION | OOM, ok=False), ["NEG-05"]),
     "a legal set is refused": (negotiated(FULL, VERSION, ok=False), ["NEG-07"]),
     "a legacy driver is refused": (negotiated(FULL, STATS, ok=False), []),
+    "a driver without the platform's address translation is refused": (
+        negotiated(FULL | 1 << 33, FULL, ok=False),
+        [],
+    ),
+    "a driver without the platform's order is refused": (negotiated(FULL | 1 << 36, FULL, ok=False), []),
+    "a driver is refused for another bit of virtio": (negotiated(FULL | 1 << 34, FULL, ok=False), ["NEG-07"]),
     # A balloon feature that the profile does not know may bring a queue; one of virtio does not.
     "another queue, and a feature nobody knows": (
         [*start(FULL | 1 << 23), ev.Available(4, "m", bytes(8))],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from balloon_spec.events import Available, DriverOk, Negotiated
+from balloon_spec.features import insisted_on
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.rule import Scene, rule
@@ -87,9 +88,8 @@ def features_ok_is_right(event: Negotiated, scene: Scene) -> Iterator[Decision]:
     if untold and not event.features_ok:
         yield kept("NEG-08")
         return
-    old = _has(scene, event.offered, "VERSION_1") and not _has(scene, event.accepted, "VERSION_1")
-    if old and not event.features_ok:
-        # A device without a legacy interface has nothing to say to a driver that wants one.
+    if insisted_on(event.offered, event.accepted) and not event.features_ok:
+        # A device without a legacy interface, say, has nothing to say to a driver that wants one.
         return
     alone = _has(scene, event.accepted, "HOST_REQ_VQ") and not _has(scene, event.accepted, "CHUNK_TRANSFER")
     requirement = "NEG-09" if alone else "NEG-07"
