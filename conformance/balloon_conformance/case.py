@@ -17,6 +17,8 @@ from balloon_conformance.iut.contract import (
     ImplementationCrashed,
     ImplementationHung,
     ImplementationViolation,
+    PeerAbsent,
+    PeerLeft,
 )
 from balloon_conformance.iut.sight import OutOfSight
 from balloon_conformance.not_exercised import NotExercised
@@ -83,6 +85,8 @@ def carry_out(case: Case, session: Session, action: Callable[[], Sequence[str]])
         return end.close(mismatch=mismatch)
     except (Ended, ImplementationCrashed, ImplementationHung, ImplementationViolation) as ended:
         return end.close(ended=str(ended), how=_how(ended))
+    except PeerAbsent as error:
+        return Outcome(case.id, Status.ERROR, _line(error), Fault.ADAPTER, How.ABSENT, trace=_lines(session))
     except AdapterError as error:
         return Outcome(case.id, Status.ERROR, _line(error), Fault.ADAPTER, trace=_lines(session))
     except Exception as error:  # noqa: BLE001 - one case's defect shall not end the others
@@ -94,6 +98,8 @@ def carry_out(case: Case, session: Session, action: Callable[[], Sequence[str]])
 def _how(ended: Exception) -> How:
     """Say in a word how an implementation ceased to take part."""
     fact = ended.__cause__ if isinstance(ended, Ended) else ended
+    if isinstance(fact, PeerLeft):
+        return How.ABSENT
     if isinstance(fact, ImplementationHung):
         return How.HANG
     return How.VIOLATION if isinstance(fact, ImplementationViolation) else How.CRASH

@@ -32,7 +32,16 @@ from balloon_conformance.iut.contract import (
     ImplementationViolation,
     OutlivesCases,
 )
-from balloon_conformance.report.outcome import Fault, How, Outcome, Status, choice_of, choice_words
+from balloon_conformance.report.outcome import (
+    MOST_ABSENCES,
+    Fault,
+    How,
+    Outcome,
+    Status,
+    absences,
+    choice_of,
+    choice_words,
+)
 from balloon_conformance.run_options import RunOptions, add_options
 from balloon_conformance.session import DeviceSession, DriverSession
 from balloon_conformance.suite import move, plan, why_foreign
@@ -74,6 +83,8 @@ class ConformancePlugin:
         self.known = options.known(self.target)
         self._patience = Patience(deadline_seconds=float(options.deadline_seconds))
         self._adapter: DeviceAdapter | DriverAdapter | None = None
+        self._absent = 0
+        """In how many cases, up to the last one, nobody was at the other end."""
 
     # -- the adapter --------------------------------------------------------------------------------------
 
@@ -208,6 +219,9 @@ class ConformancePlugin:
         """Keep the outcome for the report, and tell pytest how the case ended."""
         outcome = self.known.mark(outcome)
         item.stash[_OUTCOME] = outcome
+        self._absent = absences(self._absent, outcome)
+        if self._absent == MOST_ABSENCES:
+            item.session.shouldfail = "nobody is at the other end"
         if outcome.status not in {Status.FAILED, Status.ERROR}:
             # Where a case did not pass they stand below its sentences.
             item.user_properties.extend(("said", line) for line in outcome.said)

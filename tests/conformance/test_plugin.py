@@ -20,7 +20,7 @@ VALIDATOR = Draft202012Validator(json.loads(SCHEMA_PATH.read_text()))
 
 ADAPTERS = dedent("""
     import os, select, signal, subprocess
-    from balloon_conformance.iut.contract import AdapterError, ImplementationCrashed
+    from balloon_conformance.iut.contract import AdapterError, ImplementationCrashed, PeerAbsent, PeerLeft
     from balloon_conformance.iut.reference import ReferenceDevice
     from balloon_spec.events import Used
     from pathlib import Path
@@ -49,6 +49,20 @@ ADAPTERS = dedent("""
     class Crashing(Counting):
         def act(self):
             raise ImplementationCrashed("killed by SIGSEGV")
+
+    class Gone(Counting):
+        def act(self):
+            type(self).starts -= 1
+            raise PeerLeft("nobody listens any more")
+
+    class Absent(Counting):
+        def act(self):
+            type(self).starts -= 1
+            raise PeerAbsent("no driver connected")
+
+    class AbsentOnce(Counting):
+        def act(self):
+            raise PeerAbsent("no driver connected")
 
     class Interrupting(Counting):
         def act(self):
@@ -242,6 +256,26 @@ def test_an_adapter_that_fails_in_one_case_spoils_no_other(here, adapter, status
     assert done.code == (3 if status == "error" else 1)
     assert words in done.out
     assert "Traceback" not in done.out + done.err + (here / "j.xml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("adapter", "code", "status"), [("Gone", 1, "failed"), ("Absent", 3, "error"), ("AbsentOnce", 3, "error")]
+)
+def test_a_run_ends_where_nobody_is_there_any_more(here, adapter, code, status):
+    """After the second case in a row, and it says how many were not played."""
+    done = run_command(here, "run", f"python:adapters:{adapter}", "-k", AREA, "--results", "r.jsonl")
+    cases = list(cases_of(here / "r.jsonl").values())
+    ended = [case for case in cases if case["status"] == status]
+    assert done.code == code
+    assert {case["how"] for case in ended} == {"absent"}
+    early = "the run ended early: in 2 cases in a row nobody was at the other end" in " ".join(
+        done.out.split()
+    )
+    if adapter == "AbsentOnce":
+        assert (len(ended), len(cases) > 4, early) == (1, True, False)
+    else:
+        assert (len(ended), len(cases), early) == (2, 4, True)
+        assert "cases were not played" in " ".join(done.out.split())
 
 
 def test_a_worker_that_dies_is_an_error_of_its_case(here):

@@ -70,7 +70,8 @@ Exit codes:
     1  something is broken (a MUST or MUST NOT; with --strict, a SHOULD too) and not known to be,
        the list of known failures is not right, or what has to be exercised was not
     2  bad usage, or bad input
-    3  the adapter or the suite could not do its part in some case, and nothing is broken
+    3  the adapter or the suite could not do its part in some case, and nothing is broken;
+       so too where nobody was at the other end twice in a row, which ends the run
     5  nothing was exercised
   130  interrupted with Ctrl-C; the results so far were written
   143  ended by SIGTERM; the results so far were written, the implementation was stopped

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from balloon_conformance.plugin import OUTCOME_ATTRIBUTE
 from balloon_conformance.report.jsonlines import JsonLines
-from balloon_conformance.report.outcome import Fault, Outcome, Status
+from balloon_conformance.report.outcome import MOST_ABSENCES, Fault, Outcome, Status, absences
 from balloon_conformance.report.results import Results
 
 __all__ = ["Gatherer", "ProgressBar"]
@@ -78,15 +78,18 @@ class Gatherer:
         self._results = results
         self._progress = progress
         self._file = file
+        self._expected = self._ended = self._absent = 0
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Learn how many cases there are."""
         if session.items:
+            self._expected = len(session.items)
             self._progress.expect(len(session.items))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: _CollectedIds) -> None:
         """Learn how many cases there are where worker processes collect them."""
+        self._expected = len(ids)
         self._progress.expect(len(ids))
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
@@ -106,6 +109,13 @@ class Gatherer:
         else:
             return
         self._results.add(outcome)
+        self._ended += 1
+        before, self._absent = self._absent, absences(self._absent, outcome)
+        if before < self._absent == MOST_ABSENCES:
+            self._results.faults.append(
+                f"the run ended early: in {MOST_ABSENCES} cases in a row nobody was at the other end; "
+                f"{self._expected - self._ended} cases were not played"
+            )
         if self._file is not None:
             self._file.case(outcome)
         self._progress.step()

@@ -13,7 +13,18 @@ from balloon_spec.events import Side
 from balloon_spec.judge import Finding
 from balloon_spec.requirement import Choice, Level, catalogue
 
-__all__ = ["Fault", "How", "Outcome", "Repeats", "Status", "choice_of", "choice_words", "finding_to_json"]
+__all__ = [
+    "MOST_ABSENCES",
+    "Fault",
+    "How",
+    "Outcome",
+    "Repeats",
+    "Status",
+    "absences",
+    "choice_of",
+    "choice_words",
+    "finding_to_json",
+]
 
 
 class Status(StrEnum):
@@ -41,6 +52,8 @@ class How(StrEnum):
     VIOLATION = "violation"
     CRASH = "crash"
     HANG = "hang"
+    ABSENT = "absent"
+    """Nobody was at the other end; an implementation that took part before is gone for good."""
     AMBIGUOUS = "ambiguous"
     """Every requirement that was broken is one the sources leave open: the reading is this project's choice.
 
@@ -63,12 +76,12 @@ class Outcome:
     """One case's end. ``findings`` break a MUST or MUST NOT, ``advice`` a SHOULD or SHOULD NOT.
 
     ``exercised`` counts decisions by requirement, the implementation's side only. ``how`` is a :class:`How`
-    for a failure. ``reason`` says in a sentence why a case failed, erred or was not exercised. ``trace`` are
-    the JSON lines of the exchange, kept where something was found. ``repeats`` is a :class:`Repeats` after a
-    hang, and after a failure of an implementation that had served other cases. ``known`` are the entries of a
-    list of known failures that excuse all of a failure. ``said`` are the last lines the implementation's
-    program wrote to its standard error in a case that did not pass, and what an implementation that outlives
-    its cases complained of in any.
+    for a failure, and for an error if nobody was there. ``reason`` says in a sentence why a case failed,
+    erred or was not exercised. ``trace`` are the JSON lines of the exchange, kept where something was found.
+    ``repeats`` is a :class:`Repeats` after a hang, and after a failure of an implementation that had served
+    other cases. ``known`` are the entries of a list of known failures that excuse all of a failure. ``said``
+    are the last lines the implementation's program wrote to its standard error in a case that did not pass,
+    and what an implementation that outlives its cases complained of in any.
     """
 
     case: str
@@ -127,6 +140,17 @@ class Outcome:
             tuple(KnownFailure.from_json(one) for one in data.get("known", ())),
             tuple(data.get("said", ())),
         )
+
+
+MOST_ABSENCES = 2
+"""After so many cases in a row in which nobody was there a run ends: the others would wait as long."""
+
+
+def absences(before: int, outcome: Outcome) -> int:
+    """Return in how many cases in a row nobody was there, after one more; one not exercised says nothing."""
+    if outcome.status is Status.NOT_EXERCISED:
+        return before
+    return before + 1 if outcome.how == How.ABSENT else 0
 
 
 def choice_of(requirement: str) -> Choice | None:
