@@ -38,6 +38,14 @@ def _fields(one: Defect) -> Iterator[nodes.field]:
     if one.requirements:
         yield field("Breaks", ", ".join(one.requirements))
     yield field("Mutant", f"`{one.mutant}`" if one.mutant else f"none: {one.why_none}")
+    if one.found_by:
+        cases = ", ".join(f"`{case}` names {name}" for case, name in one.found_by)
+        yield field("Found in a driver that chooses its own pages", cases if one.mutant else _kept(one))
     if one.recording:
         yield field("Recording", f"`{one.recording}`")
     yield field("From", ", ".join(f"`{source}`" for source in one.sources))
+
+
+def _kept(one: Defect) -> str:
+    """Say where what is by design is looked at, and what it keeps there."""
+    return ", ".join(f"`{case}`: {name} is kept" for case, name in one.found_by)

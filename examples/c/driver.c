@@ -24,6 +24,7 @@
 #define OOM_PAGES 256         /* taken out of the balloon when memory is short */
 #define COMPACT_PAGES 64      /* moved by one compaction */
 #define PAGE_BYTES (UINT64_C(1) << VIRTIO_BALLOON_PFN_SHIFT)
+#define MOST_FILLED (1 << 15)   /* taken at the most by a guest that fills its memory */
 #define MOST_PAGES (UINT64_C(1) << 28)
 
 /* What a page is to the guest, and what the guest wants of it. */
@@ -534,6 +535,17 @@ static void guest_allocate(struct exchange *x, const char *name, uint64_t pages,
     guest_says(x, true, "");
 }
 
+/* Pages that a guest told to fill its memory takes: it keeps some to go on with, and a large one is not filled. */
+static uint64_t spare_pages(void)
+{
+    uint64_t found = 0;
+
+    for (uint64_t pfn = FIRST_FREE_PAGE; pfn < driver.pool; pfn++)
+        found += driver.state[pfn] == PAGE_FREE;
+    found = found > SPARE_PAGES ? found - SPARE_PAGES : 0;
+    return found < MOST_FILLED ? found : MOST_FILLED;
+}
+
 static void guest_release(struct exchange *x, const char *name)
 {
     struct allocation **at = &driver.allocations, *mine;
@@ -837,6 +849,8 @@ static void guest_command(struct exchange *x)
             guest_says(x, false, "expected a name and a number of pages");
         else
             guest_allocate(x, name, (uint64_t)pages, !strcmp(command, "fragment"));
+    } else if (!strcmp(command, "fill")) {
+        guest_allocate(x, name ? name : "", spare_pages(), false);
     } else if (!strcmp(command, "release")) {
         guest_release(x, name ? name : "");
     } else if (!strcmp(command, "compact")) {

@@ -263,13 +263,15 @@ class ReferenceDriver:
     def start(self, setup: Setup) -> None:
         """Build a fresh driver with the memory of the case."""
         memory = setup.memory
-        own_memory = None
-        if not self._steered:
-            own_memory = memory if self._own_memory is None else self._own_memory & memory
+        own_memory = None if self._steered else self.own_memory_of(memory)
         self._driver = self._make(
             DriverOptions(setup.profile, memory, self._supported, own_memory=own_memory)
         )
         self.diary = _Diary()
+
+    def own_memory_of(self, memory: PageSet) -> PageSet:
+        """Return the pages of guest memory that a driver which is not steered may give up by itself."""
+        return memory if self._own_memory is None else self._own_memory & memory
 
     def stop(self) -> None:
         """Drop the driver."""
@@ -304,10 +306,14 @@ class ReferenceDriver:
             raise AdapterError("the driver chooses its own pages; build the adapter with steered=True")
         self._tell(Guest(GuestAction(action), pages))
 
+    def enter(self, output: DriverOutput) -> None:
+        """Take down one thing that the driver did."""
+        self.diary.enter(output)
+
     def _tell(self, given: object) -> tuple[DriverOutput, ...]:
         outputs = self.driver.receive(given)
         for output in outputs:
-            self.diary.enter(output)
+            self.enter(output)
         return outputs
 
 

@@ -112,7 +112,7 @@ class SharesTheMessageBuffer(AltersBuffers):
         return replace(event, extents=((_SHARED_ADDRESS, len(event.readable)),)) if shares else event
 
 
-@mutant("CONC-05", also=("REQ-13", "CFG-04", "DEF-05"))
+@mutant("CONC-05", also=("REQ-13", "CFG-04", "CONC-04", "DEF-05"))
 class MatchesReturnsByOrder(Driver):
     """Pages count as given that the device still has, because the oldest buffer is taken for that returned.
 

@@ -74,6 +74,15 @@ class AnswersUnknownRequests(Driver):
         return True
 
 
+@mutant("REQ-14")
+class ReadsHalfOfTheCommand(Driver):
+    """A newer host that asks something else is told of unused pages, because the command has 16 bits."""
+
+    def knows_command(self, cmd: int) -> bool:
+        """Look at the low byte alone."""
+        return super().knows_command(cmd & 0xFF)
+
+
 class _MindsReservedWords(Driver):
     """It does :meth:`refuse` with a request whose reserved words are not zero."""
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from balloon_conformance.iut.contract import DeviceAdapter, DriverAdapter
+from balloon_conformance.iut.free_driver import FreeReferenceDriver
 from balloon_conformance.iut.reference import ReferenceDevice, ReferenceDriver
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.driver import Driver
@@ -66,6 +67,14 @@ class Mutant:
     def declared(self) -> frozenset[str]:
         """All it may be blamed for."""
         return self.also | set(self.breaks)
+
+    def left_free(self) -> DriverAdapter | None:
+        """Build an adapter to it in a modelled guest that chooses its own pages.
+
+        None for a mutant that is no driver, or is one in its adapter alone.
+        """
+        kind = self.make.args[0] if isinstance(self.make, functools.partial) and self.make.args else None
+        return FreeReferenceDriver(kind) if isinstance(kind, type) and issubclass(kind, Driver) else None
 
     def __str__(self) -> str:
         """Return the name."""

@@ -22,6 +22,7 @@ from balloon_conformance.reference.driver_state import (
     DriverPhase,
     DriverState,
     Flight,
+    Freed,
     Offer,
 )
 from balloon_conformance.reference.machine import Move, Note, Refusal, Table
@@ -50,11 +51,13 @@ DRIVER: Table = MappingProxyType(
         (_FRESH, Used): Refusal("the buffer is from before the reset"),
         (_FRESH, ConfigurationChanged): Refusal("the driver is bound to no device"),
         (_FRESH, Guest): Move("remember", (_FRESH,)),
+        (_FRESH, Freed): Move("put_aside", (_FRESH,)),
         (_FRESH, Reset): Move("reset", (_FRESH,)),
         (_RUNNING, Offer): Refusal("features are negotiated once between two resets"),
         (_RUNNING, Used): Move("take_back", (_RUNNING,)),
         (_RUNNING, ConfigurationChanged): Move("read_target", (_RUNNING,)),
         (_RUNNING, Guest): Move("wish", (_RUNNING,)),
+        (_RUNNING, Freed): Move("take_freed", (_RUNNING,)),
         (_RUNNING, Reset): Move("reset", (_FRESH,), ("RESET-05",)),
     }
 )
@@ -210,6 +213,16 @@ class Driver(BallooningDriver, AnsweringDriver):
     def wish(self, state: DriverState, given: Guest) -> Step:
         """Take a wish in and act on it."""
         state, _ = self.remember(state, given)
+        return self.balloon(BalloonInput.WISH, state)
+
+    def put_aside(self, state: DriverState, given: Freed) -> Step:
+        """Remember pages that became free."""
+        return replace(state, pool=state.pool | (given.pages & (self.options.own_memory or EMPTY))), ()
+
+    # INF-10: the target may have asked for them before they were free.
+    def take_freed(self, state: DriverState, given: Freed) -> Step:
+        """Remember pages that became free, and inflate with them where the target asks for it."""
+        state, _ = self.put_aside(state, given)
         return self.balloon(BalloonInput.WISH, state)
 
     def give_up(self, state: DriverState, given: Guest) -> DriverState:

@@ -35,6 +35,7 @@ __all__ = [
     "DriverPhase",
     "DriverState",
     "Flight",
+    "Freed",
     "Offer",
 ]
 
@@ -99,6 +100,13 @@ class Offer:
 
     offered: int
     configuration: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Freed:
+    """Input: the guest has no more use for pages, and the driver may give them up by itself."""
+
+    pages: PageSet
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,13 @@ import pytest
 from balloon_conformance.case import NotExercised
 from balloon_conformance.iut.contract import Capability
 from balloon_conformance.scenarios import scenario
-from balloon_conformance.scenarios.hosting import Hosting, need
+from balloon_conformance.scenarios.hosting import (
+    FRAGMENTED_GUEST_PAGES,
+    FRAGMENTS,
+    Hosting,
+    isolated,
+    need,
+)
 from balloon_conformance.session import DriverSession
 from balloon_spec import events as ev
 from balloon_spec.events import Side
@@ -97,15 +103,42 @@ def test_one_request_after_another(session: DriverSession) -> None:
     session.settle(_QUIET_SECONDS)
 
 
-@scenario(Side.DRIVER, "REQ-14", "REQ-15", features=_FEATURES, breaks=("REQ-03",))
-def test_requests_that_cannot_be_answered(session: DriverSession) -> None:
-    """A driver serves the next request after an unknown command, and after one that was not written whole."""
+@scenario(Side.DRIVER, "REQ-14", "REQ-13", features=_FEATURES)
+@pytest.mark.parametrize("command", [9, 0x100, 0xFFFF])
+def test_an_unknown_command(session: DriverSession, command: int) -> None:
+    """A driver says nothing to a command that it does not know, and serves the next request."""
     asking = _Asking(session)
-    for identifier, (command, length_bytes) in enumerate([(9, 16), (0xFFFF, 16), (0, 8), (0, 0)], 1):
-        if not asking.ask(identifier, command=command, length_bytes=length_bytes):
-            return
-    if asking.ask(5):
+    if asking.ask(1, command=command) and asking.ask(2):
         asking.answer()
+    session.settle(_QUIET_SECONDS)
+
+
+@scenario(Side.DRIVER, "REQ-15", "REQ-13", features=_FEATURES, breaks=("REQ-03",))
+@pytest.mark.parametrize("length_bytes", [0, 8, 15])
+def test_a_request_that_is_not_whole(session: DriverSession, length_bytes: int) -> None:
+    """A driver serves the next request after a request buffer that came back with a length other than 16."""
+    asking = _Asking(session)
+    if asking.ask(1, length_bytes=length_bytes) and asking.ask(2):
+        asking.answer()
+    session.settle(_QUIET_SECONDS)
+
+
+@scenario(Side.DRIVER, "REQ-08", "REQ-11", "REQ-13", features=_FEATURES)
+def test_an_id_of_more_than_16_bits(session: DriverSession) -> None:
+    """A device that uses more of the id than comes back, as it should not, finds the low 16 bits of it."""
+    asking = _Asking(session)
+    for identifier in (0x11234, 0xFFFF_0000_0000_4321):
+        if not asking.ask(identifier) or not asking.answer():
+            return
+    session.settle(_QUIET_SECONDS)
+
+
+@scenario(Side.DRIVER, "HDR-04", "REQ-13", "INF-03", "DEF-11", features=_FEATURES)
+def test_a_request_before_the_first_inflation(session: DriverSession) -> None:
+    """Nothing of an answered request is left in the headers of inflate and deflate messages."""
+    asking = _Asking(session)
+    if asking.ask(0x1234) and asking.answer():
+        asking.hosting.move_a_few()
     session.settle(_QUIET_SECONDS)
 
 
@@ -141,45 +174,47 @@ def test_a_request_beside_an_unanswered_buffer(session: DriverSession, queue: st
     session.settle(_QUIET_SECONDS)
 
 
-@scenario(Side.DRIVER, *_ABOUT, "UNUSED-04", "CHUNK-03", "CHUNK-04", "CHUNK-05", features=_FEATURES)
-@pytest.mark.parametrize("blocks", [2048, 3000, 5000])
+@scenario(
+    Side.DRIVER,
+    *_ABOUT,
+    *("UNUSED-04", "CHUNK-03", "CHUNK-04", "CHUNK-05", "INF-03", "DEF-11"),
+    features=_FEATURES,
+    memory_pages=FRAGMENTED_GUEST_PAGES,
+)
+@pytest.mark.parametrize("blocks", [*FRAGMENTS, 2048, 2049])
 def test_many_isolated_unused_pages(session: DriverSession, blocks: int) -> None:
-    """A guest whose unused pages are all isolated answers to its DONE, and can still inflate and deflate.
+    """A guest with many isolated unused pages answers to its DONE, and can still inflate and deflate.
 
-    2048 fill a message of 32 KiB; more than 4096 are more than it has words.
+    2048 fill a message of 32 KiB; more than 4096 are more than it has words. A guest that chooses by itself
+    has other unused pages besides.
     """
-    need(session, Capability.STEER_PAGES)
     asking = _Asking(session)
-    hosting = asking.hosting
-    session.steer(ev.GuestAction.UNUSED, PageSet((0x1000 + 2 * page, 1) for page in range(blocks)))
-    if not asking.ask(6) or not asking.answer():
-        session.settle(_QUIET_SECONDS)
-        return
-    pages = PageSet([(0x800, 16)])
-    hosting.aim(pages.pages, inflate=pages)
-    if hosting.serve():
-        hosting.aim(0, deflate=pages)
-        hosting.serve()
+    if session.can(Capability.STEER_GUEST):
+        asking.hosting.command("fragment", "holes", blocks)
+    else:
+        need(session, Capability.STEER_PAGES)
+        session.steer(ev.GuestAction.UNUSED, isolated(blocks))
+    if asking.ask(6) and asking.answer():
+        asking.hosting.move_a_few()
     session.settle(_QUIET_SECONDS)
 
 
 @scenario(Side.DRIVER, "CONC-04", features=_FEATURES)
 def test_inflating_beside_an_unanswered_message(session: DriverSession) -> None:
-    """A driver inflates and deflates while a message of unused pages is held back."""
+    """A driver inflates and deflates while a message of unused pages is held back.
+
+    It has done both before, so it can. Whether or not it does, it goes on when it gets the message back.
+    """
     asking = _Asking(session)
     hosting = asking.hosting
-    if not asking.ask(4):
+    if not hosting.move(_BALLOON) or not asking.ask(4):
         return
     message = asking.next_buffer()
     if message is None:
         return
-    hosting.aim(_BALLOON.pages, inflate=_BALLOON)
-    if not hosting.serve():
-        return
-    hosting.aim(0, deflate=_BALLOON)
-    if not hosting.serve():
-        return
+    hosting.move(_BALLOON)
     session.use(message.queue, message.buffer, 0, b"")
+    hosting.serve()
     if not _is_done(message.readable):
         asking.answer()
     session.settle(_QUIET_SECONDS)

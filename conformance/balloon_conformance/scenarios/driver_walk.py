@@ -15,6 +15,7 @@ from balloon_spec.pages import EMPTY, PageSet
 _STEPS = 200
 _MOST_PAGES = 40
 _MANY_PAGES = 4096
+_SINGLE_PAGES = 140
 _QUIET_SECONDS = 0.05
 _FIRST_PAGE = 0x1000
 
@@ -49,12 +50,42 @@ def test_walk_by_single_pages(session: DriverSession, without: list[str]) -> Non
     session.settle(_QUIET_SECONDS)
 
 
+@scenario(Side.DRIVER, *_ABOUT, "DEF-11", "DEF-05", "INF-10")
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_one_page_at_a_time(session: DriverSession, way: str) -> None:
+    """The target moves by one page many times over, upwards, or downwards from where it was reached at once.
+
+    The pages are likely to follow each other, so one of them has a number that is a multiple of 64.
+    """
+    hosting = Hosting(session)
+    hosting.begin()
+    pages = PageSet([(_FIRST_PAGE, _SINGLE_PAGES)])
+    if way == "down":
+        hosting.aim(pages.pages, inflate=pages)
+        if not hosting.serve():
+            return
+    for step in range(1, _SINGLE_PAGES + 1):
+        page = PageSet([(_FIRST_PAGE + step - 1, 1)])
+        if way == "up":
+            hosting.aim(step, inflate=page)
+        else:
+            hosting.aim(_SINGLE_PAGES - step, deflate=page)
+        if not hosting.serve():
+            return
+    session.settle(_QUIET_SECONDS)
+
+
 @scenario(Side.DRIVER, *_ABOUT, "CONC-05")
 @pytest.mark.parametrize("without", [["CHUNK_TRANSFER"], []], ids=["pfn-arrays", "all-features"])
 def test_buffers_held_back(session: DriverSession, without: list[str]) -> None:
-    """A large target and then none; buffers are held back until no more come, and returned newest first."""
+    """A large target and then none; buffers are held back until no more come, and returned newest first.
+
+    Before that the driver has shown that it goes on if they come back in turn.
+    """
     hosting = Hosting(session)
     hosting.begin(*without)
+    if not hosting.move_a_few():
+        return
     pages = PageSet([(_FIRST_PAGE, _MANY_PAGES)])
     hosting.aim(_MANY_PAGES, inflate=pages)
     if not _serve_newest_first(hosting):

@@ -14,10 +14,16 @@ from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration
 from balloon_spec.wire.configuration import Configuration
 
-__all__ = ["Hosting", "Watch", "actual_of", "need"]
+__all__ = ["FRAGMENTED_GUEST_PAGES", "FRAGMENTS", "Hosting", "Watch", "actual_of", "isolated", "need"]
 
-_COMMAND_SECONDS = 30.0
+FRAGMENTS = (1000, 3500, 5000, 7000)
+"""Isolated pages for a part of one message of 32 KiB, which holds 2048 chunks; for two, three and four."""
+FRAGMENTED_GUEST_PAGES = 0x8000
+"""A guest that can have so many."""
+
+_COMMAND_SECONDS = 60.0
 _LISTEN_SECONDS = 0.1
+_FEW = PageSet([(0x800, 16)])
 _BALLOON_QUEUES = frozenset({Queue.INFLATE.index, Queue.DEFLATE.index})
 
 
@@ -26,6 +32,11 @@ def need(session: DriverSession, *capabilities: Capability) -> None:
     missing = [capability for capability in capabilities if not session.can(capability)]
     if missing:
         raise NotExercised(f"the adapter lacks {', '.join(missing)}")
+
+
+def isolated(pages: int) -> PageSet:
+    """Return every second page from a fixed one on, so that no two make a run."""
+    return PageSet((0x1000 + 2 * page, 1) for page in range(pages))
 
 
 class Watch(Protocol):
@@ -59,11 +70,18 @@ class Hosting:
         for name in without:
             if name not in profile.by_name:
                 raise NotExercised(f"profile {profile.name} has no {name} to leave out")
-        names = {feature.name for feature in profile.device_features} | {"VERSION_1"}
-        offered = profile.mask(names - set(without))
-        accepted = self.session.negotiate(offered, self._configuration())
+        names = {feature.name for feature in profile.device_features} - set(without)
+        accepted = self.offer(*names)
         if accepted is None:
             raise NotExercised("the driver refuses the features offered")
+        return accepted
+
+    def offer(self, *names: str) -> frozenset[str] | None:
+        """Offer these features and VERSION_1; return the accepted, None where the driver wants none."""
+        profile = self.session.profile
+        accepted = self.session.negotiate(profile.mask({*names, "VERSION_1"}), self._configuration())
+        if accepted is None:
+            return None
         self._features = profile.names(accepted)
         return self._features
 
@@ -107,6 +125,18 @@ class Hosting:
             if self.held:
                 self.give_back()
             elif not self.take_in():
+                return False
+        return True
+
+    def move_a_few(self) -> bool:
+        """Have a few pages inflated and deflated; False where the driver stops before."""
+        return self.move(_FEW)
+
+    def move(self, pages: PageSet) -> bool:
+        """Have as many pages inflated and deflated, these if the driver can be steered; False as before."""
+        for target, given, wanted in ((pages.pages, pages, None), (0, None, pages)):
+            self.aim(target, inflate=given, deflate=wanted)
+            if not self.serve():
                 return False
         return True
 

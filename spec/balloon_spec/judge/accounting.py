@@ -303,7 +303,7 @@ def _shrinking(actual: int, scene: Scene) -> Iterator[Decision]:
     # Where the transport hides the status, a driver that gives everything back may be giving the device up.
 
 
-@rule(Quiet, "CFG-04", "BUF-06")
+@rule(Quiet, "CFG-04", "BUF-06", "CONC-04", "CONC-05")
 def actual_follows_the_balloon(event: Quiet, scene: Scene) -> Iterator[Decision]:
     """A driver that was given its time has said how large its balloon is."""
     exchange = scene.exchange
@@ -311,13 +311,22 @@ def actual_follows_the_balloon(event: Quiet, scene: Scene) -> Iterator[Decision]
         return
     # Pages that changed places, as where one is moved, leave nothing to be written.
     if exchange.changes and exchange.balloon.pages != (exchange.actual or 0):
-        with_length = exchange.changed_with_length
+        requirement, words = _why_actual_is_missing(exchange)
         yield broken(
-            "BUF-06" if with_length else "CFG-04",
-            "the driver does not go on after a buffer was returned with a used length"
-            if with_length
-            else "the balloon changed and actual was not written",
+            requirement,
+            words,
             field="actual",
             expected=exchange.balloon.pages,
             seen="no write" if exchange.actual is None else exchange.actual,
         )
+
+
+def _why_actual_is_missing(exchange: Exchange) -> tuple[str, str]:
+    """Say what was unusual about the returns that the driver does not count, though it counted others."""
+    if exchange.changed_with_length:
+        return "BUF-06", "the driver does not go on after a buffer was returned with a used length"
+    if exchange.actual is not None and exchange.changed_out_of_order:
+        return "CONC-05", "the driver does not go on after buffers were returned in another order"
+    if exchange.actual is not None and exchange.unused_messages():
+        return "CONC-04", "actual waits for the return of an unused-page message"
+    return "CFG-04", "the balloon changed and actual was not written"

@@ -101,6 +101,12 @@ class Exchange:
     """Inflate and deflate buffers returned since actual was last written."""
     changed_with_length: bool = False
     """One of those was returned with a used length."""
+    changed_out_of_order: bool = False
+    """One of those was returned before an older one of its queue."""
+    furthest_pages: int = 0
+    """The largest ``actual`` since the reset: so many pages the driver can give up."""
+    has_shrunk: bool = False
+    """``actual`` became less since the reset: the driver takes pages back when it may."""
     most_pages: int = 0
     """The most pages the balloon held since actual was last written."""
     last_returned: int | None = None
@@ -369,6 +375,7 @@ class Exchange:
             other.queue is buffer.queue and other.number < buffer.number for other in self.in_flight.values()
         ):
             self.returned_out_of_order = True
+            self.changed_out_of_order |= buffer.queue in {Queue.INFLATE, Queue.DEFLATE}
         self.last_returned = buffer.number
         if event.length_bytes and not buffer.event.writable_bytes:
             self.returned_with_length = True
@@ -451,11 +458,14 @@ class Exchange:
             self.actual_shown = None
             self.stirred = ""
         if (first, end) == (configuration.ACTUAL_OFFSET, configuration.ACTUAL_OFFSET + 4):
-            self.actual = int.from_bytes(event.data, "little")
+            pages = int.from_bytes(event.data, "little")
+            self.has_shrunk |= pages < (self.actual or 0)
+            self.furthest_pages = max(self.furthest_pages, pages)
+            self.actual = pages
             self.actuals |= {event.data}
             self.actual_was_read = False
             self.changes = 0
-            self.changed_with_length = False
+            self.changed_with_length = self.changed_out_of_order = False
             self.most_pages = self.balloon.pages
             self.last_returned = None
             if not self.deflating:

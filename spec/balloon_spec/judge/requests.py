@@ -206,15 +206,7 @@ def the_driver_answers(event: Quiet, scene: Scene) -> Iterator[Decision]:
         return
     if exchange.unused_messages():
         # The driver may have one message in flight and wait for it, but not with the balloon's pages.
-        left = exchange.owed_to_inflate
-        if left and not exchange.on(Queue.INFLATE) and (exchange.num_pages or 0) > exchange.balloon.pages:
-            yield broken(
-                "CONC-04",
-                "inflating waits for the return of an unused-page message",
-                field="inflate queue",
-                expected=str(left),
-                seen="no buffer",
-            )
+        yield from _waiting_ballooning(exchange)
         return
     request = exchange.request
     if request is not None and request.is_open:
@@ -226,6 +218,29 @@ def the_driver_answers(event: Quiet, scene: Scene) -> Iterator[Decision]:
             field="request buffer",
             expected="one",
             seen="none",
+        )
+
+
+def _waiting_ballooning(exchange: Exchange) -> Iterator[Decision]:
+    """CONC-04, where an unused-page message is unanswered and the balloon could move.
+
+    A driver could inflate what its guest was told to give up, or else as many pages as it held before. One
+    that took pages back before can do it again.
+    """
+    if exchange.on(Queue.INFLATE, Queue.DEFLATE) or exchange.num_pages is None:
+        return
+    held, target = exchange.balloon.pages, exchange.num_pages
+    free = exchange.meant_to_inflate is None and exchange.meant_to_deflate is None
+    grows = target > held and (exchange.owed_to_inflate or (free and target <= exchange.furthest_pages))
+    shrinks = target < held and free and exchange.has_shrunk
+    if grows or shrinks:
+        kind, queue = ("inflating", Queue.INFLATE) if grows else ("deflating", Queue.DEFLATE)
+        yield broken(
+            "CONC-04",
+            f"{kind} waits for the return of an unused-page message",
+            field=f"{queue} queue",
+            expected=str(exchange.owed_to_inflate) if exchange.owed_to_inflate else f"{target} pages",
+            seen="no buffer",
         )
 
 

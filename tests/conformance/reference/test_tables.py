@@ -28,6 +28,7 @@ from balloon_conformance.reference.driver_state import (
     BalloonPhase,
     DriverPhase,
     DriverState,
+    Freed,
     Offer,
 )
 from balloon_conformance.reference.machine import Move, Refusal, Refused, name_of
@@ -37,7 +38,7 @@ from balloon_spec.queues import Queue
 DEVICE_INPUTS = (
     Accept, Expire, ev.DriverOk, ev.Available, ev.ConfigurationWritten, ev.Operator, ev.Reset,
 )  # fmt: skip
-DRIVER_INPUTS = (Offer, ev.Used, ev.ConfigurationChanged, ev.Guest, ev.Reset)
+DRIVER_INPUTS = (Offer, ev.Used, ev.ConfigurationChanged, ev.Guest, Freed, ev.Reset)
 
 TABLES = {
     "device": (DEVICE, DevicePhase, DEVICE_INPUTS, Device),
@@ -112,5 +113,5 @@ def test_kinds_of_input_have_names_for_diagrams() -> None:
 
 
 def test_inputs_are_events_or_the_machines_own() -> None:
-    known = {*typing.get_args(ev.Event), Accept, Expire, Offer}
+    known = {*typing.get_args(ev.Event), Accept, Expire, Freed, Offer}
     assert {kind for table in (DEVICE, DRIVER) for _, kind in table} <= known

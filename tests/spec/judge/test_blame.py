@@ -315,3 +315,74 @@ def test_a_device_without_features_ok_is_neither_right_nor_wrong_about_it(accept
     judge = Judge(CHUNK_TRANSFER)
     judge.feed(ev.Negotiated(FULL, accepted, True, shown=False))
     assert not {"NEG-06", "NEG-07", "NEG-08", "NEG-09"} & judge.exercised.keys()
+
+
+COUNTED = [inflate("m", A), used(INFLATE, "m"), actual(4)]
+"""Four pages in the balloon, and four that the driver is known to be able to give up."""
+EMPTIED = [*COUNTED, deflate("d", A), used(DEFLATE, "d"), actual(0)]
+BESIDE = [request(), unused("u")]
+"""An unused-page message that is not returned."""
+
+
+@pytest.mark.parametrize(
+    ("events", "requirements"),
+    [
+        ([*start(), *EMPTIED, *BESIDE, target(4), DRIVER_QUIET], ["CONC-04"]),
+        ([*start(), *EMPTIED, inflate("n", B), used(INFLATE, "n"), actual(2), *BESIDE, target(0), DRIVER_QUIET], ["CONC-04"]),
+        ([*start(), *COUNTED, *BESIDE, inflate("n", B), used(INFLATE, "n"), DRIVER_QUIET], ["CONC-04"]),
+        # One that never held so many may have no memory for them, and one that never shrank may stay.
+        ([*start(), *EMPTIED, *BESIDE, target(5), DRIVER_QUIET], []),
+        ([*start(), *COUNTED, *BESIDE, target(0), DRIVER_QUIET], []),
+        # It is at its target, or on its way there.
+        ([*start(), *EMPTIED, *BESIDE, target(0), DRIVER_QUIET], []),
+        ([*start(), *EMPTIED, *BESIDE, target(4), inflate("n", B), DRIVER_QUIET], []),
+        # The message was returned: nothing is waited for.
+        ([*start(), *EMPTIED, *BESIDE, used(REQUESTS, "u"), post(), target(4), DRIVER_QUIET], []),
+        # A guest that is told what to give up was told of nothing.
+        ([*start(), *EMPTIED, wants("deflate", "0x1000"), *BESIDE, target(4), DRIVER_QUIET], []),
+    ],
+)  # fmt: skip
+def test_ballooning_that_waits_for_a_message_is_told_from_a_driver_that_cannot(events, requirements):
+    assert blamed(*events) == requirements
+
+
+BACKWARDS = [inflate("n", B), inflate("o", chunk(0x3000, 1)), used(INFLATE, "o"), used(INFLATE, "n")]
+
+
+@pytest.mark.parametrize(
+    ("events", "requirements"),
+    [
+        ([*start(), *COUNTED, *BACKWARDS, DRIVER_QUIET], ["CONC-05"]),
+        ([*start(), *COUNTED, *BACKWARDS, actual(7), DRIVER_QUIET], []),
+        # One that never wrote actual is not known to go on at all.
+        ([*start(), *BACKWARDS, DRIVER_QUIET], ["CFG-04"]),
+        # What came out of order was counted since.
+        (
+            [
+                *start(),
+                *COUNTED,
+                *BACKWARDS,
+                actual(7),
+                inflate("p", chunk(0x3100, 1)),
+                used(INFLATE, "p"),
+                DRIVER_QUIET,
+            ],
+            ["CFG-04"],
+        ),
+        # A statistics buffer of another queue changes no order.
+        (
+            [
+                *start(),
+                *COUNTED,
+                inflate("n", B),
+                used(STATISTICS, "s0"),
+                used(INFLATE, "n"),
+                ev.Available(STATISTICS, "s1", statistics((4, 1))),
+                DRIVER_QUIET,
+            ],
+            ["CFG-04"],
+        ),
+    ],
+)
+def test_a_driver_that_stops_after_returns_in_another_order_matched_them_by_order(events, requirements):
+    assert blamed(*events) == requirements

@@ -18,8 +18,9 @@ The guest's commands, which answer with nothing unless said otherwise; NAME is o
 ``allocate NAME PAGES``     fill pages with a pattern, each with another; refused where memory is short
 ``verify NAME PAGES``       compare those pages with the pattern; an error names the first byte that differs
 ``hold NAME PAGES``         take pages that the kernel may take back for want of memory, which is an error
+``fill NAME``               take all the pages that the kernel can do without, and write to them
 ``fragment NAME PAGES``     take twice the pages and free every second one: so many runs of a single page
-``release NAME``            free what ``allocate``, ``hold`` or ``fragment`` took
+``release NAME``            free what ``allocate``, ``hold``, ``fill`` or ``fragment`` took
 ``clear``                   free everything that was taken
 ``drop-caches``             have the kernel drop its page cache and slab objects
 ``compact``                 have the kernel compact its memory: it may move pages of the balloon
@@ -54,7 +55,7 @@ __all__ = ["COMMANDS", "LinuxUml"]
 
 COMMANDS: Final = frozenset(
     {
-        *("allocate", "verify", "hold", "fragment", "release", "clear"),
+        *("allocate", "verify", "hold", "fill", "fragment", "release", "clear"),
         *("drop-caches", "compact", "oom"),
         *("unload", "load", "reload"),
         "memory",

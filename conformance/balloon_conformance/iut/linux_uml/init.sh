@@ -32,7 +32,7 @@ main() {
         ANSWER=
         case $command in
             bind | unbind | load | unload | reload | \
-                allocate | verify | hold | fragment | release | clear | \
+                allocate | verify | hold | fill | fragment | release | clear | \
                 drop-caches | compact | oom | memory)
                 # The words are split on purpose.
                 if "do_${command%-caches}" $words; then
@@ -140,6 +140,14 @@ do_hold() {
     wait $holder
     rm -f "/mem/$1"
     fail "out of memory"
+}
+
+# fill NAME: take all the pages but those that keep the guest going.
+do_fill() {
+    available=$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)
+    pages=$(((${available:-0} - 3 * RESERVE) / 4))
+    [ "$pages" -gt 0 ] || fail "out of memory: ${available:-0} KiB are available" || return 1
+    do_hold "$1" "$pages"
 }
 
 # fragment NAME PAGES: take twice the pages, in turn for two files, and free one of them.

@@ -6,11 +6,25 @@ shows between driver and device is a mutant of its own, in the module of its sub
 :class:`~balloon_conformance.mutants.posted.driver.PostedDriver` has them all at once::
 
     balloon-conformance run python:balloon_conformance.mutants.posted:posted_driver
+
+``posted_driver_left_free`` is the same in a modelled guest that chooses its own pages.
 """
 
 from __future__ import annotations
 
 from balloon_conformance.mutants.posted.defects import DEFECTS, Defect
-from balloon_conformance.mutants.posted.driver import PostedDriver, PostedDriverElsewhere, posted_driver
+from balloon_conformance.mutants.posted.driver import (
+    PostedDriver,
+    PostedDriverElsewhere,
+    posted_driver,
+    posted_driver_left_free,
+)
 
-__all__ = ["DEFECTS", "Defect", "PostedDriver", "PostedDriverElsewhere", "posted_driver"]
+__all__ = [
+    "DEFECTS",
+    "Defect",
+    "PostedDriver",
+    "PostedDriverElsewhere",
+    "posted_driver",
+    "posted_driver_left_free",
+]

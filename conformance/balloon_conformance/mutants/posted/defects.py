@@ -27,7 +27,9 @@ class Defect:
     """One defect: a sentence on it, how it shows on the wire, and the requirements that name it there.
 
     ``mutant`` is the name of the mutant that has it and nothing else; where there is none, ``why_none`` says
-    why. ``recording`` is the file in ``tests/data/posted-driver`` that shows it. ``seen`` tells whether it
+    why. ``found_by`` are cases that find it in a driver which chooses its own pages, as a kernel does, each
+    with the requirement it names first; of a defect that is none, the requirement that is kept there.
+    ``recording`` is the file in ``tests/data/posted-driver`` that shows it. ``seen`` tells whether it
     was seen on a running kernel, recorded or not. ``sources`` are message-ids.
     """
 
@@ -38,6 +40,7 @@ class Defect:
     requirements: tuple[str, ...] = ()
     mutant: str = ""
     why_none: str = ""
+    found_by: tuple[tuple[str, str], ...] = ()
     recording: str = ""
     seen: bool = False
 
@@ -51,6 +54,7 @@ DEFECTS: tuple[Defect, ...] = (
         (_CHUNKS,),
         ("INF-03", "DEF-04"),
         "posted-loses-a-chunk-at-each-flush",
+        found_by=(("a-fragmented-guest[3500]", "INF-03"),),
         recording="v8-fragmented.jsonl",
         seen=True,
     ),
@@ -61,6 +65,10 @@ DEFECTS: tuple[Defect, ...] = (
         (_CHUNKS,),
         ("INF-03", "DEF-05", "DEF-11"),
         "posted-skips-single-pages",
+        found_by=(
+            ("one-page-at-a-time[up]", "INF-03"),
+            ("one-page-at-a-time[down]", "DEF-11"),
+        ),
         seen=True,
     ),
     Defect(
@@ -71,6 +79,7 @@ DEFECTS: tuple[Defect, ...] = (
         (_CHUNKS,),
         ("DEF-05", "CFG-05"),
         "posted-keeps-moved-pages-to-itself",
+        found_by=(("compaction-with-canaries", "DEF-05"),),
     ),
     Defect(
         "D4",
@@ -79,6 +88,7 @@ DEFECTS: tuple[Defect, ...] = (
         (_CHUNKS,),
         ("HDR-04",),
         "posted-sends-stale-headers",
+        found_by=(("a-request-before-the-first-inflation", "HDR-04"),),
         recording="v8-basic.jsonl",
         seen=True,
     ),
@@ -90,6 +100,7 @@ DEFECTS: tuple[Defect, ...] = (
         (_CHUNKS,),
         ("INF-11",),
         "posted-reports-the-balloon-again",
+        found_by=(("one-page-at-a-time[up]", "INF-11"),),
     ),
     Defect(
         "D6",
@@ -100,6 +111,7 @@ DEFECTS: tuple[Defect, ...] = (
         (_REQUESTS, _CHUNKS),
         ("CHUNK-05",),
         "posted-answers-with-freed-memory",
+        found_by=(("many-isolated-unused-pages[5000]", "CHUNK-05"),),
         seen=True,
     ),
     Defect(
@@ -110,6 +122,10 @@ DEFECTS: tuple[Defect, ...] = (
         (_REQUESTS,),
         ("CONC-02", "CONC-03"),
         "posted-hangs-of-a-request",
+        found_by=(
+            ("a-request-beside-an-unanswered-buffer[inflate]", "CONC-02"),
+            ("a-request-beside-an-unanswered-buffer[deflate]", "CONC-03"),
+        ),
         seen=True,
     ),
     Defect(
@@ -121,6 +137,7 @@ DEFECTS: tuple[Defect, ...] = (
         (_REQUESTS, _BLOCKS),
         ("UNUSED-05",),
         "posted-answers-without-end",
+        found_by=(("many-isolated-unused-pages[3500]", "UNUSED-05"),),
         seen=True,
     ),
     Defect(
@@ -130,6 +147,7 @@ DEFECTS: tuple[Defect, ...] = (
         (_CHUNKS, _BLOCKS),
         ("INF-03", "CHUNK-01"),
         "posted-takes-large-pages-for-small-ones",
+        found_by=(("canaries-in-the-balloon[told]", "INF-03"),),
     ),
     Defect(
         "D10",
@@ -138,6 +156,7 @@ DEFECTS: tuple[Defect, ...] = (
         (_CHUNKS, _BLOCKS),
         ("CHUNK-01",),
         "posted-cuts-addresses",
+        found_by=(("canaries-in-a-large-guest", "DEF-05"),),
     ),
     Defect(
         "D11",
@@ -146,6 +165,10 @@ DEFECTS: tuple[Defect, ...] = (
         (_REQUESTS,),
         ("REQ-14", "REQ-15"),
         "posted-loses-the-request-buffer",
+        found_by=(
+            ("an-unknown-command[9]", "REQ-14"),
+            ("a-request-that-is-not-whole[8]", "REQ-15"),
+        ),
         recording="v8-basic.jsonl",
         seen=True,
     ),
@@ -157,6 +180,10 @@ DEFECTS: tuple[Defect, ...] = (
         (_CHUNKS, _REQUESTS),
         ("NEG-03", "NEG-04"),
         "posted-gives-features-up-too-late",
+        found_by=(
+            ("chunk-transfer-offered-without-statistics[alone]", "NEG-03"),
+            ("host-requests-offered-without-statistics[alone]", "NEG-04"),
+        ),
         recording="v8-no-stats.jsonl",
         seen=True,
     ),
@@ -167,6 +194,7 @@ DEFECTS: tuple[Defect, ...] = (
         (_REQUESTS,),
         why_none="By design of the message, and so required (REQ-08, REQ-09). A device keeps to ids of 16 "
         "bits (REQ-07); the reference driver answers as the posted one does.",
+        found_by=(("an-id-of-more-than-16-bits", "REQ-08"),),
         recording="v8-basic.jsonl",
         seen=True,
     ),
@@ -178,6 +206,7 @@ DEFECTS: tuple[Defect, ...] = (
         (_REQUESTS,),
         ("QUEUE-09",),
         "posted-notifies-early",
+        found_by=(("nothing-but-what-is-due-at-first", "QUEUE-09"),),
     ),
     Defect(
         "D15",
@@ -187,6 +216,11 @@ DEFECTS: tuple[Defect, ...] = (
         (_SHARED_BUFFER, _CHUNKS),
         ("CONC-02", "CONC-03", "CONC-04"),
         "posted-has-one-lock",
+        found_by=(
+            ("a-request-beside-an-unanswered-buffer[inflate]", "CONC-02"),
+            ("a-request-beside-an-unanswered-buffer[deflate]", "CONC-03"),
+            ("inflating-beside-an-unanswered-message", "CONC-04"),
+        ),
         seen=True,
     ),
     Defect(

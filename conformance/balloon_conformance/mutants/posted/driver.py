@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from balloon_conformance.iut.free_driver import FreeReferenceDriver
 from balloon_conformance.iut.reference import ReferenceDriver
 from balloon_conformance.mutants.posted.buffer import PostedLosesAChunkAtEachFlush, PostedSendsStaleHeaders
 from balloon_conformance.mutants.posted.compaction import PostedKeepsMovedPagesToItself
@@ -26,7 +27,7 @@ from balloon_conformance.mutants.posted.windows import (
     PostedSkipsSinglePages,
 )
 
-__all__ = ["PostedDriver", "PostedDriverElsewhere", "posted_driver"]
+__all__ = ["PostedDriver", "PostedDriverElsewhere", "posted_driver", "posted_driver_left_free"]
 
 
 # What comes first here acts last on the bytes: the header stands before whatever is in the slots, slot 0
@@ -66,3 +67,10 @@ class PostedDriverElsewhere(PostedTakesLargePagesForSmallOnes, PostedCutsAddress
 def posted_driver() -> ReferenceDriver:
     """Return an adapter to the posted driver; ``run`` takes it as ``python:`` and the name of its module."""
     return ReferenceDriver(PostedDriver, description="the driver posted in March 2017, modelled")
+
+
+def posted_driver_left_free() -> FreeReferenceDriver:
+    """Return an adapter to the posted driver in a guest that chooses its own pages, as it ran on a kernel."""
+    return FreeReferenceDriver(
+        PostedDriver, description="the driver posted in March 2017, modelled in a guest of its own"
+    )

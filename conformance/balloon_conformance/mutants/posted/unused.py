@@ -84,7 +84,11 @@ class _ReportsBlocks(OneInFlight):
         held: list[Run] = []
         for listed in orders:
             blocks = listed
-            while len(blocks) > self._chunks * _WORDS_A_CHUNK and not held:
+            if len(blocks) > self._chunks * _WORDS_A_CHUNK and held:
+                # They do not fit whatever is sent first; what was collected goes out before that is tried.
+                yield held, False
+                held = []
+            while len(blocks) > self._chunks * _WORDS_A_CHUNK:
                 self.grow()
             while len(blocks) > self._chunks - len(held):
                 room = self._chunks - len(held)

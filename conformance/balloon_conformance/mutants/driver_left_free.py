@@ -1,0 +1,54 @@
+"""Drivers that choose their own pages, in a modelled guest, and are wrong where only that shows it."""
+
+from __future__ import annotations
+
+from balloon_conformance.iut.free_driver import FreeReferenceDriver
+from balloon_conformance.mutants.mutant import mutant
+from balloon_conformance.reference.driver import Driver
+from balloon_conformance.reference.driver_pages import Step
+from balloon_conformance.reference.driver_state import DriverState, Flight, Freed
+from balloon_spec.events import Used
+from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.queues import Queue
+
+
+class _NamesPagesBeside(Driver):
+    """It names, in place of each page, the one after it."""
+
+    def encode_chunks(self, pages: PageSet) -> bytes:
+        """Build chunks of the pages beside."""
+        return super().encode_chunks(PageSet((run.first + 1, run.count) for run in pages))
+
+
+@mutant("DEF-05", also=("CHUNK-05",))
+class NamesThePageAfter(FreeReferenceDriver):
+    """The host discards a page at the end of each run that the guest never gave up, and goes on to use.
+
+    Nobody outside knows which page it chose, and the numbers add up. It shows if the guest fills its memory.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(_NamesPagesBeside)
+
+
+class _DeflatesWhenAnswered(Driver):
+    """It takes no pages back while a message of unused pages is with the device."""
+
+    def pages_to_deflate(self, state: DriverState) -> PageSet:
+        """Find none while a message is in flight."""
+        messages = any(not one.is_request for one in self.in_flight(state, Queue.HOST_REQUEST))
+        return EMPTY if messages else super().pages_to_deflate(state)
+
+    def host_request_returned(self, state: DriverState, flight: Flight, used: Used) -> Step:
+        """See whether there is something to deflate now."""
+        state, outputs = super().host_request_returned(state, flight, used)
+        state, more = self.take_freed(state, Freed(EMPTY))
+        return state, (*outputs, *more)
+
+
+@mutant("CONC-04")
+class DeflatesAfterTheAnswer(FreeReferenceDriver):
+    """A guest whose operator gives memory back during a migration has none of it before that is over."""
+
+    def __init__(self) -> None:
+        super().__init__(_DeflatesWhenAnswered)

@@ -1,0 +1,75 @@
+"""What a driver accepts of an offer: features without what they need, and every bit left out in turn.
+
+Nothing is asked of the guest, so every driver can be put to this.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from balloon_conformance.case import NotExercised
+from balloon_conformance.iut.contract import Capability
+from balloon_conformance.scenarios import scenario
+from balloon_conformance.scenarios.hosting import Hosting, need
+from balloon_conformance.session import DriverSession
+from balloon_spec.events import Side
+
+_NEEDY = ("CHUNK_TRANSFER", "HOST_REQ_VQ")
+_QUIET_SECONDS = 0.05
+
+
+def _offer_without_statistics(session: DriverSession, needy: tuple[str, ...], beside: bool) -> None:
+    need(session, Capability.RAW_FEATURES)
+    others = {feature.name for feature in session.profile.device_features} - {*_NEEDY, "STATS_VQ"}
+    accepted = Hosting(session).offer(*needy, *(others if beside else ()))
+    if accepted is None or not accepted.isdisjoint(needy):
+        # A driver that wants none of it has gone, and one that took what is not legal is told no more: over
+        # vhost-user without STATUS it cannot be told that FEATURES_OK was refused.
+        return
+    session.settle(_QUIET_SECONDS)
+
+
+@scenario(Side.DRIVER, "NEG-03", "NEG-05", "QUEUE-02", features=frozenset(_NEEDY), breaks=("NEG-01",))
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside-the-others"])
+def test_chunk_transfer_offered_without_statistics(session: DriverSession, beside: bool) -> None:
+    """A driver leaves CHUNK_TRANSFER alone where STATS_VQ is not offered."""
+    _offer_without_statistics(session, ("CHUNK_TRANSFER",), beside)
+
+
+@scenario(Side.DRIVER, "NEG-04", "NEG-05", "QUEUE-02", features=frozenset(_NEEDY), breaks=("NEG-02",))
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside-the-others"])
+def test_host_requests_offered_without_statistics(session: DriverSession, beside: bool) -> None:
+    """A driver leaves HOST_REQ_VQ alone where STATS_VQ is not offered."""
+    _offer_without_statistics(session, ("HOST_REQ_VQ",), beside)
+
+
+@scenario(
+    Side.DRIVER,
+    *("NEG-03", "NEG-04", "NEG-05", "QUEUE-02"),
+    features=frozenset(_NEEDY),
+    breaks=("NEG-01", "NEG-02"),
+)
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside-the-others"])
+def test_both_offered_without_statistics(session: DriverSession, beside: bool) -> None:
+    """A driver leaves CHUNK_TRANSFER and HOST_REQ_VQ alone where STATS_VQ is not offered."""
+    _offer_without_statistics(session, _NEEDY, beside)
+
+
+@scenario(Side.DRIVER, "NEG-05", "NEG-10", "INF-03", "DEF-11", "CFG-05", "QUEUE-02")
+@pytest.mark.parametrize(
+    "left_out", ["MUST_TELL_HOST", "STATS_VQ", "DEFLATE_ON_OOM", "CHUNK_TRANSFER", "HOST_REQ_VQ"]
+)
+def test_a_bit_that_is_not_offered(session: DriverSession, left_out: str) -> None:
+    """A driver that is offered all but one feature accepts no other bit, and goes without that one."""
+    profile = session.profile
+    if left_out not in profile.by_name:
+        raise NotExercised(f"profile {profile.name} has no {left_out} to leave out")
+    names = {feature.name for feature in profile.device_features} - {left_out}
+    # What needs the one that is left out may not be offered either.
+    names -= {feature for feature, _ in profile.missing_requirements(profile.mask(names))}
+    hosting = Hosting(session)
+    accepted = hosting.offer(*names)
+    if accepted is None or not accepted <= {*names, "VERSION_1"}:
+        return
+    hosting.move_a_few()
+    session.settle(_QUIET_SECONDS)
