@@ -26,9 +26,9 @@ def start(features=FULL, offered=None, *, driver_ok=True, ring=(), posts=True):
     if driver_ok:
         events.append(ev.DriverOk())
     if posts and features & STATS:
-        events.append(ev.Available(STATISTICS, "s0", statistics((4, 1))))
+        events.append(ev.Available(STATISTICS, "s0", statistics((4, 1)), notified=True))
     if posts and features & HOST:
-        events.append(ev.Available(REQUESTS, "r0", writable_bytes=16))
+        events.append(ev.Available(REQUESTS, "r0", writable_bytes=16, notified=True))
     return events
 
 
@@ -50,15 +50,15 @@ def statistics(*entries):
 
 
 def inflate(name, *chunks, **fields):
-    return ev.Available(INFLATE, name, message(*chunks, **fields))
+    return ev.Available(INFLATE, name, message(*chunks, **fields), notified=True)
 
 
 def deflate(name, *chunks, **fields):
-    return ev.Available(DEFLATE, name, message(*chunks, **fields))
+    return ev.Available(DEFLATE, name, message(*chunks, **fields), notified=True)
 
 
 def unused(name, *chunks, flag=1, ident=7, **fields):
-    return ev.Available(REQUESTS, name, message(*chunks, flag=flag, ident=ident, **fields))
+    return ev.Available(REQUESTS, name, message(*chunks, flag=flag, ident=ident, **fields), notified=True)
 
 
 def request(name="r0", param=7, cmd=0, reserved=(0, 0, 0), length=16):
@@ -66,7 +66,7 @@ def request(name="r0", param=7, cmd=0, reserved=(0, 0, 0), length=16):
 
 
 def post(name="r1", size=16):
-    return ev.Available(REQUESTS, name, writable_bytes=size)
+    return ev.Available(REQUESTS, name, writable_bytes=size, notified=True)
 
 
 def used(queue, name, length=0, written=b""):

@@ -182,7 +182,17 @@ class Session:
             raise Ended(f"the {self.side} broke its transport: {error}") from error
 
     def _observe(self, seconds: float) -> Sequence[ev.Event]:
-        """Take in what the implementation did; one that acts and acts and never pauses is hung."""
+        """Take in what the implementation did; one that acts and acts and never pauses is hung.
+
+        A notification by itself is recorded and no more: it says nothing that the buffers before it did not.
+        """
+        until = self.now() + seconds
+        while events := self._observe_once(max(until - self.now(), 0.0)):
+            if told := [event for event in events if not isinstance(event, ev.Notified)]:
+                return told
+        return ()
+
+    def _observe_once(self, seconds: float) -> Sequence[ev.Event]:
         events = self._call(lambda: observed.events(self._adapter.observe(seconds)))
         for event in events:
             before = len(self.slips)

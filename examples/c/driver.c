@@ -179,8 +179,7 @@ static void make_available(struct exchange *x, struct buffer *buffer)
     json_object_set_new(event, "extents",
                         json_pack("[[o, I]]", bits_value(buffer->first * PAGE_BYTES),
                                   (json_int_t)(buffer->length + buffer->writable)));
-    if (!driver.running)
-        json_object_set_new(event, "notify", json_false());
+    json_object_set_new(event, "notify", json_boolean(driver.running));
     tell(x, event);
     buffer->next = driver.in_flight;
     driver.in_flight = buffer;

@@ -34,7 +34,7 @@ sub make_available {
         readable => unpack('H*', $buffer{readable} // ''),
         writable => $buffer{writable} // 0
     );
-    $event{notify} = JSON::PP::false if !$running;
+    $event{notify} = $running ? JSON::PP::true : JSON::PP::false;
     push @$events, \%event;
     $in_flight{"$queue $name"} = \%buffer;
     $count[$queue]++;

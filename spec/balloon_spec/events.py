@@ -32,6 +32,7 @@ __all__ = [
     "Memory",
     "NeedsReset",
     "Negotiated",
+    "Notified",
     "Operator",
     "OperatorAction",
     "Overwritten",
@@ -119,16 +120,18 @@ class Available:
     """The driver made a buffer available.
 
     ``readable`` is its device-readable part, the descriptors joined; ``writable_bytes`` the length of its
-    device-writable part. ``notified`` tells whether the driver notified the device of it. ``cut`` are the
-    lengths in bytes of the descriptors of the readable part, and ``extents`` the (guest-physical address,
-    length in bytes) of all its descriptors; both are empty where they cannot be seen.
+    device-writable part. ``notified`` tells whether the driver notified the device of it: False where a
+    notification was due and none had come by then (a later one is :class:`Notified`), None where nothing is
+    known, or where the device asked for none. ``cut`` are the lengths in bytes of the descriptors of the
+    readable part, and ``extents`` the (guest-physical address, length in bytes) of all its descriptors; both
+    are empty where they cannot be seen.
     """
 
     queue: int
     buffer: str
     readable: bytes = b""
     writable_bytes: int = 0
-    notified: bool = True
+    notified: bool | None = None
     cut: tuple[int, ...] = ()
     extents: tuple[tuple[int, int], ...] = ()
 
@@ -137,13 +140,28 @@ class Available:
 class Used:
     """The device returned a buffer: ``length_bytes`` as the used ring gives it, ``written`` what is there.
 
-    ``written`` is the start of the device-writable part, ``length_bytes`` long at most.
+    ``written`` is the start of the device-writable part, ``length_bytes`` long at most. ``notified`` tells
+    whether the device notified the driver of it: False where a notification was due and none had come by then
+    (a later one is :class:`Notified`), None where nothing is known, or where the driver asked for none.
     """
 
     queue: int
     buffer: str
     length_bytes: int = 0
     written: bytes = b""
+    notified: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """One side notified the other of a virtqueue, later than it put something there.
+
+    It covers every buffer of ``side`` on the queue that stands before it. Where a notification was seen
+    together with a buffer, the buffer says so itself and this is left out.
+    """
+
+    side: Side
+    queue: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +281,7 @@ Event = (
     | DriverOk
     | Available
     | Used
+    | Notified
     | BufferAltered
     | RingBroken
     | ConfigurationRead
@@ -284,6 +303,7 @@ EVENTS: dict[str, type[Event]] = {
     "driver-ok": DriverOk,
     "available": Available,
     "used": Used,
+    "notified": Notified,
     "buffer-altered": BufferAltered,
     "ring-broken": RingBroken,
     "configuration-read": ConfigurationRead,

@@ -223,7 +223,7 @@ def _value(name: str, hint: object, value: Any) -> object:
             raise ValueError(f"expected {' or '.join(hint)}, found {value!r}") from None
     if name in _FEATURE_FIELDS:
         return int(_of(str, value, "a feature set as a hex string"), 16)
-    if hint is bool:
+    if hint in {bool, bool | None}:
         return _of(bool, value, "true or false")
     if hint is float:
         return float(_of((int, float), value, "a number"))

@@ -175,8 +175,8 @@ MUTATIONS = [
     Mutation(
         "the device is notified before DRIVER_OK",
         "driver.c",
-        "    if (!driver.running)\n        json_object_set_new(event",
-        "    if (false)\n        json_object_set_new(event",
+        '"notify", json_boolean(driver.running)',
+        '"notify", json_true()',
         "QUEUE-09",
     ),
     Mutation(

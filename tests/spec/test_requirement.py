@@ -37,7 +37,7 @@ def test_the_catalogue_has_what_it_had():
     # Ids are never given up: this may grow, and a number that shrinks is a requirement lost.
     assert {area.prefix: len(area.ids) for area in catalogue().areas} == {
         "NEG": 10,
-        "QUEUE": 11,
+        "QUEUE": 13,
         "HDR": 8,
         "CHUNK": 13,
         "INF": 13,

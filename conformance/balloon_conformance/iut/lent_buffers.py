@@ -121,6 +121,7 @@ class LentBuffers:
     def collect(self, indices: Iterable[int] | None = None) -> list[Event]:
         """Return the buffers the device returned, and those whose readable part it changed.
 
+        A return of which a notification is due says that none came, for whoever hears notifications to mend.
         ``indices`` are the queues to look at, all by default; those that were not set up have nothing.
         """
         events: list[Event] = []
@@ -134,8 +135,8 @@ class LentBuffers:
                 elements = list(error.used)
                 broken = RingBroken(Side.DEVICE, index, error.fault, str(error))
                 self._lost.add(index)
-            for element in elements:
-                events += self._take_back(index, element)
+            for at, element in enumerate(elements):
+                events += self._take_back(index, element, due=queue.is_due(at))
             if broken is not None:
                 events.append(broken)
             for lent in self._lent[index].values():
@@ -168,7 +169,7 @@ class LentBuffers:
             return head
         raise AdapterError(f"no {len(segments)} neighbouring descriptors are free; observe first")
 
-    def _take_back(self, index: int, element: UsedElement) -> list[Event]:
+    def _take_back(self, index: int, element: UsedElement, *, due: bool) -> list[Event]:
         lent = self._lent[index].pop(element.head)
         events = self._alterations(index, lent)
         writable = next((segment for segment in lent.segments if segment.writable), None)
@@ -179,7 +180,8 @@ class LentBuffers:
             )
         for address in lent.allocated:
             self._arena.free(address)
-        events.append(Used(index, lent.buffer.name, element.length_bytes, written))
+        notified = False if due else None
+        events.append(Used(index, lent.buffer.name, element.length_bytes, written, notified))
         return events
 
     def _alterations(self, index: int, lent: _Lent) -> list[Event]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from types import UnionType
 from typing import get_origin, get_type_hints
 
 from balloon_conformance.iut.contract import AdapterError
@@ -16,13 +17,17 @@ from balloon_spec import events as ev
 __all__ = ["events"]
 
 
-def _fields(kind: type) -> tuple[tuple[str, type], ...]:
+def _fields(kind: type) -> tuple[tuple[str, type | UnionType], ...]:
     """Return the fields of a kind of event, each with the type of its value."""
     hints = get_type_hints(kind)
     own = {one.name: hints[one.name] for one in dataclasses.fields(kind)}
-    return tuple((name, get_origin(hint) or hint) for name, hint in own.items())
+    return tuple(
+        (name, hint if isinstance(hint, UnionType) else get_origin(hint) or hint)
+        for name, hint in own.items()
+    )
 
 
+_TRUTHS = frozenset({bool, bool | None})
 _FIELDS = {kind: _fields(kind) for kind in ev.EVENTS.values()}
 
 
@@ -42,11 +47,15 @@ def events(returned: object) -> Sequence[ev.Event]:
         for name, wanted in _FIELDS[kind]:
             value = getattr(one, name)
             # True is an int to Python, and no queue to anybody.
-            if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+            if not isinstance(value, wanted) or (isinstance(value, bool) and wanted not in _TRUTHS):
                 raise AdapterError(
-                    f"observe returned {kind.__name__} with {name} {_name(value)}; it holds {wanted.__name__}"
+                    f"observe returned {kind.__name__} with {name} {_name(value)}; it holds {_words(wanted)}"
                 )
     return returned
+
+
+def _words(wanted: type | UnionType) -> str:
+    return str(wanted) if isinstance(wanted, UnionType) else wanted.__name__
 
 
 def _name(value: object) -> str:

@@ -175,7 +175,7 @@ TABLE: Final[Mapping[Kind, tuple[Blind, ...]]] = MappingProxyType(
         ),
         Kind.VHOST_USER_DRIVER: _DRIVER_OVER_VHOST_USER,
         Kind.STDIO_DEVICE: (
-            Blind(Fact.USED_NOTIFICATION, "the protocol over standard streams hands buffers back whole"),
+            Blind(Fact.USED_NOTIFICATION, "the program does not say whether it notifies of what it returns"),
             Blind(
                 Fact.DISCARDED,
                 "the program does not claim discards: it cannot tell which pages were discarded",
@@ -193,6 +193,10 @@ TABLE: Final[Mapping[Kind, tuple[Blind, ...]]] = MappingProxyType(
             ),
         ),
         Kind.STDIO_DRIVER: (
+            Blind(
+                Fact.AVAILABLE_NOTIFICATION,
+                "the program does not say whether it notifies of what it makes available",
+            ),
             Blind(
                 Fact.REFUSAL,
                 "the protocol over standard streams does not tell a driver that its features are refused",

@@ -44,6 +44,7 @@ from balloon_conformance.iut.contract import (
 from balloon_conformance.iut.control_client import ControlClient
 from balloon_conformance.iut.front_end_memory import RINGS_ADDRESS, RINGS_BYTES, FrontEndMemory, user_address
 from balloon_conformance.iut.lent_buffers import LentBuffers
+from balloon_conformance.iut.notifications import Notifications
 from balloon_conformance.iut.vhost_user_faults import peer_faults
 from balloon_conformance.vhost_user.errors import PeerClosed
 from balloon_conformance.vhost_user.front_end import Activity, FrontEnd
@@ -67,6 +68,8 @@ _OPERATOR: Final = frozenset(
 _FAULTS: Final = (ImplementationCrashed, ImplementationHung, ImplementationViolation)
 _CONFIGURATION_BYTES: Final = 8
 _PAUSE_SECONDS: Final = 0.01
+_LONG_PAUSE_SECONDS: Final = 0.04
+"""How often the rings are looked at while the device is silent: more rarely, the longer it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ class VhostUserDevice:
         self._memory: FrontEndMemory | None = None
         self._front_end: FrontEnd | None = None
         self._lent: LentBuffers | None = None
+        self._notifications = Notifications()
         self._layouts: dict[int, RingLayout] = {}
         self._started = False
         self._accepted = 0
@@ -257,22 +261,22 @@ class VhostUserDevice:
             self._connected().write_configuration(offset, data)
 
     def observe(self, deadline_seconds: float) -> Sequence[Event]:
-        """Return what the device did since the last call, waiting for it until the deadline."""
+        """Return what the device did since the last call, waiting for it until the deadline.
+
+        The rings are looked at again and again: a buffer whose notification is lost is not lost itself.
+        """
         front_end = self._connected()
         until = time.monotonic() + deadline_seconds
-        events: list[Event] = [] if self._lent is None else self._lent.collect()
-        wait_seconds = 0.0 if events else deadline_seconds
+        wait_seconds, left_seconds = 0.0, deadline_seconds
         with peer_faults():
             while True:
-                activity = front_end.take(wait_seconds)
-                if activity is not None:
-                    events += self._see(front_end, activity)
-                elif not events and self._lent is not None:
-                    # A device that returned a buffer and failed to call is heard at the deadline.
-                    events += self._lent.collect()
-                wait_seconds = until - time.monotonic()
-                if events or activity is None or wait_seconds <= 0:
+                front_end.wait(min(wait_seconds, left_seconds))
+                if events := self._see(front_end):
                     return events
+                left_seconds = until - time.monotonic()
+                if left_seconds <= 0:
+                    return events
+                wait_seconds = min(max(2 * wait_seconds, _PAUSE_SECONDS), _LONG_PAUSE_SECONDS)
 
     def discarded(self, pages: PageSet) -> tuple[PageSet, PageSet]:
         """Return which of ``pages`` were discarded, and which overwritten, since the last call or start."""
@@ -285,8 +289,12 @@ class VhostUserDevice:
             raise AdapterError(f"nobody is there to be asked for {action}; name a control socket")
         self._control.wish(operator=action, value=value)
 
-    def _see(self, front_end: FrontEnd, activity: Activity) -> list[Event]:
-        events = self._lent.collect(activity.queues) if self._lent is not None else []
+    def _see(self, front_end: FrontEnd) -> list[Event]:
+        """Look once at the rings and at what the back-end told; see :class:`Notifications` for the order."""
+        before = [] if self._lent is None else self._lent.collect()
+        activity = front_end.take(0.0) or Activity()
+        after = [] if self._lent is None else self._lent.collect()
+        events = self._notifications.join(before, activity.queues, after)
         if not activity.changed:
             return events
         data = front_end.read_configuration(0, _CONFIGURATION_BYTES)
@@ -370,6 +378,7 @@ class VhostUserDevice:
 
     def _forget(self) -> None:
         self._lent = None
+        self._notifications = Notifications()
         self._layouts = {}
         self._started = self._needs_reset = False
         self._accepted = 0

@@ -11,7 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_state import DeviceOptions
+from balloon_conformance.reference.quick_device import QuickDevice
 from balloon_conformance.serve.discard import HostMemory
 from balloon_conformance.serve.loop import Loop
 from balloon_conformance.serve.ring_device import RingDevice
@@ -63,10 +65,17 @@ class ConnectedDevice:
     Without STATUS nobody says DRIVER_OK: the device takes the first virtqueue that is enabled for it.
     """
 
-    def __init__(self, options: DeviceOptions, loop: Loop) -> None:
+    def __init__(
+        self, options: DeviceOptions, loop: Loop, make: Callable[[DeviceOptions], Device] = QuickDevice
+    ) -> None:
         self._loop = loop
         self._device = RingDevice(
-            options, discard=self._discard, call=self._call, changed=self._changed, broken=self._broken
+            options,
+            make=make,
+            discard=self._discard,
+            call=self._call,
+            changed=self._changed,
+            broken=self._broken,
         )
         self._connection: Connection | None = None
         self._session = self._fresh_session()

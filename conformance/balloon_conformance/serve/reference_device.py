@@ -6,7 +6,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
+from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_state import DeviceOptions
+from balloon_conformance.reference.quick_device import QuickDevice
 from balloon_conformance.serve.complaints import Complaints
 from balloon_conformance.serve.connected_device import ConnectedDevice
 from balloon_conformance.serve.control import Control, operator_wish
@@ -18,18 +20,24 @@ __all__ = ["serve_device"]
 
 
 def serve_device(
-    path: str, options: DeviceOptions, *, control: str = "", once: bool = False, say: Callable[[str], None]
+    path: str,
+    options: DeviceOptions,
+    *,
+    make: Callable[[DeviceOptions], Device] = QuickDevice,
+    control: str = "",
+    once: bool = False,
+    say: Callable[[str], None],
 ) -> None:
     """Serve the device at ``path`` until SIGINT or SIGTERM, or with ``once`` until the first front-end left.
 
     A front-end that connects finds the device as after a reset: the operator's target outlives the driver.
-    ``say`` is told, line by line, what happens. Raises
+    ``make`` builds it from its options; ``say`` is told, line by line, what happens. Raises
     :class:`~balloon_conformance.serve.errors.ServeError`.
     """
     with ExitStack() as stack:
         loop = stack.enter_context(Loop())
         listening = stack.enter_context(Listening(path))
-        server = _DeviceServer(listening, ConnectedDevice(options, loop), loop, say, once=once)
+        server = _DeviceServer(listening, ConnectedDevice(options, loop, make), loop, say, once=once)
         stack.callback(server.hang_up)
         if control:
             stack.callback(Control(control, loop, server.carry_out).close)

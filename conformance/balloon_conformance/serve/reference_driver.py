@@ -44,13 +44,19 @@ _GUEST_BYTES: Final = b"used by the guest".ljust(32, b".") * (PAGE_BYTES // 32)
 
 
 def serve_driver(
-    path: str, options: DriverOptions, *, control: str = "", once: bool = False, say: Callable[[str], None]
+    path: str,
+    options: DriverOptions,
+    *,
+    make: Callable[[DriverOptions], Driver] = Driver,
+    control: str = "",
+    once: bool = False,
+    say: Callable[[str], None],
 ) -> None:
     """Connect to the back-end at ``path`` and be its driver until SIGINT or SIGTERM, or its first end.
 
     Waits for somebody to listen at ``path``; with ``once`` it ends with the first connection, otherwise it
-    connects again, as a fresh driver. ``say`` is told, line by line, what happens. Raises
-    :class:`ServeError`.
+    connects again, as a fresh driver. ``make`` builds it from its options; ``say`` is told, line by line,
+    what happens. Raises :class:`ServeError`.
     """
     check_path(path)
     with ExitStack() as stack:
@@ -60,7 +66,7 @@ def serve_driver(
         except AdapterError as error:
             raise ServeError(str(error)) from error
         stack.callback(memory.close)
-        server = _DriverServer(path, options, memory, loop, say)
+        server = _DriverServer(path, make(options), memory, loop, say)
         stack.callback(server.hang_up)
         if control:
             stack.callback(Control(control, loop, server.carry_out).close)
@@ -81,7 +87,7 @@ class _DriverServer:
     def __init__(
         self,
         path: str,
-        options: DriverOptions,
+        driver: Driver,
         memory: FrontEndMemory,
         loop: Loop,
         say: Callable[[str], None],
@@ -90,7 +96,7 @@ class _DriverServer:
         self._memory = memory
         self._loop = loop
         self._complain = Complaints(say)
-        self._driver = Driver(options)
+        self._driver = driver
         self._front_end: FrontEnd | None = None
         self._lent: LentBuffers | None = None
         self._layouts: dict[int, RingLayout] = {}

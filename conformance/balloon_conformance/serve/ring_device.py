@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_state import (
     Accept,
     DeviceOptions,
@@ -36,7 +37,7 @@ READ_LIMIT_BYTES: Final = 1 << 24
 
 
 class RingDevice:
-    """Joins a :class:`QuickDevice` to :class:`DeviceQueue` objects.
+    """Joins the device that ``make`` builds to :class:`DeviceQueue` objects.
 
     ``discard`` gives pages back to the host, ``call`` notifies the driver of used buffers on a queue, and
     ``changed`` of a new configuration. A queue whose ring is broken beyond repair is served no more until
@@ -47,12 +48,13 @@ class RingDevice:
         self,
         options: DeviceOptions,
         *,
+        make: Callable[[DeviceOptions], Device] = QuickDevice,
         discard: Callable[[PageSet], None],
         call: Callable[[int], None],
         changed: Callable[[], None],
         broken: Callable[[int], None],
     ) -> None:
-        self.device = QuickDevice(options)
+        self.device = make(options)
         self.noted: Counter[str] = Counter()
         """How often the driver did not keep a requirement, by its id, and how often a ring fault occurred."""
         self._discard = discard
@@ -187,7 +189,8 @@ class RingDevice:
         except ValueError:
             # Taken before the queue was stopped: the object that serves it now does not know the head.
             queue.push_raw(chain.head, used.length_bytes)
-        self._touched.add(used.queue)
+        if used.notified is not False:
+            self._touched.add(used.queue)
 
     def _survives(self, index: int, queue: DeviceQueue, error: RingError) -> bool:
         """Return a chain that breaks a rule; False where the ring itself is of no more use."""

@@ -53,7 +53,9 @@ from balloon_spec.events import (
     Event,
     Memory,
     Negotiated,
+    Notified,
     Reset,
+    Side,
 )
 from balloon_spec.features import Profile
 from balloon_spec.queues import queue_map
@@ -62,7 +64,7 @@ from balloon_spec.wire import configuration
 __all__ = ["BackEnd"]
 
 _LOOK_SECONDS: Final = 0.01
-"""How often a vring is looked at whose driver gives no descriptor to notify by."""
+"""How often the vrings are looked at while nobody notifies: a buffer is not lost with its notification."""
 _ACTUAL: Final = slice(configuration.ACTUAL_OFFSET, configuration.LENGTH_BYTES)
 
 
@@ -103,6 +105,10 @@ class BackEnd:
         self._told = False
         self._assumed = False
         self._dead_kicks: set[int] = set()
+        self._found: set[int] = set()
+        """The vrings in which buffers were found that nobody notified of."""
+        self._unheard: set[int] = set()
+        """The vrings of which a notification is due and has not come."""
         self.accepted: int | None = None
         self.gave_up = False
         self.heard_at = time.monotonic()
@@ -204,15 +210,36 @@ class BackEnd:
 
         One message is served at most, so that a driver that never stops talking does not keep this call.
         """
-        if self._unkicked:
-            seconds = min(seconds, _LOOK_SECONDS)
-        if self._wait(seconds):
+        if self._wait_and_look(seconds):
             message = self._connection.receive(self._answer_seconds)
             if self._session.waits_for_reply(message):
                 # The driver does nothing more before it has its reply: what is in its rings came first.
                 self.settle()
             self._serve(message)
         self._take()
+
+    def _wait_and_look(self, seconds: float) -> bool:
+        """Wait for a message, a kick, or a buffer nobody notified of; tell whether there is a message."""
+        until = time.monotonic() + seconds
+        while True:
+            left_seconds = until - time.monotonic()
+            looks = any(map(self._may_look, self._vrings.values()))
+            if self._wait(min(left_seconds, _LOOK_SECONDS) if looks else left_seconds):
+                return True
+            if any(vring.kicked and vring.enabled for vring in self._vrings.values()):
+                return False
+            self._found = {
+                vring.index for vring in self._vrings.values() if self._may_look(vring) and vring.waits
+            }
+            if self._found:
+                # A message that was sent before the buffer came is here by now, and comes first.
+                return self._wait(0)
+            if left_seconds <= 0:
+                return False
+
+    def _may_look(self, vring: ServedVring) -> bool:
+        """Tell whether a vring is looked at without a notification: if its driver runs and can send one."""
+        return vring.enabled and not self.getting_ready and vring.index not in self._dead_kicks
 
     def check_kicks(self) -> None:
         """Raise :class:`PeerBroke` where buffers wait whose notification could not come.
@@ -291,6 +318,8 @@ class BackEnd:
         return self._connection.fileno() in ready
 
     def _hear(self, index: int, descriptor: int) -> None:
+        vring = self._vrings.get(index)
+        filled = vring.filled if vring is not None and vring.enabled else None
         try:
             alive = listen_to(descriptor)
         except OSError as error:
@@ -300,19 +329,29 @@ class BackEnd:
         if not alive:
             close_descriptors([self._kicks.pop(index)])
             self._dead_kicks.add(index)
-        elif (vring := self._vrings.get(index)) is not None:
-            vring.kicked = True
+        elif vring is not None:
+            vring.hear(filled)
+            if index in self._unheard:
+                self._unheard.discard(index)
+                self._events.append(Notified(Side.DRIVER, index))
         else:
             self._early_kicks.add(index)
 
     def _take(self) -> None:
-        """Take the buffers of every vring that may be served and was kicked, or gives no kicks."""
+        """Take the buffers of every vring that may be served and was kicked, or in which some were found."""
+        found, self._found = self._found, set()
         for index, vring in self._vrings.items():
-            if vring.enabled and (vring.kicked or index in self._unkicked):
-                self._take_from(vring)
+            if vring.enabled and (vring.kicked or index in found):
+                self._take_from(vring, due=not self.getting_ready and index not in self._unkicked)
 
-    def _take_from(self, vring: ServedVring) -> None:
-        self._events.extend(vring.take(f"q{vring.index}-{number}" for number in self._numbers))
+    def _take_from(self, vring: ServedVring, *, due: bool) -> None:
+        """Take every buffer of a vring; ``due`` says that the driver owes a notification of them."""
+        unheard = False if due or self.getting_ready else None
+        names = (f"q{vring.index}-{number}" for number in self._numbers)
+        for event in vring.take(names, due=due, unheard=unheard):
+            self._events.append(event)
+            if due and event.notified is False:
+                self._unheard.add(vring.index)
 
     def _serve(self, message: Message) -> None:
         self.heard_at = time.monotonic()
@@ -418,7 +457,8 @@ class BackEnd:
         if enabled:
             # A driver fills some queues before anybody may look, and notifies no more (QUEUE-04).
             self._wait(0)
-            self._take_from(vring)
+            # What a driver that runs has put there before may have been notified of to somebody else.
+            self._take_from(vring, due=False)
 
     def _stop(self, index: int) -> None:
         vring = self._vrings.pop(index, None)
@@ -429,6 +469,8 @@ class BackEnd:
         self._unkicked.discard(index)
         self._dead_kicks.discard(index)
         self._early_kicks.discard(index)
+        self._found.discard(index)
+        self._unheard.discard(index)
 
     def _store(self, action: ConfigurationStored) -> None:
         space = bytearray(self._session.configuration)

@@ -234,6 +234,10 @@ class FrontEnd:
             # Any answer that comes behind the write says that the write was seen.
             self._perform(self._session.offered())
 
+    def wait(self, seconds: float) -> bool:
+        """Wait until :meth:`take` has something to tell, ``seconds`` at most; tell whether it has."""
+        return bool(self._epoll.poll(max(seconds, 0.0)))
+
     def take(self, seconds: float) -> Activity | None:
         """Wait for the back-end to do something, ``seconds`` at most; None when it did not.
 

@@ -15,6 +15,7 @@ from balloon_conformance.vhost_user.backend_actions import VringStarted
 from balloon_conformance.vhost_user.errors import PeerBroke
 from balloon_conformance.vhost_user.memory import SharedMemory
 from balloon_conformance.virtio import Chain, DeviceQueue, RingError, RingLayout
+from balloon_conformance.virtio.ring import QUEUE_SIZE_LIMIT
 from balloon_spec.events import Available, BufferAltered, Side
 
 __all__ = ["BUFFER_LIMIT_BYTES", "ServedVring"]
@@ -48,6 +49,8 @@ class ServedVring:
         self.enabled = False
         self.kicked = False
         """Whether the driver notified the device since buffers were last taken."""
+        self._reach: tuple[int, int] | None = None
+        """Up to where the available ring was filled before and after a notification was taken."""
         self._indirect = indirect
         self._event_index = event_index
         self._held: dict[str, _Held] = {}
@@ -69,22 +72,54 @@ class ServedVring:
         """The names of the buffers that are held."""
         return frozenset(self._held)
 
+    @property
+    def filled(self) -> int:
+        """The 16-bit available index up to which the driver has filled the ring, where it is enabled."""
+        self._memory.check()
+        return self._queue.available_index
+
+    @property
+    def waits(self) -> bool:
+        """Whether a buffer is in the ring that was not taken yet."""
+        return self.filled != self.next_available
+
+    def hear(self, filled: int | None) -> None:
+        """Take in a notification; ``filled`` is what it was just before, None where that may not be read."""
+        self.kicked = True
+        self._reach = None if filled is None else (filled, self.filled)
+
     def move(self, memory: SharedMemory, started: VringStarted) -> None:
         """Go on with the vring at another place or in other memory, and keep what is held."""
         self._queue = self._attach(memory, started, self.next_available)
         self._memory = memory
 
-    def take(self, names: Iterator[str]) -> Iterator[Available]:
-        """Take every available buffer, each under the next of ``names``."""
-        notified, self.kicked = self.kicked, False
+    def take(
+        self, names: Iterator[str], *, due: bool = False, unheard: bool | None = None
+    ) -> Iterator[Available]:
+        """Take every available buffer, each under the next of ``names``.
+
+        ``unheard`` is said of a buffer of which no notification was taken. ``due`` means that the driver
+        owes one where the device did not ask to be left alone (2.7.10.1).
+        """
+        kicked, self.kicked = self.kicked, False
+        reach, self._reach = self._reach, None
         self._memory.check()
-        while (chain := self._pop()) is not None:
+        sure = True
+        while True:
+            position = self.next_available
+            if (chain := self._pop()) is None:
+                return
             if chain.readable_bytes > BUFFER_LIMIT_BYTES:
                 raise PeerBroke(
                     f"vring {self.index}: the buffer at head {chain.head} has {chain.readable_bytes} readable"
                     f" bytes, more than the {BUFFER_LIMIT_BYTES} any buffer of a balloon needs"
                 )
             name = next(names)
+            notified = _was_notified(position, reach, unheard) if kicked else unheard
+            if due and not sure:
+                # The driver may have looked at avail_event before it was stored anew.
+                notified = None
+            sure = not self._event_index
             readable = self._queue.read(chain)
             self._held[name] = _Held(chain, readable)
             yield Available(
@@ -163,3 +198,11 @@ class ServedVring:
                 event_index=self._event_index,
                 next_available=base,
             )
+
+
+def _was_notified(position: int, reach: tuple[int, int] | None, unheard: bool | None) -> bool | None:
+    """Tell whether the notification that was taken came after the entry at this available index."""
+    if reach is None or 0 < (reach[0] - position) & 0xFFFF <= QUEUE_SIZE_LIMIT:
+        return True
+    # What came while the notification was taken may have been behind it.
+    return None if 0 < (reach[1] - position) & 0xFFFF <= QUEUE_SIZE_LIMIT else unheard

@@ -119,6 +119,11 @@ class DeviceQueue:
         self._ask_at_next()
 
     @property
+    def available_index(self) -> int:
+        """The 16-bit index up to which the driver has filled the available ring; it is not checked."""
+        return self._ring.available[1]
+
+    @property
     def used_index(self) -> int:
         """The 16-bit index of the used entry that is filled next."""
         return self._used & 0xFFFF

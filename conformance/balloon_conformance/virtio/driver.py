@@ -73,6 +73,8 @@ class DriverQueue:
         self._asked = 0
         self._collected = 0
         self._interrupts = True
+        self._unsure = False
+        self._due = False
         self._fence = Fence()
 
     @property
@@ -203,6 +205,7 @@ class DriverQueue:
         """
         ring = self._ring
         elements: list[UsedElement] = []
+        self._due, self._unsure = self._interrupts and not self._unsure, False
         if ring.used[1] == self._collected & 0xFFFF and not self._event_index:
             return elements
         while True:
@@ -227,6 +230,14 @@ class DriverQueue:
             if ring.used[1] == self._collected & 0xFFFF:
                 return elements
 
+    def is_due(self, at: int) -> bool:
+        """Tell whether the device owes a notification of element ``at`` of the last poll (2.7.7.2).
+
+        With VIRTIO_F_EVENT_IDX only that of the first is certain: the device may have looked at used_event
+        before it was stored anew.
+        """
+        return self._due and (at == 0 or not self._event_index)
+
     def suppress_interrupts(self) -> None:
         """Ask the device for no used buffer notifications (2.7.7); it may send some nevertheless."""
         self._interrupts = False
@@ -244,7 +255,9 @@ class DriverQueue:
         else:
             self._ring.available[0] = 0
         self._fence()
-        return self._ring.used[1] != self._collected & 0xFFFF
+        # Of what was used meanwhile nothing is due.
+        self._unsure = self._ring.used[1] != self._collected & 0xFFFF
+        return self._unsure
 
     def _check(self, segments: Sequence[Segment], count: int) -> None:
         if not 1 <= count <= self._size:

@@ -6,12 +6,12 @@ the event in. It holds what is in flight and sets of pages; nothing in it grows 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from balloon_spec import events as ev
 from balloon_spec.features import Profile
 from balloon_spec.judge.course import Course
-from balloon_spec.judge.in_flight import InFlight, Key, Request
+from balloon_spec.judge.in_flight import InFlight, Key, Request, Unheard
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue, queue_map
 from balloon_spec.wire import configuration, host_request, statistics
@@ -145,6 +145,10 @@ class Exchange:
     """The numbers of buffers whose return was already found missing."""
     notified: set[Queue] = field(default_factory=set)
     """The queues on which the device was notified since DRIVER_OK."""
+    unheard: dict[tuple[ev.Side, int], Unheard] = field(default_factory=dict)
+    """The buffers of either side, by queue, of which the other was due a notification that has not come."""
+    returned_on: set[int] = field(default_factory=set)
+    """The queues on which the device returned a buffer since the reset."""
     returned_early: str = ""
     """The first buffer that was returned while no DRIVER_OK had been seen."""
     returned_out_of_order: bool = False
@@ -249,6 +253,16 @@ class Exchange:
         known = seen in self.superseded or seen == self.num_pages
         return seen != self.target and known and not misplaced
 
+    def is_due_notification(self, event: ev.Available) -> bool:
+        """Tell whether a driver that makes this buffer available has to notify the device of it.
+
+        It must not before DRIVER_OK. Where that cannot be seen, a driver is known to be past it only by pages
+        that go into the balloon or out of it, and by what it does after the device returned a buffer.
+        """
+        queue = self.queues.get(event.queue)
+        past = queue in {Queue.INFLATE, Queue.DEFLATE} or event.queue in self.returned_on
+        return queue is not None and (self.driver_ok or past)
+
     def matches_request(self, buffer: InFlight) -> bool:
         """Tell whether an unused-page message belongs to the open request (REQ-19)."""
         header, request = buffer.content.header, self.request
@@ -268,10 +282,14 @@ class Exchange:
                 self.memory = event.pages
             case ev.DriverOk():
                 self.driver_ok = self.sees_driver_ok = True
+                # What the driver did before it was not allowed to notify of.
+                self._heard_from(ev.Side.DRIVER)
             case ev.Available() if buffer is not None:
                 self._available(event, buffer)
             case ev.Used():
                 self._used(event)
+            case ev.Notified():
+                self._notified(event)
             case ev.ConfigurationRead() | ev.ConfigurationChanged():
                 self._configuration(event)
             case ev.ConfigurationWritten():
@@ -282,6 +300,7 @@ class Exchange:
                 self.needs_reset = True
             case ev.Quiet():
                 self._quiet(event)
+                self._heard_from(event.side)
             case ev.Discarded():
                 self._discarded(event)
             case ev.Operator():
@@ -313,6 +332,8 @@ class Exchange:
         self.last_returned = None
         if self.driver_ok and event.notified and buffer.queue is not None:
             self.notified.add(buffer.queue)
+        if event.notified or self.is_due_notification(event):
+            self._hear(ev.Side.DRIVER, event.queue, event.buffer, event.notified)
         pages = buffer.content.pages
         if self.looked:
             self._acquit()
@@ -345,6 +366,31 @@ class Exchange:
         elif buffer.shape == "message":
             self._unused_message(buffer)
 
+    def _hear(self, side: ev.Side, queue: int, buffer: str, notified: bool | None) -> None:
+        """Take in whether the other side was notified of a buffer; one notification covers all before it."""
+        key = (side, queue)
+        if notified:
+            self.unheard.pop(key, None)
+        elif notified is False:
+            before = self.unheard.get(key)
+            self.unheard[key] = Unheard(buffer) if before is None else replace(before, count=before.count + 1)
+
+    def _heard_from(self, side: ev.Side) -> None:
+        """Await no more notifications of ``side``: none was due, or it was decided that they did not come."""
+        self.unheard = {key: one for key, one in self.unheard.items() if key[0] is not side}
+
+    def _notified(self, event: ev.Notified) -> None:
+        self.unheard.pop((event.side, event.queue), None)
+        if event.side is not ev.Side.DRIVER or (queue := self.queues.get(event.queue)) is None:
+            return
+        if self.driver_ok:
+            self.notified.add(queue)
+            return
+        for key, buffer in self.in_flight.items():
+            if buffer.queue is queue:
+                loud = replace(buffer.event, notified=True)
+                self.in_flight[key] = replace(buffer, event=loud, early=False)
+
     def _acquit(self) -> None:
         """What is found from here on is not the effect of malformed buffers that came back before."""
         self.looked = self.suspects = self.saw_short_message = False
@@ -371,6 +417,8 @@ class Exchange:
         if buffer is None:
             return
         self.stirred = f"a buffer was returned on the {buffer.queue} queue"
+        self.returned_on.add(event.queue)
+        self._hear(ev.Side.DEVICE, event.queue, event.buffer, event.notified)
         if any(
             other.queue is buffer.queue and other.number < buffer.number for other in self.in_flight.values()
         ):

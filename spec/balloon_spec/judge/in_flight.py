@@ -12,7 +12,7 @@ from balloon_spec.queues import Queue
 from balloon_spec.wire import host_request, statistics
 from balloon_spec.wire.response_header import FLAG_CONT, FLAG_DONE
 
-__all__ = ["InFlight", "Key", "Request", "Shape"]
+__all__ = ["InFlight", "Key", "Request", "Shape", "Unheard"]
 
 Shape = Literal["message", "array", "wrong-message", "wrong-array", "statistics", "request", "none"]
 """What a buffer is, by its queue and the negotiated features; ``wrong-array`` is an array where messages
@@ -66,6 +66,14 @@ class InFlight:
         is_vague = self.queue is Queue.HOST_REQUEST and header is not None and header.flag not in _FLAGS
         is_empty = header is not None and header.data_len == 0 and not is_last
         return self.queue is not None and (writable_bytes > 0 or is_vague or is_empty)
+
+
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """Buffers of which a notification is due: how many, and the name of the first."""
+
+    first: str
+    count: int = 1
 
 
 @dataclass(slots=True)

@@ -92,20 +92,20 @@ def test_what_the_device_wrote_is_returned_up_to_the_length_it_says(lent, device
     device.ram[at : at + 16] = bytes(range(16))
     assert lent.collect() == []
     device.use(0, device.head(0), 4)
-    assert lent.collect() == [Used(QUEUE, "b", 4, b"\x00\x01\x02\x03")]
+    assert lent.collect() == [Used(QUEUE, "b", 4, b"\x00\x01\x02\x03", notified=False)]
     assert lent.in_flight(QUEUE) == 0
 
 
 def test_a_length_above_the_buffer_is_reported_and_nothing_behind_it_is_read(lent, device):
     lent.lend(QUEUE, Buffer("b", writable_bytes=2))
     device.use(0, device.head(0), 0xFFFFFFFF)
-    assert lent.collect() == [Used(QUEUE, "b", 0xFFFFFFFF, b"\x00\x00")]
+    assert lent.collect() == [Used(QUEUE, "b", 0xFFFFFFFF, b"\x00\x00", notified=False)]
 
 
 def test_a_length_for_a_buffer_without_a_writable_part_is_reported(lent, device):
     lent.lend(QUEUE, Buffer("b", b"abcd"))
     device.use(0, device.head(0), 4)
-    assert lent.collect() == [Used(QUEUE, "b", 4, b"")]
+    assert lent.collect() == [Used(QUEUE, "b", 4, b"", notified=False)]
 
 
 def test_a_changed_readable_part_is_reported_once_for_each_change(lent, device):
@@ -117,7 +117,10 @@ def test_a_changed_readable_part_is_reported_once_for_each_change(lent, device):
     assert lent.collect() == []
     device.ram[at + 1] = ord("b")
     device.use(0, device.head(0), 0)
-    assert lent.collect() == [BufferAltered(QUEUE, "b", b"abcd", Side.DEVICE), Used(QUEUE, "b")]
+    assert lent.collect() == [
+        BufferAltered(QUEUE, "b", b"abcd", Side.DEVICE),
+        Used(QUEUE, "b", notified=False),
+    ]
 
 
 @pytest.mark.parametrize("head", [2, 77, 0xFFFFFFFF])
@@ -127,7 +130,7 @@ def test_a_returned_buffer_that_is_not_in_flight_is_reported_once_behind_the_goo
     device.use(0, device.head(0), 0)
     device.use(1, head, 0)
     good, bad = lent.collect()
-    assert good == Used(QUEUE, "good")
+    assert good == Used(QUEUE, "good", notified=False)
     assert (bad.side, bad.queue, bad.fault) == (Side.DEVICE, QUEUE, "used-not-in-flight")
     assert f"id {head} " in bad.detail
     assert lent.collect() == []
@@ -136,7 +139,7 @@ def test_a_returned_buffer_that_is_not_in_flight_is_reported_once_behind_the_goo
 def test_a_buffer_returned_twice_is_reported(lent, device):
     lent.lend(QUEUE, Buffer("b", b"abcd"))
     device.use(0, device.head(0), 0)
-    assert lent.collect() == [Used(QUEUE, "b")]
+    assert lent.collect() == [Used(QUEUE, "b", notified=False)]
     device.use(1, device.head(0), 0)
     (bad,) = lent.collect()
     assert (bad.side, bad.queue, bad.fault) == (Side.DEVICE, QUEUE, "used-jump")
@@ -147,7 +150,7 @@ def test_the_memory_of_a_returned_buffer_is_used_again(lent, device):
         lent.lend(QUEUE, Buffer("b", bytes(2000)))
         device.use(n % 4, device.head(n % 4), 0)
         struct.pack_into("<H", device.ram, 80 + 2, n + 1)
-        assert lent.collect() == [Used(QUEUE, "b")]
+        assert lent.collect() == [Used(QUEUE, "b", notified=False)]
 
 
 def test_a_refused_buffer_leaves_no_memory_taken(lent):

@@ -10,6 +10,7 @@ from judge_limits import (
     convergence,
     memory,
     negotiation,
+    notifications,
     pages,
     requests,
     statistics_queue,
@@ -23,7 +24,7 @@ from balloon_spec.judge import Judge
 from balloon_spec.pages import EMPTY, PageSet
 
 AREAS = (
-    *(requests, buffers, negotiation, statistics_queue, configuration),
+    *(requests, buffers, notifications, negotiation, statistics_queue, configuration),
     *(contents, convergence, pages, memory),
 )
 FOUND, COUNTED, SEEN = (

@@ -87,6 +87,8 @@ BROKEN = {
     "QUEUE-08": [*start(ring=((INFLATE, 1),)), inflate("m", A), inflate("n", B)],
     "QUEUE-09": [*start(driver_ok=False, posts=False), inflate("m", A), ev.DriverOk()],
     "QUEUE-10": [*start(driver_ok=False, posts=False), inflate("m", A), used(INFLATE, "m"), ev.DriverOk()],
+    "QUEUE-12": [*start(), inflate("m", A), ev.Used(INFLATE, "m", notified=False), DEVICE_QUIET],
+    "QUEUE-13": [*start(), ev.Available(INFLATE, "m", message(A), notified=False), DRIVER_QUIET],
     "QUEUE-11": [*start(), ev.RingBroken(ev.Side.DRIVER, INFLATE, "loop", "the chain loops")],
     "QUEUE-05": [*start(), ev.Available(INFLATE, "m", message(A), cut=(4, 20)), DEVICE_QUIET],
     "HDR-01": [*start(), ev.Available(INFLATE, "m", b"\0" * 7)],
@@ -315,6 +317,12 @@ KEPT = {
         ev.Available(REQUESTS, "r0", writable_bytes=16, notified=False),
         ev.DriverOk(),
         request(),
+    ],
+    "QUEUE-12": [*start(), inflate("m", A), ev.Used(INFLATE, "m", notified=True)],
+    "QUEUE-13": [
+        *start(posts=False),
+        ev.Available(INFLATE, "m", message(A), notified=False),
+        ev.Notified(ev.Side.DRIVER, INFLATE),
     ],
     "QUEUE-06": [*start(), inflate("m", A), inflate("n", B), used(INFLATE, "m"), used(INFLATE, "n")],
     "CHUNK-12": [*start(), inflate("m", B, A)],
@@ -636,7 +644,8 @@ def test_a_buffer_that_nobody_notified_of_may_wait_where_devices_do_not_look():
     begun = [event for event in start(ARRAYS, posts=False) if not isinstance(event, ev.DriverOk)]
     waiting = [*begun, silent, ev.DriverOk(), DEVICE_QUIET]
     assert judged(waiting)[1] == []
-    loud = [*begun, silent, ev.DriverOk(), ev.Available(INFLATE, "m", array(0x2000)), DEVICE_QUIET]
+    other = ev.Available(INFLATE, "m", array(0x2000), notified=True)
+    loud = [*begun, silent, ev.DriverOk(), other, DEVICE_QUIET]
     assert "QUEUE-07" in {finding.requirement for finding in judged(loud)[1]}
 
 

@@ -9,7 +9,7 @@ replaced by a fresh process. The guest's RAM outlives the process, because filli
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from balloon_conformance.iut import sight
@@ -20,6 +20,7 @@ from balloon_conformance.iut.contract import (
     ImplementationHung,
 )
 from balloon_conformance.iut.lent_buffers import LentBuffers
+from balloon_conformance.iut.notifications import Notifications
 from balloon_conformance.iut.qemu.mmio import Interrupt, Status, VirtioMmio
 from balloon_conformance.iut.qemu.process import QemuProcess, find_binary, version
 from balloon_conformance.iut.qemu.qmp import require_library
@@ -67,6 +68,7 @@ class _Negotiation:
     """
 
     lent: LentBuffers | None = None
+    notifications: Notifications = field(default_factory=Notifications)
     accepted: int = 0
     needs_reset: bool = False
     awaiting: bool = False
@@ -248,9 +250,11 @@ class QemuDevice:
 
     def _look(self, device: VirtioMmio) -> list[Event]:
         """Look once at everything the device may have done."""
-        interrupts, status = device.take_interrupts(), device.status()
         lent = self._now.lent
-        events = [] if lent is None else lent.collect()
+        before = [] if lent is None else lent.collect()
+        interrupts, status = device.take_interrupts(), device.status()
+        after = [] if lent is None else lent.collect()
+        events = self._now.notifications.join_shared(before, after, came=Interrupt.USED_BUFFER in interrupts)
         if self._polling and any(
             isinstance(event, Used) and event.queue == Queue.STATISTICS.index for event in events
         ):

@@ -21,7 +21,9 @@ _KNOWN: Final = frozenset(map(str, Capability))
 
 _EVENTS: Mapping[str, Callable[[Mapping[str, Any]], Event]] = MappingProxyType(
     {
-        "used": lambda told: ev.Used(told["queue"], told["buffer"], told["length"], told["written"]),
+        "used": lambda told: ev.Used(
+            told["queue"], told["buffer"], told["length"], told["written"], told["notify"]
+        ),
         "configuration-changed": lambda told: ev.ConfigurationChanged(told["data"]),
         "needs-reset": lambda _told: ev.NeedsReset(),
         "driver-ok": lambda _told: ev.DriverOk(),
@@ -42,6 +44,7 @@ class StdioAdapter:
     """A program that keeps the protocol over standard streams, behind the contract of its side."""
 
     _kind: sight.Kind
+    _side: ev.Side
 
     def __init__(self, options: StdioOptions, introduction: Introduction) -> None:
         self.program = Program(options, introduction)
@@ -116,7 +119,9 @@ class StdioAdapter:
 
     def _take(self, answer: Answer) -> None:
         for name, told in answer.events:
-            if name in _EVENTS:
+            if name == "notified":
+                self._enter(ev.Notified(self._side, told["queue"]))
+            elif name in _EVENTS:
                 self._enter(_EVENTS[name](told))
             else:
                 self._take_other(name, told)

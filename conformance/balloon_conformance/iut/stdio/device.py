@@ -16,6 +16,7 @@ class StdioDevice(StdioAdapter):
     """A :class:`~balloon_conformance.iut.contract.DeviceAdapter`."""
 
     _kind = sight.Kind.STDIO_DEVICE
+    _side = Side.DEVICE
     _offered = 0
     _ring_sizes: tuple[tuple[int, int], ...] = ()
 

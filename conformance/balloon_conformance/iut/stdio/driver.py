@@ -26,6 +26,7 @@ class StdioDriver(StdioAdapter):
     """
 
     _kind = sight.Kind.STDIO_DRIVER
+    _side = Side.DRIVER
     _answer: str | AdapterError | None = None
 
     def negotiate(self, offered: int, configuration: bytes) -> int | None:

@@ -144,6 +144,12 @@ _LENGTH = Field("length", values.UNSIGNED_32, "how many bytes")
 _NOTIFY = _optional(
     "notify", values.BOOLEAN, "whether the device is notified; true when absent", default=True
 )
+_NOTIFIED_DEVICE = _optional(
+    "notify", values.BOOLEAN, "whether the device was notified of it, or will be; not known when absent"
+)
+_NOTIFIED_DRIVER = _optional(
+    "notify", values.BOOLEAN, "whether the driver was notified of it, or will be; not known when absent"
+)
 _CUT = _optional(
     "cut", values.LENGTHS, "the lengths of the descriptors of the readable part; one when absent", default=()
 )
@@ -352,7 +358,18 @@ class EventForm:
 
 
 _EVENT_FORMS = (
-    EventForm("used", "The device returned a buffer.", _DEVICE, (_QUEUE, _BUFFER, _LENGTH_USED, _WRITTEN)),
+    EventForm(
+        "used",
+        "The device returned a buffer.",
+        _DEVICE,
+        (_QUEUE, _BUFFER, _LENGTH_USED, _WRITTEN, _NOTIFIED_DRIVER),
+    ),
+    EventForm(
+        "notified",
+        "The implementation notified the other side of a virtqueue, later than of its buffers was said.",
+        _BOTH,
+        (_QUEUE,),
+    ),
     EventForm(
         "configuration-changed",
         "The device notified the driver of a configuration change.",
@@ -366,7 +383,7 @@ _EVENT_FORMS = (
         "The driver made a buffer available.",
         _DRIVER,
         (
-            *(_QUEUE, _BUFFER, _READABLE, _WRITABLE, _NOTIFY, _CUT),
+            *(_QUEUE, _BUFFER, _READABLE, _WRITABLE, _NOTIFIED_DEVICE, _CUT),
             _optional("extents", values.ADDRESSES, "where the descriptors lie, where known", default=()),
         ),
     ),

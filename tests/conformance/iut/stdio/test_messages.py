@@ -91,7 +91,9 @@ ANSWER_SAMPLES = {
     ("memory-read", Side.DRIVER): {"data": "00"},
 }
 EVENT_SAMPLES = {
-    (Side.DEVICE, "used"): {"queue": 0, "buffer": "m1", "length": 0, "written": ""},
+    (Side.DEVICE, "used"): {"queue": 0, "buffer": "m1", "length": 0, "written": "", "notify": False},
+    (Side.DEVICE, "notified"): {"queue": 0},
+    (Side.DRIVER, "notified"): {"queue": 2},
     (Side.DEVICE, "configuration-changed"): {"data": "1300000000000000"},
     (Side.DRIVER, "available"): {
         "queue": 0,
@@ -187,7 +189,8 @@ def test_values_come_out_as_what_the_suite_works_with():
     }
     answer = messages.read_answer(line, "discarded", Side.DEVICE)
     assert answer.fields == {"discarded": PageSet([(0x1000, 16), (0x2400, 3)]), "overwritten": None}
-    assert answer.events == (("used", {"queue": 0, "buffer": "m1", "length": 0, "written": b""}),)
+    used = {"queue": 0, "buffer": "m1", "length": 0, "written": b"", "notify": False}
+    assert answer.events == (("used", used),)
     line = {"seq": 1, "events": [{"event": "available", **EVENT_SAMPLES[Side.DRIVER, "available"]}]}
     ((_, fields),) = messages.read_answer(line, "observe", Side.DRIVER).events
     assert fields["readable"] == bytes.fromhex(MESSAGE)
