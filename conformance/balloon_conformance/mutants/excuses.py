@@ -34,6 +34,10 @@ ONLY_COUNTS: Mapping[str, str] = MappingProxyType(
         "nothing_is_held_back finds it broken.",
         "returns_in_any_manner_are_taken": "It counts that CONC-05 and BUF-06 were kept; the rules on actual "
         "find them broken.",
+        "a_return_is_notified": "It counts that QUEUE-12 was kept; no_notification_is_lost finds it broken.",
+        "a_buffer_is_notified": "It counts that QUEUE-13 was kept; no_notification_is_lost finds it broken.",
+        "a_notification_came_later": "It counts that QUEUE-12 or QUEUE-13 was kept; no_notification_is_lost "
+        "finds them broken.",
         "several_buffers_fly": "CONC-08 is a permission.",
         "an_exchange_ends_with_the_reset": "It counts that RESET-05 was kept; a_message_answers_the_request "
         "finds it broken.",
