@@ -217,14 +217,12 @@ class _End:
         )
 
     def _finding(self, mismatch: Mismatch) -> Finding:
-        """Make a finding of a difference no rule saw: of its requirement, or else the case's first."""
-        entries = catalogue()
-        own = [name for name in self.case.requirements if entries[name].subject is self.session.side]
-        name = mismatch.requirement or next(iter(own), self.case.requirements[0])
+        """Make a finding of a difference no rule saw."""
+        entry = catalogue()[mismatch.requirement]
         return Finding(
-            name,
-            entries[name].level,
-            entries[name].subject,
+            entry.id,
+            entry.level,
+            entry.subject,
             len(self.session.trace),
             mismatch.words,
             mismatch.field,

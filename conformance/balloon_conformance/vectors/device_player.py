@@ -9,7 +9,8 @@ from balloon_conformance.iut.sight import Fact
 from balloon_conformance.not_exercised import NotExercised
 from balloon_conformance.session import DeviceSession
 from balloon_conformance.vectors import model
-from balloon_conformance.vectors.mismatch import Mismatch, blame
+from balloon_conformance.vectors.blame import Lapse, blame, not_returned
+from balloon_conformance.vectors.mismatch import Mismatch
 from balloon_spec import events as ev
 from balloon_spec.events import OperatorAction
 from balloon_spec.features import Profile, insisted_on
@@ -30,6 +31,8 @@ _CAPABILITIES = {
 
 _PARAM_OFFSET = 8
 """Where the id stands in a host request."""
+_RESERVED = slice(2, _PARAM_OFFSET)
+"""Where the reserved words of a host request stand."""
 
 
 class DevicePlayer:
@@ -43,7 +46,7 @@ class DevicePlayer:
         self._vector = vector
         self._session = session
         self._quiet_seconds = quiet_seconds
-        self._queues: dict[str, int] = {}
+        self._buffers: dict[str, model.BufferStep] = {}
         self._returned = True
         self._found = 0
         self._has_target = session.can(Capability.OPERATOR_TARGET)
@@ -63,11 +66,7 @@ class DevicePlayer:
                 self.left_out.append(f"line {step.line}: the buffer before it was not returned")
                 continue
             self._found = len(self._session.findings)
-            try:
-                self._step(step)
-            except Mismatch as mismatch:
-                blame(mismatch, (*step.shows, *self._vector.requirements), self._session.side)
-                raise
+            self._step(step)
         self._session.settle(self._quiet_seconds)
         if self._session.judge.driver_ok:
             self._look_at_configuration()
@@ -131,7 +130,7 @@ class DevicePlayer:
                 pass
             case model.BufferStep():
                 self._needs(step)
-                self._queues[step.name] = step.queue.index
+                self._buffers[step.name] = step
                 session.make_available(
                     step.queue.index,
                     Buffer(step.name, step.readable, step.writable_bytes, step.cut, step.notify),
@@ -156,7 +155,7 @@ class DevicePlayer:
                 self._effect(step)
             case model.ResetStep():
                 session.reset()
-                self._queues.clear()
+                self._buffers.clear()
                 self._returned = True
                 if self._negotiate(step.features):
                     session.driver_ok()
@@ -192,7 +191,7 @@ class DevicePlayer:
         elif seen != step.data:
             raise Mismatch(
                 "the configuration space does not read as it must",
-                requirement="CFG-01",
+                requirement=blame(Lapse.READ_OTHERWISE, step.shows, "CFG-01"),
                 field=f"configuration at offset {step.offset}",
                 expected=step.data.hex(" "),
                 seen=seen.hex(" "),
@@ -205,10 +204,13 @@ class DevicePlayer:
         if step.side is not ev.Side.DEVICE:
             return
         left = self._session.settle(self._quiet_seconds)
+        plain = "" if self._session.judge.driver_ok else "QUEUE-10"
+        requirement = blame(Lapse.SPOKE, step.shows, plain)
         forbidden = [event for event in left if self._is_forbidden(event)]
-        if forbidden:
+        if forbidden and requirement:
             raise Mismatch(
                 "the device returned a buffer although it had no reason to",
+                requirement=requirement,
                 field="event",
                 expected="no buffer returned",
                 seen=json.dumps(event_fields(forbidden[0])),
@@ -227,7 +229,8 @@ class DevicePlayer:
         return event.queue != Queue.STATISTICS.index or not self._session.judge.driver_ok
 
     def _used(self, step: model.UsedStep) -> None:
-        queue = self._queues[step.name]
+        sent = self._buffers[step.name]
+        queue = sent.queue.index
         event = self._session.wait_for(
             lambda seen: isinstance(seen, ev.Used) and seen.buffer == step.name and seen.queue == queue
         )
@@ -236,8 +239,15 @@ class DevicePlayer:
             self.left_out.append(f"line {step.line}: buffer {step.name} was not returned")
             return
         if event is None:
+            plain = not_returned(sent.queue, writable=sent.writable_bytes > 0)
+            requirement = blame(Lapse.NOT_RETURNED, step.shows, plain)
+            if not requirement:
+                raise NotExercised(
+                    f"the device holds buffer {step.name} of the {sent.queue} queue, as it may"
+                )
             raise Mismatch(
                 f"buffer {step.name} was not returned",
+                requirement=requirement,
                 field=f"queue {queue}",
                 expected=f"{step.name} returned",
                 seen=f"nothing within {self._session.deadline_seconds:g} s",
@@ -245,15 +255,30 @@ class DevicePlayer:
         assert isinstance(event, ev.Used)
         if _differ_in_id(event.written, step.written):
             raise NotExercised("the device requests unused pages under another id than the operator's")
-        if event.length_bytes != step.length_bytes or event.written != step.written:
+        requirement = self._wrong_contents(event, step)
+        if requirement:
             raise Mismatch(
                 f"buffer {step.name} was returned with other contents",
+                requirement=requirement,
                 field="used length" if event.length_bytes != step.length_bytes else "written bytes",
                 expected=f"{step.length_bytes} bytes {step.written.hex(' ')}".rstrip(),
                 seen=f"{event.length_bytes} bytes {event.written.hex(' ')}".rstrip(),
                 data=event.written,
             )
         self._session.show(step.shows)
+
+    def _wrong_contents(self, event: ev.Used, step: model.UsedStep) -> str:
+        """Return what a buffer breaks that came back with other contents; empty for nothing."""
+        if event.length_bytes == step.length_bytes and event.written == step.written:
+            return ""
+        if not self._buffers[step.name].writable_bytes:
+            # A device without VERSION_1 may report what it read.
+            return "BUF-03" if self._session.judge.has("VERSION_1") else ""
+        if len(event.written) != len(step.written) or event.length_bytes != step.length_bytes:
+            return "REQ-03"
+        if event.written[_RESERVED] != step.written[_RESERVED]:
+            return "REQ-04"
+        raise NotExercised("the device makes another request than one for unused pages")
 
     def _changed(self, step: model.ConfigurationStep) -> None:
         if not self._has_target:
@@ -277,7 +302,7 @@ class DevicePlayer:
         self._session.show(step.shows)
 
     def _reaction(self, step: model.ReactionStep) -> None:
-        queue = self._queues[step.name]
+        queue = self._buffers[step.name].queue.index
         event = self._session.wait_for(
             lambda seen: (
                 isinstance(seen, ev.NeedsReset)
@@ -291,9 +316,11 @@ class DevicePlayer:
         else:
             reaction = model.Reaction.RETURNED
         self._returned = reaction is model.Reaction.RETURNED
-        if reaction not in step.allowed:
+        # It may be returned (SAFE-03), and a reset asked for (SAFE-10), whatever the vector lists.
+        if reaction is model.Reaction.SILENT and reaction not in step.allowed:
             raise Mismatch(
                 f"the device's reaction to buffer {step.name} is not allowed",
+                requirement="SAFE-03",
                 field="reaction",
                 expected=" or ".join(sorted(step.allowed)),
                 seen=reaction,
@@ -313,13 +340,21 @@ class DevicePlayer:
         elif missing and self._returned:
             raise Mismatch(
                 "pages were not discarded",
-                requirement="" if session.judge.device_discards else "INF-07",
+                requirement=blame(
+                    Lapse.NOT_DISCARDED, step.shows if session.judge.device_discards else (), "INF-07"
+                ),
                 field="page",
                 expected=step.discarded,
                 seen=f"still there: {missing}",
             )
         if extra:
-            raise Mismatch("other pages were changed", field="page", expected=step.discarded, seen=extra)
+            raise Mismatch(
+                "other pages were changed",
+                requirement=blame(Lapse.TOUCHED, step.shows, "INF-08"),
+                field="page",
+                expected=step.discarded,
+                seen=extra,
+            )
         if not missing:
             session.show(step.shows)
 

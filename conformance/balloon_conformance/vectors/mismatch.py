@@ -1,16 +1,20 @@
-"""What a difference from a vector's bytes means: the field that is wrong, and the requirement it breaks."""
+"""A difference from a vector: the field that is wrong, and the requirement that is broken by it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
-from balloon_spec.events import Side
+from balloon_spec.judge.content import Content, read_array, read_message
+from balloon_spec.pages import PFN_LIMIT, PageSet
 from balloon_spec.queues import Queue
-from balloon_spec.requirement import Level, catalogue
+from balloon_spec.wire import chunk, response_header, statistics
 from balloon_spec.wire.annotate import annotate
 
-__all__ = ["Mismatch", "blame", "compare_readable"]
+__all__ = ["Mismatch", "compare_readable", "wrong_pages"]
+
+_DATA_LEN_OFFSET = 4
+_EVERYTHING = PageSet([(0, PFN_LIMIT)])
 
 _BALLOON_FIELDS: Mapping[str, str] = MappingProxyType(
     {
@@ -35,13 +39,13 @@ _UNUSED_FIELDS: Mapping[str, str] = MappingProxyType(
 
 
 class Mismatch(Exception):  # noqa: N818 - a verdict on the implementation, not an error of the suite
-    """The implementation did not do what the vector says; ``requirement`` is empty where no field decides."""
+    """The implementation did not do what the vector says, and broke ``requirement`` by that."""
 
     def __init__(
         self,
         words: str,
         *,
-        requirement: str = "",
+        requirement: str,
         field: str = "",
         expected: object = "",
         seen: object = "",
@@ -56,25 +60,22 @@ class Mismatch(Exception):  # noqa: N818 - a verdict on the implementation, not 
         self.data = data
 
 
-def blame(mismatch: Mismatch, shown: Iterable[str], side: Side) -> None:
-    """Name the requirement a mismatch breaks, where no field did: the first of this side that can be."""
-    entries = catalogue()
-    able = (name for name in shown if entries[name].subject is side and entries[name].level is not Level.MAY)
-    mismatch.requirement = mismatch.requirement or next(able, "")
-
-
 def compare_readable(queue: Queue, expected: bytes, seen: bytes, *, chunks: bool) -> Mismatch | None:
     """Compare a driver's buffer with the vector's, byte by byte; name the first field that differs.
 
-    ``chunks`` tells whether inflate and deflate buffers are messages here.
+    None also where the bytes differ and name the same pages, each once: how runs are cut and ordered is the
+    driver's choice (CHUNK-12). ``chunks`` tells whether inflate and deflate buffers are messages here.
     """
     if expected == seen:
         return None
     message = queue is Queue.HOST_REQUEST or (chunks and queue in {Queue.INFLATE, Queue.DEFLATE})
     structure = "response-message" if message else "statistics" if queue is Queue.STATISTICS else "pfn-array"
+    if structure != "statistics" and _says_the_same(expected, seen, message=message):
+        return None
     if len(expected) != len(seen):
         return Mismatch(
             f"the buffer on the {queue} queue has another length than the vector's",
+            requirement=_wrong_length(expected, seen, structure),
             field="buffer",
             expected=f"{len(expected)} bytes: {expected[:64].hex(' ')}",
             seen=f"{len(seen)} bytes: {seen[:64].hex(' ')}",
@@ -86,17 +87,60 @@ def compare_readable(queue: Queue, expected: bytes, seen: bytes, *, chunks: bool
     )
     name = field.name if field else "buffer"
     raw = slice(field.offset, field.offset + len(field.raw)) if field else slice(at, at + 1)
-    requirement = ""
-    if message:
-        table = _UNUSED_FIELDS if queue is Queue.HOST_REQUEST else _BALLOON_FIELDS
-        requirement = next((table[key] for key in table if key in name), "")
-    elif structure == "pfn-array":
-        requirement = "PFN-03"
     return Mismatch(
         f"the buffer on the {queue} queue differs from the vector's",
-        requirement=requirement,
+        requirement=_wrong_field(name, queue, structure),
         field=f"{name} at offset {at}",
         expected=expected[raw].hex(" "),
         seen=seen[raw].hex(" "),
         data=seen,
     )
+
+
+def wrong_pages(wanted: PageSet, seen: PageSet, *, message: bool) -> str:
+    """Return the requirement on numbers that is broken where other pages are named than those wanted."""
+    if not message:
+        return "PFN-03"
+    starts = {run.first for run in wanted}
+    return "CHUNK-02" if seen and all(run.first in starts for run in seen) else "CHUNK-01"
+
+
+def _says_the_same(expected: bytes, seen: bytes, *, message: bool) -> bool:
+    want, have = (_read(data, message=message) for data in (expected, seen))
+    if message and expected[:_DATA_LEN_OFFSET] != seen[:_DATA_LEN_OFFSET]:
+        return False
+    once = have.total == have.pages.pages
+    return have.pages == want.pages and once and not have.is_malformed and not want.is_malformed
+
+
+def _read(data: bytes, *, message: bool) -> Content:
+    return read_message(data, _EVERYTHING, "unused") if message else read_array(data, _EVERYTHING)
+
+
+def _wrong_length(expected: bytes, seen: bytes, structure: str) -> str:
+    """Return what a buffer of another length breaks: its own form, or else the pages it names."""
+    if structure == "statistics":
+        return "STATS-04" if len(seen) % statistics.ENTRY_BYTES else "STATS-05"
+    message = structure == "response-message"
+    if not message:
+        return "PFN-02" if len(seen) % 4 else "PFN-03"
+    if len(seen) < response_header.LENGTH_BYTES:
+        return "HDR-01"
+    if (len(seen) - response_header.LENGTH_BYTES) % chunk.LENGTH_BYTES:
+        return "HDR-03"
+    if (
+        response_header.parse(seen[: response_header.LENGTH_BYTES]).data_len
+        != len(seen) - response_header.LENGTH_BYTES
+    ):
+        return "HDR-02"
+    want, have = (_read(data, message=message).pages for data in (expected, seen))
+    return wrong_pages(want, have, message=message)
+
+
+def _wrong_field(name: str, queue: Queue, structure: str) -> str:
+    if structure == "statistics":
+        return "STATS-05" if "tag" in name else "STATS-06"
+    if structure == "pfn-array":
+        return "PFN-03"
+    table = _UNUSED_FIELDS if queue is Queue.HOST_REQUEST else _BALLOON_FIELDS
+    return next((table[key] for key in table if key in name), "HDR-01")

@@ -12,13 +12,12 @@ from balloon_conformance.iut.reference import ReferenceDevice, ReferenceDriver
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.driver import Driver
 from balloon_conformance.report.outcome import Status
-from balloon_conformance.vectors.mismatch import Mismatch, blame, compare_readable
+from balloon_conformance.vectors.mismatch import compare_readable
 from balloon_conformance.vectors.player import play
 from balloon_spec import events as ev
 from balloon_spec.events import Side
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
-from balloon_spec.requirement import catalogue
 
 # -- how a device differs ---------------------------------------------------------------------------------
 
@@ -35,10 +34,18 @@ def test_a_request_with_other_bytes_than_the_vectors():
     assert short.field == "used length"
     assert short.expected == "16 bytes " + "00 " * 15 + "00"
     assert short.seen == "8 bytes " + "00 " * 7 + "00"
-    other = mismatch(
-        vector, changed(encode_request=lambda self, identifier: struct.pack("<H3HQ", 1, 0, 0, 0, identifier))
+    assert short.requirement == "REQ-03"
+    marked = mismatch(
+        vector, changed(encode_request=lambda self, identifier: struct.pack("<H3HQ", 0, 0, 1, 0, identifier))
     )
-    assert other.field == "written bytes"
+    assert (marked.field, marked.requirement) == ("written bytes", "REQ-04")
+
+
+def test_a_request_for_something_else_cannot_be_played_on():
+    adapter = changed(encode_request=lambda self, identifier: struct.pack("<H3HQ", 1, 0, 0, 0, identifier))
+    outcome = play(VECTORS["request-id-0"], adapter, Side.DEVICE)
+    assert outcome.status is Status.NOT_EXERCISED
+    assert "another request" in outcome.reason
 
 
 def test_a_request_under_an_id_of_the_devices_own_cannot_be_played_on():
@@ -54,9 +61,9 @@ def test_a_request_under_an_id_of_the_devices_own_cannot_be_played_on():
 def test_a_change_that_is_not_announced_and_one_to_another_number():
     vector = made_up("operator: {target: 5}", "device: {configuration: {num_pages: 5}}")
     silent = mismatch(vector, changed(change_target=lambda self, state, value: (state, ())))
-    assert (silent.requirement, silent.expected, silent.seen) == ("CFG-07", "5", "no notification")
-    other = mismatch(vector, changed(target_pages=lambda self, value: value * 4096))
-    assert (other.requirement, other.expected, other.seen) == ("CFG-11", "5", "20480")
+    assert (silent.requirement, silent.expected, silent.seen) == ("CFG-07", "5", "no notification of it")
+    other = play(vector, changed(target_pages=lambda self, value: value * 4096), Side.DEVICE)
+    assert {finding.requirement for finding in other.findings} == {"CFG-11"}
 
 
 def test_a_configuration_that_reads_otherwise():
@@ -67,51 +74,32 @@ def test_a_configuration_that_reads_otherwise():
 
 
 def test_an_event_out_of_silence_is_shown_as_its_line_of_a_trace():
-    class Talks(ReferenceDevice):
-        queue = ()
+    class Early(ReferenceDevice):
+        def make_available(self, queue, buffer):
+            super().make_available(queue, buffer)
+            self.diary.events.append(ev.Used(queue, buffer.name))
 
-        def observe(self, deadline_seconds):
-            events = [*super().observe(deadline_seconds), *self.queue]
-            self.queue = []
-            return events
-
-        def driver_ok(self):
-            super().driver_ok()
-            self.queue = [ev.ConfigurationChanged(bytes(8))]
-
-    found = mismatch(made_up("device: {silent: true}", shows="CFG-07"), Talks())
-    assert json.loads(found.seen) == {"event": "configuration-changed", "data": "00" * 8}
-    assert (found.expected, found.field, found.requirement) == ("nothing", "event", "CFG-07")
+    found = mismatch(VECTORS["nothing-comes-back-before-driver-ok"], Early())
+    assert json.loads(found.seen)["event"] == "used"
+    assert (found.expected, found.field, found.requirement) == ("no buffer returned", "event", "QUEUE-10")
 
 
-@pytest.mark.parametrize(
-    ("allowed", "methods", "seen"),
-    [
-        ("returned", {"take_inflate": lambda self, state, buffer: (state, ())}, "silent"),
-        ("silent", {}, "returned"),
-        (
-            "silent, returned",
-            {"take_inflate": lambda self, state, buffer: (state, (ev.NeedsReset(),))},
-            "needs-reset",
-        ),
-    ],
-)
-def test_a_reaction_that_is_not_allowed(allowed, methods, seen):
+def test_a_reaction_that_is_not_allowed():
     vector = made_up(
         inflate(data="00"),
-        f"device: {{reaction: m1, allowed: [{allowed}]}}",
+        "device: {reaction: m1, allowed: [returned, needs-reset]}",
         breaks="HDR-01",
-        shows="SAFE-03",
+        shows="SAFE-01",
     )
-    found = mismatch(vector, changed(**methods))
-    assert (found.field, found.seen, found.requirement) == ("reaction", seen, "SAFE-03")
-    assert found.expected == " or ".join(sorted(allowed.split(", ")))
+    found = mismatch(vector, changed(take_inflate=lambda self, state, buffer: (state, ())))
+    assert (found.field, found.seen, found.requirement) == ("reaction", "silent", "SAFE-03")
+    assert found.expected == "needs-reset or returned"
 
 
 def test_after_a_reaction_other_than_a_return_what_needs_one_is_left_out():
     steps = (
         inflate(data="00"),
-        "device: {reaction: m1, allowed: [returned, silent]}",
+        "device: {reaction: m1, allowed: [returned, needs-reset, silent]}",
         '{if: returned, effect: {kept: ["0x1000"]}}',
     )
     vector = made_up(*steps, breaks="HDR-01", shows="SAFE-03")
@@ -136,7 +124,7 @@ def test_a_device_that_need_not_discard_is_advised_and_played_to_the_end():
     assert outcome.findings == ()
     assert [finding.requirement for finding in outcome.advice] == ["INF-07"]
     assert "pages were not discarded" in outcome.reason
-    assert json.loads(outcome.trace[-1])["event"] == "quiet"
+    assert json.loads(outcome.trace[-2])["event"] == "quiet"
     assert "RESET-06" not in outcome.exercised
 
 
@@ -254,26 +242,18 @@ def test_actual_is_not_written_or_is_another_number(written, requirement, seen):
 
 
 @pytest.mark.parametrize(
-    ("extra", "shown"),
-    [
-        (
-            ev.Available(0, "more", b"\0" * 8),
-            {"event": "available", "queue": 0, "buffer": "more", "readable": "00" * 8},
-        ),
-        (
-            ev.ConfigurationWritten(4, b"\1\0\0\0"),
-            {"event": "configuration-written", "offset": 4, "data": "01000000"},
-        ),
-    ],
+    "extra", [ev.Available(0, "more", b"\0" * 8), ev.ConfigurationWritten(4, b"\1\0\0\0")]
 )
-def test_more_than_the_vector_has_is_shown_as_its_line_of_a_trace(extra, shown):
+def test_more_than_the_vector_has_is_told_and_left_to_the_judge(extra):
     def write(self, pages):
         return (*Driver.write_actual(self, pages), extra)
 
-    found = mismatch(INFLATE, otherwise(write_actual=write))
-    assert json.loads(found.seen) == shown
-    assert (found.expected, found.field) == ("nothing", "event")
-    assert catalogue()[found.requirement].subject is Side.DRIVER
+    outcome = play(INFLATE, otherwise(write_actual=write), Side.DRIVER)
+    judged = {"INF-02", "CHUNK-04"} if isinstance(extra, ev.Available) else set()
+    assert {finding.requirement for finding in outcome.findings} <= judged
+    assert outcome.status is (Status.FAILED if judged else Status.PASSED)
+    if not judged:
+        assert "the driver did more than the vector has" in outcome.reason
 
 
 def test_a_driver_that_should_be_silent_and_is_not():
@@ -319,19 +299,8 @@ def test_arrays_and_statistics_are_compared_in_their_own_form():
     entry = compare_readable(
         Queue.STATISTICS, struct.pack("<HQ", 4, 1), struct.pack("<HQ", 5, 1), chunks=True
     )
-    assert (entry.requirement, entry.expected, entry.seen) == ("", "04 00", "05 00")
+    assert (entry.requirement, entry.expected, entry.seen) == ("STATS-05", "04 00", "05 00")
     longer = compare_readable(Queue.INFLATE, b"\0" * 4, b"\0" * 8, chunks=False)
-    assert (longer.field, longer.requirement) == ("buffer", "")
+    assert (longer.field, longer.requirement) == ("buffer", "PFN-03")
     assert longer.expected == "4 bytes: 00 00 00 00"
     assert compare_readable(Queue.INFLATE, b"\0" * 4, b"\0" * 4, chunks=False) is None
-
-
-def test_a_difference_no_field_decides_is_blamed_on_what_the_side_can_break():
-    found = Mismatch("it differs")
-    blame(found, ("INF-01", "CONC-07", "QUEUE-07"), Side.DEVICE)
-    assert found.requirement == "QUEUE-07"
-    blame(found, ("INF-07",), Side.DEVICE)
-    assert found.requirement == "QUEUE-07"
-    nobody = Mismatch("it differs")
-    blame(nobody, ("CONC-07",), Side.DEVICE)
-    assert nobody.requirement == ""

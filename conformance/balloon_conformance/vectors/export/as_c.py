@@ -42,7 +42,7 @@ struct balloon_step {
     const char *action;    /* wish, available, used, ...: as in the README */
     const char *condition; /* "returned": only where the buffer of the last reaction came back */
     const char *shows;     /* the requirements broken where the step does not come true, blanks between;
-                              NULL: those of the vector */
+                              NULL: that which orders it, as QUEUE-07 does a return */
     const char *structure; /* what data holds, where it is one of the structures */
     const char *buffer;    /* the buffer's name */
     const char *word;      /* of a wish what is wished for, of an available buffer how it is compared,
