@@ -107,11 +107,11 @@ class DevicePlayer:
                 seen="kept",
             )
         if not kept and sets.features_ok:
+            if insisted := insisted_on(offered, accepted):
+                raise NotExercised(f"the device insists on {', '.join(insisted)}, which it may")
             untold = "MUST_TELL_HOST" in profile.names(offered & ~sets.accepted)
             if untold:
                 raise NotExercised("the device refuses a driver that does not accept MUST_TELL_HOST")
-            if insisted := insisted_on(offered, accepted):
-                raise NotExercised(f"the device insists on {', '.join(insisted)}, which it may")
             raise Mismatch(
                 "the device refused the features",
                 requirement="NEG-07",
