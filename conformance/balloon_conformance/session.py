@@ -396,11 +396,15 @@ class DeviceSession(Session):
         return gone, changed
 
     def reset(self) -> None:
-        """Reset the device; what it did before is taken in first, and what it discarded."""
+        """Reset the device; what it did until the reset is complete is taken in, and what it discarded."""
         self.collect()
-        if self.can(Capability.DISCARDS) and self.judge.worth_a_look:
+        looks = self.can(Capability.DISCARDS)
+        if looks and self.judge.worth_a_look:
             self.look(self.judge.worth_a_look)
         self._act(self._adapter.reset)
+        if looks and self.judge.worth_a_look:
+            # Until the reset is complete a device may go on with what it was given.
+            self.look(self.judge.worth_a_look)
         self._waiting.clear()
         self.record(ev.Reset())
 

@@ -98,6 +98,17 @@ class DiscardsWhatIsDeflated(Device):
         return state, (*outputs, *self.discard(self.read_pages(state, buffer).pages))
 
 
+@mutant("DEF-07")
+class DiscardsWhatWasNeverInflated(Device):
+    """Pages that a guest names by mistake are emptied when it asks for them back."""
+
+    def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
+        """Discard what is not in the balloon."""
+        foreign = self.read_pages(state, buffer).pages - state.balloon
+        state, outputs = super().take_deflate(state, buffer)
+        return state, (*self.discard(foreign), *outputs)
+
+
 @mutant("INF-08", also=("UNUSED-01", "DEF-08"))
 class ClearsTheNextPage(ReferenceDevice):
     """The page after every inflated run is overwritten, and the guest loses what stood there.
@@ -116,7 +127,7 @@ class ClearsTheNextPage(ReferenceDevice):
     "INF-07",
     "INF-08",
     also=(
-        *("DEF-08", "UNUSED-01", "RESET-01", "SAFE-01", "SAFE-06", "SAFE-07", "SAFE-11"),
+        *("DEF-07", "DEF-08", "UNUSED-01", "RESET-01", "SAFE-01", "SAFE-06", "SAFE-07", "SAFE-09", "SAFE-11"),
         *("CHUNK-09", "HDR-05"),
     ),
     origin="any mainline device with bit 3 forced on it: a message is read as page frame numbers",

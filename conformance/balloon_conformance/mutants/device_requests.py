@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from balloon_conformance.iut.contract import Buffer, Setup
+from balloon_conformance.iut.reference import ReferenceDevice
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_pages import Reading
@@ -114,7 +116,7 @@ class HoldsStrayMessages(Device):
 
 
 @mutant(
-    "REQ-05",
+    "REQ-19",
     origin="RFC QEMU, March 2016: the state becomes done without a look whether a request is open",
 )
 class TakesAnyIdForTheAnswer(Device):
@@ -126,6 +128,76 @@ class TakesAnyIdForTheAnswer(Device):
     def matches(self, state: DeviceState, header: ResponseHeader) -> bool:
         """Look at everything but the id."""
         return super().matches(state, replace(header, id=state.requests.request & 0xFFFF))
+
+
+@mutant("REQ-19")
+class TakesAnyCommandForTheAnswer(Device):
+    """The end of an answer of another kind ends the wait for unused pages."""
+
+    def matches(self, state: DeviceState, header: ResponseHeader) -> bool:
+        """Look at everything but the command."""
+        return super().matches(state, replace(header, cmd=0))
+
+
+@mutant("HDR-05", origin="posted driver, D4: its deflate header carries flag 1 and the id of the request")
+class TakesADeflationForTheAnswer(Device):
+    """Whoever deflates after a migration began ends it, for its header says DONE."""
+
+    def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
+        """Close the exchange at the header of a DONE."""
+        state, outputs = super().take_deflate(state, buffer)
+        return _closed_by(self, state, buffer, outputs)
+
+
+@mutant("HDR-05")
+class TakesAnInflationForTheAnswer(Device):
+    """Whoever inflates after a migration began ends it, for its header says DONE."""
+
+    def take_inflate(self, state: DeviceState, buffer: Available) -> Step:
+        """Close the exchange at the header of a DONE."""
+        state, outputs = super().take_inflate(state, buffer)
+        return _closed_by(self, state, buffer, outputs)
+
+
+def _closed_by(
+    device: Device, state: DeviceState, buffer: Available, outputs: tuple[DeviceOutput, ...]
+) -> Step:
+    """Close an open exchange if the first two bytes of a message are those of a DONE."""
+    says_done = device.has(state, "CHUNK_TRANSFER") and buffer.readable[:2] == b"\0\1"
+    if not says_done or state.requests.phase is not RequestPhase.OPEN:
+        return state, outputs
+    state, more = device.close(state)
+    return state, (*outputs, *more)
+
+
+@mutant("SAFE-08")
+class TakesHalfAHeaderForTheAnswer(Device):
+    """A message that is cut after its flag ends the exchange, and what should follow is lost."""
+
+    def take_unused_message(self, state: DeviceState, buffer: Available) -> Step:
+        """Read the flag whatever the length."""
+        is_open = state.requests.phase is RequestPhase.OPEN
+        state, outputs = super().take_unused_message(state, buffer)
+        if not is_open or len(buffer.readable) >= 8 or buffer.readable[1:2] != b"\1":
+            return state, outputs
+        state, more = self.close(state)
+        return state, (*outputs, *more)
+
+
+@mutant("SAFE-06")
+class TakesHalfAChunkForTheAnswer(Device):
+    """A DONE whose length cannot be right ends the exchange as if it were whole."""
+
+    def take_unused_message(self, state: DeviceState, buffer: Available) -> Step:
+        """Read the header whatever it says of the length."""
+        is_open = state.requests.phase is RequestPhase.OPEN
+        state, outputs = super().take_unused_message(state, buffer)
+        data = buffer.readable
+        ends = len(data) > 8 and len(data) % 16 != 8 and data[1] == 1
+        if not is_open or not ends or state.requests.phase is not RequestPhase.OPEN:
+            return state, outputs
+        state, more = self.close(state)
+        return state, (*outputs, *more)
 
 
 @mutant("REQ-20")
@@ -275,3 +347,61 @@ class InflatesAfterTheReset(Device):
         state, outputs = super().begin(state, given)
         late, self.late = self.late, EMPTY
         return state, ((Discard(late), *outputs) if late else outputs)
+
+
+@mutant("RESET-02", also=("RESET-06",), origin="crosvm, commit 313f64127: no support for a reset")
+class KeepsWhatWaitedOverAReset(Device):
+    """What a driver prepared and then gave up is carried out for the next one, and returned to it."""
+
+    def reset(self, state: DeviceState, given: Reset) -> Step:
+        """Keep the buffers that came before DRIVER_OK."""
+        after, outputs = super().reset(state, given)
+        return replace(after, waiting=state.waiting), outputs
+
+
+@mutant("RESET-06")
+class CarriesOutWhatWaitedOverAReset(Device):
+    """Pages that a driver offered and then gave up with the device are lost to the next one."""
+
+    def __init__(self, options: DeviceOptions) -> None:
+        super().__init__(options)
+        self.early: tuple[Available, ...] = ()
+
+    def reset(self, state: DeviceState, given: Reset) -> Step:
+        """Remember the buffers that came before DRIVER_OK."""
+        self.early = state.waiting
+        return super().reset(state, given)
+
+    def begin(self, state: DeviceState, given: DriverOk) -> Step:
+        """Discard the pages they name, and return nothing."""
+        state, outputs = super().begin(state, given)
+        early, self.early = self.early, ()
+        pages = PageSet.union([self.read_pages(state, one).pages for one in early if one.queue == 0])
+        return state, (*outputs, *self.discard(pages))
+
+
+@mutant("RESET-02", also=("RESET-06", "QUEUE-04"))
+class KeepsWhatWasNotNotified(ReferenceDevice):
+    """What the driver before did not notify it of comes back with the first notification of the next.
+
+    It looks for buffers when it is notified and at no other time, so that early ones wait for that too.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.quiet: list[tuple[int, Buffer]] = []
+
+    def start(self, setup: Setup) -> None:
+        """Start with nothing that waits."""
+        super().start(setup)
+        self.quiet = []
+
+    def make_available(self, queue: int, buffer: Buffer) -> None:
+        """Keep inflate and deflate buffers until the queue is notified."""
+        if not buffer.notify and queue < 2:
+            self.quiet.append((queue, buffer))
+            return
+        for one, waiting in self.quiet if queue < 2 else ():
+            super().make_available(one, waiting)
+        self.quiet = self.quiet if queue >= 2 else []
+        super().make_available(queue, buffer)

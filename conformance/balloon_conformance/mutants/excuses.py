@@ -38,6 +38,8 @@ ONLY_COUNTS: Mapping[str, str] = MappingProxyType(
         "a_buffer_is_notified": "It counts that QUEUE-13 was kept; no_notification_is_lost finds it broken.",
         "a_notification_came_later": "It counts that QUEUE-12 or QUEUE-13 was kept; no_notification_is_lost "
         "finds them broken.",
+        "a_stray_closes_nothing": "It counts what an open request keeps; a_request_is_well_formed finds it "
+        "broken.",
         "several_buffers_fly": "CONC-08 is a permission.",
         "an_exchange_ends_with_the_reset": "It counts that RESET-05 was kept; a_message_answers_the_request "
         "finds it broken.",

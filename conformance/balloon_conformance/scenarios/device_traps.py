@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from balloon_conformance.iut.contract import Buffer, Capability
 from balloon_conformance.scenarios import scenario
 from balloon_conformance.scenarios.driving import Driving, encode
 from balloon_conformance.session import DeviceSession
-from balloon_spec import events as ev
 from balloon_spec.events import Side
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue
-from balloon_spec.wire import host_request, response_message
-from balloon_spec.wire.response_header import FLAG_DONE
 
 _PLAIN = PageSet([(0x1800, 1)])
 _GOOD = PageSet([(0x2000, 1)])
@@ -20,7 +16,6 @@ _SIZE_WORD = PageSet([(0x1000, 1)])
 _4_GIB = 1 << 20
 """4 GiB in pages."""
 _QUIET_SECONDS = 0.05
-_REQUESTS = frozenset({"HOST_REQ_VQ"})
 
 
 @scenario(Side.DEVICE, "QUEUE-10", "QUEUE-07")
@@ -58,35 +53,3 @@ def test_a_message_that_would_do_for_an_array(session: DeviceSession) -> None:
     driving.inflate(_GOOD)
     if driving.drain():
         driving.look(_SIZE_WORD)
-
-
-@scenario(Side.DEVICE, "REQ-05", features=_REQUESTS, breaks=("REQ-17",))
-def test_a_request_buffer_before_its_time(session: DeviceSession) -> None:
-    """A request buffer that comes before DONE is left alone until the request is answered."""
-    _ask_twice(session, stray=False)
-
-
-@scenario(Side.DEVICE, "REQ-05", "REQ-19", features=_REQUESTS, breaks=("REQ-08", "REQ-17"))
-def test_a_done_of_another_exchange(session: DeviceSession) -> None:
-    """A DONE with the id of another request does not end the exchange."""
-    _ask_twice(session, stray=True)
-
-
-def _ask_twice(session: DeviceSession, *, stray: bool) -> None:
-    """Have the operator ask, and ask again, while the first request is unanswered."""
-    driving = Driving(session, PageSet())
-    driving.begin()
-    if not session.can(Capability.OPERATOR_UNUSED_PAGES):
-        return
-    session.operate(ev.OperatorAction.UNUSED_PAGES, 7)
-    asked = session.wait_for(lambda seen: isinstance(seen, ev.Used) and bool(seen.written))
-    if asked is None:
-        return
-    if stray:
-        done = response_message.build(response_message.message([], flag=FLAG_DONE, id=8))
-        session.make_available(Queue.HOST_REQUEST.index, Buffer("stray", done))
-    session.make_available(
-        Queue.HOST_REQUEST.index, Buffer("early", writable_bytes=host_request.LENGTH_BYTES)
-    )
-    session.operate(ev.OperatorAction.UNUSED_PAGES, 9)
-    session.settle(_QUIET_SECONDS)

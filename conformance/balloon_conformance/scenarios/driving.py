@@ -40,8 +40,10 @@ class Driving:
     available yet; ``free`` those of ``arena`` that the guest has and no buffer in flight names.
     """
 
-    def __init__(self, session: DeviceSession, arena: PageSet) -> None:
+    def __init__(self, session: DeviceSession, arena: PageSet, *, names: str = "b") -> None:
+        """Drive ``session``; ``names`` begins the name of every buffer, which tells drivers apart."""
         self.session = session
+        self._names = names
         self.balloon = EMPTY
         self.free = arena
         self.features: frozenset[str] = frozenset()
@@ -66,6 +68,17 @@ class Driving:
         The features ``without`` are left out. The pages ``early`` are offered before DRIVER_OK, without a
         notification.
         """
+        self.prepare(without=without, early=early, accepted=accepted)
+        self.session.driver_ok()
+
+    def prepare(
+        self,
+        *,
+        without: frozenset[str] = frozenset(),
+        early: PageSet = EMPTY,
+        accepted: int | None = None,
+    ) -> None:
+        """Do all that :meth:`begin` does before DRIVER_OK."""
         session, profile = self.session, self.session.profile
         offered = session.offered()
         chosen = offered if accepted is None else accepted
@@ -84,7 +97,6 @@ class Driving:
         if early:
             self.free -= early
             self.send(Queue.INFLATE, encode(early.runs, chunks=self.chunks), early, notify=False)
-        session.driver_ok()
 
     def in_flight(self, queue: Queue) -> int:
         """Tell how many buffers are in flight on the queue."""
@@ -168,4 +180,4 @@ class Driving:
 
     def _name(self) -> str:
         self._count += 1
-        return f"b{self._count}"
+        return f"{self._names}{self._count}"

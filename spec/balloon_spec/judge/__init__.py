@@ -17,6 +17,7 @@ from balloon_spec.judge import (
     requests,
     rings,
     statistics_queue,
+    without_effect,
 )
 from balloon_spec.judge.decision import Decision, Finding
 from balloon_spec.judge.judge import Judge
@@ -39,4 +40,5 @@ __all__ = [
     "requests",
     "rings",
     "statistics_queue",
+    "without_effect",
 ]

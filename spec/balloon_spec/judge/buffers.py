@@ -82,7 +82,7 @@ def returns_are_in_order(event: Used, scene: Scene) -> Iterator[Decision]:
         )
         return
     yield kept("BUF-04")
-    if exchange.resets:
+    if exchange.before_reset:
         yield kept("RESET-02")
     if buffer.event.readable:
         # An alteration would have been seen before the return.

@@ -12,7 +12,7 @@ from balloon_spec.pages import EMPTY, PageSet
 
 _HARM = (
     *("CHUNK-09", "PFN-09", "SAFE-06", "SAFE-07", "SAFE-09", "SAFE-11"),
-    *("UNUSED-01", "DEF-08", "RESET-06"),
+    *("UNUSED-01", "DEF-07", "DEF-08", "RESET-06"),
 )
 """Requirements that forbid touching particular pages, the most telling first."""
 
@@ -25,6 +25,7 @@ _HARM_WORDS = {
     "SAFE-09": "a chunk that wraps 2^64 had an effect",
     "SAFE-11": "a chunk that lies partly outside guest memory had an effect",
     "UNUSED-01": "pages that were reported unused were changed",
+    "DEF-07": "pages were changed that a deflate buffer names and that were never inflated",
     "DEF-08": "pages that were taken back were changed",
     "RESET-06": "pages named before the reset were changed after it",
     "SAFE-01": "pages that a malformed buffer does not name were changed",

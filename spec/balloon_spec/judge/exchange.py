@@ -14,7 +14,7 @@ from balloon_spec.judge.course import Course
 from balloon_spec.judge.in_flight import InFlight, Key, Request, Unheard
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue, queue_map
-from balloon_spec.wire import configuration, host_request, statistics
+from balloon_spec.wire import chunk, configuration, host_request, statistics
 from balloon_spec.wire.errors import WireError
 
 __all__ = ["ACT_TESTS", "Exchange"]
@@ -25,7 +25,7 @@ ACT_TESTS = (
 )
 """What the discard of a buffer's pages puts to the test, the most telling first."""
 
-_LASTING = frozenset({"UNUSED-01", "DEF-08", "RESET-06"})
+_LASTING = frozenset({"UNUSED-01", "DEF-07", "DEF-08", "RESET-06"})
 """Requirements that forbid touching pages for as long as no inflate buffer names them."""
 
 
@@ -53,6 +53,7 @@ class Exchange:
     count: int = 0
     in_flight: dict[Key, InFlight] = field(default_factory=dict)
     before_reset: frozenset[Key] = frozenset()
+    """The buffers in flight at this reset or one before."""
 
     # Pages. A page is in at most one of the first three.
     inflating: dict[Key, PageSet] = field(default_factory=dict)
@@ -263,10 +264,16 @@ class Exchange:
         past = queue in {Queue.INFLATE, Queue.DEFLATE} or event.queue in self.returned_on
         return queue is not None and (self.driver_ok or past)
 
+    @property
+    def could_ask(self) -> bool:
+        """Whether nothing keeps the device from the next request but the open one, which REQ-05 advises."""
+        waits = self.wanted_request is not None and bool(self.request_buffers())
+        return waits and self.request is not None and (self.request.is_open or self.request.is_vague)
+
     def matches_request(self, buffer: InFlight) -> bool:
         """Tell whether an unused-page message belongs to the open request (REQ-19)."""
         header, request = buffer.content.header, self.request
-        if header is None or request is None or not request.is_open:
+        if header is None or request is None or not (request.is_open or request.is_vague):
             return False
         return header.id == request.parameter & 0xFFFF and header.cmd == request.command
 
@@ -313,6 +320,8 @@ class Exchange:
     def _quiet(self, event: ev.Quiet) -> None:
         # What was read by now and is seen late would have been seen.
         self.num_pages_before = None
+        if event.side is ev.Side.DEVICE and self.driver_ok and self.could_ask and self.request is not None:
+            self.request.is_patient = True
         if event.side is ev.Side.DEVICE and self.driver_ok:
             self.missed = frozenset(buffer.number for buffer in self.in_flight.values())
 
@@ -335,6 +344,8 @@ class Exchange:
         if event.notified or self.is_due_notification(event):
             self._hear(ev.Side.DRIVER, event.queue, event.buffer, event.notified)
         pages = buffer.content.pages
+        if self.request is not None and self.request.is_patient:
+            self.request.may_not_close(buffer)
         if self.looked:
             self._acquit()
         if buffer.is_malformed:
@@ -348,8 +359,11 @@ class Exchange:
             self.inflating[key] = pages - self.balloon
             self.touchable |= pages
             self.owed_to_inflate -= pages
+            self.forbidden["DEF-07"] = self.forbidden.get("DEF-07", EMPTY) - pages
         elif buffer.queue is Queue.DEFLATE:
             self.deflating[key] = pages & self.balloon
+            foreign = pages - self.named - self.touchable - self.forbidden.get("DEF-08", EMPTY)
+            self.forbidden["DEF-07"] = self.forbidden.get("DEF-07", EMPTY) | foreign
             self.balloon -= pages
             if self.request is not None:
                 self.request.named_throughout -= pages
@@ -408,7 +422,7 @@ class Exchange:
         request.reported |= buffer.content.pages
         request.total += buffer.content.total
         if header.flag == 1:
-            request.is_done = True
+            request.is_done, request.is_vague = True, header.data_len % chunk.LENGTH_BYTES > 0
             self.owed_request = "REQ-13"
 
     def _used(self, event: ev.Used) -> None:
@@ -565,9 +579,10 @@ class Exchange:
         fresh.memory, fresh.num_pages = self.memory, self.num_pages
         fresh.sees_driver_ok, fresh.discards = self.sees_driver_ok, self.discards
         fresh.host_page = self.host_page
-        fresh.before_reset = frozenset(self.in_flight)
+        fresh.before_reset = self.before_reset | frozenset(self.in_flight)
         reported = self.forbidden.get("UNUSED-01", EMPTY)
-        fresh.forbidden = {"RESET-06": self.touchable - self.gone, "UNUSED-01": reported - self.touchable}
+        named = self.touchable | self.forbidden.get("RESET-06", EMPTY)
+        fresh.forbidden = {"RESET-06": named - self.gone, "UNUSED-01": reported - self.touchable}
         fresh.last_request_id = self.last_request_id
         fresh.was_upset = self.upset or self.was_upset
         fresh.was_asked = self.request is not None and self.request.is_open

@@ -9,7 +9,7 @@ from balloon_spec import events as ev
 from balloon_spec.judge.content import Content
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
-from balloon_spec.wire import host_request, statistics
+from balloon_spec.wire import chunk, host_request, statistics
 from balloon_spec.wire.response_header import FLAG_CONT, FLAG_DONE
 
 __all__ = ["InFlight", "Key", "Request", "Shape", "Unheard"]
@@ -21,6 +21,7 @@ were negotiated, ``wrong-message`` the reverse. Neither is acted on in either re
 Key = tuple[int, str]
 
 _REQUEST_BYTES = host_request.LENGTH_BYTES
+_CHUNK_BYTES = chunk.LENGTH_BYTES
 _ENTRY_BYTES = statistics.ENTRY_BYTES
 _FLAGS = frozenset({FLAG_CONT, FLAG_DONE})
 
@@ -91,12 +92,25 @@ class Request:
     reported: PageSet = EMPTY
     total: int = 0
     is_done: bool = False
+    is_vague: bool = False
+    """The DONE it ended with is one on which a device should not act (SAFE-06)."""
     was_unused: PageSet | None = None
     """The pages the guest left unused at some moment since the request; None for one that is not steered."""
     named_throughout: PageSet = EMPTY
     """The pages that were in the balloon at the request, or on their way into it, and still are."""
     beside: frozenset[Queue] = frozenset()
     """The queues of balloon pages on which a buffer was unanswered when the request was made."""
+
+    is_patient: bool = False
+    """The device was given its time, a buffer and a wish, and did not ask again while this one is open."""
+    strays: tuple[str, ...] = ()
+    """What came since then and may not close it: the requirements that say so, the newest last."""
+
+    def may_not_close(self, buffer: InFlight) -> None:
+        """Note a buffer that has the look of a DONE, and does not belong to this request."""
+        name = _why_without_effect(buffer, self)
+        if name:
+            self.strays = (*self.strays, name)
 
     @property
     def has_answer(self) -> bool:
@@ -112,3 +126,20 @@ class Request:
     def is_marked(self) -> bool:
         """Tell whether the device left something in the reserved words (REQ-04), which changes nothing."""
         return self.is_whole and any(host_request.parse(self.used.written).reserved)
+
+
+def _why_without_effect(buffer: InFlight, request: Request) -> str:
+    """Name the requirement by which a buffer has no effect on the open request; empty for one that has."""
+    header, data = buffer.content.header, buffer.event.readable
+    if buffer.event.queue in {Queue.INFLATE.index, Queue.DEFLATE.index}:
+        # One with the id of the request is taken for a message on the wrong queue, and has none.
+        is_message = buffer.shape == "message" or buffer.queue is None
+        return "HDR-05" if is_message and data[1:2] == bytes([FLAG_DONE]) else ""
+    if buffer.queue is not Queue.HOST_REQUEST or buffer.shape != "message":
+        return ""
+    if header is None:
+        return "SAFE-08"
+    if header.data_len % _CHUNK_BYTES:
+        return "SAFE-06"
+    belongs = header.id == request.parameter & 0xFFFF and header.cmd == request.command
+    return "" if belongs else "REQ-19"

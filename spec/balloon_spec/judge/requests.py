@@ -9,6 +9,7 @@ from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.in_flight import Request
 from balloon_spec.judge.rule import Scene, rule
+from balloon_spec.judge.without_effect import CLOSE_NOTHING, closed_by_a_stray
 from balloon_spec.queues import Queue
 from balloon_spec.wire import host_request
 
@@ -83,7 +84,7 @@ def a_request_buffer_comes_when_due(_event: Available, scene: Scene) -> Iterator
                 yield kept("REQ-24")
 
 
-@rule(Used, "REQ-03", "REQ-04", "REQ-05", "REQ-06", "REQ-07", "REQ-20", "RESET-03")
+@rule(Used, "REQ-03", "REQ-04", "REQ-05", "REQ-06", "REQ-07", "REQ-20", "RESET-03", *CLOSE_NOTHING)
 def a_request_is_well_formed(event: Used, scene: Scene) -> Iterator[Decision]:
     """The device writes 16 bytes with reserved words zero and a fresh id, one request at a time."""
     if (
@@ -117,7 +118,9 @@ def a_request_is_well_formed(event: Used, scene: Scene) -> Iterator[Decision]:
         yield kept("REQ-04")
     yield from _request_id(request.param, exchange, event.written)
     before = exchange.request
-    if before is not None and before.is_open:
+    if before is not None and before.strays and (before.is_open or before.is_vague):
+        yield closed_by_a_stray(before, event.written)
+    elif before is not None and before.is_open:
         yield broken(
             "REQ-05",
             "a request is made before the one before it was answered with DONE",
@@ -127,7 +130,7 @@ def a_request_is_well_formed(event: Used, scene: Scene) -> Iterator[Decision]:
         )
     else:
         yield kept("REQ-05")
-        if before is not None and before.is_done:
+        if before is not None and before.is_done and not before.is_vague:
             yield kept("REQ-20")
         if exchange.resets and before is None:
             yield kept("RESET-03")
@@ -143,7 +146,7 @@ def a_wanted_request_is_made(event: Quiet, scene: Scene) -> Iterator[Decision]:
     if exchange.wanted_request is None or not buffers:
         return
     if before is not None:
-        requirement = "REQ-20" if before.is_done else ""
+        requirement = "REQ-20" if before.is_done and not before.is_vague else ""
         words = "no request is made after the one before it was answered with DONE"
     elif exchange.was_asked:
         requirement, words = "RESET-03", "no request is made after a reset with a request open"

@@ -8,7 +8,7 @@ from balloon_conformance.iut.contract import Capability
 from balloon_conformance.iut.reference import ReferenceDevice
 from balloon_conformance.mutants.cases import cases
 from balloon_conformance.reference.device import Device
-from balloon_spec.events import ConfigurationChanged, Side
+from balloon_spec.events import Available, ConfigurationChanged, Side
 
 
 class AnnouncesEveryWish(Device):
@@ -87,3 +87,45 @@ def findings(adapter):
 )
 def test_nothing_is_found_against_an_unusual_device(adapter):
     assert findings(adapter) == set()
+
+
+class GivesUpEveryRequest(Device):
+    """It waits for no answer: as soon as it has a buffer and a wish it asks again (REQ-05 is advice)."""
+
+    def may_ask_again(self, state):
+        return True
+
+
+def test_a_device_that_asks_again_at_once_is_advised_and_not_blamed_for_a_stray():
+    adapter = ReferenceDevice(GivesUpEveryRequest)
+    names = [name for name in cases(Side.DEVICE) if name.startswith("a-done-")]
+    outcomes = [cases(Side.DEVICE)[name].play(adapter) for name in names]
+    assert len(names) == 8
+    assert [outcome.findings for outcome in outcomes] == [()] * 8
+    assert all("REQ-05" in {one.requirement for one in outcome.advice} for outcome in outcomes)
+
+
+class WorksUntilTheResetIsComplete(ReferenceDevice):
+    """It discards what was offered to it, without a return, at the very moment it is reset."""
+
+    def make_available(self, queue, buffer):
+        if buffer.notify or queue:
+            super().make_available(queue, buffer)
+        else:
+            self.late = buffer
+
+    late = None
+
+    def reset(self):
+        if self.late is not None and self.device.state.accepted:
+            pages = self.device.read_pages(self.device.state, Available(0, "late", self.late.readable)).pages
+            self._discarded |= pages
+        self.late = None
+        super().reset()
+
+
+def test_what_a_device_discards_until_the_reset_is_complete_is_not_after_it():
+    adapter = WorksUntilTheResetIsComplete()
+    names = [name for name in cases(Side.DEVICE) if name.startswith("a-reset-drops-what-waits")]
+    assert len(names) == 4
+    assert [cases(Side.DEVICE)[name].play(adapter).findings for name in names] == [()] * 4

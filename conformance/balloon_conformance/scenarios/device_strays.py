@@ -1,0 +1,126 @@
+"""What looks like the end of an exchange and is not: a device that takes it for that asks too early."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from balloon_conformance.iut.contract import Buffer, Capability
+from balloon_conformance.scenarios import scenario
+from balloon_conformance.scenarios.driving import Driving
+from balloon_conformance.session import DeviceSession
+from balloon_spec import events as ev
+from balloon_spec.events import Side
+from balloon_spec.pages import PageSet
+from balloon_spec.queues import Queue
+from balloon_spec.wire import host_request, response_message
+from balloon_spec.wire.chunk import Chunk
+from balloon_spec.wire.response_header import FLAG_DONE
+
+_PAGE = PageSet([(0x2000, 1)])
+_EARLY = "early"
+_QUIET_SECONDS = 0.05
+_REQUESTS = frozenset({"HOST_REQ_VQ"})
+_BOTH = frozenset({"HOST_REQ_VQ", "CHUNK_TRANSFER"})
+
+
+def _done(cmd: int, number: int, *chunks: Chunk) -> bytes:
+    return response_message.build(response_message.message(list(chunks), cmd=cmd, flag=FLAG_DONE, id=number))
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A request that is open, by its id in 16 bits, and keeps the device from the next one by itself."""
+
+    driving: Driving
+    number: int
+
+    @classmethod
+    def make(cls, session: DeviceSession) -> _Open | None:
+        """Have the operator ask, and ask again with a request buffer at hand; None where no request comes.
+
+        The device is given twice the time it will have after a stray: one that gives a request up after a
+        while (REQ-23) is seen to do so here.
+        """
+        driving = Driving(session, _PAGE)
+        driving.begin()
+        if not session.can(Capability.OPERATOR_UNUSED_PAGES):
+            return None
+        session.operate(ev.OperatorAction.UNUSED_PAGES, 7)
+        asked = session.wait_for(lambda seen: isinstance(seen, ev.Used) and bool(seen.written))
+        if not isinstance(asked, ev.Used) or len(asked.written) != host_request.LENGTH_BYTES:
+            return None
+        early = Buffer(_EARLY, writable_bytes=host_request.LENGTH_BYTES)
+        session.make_available(Queue.HOST_REQUEST.index, early)
+        session.operate(ev.OperatorAction.UNUSED_PAGES, 9)
+        session.settle(2 * _QUIET_SECONDS)
+        return cls(driving, host_request.parse(asked.written).param & 0xFFFF)
+
+    def stray(self, queue: Queue, data: bytes) -> None:
+        """Send what does not end the exchange, and give the device its time."""
+        self.driving.session.make_available(queue.index, Buffer("stray", data))
+        self.driving.session.settle(_QUIET_SECONDS)
+
+    def end(self) -> None:
+        """End the exchange: now the device makes the next request, unless it was too early."""
+        session = self.driving.session
+        if any(isinstance(one.event, ev.Used) and one.event.buffer == _EARLY for one in session.trace):
+            return
+        session.make_available(Queue.HOST_REQUEST.index, Buffer("done", _done(0, self.number)))
+        session.settle(_QUIET_SECONDS)
+
+
+@scenario(Side.DEVICE, "REQ-05", features=_REQUESTS, breaks=("REQ-17",))
+def test_a_request_buffer_before_its_time(session: DeviceSession) -> None:
+    """A request buffer that comes before DONE is left alone until the request is answered."""
+    exchange = _Open.make(session)
+    if exchange is not None:
+        exchange.end()
+
+
+@scenario(Side.DEVICE, "REQ-19", "REQ-05", features=_REQUESTS, breaks=("REQ-08", "REQ-09", "REQ-17"))
+@pytest.mark.parametrize("of", ["another-id", "another-command", "neither"])
+def test_a_done_of_another_exchange(session: DeviceSession, of: str) -> None:
+    """A DONE with another id, or of another command, does not end the exchange."""
+    exchange = _Open.make(session)
+    if exchange is not None:
+        cmd = 0 if of == "another-id" else 9
+        number = exchange.number if of == "another-command" else exchange.number ^ 8
+        exchange.stray(Queue.HOST_REQUEST, _done(cmd, number))
+        exchange.end()
+
+
+@scenario(Side.DEVICE, "HDR-05", features=_BOTH, breaks=("HDR-04", "QUEUE-01", "REQ-17"))
+@pytest.mark.parametrize("queue", [Queue.INFLATE, Queue.DEFLATE], ids=["inflate", "deflate"])
+def test_a_done_on_a_queue_of_the_balloon(session: DeviceSession, queue: Queue) -> None:
+    """An inflate or deflate message with the header of a DONE does not end the exchange."""
+    exchange = _Open.make(session)
+    if exchange is None:
+        return
+    if queue is Queue.DEFLATE:
+        exchange.driving.inflate(_PAGE)
+        if not exchange.driving.drain():
+            return
+        session.settle(_QUIET_SECONDS)
+    exchange.stray(queue, _done(0, exchange.number, *(Chunk(run.first, run.count) for run in _PAGE)))
+    exchange.end()
+
+
+@scenario(
+    Side.DEVICE,
+    *("SAFE-08", "SAFE-06"),
+    features=_REQUESTS,
+    breaks=("HDR-01", "HDR-02", "HDR-03", "REQ-11", "REQ-16", "REQ-17"),
+)
+@pytest.mark.parametrize("length_bytes", [2, 7, 9])
+def test_a_done_that_is_malformed(session: DeviceSession, length_bytes: int) -> None:
+    """A DONE that is cut within its header, or has a part of a chunk, does not end the exchange."""
+    exchange = _Open.make(session)
+    if exchange is None:
+        return
+    header = bytearray(_done(0, exchange.number))
+    header[4:] = max(length_bytes - len(header), 0).to_bytes(4, "little")
+    exchange.stray(Queue.HOST_REQUEST, bytes(header.ljust(length_bytes, b"\0")[:length_bytes]))
+    if not any(isinstance(entry.event, ev.NeedsReset) for entry in session.trace):
+        exchange.end()

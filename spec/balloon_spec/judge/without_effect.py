@@ -1,0 +1,52 @@
+"""Rules about what may have no effect on an open host request, whatever it looks like.
+
+That a device takes an exchange for closed shows where nothing but the open request keeps it from the next
+one: a request buffer is there, the operator has a wish, and the device was given its time and did not ask.
+If it asks after a buffer that does not belong to the exchange, that buffer closed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from balloon_spec.events import Quiet, Side
+from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.judge.in_flight import Request
+from balloon_spec.judge.rule import Scene, rule
+
+__all__ = ["CLOSE_NOTHING", "closed_by_a_stray"]
+
+_WORDS: Final = {
+    "REQ-19": "a message that belongs to no open request closed the open one",
+    "HDR-05": "the header of a message on another queue closed the open request",
+    "SAFE-06": "a message whose data_len is no multiple of 16 closed the open request",
+    "SAFE-08": "a message shorter than its header closed the open request",
+}
+
+CLOSE_NOTHING: Final = tuple(_WORDS)
+"""The requirements by which a buffer leaves an open request open."""
+
+
+def closed_by_a_stray(request: Request, data: bytes) -> Decision:
+    """Say that the last stray closed the open request, for the device made the next one."""
+    name = request.strays[-1]
+    return broken(
+        name,
+        _WORDS[name],
+        field="request",
+        expected=f"no request before the DONE of {request.parameter:#x}",
+        seen="the next request",
+        data=data,
+    )
+
+
+@rule(Quiet, *CLOSE_NOTHING)
+def a_stray_closes_nothing(event: Quiet, scene: Scene) -> Iterator[Decision]:
+    """A device that could have taken the exchange for closed, and did not ask again, has kept it open."""
+    exchange = scene.exchange
+    if event.side is not Side.DEVICE or exchange.needs_reset or not exchange.could_ask:
+        return
+    request = exchange.request
+    if request is not None:
+        yield from (kept(name) for name in dict.fromkeys(request.strays))
