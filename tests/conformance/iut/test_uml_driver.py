@@ -304,6 +304,15 @@ def test_allocated_memory_is_verified_and_released(driver, host):
     assert memory_of(driver)["Shmem"] == before
 
 
+def test_memory_that_was_held_or_filled_is_there_again_when_it_is_released(driver, host):
+    before = memory_of(driver)
+    for words in (("hold", "a", 10_000), ("fill", "a")):
+        assert host.command(*words) == ""
+        assert memory_of(driver)["MemFree"] < before["MemFree"] - 30_000
+        assert host.command("release", "a") == ""
+        assert memory_of(driver)["MemFree"] > before["MemFree"] - 5_000
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -121,9 +121,10 @@ do_hold() {
     named "$1" && number "$2" || return 1
     [ ! -e "/mem/$1" ] || fail "$1 is there already" || return 1
     {
-        (expendable && exec dd if=/dev/zero bs=$(($2 * 4))k count=1) | {
+        (expendable && myself > /mem/.memory && exec dd if=/dev/zero bs=$(($2 * 4))k count=1) | {
             dd bs=1 count=1 of="/mem/$1"
             if [ -s "/mem/$1" ]; then
+                myself > /mem/.reader
                 echo held > /mem/.verdict
                 # The rest of what was read stays where it is, as long as nobody takes it.
                 exec sleep 1000000
@@ -134,13 +135,22 @@ do_hold() {
     holder=$!
     read -r verdict < /mem/.verdict
     if [ "$verdict" = held ]; then
+        read -r memory < /mem/.memory
+        read -r reader < /mem/.reader
         echo $holder > "/mem/$1"
+        echo $reader $memory > "/mem/.of.$1"
+        # Empty files take no page.
+        : > /mem/.memory
+        : > /mem/.reader
         return 0
     fi
     wait $holder
     rm -f "/mem/$1"
     fail "out of memory"
 }
+
+# The number of the process that this is called in.
+myself() { read -r self _ < /proc/self/stat && echo "$self"; }
 
 # fill NAME: take all the pages but those that keep the guest going.
 do_fill() {
@@ -176,7 +186,15 @@ do_release() {
     read -r -n 9 holder < "/mem/$1"
     case $holder in
         "" | *[!0-9]*) ;;
-        *) kill "$holder" && wait "$holder" ;;
+        *)
+            # The one that has the memory, the one that it waits for, and the shell around them.
+            read -r reader memory < "/mem/.of.$1"
+            kill "$holder" "$reader" "$memory"
+            wait "$holder"
+            # Its memory comes back before it is a zombie.
+            while read -r _ _ state _ < "/proc/$memory/stat" && [ "$state" != Z ]; do :; done
+            rm "/mem/.of.$1"
+            ;;
     esac 2> /dev/null
     try rm "/mem/$1"
 }
