@@ -197,7 +197,7 @@ OPTIONS = {
         "--uml-arguments",
         "a 'b c'",
     ],
-    "vhost-user-device:/run/b.sock": ["--control", "/run/c.sock"],
+    "vhost-user-device:/run/b.sock": ["--control", "/run/c.sock", "--vhost-user-without", "STATUS"],
     "vhost-user-driver:/run/d.sock": ["--profile", "mainline", "--control", "/run/c.sock"],
 }
 

@@ -38,10 +38,12 @@ Exit codes:
     0  all well, or advice alone
     2  bad usage, or bad input
     3  something is to mend
+    5  nothing to mend was seen, and something could not be looked at
 """
 
 _STYLES = {Health.WELL: "green", Health.ADVICE: "yellow", Health.MEND: "bold red", Health.OPEN: "cyan"}
 _TO_MEND = 3
+_NOT_KNOWN = 5
 
 
 @click.command("doctor", help=_HELP, epilog=_EPILOG)
@@ -52,7 +54,15 @@ def command(*, asked: Asked) -> int:
     with bad_input(IutError, AdapterError):
         found = list(_printed(console, _diagnoses(asked.options)))
     mend = sum(one.health is Health.MEND for one in found)
+    hidden = sum(one.health is Health.OPEN for one in found)
     console.print()
+    if hidden and not mend:
+        words = (
+            f"Nothing to mend was seen, but {hidden} of {len(found)} could not be looked at: "
+            "whether its verdicts can be trusted is not known."
+        )
+        console.print(Text(words, style="yellow"), soft_wrap=True)
+        return _NOT_KNOWN
     if not mend:
         console.print(Text("The adapter is well; its verdicts can be trusted.", style="bold green"))
         console.print(Text(f"next  {asked.repeat('run')}"), soft_wrap=True)

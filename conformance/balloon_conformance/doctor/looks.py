@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from balloon_conformance.doctor.patient import SETUP, Room
+from balloon_conformance.doctor.patient import FEATURES, SETTLE_SECONDS, SETUP, Room
 from balloon_conformance.iut.contract import Capability
 from balloon_conformance.iut.stdio.forms import (
     COMMANDS,
     LINE_LIMIT_BYTES,
     PROTOCOL_VERSION,
+    REREAD,
     SYNCHRONOUS,
     ErrorKind,
 )
@@ -34,6 +35,9 @@ _ENDURED_SECONDS: Final = 1.0
 _TIMES: Final = 20
 _STATISTICS: Final = bytes.fromhex("04000000000100000000")
 """One statistic: tag 4, value 0x1000000."""
+
+_ARRAYS: Final = ("0510000006100000", "0710000008100000")
+"""Page frame numbers, two to an array."""
 
 _PAGES: Final = PageSet([(0x1000, 2)])
 _OPERATOR: Final = {
@@ -249,6 +253,74 @@ def claimed(room: Room) -> str:
     return ""
 
 
+def rereads(room: Room) -> str | None:
+    """Have buffers read again: of those in flight each, twice; of those returned in one answer, all."""
+    if not room.claims(REREAD):
+        return None
+    return _device_rereads(room) if room.side is Side.DEVICE else _driver_rereads(room)
+
+
+def _driver_rereads(room: Room) -> str:
+    _, events = room.negotiate()
+    made = [told for name, told in events if name == "available"]
+    for told in (*made, *made):
+        if words := _read_again(room, told["queue"], told["buffer"], told["readable"], "in flight"):
+            return words
+    return ""
+
+
+def _device_rereads(room: Room) -> str:
+    """Give it two buffers before DRIVER_OK: most devices return both in the answer to that."""
+    offered = room.started.fields["offered"]
+    if not room.program.ask("negotiate", accepted=FEATURES & offered).fields["features_ok"]:
+        return ""
+    given: dict[tuple[int, str], bytes] = {}
+    for queue, name, readable in (
+        (Queue.STATISTICS.index, "doctor-s", _STATISTICS),
+        *((Queue.INFLATE.index, f"doctor-{page[:2]}", bytes.fromhex(page)) for page in _ARRAYS),
+    ):
+        given[queue, name] = readable
+        answer = room.ask("available", queue=queue, buffer=name, readable=readable, writable=0)
+        if words := _returned_again(room, answer, given):
+            return words
+    answer = room.program.ask("driver-ok")
+    while True:
+        if words := _returned_again(room, answer, given):
+            return words
+        if room.claims(SYNCHRONOUS) or not (answer := room.observe(SETTLE_SECONDS)).events:
+            break
+    for _ in range(2):
+        for (queue, name), readable in given.items():
+            if words := _read_again(room, queue, name, readable, "in flight"):
+                return words
+    return ""
+
+
+def _returned_again(room: Room, answer: Answer, given: dict[tuple[int, str], bytes]) -> str:
+    """Read what an answer returned again, one after another; ``given`` keeps what is still in flight."""
+    keys = [(told["queue"], told["buffer"]) for name, told in answer.events if name == "used"]
+    words = ""
+    for number, key in enumerate(keys, 1):
+        if (readable := given.pop(key, None)) is not None and not words:
+            words = _read_again(room, *key, readable, f"returned, {number} of {len(keys)} in one answer")
+    return words
+
+
+def _read_again(room: Room, queue: int, buffer: str, readable: bytes, state: str) -> str:
+    answer = room.ask("reread", queue=queue, buffer=buffer)
+    if answer.error is not None:
+        return (
+            f"it claims {REREAD}, and answered reread of a buffer {state} with {_said(answer)}; keep buffers "
+            "that were returned until the next command that is no reread"
+        )
+    if (now := answer.fields["readable"]) != readable:
+        return (
+            f"it claims {REREAD}, and a buffer {state} that held {readable.hex()} reads {now.hex()}, which "
+            "nobody changed; read the buffer that is asked for"
+        )
+    return ""
+
+
 def _lent(room: Room, events: list[tuple[str, Any]]) -> dict[str, Any] | None:
     """Return a buffer in flight."""
     if room.side is Side.DEVICE:
@@ -378,6 +450,7 @@ LOOKS: Final[tuple[NamedLook, ...]] = (
     ("a reset forgets", "reset", reset_forgets),
     ("what it does not claim it refuses", "capabilities", unclaimed),
     ("what it claims it does", "capabilities", claimed),
+    ("buffers read again", "reread", rereads),
     ("pages nobody gave up", "discarded", discards_honestly),
     ("events come in time", "capabilities", keeps_synchronous),
     ("a stop in the middle", "stop", stop_in_the_middle),
