@@ -23,11 +23,12 @@ from balloon_conformance.iut.contract import (
 from balloon_conformance.iut.sight import OutOfSight
 from balloon_conformance.not_exercised import NotExercised
 from balloon_conformance.report.outcome import Fault, How, Outcome, Repeats, Status, choice_of
-from balloon_conformance.session import Ended, Session
+from balloon_conformance.session import DeviceSession, Ended, Session
 from balloon_conformance.vectors.mismatch import Mismatch
 from balloon_spec import trace
 from balloon_spec.events import Side
 from balloon_spec.judge import Finding
+from balloon_spec.judge.given_back import GivenBack
 from balloon_spec.requirement import catalogue
 
 __all__ = [
@@ -78,7 +79,13 @@ def carry_out(case: Case, session: Session, action: Callable[[], Sequence[str]])
     end = _End(case, session)
     try:
         with session:
-            left_out = action()
+            try:
+                left_out = action()
+            except (NotExercised, OutOfSight):
+                # What was played before is judged all the same.
+                _look_around(session)
+                raise
+            _look_around(session)
     except (NotExercised, OutOfSight) as missing:
         return end.close(missed=str(missing))
     except Mismatch as mismatch:
@@ -93,6 +100,12 @@ def carry_out(case: Case, session: Session, action: Callable[[], Sequence[str]])
         fault, words = whose(error)
         return Outcome(case.id, Status.ERROR, words, fault, trace=_lines(session))
     return end.close(left_out=left_out)
+
+
+def _look_around(session: Session) -> None:
+    """Look at all of memory at the end of a case: a device may have touched what nobody thought of."""
+    if isinstance(session, DeviceSession):
+        session.look_at_all()
 
 
 def _how(ended: Exception) -> How:
@@ -214,6 +227,7 @@ class _End:
             advice,
             MappingProxyType(exercised),
             _lines(session) if status in {Status.FAILED, Status.ERROR} or advice else (),
+            given_back=session.given_back if isinstance(session, DeviceSession) else GivenBack(),
         )
 
     def _finding(self, mismatch: Mismatch) -> Finding:

@@ -43,13 +43,13 @@ from balloon_conformance.report.outcome import (
     choice_words,
 )
 from balloon_conformance.run_options import RunOptions, add_options
-from balloon_conformance.session import DeviceSession, DriverSession
+from balloon_conformance.session import DeviceSession, DriverSession, Waits
 from balloon_conformance.suite import move, plan, why_foreign
 from balloon_conformance.vectors.model import Vector
 from balloon_conformance.vectors.player import play
 from balloon_spec.events import Side
 
-__all__ = ["OUTCOME_ATTRIBUTE", "ConformancePlugin"]
+__all__ = ["OUTCOME_ATTRIBUTE", "ConformancePlugin", "explained", "known_words"]
 
 OUTCOME_ATTRIBUTE = "balloon_outcome"
 """Where a test report carries :meth:`Outcome.to_json`."""
@@ -82,6 +82,7 @@ class ConformancePlugin:
         self.plan = plan(self.target.side, options.vector_directory)
         self.known = options.known(self.target)
         self._patience = Patience(deadline_seconds=float(options.deadline_seconds))
+        self._waits = Waits()
         self._adapter: DeviceAdapter | DriverAdapter | None = None
         self._absent = 0
         """In how many cases, up to the last one, nobody was at the other end."""
@@ -132,7 +133,9 @@ class ConformancePlugin:
         if foreign:
             return Outcome(vector.id, Status.NOT_EXERCISED, foreign)
         moved = move(vector, self.profile)
-        return self.confirmed(lambda: play(moved, self.adapter(), self.target.side, self._patience))
+        return self.confirmed(
+            lambda: play(moved, self.adapter(), self.target.side, self._patience, self._waits)
+        )
 
     def confirmed(self, attempt: Callable[[], Outcome]) -> Outcome:
         """Make an attempt at a case; make another, alone in a fresh start, where the first may be by chance.
@@ -189,6 +192,7 @@ class ConformancePlugin:
             deadline_seconds=self._patience.deadline_seconds,
             quiet_seconds=self._patience.quiet_seconds,
             memory_pages=scenarios.of(function).memory_pages,
+            waits=self._waits,
         )
 
     @pytest.hookimpl(tryfirst=True)
@@ -250,7 +254,7 @@ class ConformancePlugin:
         elif report.failed and outcome.known:
             # To pytest, and to whoever reads its JUnit, a failure that is expected.
             report.outcome = "skipped"
-            report.wasxfail = "known failure: " + "; ".join(map(str, outcome.known))
+            report.wasxfail = known_words(outcome)
         elif report.failed:
             report.longrepr = "\n".join(explained(outcome))
         return report
@@ -314,6 +318,11 @@ def case_id(item: pytest.Item) -> str:
         return item.name
     _, bracket, parameters = item.name.partition("[")
     return scenarios.of(item.function).id + bracket + parameters
+
+
+def known_words(outcome: Outcome) -> str:
+    """Return why a failure is excused."""
+    return "known failure: " + "; ".join(map(str, outcome.known))
 
 
 def explained(outcome: Outcome) -> Iterator[str]:

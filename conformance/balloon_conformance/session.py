@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType, TracebackType
 from typing import NoReturn, Self, TypeVar
@@ -35,11 +36,12 @@ from balloon_conformance.not_exercised import NotExercised
 from balloon_spec import events as ev
 from balloon_spec.features import Profile
 from balloon_spec.judge import Finding, Judge
+from balloon_spec.judge.given_back import GivenBack
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.trace import Entry
 from balloon_spec.wire import configuration
 
-__all__ = ["DeviceSession", "DriverSession", "Ended", "Session"]
+__all__ = ["DeviceSession", "DriverSession", "Ended", "Session", "Waits"]
 
 _T = TypeVar("_T")
 
@@ -53,6 +55,33 @@ _MOST_DEADLINES = 3
 
 _OWN_DOING = (ev.ConfigurationRead, ev.BufferAltered)
 """Events that may tell of the suite's own side, where the suite knows better."""
+_LOOKS = 16
+"""So often memory is looked at before a deadline passes."""
+_FRUITLESS_WAITS = 8
+
+
+@dataclass(slots=True)
+class Waits:
+    """How often the suite has waited for a discard in vain, in all sessions that share this.
+
+    A device that never discards keeps INF-07 from being followed and breaks nothing else. It is not waited
+    for in every case.
+    """
+
+    fruitless: int = 0
+    fruitful: int = 0
+
+    @property
+    def worth_it(self) -> bool:
+        """Whether to wait."""
+        return self.fruitful > 0 or self.fruitless < _FRUITLESS_WAITS
+
+    def count(self, *, found: bool) -> None:
+        """Take in how a wait ended, or that pages were found at once."""
+        if found:
+            self.fruitful += 1
+        else:
+            self.fruitless += 1
 
 
 class Ended(Exception):  # noqa: N818 - says that the case is over, not that the suite erred
@@ -77,12 +106,16 @@ class Session:
         quiet_seconds: float = 0.0,
         memory_pages: int = 0x10000,
         memory_holes: PageSet = EMPTY,
+        waits: Waits | None = None,
     ) -> None:
         self._adapter = adapter
         self._setting_up = adapter if isinstance(adapter, SetsUp) else None
         self.setup = Setup(profile, memory_pages, memory_holes)
         self.deadline_seconds = deadline_seconds
         self.quiet_seconds = quiet_seconds
+        self.waits = Waits() if waits is None else waits
+        self._hasty: set[int] = set()
+        """The numbers of looks at memory for which the device was given no time."""
         self.judge = Judge(profile)
         self.trace: list[Entry] = []
         self.findings: list[Finding] = []
@@ -387,20 +420,70 @@ class DeviceSession(Session):
                 break
         return events
 
+    def record(self, event: ev.Event) -> None:
+        """Take an event in; before pages are taken back, what was discarded of them until then."""
+        if isinstance(event, ev.Used) and self.can(Capability.DISCARDS):
+            until_now = self.judge.taken_back(event)
+            gone, _ = self._call(partial(self._adapter.discarded, until_now)) if until_now else (EMPTY, EMPTY)
+            if gone:
+                super().record(ev.Discarded(gone, gone))
+        super().record(event)
+
     def look(self, pages: PageSet) -> tuple[PageSet, PageSet]:
-        """Look at guest memory; return which of ``pages`` were discarded, and which overwritten."""
+        """Look at guest memory; return which of ``pages`` were discarded, and which overwritten.
+
+        Where pages are missing that the device was to discard it is given until the deadline: no requirement
+        says when they go, but for INF-07, which is a SHOULD.
+        """
+        began = self.now()
         gone, changed = self._act(lambda: self._adapter.discarded(pages))
-        self.record(ev.Discarded(gone, pages))
+        if gone:
+            self.waits.count(found=True)
+        late, seconds = EMPTY, 0.0
+        if self.judge.hopes(pages) - gone:
+            late, altered = self._look_again(pages, gone, began)
+            gone, changed, seconds = gone | late, changed | altered, self.now() - began
+        self.record(ev.Discarded(gone, pages, late, seconds))
         if changed:
             self.record(ev.Overwritten(changed))
         return gone, changed
+
+    def _look_again(self, pages: PageSet, gone: PageSet, began: float) -> tuple[PageSet, PageSet]:
+        """Look at what is missing until it is gone, or the deadline passes; return what was found."""
+        late = changed = EMPTY
+        if not self.waits.worth_it:
+            self._hasty.add(len(self.trace) + 1)
+            return late, changed
+        pause, until = self.deadline_seconds / _LOOKS, began + self.deadline_seconds
+        while (before := self.now()) < until and (left := self.judge.hopes(pages) - gone - late):
+            self._waiting.extend(self._observe(min(pause, until - before)))
+            more, altered = self._call(partial(self._adapter.discarded, left))
+            late, changed = late | more, changed | altered
+            if self.now() - before < pause / 2 and not more:
+                # The adapter knows that nothing will come.
+                break
+        self.waits.count(found=bool(late))
+        return late, changed
+
+    @property
+    def given_back(self) -> GivenBack:
+        """What the device gave back, and what it left although it was given its time."""
+        seen = self.judge.given_back
+        return replace(seen, left=tuple(one for one in seen.left if one.event not in self._hasty))
+
+    def look_at_all(self) -> None:
+        """Look at all of guest memory, if a buffer could have had an effect since the last reset.
+
+        A device may touch pages that nobody thought of, and later nobody could tell what it did that for.
+        """
+        if self.can(Capability.DISCARDS) and self.judge.worth_a_look_at_all:
+            self.look(self.memory)
 
     def reset(self) -> None:
         """Reset the device; what it did until the reset is complete is taken in, and what it discarded."""
         self.collect()
         looks = self.can(Capability.DISCARDS)
-        if looks and self.judge.worth_a_look:
-            self.look(self.judge.worth_a_look)
+        self.look_at_all()
         self._act(self._adapter.reset)
         if looks and self.judge.worth_a_look:
             # Until the reset is complete a device may go on with what it was given.

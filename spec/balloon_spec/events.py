@@ -228,11 +228,14 @@ class NeedsReset:
 class Discarded:
     """Pages whose memory the device was found to have given back since memory was last looked at.
 
-    ``looked`` are the pages that were examined.
+    ``looked`` are the pages that were examined. Where some were missing that the device was to discard, they
+    were examined again for ``seconds``; ``late`` are the pages that were discarded only then.
     """
 
     pages: PageSet
     looked: PageSet
+    late: PageSet = EMPTY
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ LARGE = chunk(0x2000, 4)
 
 FOUND = {
     "all pages are gone": ([*HELD, gone("0x1000+4")], []),
-    "all but one page": ([*HELD, gone("0x1000+3")], ["INF-07"]),
+    "all but one page": ([*HELD, gone("0x1000+3")], ["CHUNK-13"]),
     "one more page": ([*HELD, gone("0x1000+5")], ["INF-08"]),
     "pages that were gone before": ([*HELD, gone("0x1000+4"), gone("0x1000+4")], []),
     "nobody looked there": ([*HELD, inflate("n", B), used(INFLATE, "n"), gone("0x1000+4", looked=FRONT)], []),
@@ -262,13 +262,19 @@ COUNTED = {
 }
 
 SEEN = {
-    "all but two pages": ([*HELD, gone("0x1000+2")], ("page", "0x1000+4", "still there: 0x1002+2")),
+    "all but two pages": (
+        [*HELD, gone("0x1000+2")],
+        ("page", "discarded: 0x1002+2", "still there: 0x1002+2"),
+    ),
     "pages that are half looked at": (
         [*start(), inflate("m", chunk(0x1FFF, 2)), used(INFLATE, "m"), gone(looked=FRONT)],
-        ("page", "0x1fff", "still there: 0x1fff"),
+        ("page", "discarded: 0x1fff", "still there: 0x1fff"),
     ),
-    "one more page": ([*HELD, gone("0x1000+5")], ("page", "0x1000+4", "discarded: 0x1004")),
-    "another page": ([*HELD, overwritten("0x1002+4")], ("page", "0x1000+4", "overwritten: 0x1004+2")),
+    "one more page": ([*HELD, gone("0x1000+5")], ("page", "left as they are: 0x1004", "discarded: 0x1004")),
+    "another page": (
+        [*HELD, overwritten("0x1002+4")],
+        ("page", "left as they are: 0x1004+2", "overwritten: 0x1004+2"),
+    ),
     "an end": (
         [*start(), fails(ev.Side.DEVICE, ev.Failure.CRASH)],
         ("device", "to go on", "exit status 139"),

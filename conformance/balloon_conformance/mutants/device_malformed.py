@@ -96,9 +96,12 @@ class LooksAtBothEndsOfAChunk(Device):
         return super().is_inside(first, one, memory) & super().is_inside(first + count - one, one, memory)
 
 
-@mutant("SAFE-08")
+@mutant("SAFE-08", also=("SAFE-01",))
 class PadsShortMessages(Device):
-    """A buffer of seven bytes, which names nothing, costs the guest a page."""
+    """A buffer of seven bytes, which names nothing, costs the guest a page.
+
+    A short buffer may also be an array of page frame numbers, sent where a message is due.
+    """
 
     def take_inflate(self, state: DeviceState, buffer: Available) -> Step:
         """Act on what lies behind it."""

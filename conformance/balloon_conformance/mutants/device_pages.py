@@ -5,6 +5,7 @@ from __future__ import annotations
 from balloon_conformance.iut.reference import ReferenceDevice
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device
+from balloon_conformance.reference.device_pages import Reading
 from balloon_conformance.reference.device_requests import Step
 from balloon_conformance.reference.device_state import DeviceOptions, DeviceOutput, DeviceState, Discard
 from balloon_spec.events import Available, Reset
@@ -67,9 +68,12 @@ class CountsPartsOfHostPagesForEver(Device):
         return super().discard(pages | (neighbours & known))
 
 
-@mutant("INF-07")
+@mutant("CHUNK-13", "PFN-05", also=("INF-07", "CHUNK-06", "HDR-07", "QUEUE-05"))
 class DiscardsOnePageTooFew(Device):
-    """The host never has the last page of a run back."""
+    """The host never has the last page of a run back.
+
+    It is left whatever the buffer puts to the test besides.
+    """
 
     def discard(self, pages: PageSet) -> tuple[DeviceOutput, ...]:
         """Discard one page less a run."""
@@ -128,7 +132,7 @@ class ClearsTheNextPage(ReferenceDevice):
     "INF-08",
     also=(
         *("DEF-07", "DEF-08", "UNUSED-01", "RESET-01", "SAFE-01", "SAFE-06", "SAFE-07", "SAFE-09", "SAFE-11"),
-        *("CHUNK-09", "HDR-05"),
+        *("CHUNK-09", "HDR-05", "CHUNK-13"),
     ),
     origin="any mainline device with bit 3 forced on it: a message is read as page frame numbers",
 )
@@ -146,3 +150,34 @@ class ReadsMessagesAsArrays(Device):
         return state, (
             (Discard(pages), self.return_buffer(buffer)) if pages else (self.return_buffer(buffer),)
         )
+
+
+@mutant("PFN-05", also=("INF-07",))
+class ReadsArraysAsMessagesBesideRequests(Device):
+    """The balloon frees nothing for a driver that has host requests and no chunks.
+
+    As soon as HOST_REQ_VQ is negotiated every buffer is taken for a message. Without it, and with
+    CHUNK_TRANSFER, all is well: no case by itself can tell it from a device that may not discard.
+    """
+
+    def read_pages(self, state: DeviceState, buffer: Available) -> Reading:
+        """Read an array as a message."""
+        if self.has(state, "HOST_REQ_VQ"):
+            return self.read_message(buffer.readable, self.options.memory, self.options.max_data_bytes)
+        return super().read_pages(state, buffer)
+
+
+@mutant("CHUNK-13", "PFN-05", also=("INF-07", "CHUNK-06", "HDR-07", "QUEUE-05"))
+class LosesTheLastPageIfItMustBeTold(Device):
+    """Under MUST_TELL_HOST the host never has the last page of a run back."""
+
+    def take_inflate(self, state: DeviceState, buffer: Available) -> Step:
+        """Discard one page less a run."""
+        state, outputs = super().take_inflate(state, buffer)
+        if self.has(state, "MUST_TELL_HOST"):
+            outputs = tuple(_without_last(one) if isinstance(one, Discard) else one for one in outputs)
+        return state, outputs
+
+
+def _without_last(discard: Discard) -> Discard:
+    return Discard(PageSet((run.first, run.count - 1) for run in discard.pages))

@@ -266,11 +266,16 @@ class BalloonsAfterTheAnswer(Device):
 # -- reset ------------------------------------------------------------------------------------------------
 
 
-@mutant("RESET-01", origin="crosvm, candidate C11 (read in source): accepted features add up over resets")
+@mutant(
+    "RESET-01",
+    also=("INF-08",),
+    origin="crosvm, candidate C11 (read in source): accepted features add up over resets",
+)
 class KeepsTheFeatures(Device):
     """After a reboot the guest's buffers are read in the form of the one before, and come to nothing.
 
-    The form of the first messages stays, whatever is accepted later.
+    The form of the first messages stays, whatever is accepted later. A message that is read as an array names
+    pages that nobody gave up.
     """
 
     def __init__(self, options: DeviceOptions) -> None:

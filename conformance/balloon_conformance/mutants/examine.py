@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 
 from balloon_conformance.mutants import mutants
 from balloon_conformance.mutants.cases import MutantCase, cases
 from balloon_conformance.mutants.mutant import Mutant
+from balloon_conformance.report.late import settled
 from balloon_conformance.report.outcome import Outcome, Status
 from balloon_spec.requirement import catalogue
 
@@ -115,8 +116,13 @@ class Examined:
 @cache
 def look(mutant: str, case: str) -> Sight:
     """Play a case against a fresh mutant."""
+    return _sight(mutant, case, _outcome(mutant, case))
+
+
+@cache
+def _outcome(mutant: str, case: str) -> Outcome:
     one = mutants()[mutant]
-    return _sight(mutant, case, cases(one.side)[case].play(one.make()))
+    return replace(cases(one.side)[case].play(one.make()), trace=())
 
 
 def _sight(mutant: str, case: str, outcome: Outcome) -> Sight:
@@ -145,8 +151,16 @@ def examine(name: str, *, everything: bool = False) -> tuple[Sight, ...]:
     for case in in_order(mutant, cases(mutant.side).values()):
         sights.append(look(mutant.name, case.id))
         if not everything and settles(mutant, sights):
-            break
-    return tuple(sights)
+            return tuple(sights)
+    return tuple(_at_the_end(name, sights))
+
+
+def _at_the_end(mutant: str, sights: Sequence[Sight]) -> Iterator[Sight]:
+    """Yield the sights as they are when what the cases saw is held against one another."""
+    late = {one.case: one for one in settled(_outcome(mutant, sight.case) for sight in sights)}
+    for sight in sights:
+        changed = late.get(sight.case)
+        yield sight if changed is None else _sight(mutant, sight.case, changed)
 
 
 def in_order(mutant: Mutant, suite: Iterable[MutantCase]) -> list[MutantCase]:

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from balloon_conformance.plugin import OUTCOME_ATTRIBUTE
+from balloon_conformance.plugin import OUTCOME_ATTRIBUTE, explained, known_words
 from balloon_conformance.report.jsonlines import JsonLines
 from balloon_conformance.report.outcome import MOST_ABSENCES, Fault, Outcome, Status, absences
 from balloon_conformance.report.results import Results
@@ -17,6 +17,7 @@ from balloon_conformance.report.results import Results
 __all__ = ["Gatherer", "ProgressBar"]
 
 _LONGEST_NAME = 44
+_LATE = " (at the end of the run)"
 
 
 class ProgressBar:
@@ -79,6 +80,7 @@ class Gatherer:
         self._progress = progress
         self._file = file
         self._expected = self._ended = self._absent = 0
+        self._nodes: dict[str, tuple[str, tuple[str, int | None, str]]] = {}
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Learn how many cases there are."""
@@ -101,6 +103,8 @@ class Gatherer:
         data: dict[str, Any] | None = getattr(report, OUTCOME_ATTRIBUTE, None)
         if data is not None:
             outcome = Outcome.from_json(data)
+        elif report.nodeid.endswith(_LATE):
+            return
         elif report.failed:
             # The process of the case ended with it.
             words = " ".join(str(report.longrepr).split())
@@ -118,7 +122,33 @@ class Gatherer:
             )
         if self._file is not None:
             self._file.case(outcome)
+        self._nodes[outcome.case] = (report.nodeid, report.location)
         self._progress.step()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Settle what only the whole run shows, and add it to the file and to what others report."""
+        if hasattr(session.config, "workerinput"):
+            return
+        for outcome in self._results.settle():
+            if self._file is not None:
+                self._file.case(outcome)
+            session.config.hook.pytest_runtest_logreport(report=self._late_report(outcome))
+
+    def _late_report(self, outcome: Outcome) -> pytest.TestReport:
+        """Return the report of a case whose end the other cases changed."""
+        nodeid, location = self._nodes[outcome.case]
+        report = pytest.TestReport(
+            nodeid + _LATE,
+            location,
+            keywords={},
+            outcome="failed" if outcome.fails else "skipped" if outcome.known else "passed",
+            longrepr="\n".join(explained(outcome)) if outcome.fails else None,
+            when="call",
+        )
+        if outcome.known:
+            report.wasxfail = known_words(outcome)
+        return report
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep what could not be collected."""

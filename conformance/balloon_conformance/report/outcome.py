@@ -9,8 +9,10 @@ from types import MappingProxyType
 from typing import Any
 
 from balloon_conformance.known_failures.entry import KnownFailure
+from balloon_conformance.report import given_back_json
 from balloon_spec.events import Side
 from balloon_spec.judge import Finding
+from balloon_spec.judge.given_back import GivenBack
 from balloon_spec.requirement import Choice, Level, catalogue
 
 __all__ = [
@@ -81,7 +83,8 @@ class Outcome:
     ``repeats`` is a :class:`Repeats` after a hang, and after a failure of an implementation that had served
     other cases. ``known`` are the entries of a list of known failures that excuse all of a failure. ``said``
     are the last lines the implementation's program wrote to its standard error in a case that did not pass,
-    and what an implementation that outlives its cases complained of in any.
+    and what an implementation that outlives its cases complained of in any. ``given_back`` is
+    what the case saw of the memory that a device gave back, as far as the case alone does not decide it.
     """
 
     case: str
@@ -96,6 +99,7 @@ class Outcome:
     repeats: str = ""
     known: tuple[KnownFailure, ...] = ()
     said: tuple[str, ...] = ()
+    given_back: GivenBack = GivenBack()  # noqa: RUF009 - it is frozen
 
     @property
     def fails(self) -> bool:
@@ -121,6 +125,8 @@ class Outcome:
             data["known"] = [one.to_json() for one in self.known]
         if self.said:
             data["said"] = list(self.said)
+        if self.given_back != GivenBack():
+            data["given_back"] = given_back_json.to_json(self.given_back)
         return data
 
     @classmethod
@@ -139,6 +145,7 @@ class Outcome:
             data.get("repeats", ""),
             tuple(KnownFailure.from_json(one) for one in data.get("known", ())),
             tuple(data.get("said", ())),
+            given_back_json.from_json(data["given_back"]) if "given_back" in data else GivenBack(),
         )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from balloon_conformance.known_failures.entry import KnownFailure
 from balloon_conformance.known_failures.ledger import KnownFailures
+from balloon_conformance.report.late import settled
 from balloon_conformance.report.outcome import Outcome, Status
 from balloon_spec.events import Side
 from balloon_spec.features import Profile
@@ -133,6 +134,12 @@ class Results:
         known = self.outcomes.get(outcome.case)
         if known is None or outcome.status is Status.ERROR:
             self.outcomes[outcome.case] = outcome
+
+    def settle(self) -> tuple[Outcome, ...]:
+        """Hold the outcomes against one another when no more come; return those that change by it."""
+        changed = tuple(self._known.mark(one) for one in settled(self.outcomes.values()))
+        self.outcomes.update({one.case: one for one in changed})
+        return changed
 
     # -- verdicts -----------------------------------------------------------------------------------------
 

@@ -84,6 +84,8 @@ class ResultsFile:
                         "make the results anew"
                     )
             results.add(outcome)
+        # A file that was cut short was not settled; for another this changes nothing.
+        results.settle()
         return results
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from balloon_conformance.case import DEFAULT_PATIENCE, Patience, carry_out
 from balloon_conformance.iut.contract import Capability, DeviceAdapter, DriverAdapter
 from balloon_conformance.report.outcome import Outcome, Status
-from balloon_conformance.session import DeviceSession, DriverSession
+from balloon_conformance.session import DeviceSession, DriverSession, Waits
 from balloon_conformance.vectors import as_trace, model
 from balloon_conformance.vectors.device_player import DevicePlayer
 from balloon_conformance.vectors.driver_player import DriverPlayer
@@ -22,9 +22,10 @@ def play(
     adapter: DeviceAdapter | DriverAdapter,
     side: Side,
     patience: Patience = DEFAULT_PATIENCE,
+    waits: Waits | None = None,
 ) -> Outcome:
     """Play ``vector`` against the implementation behind ``adapter``, which is of the given side."""
-    outcome, _ = play_to_a_line(vector, adapter, side, patience)
+    outcome, _ = play_to_a_line(vector, adapter, side, patience, waits)
     return outcome
 
 
@@ -33,6 +34,7 @@ def play_to_a_line(
     adapter: DeviceAdapter | DriverAdapter,
     side: Side,
     patience: Patience = DEFAULT_PATIENCE,
+    waits: Waits | None = None,
 ) -> tuple[Outcome, int]:
     """Play as :func:`play` does; return also the line of the last step that was begun, 1 for none."""
     reason = _cannot(vector, adapter, side)
@@ -45,6 +47,7 @@ def play_to_a_line(
         deadline_seconds=patience.deadline_seconds,
         memory_pages=vector.memory_pages,
         memory_holes=vector.memory_holes,
+        waits=waits,
     )
     player: DevicePlayer | DriverPlayer
     if isinstance(session, DeviceSession):

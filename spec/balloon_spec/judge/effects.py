@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from balloon_spec.events import Discarded, Failed, Failure, NeedsReset, Overwritten, Side, Used
 from balloon_spec.judge.decision import Decision, broken, kept
-from balloon_spec.judge.exchange import ACT_TESTS, Exchange
+from balloon_spec.judge.exchange import Exchange
+from balloon_spec.judge.given_back import ACT_TESTS
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.pages import EMPTY, PageSet
 
@@ -36,41 +37,29 @@ _HARM_WORDS = {
 @rule(Discarded, "INF-07", *ACT_TESTS)
 def named_pages_are_given_back(event: Discarded, scene: Scene) -> Iterator[Decision]:
     """The pages of a returned inflate buffer are discarded, whatever else the buffer puts to the test."""
-    exchange = scene.exchange
-    gone = exchange.gone | event.pages
-    discards = exchange.discards or exchange.shows_discards(event)
-    host_page = exchange.host_page_after(event)
-    for pages, tests in exchange.hoped:
-        looked = _seen(pages, event)
-        if not looked:
+    for one, requirement in scene.exchange.blamed(event):
+        yield broken(
+            requirement or "INF-07",
+            "pages of a returned inflate buffer were not discarded",
+            field="page",
+            expected=f"discarded: {one.missing}",
+            seen=f"still there: {one.missing}",
+        )
+    for one in scene.exchange.looked_at(event):
+        if one.missing:
             continue
-        asked = [name for name in ACT_TESTS if name in tests]
-        missing = looked - gone
-        if not missing:
-            yield from (kept(name) for name in (*asked, "INF-07"))
-        else:
-            # A device that never discards breaks no more than INF-07; one that stops here breaks the test,
-            # unless its host has larger pages and none of them lies whole in what was named.
-            stops = discards and _whole_pages(looked, host_page) - gone
+        yield from (kept(name) for name in ACT_TESTS if name in one.circumstances.tests)
+        late = one.looked & event.late
+        if late:
             yield broken(
-                asked[0] if asked and stops else "INF-07",
-                "pages of a returned inflate buffer were not discarded",
+                "INF-07",
+                "pages were discarded after their inflate buffer had been returned",
                 field="page",
-                expected=str(looked),
-                seen=f"still there: {missing}",
+                expected=f"discarded before it: {late}",
+                seen=f"still there after it: {late}",
             )
-
-
-def _whole_pages(pages: PageSet, host_page: int) -> PageSet:
-    """Return what is left of ``pages`` when each run is rounded inward to pages of the host."""
-    if host_page <= 1:
-        return pages
-    inward = ((-(-run.first // host_page), run.end // host_page) for run in pages)
-    return PageSet((first * host_page, (end - first) * host_page) for first, end in inward if end > first)
-
-
-def _seen(pages: PageSet, event: Discarded) -> PageSet:
-    return pages & event.looked
+        else:
+            yield kept("INF-07")
 
 
 @rule(Discarded, "INF-08", "SAFE-01", "SAFE-08", *_HARM)
@@ -95,20 +84,20 @@ def _touched(pages: PageSet, exchange: Exchange, verb: str) -> Iterator[Decision
     for requirement in _HARM:
         harm = rest & exchange.forbidden.get(requirement, EMPTY)
         if harm:
-            yield _blame(requirement, harm, exchange, verb)
+            yield _harmed(requirement, harm, verb)
             rest -= harm
     if rest:
         # A short message names no pages, so whatever it does is found elsewhere.
         stray = "SAFE-08" if exchange.saw_short_message else "SAFE-01" if exchange.suspects else "INF-08"
-        yield _blame(stray, rest, exchange, verb)
+        yield _harmed(stray, rest, verb)
 
 
-def _blame(requirement: str, pages: PageSet, exchange: Exchange, verb: str) -> Decision:
+def _harmed(requirement: str, pages: PageSet, verb: str) -> Decision:
     return broken(
         requirement,
         _HARM_WORDS[requirement],
         field="page",
-        expected=str(exchange.touchable),
+        expected=f"left as they are: {pages}",
         seen=f"{verb}: {pages}",
     )
 

@@ -11,22 +11,42 @@ from dataclasses import dataclass, field, replace
 from balloon_spec import events as ev
 from balloon_spec.features import Profile
 from balloon_spec.judge.course import Course
+from balloon_spec.judge.given_back import (
+    ACT_TESTS,
+    Circumstances,
+    Form,
+    LeftBehind,
+    Since,
+    blame,
+    host_page_of,
+)
 from balloon_spec.judge.in_flight import InFlight, Key, Request, Unheard
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue, queue_map
 from balloon_spec.wire import chunk, configuration, host_request, statistics
 from balloon_spec.wire.errors import WireError
 
-__all__ = ["ACT_TESTS", "Exchange"]
-
-ACT_TESTS = (
-    *("RESET-01", "QUEUE-05", "HDR-07", "HDR-05", "CHUNK-06", "CHUNK-08", "CHUNK-10", "CHUNK-13"),
-    *("PFN-07", "PFN-06", "PFN-05"),
-)
-"""What the discard of a buffer's pages puts to the test, the most telling first."""
+__all__ = ["Exchange", "Hope"]
 
 _LASTING = frozenset({"UNUSED-01", "DEF-07", "DEF-08", "RESET-06"})
 """Requirements that forbid touching pages for as long as no inflate buffer names them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hope:
+    """Pages of a returned inflate buffer whose discard is awaited at the next look.
+
+    ``number`` is that of the buffer, ``inflations`` the inflate buffers that the device was notified of up to
+    its return.
+    """
+
+    pages: PageSet
+    form: Form
+    tests: frozenset[str]
+    asked: bool
+    number: int
+    inflations: int
+    at_seconds: float
 
 
 @dataclass(slots=True)
@@ -38,6 +58,8 @@ class Exchange:
     steered: bool | None = None
     """Whether the guest is told which pages to give up; None where nobody said, as in a recorded trace."""
     course: Course = field(default_factory=Course)
+    event: int = 0
+    """The number of the event that is judged."""
     offered: int | None = None
     accepted: int | None = None
     features: frozenset[str] = frozenset()
@@ -63,12 +85,17 @@ class Exchange:
     """Pages the device may discard or change: named in an inflate buffer, and not yet taken back."""
     forbidden: dict[str, PageSet] = field(default_factory=dict)
     """Pages a device must leave alone, by the requirement that says why."""
-    hoped: list[tuple[PageSet, frozenset[str]]] = field(default_factory=list)
-    """Pages whose discard is awaited at the next look, with what each buffer put to the test."""
+    hoped: list[Hope] = field(default_factory=list)
     gone: PageSet = EMPTY
     """Pages seen discarded and not since taken back."""
-    discards: bool = False
-    """The device was seen to discard all pages of a buffer that puts nothing else to the test."""
+    able: dict[Circumstances, float] = field(default_factory=dict)
+    """The circumstances under which the device was seen to discard all pages of a buffer, and how soon."""
+    losses: dict[tuple[Form, frozenset[str]], str] = field(default_factory=dict)
+    """What was blamed for pages that were left behind so far."""
+    left: list[LeftBehind] = field(default_factory=list)
+    """Pages that were left, where no more than INF-07 could be said."""
+    inflations: int = 0
+    """How many inflate buffers the device was notified of since the reset."""
     host_page: int = 0
     """The largest host page, in pages of 4 KiB, that explains every discard seen; 0 before the first."""
 
@@ -140,7 +167,7 @@ class Exchange:
     saw_short_message: bool = False
     """One of those was shorter than its header."""
     looked: bool = False
-    """Memory was looked at after every malformed buffer had come back; the next buffer is judged afresh."""
+    """All memory was looked at after every malformed buffer had come back; the next one is judged afresh."""
     needs_reset: bool = False
     missed: frozenset[int] = frozenset()
     """The numbers of buffers whose return was already found missing."""
@@ -227,19 +254,55 @@ class Exchange:
         """Return the request buffers in flight."""
         return [buffer for buffer in self.on(Queue.HOST_REQUEST) if buffer.shape == "request"]
 
-    def shows_discards(self, event: ev.Discarded) -> bool:
-        """Tell whether a look finds the pages of a plain buffer discarded, all that were looked at."""
+    @property
+    def discards(self) -> bool:
+        """Whether the device was seen to discard all pages of a buffer."""
+        return bool(self.able)
+
+    def looked_at(self, event: ev.Discarded) -> list[LeftBehind]:
+        """Return what a look shows of the pages of each buffer that it looks at."""
         gone = self.gone | event.pages
-        return any(
-            (looked := pages & event.looked) and looked <= gone and tests.isdisjoint(ACT_TESTS)
-            for pages, tests in self.hoped
-        )
+        return [self._looked_at(hope, event, gone) for hope in self.hoped if hope.pages & event.looked]
+
+    def _looked_at(self, hope: Hope, event: ev.Discarded, gone: PageSet) -> LeftBehind:
+        looked = hope.pages & event.looked
+        if looked <= gone:
+            since = Since.NOTHING if self.count == hope.number + 1 else Since.SOMETHING
+            asked = hope.asked and self._is_asked()
+        else:
+            since = Since.INFLATED if self.inflations > hope.inflations else Since.SOMETHING
+            asked = hope.asked or self._is_asked()
+        seen = Circumstances(hope.form, self.features, hope.tests, since, asked)
+        waited = (self.now_seconds or 0.0) - hope.at_seconds
+        if not (looked - gone or looked & event.late):
+            waited -= event.seconds
+        return LeftBehind(seen, self.event, looked, looked - gone, waited)
+
+    def able_after(self, event: ev.Discarded) -> dict[Circumstances, float]:
+        """Return ``able`` with what a look shows."""
+        able = dict(self.able)
+        whole = {hope.pages for hope in self.hoped}
+        for one in self.looked_at(event):
+            if not one.missing and one.looked in whole:
+                known = able.get(one.circumstances, one.waited_seconds)
+                able[one.circumstances] = min(known, one.waited_seconds)
+        return able
+
+    def blamed(self, event: ev.Discarded) -> list[tuple[LeftBehind, str | None]]:
+        """Return what a look shows to be left behind, and what that breaks; None for no more than INF-07."""
+        able, host_page = self.able_after(event), self.host_page_after(event)
+        return [
+            (one, blame(one, able, host_page, losses=self.losses))
+            for one in self.looked_at(event)
+            if one.missing
+        ]
 
     def host_page_after(self, event: ev.Discarded) -> int:
         """Return ``host_page`` with what a look finds discarded."""
-        bounds = [run.first | run.count for run in event.pages]
-        sizes = [one & -one for one in bounds] + ([self.host_page] if self.host_page else [])
-        return min(sizes, default=0)
+        return min(filter(None, (self.host_page, host_page_of([event.pages]))), default=0)
+
+    def _is_asked(self) -> bool:
+        return self.request is not None and self.request.is_open
 
     def is_late(self, event: ev.ConfigurationChanged) -> bool:
         """Tell whether a notification was under way before the operator's last wish, which is yet to come.
@@ -356,6 +419,7 @@ class Exchange:
             for requirement, harm in buffer.content.forbidden:
                 self.forbidden[requirement] = self.forbidden.get(requirement, EMPTY) | harm
         if buffer.queue is Queue.INFLATE:
+            self.inflations += event.notified is True
             self.inflating[key] = pages - self.balloon
             self.touchable |= pages
             self.owed_to_inflate -= pages
@@ -449,19 +513,26 @@ class Exchange:
             self.most_pages = max(self.most_pages, self.balloon.pages)
             self.changes += 1
             if buffer.content.firm and not buffer.event.writable_bytes:
-                self.hoped.append((buffer.content.firm, buffer.tests))
+                self.hoped.append(self._hope(buffer))
         elif buffer.queue is Queue.DEFLATE:
             back = buffer.content.pages - self.named
             self.deflating.pop(key, None)
             self.changes += 1
             self.touchable -= back
             self.gone -= back
-            self.hoped = [(pages - back, why) for pages, why in self.hoped]
+            self.hoped = [replace(hope, pages=hope.pages - back) for hope in self.hoped]
             self.forbidden["DEF-08"] = self.forbidden.get("DEF-08", EMPTY) | back
         elif buffer.shape == "statistics":
             self.owes_statistics = True
         elif buffer.shape == "request":
             self._request(event)
+
+    def _hope(self, buffer: InFlight) -> Hope:
+        form = Form.ARRAY if buffer.shape == "array" else Form.MESSAGE
+        tests = buffer.tests & frozenset(ACT_TESTS)
+        seconds = self.now_seconds or 0.0
+        asked = self._is_asked()
+        return Hope(buffer.content.firm, form, tests, asked, buffer.number, self.inflations, seconds)
 
     def _request(self, event: ev.Used) -> None:
         whole = event.length_bytes == 16 and len(event.written) == 16
@@ -537,11 +608,23 @@ class Exchange:
             self.actual = None
 
     def _discarded(self, event: ev.Discarded) -> None:
-        self.discards = self.discards or self.shows_discards(event)
-        self.host_page = self.host_page_after(event)
+        able, host_page = self.able_after(event), self.host_page_after(event)
+        # What comes late is not lost.
+        left = [replace(one, missing=one.missing - event.pages) for one in self.left]
+        losses = dict(self.losses)
+        for one, name in self.blamed(event):
+            if name is None:
+                left.append(one)
+            else:
+                losses.setdefault((one.circumstances.form, one.circumstances.tests), name)
+        self.left, self.losses = [one for one in left if one.missing], losses
+        self.able, self.host_page = able, host_page
         self.gone |= event.pages
-        self.hoped = [(pages - event.looked, why) for pages, why in self.hoped if pages - event.looked]
-        self.looked = self.suspects and not any(buffer.is_malformed for buffer in self.in_flight.values())
+        hoped = (replace(hope, pages=hope.pages - event.looked) for hope in self.hoped)
+        self.hoped = [hope for hope in hoped if hope.pages]
+        whole = self.memory is not None and self.memory <= event.looked
+        returned = not any(buffer.is_malformed for buffer in self.in_flight.values())
+        self.looked = self.suspects and whole and returned
 
     def _operator(self, event: ev.Operator) -> None:
         self.announced = None
@@ -577,8 +660,8 @@ class Exchange:
         fresh = Exchange(self.profile, self.now_seconds, self.steered)
         fresh.resets = self.resets + 1
         fresh.memory, fresh.num_pages = self.memory, self.num_pages
-        fresh.sees_driver_ok, fresh.discards = self.sees_driver_ok, self.discards
-        fresh.host_page = self.host_page
+        fresh.sees_driver_ok, fresh.host_page = self.sees_driver_ok, self.host_page
+        fresh.able, fresh.left, fresh.losses = self.able, self.left, self.losses
         fresh.before_reset = self.before_reset | frozenset(self.in_flight)
         reported = self.forbidden.get("UNUSED-01", EMPTY)
         named = self.touchable | self.forbidden.get("RESET-06", EMPTY)

@@ -9,9 +9,11 @@ from balloon_spec import events as ev
 from balloon_spec.features import Profile
 from balloon_spec.judge.decision import Decision, Finding
 from balloon_spec.judge.exchange import Exchange
+from balloon_spec.judge.given_back import GivenBack
 from balloon_spec.judge.reading import read
 from balloon_spec.judge.rule import RULES, Rule, Scene
-from balloon_spec.pages import PageSet
+from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.queues import Queue
 from balloon_spec.requirement import Catalogue, catalogue
 
 __all__ = ["Judge"]
@@ -46,6 +48,11 @@ class Judge:
         return self._exchange.touchable - self._exchange.gone
 
     @property
+    def worth_a_look_at_all(self) -> bool:
+        """Whether a buffer was made available since the reset, and it is known which pages there are."""
+        return self._exchange.memory is not None and self._exchange.count > 0
+
+    @property
     def memory(self) -> PageSet | None:
         """The guest pages that exist, None as long as nobody said."""
         return self._exchange.memory
@@ -59,6 +66,24 @@ class Judge:
     def device_discards(self) -> bool:
         """Whether the device was seen to give memory back at all; INF-07 lets it not do so."""
         return self._exchange.discards
+
+    @property
+    def given_back(self) -> GivenBack:
+        """What the device gave back of the memory it was named, and what it left."""
+        exchange = self._exchange
+        return GivenBack(dict(exchange.able), tuple(exchange.left), exchange.host_page)
+
+    def taken_back(self, event: ev.Used) -> PageSet:
+        """The pages that the return of a deflate buffer takes back and whose discard was not seen."""
+        buffer = self._exchange.in_flight.get((event.queue, event.buffer))
+        if buffer is None or buffer.queue is not Queue.DEFLATE:
+            return EMPTY
+        return buffer.content.pages & self.worth_a_look
+
+    def hopes(self, pages: PageSet) -> PageSet:
+        """Return those of ``pages`` that a device which discards at all should have discarded by now."""
+        hoped = PageSet.union(hope.pages for hope in self._exchange.hoped)
+        return (hoped - self._exchange.gone) & pages
 
     def awaits(self, side: ev.Side) -> bool:
         """Tell whether ``side`` still owes something: if it stayed quiet now, a requirement would be broken.
@@ -90,7 +115,7 @@ class Judge:
         """Judge one event and return what it breaks; ``at_seconds`` is its time on any one clock."""
         self.events += 1
         exchange = self._exchange
-        exchange.now_seconds = at_seconds
+        exchange.now_seconds, exchange.event = at_seconds, self.events
         buffer = None
         if isinstance(event, ev.Available):
             buffer = read(exchange, event)

@@ -137,7 +137,7 @@ def test_only_a_device_that_discards_is_blamed_for_what_a_discard_puts_to_the_te
     assert blamed(*start(), *dirty, gone())[-1] == "INF-07"
     assert blamed(*start(), *PLAIN, *dirty, gone())[-1] == "CHUNK-06"
     partly = [inflate("m", A), used(INFLATE, "m"), gone("0x1000+3")]
-    assert blamed(*start(), *partly, *dirty, gone("0x2000"))[-1] == "INF-07"
+    assert blamed(*start(), *partly, *dirty, gone("0x2000")) == ["CHUNK-13", "CHUNK-03", "CHUNK-13"]
 
 
 def test_a_plain_buffer_found_in_the_same_look_shows_that_the_device_discards():
@@ -147,7 +147,10 @@ def test_a_plain_buffer_found_in_the_same_look_shows_that_the_device_discards():
         used(INFLATE, "m"),
         used(INFLATE, "n"),
     ]
-    assert blamed(*start(), *both, gone("0x1000+4")) == ["CHUNK-13"]
+    # It may be one that discards when it is notified the next time.
+    assert blamed(*start(), *both, gone("0x1000+4")) == ["INF-07"]
+    both += [inflate("o", chunk(0x3000, 2)), used(INFLATE, "o")]
+    assert blamed(*start(), *both, gone("0x1000+4")) == ["CHUNK-13", "INF-07"]
 
 
 def test_two_buffers_held_back_are_blamed_on_what_is_in_flight_beside_them():

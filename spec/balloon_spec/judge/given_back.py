@@ -1,0 +1,185 @@
+"""What a device gives back of the memory it was named, and what that says of the pages it left.
+
+INF-07 is a SHOULD: a device may have reasons of its own to discard nothing, or to discard late. So pages that
+are still there break no more than INF-07 by themselves. They break a MUST if the device gave others back
+under the same circumstances: then it can, it may, and it passed these over. The comparison is between two
+looks at memory, of one trace or of two traces of one device.
+
+====================  ==================================================================================
+what was seen         what is broken
+====================  ==================================================================================
+the same, but for     a requirement that both buffers put to the test but one: that one
+one requirement
+pages of one buffer,  the first requirement that the buffer puts to the test
+in part
+the same form         as above; if the buffer tests nothing, that its pages are acted on (CHUNK-13, PFN-05)
+the other form        only when no more can come: the device does not act on this form at all
+====================  ==================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from balloon_spec.pages import PageSet
+
+__all__ = [
+    "ACT_TESTS",
+    "ON_ITS_PAGES",
+    "Abilities",
+    "Circumstances",
+    "Form",
+    "GivenBack",
+    "LeftBehind",
+    "Losses",
+    "Since",
+    "blame",
+    "host_page_of",
+]
+
+ACT_TESTS = (
+    *("RESET-01", "QUEUE-05", "HDR-07", "HDR-05", "CHUNK-06", "CHUNK-08", "CHUNK-10", "CHUNK-13"),
+    *("PFN-07", "PFN-06", "PFN-05"),
+)
+"""What the discard of a buffer's pages puts to the test, the most telling first."""
+
+_FEATURES_OF_BEFORE = "RESET-01"
+"""To break it takes a device that does well what it is asked in the same features from the start."""
+
+
+class Form(StrEnum):
+    """In which form a buffer names its pages."""
+
+    MESSAGE = "message"
+    ARRAY = "array"
+
+
+ON_ITS_PAGES = {Form.MESSAGE: "CHUNK-13", Form.ARRAY: "PFN-05"}
+"""The requirement to act on what a buffer names, by the form of the buffer."""
+
+
+class Since(StrEnum):
+    """What the driver made available between a buffer and the look at its pages.
+
+    A device may collect what it is to discard until it has something else to do.
+    """
+
+    NOTHING = "nothing"
+    SOMETHING = "something"
+    INFLATED = "inflated"
+    """The device was notified of a further inflate buffer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """Of a look at the pages of a returned inflate buffer.
+
+    ``features`` are the names of those negotiated. ``tests`` are those of ``ACT_TESTS`` that the buffer puts
+    to the test. ``asked`` says that a host request was open, as while the guest is moved elsewhere.
+    """
+
+    form: Form
+    features: frozenset[str]
+    tests: frozenset[str]
+    since: Since = Since.NOTHING
+    asked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """Pages of a returned inflate buffer that were still there, at the look that is event ``event``.
+
+    ``looked`` are the pages looked at, ``missing`` those of them that were not discarded. ``waited_seconds``
+    is the time from the return to the look.
+    """
+
+    circumstances: Circumstances
+    event: int
+    looked: PageSet
+    missing: PageSet
+    waited_seconds: float = 0.0
+
+
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
+
+Abilities: TypeAlias = Mapping[Circumstances, float]
+"""Under which circumstances all the pages of a buffer were found discarded, and how many seconds after."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBack:
+    """All that one trace shows of it; ``left`` is what it cannot decide by itself.
+
+    ``host_page`` is as in :func:`blame`, 0 if nothing was discarded.
+    """
+
+    able: Abilities = field(default_factory=dict)
+    left: tuple[LeftBehind, ...] = ()
+    host_page: int = 0
+
+
+Losses: TypeAlias = Mapping[tuple[Form, frozenset[str]], str]
+"""What was blamed for pages that were left, by the form of the buffer and what it puts to the test."""
+
+
+def blame(
+    left: LeftBehind, able: Abilities, host_page: int, *, losses: Losses = _NOTHING, final: bool = False
+) -> str | None:
+    """Name the requirement that pages left behind break; None if no more than INF-07 can be said.
+
+    ``host_page`` is the size of the host's pages in pages of 4 KiB as far as discards tell; a part of such a
+    page cannot be given back. With ``final`` nothing more will be learned of the device. What ``losses`` have
+    of a buffer that puts no more to the test is blamed again: it is the same fault.
+    """
+    if not _whole_pages(left.looked, host_page) & left.missing:
+        return None
+    peers = [one for one, seconds in able.items() if _covers(one, seconds, left)]
+    own = left.circumstances
+    same = [one for one in peers if one.form is own.form]
+    in_part = left.missing != left.looked
+    asked = [name for name in ACT_TESTS if name in own.tests]
+    if same or in_part:
+        for (form, tests), name in losses.items():
+            if form is own.form and tests <= own.tests:
+                return name
+        for name in asked:
+            if any(_differs_in(name, own, one) for one in same):
+                return name
+        for name in asked:
+            if name != _FEATURES_OF_BEFORE and (in_part or any(name not in one.tests for one in same)):
+                return name
+        plain = not asked or any(own.tests <= one.tests for one in same) or in_part
+        return ON_ITS_PAGES[own.form] if plain else None
+    return ON_ITS_PAGES[own.form] if final and peers else None
+
+
+def _covers(one: Circumstances, seconds: float, left: LeftBehind) -> bool:
+    """Tell whether a device that gave back under ``one`` has no reason to leave those pages."""
+    own = left.circumstances
+    soon_enough = seconds <= left.waited_seconds
+    as_idle = one.since is Since.NOTHING or own.since is Since.INFLATED
+    return soon_enough and as_idle and (one.asked or not own.asked)
+
+
+def _differs_in(name: str, own: Circumstances, one: Circumstances) -> bool:
+    """Tell whether ``one`` is as hard as ``own`` but for the requirement ``name``."""
+    alike = name not in one.tests and own.tests - {name} <= one.tests
+    return alike and (name != _FEATURES_OF_BEFORE or own.features == one.features)
+
+
+def _whole_pages(pages: PageSet, host_page: int) -> PageSet:
+    """Return what is left of ``pages`` when each run is rounded inward to pages of the host."""
+    if host_page <= 1:
+        return pages
+    inward = ((-(-run.first // host_page), run.end // host_page) for run in pages)
+    return PageSet((first * host_page, (end - first) * host_page) for first, end in inward if end > first)
+
+
+def host_page_of(discarded: Iterable[PageSet]) -> int:
+    """Return the largest page of the host, in pages of 4 KiB, that explains these discards; 0 for none."""
+    bounds = [run.first | run.count for pages in discarded for run in pages]
+    return min((one & -one for one in bounds), default=0)
