@@ -83,7 +83,7 @@ def test_every_event_is_recorded_in_order_with_its_time():
         ev.Discarded(EMPTY, whole),
         ev.Reset(),
     ]
-    assert [entry.line for entry in session.trace] == list(range(1, 14))
+    assert [entry.line for entry in session.trace] == list(range(1, 15))
     times = [entry.at_seconds for entry in session.trace]
     assert all(earlier <= later for earlier, later in itertools.pairwise(times))
     assert times[0] >= 0

@@ -21,13 +21,13 @@ _LOW_PFNS = np.uint64((1 << 20) - 1)
 # -- messages ---------------------------------------------------------------------------------------------
 
 
-# A device that understands no message never discards, which no more than INF-07 forbids. Where it discarded
-# the pages of arrays before a reset, it looks like one that kept the features of then (RESET-01).
+# A device that understands no message looks in each case like one that may not discard, which no more than
+# INF-07 forbids. That it discards the pages of arrays, other cases of the run show.
 
 
 @mutant(
-    "INF-07",
-    also=("RESET-01",),
+    "CHUNK-13",
+    also=("INF-07",),
     origin="QEMU trees of 2016 to 2018: fields read in host order; kvmtool: arrays are",
 )
 class ReadsChunksBigEndian(Device):
@@ -38,7 +38,11 @@ class ReadsChunksBigEndian(Device):
         return super().chunk_words(data).byteswap()
 
 
-@mutant("INF-07", also=("RESET-01",), origin="QEMU trees of 2016 to 2018: fields read in host order")
+@mutant(
+    "CHUNK-13",
+    also=("INF-07", "HDR-07"),
+    origin="QEMU trees of 2016 to 2018: fields read in host order",
+)
 class ReadsDataLenBigEndian(Device):
     """On a big-endian host the balloon frees nothing, because every message seems to be cut short."""
 
@@ -48,7 +52,7 @@ class ReadsDataLenBigEndian(Device):
         return body[:swapped] if swapped <= len(body) else b""
 
 
-@mutant("INF-07", also=("RESET-01",))
+@mutant("CHUNK-13", also=("INF-07", "HDR-07", "QUEUE-05", "CHUNK-06", "CHUNK-08"))
 class ReadsTheHeaderIntoDataLen(Device):
     """The host never has the last chunk of a message back, because data_len is taken to count the header."""
 
@@ -179,7 +183,7 @@ class CutsChunkAddressesToWords(Device):
 # -- arrays -----------------------------------------------------------------------------------------------
 
 
-@mutant("INF-07", also=("RESET-01",), origin="kvmtool: page frame numbers in host order")
+@mutant("PFN-05", also=("INF-07", "SAFE-01"), origin="kvmtool: page frame numbers in host order")
 class ReadsArraysBigEndian(Device):
     """On a big-endian host the balloon frees nothing, because every page seems to lie outside memory."""
 
@@ -217,7 +221,7 @@ class RejectsArraysWithABadEntry(Device):
         return replace(reading, pages=EMPTY) if outside else reading
 
 
-@mutant("PFN-05", also=("PFN-07", "QUEUE-05", "RESET-01", "INF-07"))
+@mutant("PFN-05", also=("PFN-07", "PFN-06", "QUEUE-05", "INF-07"))
 class ReadsOnlyTheFirstEntry(Device):
     """Of every array the host has the first page back and no other.
 
@@ -231,8 +235,8 @@ class ReadsOnlyTheFirstEntry(Device):
 
 
 @mutant(
-    "INF-07",
-    also=("RESET-01",),
+    "PFN-05",
+    also=("INF-07",),
     origin="Dragonball, pull request 265: page frame numbers parsed as 64 bits",
 )
 class ReadsPageFrameNumbersInPairs(Device):

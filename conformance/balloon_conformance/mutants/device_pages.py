@@ -68,7 +68,7 @@ class CountsPartsOfHostPagesForEver(Device):
         return super().discard(pages | (neighbours & known))
 
 
-@mutant("CHUNK-13", "PFN-05", also=("INF-07", "CHUNK-06", "HDR-07", "QUEUE-05"))
+@mutant("CHUNK-13", "PFN-05", also=("INF-07", "CHUNK-08", "CHUNK-10", "QUEUE-05"))
 class DiscardsOnePageTooFew(Device):
     """The host never has the last page of a run back.
 
@@ -167,7 +167,7 @@ class ReadsArraysAsMessagesBesideRequests(Device):
         return super().read_pages(state, buffer)
 
 
-@mutant("CHUNK-13", "PFN-05", also=("INF-07", "CHUNK-06", "HDR-07", "QUEUE-05"))
+@mutant("CHUNK-13", "PFN-05", also=("INF-07",))
 class LosesTheLastPageIfItMustBeTold(Device):
     """Under MUST_TELL_HOST the host never has the last page of a run back."""
 

@@ -14,14 +14,14 @@ __all__ = ["from_json", "to_json"]
 def to_json(seen: GivenBack) -> dict[str, Any]:
     """Return what a case saw as plain data."""
     return {
-        "able": [{**_where(one), "seconds": round(seconds, 6)} for one, seconds in seen.able.items()],
+        "able": [{**_where(one), "seconds": seconds} for one, seconds in seen.able.items()],
         "left": [
             {
                 **_where(one.circumstances),
                 "event": one.event,
                 "looked": one.looked.texts(),
                 "missing": one.missing.texts(),
-                "seconds": round(one.waited_seconds, 6),
+                "seconds": one.waited_seconds,
             }
             for one in seen.left
         ],

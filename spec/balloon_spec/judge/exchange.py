@@ -184,12 +184,13 @@ class Exchange:
 
     # The session before the last reset.
     changed_format: bool = False
-    """Whether CHUNK_TRANSFER was negotiated before the last reset and is not now, or the reverse."""
+    """Whether CHUNK_TRANSFER was negotiated before some reset and is not now, or the reverse."""
     was_upset: bool = False
     """A malformed buffer was seen before the last reset."""
     was_asked: bool = False
     """A host request was open at the last reset."""
-    _last_features: frozenset[str] = frozenset()
+    _formats: frozenset[bool] = frozenset()
+    """Whether CHUNK_TRANSFER was negotiated, in any session before."""
 
     # -- what rules ask -------------------------------------------------------------------------------
 
@@ -394,8 +395,7 @@ class Exchange:
         self.features = self.profile.names(event.accepted) if event.features_ok else frozenset()
         self.queues = dict(queue_map(self.profile, event.accepted)) if event.features_ok else {}
         self.ring_sizes = dict(event.ring_sizes)
-        gate = "CHUNK_TRANSFER"
-        self.changed_format = self.resets > 0 and (gate in self.features) != (gate in self._last_features)
+        self.changed_format = any(("CHUNK_TRANSFER" in self.features) != one for one in self._formats)
 
     def _available(self, event: ev.Available, buffer: InFlight) -> None:
         key = (event.queue, event.buffer)
@@ -669,7 +669,7 @@ class Exchange:
         fresh.last_request_id = self.last_request_id
         fresh.was_upset = self.upset or self.was_upset
         fresh.was_asked = self.request is not None and self.request.is_open
-        fresh._last_features = self.features
+        fresh._formats = self._formats | ({"CHUNK_TRANSFER" in self.features} if self.queues else set())
         for name in Exchange.__slots__:
             setattr(self, name, getattr(fresh, name))
 

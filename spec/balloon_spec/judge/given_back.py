@@ -140,7 +140,8 @@ def blame(
     peers = [one for one, seconds in able.items() if _covers(one, seconds, left)]
     own = left.circumstances
     same = [one for one in peers if one.form is own.form]
-    in_part = left.missing != left.looked
+    # After a change of form what went may be a page that the other form happens to name.
+    in_part = left.missing != left.looked and _FEATURES_OF_BEFORE not in own.tests
     asked = [name for name in ACT_TESTS if name in own.tests]
     if same or in_part:
         for (form, tests), name in losses.items():

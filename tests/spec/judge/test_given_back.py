@@ -1,0 +1,124 @@
+"""What pages that a device left behind break, by what it gave back elsewhere."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from judge_script import INFLATE, A, B, chunk, gone, inflate, start, used
+
+from balloon_spec.features import CHUNK_TRANSFER
+from balloon_spec.judge import Judge
+from balloon_spec.judge.given_back import Circumstances, Form, LeftBehind, Since, blame, host_page_of
+from balloon_spec.pages import PageSet
+
+PAGES = PageSet.parse("0x1000+16")
+FEATURES = frozenset({"VERSION_1", "STATS_VQ"})
+
+
+def where(*tests, form=Form.MESSAGE, features=FEATURES, since=Since.NOTHING, asked=False):
+    return Circumstances(form, features, frozenset(tests), since, asked)
+
+
+def left(*tests, missing=PAGES, seconds=1.0, **fields):
+    return LeftBehind(where(*tests, **fields), 5, PAGES, missing, seconds)
+
+
+PLAIN = where()
+ARRAY = where("PFN-05", form=Form.ARRAY)
+
+
+@pytest.mark.parametrize(
+    ("lost", "able", "blamed"),
+    [
+        (left(), [], None),
+        (left(), [PLAIN], "CHUNK-13"),
+        (left("CHUNK-06"), [PLAIN], "CHUNK-06"),
+        (left("CHUNK-06"), [where("CHUNK-06")], "CHUNK-13"),
+        # The one in which the two differ, not the one that comes first.
+        (left("QUEUE-05", "CHUNK-13"), [where("QUEUE-05")], "CHUNK-13"),
+        (left("QUEUE-05", "CHUNK-13"), [where("CHUNK-13")], "QUEUE-05"),
+        (left("QUEUE-05", "CHUNK-13"), [PLAIN], "QUEUE-05"),
+        (left("PFN-05", form=Form.ARRAY), [where(form=Form.ARRAY)], "PFN-05"),
+        # Nothing is known of this form.
+        (left(), [ARRAY], None),
+        (left("RESET-01"), [ARRAY], None),
+        (left("RESET-01"), [PLAIN], "RESET-01"),
+        # Other features may be what makes the difference.
+        (left("RESET-01", features=FEATURES | {"HOST_REQ_VQ"}), [PLAIN], None),
+        # A part, and nothing else was seen.
+        (left(missing=PageSet.parse("0x100f")), [], "CHUNK-13"),
+        (left("HDR-05", missing=PageSet.parse("0x100f")), [], "HDR-05"),
+        (left("RESET-01", missing=PageSet.parse("0x100f")), [], None),
+        # It may not discard while it is asked for pages, and collects until it is notified again.
+        (left(asked=True), [PLAIN], None),
+        (left(asked=True), [where(asked=True)], "CHUNK-13"),
+        (left(), [where(since=Since.SOMETHING)], None),
+        (left(since=Since.SOMETHING), [where(since=Since.SOMETHING)], None),
+        (left(since=Since.INFLATED), [where(since=Since.SOMETHING)], "CHUNK-13"),
+    ],
+)
+def test_pages_that_are_left_break_what_makes_the_difference(lost, able, blamed):
+    assert blame(lost, dict.fromkeys(able, 0.5), 1) == blamed
+
+
+def test_a_device_that_was_slower_elsewhere_was_not_given_its_time():
+    assert blame(left(seconds=1.0), {PLAIN: 1.5}, 1) is None
+    assert blame(left(seconds=1.5), {PLAIN: 1.5}, 1) == "CHUNK-13"
+
+
+@pytest.mark.parametrize(("host_page", "blamed"), [(1, "CHUNK-13"), (16, "CHUNK-13"), (32, None)])
+def test_less_than_a_page_of_the_host_cannot_be_given_back(host_page, blamed):
+    assert blame(left(), {PLAIN: 0.0}, host_page) == blamed
+
+
+@pytest.mark.parametrize(
+    ("lost", "able", "blamed"),
+    [
+        (left(), ARRAY, "CHUNK-13"),
+        (left("RESET-01"), ARRAY, "CHUNK-13"),
+        (left("PFN-05", form=Form.ARRAY), PLAIN, "PFN-05"),
+        (left(asked=True), ARRAY, None),
+    ],
+)
+def test_at_the_end_the_other_form_shows_what_a_device_can_do(lost, able, blamed):
+    assert blame(lost, {able: 0.0}, 1, final=True) == blamed
+
+
+def test_what_a_simpler_buffer_was_blamed_for_is_blamed_again():
+    losses = {(Form.MESSAGE, frozenset()): "CHUNK-13"}
+    assert blame(left("RESET-01"), {PLAIN: 0.0}, 1, losses=losses) == "CHUNK-13"
+    other = {(Form.ARRAY, frozenset()): "PFN-05", (Form.MESSAGE, frozenset({"HDR-05"})): "HDR-05"}
+    assert blame(left("RESET-01"), {PLAIN: 0.0}, 1, losses=other) == "RESET-01"
+
+
+def test_the_largest_page_of_the_host_explains_every_discard():
+    assert host_page_of([]) == 0
+    assert host_page_of([PageSet.parse("0x1000+16"), PageSet.parse("0x2000+8")]) == 8
+    assert host_page_of([PageSet.parse("0x1000+16"), PageSet.parse("0x2001")]) == 1
+
+
+def test_a_judge_hands_over_what_it_could_not_decide():
+    judge = Judge(CHUNK_TRANSFER)
+    judge.feed_all([*start(), inflate("m", A), used(INFLATE, "m")])
+    (finding,) = judge.feed(gone())
+    assert finding.requirement == "INF-07"
+    (lost,) = judge.given_back.left
+    assert (lost.event, lost.missing) == (finding.event, PageSet.parse("0x1000+4"))
+    judge.feed_all([inflate("n", B, chunk(0x3000, 1)), used(INFLATE, "n"), gone("0x2000+2", "0x3000")])
+    assert [dataclasses.replace(one, features=frozenset()) for one in judge.given_back.able] == [
+        where(features=frozenset())
+    ]
+    assert judge.given_back.host_page == 1
+    # What comes late is not lost.
+    judge.feed(gone("0x1000+4"))
+    assert judge.given_back.left == ()
+
+
+def test_what_comes_after_the_return_does_not_follow_the_advice():
+    late = dataclasses.replace(gone("0x1000+4"), late=PageSet.parse("0x1003"), seconds=0.5)
+    judge = Judge(CHUNK_TRANSFER)
+    judge.feed_all([*start(), inflate("m", A), used(INFLATE, "m")])
+    (finding,) = judge.feed(late)
+    assert (finding.requirement, finding.seen) == ("INF-07", "still there after it: 0x1003")
+    assert judge.given_back.left == ()
