@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from balloon_spec import events as ev
 from balloon_spec.features import Profile
+from balloon_spec.judge.content import read_message
 from balloon_spec.judge.course import Course
 from balloon_spec.judge.given_back import (
     ACT_TESTS,
@@ -424,6 +425,9 @@ class Exchange:
             self.touchable |= pages
             self.owed_to_inflate -= pages
             self.forbidden["DEF-07"] = self.forbidden.get("DEF-07", EMPTY) - pages
+        elif buffer.queue is None and self.queues.get(event.queue) is Queue.INFLATE and self.memory:
+            # The driver took the wrong queue; the device, which looks at no header (HDR-05), may act on it.
+            self.touchable |= read_message(event.readable, self.memory, "balloon").pages
         elif buffer.queue is Queue.DEFLATE:
             self.deflating[key] = pages & self.balloon
             foreign = pages - self.named - self.touchable - self.forbidden.get("DEF-08", EMPTY)

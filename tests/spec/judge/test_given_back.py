@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from judge_script import INFLATE, A, B, chunk, gone, inflate, start, used
+from judge_script import INFLATE, A, B, chunk, gone, inflate, request, start, used
 
 from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.judge import Judge
@@ -122,3 +122,9 @@ def test_what_comes_after_the_return_does_not_follow_the_advice():
     (finding,) = judge.feed(late)
     assert (finding.requirement, finding.seen) == ("INF-07", "still there after it: 0x1003")
     assert judge.given_back.left == ()
+
+
+def test_a_message_on_the_wrong_queue_may_be_acted_on_by_its_queue():
+    judge = Judge(CHUNK_TRANSFER)
+    judge.feed_all([*start(), request(), inflate("m", A, flag=1, ident=7), used(INFLATE, "m")])
+    assert judge.feed(gone("0x1000+4")) == []
