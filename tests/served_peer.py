@@ -10,16 +10,17 @@ import sys
 from pathlib import Path
 
 SECONDS = 20.0
+_SERVE = ("-m", "balloon_conformance", "serve")
 
 
 class ServedPeer:
-    """``balloon-conformance serve KIND`` with its sockets below ``directory``."""
+    """``balloon-conformance serve KIND`` with its sockets below ``directory``, or another ``program``."""
 
-    def __init__(self, kind, directory, *arguments, control=True):
+    def __init__(self, kind, directory, *arguments, control=True, program=_SERVE):
         self.socket, self.control = str(directory / "peer.sock"), str(directory / "control.sock")
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "balloon_conformance", "serve", kind, "--vhost-user", self.socket),
+                *(sys.executable, *program, kind, "--vhost-user", self.socket),
                 *(("--control", self.control) if control else ()),
                 *arguments,
             ],

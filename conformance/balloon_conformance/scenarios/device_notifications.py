@@ -1,0 +1,71 @@
+"""Returns of which a driver must hear: of good and bad buffers at once, of a held one, and after a reset."""
+
+from __future__ import annotations
+
+from balloon_conformance.iut.contract import Capability
+from balloon_conformance.scenarios import scenario
+from balloon_conformance.scenarios.driving import Driving, encode
+from balloon_conformance.session import DeviceSession
+from balloon_spec.events import OperatorAction, Side
+from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.queues import Queue
+
+_PAGES = tuple(PageSet([(0x1000 + 16 * at, 2)]) for at in range(4))
+_CUT_OFF = bytes(3)
+"""Neither a header nor an entry: malformed in every form."""
+_BREAKS = ("HDR-01", "PFN-02")
+
+
+@scenario(Side.DEVICE, "QUEUE-12", breaks=_BREAKS)
+def test_good_and_bad_buffers_at_once(session: DeviceSession) -> None:
+    """Good and bad buffers of which the device is notified once come back, and the driver hears of all."""
+    driving = _begun(session)
+    _send_batch(driving, *_PAGES[:2])
+
+
+@scenario(Side.DEVICE, "QUEUE-12", "SAFE-03", breaks=_BREAKS)
+def test_a_bad_buffer_alone(session: DeviceSession) -> None:
+    """The driver hears of a malformed buffer that comes back with no other."""
+    driving = _begun(session)
+    driving.send(Queue.INFLATE, _CUT_OFF, EMPTY)
+    if driving.drain():
+        session.settle()
+
+
+@scenario(Side.DEVICE, "QUEUE-12", breaks=_BREAKS)
+def test_notifications_after_a_reset(session: DeviceSession) -> None:
+    """The driver that begins anew hears of its buffers as the one before it did."""
+    driving = _begun(session)
+    if _send_batch(driving, *_PAGES[:2]):
+        session.reset()
+        _send_batch(_begun(session), *_PAGES[2:])
+
+
+@scenario(Side.DEVICE, "QUEUE-12")
+def test_statistics_refreshed_twice(session: DeviceSession) -> None:
+    """The driver hears of a statistics buffer that is returned when the operator asks, each time."""
+    driving = _begun(session)
+    if "STATS_VQ" not in driving.features or not session.can(Capability.OPERATOR_STATISTICS):
+        return
+    for _ in range(2):
+        session.operate(OperatorAction.STATISTICS, 0)
+        if not driving.take_in():
+            return
+        session.settle()
+
+
+def _begun(session: DeviceSession) -> Driving:
+    driving = Driving(session, PageSet.union(_PAGES))
+    driving.begin()
+    return driving
+
+
+def _send_batch(driving: Driving, first: PageSet, second: PageSet) -> bool:
+    """Notify of the last of four buffers, two of them bad; True if all came back."""
+    for pages in (first, second):
+        driving.send(Queue.INFLATE, _CUT_OFF, EMPTY, notify=False)
+        data = encode(pages.runs, chunks=driving.chunks)
+        driving.send(Queue.INFLATE, data, pages, notify=pages is second)
+    returned = driving.drain()
+    driving.session.settle()
+    return returned
