@@ -221,7 +221,7 @@ class Session:
         """
         until = self.now() + seconds
         while events := self._observe_once(max(until - self.now(), 0.0)):
-            if told := [event for event in events if not isinstance(event, ev.Notified)]:
+            if told := _told(events):
                 return told
         return ()
 
@@ -306,7 +306,7 @@ class Session:
             if until <= self.now():
                 break
             seconds = until - began
-            if not self._rest(until):
+            if not self._rest(until, owing=True):
                 break
         self.record(ev.Quiet(self.side, seconds))
         left, self._waiting = self._waiting, []
@@ -320,13 +320,23 @@ class Session:
         """Put events back that :meth:`settle` returned; they stay for later calls."""
         self._waiting = [*events, *self._waiting]
 
-    def _rest(self, until: float) -> bool:
-        """Take in what the implementation does until then and while it goes on; tell if it acted."""
+    def _rest(self, until: float, *, owing: bool = False) -> bool:
+        """Take in what the implementation does until then and while it goes on; tell if it acted.
+
+        One that is ``owing`` is waited for no longer than it owes something.
+        """
         acted = False
-        while fresh := self._observe(max(until - self.now(), 0.0)):
-            self._waiting.extend(fresh)
+        while events := self._observe_once(max(until - self.now(), 0.0)):
+            self._waiting.extend(_told(events))
             acted = True
+            if owing and not self.judge.awaits(self.side):
+                break
         return acted
+
+
+def _told(events: Sequence[ev.Event]) -> list[ev.Event]:
+    """Return what a case can wait for: a late notification says no more than its buffers did."""
+    return [event for event in events if not isinstance(event, ev.Notified)]
 
 
 class DeviceSession(Session):
@@ -405,12 +415,12 @@ class DeviceSession(Session):
         self.record(ev.Operator(action, value))
         self._act(lambda: self._adapter.operate(action, value))
 
-    def _observe(self, seconds: float) -> Sequence[ev.Event]:
+    def _observe_once(self, seconds: float) -> Sequence[ev.Event]:
         """Take in what the device did; a change of the configuration is read at once, as a driver would.
 
         Where the read shows something else it is repeated, so that nobody can take it for an old one.
         """
-        events = super()._observe(seconds)
+        events = super()._observe_once(seconds)
         told = next((one.data for one in reversed(events) if isinstance(one, ev.ConfigurationChanged)), None)
         read = partial(self._adapter.read_configuration, 0, configuration.LENGTH_BYTES)
         for _ in range(2 if told is not None else 0):
