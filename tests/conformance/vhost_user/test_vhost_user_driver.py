@@ -611,3 +611,49 @@ def test_descriptors_of_the_wrong_kind_are_the_drivers_fault(adapter, driver):
         events(adapter)
     os.close(read_only)
     os.close(directory)
+
+
+# -- notifications ----------------------------------------------------------------------------------------
+
+
+def test_a_buffer_nobody_notified_of_is_found_and_its_notification_told_when_it_comes(adapter, driver):
+    driver.offer(0, b"abcd", kick=False)
+    assert [(one.readable, one.notified) for one in events(adapter)] == [(b"abcd", False)]
+    driver.kick(0)
+    assert events(adapter) == [ev.Notified(ev.Side.DRIVER, 0)]
+    driver.kick(0)
+    assert events(adapter) == []
+
+
+def test_a_notification_covers_what_was_in_the_ring_before_it(adapter, driver):
+    driver.offer(0, b"abcd", kick=False)
+    driver.offer(0, b"efgh", head=1)
+    assert [one.notified for one in events(adapter)] == [True, True]
+
+
+def test_a_notification_of_another_queue_says_nothing(adapter, driver):
+    driver.offer(0, b"abcd", kick=False)
+    driver.kick(1)
+    seen = events(adapter)
+    assert [(one.queue, one.notified) for one in seen] == [(0, False)]
+
+
+def test_a_notification_that_came_before_its_buffer_is_none(adapter, driver):
+    driver.kick(0)
+    assert events(adapter) == []
+    driver.offer(0, b"abcd", kick=False)
+    assert [one.notified for one in events(adapter)] == [False]
+
+
+def test_of_a_queue_without_a_kick_descriptor_nothing_is_known(adapter, driver):
+    driver.tell(KICK, u64(0x100))
+    assert events(adapter) == []
+    driver.offer(0, b"abcd", kick=False)
+    assert [one.notified for one in events(adapter)] == [None]
+
+
+def test_a_message_that_was_sent_before_a_buffer_comes_before_it(adapter, driver):
+    """Also where the buffer is found, and not notified of."""
+    driver.tell(SET_CONFIG, config(4, bytes(4)))
+    driver.offer(0, b"abcd", kick=False)
+    assert [type(one) for one in events(adapter)] == [ev.ConfigurationWritten, ev.Available]

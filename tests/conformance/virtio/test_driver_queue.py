@@ -342,3 +342,36 @@ def test_the_available_index_can_be_overwritten():
     rig = Rig()
     rig.queue.overwrite_available_index(0x1234)
     assert rig.bytes[0x202:0x204] == b"\x34\x12"
+
+
+def test_every_return_is_due_a_notification_unless_the_driver_asked_for_none():
+    rig = Rig()
+    heads = [rig.queue.add([Segment(0x800, 1)]) for _ in range(4)]
+    for position in (0, 1):
+        rig.use(position, heads[position])
+    rig.queue.poll()
+    assert (rig.queue.is_due(0), rig.queue.is_due(1)) == (True, True)
+    rig.queue.suppress_interrupts()
+    rig.use(2, heads[2])
+    rig.queue.poll()
+    assert not rig.queue.is_due(0)
+    rig.use(3, heads[3])
+    # Used before the driver asked again: the device need not have seen that it does.
+    assert rig.queue.enable_interrupts()
+    rig.queue.poll()
+    assert not rig.queue.is_due(0)
+    rig.use(4, rig.queue.add([Segment(0x800, 1)]))
+    rig.queue.poll()
+    assert rig.queue.is_due(0)
+
+
+def test_with_used_event_the_first_return_of_a_poll_is_due_a_notification():
+    rig = Rig(event_index=True)
+    heads = [rig.queue.add([Segment(0x800, 1)]) for _ in range(3)]
+    for position in (0, 1):
+        rig.use(position, heads[position])
+    assert len(rig.queue.poll()) == 2
+    assert (rig.queue.is_due(0), rig.queue.is_due(1)) == (True, False)
+    rig.use(2, heads[2])
+    rig.queue.poll()
+    assert rig.queue.is_due(0)
