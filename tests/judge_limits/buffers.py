@@ -127,6 +127,18 @@ FOUND = {
         [*held(features=MESSAGES), inflate("m", B), deflate("d", A), DEVICE_QUIET],
         ["QUEUE-07", "QUEUE-07"],
     ),
+    "a buffer held back while another queue's came and went": (
+        [*start(), inflate("m", A), request(), unused("u", B), used(REQUESTS, "u"), DEVICE_QUIET],
+        ["CONC-06"],
+    ),
+    "a buffer held back after another queue's came and went": (
+        [*start(), request(), unused("u", B), used(REQUESTS, "u"), inflate("m", A), DEVICE_QUIET],
+        ["QUEUE-07"],
+    ),
+    "a buffer held back while a request is unanswered": (
+        [*start(), inflate("m", A), request(), DEVICE_QUIET],
+        ["CONC-06"],
+    ),
     "a buffer with a test of its own held back beside another queue's": (
         [*held(features=FULL), request(), unused("u", B), inflate("again", A), DEVICE_QUIET],
         ["INF-11", "CONC-06", "INF-06"],

@@ -6,12 +6,17 @@ import struct
 
 from judge_script import (
     ARRAYS,
+    DEFLATE,
+    DRIVER_QUIET,
     INFLATE,
+    MEMORY,
     OOM,
     A,
     B,
+    actual,
     array,
     chunk,
+    deflate,
     gone,
     inflate,
     message,
@@ -19,6 +24,7 @@ from judge_script import (
     start,
     unused,
     used,
+    wants,
 )
 
 from balloon_spec import events as ev
@@ -28,6 +34,13 @@ ONES = [chunk(0x1000 + 2 * number, 1) for number in range(257)]
 UNKNOWN = [event for event in start() if not isinstance(event, ev.Memory)]
 HOLED = [*start(), ev.Memory(PageSet.parse("0x0+0x1000", "0x2000+0x1000"))]
 SWAPPED = struct.pack(">QQ", 0x1000 << 12, 4 << 12)
+BASE_SWAPPED = struct.pack(">Q", 0x1234 << 12) + struct.pack("<Q", 4 << 12)
+SIZE_SWAPPED = struct.pack("<Q", 0x1234 << 12) + struct.pack(">Q", 4 << 12)
+OTHER_SIZE_SWAPPED = struct.pack("<Q", 0x2000 << 12) + struct.pack(">Q", 5 << 12)
+AT_1_TIB = struct.pack("<QQ", 1 << 40, 1 << 12)
+"""The other way round, 64 KiB."""
+BASE_AT_4_GIB = struct.pack(">Q", 0x1000 << 12) + struct.pack("<Q", 4 << 12)
+"""Read as it should be, 4 GiB: a page beyond a small guest, and in a large one like any other."""
 OTHER_SWAPPED = struct.pack(">QQ", 0x2000 << 12, 2 << 12)
 
 
@@ -86,6 +99,51 @@ FOUND = {
     ),
     "a chunk the other way round": (sent(message(SWAPPED)), ["CHUNK-11"]),
     "chunks the other way round": (sent(message(SWAPPED, SWAPPED)), ["CHUNK-11"]),
+    "bases the other way round": (sent(message(BASE_SWAPPED)), ["CHUNK-11"]),
+    "a size the other way round, which may be any": (sent(message(SIZE_SWAPPED)), ["CHUNK-05"]),
+    "sizes the other way round": (sent(message(SIZE_SWAPPED, OTHER_SIZE_SWAPPED)), ["CHUNK-11"]),
+    "a size the other way round, of a guest that gives up that much": (
+        [*start(), wants("inflate", "0x1234+4"), inflate("m", SIZE_SWAPPED)],
+        ["CHUNK-11"],
+    ),
+    "a chunk at a tebibyte beside a sound one": (sent(message(A, AT_1_TIB)), ["CHUNK-05"]),
+    "a chunk at a tebibyte, which is a round number": (sent(message(AT_1_TIB)), ["CHUNK-05"]),
+    "a base at 4 GiB, which may be one beyond memory": (sent(message(BASE_AT_4_GIB)), ["CHUNK-05"]),
+    "a base at 4 GiB of a guest that gives up what it is the other way round": (
+        [*start(), wants("inflate", "0x1000+4"), inflate("m", BASE_AT_4_GIB)],
+        ["CHUNK-11"],
+    ),
+    "a base at 4 GiB of a guest that gives up something else": (
+        [*start(), wants("inflate", "0x2000+4"), inflate("m", BASE_AT_4_GIB)],
+        ["CHUNK-05"],
+    ),
+    "bases the other way round, most of them": (
+        sent(message(BASE_SWAPPED, BASE_SWAPPED, chunk(0x9000, 1))),
+        ["CHUNK-11"],
+    ),
+    "bases the other way round, half of them": (sent(message(BASE_SWAPPED, chunk(0x9000, 1))), ["CHUNK-05"]),
+    "a hole of memory where the other way round leads": (
+        [*start()[:1], ev.Memory(MEMORY - PageSet.parse("0x1234")), *start()[2:], inflate("m", BASE_SWAPPED)],
+        ["CHUNK-05"],
+    ),
+    "bases that lie in a large guest either way": (
+        [
+            *[*start()[:1], ev.Memory(PageSet([(0, 40 << 18)])), *start()[2:]],
+            *[wants("inflate", "0x1000+4"), inflate("m", BASE_AT_4_GIB)],
+        ],
+        ["CHUNK-11"],
+    ),
+    "bases the other way round, and counted": (
+        [*start(), inflate("m", BASE_SWAPPED), used(INFLATE, "m"), actual(4), DRIVER_QUIET],
+        ["CHUNK-11"],
+    ),
+    "bases the other way round, and back again": (
+        [
+            *[*start(), inflate("m", chunk(0x1234, 4)), used(INFLATE, "m"), actual(4)],
+            *[deflate("d", BASE_SWAPPED), used(DEFLATE, "d"), actual(0), DRIVER_QUIET],
+        ],
+        ["CHUNK-11"],
+    ),
     "one of two the other way round": (sent(message(A, SWAPPED)), ["CHUNK-05"]),
     "a reserved bit the other way round": (
         sent(message(struct.pack(">QQ", 0x1000 << 12 | 1, 4 << 12))),

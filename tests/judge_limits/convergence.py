@@ -234,6 +234,29 @@ FOUND = {
     "pages go to and fro without end, and it is said once": ([*ROOMY, *AT_FOUR, *TO_AND_FRO * 5], ["DEF-13"]),
     "pages go to and fro twice": ([*ROOMY, *AT_FOUR, *TO_AND_FRO * 2, DRIVER_QUIET], []),
     "pages go to and fro with rests": ([*ROOMY, *AT_FOUR, *[*TO_AND_FRO, DRIVER_QUIET] * 4], []),
+    "pages go to and fro as the guest wishes": (
+        [
+            *[*ROOMY, wants("inflate", "0x1000+4"), *AT_FOUR],
+            *[wants("deflate", "0x1000"), *shrink(ONE, 3), wants("inflate", "0x1000"), *grow(ONE, 4)] * 4,
+        ],
+        [],
+    ),
+    "pages go to and fro, and the guest wishes for half of it": (
+        [
+            *[*ROOMY, wants("inflate", "0x1000+4"), *AT_FOUR],
+            *[wants("deflate", "0x1000"), *TO_AND_FRO] * 4,
+        ],
+        ["DEF-13"],
+    ),
+    "pages go and others come": (
+        [
+            *[*ROOMY, wants("inflate", "0x1000+4", "0x3000+4"), *AT_FOUR],
+            *[wants("deflate", "0x1000+3"), *shrink(ONE, 3), *grow(chunk(0x3000, 1), 4)],
+            *[*shrink(chunk(0x1001, 1), 3), *grow(chunk(0x3001, 1), 4)],
+            *[*shrink(chunk(0x1002, 1), 3), *grow(chunk(0x3002, 1), 4)],
+        ],
+        [],
+    ),
     "pages go to and fro with the target": (
         [*ROOMY, *AT_FOUR, *[target(3), *shrink(ONE, 3), target(4), *grow(ONE, 4)] * 4],
         [],

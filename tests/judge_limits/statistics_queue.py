@@ -25,6 +25,11 @@ def first(*tags, features=MESSAGES):
     return [*start(features, posts=False), ev.Available(STATISTICS, "s", entries)]
 
 
+def values(*entries):
+    """The first statistics buffer, with these entries."""
+    return [*start(MESSAGES, posts=False), ev.Available(STATISTICS, "s", statistics(*entries))]
+
+
 def then(*tags):
     """A second one, after the first came back."""
     return [used(STATISTICS, "s"), ev.Available(STATISTICS, "t", statistics(*((tag, 1) for tag in tags)))]
@@ -46,6 +51,31 @@ FOUND = {
         [*start(MESSAGES, posts=False), ev.Available(STATISTICS, "s", b"\4" * 12), used(STATISTICS, "s")],
         ["STATS-04"],
     ),
+    "no memory at all": (values((5, 0)), ["STATS-11"]),
+    "no memory at all, later": (
+        [*values((5, 1)), used(STATISTICS, "s"), ev.Available(STATISTICS, "t", statistics((5, 0)))],
+        ["STATS-11"],
+    ),
+    "nothing free and no faults at first": (values((4, 0), (3, 0)), ["STATS-11"]),
+    "nothing available and no faults at first": (values((6, 0), (3, 0)), ["STATS-11"]),
+    "nothing free, and nothing else is said": (values((4, 0)), []),
+    "nothing free, and memory": (values((4, 0), (5, 1)), []),
+    "no swap and no faults": (values((0, 0), (1, 0), (3, 0)), []),
+    "nothing free and no faults later": (
+        [
+            *[*values((4, 1), (3, 0)), used(STATISTICS, "s")],
+            ev.Available(STATISTICS, "t", statistics((4, 0), (3, 0))),
+        ],
+        [],
+    ),
+    "nothing free and no faults after pages were given": (
+        [*start(MESSAGES, posts=False), inflate("m", A), *values((4, 0), (3, 0))[3:]],
+        [],
+    ),
+    "no memory, of a legacy guest": (
+        [*start(STATS | OOM, posts=False), ev.Available(STATISTICS, "s", statistics((5, 0)))],
+        [],
+    ),
     "the device's silence is not the driver's debt": ([*start(MESSAGES, posts=False), DEVICE_QUIET], []),
 }
 
@@ -54,6 +84,9 @@ COUNTED = {
         first(4),
         {"STATS-01": 1, "STATS-02": 1, "STATS-03": 0, "STATS-05": 0, "STATS-06": 1},
     ),
+    "a total": (values((5, 1)), {"STATS-11": 1}),
+    "what is free, and more": (values((4, 1), (3, 0)), {"STATS-11": 1}),
+    "what says nothing of memory": (values((0, 1), (3, 1)), {"STATS-11": 0}),
     "the next": (
         [*first(4), *then(4)],
         {"STATS-01": 1, "STATS-02": 2, "STATS-03": 1, "STATS-05": 1, "STATS-06": 2},

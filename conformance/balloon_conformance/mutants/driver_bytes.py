@@ -108,6 +108,28 @@ class SendsChunksBigEndian(Driver):
         return _words(super().encode_chunks(pages)).astype(">u8").tobytes()
 
 
+@mutant("CHUNK-11")
+class SendsBasesBigEndian(Driver):
+    """A big-endian guest's chunks have the right size and lie far outside its memory."""
+
+    def encode_chunks(self, pages: PageSet) -> bytes:
+        """Swap the bytes of every base."""
+        words = _words(super().encode_chunks(pages))
+        words[0::2] = words[0::2].byteswap()
+        return words.tobytes()
+
+
+@mutant("CHUNK-11")
+class SendsSizesBigEndian(Driver):
+    """A big-endian guest's chunks begin where they should and have no end."""
+
+    def encode_chunks(self, pages: PageSet) -> bytes:
+        """Swap the bytes of every size."""
+        words = _words(super().encode_chunks(pages))
+        words[1::2] = words[1::2].byteswap()
+        return words.tobytes()
+
+
 @mutant("CHUNK-03")
 class SetsAReservedBit(Driver):
     """Bits that are kept for the future are used up before it comes."""

@@ -12,12 +12,13 @@ from balloon_conformance.reference.driver_pages import Step
 from balloon_conformance.reference.driver_state import (
     AnswerInput,
     DriverOptions,
+    DriverPhase,
     DriverState,
     Flight,
 )
 from balloon_spec.events import Available, Used
 from balloon_spec.queues import Queue
-from balloon_spec.wire.statistics import Statistic, Statistics
+from balloon_spec.wire.statistics import Statistic, Statistics, Tag
 
 _MUST_TELL_HOST, _DEFLATE_ON_OOM, _CHUNK_TRANSFER, _HOST_REQ_VQ = 1, 4, 8, 16
 
@@ -221,6 +222,28 @@ class SendsTagsBigEndian(Driver):
         """Swap the tags."""
         entries = super().statistics(state).entries
         return Statistics(tuple(Statistic(entry.tag << 8, entry.value) for entry in entries))
+
+
+@mutant("STATS-11", origin="VIRTIO 5.5.6.3.3: drivers supplied an uninitialized first buffer")
+class SendsZerosAtFirst(Driver):
+    """The operator sees a guest without any memory until the statistics are asked for."""
+
+    def statistics(self, state: DriverState) -> Statistics:
+        """Give zeros in the first buffer."""
+        entries = super().statistics(state).entries
+        if state.phase is DriverPhase.RUNNING:
+            return Statistics(entries)
+        return Statistics(tuple(replace(entry, value=0) for entry in entries))
+
+
+@mutant("STATS-11")
+class SendsZerosWithoutATotal(SendsZerosAtFirst):
+    """The operator sees a guest that has nothing free until the statistics are asked for."""
+
+    def statistics(self, state: DriverState) -> Statistics:
+        """Leave the total out."""
+        entries = super().statistics(state).entries
+        return Statistics(tuple(entry for entry in entries if entry.tag != Tag.MEMTOT))
 
 
 @mutant("STATS-10")

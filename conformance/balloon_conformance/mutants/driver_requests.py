@@ -327,6 +327,34 @@ class ReportsTheBalloonUnused(Driver):
         return EMPTY if state.answering.left else super().held(state)
 
 
+class _NamesItsBalloon(Driver):
+    def unused_pages(self, state: DriverState) -> PageSet:
+        is_resting = not self.in_flight(state, Queue.INFLATE, Queue.DEFLATE)
+        return super().unused_pages(state) | (state.ballooning.balloon if is_resting else EMPTY)
+
+    def send_unused(self, state: DriverState, given: object) -> Step:
+        self.is_answering = True
+        state, outputs = super().send_unused(state, given)
+        self.is_answering = False
+        return state, outputs
+
+    def held(self, state: DriverState) -> PageSet:
+        return EMPTY if self.is_answering else super().held(state)
+
+    is_answering = False
+
+
+@mutant("UNUSED-02")
+class ReportsItsOwnBalloonUnused(ReferenceDriver):
+    """Migration skips pages that the host has anyway, and a host that counts them counts them twice.
+
+    The driver picks its own pages, and names those of its balloon whenever that is at rest.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(_NamesItsBalloon, steered=False)
+
+
 @mutant("UNUSED-04", origin="posted driver, D8: a full message has the list read from its head again")
 class ReportsPagesTwice(Driver):
     """Migration is told of the same pages twice in one answer."""

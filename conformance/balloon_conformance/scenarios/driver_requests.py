@@ -218,3 +218,18 @@ def test_inflating_beside_an_unanswered_message(session: DriverSession) -> None:
     if not _is_done(message.readable):
         asking.answer()
     session.settle(_QUIET_SECONDS)
+
+
+@scenario(Side.DRIVER, "UNUSED-02", "REQ-11", "REQ-13", features=_FEATURES)
+def test_a_request_to_a_balloon_at_rest(session: DriverSession) -> None:
+    """A request while pages are in the balloon and nothing moves, filled and then half emptied."""
+    asking = _Asking(session)
+    hosting = asking.hosting
+    half = PageSet([(0x1000, 256)])
+    hosting.aim(_BALLOON.pages, inflate=_BALLOON)
+    for identifier, target in ((8, half.pages), (9, 0)):
+        if not hosting.serve() or not asking.ask(identifier) or not asking.answer():
+            return
+        hosting.aim(target, deflate=half if target else _BALLOON - half)
+    hosting.serve()
+    session.settle(_QUIET_SECONDS)

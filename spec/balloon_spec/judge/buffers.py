@@ -189,8 +189,15 @@ def a_return_answers_what_was_asked(_event: Used, scene: Scene) -> Iterator[Deci
             yield kept(requirement)
 
 
-def _elsewhere(exchange: Exchange, buffer: InFlight) -> bool:
-    """Tell whether a message or an array is in flight on another queue."""
+def _beside(exchange: Exchange, buffer: InFlight) -> bool:
+    """Tell whether another queue had something to do while the buffer was in flight.
+
+    That is a message or an array, returned since or not, or a request that the driver has not answered.
+    """
+    if exchange.request is not None and exchange.request.is_open and buffer.queue is not Queue.HOST_REQUEST:
+        return True
+    if any(queue is not buffer.queue and last > buffer.number for queue, last in exchange.latest.items()):
+        return True
     return any(
         other.queue is not buffer.queue and other.shape in {"message", "array"}
         for other in exchange.in_flight.values()
@@ -211,7 +218,7 @@ def nothing_is_held_back(event: Quiet, scene: Scene) -> Iterator[Decision]:
             continue
         if buffer.is_sound:
             requirement = next((name for name in _RETURN_TESTS if name in buffer.tests), "QUEUE-07")
-            if requirement == "QUEUE-07" and exchange.has("HOST_REQ_VQ") and _elsewhere(exchange, buffer):
+            if requirement == "QUEUE-07" and exchange.has("HOST_REQ_VQ") and _beside(exchange, buffer):
                 requirement = "CONC-06"
             words = _REPORTED_BROKEN[requirement]
         else:

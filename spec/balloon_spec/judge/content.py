@@ -37,7 +37,8 @@ LARGEST_PAGE_BYTES = 4096
 class Content:
     """What one inflate, deflate or unused-page buffer says.
 
-    ``pages``: what the receiver may act on. ``firm``: the part of it that a receiver that acts at all has
+    ``pages``: what the receiver may act on. ``intended``: what the sender means by it, where that can be told
+    from a defect. ``firm``: the part of it that a receiver that acts at all has
     no reason to leave out. ``forbidden``: pages a careless receiver would act on, by the requirement that
     says it must not. ``decisions``: what the bytes alone decide about the sender. ``twists``: the
     requirements of the receiver that this buffer puts to the test. ``total`` counts pages with repeats, and
@@ -45,6 +46,7 @@ class Content:
     """
 
     pages: PageSet = EMPTY
+    intended: PageSet = EMPTY
     firm: PageSet = EMPTY
     forbidden: tuple[tuple[str, PageSet], ...] = ()
     decisions: tuple[Decision, ...] = ()
@@ -75,8 +77,10 @@ def looks_like_pfn_array(data: bytes, memory: PageSet) -> bool:
     return bool(pfns.all()) and PageSet.from_pfns(pfns) <= memory
 
 
-def read_message(data: bytes, memory: PageSet, kind: Literal["balloon", "unused"]) -> Content:
-    """Read a response message of the given kind of pages."""
+def read_message(
+    data: bytes, memory: PageSet, kind: Literal["balloon", "unused"], meant: PageSet = EMPTY
+) -> Content:
+    """Read a response message of the given kind of pages; ``meant`` are those its sender is known to mean."""
     draft = Draft()
     if len(data) < HEADER_BYTES:
         draft.decisions.append(
@@ -120,7 +124,7 @@ def read_message(data: bytes, memory: PageSet, kind: Literal["balloon", "unused"
         draft.twists.add("SAFE-07")
     if header.data_len > LARGEST_PAGE_BYTES:
         draft.twists.add("HDR-07")
-    reading = sort_chunks(inside, memory)
+    reading = sort_chunks(inside, memory, meant)
     check_chunks(draft, reading, data)
     draft.forbid("CHUNK-09", reading.empty - reading.good)
     draft.forbid("SAFE-09", reading.wrapped - reading.good)
@@ -192,7 +196,7 @@ def read_array(
         draft.twists.add("PFN-07" if outside.runs[-1].end > 1 << 31 else "PFN-06")
     if len(pfns) > 1:
         draft.twists.add("PFN-05")
-    return replace(_finish(draft), pages=pages, firm=pages, total=len(pfns))
+    return replace(_finish(draft), pages=pages, intended=pages, firm=pages, total=len(pfns))
 
 
 def _finish(
@@ -201,8 +205,10 @@ def _finish(
     reading: Reading | None = None,
     firm: PageSet = EMPTY,
 ) -> Content:
+    good = reading.good if reading else EMPTY
     return Content(
-        reading.good if reading else EMPTY,
+        good,
+        reading.swap.intended if reading and reading.swap else good,
         firm,
         tuple((requirement, harm) for requirement, harm in draft.forbidden if harm),
         tuple(draft.decisions),

@@ -114,7 +114,7 @@ def a_deflate_buffer_leaves_the_target(event: Available, scene: Scene) -> Iterat
     exchange, buffer = scene.exchange, scene.buffer
     if buffer is None or buffer.queue is not Queue.DEFLATE or exchange.num_pages is None:
         return
-    pages = buffer.content.pages & exchange.balloon
+    pages = buffer.content.intended & exchange.balloon
     if not pages or exchange.has("DEFLATE_ON_OOM"):
         return
     left, limit = (exchange.named - pages).pages, exchange.course.limit(exchange)
@@ -159,7 +159,7 @@ def what_was_taken_back_is_not_inflated_at_once(
     if event.offset != configuration.ACTUAL_OFFSET or len(event.data) != 4 or not course.has_fallen:
         return
     actual, before = int.from_bytes(event.data, "little"), exchange.actual or 0
-    if actual > before and course.rounds + 1 == ROUNDS_WITHOUT_END:
+    if actual > before and course.gives_again and course.rounds + 1 == ROUNDS_WITHOUT_END:
         yield broken(
             "DEF-13",
             "pages are taken back for want of memory and inflated again at once, over and over",

@@ -55,6 +55,10 @@ class Course:
     """``actual`` fell below ``num_pages`` by DEFLATE_ON_OOM since that changed."""
     has_fallen: bool = False
     """It did so, and has not grown since."""
+    taken_back: PageSet = EMPTY
+    """The pages of deflate buffers that came for want of memory; not those given up since."""
+    gives_again: bool = False
+    """The last inflate buffer named pages that the driver, and not the guest, chose to give again."""
     rounds: int = 0
     """How often it grew again after that, without a rest between."""
     owed_to_deflate: PageSet = EMPTY
@@ -103,17 +107,19 @@ class Course:
                 pass
 
     def _available(self, buffer: InFlight, exchange: Exchange) -> None:
-        pages = buffer.content.pages
+        pages = buffer.content.intended
         if buffer.queue is Queue.INFLATE:
             self.told = False
             self.below = None
             named = (exchange.named | pages).pages
+            self.gives_again = exchange.chooses or bool(pages & self.taken_back)
             self.guest_page = _page_size(pages, self.guest_page)
             self.overshot = self.most_num_pages is not None and named > self.most_num_pages + self.slack()
         elif buffer.queue is Queue.DEFLATE:
             self.told = False
             self.owed_to_deflate -= pages
             self.for_memory = exchange.named.pages <= self.least(exchange)
+            self.taken_back |= pages if self.for_memory else EMPTY
             limit = self.limit(exchange)
             if (exchange.named - pages).pages < limit:
                 self.below = limit
@@ -137,7 +143,7 @@ class Course:
         self.most_num_pages = seen if self.most_num_pages is None else max(self.most_num_pages, seen)
         if seen != exchange.num_pages:
             self.told = self.took_back = self.has_fallen = self.overshot = False
-            self.rounds = 0
+            self.rounds, self.taken_back = 0, EMPTY
             if exchange.on(Queue.INFLATE, Queue.DEFLATE):
                 self.moved_in_flight = True
 
@@ -150,7 +156,7 @@ class Course:
             self.took_back = self.has_fallen = True
         elif actual > before and self.has_fallen:
             self.has_fallen = False
-            self.rounds += 1
+            self.rounds += self.gives_again
         if actual > before and actual == exchange.num_pages:
             # It grew to this target, so it has seen it.
             self.least_num_pages = actual
@@ -162,9 +168,10 @@ class Course:
         elif event.action is ev.GuestAction.INFLATE:
             self.told = False
             self.owed_to_deflate -= event.pages
+            self.taken_back -= event.pages
 
     def _rested(self, exchange: Exchange) -> None:
-        self.rounds = 0
+        self.rounds, self.taken_back = 0, EMPTY
         if exchange.on(Queue.INFLATE, Queue.DEFLATE):
             return
         self.told = True

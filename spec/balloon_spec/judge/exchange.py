@@ -77,6 +77,8 @@ class Exchange:
     in_flight: dict[Key, InFlight] = field(default_factory=dict)
     before_reset: frozenset[Key] = frozenset()
     """The buffers in flight at this reset or one before."""
+    latest: dict[Queue, int] = field(default_factory=dict)
+    """By queue, the number of the last message or array made available there."""
 
     # Pages. A page is in at most one of the first three.
     inflating: dict[Key, PageSet] = field(default_factory=dict)
@@ -248,6 +250,15 @@ class Exchange:
             return not self.steered
         return self.meant_to_inflate is None and self.meant_to_deflate is None and self.course.guest_page > 0
 
+    def wishes(self, queue: Queue | None) -> PageSet | None:
+        """Return the pages the guest wants named on this queue, None where it is not steered."""
+        if queue is Queue.INFLATE:
+            return self.meant_to_inflate
+        if queue is Queue.DEFLATE:
+            return self.meant_to_deflate
+        # An answer may be of any moment since the request: it takes time, and the guest goes on meanwhile.
+        return self.request.was_unused if self.request else self.unused
+
     def unused_messages(self) -> list[InFlight]:
         """Return the unused-page messages in flight."""
         return [buffer for buffer in self.on(Queue.HOST_REQUEST) if buffer.shape == "message"]
@@ -407,6 +418,8 @@ class Exchange:
             self.notified.add(buffer.queue)
         if event.notified or self.is_due_notification(event):
             self._hear(ev.Side.DRIVER, event.queue, event.buffer, event.notified)
+        if buffer.queue is not None and buffer.shape in {"message", "array"}:
+            self.latest[buffer.queue] = buffer.number
         pages = buffer.content.pages
         if self.request is not None and self.request.is_patient:
             self.request.may_not_close(buffer)
@@ -419,22 +432,23 @@ class Exchange:
         if buffer.queue in {Queue.INFLATE, Queue.HOST_REQUEST}:
             for requirement, harm in buffer.content.forbidden:
                 self.forbidden[requirement] = self.forbidden.get(requirement, EMPTY) | harm
+        meant = buffer.content.intended
         if buffer.queue is Queue.INFLATE:
             self.inflations += event.notified is True
-            self.inflating[key] = pages - self.balloon
+            self.inflating[key] = meant - self.balloon
             self.touchable |= pages
-            self.owed_to_inflate -= pages
+            self.owed_to_inflate -= meant
             self.forbidden["DEF-07"] = self.forbidden.get("DEF-07", EMPTY) - pages
         elif buffer.queue is None and self.queues.get(event.queue) is Queue.INFLATE and self.memory:
             # The driver took the wrong queue; the device, which looks at no header (HDR-05), may act on it.
             self.touchable |= read_message(event.readable, self.memory, "balloon").pages
         elif buffer.queue is Queue.DEFLATE:
-            self.deflating[key] = pages & self.balloon
+            self.deflating[key] = meant & self.balloon
             foreign = pages - self.named - self.touchable - self.forbidden.get("DEF-08", EMPTY)
             self.forbidden["DEF-07"] = self.forbidden.get("DEF-07", EMPTY) | foreign
-            self.balloon -= pages
+            self.balloon -= meant
             if self.request is not None:
-                self.request.named_throughout -= pages
+                self.request.named_throughout -= meant
             target = self.num_pages or 0
             self.deflate_floor = target if self.deflate_floor is None else min(target, self.deflate_floor)
         elif buffer.shape == "request":

@@ -35,7 +35,13 @@ MAX_DATA_BYTES = 8 * 64 * 1024
 _RESERVED = 0xFFF
 _PFN_SPACE = 1 << 52
 
+_NO_GUEST_BYTES = 1 << 40
+"""No address and no size of memory that is under test is so large: 1 TiB."""
+
 Words = NDArray[np.uint64]
+
+_SWAPS = {"base and size are": [0, 1], "base is": [0], "size is": [1]}
+"""What may be big-endian, with the words of a chunk that it is."""
 
 
 @dataclass(slots=True)
@@ -57,6 +63,19 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Swap:
+    """Which words of the chunks are big-endian: ``name`` says it, ``at`` is the first chunk that shows it.
+
+    ``intended`` are the pages that the sender means.
+    """
+
+    name: str
+    at: int
+    words: Words
+    intended: PageSet
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """Chunks sorted by what they may do."""
 
@@ -65,8 +84,8 @@ class Reading:
     empty: PageSet = EMPTY
     wrapped: PageSet = EMPTY
     partial: PageSet = EMPTY
-    is_swapped: bool = False
-    """The chunks make no sense as they are, and name guest memory when read big-endian."""
+    swap: Swap | None = None
+    """The words that are big-endian, where that explains chunks which make no sense as they are."""
     is_zero: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
     """For each chunk, whether it has no pages."""
     is_outside: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
@@ -82,8 +101,11 @@ class Reading:
         return self.total > self.good.pages and not (self.is_zero.any() or self.is_outside.any())
 
 
-def sort_chunks(body: bytes, memory: PageSet) -> Reading:
-    """Sort the whole chunks at the start of ``body``; a broken tail is not a chunk."""
+def sort_chunks(body: bytes, memory: PageSet, meant: PageSet = EMPTY) -> Reading:
+    """Sort the whole chunks at the start of ``body``; a broken tail is not a chunk.
+
+    ``meant`` are the pages that the sender is known to mean, empty if nobody knows.
+    """
     whole = len(body) - len(body) % CHUNK_BYTES
     if not whole:
         return Reading(np.zeros((0, 2), np.uint64))
@@ -97,14 +119,15 @@ def sort_chunks(body: bytes, memory: PageSet) -> Reading:
     outside[sane] = ~_inside(first[sane], count[sane], memory)
     good = sane & ~outside
     partial = PageSet.from_bounds(first[sane & outside], count[sane & outside]) & memory
+    pages = PageSet.from_bounds(first[good], count[good])
     return Reading(
         words,
-        PageSet.from_bounds(first[good], count[good]),
+        pages,
         PageSet.from_pfns(first[zero]) & memory,
         # Who lets the sum wrap, or clips it at 2**64, may touch any page.
         memory if wraps.any() else EMPTY,
         partial,
-        not good.any() and _makes_sense(words.byteswap(), memory),
+        _find_swap(words, memory, meant),
         zero,
         outside,
     )
@@ -112,9 +135,55 @@ def sort_chunks(body: bytes, memory: PageSet) -> Reading:
 
 def _makes_sense(words: Words, memory: PageSet) -> bool:
     """Tell whether every chunk has pages, all of them inside memory, and no reserved bit set."""
+    return bool(_sense(words, memory).all())
+
+
+def _sense(words: Words, memory: PageSet) -> NDArray[np.bool_]:
+    """Tell for each chunk whether it has pages, all of them inside memory, and no reserved bit set."""
     first, count = (words >> np.uint64(PAGE_SHIFT)).T
-    clean = not (words & np.uint64(_RESERVED)).any() and bool(count.all())
-    return clean and bool(_inside(first, count, memory).all())
+    clean: NDArray[np.bool_] = ~(words & np.uint64(_RESERVED)).any(axis=1) & (count != 0)
+    clean[clean] = _inside(first[clean], count[clean], memory)
+    return clean
+
+
+def _find_swap(words: Words, memory: PageSet, meant: PageSet) -> Swap | None:
+    """Find the words that are big-endian, if that explains most chunks which make no sense as they are.
+
+    A chunk that makes sense as it is and none the other way round speaks against it. So does chance: a page
+    beyond memory may lie inside it when its address is read the other way round. If nobody knows which pages
+    are meant, two words have to agree, or one to be such as round numbers are not.
+    """
+    nonsense = ~_sense(words, memory)
+    is_strange = bool(meant) and not nonsense.any() and not _pages(words) <= meant
+    if not nonsense.any() and not is_strange:
+        return None
+    for name, columns in _SWAPS.items():
+        turned = words.copy()
+        turned[:, columns] = turned[:, columns].byteswap()
+        sense = _sense(turned, memory)
+        explained = sense if is_strange else nonsense & sense
+        if 2 * explained.sum() <= nonsense.sum() or bool((~nonsense & ~sense).any()):
+            continue
+        intended = _pages(turned[sense])
+        if (meant and intended <= meant) or (not is_strange and _is_telling(words[explained][:, columns])):
+            return Swap(name, int(np.argmax(explained)), turned, intended)
+    return None
+
+
+def _is_telling(words: Words) -> bool:
+    """Tell whether words that are read the other way round are no mere round numbers beyond memory.
+
+    There is a row a chunk, of base and size or of one of them.
+    """
+    if words.shape[1] > 1:
+        return True
+    large = {word for word in words.ravel().tolist() if word >= _NO_GUEST_BYTES}
+    return len(large) > 1 or any(word.to_bytes(8).strip(b"\0")[1:] for word in large)
+
+
+def _pages(words: Words) -> PageSet:
+    """Return the pages of chunks that make sense."""
+    return PageSet.from_bounds(*(words >> np.uint64(PAGE_SHIFT)).T)
 
 
 def holds_chunks_alone(data: bytes, memory: PageSet) -> bool:
@@ -206,8 +275,8 @@ def check_chunks(draft: Draft, reading: Reading, data: bytes) -> None:
     words = reading.words
     if not len(words):
         return
-    if reading.is_swapped:
-        _blame_byte_order(draft, reading, data)
+    if reading.swap is not None:
+        _blame_byte_order(draft, reading, reading.swap, data)
         return
     if reading.is_outside.any():
         at = int(np.argmax(reading.is_outside))
@@ -263,15 +332,17 @@ def check_chunks(draft: Draft, reading: Reading, data: bytes) -> None:
     _note_order(draft, reading)
 
 
-def _blame_byte_order(draft: Draft, reading: Reading, data: bytes) -> None:
+def _blame_byte_order(draft: Draft, reading: Reading, swap: Swap, data: bytes) -> None:
+    which = "size" if swap.name == "size is" else "base"
+    column = 1 if which == "size" else 0
     draft.decisions.append(
         broken(
             "CHUNK-11",
-            "base and size are big-endian",
-            field="chunk 0 base",
-            expected=f"{int(reading.words.byteswap()[0, 0]):#x}",
-            seen=f"{int(reading.words[0, 0]):#x}",
-            data=_chunk_bytes(data, 0),
+            f"{swap.name} big-endian",
+            field=f"chunk {swap.at} {which}",
+            expected=f"{int(swap.words[swap.at, column]):#x}",
+            seen=f"{int(reading.words[swap.at, column]):#x}",
+            data=_chunk_bytes(data, swap.at),
         )
     )
 

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 
 from balloon_spec.events import Available, Guest, GuestAction
 from balloon_spec.judge.decision import Decision, broken, kept
-from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue
 
 _OWN = {Queue.INFLATE: ("INF-01", "INF-02"), Queue.DEFLATE: ("DEF-01", "DEF-02")}
 """Per queue: the requirement on the form of a buffer, and the one that it names at least one chunk."""
+
+
+_VERBS = {Queue.INFLATE: "gives up", Queue.DEFLATE: "wants back"}
 
 
 @rule(
@@ -70,26 +72,17 @@ def form_is_the_negotiated_one(event: Available, scene: Scene) -> Iterator[Decis
             yield kept(at_least_one)
 
 
-def _wishes(exchange: Exchange, queue: Queue | None) -> tuple[PageSet | None, str]:
-    """The pages the guest wants named on this queue, None where it is not steered, and why."""
-    if queue is Queue.INFLATE:
-        return exchange.meant_to_inflate, "gives up"
-    if queue is Queue.DEFLATE:
-        return exchange.meant_to_deflate, "wants back"
-    # An answer may be of any moment since the request: it takes time, and nobody stops the guest meanwhile.
-    return (exchange.request.was_unused if exchange.request else exchange.unused), "does not use"
-
-
 @rule(Available, "CHUNK-01", "CHUNK-02", "PFN-03")
 def pages_are_those_meant(event: Available, scene: Scene) -> Iterator[Decision]:
     """A driver whose guest is steered names pages the guest meant, in units of 4 KiB."""
     buffer, exchange = scene.buffer, scene.exchange
     if buffer is None or not buffer.content.total:
         return
-    meant, verb = _wishes(exchange, buffer.queue)
-    if meant is None:
+    meant = exchange.wishes(buffer.queue)
+    if meant is None or buffer.queue is None:
         return
-    named = buffer.content.pages
+    verb = _VERBS.get(buffer.queue, "does not use")
+    named = buffer.content.intended
     array = buffer.shape == "array"
     extra = named - meant
     if buffer.queue is Queue.INFLATE:
@@ -120,9 +113,9 @@ def pages_are_those_meant(event: Available, scene: Scene) -> Iterator[Decision]:
 @rule(Available, "INF-11")
 def pages_are_not_reported_again(event: Available, scene: Scene) -> Iterator[Decision]:
     """A page that is in the balloon is not inflated again."""
-    if scene.buffer is None or scene.buffer.queue is not Queue.INFLATE or not scene.buffer.content.pages:
+    if scene.buffer is None or scene.buffer.queue is not Queue.INFLATE or not scene.buffer.content.intended:
         return
-    again = scene.buffer.content.pages & scene.exchange.named
+    again = scene.buffer.content.intended & scene.exchange.named
     if again:
         yield broken(
             "INF-11",
@@ -139,9 +132,9 @@ def pages_are_not_reported_again(event: Available, scene: Scene) -> Iterator[Dec
 @rule(Available, "DEF-03", "DEF-04")
 def only_the_balloon_is_deflated(event: Available, scene: Scene) -> Iterator[Decision]:
     """A page leaves the balloon only if it is in it, and its inflate buffer was returned."""
-    if scene.buffer is None or scene.buffer.queue is not Queue.DEFLATE or not scene.buffer.content.pages:
+    if scene.buffer is None or scene.buffer.queue is not Queue.DEFLATE or not scene.buffer.content.intended:
         return
-    pages, exchange = scene.buffer.content.pages, scene.exchange
+    pages, exchange = scene.buffer.content.intended, scene.exchange
     early = pages & exchange.inflating_pages
     foreign = pages - exchange.balloon - early
     if early:

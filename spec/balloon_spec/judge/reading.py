@@ -14,7 +14,7 @@ from balloon_spec.judge.content import (
 )
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.in_flight import InFlight, Shape
-from balloon_spec.pages import PageSet
+from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.wire import host_request, response_header
 
@@ -35,14 +35,20 @@ def read(exchange: Exchange, event: ev.Available) -> InFlight:
             if exchange.memory is not None and looks_like_pfn_array(event.readable, memory):
                 shape = "wrong-array"
             else:
-                shape, content = "message", read_message(event.readable, memory, "balloon")
+                shape, content = (
+                    "message",
+                    read_message(event.readable, memory, "balloon", _meant(exchange, queue)),
+                )
         elif looks_like_message(event.readable) and not _reads_as_array(event.readable, memory):
             shape = "wrong-message"
         else:
             shape, content = "array", read_array(event.readable, memory, modern=modern)
     elif queue is Queue.HOST_REQUEST:
         if event.readable:
-            shape, content = "message", read_message(event.readable, memory, "unused")
+            shape, content = (
+                "message",
+                read_message(event.readable, memory, "unused", _meant(exchange, queue)),
+            )
         else:
             shape = "request"
     elif queue is Queue.STATISTICS:
@@ -50,6 +56,14 @@ def read(exchange: Exchange, event: ev.Available) -> InFlight:
     early = not exchange.driver_ok and not event.notified
     buffer = InFlight(event, queue, shape, content, exchange.count, early)
     return replace(buffer, tests=_tests(exchange, buffer))
+
+
+def _meant(exchange: Exchange, queue: Queue) -> PageSet:
+    """Return the pages that a message on this queue is known to mean, none if nobody knows."""
+    wishes = exchange.wishes(queue)
+    if wishes is None:
+        return exchange.balloon if queue is Queue.DEFLATE else EMPTY
+    return wishes | exchange.named
 
 
 def _is_misplaced(exchange: Exchange, event: ev.Available, queue: Queue | None) -> bool:

@@ -11,6 +11,8 @@ from balloon_spec.queues import Queue
 from balloon_spec.wire import statistics
 from balloon_spec.wire.errors import WireError
 
+_FREE = frozenset({statistics.Tag.MEMFREE, statistics.Tag.AVAIL})
+
 
 def _concerns(scene: Scene) -> bool:
     return scene.buffer is not None and scene.buffer.queue is Queue.STATISTICS
@@ -35,7 +37,7 @@ def one_buffer_at_a_time(_event: Available, scene: Scene) -> Iterator[Decision]:
     yield kept("STATS-03" if exchange.owes_statistics else "STATS-01")
 
 
-@rule(Available, "STATS-04", "STATS-05", "STATS-06", "STATS-10")
+@rule(Available, "STATS-04", "STATS-05", "STATS-06", "STATS-10", "STATS-11")
 def entries_are_whole(event: Available, scene: Scene) -> Iterator[Decision]:
     """The buffer holds whole entries, the same tags each time."""
     if not _concerns(scene):
@@ -64,6 +66,7 @@ def entries_are_whole(event: Available, scene: Scene) -> Iterator[Decision]:
         )
         return
     yield kept("STATS-04")
+    yield from _values(data, scene)
     if scene.exchange.has("VERSION_1") and any(tags):
         # No statistic has a number of two bytes, so tags that are all multiples of 256 were sent big-endian.
         if all(tag % 256 == 0 for tag in tags):
@@ -91,6 +94,26 @@ def entries_are_whole(event: Available, scene: Scene) -> Iterator[Decision]:
             seen=" ".join(map(str, tags)),
             data=data,
         )
+
+
+def _values(data: bytes, scene: Scene) -> Iterator[Decision]:
+    """STATS-11, where the values by themselves can decide it: a guest that runs has memory."""
+    values = {entry.tag: entry.value for entry in statistics.parse(data).entries}
+    total = values.get(statistics.Tag.MEMTOT)
+    # A guest may run out of free memory later. Before it gave any up, it has some.
+    is_first = not scene.exchange.statistics_posts and not scene.exchange.named
+    free = _FREE & values.keys() if is_first and len(values) > 1 else frozenset()
+    if total == 0 or (total is None and free and not any(values.values())):
+        yield broken(
+            "STATS-11",
+            "the total memory is 0" if total == 0 else "every value of the first statistics buffer is 0",
+            field="val",
+            expected="the memory that the guest has",
+            seen=0,
+            data=data,
+        )
+    elif total is not None or free:
+        yield kept("STATS-11")
 
 
 @rule(Used, "STATS-07", "STATS-08", "STATS-09")

@@ -196,6 +196,7 @@ BROKEN = {
         ev.Available(STATISTICS, "s", struct.pack(">HQ", 4, 1)),
     ],
     "STATS-10": [*start(MESSAGES, posts=False), ev.Available(STATISTICS, "s", b"")],
+    "STATS-11": [*start(MESSAGES, posts=False), ev.Available(STATISTICS, "s", statistics((5, 0)))],
     "CFG-01": [
         *start(),
         ev.Operator(ev.OperatorAction.TARGET, 5),
