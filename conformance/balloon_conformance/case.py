@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 from types import MappingProxyType
 from typing import Protocol
 
@@ -26,7 +28,7 @@ from balloon_conformance.report.outcome import Fault, How, Outcome, Repeats, Sta
 from balloon_conformance.session import DeviceSession, Ended, Session
 from balloon_conformance.vectors.mismatch import Mismatch
 from balloon_spec import trace
-from balloon_spec.events import Side
+from balloon_spec.events import Negotiated, Side
 from balloon_spec.judge import Finding
 from balloon_spec.judge.given_back import GivenBack
 from balloon_spec.requirement import catalogue
@@ -228,6 +230,8 @@ class _End:
             MappingProxyType(exercised),
             _lines(session) if status in {Status.FAILED, Status.ERROR} or advice else (),
             given_back=session.given_back if isinstance(session, DeviceSession) else GivenBack(),
+            negotiated=_negotiated(session),
+            malformed=bool(case.breaks),
         )
 
     def _finding(self, mismatch: Mismatch) -> Finding:
@@ -261,6 +265,13 @@ def _undeclared(
         for slip in slips
         if slip.level.binding and slip.requirement not in allowed and (first is None or slip.event < first)
     ]
+
+
+def _negotiated(session: Session) -> tuple[str, ...]:
+    """Return the features that were in force at any time, the lowest bit first."""
+    events = (entry.event for entry in session.trace)
+    masks = (event.accepted for event in events if isinstance(event, Negotiated) and event.features_ok)
+    return tuple(session.profile.names_by_bit(reduce(or_, masks, 0)))
 
 
 def _line(error: BaseException) -> str:

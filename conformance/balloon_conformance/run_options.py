@@ -111,10 +111,20 @@ class RunOptions:
             if not name or not number.isdecimal():
                 raise IutError(f"--bit {word}: write FEATURE=NUMBER, as in CHUNK_TRANSFER=41")
             bits[name] = int(number)
+            if bits[name] >= target.feature_bits:
+                raise IutError(
+                    f"--bit {word}: the feature word of {target.name} has {target.feature_bits} bits; give a "
+                    f"number from 0 to {target.feature_bits - 1}"
+                )
         try:
             return profile(self.profile or target.default_profile, bits)
         except (ValueError, KeyError) as error:
             raise IutError(str(error.args[0])) from error
+
+    @property
+    def named(self) -> frozenset[str]:
+        """The features of which a person gave the bit."""
+        return frozenset(word.partition("=")[0] for word in filter(None, self.bits.split(",")))
 
     def known(self, target: Target) -> KnownFailures:
         """Return the list of known failures, which is empty where there is no file yet.

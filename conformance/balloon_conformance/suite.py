@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from pathlib import Path
 
 from balloon_conformance.case import Case
@@ -32,6 +33,18 @@ class Plan:
         """Return the requirements each case is about, by its id; those of a scenario without parameters."""
         cases: tuple[Case, ...] = (*self.vectors, *self.scenarios)
         return {case.id: case.requirements for case in cases}
+
+    def needs(self) -> Mapping[str, frozenset[str]]:
+        """Return the features without which a case cannot be played, by its id."""
+        needs = {vector.id: vector.profile.names(_accepted(vector)) for vector in self.vectors}
+        return needs | {one.id: one.features for one in self.scenarios}
+
+
+def _accepted(vector: Vector) -> int:
+    """Return the features that a vector has accepted at any time, and legally."""
+    resets = [step.features for step in vector.steps if isinstance(step, ResetStep)]
+    legal = [sets for sets in (vector.features, *resets) if sets.features_ok]
+    return reduce(or_, (sets.accepted & sets.offered for sets in legal), 0)
 
 
 @cache

@@ -31,6 +31,7 @@ from balloon_conformance.known_failures.loader import KnownFailuresError
 from balloon_conformance.report.html import render
 from balloon_conformance.report.jsonlines import JsonLines
 from balloon_conformance.report.live import Gatherer, ProgressBar
+from balloon_conformance.report.negotiated import Told
 from balloon_conformance.report.results import Exit, Results
 from balloon_conformance.report.terminal import print_header, print_results
 from balloon_conformance.run_options import RunOptions
@@ -72,7 +73,7 @@ Exit codes:
     2  bad usage, or bad input
     3  the adapter or the suite could not do its part in some case, and nothing is broken;
        so too where nobody was at the other end twice in a row, which ends the run
-    5  nothing was exercised
+    5  nothing was exercised, or nothing of what the profile, or a --bit, was given for
   130  interrupted with Ctrl-C; the results so far were written
   143  ended by SIGTERM; the results so far were written, the implementation was stopped
 """
@@ -164,7 +165,7 @@ def command(
             description = target.make().description
             _examine(target, asked)
         arguments = _pytest_arguments(options, expression, processes, junitxml, first=first)
-        results = Results(target.side, chosen, cases.about(), known)
+        results = Results(target.side, chosen, cases.about(), known, Told(cases.needs(), options.named))
         header = _header(target, description, chosen, options.vector_directory)
         console = Console(highlight=False)
         file = None
@@ -294,6 +295,8 @@ def _header(target: Target, description: str, profile: Profile, directory: Path 
 
 
 def _why_nothing(results: Results, expression: str | None) -> str:
+    if results.never_negotiated:
+        return "nothing of what the run was for was exercised; see what was asked for, and never negotiated"
     if not results.outcomes and expression is not None:
         return (
             f"nothing was exercised: no case matches -k {expression!r}; see balloon-conformance vectors list"

@@ -323,6 +323,7 @@ class Target:
 
     ``make`` builds a fresh adapter; ``default_profile`` is what its stock bits mean. ``one_at_a_time`` says
     that there is one implementation, to which the adapters of several processes would have to queue up.
+    ``feature_bits`` is how many feature bits its transport has.
     """
 
     name: str
@@ -330,3 +331,4 @@ class Target:
     make: Callable[[], DeviceAdapter | DriverAdapter]
     default_profile: str = "chunk-transfer"
     one_at_a_time: bool = False
+    feature_bits: int = 64

@@ -79,7 +79,7 @@ def resolve(name: str) -> Target:
             near = ", ".join(word for word in dir(found) if not word.startswith("_"))
             raise IutError(f"{name}: {module_name} has no {part}; it has {near or 'nothing'}") from None
     make = _maker(found)
-    return Target(name, side_of(_made(make, name), name), make)
+    return Target(name, side_of(_made(make, name), name), make, feature_bits=128)
 
 
 def _maker(found: Any) -> Callable[[], Any]:

@@ -58,6 +58,9 @@ MakeDriver = Callable[[DriverOptions], Driver]
 RING_SIZE = 256
 """The buffers the reference device is said to have room for on every queue."""
 
+_FEATURE_BITS = 128
+"""As many as VIRTIO 1.4 has; here a feature set is a number of any length."""
+
 _NOT_STARTED = "the adapter is not started; call start first"
 
 
@@ -321,11 +324,21 @@ def reference_device_target(
     name: str = "reference-device", make: MakeDevice = Device, *, offered: int | None = None
 ) -> Target:
     """Return the target of the reference device, or of a subclass under another name."""
-    return Target(name, Side.DEVICE, lambda: ReferenceDevice(make, offered=offered, description=name))
+    return Target(
+        name,
+        Side.DEVICE,
+        lambda: ReferenceDevice(make, offered=offered, description=name),
+        feature_bits=_FEATURE_BITS,
+    )
 
 
 def reference_driver_target(
     name: str = "reference-driver", make: MakeDriver = Driver, *, steered: bool = True
 ) -> Target:
     """Return the target of the reference driver, or of a subclass under another name."""
-    return Target(name, Side.DRIVER, lambda: ReferenceDriver(make, steered=steered, description=name))
+    return Target(
+        name,
+        Side.DRIVER,
+        lambda: ReferenceDriver(make, steered=steered, description=name),
+        feature_bits=_FEATURE_BITS,
+    )

@@ -85,6 +85,8 @@ class Outcome:
     are the last lines the implementation's program wrote to its standard error in a case that did not pass,
     and what an implementation that outlives its cases complained of in any. ``given_back`` is
     what the case saw of the memory that a device gave back, as far as the case alone does not decide it.
+    ``negotiated`` are the names of the features that were in force at any time. ``malformed`` tells that the
+    suite broke something in the case on purpose.
     """
 
     case: str
@@ -100,6 +102,8 @@ class Outcome:
     known: tuple[KnownFailure, ...] = ()
     said: tuple[str, ...] = ()
     given_back: GivenBack = GivenBack()  # noqa: RUF009 - it is frozen
+    negotiated: tuple[str, ...] = ()
+    malformed: bool = False
 
     @property
     def fails(self) -> bool:
@@ -108,7 +112,7 @@ class Outcome:
 
     def to_json(self) -> dict[str, Any]:
         """Return the outcome as plain data (the ``case`` lines of a results file)."""
-        data = {
+        data: dict[str, Any] = {
             "case": self.case,
             "status": self.status.value,
             "reason": self.reason,
@@ -127,6 +131,10 @@ class Outcome:
             data["said"] = list(self.said)
         if self.given_back != GivenBack():
             data["given_back"] = given_back_json.to_json(self.given_back)
+        if self.negotiated:
+            data["negotiated"] = list(self.negotiated)
+        if self.malformed:
+            data["malformed"] = True
         return data
 
     @classmethod
@@ -146,6 +154,8 @@ class Outcome:
             tuple(KnownFailure.from_json(one) for one in data.get("known", ())),
             tuple(data.get("said", ())),
             given_back_json.from_json(data["given_back"]) if "given_back" in data else GivenBack(),
+            tuple(data.get("negotiated", ())),
+            data.get("malformed", False),
         )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from balloon_conformance.known_failures.entry import KnownFailure
 from balloon_conformance.known_failures.ledger import KnownFailures
 from balloon_conformance.report.late import settled
+from balloon_conformance.report.negotiated import Told, never_negotiated
 from balloon_conformance.report.outcome import Outcome, Status
 from balloon_spec.events import Side
 from balloon_spec.features import Profile
@@ -41,7 +42,7 @@ class Exit(IntEnum):
     FAULT = 3
     """The adapter or the suite could not do its part."""
     NOTHING = 5
-    """Nothing was exercised."""
+    """Nothing was exercised, or nothing of what the run was told to exercise."""
     INTERRUPTED = 130
     TERMINATED = 143
     """Interrupted by SIGTERM."""
@@ -104,7 +105,7 @@ class Results:
     """What a run against one implementation has shown so far.
 
     ``about`` are the requirements each case of the suite is about, by the case's id; ``known`` are the
-    failures that are known.
+    failures that are known, ``told`` what the run was told to exercise.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class Results:
         profile: Profile,
         about: Mapping[str, tuple[str, ...]],
         known: KnownFailures = KnownFailures(),  # noqa: B008 - it is frozen
+        told: Told = Told(),  # noqa: B008 - so is it
     ) -> None:
         self.side = side
         self.profile = profile
@@ -128,6 +130,7 @@ class Results:
         """What was to be exercised and was not, once the run is over."""
         self._about = about
         self._known = known
+        self._told = told
 
     def add(self, outcome: Outcome) -> None:
         """Take in the outcome of a case; a case that errs after it ended is an error."""
@@ -229,11 +232,16 @@ class Results:
             return Exit.BROKEN
         if self.has_faults:
             return Exit.FAULT
-        if all(one.verdict is Verdict.NOT_EXERCISED for one in verdicts):
+        if all(one.verdict is Verdict.NOT_EXERCISED for one in verdicts) or self.never_negotiated:
             return Exit.NOTHING
         if self.complaints or self.holes:
             return Exit.BROKEN
         return Exit.BROKEN if strict and any(one.is_advice for one in verdicts) else Exit.WELL
+
+    @property
+    def never_negotiated(self) -> str:
+        """What was to be exercised and could never be negotiated, in a sentence with the remedy."""
+        return never_negotiated(self.side, self.profile, self._told, self.outcomes.values())
 
     @property
     def has_faults(self) -> bool:
@@ -255,6 +263,7 @@ class Results:
             "known_cases": sum(bool(outcome.known) for outcome in self.outcomes.values()),
             "known_failures": list(self.complaints),
             "unexercised": [one.requirement.id for one in self.holes],
+            "never_negotiated": self.never_negotiated,
             "faults": list(self.faults),
             "interrupted": self.interrupted,
         }

@@ -224,6 +224,10 @@ def _print_complaints(console: Console, results: Results) -> None:
         console.print(Text("The list of known failures is not right", style="bold red"))
         for words in results.complaints:
             console.print(Text(f"  {words}"), soft_wrap=True)
+    if results.never_negotiated:
+        console.print()
+        console.print(Text("Asked for, and never negotiated", style="bold red"))
+        console.print(Text(f"  {results.never_negotiated}"), soft_wrap=True)
     if results.holes:
         console.print()
         console.print(Text("To be exercised, and not exercised", style="bold red"))
