@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from balloon_conformance.iut.contract import Capability
 from balloon_conformance.not_exercised import NotExercised
 from balloon_conformance.session import DriverSession
 from balloon_conformance.vectors import model
@@ -40,6 +41,11 @@ class DriverPlayer:
     def play(self) -> None:
         """Play every step; raises Mismatch, NotExercised, or Ended."""
         if not self._negotiate(self._vector.features):
+            return
+        steered = any(isinstance(step, model.GuestStep) for step in self._vector.steps)
+        if steered and not self._session.can(Capability.STEER_PAGES):
+            self.left_out.append("the adapter lacks steer-pages: played as far as the negotiation")
+            self._session.settle(self._quiet_seconds)
             return
         for step in self._vector.steps:
             self.line = step.line

@@ -37,6 +37,7 @@ __all__ = [
     "Step",
     "UsedStep",
     "Vector",
+    "is_about_the_offer",
     "needs",
 ]
 
@@ -266,6 +267,11 @@ _OPERATOR_CAPABILITIES = {
     OperatorAction.UNUSED_PAGES: Capability.OPERATOR_UNUSED_PAGES,
     OperatorAction.STATISTICS: Capability.OPERATOR_STATISTICS,
 }
+
+
+def is_about_the_offer(vector: Vector) -> bool:
+    """Tell whether the device's first offer is one that may not be made; what follows says how it is taken."""
+    return not vector.profile.may_offer(vector.features.offered)
 
 
 def needs(vector: Vector, side: Side) -> frozenset[Capability]:

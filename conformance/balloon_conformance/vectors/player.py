@@ -66,7 +66,11 @@ def _cannot(vector: model.Vector, adapter: DeviceAdapter | DriverAdapter, side: 
     """Say why the vector cannot be played against this implementation at all; empty if it can."""
     if side not in vector.sides:
         return f"the vector judges a {side.other}"
-    missing = sorted(model.needs(vector, side) - adapter.capabilities - {Capability.OPERATOR_TARGET})
+    spared = {Capability.OPERATOR_TARGET}
+    if model.is_about_the_offer(vector):
+        # What is to be seen of it is seen at negotiation, and a driver that chooses its own pages shows that.
+        spared.add(Capability.STEER_PAGES)
+    missing = sorted(model.needs(vector, side) - adapter.capabilities - spared)
     return f"the adapter lacks {', '.join(missing)}" if missing else ""
 
 

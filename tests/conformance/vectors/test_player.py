@@ -193,6 +193,30 @@ def test_a_driver_that_cannot_be_steered_is_not_exercised_by_what_steers():
     assert outcome == Outcome("inflate-one-page", Status.NOT_EXERCISED, "the adapter lacks steer-pages")
 
 
+class AcceptsAnything(Driver):
+    """A driver that accepts whatever it is offered, with what it needs or without."""
+
+    def choose(self, offered):
+        return offered & self.options.features
+
+
+@pytest.mark.parametrize(
+    ("vector", "requirement"),
+    [
+        ("refuse-chunk-transfer-offered-without-stats", "NEG-03"),
+        ("refuse-host-req-offered-without-stats", "NEG-04"),
+    ],
+)
+def test_a_driver_that_cannot_be_steered_is_shown_an_offer_that_may_not_be_made(vector, requirement):
+    right = play(VECTORS[vector], ReferenceDriver(steered=False), Side.DRIVER)
+    assert (right.status, right.findings) == (Status.PASSED, ())
+    assert right.reason == "the adapter lacks steer-pages: played as far as the negotiation"
+    assert requirement in right.exercised
+    assert "PFN-01" not in right.exercised
+    wrong = play(VECTORS[vector], ReferenceDriver(AcceptsAnything, steered=False), Side.DRIVER)
+    assert [finding.requirement for finding in wrong.findings] == [requirement]
+
+
 def test_without_a_view_of_memory_all_but_the_effects_is_played():
     outcome = play(VECTORS["chunks-highest-first"], without(Capability.DISCARDS), Side.DEVICE)
     assert outcome.status is Status.PASSED
