@@ -192,6 +192,10 @@ FOUND = {
         [*guest(0, WITHOUT_OOM), *AT_FOUR, *shrink(ONE, 3), DRIVER_QUIET],
         ["DEF-09"],
     ),
+    "actual counts one that nothing named, and it may take one": (
+        [*guest(0, WITHOUT_OOM), target(5), *grow(A, 5), target(4), deflate("d", ONE)],
+        ["INF-03"],
+    ),
     "it takes a page at the target, by leave": ([*guest(0), *AT_FOUR, deflate("d", ONE)], []),
     "it takes a page that the next target allows": (
         [*guest(0, WITHOUT_OOM), *AT_FOUR, target(3), deflate("d", ONE), target(4), used(DEFLATE, "d"), actual(3)],

@@ -270,7 +270,7 @@ _OPERATOR_CAPABILITIES = {
 
 
 def is_about_the_offer(vector: Vector) -> bool:
-    """Tell whether the device's first offer is one that may not be made; what follows says how it is taken."""
+    """Tell whether the device first makes an offer that it may not make; the rest is how that is taken."""
     return not vector.profile.may_offer(vector.features.offered)
 
 
