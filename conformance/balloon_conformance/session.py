@@ -27,6 +27,7 @@ from balloon_conformance.iut.contract import (
     ImplementationHung,
     ImplementationViolation,
     ReachesMemory,
+    ReachesRegisters,
     SetsUp,
     Setup,
     SteersGuest,
@@ -499,7 +500,30 @@ class DeviceSession(Session):
             # Until the reset is complete a device may go on with what it was given.
             self.look(self.judge.worth_a_look)
         self._waiting.clear()
-        self.record(ev.Reset())
+        self.record(ev.Reset(self._status()))
+
+    def _status(self) -> int | None:
+        """Read the device status, where that can be done."""
+        if not self.can(Capability.REGISTERS):
+            return None
+        return self._act(self._registers.status)
+
+    @property
+    def _registers(self) -> ReachesRegisters:
+        adapter = self._adapter
+        assert isinstance(adapter, ReachesRegisters)
+        return adapter
+
+    def driver_ok_again(self) -> None:
+        """Write the device status once more as it is, with DRIVER_OK in it."""
+        self.collect()
+        self.record(ev.DriverOk())
+        self._act(self._registers.write_status_again)
+
+    def notify(self, queue: int) -> None:
+        """Notify the device of a queue in which nothing new is available."""
+        self.record(ev.Notified(ev.Side.DRIVER, queue))
+        self._act(lambda: self._registers.notify(queue))
 
 
 class DriverSession(Session):

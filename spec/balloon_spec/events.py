@@ -216,7 +216,12 @@ class ConfigurationChanged:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """The driver reset the device, or was itself started again."""
+    """The driver reset the device, or was itself started again.
+
+    ``status`` is the device status as it reads once the reset is complete, None where it cannot be read.
+    """
+
+    status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

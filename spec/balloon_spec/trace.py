@@ -227,7 +227,7 @@ def _value(name: str, hint: object, value: Any) -> object:
         return _of(bool, value, "true or false")
     if hint is float:
         return float(_of((int, float), value, "a number"))
-    if hint is int:
+    if hint in {int, int | None}:
         number = _of(int, value, "a whole number")
         if isinstance(number, bool) or number < 0:
             raise ValueError(f"expected a whole number from 0, found {value!r}")

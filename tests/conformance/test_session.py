@@ -81,7 +81,7 @@ def test_every_event_is_recorded_in_order_with_its_time():
         ev.ConfigurationRead(0, b"\1\0\0\0\1\0\0\0"),
         ev.Discarded(PageSet([(0x1000, 1)]), PageSet([(0xFFF, 3)])),
         ev.Discarded(EMPTY, whole),
-        ev.Reset(),
+        ev.Reset(0),
     ]
     assert [entry.line for entry in session.trace] == list(range(1, 15))
     times = [entry.at_seconds for entry in session.trace]

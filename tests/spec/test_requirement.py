@@ -37,7 +37,7 @@ def test_the_catalogue_has_what_it_had():
     # Ids are never given up: this may grow, and a number that shrinks is a requirement lost.
     assert {area.prefix: len(area.ids) for area in catalogue().areas} == {
         "NEG": 10,
-        "QUEUE": 13,
+        "QUEUE": 14,
         "HDR": 8,
         "CHUNK": 13,
         "INF": 13,
@@ -50,7 +50,7 @@ def test_the_catalogue_has_what_it_had():
         "CONC": 8,
         "BUF": 8,
         "SAFE": 13,
-        "RESET": 6,
+        "RESET": 9,
     }
 
 

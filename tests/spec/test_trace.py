@@ -116,7 +116,7 @@ def line(**fields):
         ([HEAD + "\n", '{"event": "res'], "t:2: the trace is cut off in the middle of a line"),
         ([HEAD + "\n", '{"event": "res\n'], "t:2: not a JSON object"),
         (line(event="explosion"), "t:2: event: no event 'explosion'; there are negotiated, "),
-        (line(event="reset", why="x"), "t:2: why: reset has no such field; it has none"),
+        (line(event="needs-reset", why="x"), "t:2: why: needs-reset has no such field; it has none"),
         (line(event="used", queue=0), "t:2: buffer: missing; used must have it"),
         (line(event="used", queue="0", buffer="m"), "t:2: queue: expected a whole number, found '0'"),
         (line(event="used", queue=-1, buffer="m"), "t:2: queue: expected a whole number from 0, found -1"),

@@ -37,6 +37,7 @@ __all__ = [
     "PeerAbsent",
     "PeerLeft",
     "ReachesMemory",
+    "ReachesRegisters",
     "SetsUp",
     "Setup",
     "SteersGuest",
@@ -58,6 +59,8 @@ class Capability(StrEnum):
     """The suite can see which pages were discarded."""
     DESCRIPTORS = "descriptors"
     """The suite chooses how a buffer is cut into descriptors."""
+    REGISTERS = "registers"
+    """The suite reaches the registers of the device (:class:`ReachesRegisters`)."""
     # Of a driver.
     STEER_PAGES = "steer-pages"
     """The suite chooses which pages the guest gives up, wants back, or does not use."""
@@ -282,6 +285,20 @@ class SteersGuest(Protocol):
 
     def guest(self, command: str, *words: str | int) -> str:
         """Give a command that needs no buffer returned meanwhile, and await the answer."""
+
+
+@runtime_checkable
+class ReachesRegisters(Protocol):
+    """A device adapter with :attr:`Capability.REGISTERS`: what a driver may do beside the usual order."""
+
+    def status(self) -> int:
+        """Read the device status, 8 bits."""
+
+    def write_status_again(self) -> None:
+        """Write the device status as it is, DRIVER_OK for one."""
+
+    def notify(self, queue: int) -> None:
+        """Notify the device of a queue, whether or not it was set up."""
 
 
 @runtime_checkable

@@ -9,7 +9,7 @@ Subclasses of :class:`~balloon_conformance.reference.device.Device` and
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from balloon_conformance.iut import sight
 from balloon_conformance.iut.contract import AdapterError, Buffer, Capability, Setup, Target
@@ -19,6 +19,7 @@ from balloon_conformance.reference.device_state import (
     Accept,
     DeviceOptions,
     DeviceOutput,
+    DevicePhase,
     Discard,
     FeaturesOk,
 )
@@ -99,6 +100,14 @@ class _Diary:
         return events
 
 
+_STATUS: Mapping[DevicePhase, int] = {
+    DevicePhase.FRESH: 0,
+    DevicePhase.NEGOTIATED: 11,
+    DevicePhase.RUNNING: 15,
+}
+"""The device status of each phase: ACKNOWLEDGE, DRIVER and FEATURES_OK, and then DRIVER_OK."""
+
+
 class ReferenceDevice:
     """A :class:`~balloon_conformance.iut.contract.DeviceAdapter` to a device in this process.
 
@@ -115,6 +124,7 @@ class ReferenceDevice:
             Capability.DESCRIPTORS,
             Capability.RAW_FEATURES,
             Capability.MEMORY_HOLES,
+            Capability.REGISTERS,
         }
     )
     unseen = sight.unseen(sight.Kind.REFERENCE_DEVICE)
@@ -210,6 +220,18 @@ class ReferenceDevice:
         found = self._discarded & pages
         self._discarded -= pages
         return found, EMPTY
+
+    def status(self) -> int:
+        """Return the device status: 0 before features were accepted."""
+        return _STATUS[self.device.state.phase]
+
+    def write_status_again(self) -> None:
+        """Write the status as it is; a device that runs is told of DRIVER_OK once more."""
+        if self.device.state.phase is DevicePhase.RUNNING:
+            self._tell(DriverOk())
+
+    def notify(self, queue: int) -> None:
+        """Do nothing: the device takes what it is handed, and needs no notification."""
 
     def operate(self, action: str, value: int) -> None:
         """Carry out an operator's wish."""

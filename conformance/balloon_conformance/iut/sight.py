@@ -46,6 +46,8 @@ class Fact(StrEnum):
     """Whether FEATURES_OK stayed: that the device takes, or refuses, the features that were accepted."""
     RESET = "reset"
     """That the device is reset while its connection lasts."""
+    UNBOUND = "unbound"
+    """What the driver does between a reset and the next negotiation."""
     NEEDS_RESET = "needs-reset"
     """That the device set DEVICE_NEEDS_RESET."""
     AVAILABLE_NOTIFICATION = "available-notification"
@@ -114,6 +116,10 @@ _DRIVER_OVER_VHOST_USER: Final = (
         "vhost-user without STATUS and RESET_DEVICE has no message for a reset: it is seen only where the"
         " driver negotiates again or stops every virtqueue and hangs up",
         _RESETS,
+    ),
+    Blind(
+        Fact.UNBOUND,
+        "over vhost-user a driver without a device has no connection over which it could do anything",
     ),
     Blind(
         Fact.CONFIGURATION_CHANGE,
@@ -218,6 +224,7 @@ RESTS_ON: Final[Mapping[Fact, tuple[str, ...]]] = MappingProxyType(
         Fact.BEFORE_DRIVER_OK: ("QUEUE-10",),
         Fact.CONFIGURATION_CHANGE: ("CFG-07",),
         Fact.ALTERED: ("BUF-01", "BUF-02"),
+        Fact.UNBOUND: ("RESET-09",),
     }
 )
 """The requirements that nobody can decide without seeing a fact.

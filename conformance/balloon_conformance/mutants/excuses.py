@@ -40,6 +40,9 @@ ONLY_COUNTS: Mapping[str, str] = MappingProxyType(
         "finds them broken.",
         "a_stray_closes_nothing": "It counts what an open request keeps; a_request_is_well_formed finds it "
         "broken.",
+        "an_unbound_driver_is_quiet": "It counts that RESET-09 was kept; two other rules find it broken.",
+        "what_was_held_comes_back": "It counts that QUEUE-14 was kept; what_was_held_is_not_lost finds it "
+        "broken.",
         "several_buffers_fly": "CONC-08 is a permission.",
         "an_exchange_ends_with_the_reset": "It counts that RESET-05 was kept; a_message_answers_the_request "
         "finds it broken.",

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from balloon_conformance.case import NotExercised
+from balloon_conformance.iut.contract import Capability
 from balloon_conformance.scenarios import scenario
+from balloon_conformance.scenarios.device_negotiation import subsets
 from balloon_conformance.scenarios.driving import Driving, encode
 from balloon_conformance.session import DeviceSession
+from balloon_spec import events as ev
 from balloon_spec.events import Side
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue
@@ -34,3 +38,82 @@ def test_a_reset_drops_what_waits(session: DeviceSession, made: str, form: str) 
     if driving.drain():
         session.settle(_QUIET_SECONDS)
         driving.look(_BEFORE | _AFTER)
+
+
+@scenario(Side.DEVICE, "RESET-07", "RESET-08", "RESET-01", "RESET-02", "RESET-06")
+def test_a_reset_leaves_a_device_that_serves(session: DeviceSession) -> None:
+    """After a reset every set of features that was accepted before is accepted and served again."""
+    offered = session.offered()
+    served = [
+        subset for subset in reversed(list(subsets(session, legal=True))) if _serves(session, subset, "a")
+    ]
+    if not served:
+        raise NotExercised("the device refuses every set of features")
+    for subset in served:
+        _serves(session, subset, "b")
+    session.negotiate(served[-1], offered)
+
+
+def _serves(session: DeviceSession, subset: int, names: str) -> bool:
+    """Inflate and deflate under a set of features, and reset; False where the device refuses the set."""
+    driving = Driving(session, _AFTER, names=f"{names}{subset:x}-")
+    try:
+        driving.begin(accepted=subset)
+    except NotExercised:
+        session.reset()
+        return False
+    driving.inflate(_AFTER)
+    if driving.drain():
+        driving.look(_AFTER)
+        driving.deflate(_AFTER)
+        driving.drain()
+    session.reset()
+    return True
+
+
+@scenario(Side.DEVICE, "RESET-02", "RESET-06", "SAFE-13", breaks=("QUEUE-09", "QUEUE-13"))
+def test_a_notification_between_sessions(session: DeviceSession) -> None:
+    """Queues are notified after a reset and before features are accepted: nothing happens."""
+    _need_registers(session)
+    driving = Driving(session, _BEFORE | _AFTER, names="old")
+    driving.begin()
+    driving.send(Queue.INFLATE, encode(_BEFORE.runs, chunks=driving.chunks), _BEFORE, notify=False)
+    session.reset()
+    for queue in Queue:
+        session.notify(queue.index)
+    session.settle(_QUIET_SECONDS)
+    driving.look(_BEFORE | _AFTER)
+    driving = Driving(session, _AFTER, names="new")
+    driving.begin()
+    driving.inflate(_AFTER)
+    if driving.drain():
+        driving.look(_BEFORE | _AFTER)
+
+
+@scenario(Side.DEVICE, "QUEUE-14", "BUF-04", "SAFE-13")
+def test_driver_ok_is_written_again(session: DeviceSession) -> None:
+    """DRIVER_OK is written once more while the device holds buffers, and none of them is lost."""
+    _need_registers(session)
+    driving = Driving(session, _AFTER)
+    driving.begin()
+    refreshes = "STATS_VQ" in driving.features and session.can(Capability.OPERATOR_STATISTICS)
+    if refreshes:
+        session.operate(ev.OperatorAction.STATISTICS, 0)
+        if not driving.take_in():
+            return
+    session.driver_ok_again()
+    session.settle(_QUIET_SECONDS)
+    if refreshes:
+        session.operate(ev.OperatorAction.STATISTICS, 0)
+        session.wait_for(lambda seen: isinstance(seen, ev.Used) and seen.queue == Queue.STATISTICS.index)
+    if "HOST_REQ_VQ" in driving.features and session.can(Capability.OPERATOR_UNUSED_PAGES):
+        session.operate(ev.OperatorAction.UNUSED_PAGES, 7)
+        session.wait_for(lambda seen: isinstance(seen, ev.Used) and bool(seen.written))
+    driving.inflate(_AFTER)
+    session.wait_for(lambda seen: isinstance(seen, ev.Used) and seen.queue == Queue.INFLATE.index)
+    session.settle(_QUIET_SECONDS)
+
+
+def _need_registers(session: DeviceSession) -> None:
+    if not session.can(Capability.REGISTERS):
+        raise NotExercised(f"the adapter lacks {Capability.REGISTERS}")

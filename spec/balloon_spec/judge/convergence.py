@@ -29,7 +29,7 @@ def a_driver_rests_at_its_target(event: Quiet, scene: Scene) -> Iterator[Decisio
     if event.side is not Side.DRIVER or target is None or exchange.on(Queue.INFLATE, Queue.DEFLATE):
         return
     # The other kind of pages is with the device: whether the driver waits for that is judged by CONC-04.
-    if course.told or exchange.unused_messages():
+    if course.told or exchange.unused_messages() or exchange.is_unbound:
         return
     # Where actual counts more than the device was told of, INF-03 is broken, and the driver is at its target.
     seen = max(exchange.balloon.pages, exchange.actual or 0)

@@ -75,6 +75,16 @@ class Exchange:
     resets: int = 0
     count: int = 0
     in_flight: dict[Key, InFlight] = field(default_factory=dict)
+    taken: frozenset[tuple[int, int]] = frozenset()
+    """Offers, each with a set of features that the device accepted of it before a reset."""
+    tempted: bool = False
+    """When it was reset the driver had reason to act, or somebody gave it one since."""
+    held_over: frozenset[int] = frozenset()
+    """The numbers of the buffers that were in flight when DRIVER_OK was written again."""
+    wants_statistics: bool = False
+    """The operator asked for statistics, and none came since."""
+    has_refreshed: bool = False
+    """The device returned a statistics buffer when its operator asked."""
     before_reset: frozenset[Key] = frozenset()
     """The buffers in flight at this reset or one before."""
     latest: dict[Queue, int] = field(default_factory=dict)
@@ -341,6 +351,11 @@ class Exchange:
         return queue is not None and (self.driver_ok or past)
 
     @property
+    def is_unbound(self) -> bool:
+        """Whether the device was reset and no features are negotiated since."""
+        return self.resets > 0 and self.accepted is None
+
+    @property
     def could_ask(self) -> bool:
         """Whether nothing keeps the device from the next request but the open one, which REQ-05 advises."""
         waits = self.wanted_request is not None and bool(self.request_buffers())
@@ -364,6 +379,8 @@ class Exchange:
             case ev.Memory():
                 self.memory = event.pages
             case ev.DriverOk():
+                if self.driver_ok:
+                    self.held_over |= frozenset(one.number for one in self.in_flight.values())
                 self.driver_ok = self.sees_driver_ok = True
                 # What the driver did before it was not allowed to notify of.
                 self._heard_from(ev.Side.DRIVER)
@@ -542,6 +559,8 @@ class Exchange:
             self.forbidden["DEF-08"] = self.forbidden.get("DEF-08", EMPTY) | back
         elif buffer.shape == "statistics":
             self.owes_statistics = True
+            self.has_refreshed = self.has_refreshed or self.wants_statistics
+            self.wants_statistics = False
         elif buffer.shape == "request":
             self._request(event)
 
@@ -654,11 +673,14 @@ class Exchange:
                 self.superseded |= {self.target}
             self.target = event.value
             self.superseded -= {event.value}
+        elif event.action is ev.OperatorAction.STATISTICS:
+            self.wants_statistics = True
         elif event.action is ev.OperatorAction.UNUSED_PAGES:
             self.wanted_request = event.value
 
     def _guest(self, event: ev.Guest) -> None:
         pages = event.pages if self.memory is None else event.pages & self.memory
+        self.tempted = self.tempted or (self.accepted is None and event.action is not ev.GuestAction.USE)
         if event.action is ev.GuestAction.INFLATE:
             self.meant_to_inflate = (self.meant_to_inflate or EMPTY) | pages
             self.owed_to_inflate |= pages - self.named
@@ -680,6 +702,10 @@ class Exchange:
         fresh.memory, fresh.num_pages = self.memory, self.num_pages
         fresh.sees_driver_ok, fresh.host_page = self.sees_driver_ok, self.host_page
         fresh.able, fresh.left, fresh.losses = self.able, self.left, self.losses
+        fresh.tempted = bool(self.on(Queue.INFLATE, Queue.DEFLATE)) or bool(self.owed_to_inflate)
+        fresh.taken = self.taken
+        if self.accepted is not None and self.offered is not None and self.queues:
+            fresh.taken |= {(self.offered, self.accepted)}
         fresh.before_reset = self.before_reset | frozenset(self.in_flight)
         reported = self.forbidden.get("UNUSED-01", EMPTY)
         named = self.touchable | self.forbidden.get("RESET-06", EMPTY)

@@ -195,6 +195,9 @@ def ring_is_not_exceeded(event: Available, scene: Scene) -> Iterator[Decision]:
 def nothing_was_returned_before(_event: DriverOk, scene: Scene) -> Iterator[Decision]:
     """No buffer came back before DRIVER_OK."""
     exchange = scene.exchange
+    if exchange.driver_ok:
+        # It was written before, and what came since is nothing to it.
+        return
     if exchange.returned_early:
         yield broken(
             "QUEUE-10",
@@ -210,7 +213,7 @@ def nothing_was_returned_before(_event: DriverOk, scene: Scene) -> Iterator[Deci
 @rule(DriverOk, "QUEUE-09")
 def early_buffers_are_not_notified(_event: DriverOk, scene: Scene) -> Iterator[Decision]:
     """Buffers made available before DRIVER_OK come without a notification."""
-    early = scene.exchange.in_flight.values()
+    early = scene.exchange.in_flight.values() if not scene.exchange.driver_ok else ()
     loud = next((buffer for buffer in early if buffer.event.notified), None)
     if loud is not None:
         yield broken(

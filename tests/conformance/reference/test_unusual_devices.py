@@ -129,3 +129,22 @@ def test_what_a_device_discards_until_the_reset_is_complete_is_not_after_it():
     names = [name for name in cases(Side.DEVICE) if name.startswith("a-reset-drops-what-waits")]
     assert len(names) == 4
     assert [cases(Side.DEVICE)[name].play(adapter).findings for name in names] == [()] * 4
+
+
+class HasNoStatus(ReferenceDevice):
+    """Nobody reads its status, as over standard streams."""
+
+    capabilities = ReferenceDevice.capabilities - {Capability.REGISTERS}
+
+
+def test_what_rests_on_the_status_is_not_exercised_without_it():
+    names = [
+        "a-notification-between-sessions",
+        "driver-ok-is-written-again",
+        "a-reset-leaves-a-device-that-serves",
+    ]
+    outcomes = [cases(Side.DEVICE)[name].play(HasNoStatus()) for name in names]
+    assert [outcome.reason for outcome in outcomes[:2]] == ["the adapter lacks registers"] * 2
+    assert outcomes[2].findings == ()
+    assert "RESET-07" not in outcomes[2].exercised
+    assert "RESET-08" in outcomes[2].exercised

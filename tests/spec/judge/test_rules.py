@@ -298,6 +298,15 @@ BROKEN = {
     "RESET-02": [*start(), inflate("m", A), *RESET, used(INFLATE, "m")],
     "RESET-04": [ev.Reset(), *start(posts=False), DRIVER_QUIET],
     "RESET-05": [*OPEN, *RESET, unused("u")],
+    "RESET-07": [*start(), ev.Reset(15)],
+    "RESET-08": [*start(MESSAGES), ev.Reset(), *negotiated(MESSAGES, MESSAGES, ok=False)],
+    "RESET-09": [*start(), ev.Reset(), actual(0)],
+    "QUEUE-14": [
+        *start(),
+        ev.DriverOk(),
+        ev.Operator(ev.OperatorAction.UNUSED_PAGES, 7),
+        DEVICE_QUIET,
+    ],
     "RESET-06": [*start(), inflate("m", A), *RESET, gone("0x1000")],
 }
 """A trace a requirement. None stands for one that needs more than a list of events, tested below."""
@@ -414,10 +423,12 @@ ALSO = {
     "BUF-07": {"REQ-03"},
     "UNUSED-05": {"UNUSED-04"},
     "RESET-03": {"REQ-06"},
+    "RESET-08": {"NEG-07"},
 }
 """What else the traces above break, and cannot but break; of others nothing more is found than their own."""
 
 ONLY_BY = {
+    "no_buffer_comes_between_sessions": ("RESET-09", [*start(MESSAGES), ev.Reset(), inflate("m", A)]),
     "a_buffer_in_flight_is_the_devices": ("QUEUE-11", [*start(), inflate("m", A), inflate("m", B)]),
     "other_pages_keep_their_contents": ("INF-08", [*start(), ev.Overwritten(PageSet([(0x3000, 1)]))]),
     "a_wanted_request_is_made": (
@@ -450,6 +461,11 @@ ONLY_BY = {
 """What one rule alone finds, of requirements that others decide as well."""
 
 COUNTED_ONLY_BY = {
+    "an_unbound_driver_is_quiet": ("RESET-09", [*start(MESSAGES), inflate("m", A), ev.Reset(), DRIVER_QUIET]),
+    "what_was_held_comes_back": (
+        "QUEUE-14",
+        [*start(MESSAGES), inflate("m", A), ev.DriverOk(), used(INFLATE, "m")],
+    ),
     "a_chain_that_was_followed_is_well_formed": (
         "QUEUE-11",
         [*start(), ev.Available(INFLATE, "m", message(A), extents=((0x5000, 24),))],

@@ -46,6 +46,7 @@ _CAPABILITIES: Final = frozenset(
         Capability.DISCARDS,
         Capability.DESCRIPTORS,
         Capability.RAW_FEATURES,
+        Capability.REGISTERS,
     }
 )
 _CONFIGURATION_BYTES: Final = 8
@@ -230,6 +231,21 @@ class QemuDevice:
             if not (self._now.awaiting or self._polling) and looks >= _SETTLED_LOOKS and now >= settled:
                 return ()
             self._qemu().qtest.wait(min(_PAUSE_SECONDS, deadline - now))
+
+    def status(self) -> int:
+        """Read the device status, but for the bits that say how far its driver has come to know it.
+
+        The reset of this adapter sets ACKNOWLEDGE and DRIVER already, once the status has read 0.
+        """
+        return int(self._running().status() & ~(Status.ACKNOWLEDGE | Status.DRIVER))
+
+    def write_status_again(self) -> None:
+        """Write the device status as it is."""
+        self._running().add_status(Status(0))
+
+    def notify(self, queue: int) -> None:
+        """Notify the device of a queue, set up or not."""
+        self._running().notify(queue)
 
     def discarded(self, pages: PageSet) -> tuple[PageSet, PageSet]:
         """Return which of ``pages`` were discarded, and which overwritten, since the last call or start."""

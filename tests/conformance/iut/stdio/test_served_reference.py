@@ -32,11 +32,27 @@ def results(directory, target, name):
     return cases, verdicts
 
 
+UNSHOWN = {
+    "device": {
+        "a-notification-between-sessions",
+        "driver-ok-is-written-again",
+        "RESET-07",
+        "QUEUE-14",
+        "BUF-02",
+    },
+    "driver": {"BUF-01"},
+}
+"""What standard streams do not show: the registers of a device, and a buffer in flight."""
+
+
 @pytest.mark.parametrize("side", ["device", "driver"])
 def test_every_case_ends_as_it_does_in_this_process(tmp_path, side):
     here = results(tmp_path, f"reference-{side}", "here.jsonl")
     there = results(tmp_path, f"stdio:{COMMAND.format(side)}", "there.jsonl")
-    assert there == here
+    for shown, told in zip(here, there, strict=True):
+        apart = {name for name in shown if told[name] != shown[name]}
+        assert apart == UNSHOWN[side] & shown.keys()
+        assert {told[name] for name in apart} <= {"not exercised"}
     assert list(here[0].values()).count("passed") > 150
 
 

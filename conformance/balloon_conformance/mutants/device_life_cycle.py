@@ -1,0 +1,75 @@
+"""Devices that are wrong about what begins and ends a session."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+
+from balloon_conformance.iut.contract import ImplementationCrashed
+from balloon_conformance.iut.reference import ReferenceDevice
+from balloon_conformance.mutants.mutant import mutant
+from balloon_conformance.reference.device import DEVICE, Device
+from balloon_conformance.reference.device_requests import Step
+from balloon_conformance.reference.device_state import Accept, DeviceOptions, DevicePhase, DeviceState
+from balloon_conformance.reference.machine import Move
+from balloon_spec.events import DriverOk, Reset
+
+
+@mutant(
+    "RESET-07",
+    also=("RESET-08", "NEG-07", "NEG-09"),
+    origin="crosvm, commit 313f64127: no support for a reset",
+)
+class DoesNothingAtAReset(Device):
+    """A guest that reboots finds the device as the one before left it, and no features to be had."""
+
+    def reset(self, state: DeviceState, _given: Reset) -> Step:
+        """Leave everything."""
+        return state, ()
+
+
+@mutant("RESET-08", also=("NEG-07", "NEG-09"))
+class RefusesAfterAReset(Device):
+    """A guest that suspends has no balloon when it resumes: whatever it accepts is refused."""
+
+    def __init__(self, options: DeviceOptions) -> None:
+        super().__init__(options)
+        self.dead = False
+
+    def reset(self, state: DeviceState, given: Reset) -> Step:
+        """Refuse from here on."""
+        self.dead = self.dead or state.phase is not DevicePhase.FRESH
+        return super().reset(state, given)
+
+    def accept(self, state: DeviceState, given: Accept) -> Step:
+        """Clear FEATURES_OK if there was a reset."""
+        return super().accept(state, replace(given, features=1 << 63) if self.dead else given)
+
+
+@mutant("SAFE-13")
+class DiesOfANotificationBetweenSessions(ReferenceDevice):
+    """A driver that notifies too early ends the device, for there is no queue yet."""
+
+    def notify(self, queue: int) -> None:
+        """End where nothing is negotiated."""
+        if self.device.state.phase is DevicePhase.FRESH:
+            raise ImplementationCrashed(f"no queue {queue}")
+
+
+@mutant("QUEUE-14", origin="QEMU: each write of DRIVER_OK looks for a statistics buffer anew")
+class StartsAgainAtEachDriverOk(Device):
+    """A driver that writes its status once more gets its statistics buffer never back.
+
+    Nor is a request made with the request buffer that was there.
+    """
+
+    table = MappingProxyType(
+        {**DEVICE, (DevicePhase.RUNNING, DriverOk): Move("begin", (DevicePhase.RUNNING,))}
+    )
+
+    def begin(self, state: DeviceState, given: DriverOk) -> Step:
+        """Hold nothing at first."""
+        if state.phase is DevicePhase.RUNNING:
+            fresh = DeviceState(num_pages=state.num_pages, actual=state.actual, accepted=state.accepted)
+            state = replace(fresh, balloon=state.balloon)
+        return super().begin(state, given)

@@ -1,0 +1,46 @@
+"""What a driver does between a reset and the next negotiation: nothing, whatever anybody wants of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from balloon_conformance.case import NotExercised
+from balloon_conformance.iut.contract import Capability
+from balloon_conformance.iut.sight import Fact
+from balloon_conformance.scenarios import scenario
+from balloon_conformance.scenarios.hosting import Hosting
+from balloon_conformance.session import DriverSession
+from balloon_spec import events as ev
+from balloon_spec.events import Side
+from balloon_spec.pages import PageSet
+
+_FIRST, _SECOND = PageSet([(0x800, 4)]), PageSet([(0x1000, 2)])
+_QUIET_SECONDS = 0.1
+
+
+@scenario(Side.DRIVER, "RESET-09")
+@pytest.mark.parametrize("reason", ["a-buffer-in-flight", "pages-given-up", "pages-wanted-back"])
+def test_nothing_comes_without_a_device(session: DriverSession, reason: str) -> None:
+    """A driver that has reason to act when it is reset, or is given one later, waits for a device."""
+    if hidden := session.unseen.get(Fact.UNBOUND):
+        raise NotExercised(hidden)
+    hosting = Hosting(session)
+    hosting.begin()
+    hosting.aim(_FIRST.pages, inflate=_FIRST)
+    if reason == "a-buffer-in-flight":
+        hosting.take_in()
+    elif not session.can(Capability.STEER_PAGES):
+        raise NotExercised(f"the adapter lacks {Capability.STEER_PAGES}")
+    elif not hosting.serve():
+        return
+    session.reset()
+    if reason == "pages-given-up":
+        session.steer(ev.GuestAction.INFLATE, _SECOND)
+    elif reason == "pages-wanted-back":
+        session.steer(ev.GuestAction.DEFLATE, _FIRST)
+    session.settle(_QUIET_SECONDS)
+    # The host may have changed its mind meanwhile, and the driver finds the new target there.
+    again = Hosting(session)
+    again.target = _SECOND.pages
+    again.begin()
+    session.settle(_QUIET_SECONDS)

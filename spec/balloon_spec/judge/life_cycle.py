@@ -1,0 +1,108 @@
+"""Rules about what begins and ends a session: the status, a reset, and what comes before the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from balloon_spec.events import Available, ConfigurationWritten, Negotiated, Quiet, Reset, Side, Used
+from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.judge.rule import Scene, rule
+from balloon_spec.queues import Queue
+
+
+@rule(Reset, "RESET-07")
+def the_status_is_zero(event: Reset, scene: Scene) -> Iterator[Decision]:
+    """A device that was reset has no status bit set, where it can be read."""
+    if event.status is None or scene.exchange.accepted is None:
+        return
+    if event.status:
+        yield broken(
+            "RESET-07",
+            "the device status is not 0 after a reset",
+            field="status",
+            expected="0",
+            seen=f"{event.status:#x}",
+        )
+    else:
+        yield kept("RESET-07")
+
+
+@rule(Negotiated, "RESET-08")
+def what_was_accepted_is_accepted_again(event: Negotiated, scene: Scene) -> Iterator[Decision]:
+    """A set that the device took before a reset it takes after it."""
+    if (event.offered, event.accepted) not in scene.exchange.taken:
+        return
+    if event.features_ok:
+        yield kept("RESET-08")
+    else:
+        yield broken(
+            "RESET-08",
+            "the device refuses after a reset what it accepted before",
+            field="status",
+            expected="FEATURES_OK kept",
+            seen=", ".join(sorted(scene.exchange.profile.names(event.accepted))) or "no features",
+        )
+
+
+@rule(Available, "RESET-09")
+def no_buffer_comes_between_sessions(event: Available, scene: Scene) -> Iterator[Decision]:
+    """Between a reset and the next negotiation there is no queue to make a buffer available on."""
+    if scene.exchange.is_unbound:
+        yield broken(
+            "RESET-09",
+            "a buffer was made available between a reset and the next negotiation",
+            field="queue",
+            expected="no buffer",
+            seen=f"{event.buffer} on queue {event.queue}",
+            data=event.readable,
+        )
+
+
+@rule(ConfigurationWritten, "RESET-09")
+def nothing_is_written_between_sessions(event: ConfigurationWritten, scene: Scene) -> Iterator[Decision]:
+    """Between a reset and the next negotiation nobody writes to the configuration space."""
+    if scene.exchange.is_unbound:
+        yield broken(
+            "RESET-09",
+            "the configuration was written between a reset and the next negotiation",
+            field=f"configuration at offset {event.offset}",
+            expected="no write",
+            seen=event.data.hex(" "),
+            data=event.data,
+        )
+
+
+@rule(Quiet, "RESET-09")
+def an_unbound_driver_is_quiet(event: Quiet, scene: Scene) -> Iterator[Decision]:
+    """A driver that had reason to act between two sessions, and did not, has kept still."""
+    exchange = scene.exchange
+    if event.side is Side.DRIVER and exchange.is_unbound and exchange.tempted:
+        yield kept("RESET-09")
+
+
+@rule(Used, "QUEUE-14")
+def what_was_held_comes_back(_event: Used, scene: Scene) -> Iterator[Decision]:
+    """A buffer that was in flight when DRIVER_OK was written again is returned."""
+    buffer = scene.buffer
+    if buffer is not None and buffer.number in scene.exchange.held_over:
+        yield kept("QUEUE-14")
+
+
+@rule(Quiet, "QUEUE-14")
+def what_was_held_is_not_lost(event: Quiet, scene: Scene) -> Iterator[Decision]:
+    """A device that serves its operator's wishes does so after DRIVER_OK was written again."""
+    exchange = scene.exchange
+    if event.side is not Side.DEVICE or exchange.needs_reset or not exchange.held_over:
+        return
+    wants = {Queue.STATISTICS: exchange.wants_statistics and exchange.has_refreshed}
+    wants[Queue.HOST_REQUEST] = exchange.wanted_request is not None and exchange.request is None
+    for buffer in exchange.in_flight.values():
+        if buffer.number in exchange.held_over and buffer.queue is not None and wants.get(buffer.queue):
+            yield broken(
+                "QUEUE-14",
+                "a buffer is lost since DRIVER_OK was written again",
+                field=f"{buffer.queue} queue",
+                expected=f"{buffer.event.buffer} returned",
+                seen="in flight",
+                data=buffer.event.readable,
+            )

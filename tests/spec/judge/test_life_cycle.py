@@ -1,0 +1,117 @@
+"""What begins and ends a session: the status, the same features again, and nothing in between."""
+
+import pytest
+from judge_script import (
+    DEVICE_QUIET,
+    DRIVER_QUIET,
+    FULL,
+    INFLATE,
+    MESSAGES,
+    PROFILE,
+    STATISTICS,
+    STATS,
+    TELL,
+    VERSION,
+    A,
+    actual,
+    held,
+    inflate,
+    request,
+    start,
+    statistics,
+    target,
+    used,
+    wants,
+)
+
+from balloon_spec import events as ev
+from balloon_spec.judge import Judge
+
+WISH = ev.Operator(ev.OperatorAction.STATISTICS)
+AGAIN = [used(STATISTICS, "s0"), ev.Available(STATISTICS, "s1", statistics((4, 1)))]
+
+
+def judged(*events):
+    judge = Judge(PROFILE)
+    return judge, [finding.requirement for finding in judge.feed_all(events)]
+
+
+@pytest.mark.parametrize(("status", "findings", "count"), [(0, [], 1), (4, ["RESET-07"], 1), (None, [], 0)])
+def test_the_status_counts_where_it_can_be_read(status, findings, count):
+    judge, found = judged(*start(), ev.Reset(status))
+    assert (found, judge.exercised["RESET-07"]) == (findings, count)
+
+
+def test_a_reset_before_anything_was_negotiated_shows_nothing():
+    assert judged(ev.Reset(0))[0].exercised["RESET-07"] == 0
+
+
+def negotiated(offered, accepted, ok):
+    return ev.Negotiated(offered, accepted, ok)
+
+
+def test_a_right_to_refuse_does_not_cover_what_was_accepted_before():
+    first = negotiated(VERSION | TELL, VERSION, True)
+    found = judged(first, ev.Reset(), negotiated(VERSION | TELL, VERSION, False))[1]
+    assert sorted(found) == ["NEG-10", "NEG-10", "RESET-08"]
+    assert judged(first, ev.Reset(), ev.Reset(), first)[0].exercised["RESET-08"] == 1
+
+
+def test_a_set_that_was_never_accepted_is_not_refused_again():
+    other = negotiated(VERSION | TELL | STATS, VERSION | STATS, False)
+    assert "RESET-08" not in judged(negotiated(VERSION | TELL | STATS, VERSION, True), ev.Reset(), other)[1]
+    refused = negotiated(VERSION | TELL, VERSION, False)
+    assert "RESET-08" not in judged(refused, ev.Reset(), refused)[1]
+
+
+UNBOUND = {
+    "a buffer in flight": [*start(MESSAGES), inflate("m", A), ev.Reset()],
+    "pages given up": [*held(), ev.Reset(), wants("inflate", "0x2000")],
+    "pages wanted back": [*held(), ev.Reset(), wants("deflate", "0x1000")],
+}
+
+
+@pytest.mark.parametrize("before", UNBOUND.values(), ids=UNBOUND)
+def test_a_driver_without_a_device_keeps_still(before):
+    judge, found = judged(*before, DRIVER_QUIET)
+    assert (found, judge.exercised["RESET-09"]) == ([], 1)
+    assert judged(*before, actual(0))[1][0] == "RESET-09"
+    assert judged(*before, ev.Available(INFLATE, "n", bytes(4)))[1][0] == "RESET-09"
+
+
+def test_a_driver_that_had_no_reason_to_act_shows_nothing():
+    assert judged(*start(), ev.Reset(), DRIVER_QUIET)[0].exercised["RESET-09"] == 0
+
+
+def test_a_driver_without_a_device_owes_no_inflation():
+    open_target = [*start(MESSAGES), target(4), wants("inflate", "0x1000+4"), ev.Reset()]
+    assert judged(*open_target, wants("inflate", "0x2000"), DRIVER_QUIET)[1] == []
+
+
+# -- DRIVER_OK once more ----------------------------------------------------------------------------------
+
+
+def test_a_held_statistics_buffer_is_lost_only_by_a_device_that_returned_one_before():
+    served = [*start(MESSAGES), WISH, *AGAIN, ev.DriverOk(), WISH]
+    assert judged(*served, DEVICE_QUIET)[1] == ["QUEUE-14"]
+    never = [*start(MESSAGES), ev.DriverOk(), WISH]
+    assert judged(*never, DEVICE_QUIET)[1] == []
+    judge, found = judged(*served, used(STATISTICS, "s1"))
+    assert (found, judge.exercised["QUEUE-14"]) == ([], 1)
+
+
+def test_a_buffer_that_came_since_is_not_held_over():
+    late = [*start(MESSAGES, posts=False), ev.DriverOk(), inflate("m", A), used(INFLATE, "m")]
+    assert judged(*late)[0].exercised["QUEUE-14"] == 0
+
+
+def test_a_request_buffer_is_used_after_driver_ok_was_written_again():
+    wish = ev.Operator(ev.OperatorAction.UNUSED_PAGES, 7)
+    judge, found = judged(*start(FULL), ev.DriverOk(), wish, request())
+    assert (found, judge.exercised["QUEUE-14"]) == ([], 1)
+
+
+def test_buffers_of_a_running_driver_were_not_notified_too_early():
+    loud = ev.Available(INFLATE, "m", b"", notified=True)
+    found = judged(*start(MESSAGES, posts=False), loud, ev.DriverOk())[1]
+    assert "QUEUE-09" not in found
