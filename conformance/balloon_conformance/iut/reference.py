@@ -241,6 +241,8 @@ class ReferenceDevice:
         outputs = self.device.receive(given)
         for output in outputs:
             self.diary.enter(output)
+            if isinstance(output, Used) and output.notified is not None:
+                self.unseen = sight.without(self.unseen, sight.Fact.USED_NOTIFICATION)
             if isinstance(output, Discard):
                 self._discarded |= output.pages
         return outputs

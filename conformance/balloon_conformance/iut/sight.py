@@ -29,6 +29,7 @@ __all__ = [
     "undecided",
     "unseen",
     "unseen_by",
+    "without",
 ]
 
 KICKS = "a kick descriptor for every virtqueue"
@@ -223,6 +224,8 @@ RESTS_ON: Final[Mapping[Fact, tuple[str, ...]]] = MappingProxyType(
         Fact.DRIVER_OK: ("QUEUE-09",),
         Fact.BEFORE_DRIVER_OK: ("QUEUE-10",),
         Fact.CONFIGURATION_CHANGE: ("CFG-07",),
+        Fact.USED_NOTIFICATION: ("QUEUE-12",),
+        Fact.AVAILABLE_NOTIFICATION: ("QUEUE-13",),
         Fact.ALTERED: ("BUF-01", "BUF-02"),
         Fact.UNBOUND: ("RESET-09",),
     }
@@ -244,6 +247,11 @@ def unseen(kind: Kind, has: Collection[str] = ()) -> Mapping[Fact, str]:
     ``has`` are the names of the protocol features that were negotiated, or of the program's capabilities.
     """
     return MappingProxyType({one.fact: one.because for one in TABLE[kind] if one.unless.isdisjoint(has)})
+
+
+def without(hidden: Mapping[Fact, str], fact: Fact) -> Mapping[Fact, str]:
+    """Return what is not shown once ``fact`` was: an implementation may say what it need not say."""
+    return MappingProxyType({one: because for one, because in hidden.items() if one is not fact})
 
 
 def names_of(features: ProtocolFeature) -> frozenset[str]:

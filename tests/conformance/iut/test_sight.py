@@ -46,3 +46,11 @@ def test_an_adapter_without_the_attribute_shows_everything():
     assert Fact.OVERWRITTEN in unseen_by(ReferenceDevice())
     assert Fact.REFUSAL in unseen_by(ReferenceDriver())
     assert Fact.REFUSAL in unseen_by(VhostUserDriver("/nowhere"))
+
+
+def test_what_an_implementation_says_of_its_own_accord_is_shown():
+    hidden = unseen(Kind.STDIO_DEVICE)
+    shown = sight.without(hidden, Fact.USED_NOTIFICATION)
+    assert set(hidden) - set(shown) == {Fact.USED_NOTIFICATION}
+    assert "QUEUE-12" in sight.undecided(hidden)
+    assert "QUEUE-12" not in sight.undecided(shown)

@@ -39,6 +39,11 @@ _EVENTS: Mapping[str, Callable[[Mapping[str, Any]], Event]] = MappingProxyType(
 )
 """What the events of an answer become."""
 
+_NOTIFICATIONS: Mapping[str, sight.Fact] = MappingProxyType(
+    {"used": sight.Fact.USED_NOTIFICATION, "available": sight.Fact.AVAILABLE_NOTIFICATION}
+)
+"""What an event shows that says whether the other side is notified."""
+
 
 class StdioAdapter:
     """A program that keeps the protocol over standard streams, behind the contract of its side."""
@@ -119,6 +124,8 @@ class StdioAdapter:
 
     def _take(self, answer: Answer) -> None:
         for name, told in answer.events:
+            if name in _NOTIFICATIONS and told["notify"] is not None:
+                self.unseen = sight.without(self.unseen, _NOTIFICATIONS[name])
             if name == "notified":
                 self._enter(ev.Notified(self._side, told["queue"]))
             elif name in _EVENTS:
