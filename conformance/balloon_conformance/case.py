@@ -232,6 +232,7 @@ class _End:
             given_back=session.given_back if isinstance(session, DeviceSession) else GivenBack(),
             negotiated=_negotiated(session),
             malformed=bool(case.breaks),
+            hidden=session.hidden_from(case.requirements),
         )
 
     def _finding(self, mismatch: Mismatch) -> Finding:

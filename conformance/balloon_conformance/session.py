@@ -39,6 +39,7 @@ from balloon_spec.features import Profile
 from balloon_spec.judge import Finding, Judge
 from balloon_spec.judge.given_back import GivenBack
 from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.requirement import catalogue
 from balloon_spec.trace import Entry
 from balloon_spec.wire import configuration
 
@@ -162,6 +163,16 @@ class Session:
     def undecided(self) -> Mapping[str, str]:
         """The requirements that cannot be decided by what the adapter shows as of now, with the reasons."""
         return undecided(self.unseen)
+
+    def hidden_from(self, about: Iterable[str]) -> Mapping[str, str]:
+        """Return the requirements that could not be decided, of those in ``about`` or met with, and why."""
+        met = {*about, *self.judge.exercised, *self._shown}
+        subjects = catalogue()
+        return {
+            name: because
+            for name, because in self.undecided.items()
+            if name in met and subjects[name].subject == self.side
+        }
 
     def show(self, requirements: Iterable[str]) -> None:
         """Count requirements that a step showed: it could have failed, and came true."""

@@ -86,7 +86,8 @@ class Outcome:
     and what an implementation that outlives its cases complained of in any. ``given_back`` is
     what the case saw of the memory that a device gave back, as far as the case alone does not decide it.
     ``negotiated`` are the names of the features that were in force at any time. ``malformed`` tells that the
-    suite broke something in the case on purpose.
+    suite broke something in the case on purpose. ``hidden`` are requirements the case had to do with and that
+    could not be decided by what the transport shows, each with the reason.
     """
 
     case: str
@@ -104,6 +105,7 @@ class Outcome:
     given_back: GivenBack = GivenBack()  # noqa: RUF009 - it is frozen
     negotiated: tuple[str, ...] = ()
     malformed: bool = False
+    hidden: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def fails(self) -> bool:
@@ -135,6 +137,8 @@ class Outcome:
             data["negotiated"] = list(self.negotiated)
         if self.malformed:
             data["malformed"] = True
+        if self.hidden:
+            data["hidden"] = dict(sorted(self.hidden.items()))
         return data
 
     @classmethod
@@ -156,6 +160,7 @@ class Outcome:
             given_back_json.from_json(data["given_back"]) if "given_back" in data else GivenBack(),
             tuple(data.get("negotiated", ())),
             data.get("malformed", False),
+            MappingProxyType(dict(data.get("hidden", {}))),
         )
 
 

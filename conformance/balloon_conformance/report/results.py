@@ -198,6 +198,11 @@ class Results:
             return f"profile {self.profile.name}: it binds when {requirement.when}"
         if requirement.not_observable:
             return f"cannot be observed: {requirement.not_observable}"
+        hidden = dict.fromkeys(
+            one.hidden[requirement.id] for one in self.outcomes.values() if requirement.id in one.hidden
+        )
+        if hidden:
+            return "; ".join(hidden)
         cases = [case for case, names in self._about.items() if requirement.id in names]
         if not cases:
             return "no case of the suite is about it, and no rule saw an occasion"

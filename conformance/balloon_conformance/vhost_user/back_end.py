@@ -344,6 +344,13 @@ class BackEnd:
             if vring.enabled and (vring.kicked or index in found):
                 self._take_from(vring, due=not self.getting_ready and index not in self._unkicked)
 
+    def _take_early(self) -> None:
+        """Take what lay in the rings at DRIVER_OK."""
+        for vring in self._vrings.values():
+            if vring.enabled:
+                names = (f"q{vring.index}-{number}" for number in self._numbers)
+                self._events.extend(vring.take_early(names))
+
     def _take_from(self, vring: ServedVring, *, due: bool) -> None:
         """Take every buffer of a vring; ``due`` says that the driver owes a notification of them."""
         unheard = False if due or self.getting_ready else None
@@ -404,6 +411,7 @@ class BackEnd:
                 self._store(action)
             case Running():
                 if not self._assumed:
+                    self._take_early()
                     self._events.append(DriverOk())
             case GaveUp():
                 self.gave_up = True

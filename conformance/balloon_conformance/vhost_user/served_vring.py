@@ -134,6 +134,13 @@ class ServedVring:
                 ),
             )
 
+    def take_early(self, names: Iterator[str]) -> Iterator[Available]:
+        """Take what is available at DRIVER_OK; a notification taken in by now may have come after that."""
+        kicked, self.kicked = self.kicked, False
+        reach, self._reach = self._reach, None
+        yield from self.take(names, unheard=None if kicked else False)
+        self.kicked, self._reach = kicked, reach
+
     def alterations(self) -> Iterator[BufferAltered]:
         """Tell which held buffers do not hold what they did when they were last looked at (BUF-01)."""
         if self.enabled and self._held:

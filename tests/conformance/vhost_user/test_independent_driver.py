@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import struct
+from dataclasses import replace
 
 import independent_front_end as far
 import pytest
@@ -14,10 +16,12 @@ from balloon_conformance import scenarios
 from balloon_conformance.case import carry_out
 from balloon_conformance.iut.contract import PeerAbsent, Setup
 from balloon_conformance.iut.vhost_user_driver import VhostUserDriver
-from balloon_conformance.report.outcome import Fault, How, Status
+from balloon_conformance.report.outcome import Fault, How, Outcome, Status
+from balloon_conformance.report.results import Results, Verdict
 from balloon_conformance.scenarios import driver_offers, driver_requests, driver_statistics, driver_targets
 from balloon_conformance.session import DriverSession
 from balloon_conformance.vhost_user.messages import ProtocolFeature
+from balloon_spec.events import Side
 from balloon_spec.features import CHUNK_TRANSFER
 
 REQUESTS = driver_requests.test_one_request_after_another
@@ -105,6 +109,22 @@ def test_a_driver_that_never_says_driver_ok_is_served_and_the_report_says_so(jud
     assert {outcome.status for outcome in outcomes.values()} == {Status.PASSED}
     assert all("did not send DRIVER_OK" in outcome.reason for outcome in outcomes.values())
     assert all("QUEUE-09" not in outcome.exercised for outcome in outcomes.values())
+
+
+def test_a_requirement_that_the_transport_hides_is_not_exercised_for_that_reason(judged):
+    results = Results(Side.DRIVER, CHUNK_TRANSFER, {STATISTICS.__name__: ("QUEUE-09", "STATS-01")})
+    for protocol in (far.EVERYTHING, NO_STATUS):
+        (outcome,) = judged(variant(protocol=protocol), [AT_FIRST]).values()
+        assert Outcome.from_json(json.loads(json.dumps(outcome.to_json()))) == outcome
+        results.add(replace(outcome, case=str(protocol)))
+        said = {one.requirement.id: one for one in results.requirements()}["QUEUE-09"]
+        if protocol == far.EVERYTHING:
+            assert said.verdict is Verdict.KEPT
+            results = Results(Side.DRIVER, CHUNK_TRANSFER, {})
+    assert (said.verdict, said.reason) == (
+        Verdict.NOT_EXERCISED,
+        "vhost-user without STATUS has no message for DRIVER_OK",
+    )
 
 
 def test_status_may_be_left_out(judged):
