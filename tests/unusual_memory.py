@@ -78,6 +78,29 @@ class HasLargePages(Device):
         )
 
 
+class CollectsParts(Device):
+    """The host has pages of 64 KiB; one is given back when the last of its parts was inflated."""
+
+    def __init__(self, options):
+        super().__init__(options)
+        self._parts = EMPTY
+
+    def discard(self, pages):
+        self._parts |= pages
+        inward = [(-(-run.first // 16), run.end // 16) for run in self._parts]
+        whole = PageSet((first * 16, (end - first) * 16) for first, end in inward if end > first)
+        self._parts -= whole
+        return super().discard(whole)
+
+    def take_deflate(self, state, buffer):
+        self._parts -= self.read_pages(state, buffer).pages
+        return super().take_deflate(state, buffer)
+
+    def reset(self, state, given):
+        self._parts = EMPTY
+        return super().reset(state, given)
+
+
 class NeverDiscards(Device):
     """Guest memory is locked: there is nothing to give back."""
 
@@ -89,5 +112,6 @@ PEERS = {
     "late": DiscardsLate,
     "at-the-next-kick": lambda: ReferenceDevice(DiscardsAtTheNextKick),
     "large-pages": lambda: ReferenceDevice(HasLargePages),
+    "parts-of-large-pages": lambda: ReferenceDevice(CollectsParts),
     "never": lambda: ReferenceDevice(NeverDiscards),
 }

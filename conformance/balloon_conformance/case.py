@@ -84,7 +84,9 @@ def carry_out(case: Case, session: Session, action: Callable[[], Sequence[str]])
             try:
                 left_out = action()
             except (NotExercised, OutOfSight):
-                # What was played before is judged all the same.
+                # What was played before is judged all the same, once the device had its time.
+                if isinstance(session, DeviceSession):
+                    session.settle(session.deadline_seconds / _SHARE)
                 _look_around(session)
                 raise
             _look_around(session)
@@ -102,6 +104,10 @@ def carry_out(case: Case, session: Session, action: Callable[[], Sequence[str]])
         fault, words = whose(error)
         return Outcome(case.id, Status.ERROR, words, fault, trace=_lines(session))
     return end.close(left_out=left_out)
+
+
+_SHARE = 5
+"""Of the deadline, a device that is left in the middle of a case is given one part in so many."""
 
 
 def _look_around(session: Session) -> None:

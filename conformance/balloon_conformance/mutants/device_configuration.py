@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from balloon_conformance.iut.contract import ImplementationCrashed
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_pages import Reading
@@ -192,6 +193,24 @@ class KeepsUnknownStatistics(Device):
         """Return buffers of known tags alone."""
         known = tuple(one for one in state.statistics if all(tag < 16 for tag in _tags(one)))
         return super().return_statistics(replace(state, statistics=known))
+
+
+@mutant(
+    "SAFE-13",
+    also=("SAFE-02",),
+    origin="a device in Go: an index out of range for a tag above those it knows",
+)
+class DiesOfAnUnknownTag(Device):
+    """A newer guest ends its device with its first statistics, which nobody has asked for yet.
+
+    A malformed statistics buffer has unknown tags too.
+    """
+
+    def take_statistics(self, state: DeviceState, buffer: Available) -> Step:
+        """End at a tag above the known ones."""
+        if any(tag > 15 for tag in _tags(buffer)):
+            raise ImplementationCrashed("exit status 2")
+        return super().take_statistics(state, buffer)
 
 
 @mutant("STATS-08")

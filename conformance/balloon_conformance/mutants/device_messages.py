@@ -180,6 +180,19 @@ class CutsChunkAddressesToWords(Device):
         return first & _LOW_PFNS, count
 
 
+@mutant(
+    "SAFE-01",
+    origin="a device of 2026 in Go: the offset of a page in its mapping is taken modulo the size of it",
+)
+class WrapsChunksIntoMemory(Device):
+    """A page beyond the end of memory is given up, and the guest loses one that lies within it."""
+
+    def chunk_pages(self, words: Words) -> tuple[Words, Words]:
+        """Wrap the address."""
+        first, count = super().chunk_pages(words)
+        return first % np.uint64(self.options.memory.runs[-1].end), count
+
+
 # -- arrays -----------------------------------------------------------------------------------------------
 
 

@@ -167,6 +167,65 @@ class ReadsArraysAsMessagesBesideRequests(Device):
         return super().read_pages(state, buffer)
 
 
+class _CollectsParts(Device):
+    """Discards a page of the host, of 64 KiB, when all of its parts were inflated; forgets none of them."""
+
+    parts = 16
+
+    def __init__(self, options: DeviceOptions) -> None:
+        super().__init__(options)
+        self.seen = EMPTY
+
+    def reset(self, state: DeviceState, given: Reset) -> Step:
+        """Forget the parts."""
+        self.seen = EMPTY
+        return super().reset(state, given)
+
+    def discard(self, pages: PageSet) -> tuple[DeviceOutput, ...]:
+        """Discard what became whole."""
+        self.seen |= pages
+        inward = [(-(-run.first // self.parts), run.end // self.parts) for run in self.seen]
+        whole = PageSet(
+            (first * self.parts, (end - first) * self.parts) for first, end in inward if end > first
+        )
+        self.seen -= whole
+        return super().discard(whole)
+
+
+@mutant(
+    "DEF-08",
+    also=("INF-07",),
+    origin="QEMU, commits b27b323914 and a8cd64d488: what is deflated still counts as a part of a host page",
+)
+class CollectsPartsOfLargeHostPages(_CollectsParts):
+    """On a host with pages of 64 KiB the guest loses pages that it took back, when it gives up the others.
+
+    A page of the host goes when each of its parts was inflated once, whatever was deflated in between.
+    """
+
+
+@mutant(
+    "RESET-06",
+    also=("INF-07",),
+    origin="QEMU, commit a8cd64d488: the parts of a host page are kept across requests, here across a reset",
+)
+class KeepsPartsOverAReset(_CollectsParts):
+    """After a reboot the guest loses pages that the one before gave up, when it gives up their neighbours."""
+
+    def reset(self, state: DeviceState, given: Reset) -> Step:
+        """Keep the parts."""
+        seen = self.seen
+        done = super().reset(state, given)
+        self.seen = seen
+        return done
+
+    def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
+        """Forget what is taken back."""
+        state, outputs = super().take_deflate(state, buffer)
+        self.seen -= self.read_pages(state, buffer).pages
+        return state, outputs
+
+
 @mutant("CHUNK-13", "PFN-05", also=("INF-07",))
 class LosesTheLastPageIfItMustBeTold(Device):
     """Under MUST_TELL_HOST the host never has the last page of a run back."""

@@ -229,6 +229,17 @@ class DiscardsUnusedPages(Device):
         return (*super().act_on_unused(request, reading), *self.discard(reading.pages))
 
 
+@mutant("UNUSED-01")
+class DiscardsWhateverIsReported(Device):
+    """A message that nobody asked for empties the pages it names: it needs no request, and no operator."""
+
+    def take_host_request_buffer(self, state: DeviceState, buffer: Available) -> Step:
+        """Take every message for one of the inflate queue."""
+        reading = self.read_message(buffer.readable, self.options.memory, self.options.max_data_bytes)
+        state, outputs = super().take_host_request_buffer(state, buffer)
+        return state, (*self.discard(reading.pages), *outputs)
+
+
 @mutant(
     "REQ-23",
     also=("SAFE-03",),

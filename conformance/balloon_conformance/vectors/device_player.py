@@ -20,9 +20,9 @@ from balloon_spec.queues import Queue
 from balloon_spec.trace import event_fields
 from balloon_spec.wire import configuration, host_request
 
-__all__ = ["DevicePlayer"]
+__all__ = ["OPERATOR_CAPABILITIES", "DevicePlayer"]
 
-_CAPABILITIES = {
+OPERATOR_CAPABILITIES = {
     OperatorAction.TARGET: Capability.OPERATOR_TARGET,
     OperatorAction.UNUSED_PAGES: Capability.OPERATOR_UNUSED_PAGES,
     OperatorAction.STATISTICS: Capability.OPERATOR_STATISTICS,
@@ -174,7 +174,7 @@ class DevicePlayer:
             raise NotExercised(f"the guest has no pages {named}; give it the memory that start asks for")
 
     def _operate(self, step: model.OperatorStep) -> None:
-        capability = _CAPABILITIES[step.action]
+        capability = OPERATOR_CAPABILITIES[step.action]
         if self._session.can(capability):
             self._session.operate(step.action, step.value)
         elif step.action is OperatorAction.TARGET:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from balloon_conformance.case import DEFAULT_PATIENCE, Patience, carry_out
 from balloon_conformance.iut.contract import Capability, DeviceAdapter, DriverAdapter
 from balloon_conformance.report.outcome import Outcome, Status
 from balloon_conformance.session import DeviceSession, DriverSession, Waits
 from balloon_conformance.vectors import as_trace, model
-from balloon_conformance.vectors.device_player import DevicePlayer
+from balloon_conformance.vectors.device_player import OPERATOR_CAPABILITIES, DevicePlayer
 from balloon_conformance.vectors.driver_player import DriverPlayer
 from balloon_spec.events import Side
 from balloon_spec.judge import Finding, Judge
 
 __all__ = ["Patience", "play", "play_as_trace", "play_to_a_line"]
+
+_OPERATORS = frozenset(OPERATOR_CAPABILITIES.values())
+_USUAL_BYTES = 10
+"""The length of the statistics buffer with which most vectors begin, which puts nothing to the test."""
 
 
 def play(
@@ -71,7 +75,22 @@ def _cannot(vector: model.Vector, adapter: DeviceAdapter | DriverAdapter, side: 
         # What is to be seen of it is seen at negotiation, and a driver that chooses its own pages shows that.
         spared.add(Capability.STEER_PAGES)
     missing = sorted(model.needs(vector, side) - adapter.capabilities - spared)
+    if side is Side.DEVICE and set(missing) <= _OPERATORS and _begins_without(vector, missing):
+        # Played as far as the operator's step, which says what is missing.
+        return ""
     return f"the adapter lacks {', '.join(missing)}" if missing else ""
+
+
+def _begins_without(vector: model.Vector, missing: Collection[str]) -> bool:
+    """Tell whether something is asked of the device before the first wish for which nobody is there."""
+    for step in vector.steps:
+        if isinstance(step, model.OperatorStep) and OPERATOR_CAPABILITIES[step.action] in missing:
+            return False
+        if isinstance(step, model.UsedStep | model.ReactionStep | model.EffectStep):
+            return True
+        if isinstance(step, model.BufferStep) and len(step.readable) > _USUAL_BYTES:
+            return True
+    return False
 
 
 def play_as_trace(vector: model.Vector) -> tuple[Judge, list[Finding]]:

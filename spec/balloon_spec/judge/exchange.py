@@ -322,7 +322,11 @@ class Exchange:
 
     def host_page_after(self, event: ev.Discarded) -> int:
         """Return ``host_page`` with what a look finds discarded."""
-        return min(filter(None, (self.host_page, host_page_of([event.pages]))), default=0)
+        # Beside a page that was seen gone before, and is filled again, nothing ends.
+        before = self.gone | self.forbidden.get("DEF-08", EMPTY)
+        return min(
+            filter(None, (self.host_page, host_page_of(event.pages, event.looked - before))), default=0
+        )
 
     def _is_asked(self) -> bool:
         return self.request is not None and self.request.is_open

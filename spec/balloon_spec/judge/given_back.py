@@ -19,7 +19,7 @@ the other form        only when no more can come: the device does not act on thi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -131,11 +131,11 @@ def blame(
 ) -> str | None:
     """Name the requirement that pages left behind break; None if no more than INF-07 can be said.
 
-    ``host_page`` is the size of the host's pages in pages of 4 KiB as far as discards tell; a part of such a
-    page cannot be given back. With ``final`` nothing more will be learned of the device. What ``losses`` have
-    of a buffer that puts no more to the test is blamed again: it is the same fault.
+    ``host_page`` is the size of the host's pages in pages of 4 KiB as far as discards tell, 0 if they do not;
+    a part of such a page cannot be given back. With ``final`` nothing more will be learned of the device.
+    What ``losses`` have of a buffer that puts no more to the test is blamed again: it is the same fault.
     """
-    if not _whole_pages(left.looked, host_page) & left.missing:
+    if not host_page or not _whole_pages(left.looked, host_page) & left.missing:
         return None
     peers = [one for one, seconds in able.items() if _covers(one, seconds, left)]
     own = left.circumstances
@@ -174,13 +174,15 @@ def _differs_in(name: str, own: Circumstances, one: Circumstances) -> bool:
 
 def _whole_pages(pages: PageSet, host_page: int) -> PageSet:
     """Return what is left of ``pages`` when each run is rounded inward to pages of the host."""
-    if host_page <= 1:
-        return pages
     inward = ((-(-run.first // host_page), run.end // host_page) for run in pages)
     return PageSet((first * host_page, (end - first) * host_page) for first, end in inward if end > first)
 
 
-def host_page_of(discarded: Iterable[PageSet]) -> int:
-    """Return the largest page of the host, in pages of 4 KiB, that explains these discards; 0 for none."""
-    bounds = [run.first | run.count for pages in discarded for run in pages]
-    return min((one & -one for one in bounds), default=0)
+def host_page_of(discarded: PageSet, looked: PageSet) -> int:
+    """Return the largest page of the host, in pages of 4 KiB, that explains a discard; 0 if none shows.
+
+    It shows where a run that was discarded ends beside a page that was not, and was looked at.
+    """
+    starts = [run.first for run in discarded if run.first and run.first - 1 in looked]
+    ends = [run.end for run in discarded if run.end in looked]
+    return min((one & -one for one in (*starts, *ends)), default=0)

@@ -10,7 +10,7 @@ from judge_script import INFLATE, A, B, chunk, gone, inflate, request, start, us
 from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.judge import Judge
 from balloon_spec.judge.given_back import Circumstances, Form, LeftBehind, Since, blame, host_page_of
-from balloon_spec.pages import PageSet
+from balloon_spec.pages import EMPTY, PageSet
 
 PAGES = PageSet.parse("0x1000+16")
 FEATURES = frozenset({"VERSION_1", "STATS_VQ"})
@@ -93,9 +93,13 @@ def test_what_a_simpler_buffer_was_blamed_for_is_blamed_again():
 
 
 def test_the_largest_page_of_the_host_explains_every_discard():
-    assert host_page_of([]) == 0
-    assert host_page_of([PageSet.parse("0x1000+16"), PageSet.parse("0x2000+8")]) == 8
-    assert host_page_of([PageSet.parse("0x1000+16"), PageSet.parse("0x2001")]) == 1
+    around = PageSet.parse("0x0+0x8000")
+    assert host_page_of(EMPTY, around) == 0
+    assert host_page_of(PageSet.parse("0x1000+16", "0x2000+8"), around) == 8
+    assert host_page_of(PageSet.parse("0x1000+16", "0x2001"), around) == 1
+    # Where nobody looked on, nothing ends.
+    assert host_page_of(PageSet.parse("0x1000+3"), PageSet.parse("0xfff+4")) == 4096
+    assert host_page_of(PageSet.parse("0x1000+3"), PageSet.parse("0x1000+4")) == 1
 
 
 def test_a_judge_hands_over_what_it_could_not_decide():

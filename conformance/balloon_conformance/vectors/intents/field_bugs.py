@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from balloon_conformance.vectors.intents.model import (
     DriverActual,
     DriverStore,
     Intent,
     OperatorStatistics,
     Silent,
+    Step,
 )
 from balloon_conformance.vectors.intents.passages import clean_pfns, recovers_pfns
 from balloon_conformance.vectors.intents.words import (
@@ -27,6 +30,7 @@ from balloon_conformance.vectors.intents.words import (
     negotiated,
     reads,
     reports,
+    resets,
     returns,
     shows,
     target,
@@ -81,7 +85,50 @@ def _partial_state(*, arrays: bool) -> tuple[Intent, ...]:
         profile="base" if arrays else "chunk-transfer",
         sides="device",
     )
-    return one, two
+    return one, two, *_parts(inflate, deflate, prefix, area, arrays=arrays)
+
+
+def _parts(
+    inflate: Callable[..., Step], deflate: Callable[..., Step], prefix: str, area: str, *, arrays: bool
+) -> tuple[Intent, ...]:
+    """One page, and then all others up to 2 MiB: it is a part of a larger page of whatever size."""
+    rest = "0x1401+511"
+    three = exchange(
+        area,
+        f"{prefix}deflated-page-stays-when-the-rest-of-2-mib-inflates",
+        "A page that was inflated and deflated keeps its contents when 511 pages beside it inflate",
+        "DEF-08 INF-08",
+        inflate("m1", "0x1400"),
+        returns("m1"),
+        discards("0x1400"),
+        deflate("d1", "0x1400"),
+        returns("d1"),
+        inflate("m2", rest),
+        returns("m2"),
+        shows("DEF-08", discards(rest, kept=["0x1400", "0x1600"])),
+        DriverActual(511),
+        features=negotiated() if arrays else negotiated("STATS_VQ", "CHUNK_TRANSFER"),
+        profile="base" if arrays else "chunk-transfer",
+        sides="device",
+    )
+    four = exchange(
+        "reset",
+        f"{prefix}page-of-before-a-reset-stays-when-the-rest-of-2-mib-inflates",
+        "A page inflated before a reset keeps its contents when 511 pages beside it inflate after it",
+        "RESET-06 INF-08",
+        inflate("m1", "0x1400"),
+        returns("m1"),
+        discards("0x1400"),
+        resets(),
+        inflate("m2", rest),
+        returns("m2"),
+        shows("RESET-06", discards(rest, kept=["0x1400", "0x1600"])),
+        DriverActual(511),
+        features=negotiated() if arrays else negotiated("STATS_VQ", "CHUNK_TRANSFER"),
+        profile="base" if arrays else "chunk-transfer",
+        sides="device",
+    )
+    return three, four
 
 
 def _statistics(name: str, title: str, *entries: tuple[int, int], tail: bytes = b"") -> Intent:
