@@ -87,6 +87,7 @@ MUTATIONS = [
         "static void serve_deflate(struct exchange *x, struct buffer *buffer)\n{\n"
         "    mark_chunks(buffer, PAGE_DISCARDED);\n",
         "DEF-08",
+        also=frozenset({"DEF-07"}),
     ),
     Mutation(
         "the used length is that of what was read",

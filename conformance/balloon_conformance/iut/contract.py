@@ -221,6 +221,7 @@ class DeviceAdapter(_Adapter, Protocol):
     def discarded(self, pages: PageSet) -> tuple[PageSet, PageSet]:
         """Return which of ``pages`` were discarded, and which overwritten, since the last call or start.
 
+        It is called again and again while a discard is awaited, and with all of memory at the end of a case.
         Without :attr:`Capability.DISCARDS` it is not called.
         """
 
