@@ -42,6 +42,7 @@ from balloon_conformance.report.outcome import (
     choice_of,
     choice_words,
 )
+from balloon_conformance.report.ranking import explain
 from balloon_conformance.run_options import RunOptions, add_options
 from balloon_conformance.session import DeviceSession, DriverSession, Waits
 from balloon_conformance.suite import move, plan, why_foreign
@@ -327,8 +328,8 @@ def known_words(outcome: Outcome) -> str:
 
 def explained(outcome: Outcome) -> Iterator[str]:
     """Yield the lines that say why a case did not pass."""
-    for finding in outcome.findings:
-        yield str(finding)
+    for finding, later in explain(outcome.findings):
+        yield f"also, as a consequence: {finding}" if later else str(finding)
         if choice := choice_of(finding.requirement):
             yield f"  {choice_words(choice)}"
     if not outcome.findings or outcome.repeats:

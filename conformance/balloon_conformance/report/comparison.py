@@ -129,7 +129,8 @@ def _cell(file: ResultsFile, name: str) -> Cell:
     if found is None:
         return Cell(ABSENT)
     if found.verdict == "broken":
-        return Cell("advice" if found.is_advice else "broken", ", ".join(found.broken_by))
+        after = f"follows from {found.follows_from}: " if found.follows_from else ""
+        return Cell("advice" if found.is_advice else "broken", after + ", ".join(found.broken_by))
     return Cell(found.verdict, found.reason)
 
 

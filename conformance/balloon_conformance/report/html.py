@@ -98,6 +98,8 @@ def render(results: Results, header: Mapping[str, Any], repeat: str) -> str:
         started=f"{header['started']:%Y-%m-%d %H:%M %Z}",
         areas=tuple(_areas(results, repeat)),
         summary=results.summary(),
+        causes=(*results.causes(binding=True), *results.causes(binding=False)),
+        words={one.requirement.id: _first_words(one) for one in results.requirements() if one.broken_by},
         verdicts=("broken", "advice", "not exercised", "kept"),
         ended=[o for o in results.outcomes.values() if o.status is Status.FAILED and not o.findings],
         alarms=[
@@ -127,6 +129,10 @@ def _areas(results: Results, repeat: str) -> Iterator[_Area]:
         )
         if rows:
             yield _Area(area.title, Counter(row.verdict for row in rows), rows)
+
+
+def _first_words(one: RequirementResult) -> str:
+    return next(iter(one.broken_by.values())).words
 
 
 def _verdict(one: RequirementResult) -> str:

@@ -62,8 +62,9 @@ class JsonLines:
 
     def end(self, results: Results, exit_code: int) -> None:
         """Write the verdicts and the summary."""
+        places = results.places()
         for one in results.requirements():
-            self._write(one.to_json())
+            self._write(one.to_json() | places.get(one.requirement.id, {}))
         self._write({"summary": results.summary() | {"exit": exit_code}})
 
     def _write(self, line: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from balloon_conformance.known_failures.ledger import KnownFailures
 from balloon_conformance.report.late import settled
 from balloon_conformance.report.negotiated import Told, never_negotiated
 from balloon_conformance.report.outcome import Outcome, Status
+from balloon_conformance.report.ranking import Cause, nearest_first, rank
 from balloon_spec.events import Side
 from balloon_spec.features import Profile
 from balloon_spec.judge import Finding
@@ -170,10 +171,25 @@ class Results:
     ) -> RequirementResult:
         # Reversed, so that the first finding of a case is the one that stays.
         first = dict(reversed(found))
-        by = {case: first[case] for case, _ in found}
+        by = dict(nearest_first([(case, first[case]) for case in dict(found)], self.outcomes))
         entries = [self._known.excuse(case, finding) for case, finding in found]
         known = tuple(dict.fromkeys(one for one in entries if one is not None)) if all(entries) else ()
         return RequirementResult(requirement, Verdict.BROKEN, decisions, broken_by=by, known=known)
+
+    def causes(self, *, binding: bool) -> tuple[Cause, ...]:
+        """Return what was broken, or not followed as advised, nearest to the cause first."""
+        group = [one for one in self.requirements() if (one.is_broken if binding else one.is_advice)]
+        return rank({one.requirement.id: one.broken_by for one in group}, self.outcomes)
+
+    def places(self) -> dict[str, dict[str, Any]]:
+        """Return as plain data where each requirement that was broken stands among the causes."""
+        places: dict[str, dict[str, Any]] = {}
+        for binding in (True, False):
+            for number, cause in enumerate(self.causes(binding=binding), 1):
+                places[cause.requirement] = {"rank": number}
+                for name in cause.consequences:
+                    places[name] = {"rank": number, "follows_from": cause.requirement}
+        return places
 
     def unexercised(self, levels: Collection[Level]) -> tuple[RequirementResult, ...]:
         """Return what binds the side under the profile at one of the levels and was not exercised.

@@ -39,6 +39,7 @@ class Recorded:
     decisions: int
     reason: str
     broken_by: tuple[str, ...]
+    follows_from: str = ""
 
     @property
     def is_advice(self) -> bool:
@@ -155,4 +156,5 @@ def _recorded(entry: Mapping[str, Any]) -> Recorded:
         entry["decisions"],
         entry["reason"],
         tuple(entry["broken_by"]),
+        entry.get("follows_from", ""),
     )

@@ -35,17 +35,9 @@ def print_results(console: Console, results: Results, repeat: str, *, verbose: b
     console.print(_areas(verdicts, results))
     if verbose:
         _print_each(console, verdicts)
-    broken = [one for one in verdicts if one.is_broken]
-    advice = [one for one in verdicts if one.is_advice]
-    outcomes = results.outcomes
-    _print_group(console, Text("Broken", style="bold red"), broken, repeat, outcomes)
-    _print_group(
-        console,
-        Text("Advice (a SHOULD that was not followed)", style="bold yellow"),
-        advice,
-        repeat,
-        outcomes,
-    )
+    _print_group(console, Text("Broken", style="bold red"), results, repeat, binding=True)
+    advice = Text("Advice (a SHOULD that was not followed)", style="bold yellow")
+    _print_group(console, advice, results, repeat, binding=False)
     _print_unattributed(console, results, repeat)
     _print_alarms(console, results)
     _print_known(console, verdicts, results)
@@ -106,21 +98,32 @@ def _print_each(console: Console, verdicts: Sequence[RequirementResult]) -> None
 def _print_group(
     console: Console,
     title: Text,
-    group: Sequence[RequirementResult],
+    results: Results,
     repeat: str,
-    outcomes: Mapping[str, Outcome],
+    *,
+    binding: bool,
 ) -> None:
-    if not group:
+    """Print what was broken, nearest to the cause first, and below each what follows from it."""
+    causes = results.causes(binding=binding)
+    if not causes:
         return
+    verdicts = {one.requirement.id: one for one in results.requirements()}
+    outcomes = results.outcomes
     console.print()
     console.print(title)
-    for one in group:
+    for cause in causes:
+        one = verdicts[cause.requirement]
         console.print()
         console.print(Text(f"{one.requirement.id}  {one.requirement.text}", style="bold"))
         console.print(Padding(_finding(one, outcomes), (0, 0, 0, 2)))
         # Not folded, so that it can be copied.
         case = next(iter(one.broken_by))
         console.print(Text(f"  {'repeat':<{_LABEL}}  {repeat} -k '{case}'"), soft_wrap=True)
+        if cause.consequences:
+            console.print(Text("  also, as a consequence", style="dim"))
+        for name in cause.consequences:
+            case, finding = next(iter(verdicts[name].broken_by.items()))
+            console.print(Text(f"    {name}  {finding.words} ({case})"), soft_wrap=True)
 
 
 def _finding(one: RequirementResult, outcomes: Mapping[str, Outcome]) -> Table:

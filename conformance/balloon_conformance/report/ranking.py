@@ -1,0 +1,100 @@
+"""Which finding to read first: the one nearest to the cause, with what follows from it folded below.
+
+One defect shows in many cases and under many names: a device that loses a page of every chunk loses it in
+descriptors, after a reset and behind reserved bits too, and each of these has a requirement of its own. The
+nearest to the cause is what was seen in the plainest circumstances: without a malformed buffer, under the
+fewest features, after the fewest buffers, in the shortest of them. Something seen later follows from it, in
+all likelihood, where the same rule found it, or where no case shows it without the other before it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from balloon_conformance.report.outcome import Outcome
+from balloon_spec.judge import Finding
+
+__all__ = ["Cause", "circumstances", "explain", "nearest_first", "rank"]
+
+Circumstances = tuple[bool, int, int, int, int, int, int]
+"""In this order: a malformed case, features, resets, cut buffers, buffers, bytes of the longest, event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A requirement that was broken, and those that were probably broken as a consequence, in order.
+
+    ``case`` is the plainest in which it was found.
+    """
+
+    requirement: str
+    case: str
+    consequences: tuple[str, ...] = ()
+
+
+def circumstances(outcome: Outcome, finding: Finding) -> Circumstances:
+    """Say how plain the circumstances of a finding were: the lower, the plainer."""
+    resets = cuts = buffers = longest = 0
+    for text in outcome.trace[1 : finding.event + 1]:
+        if '"reset"' not in text and '"available"' not in text:
+            continue
+        line = json.loads(text)
+        if line.get("event") == "reset":
+            resets += 1
+        elif line.get("event") == "available":
+            buffers += 1
+            cuts += bool(line.get("cut"))
+            longest = max(longest, len(line.get("readable", "")) // 2)
+    features = len(outcome.negotiated)
+    return outcome.malformed, features, resets, cuts, buffers, longest, finding.event
+
+
+def nearest_first(
+    found: Iterable[tuple[str, Finding]], outcomes: Mapping[str, Outcome]
+) -> list[tuple[str, Finding]]:
+    """Return cases with a finding each, the plainest circumstances first."""
+    return sorted(found, key=lambda pair: circumstances(outcomes[pair[0]], pair[1]))
+
+
+def rank(broken: Mapping[str, Mapping[str, Finding]], outcomes: Mapping[str, Outcome]) -> tuple[Cause, ...]:
+    """Order and group what was broken.
+
+    ``broken`` are the first findings against each requirement by case, ``outcomes`` those of the cases.
+    """
+    plain = {}
+    for name, by_case in broken.items():
+        case, finding = nearest_first(by_case.items(), outcomes)[0]
+        plain[name] = circumstances(outcomes[case], finding), case, finding
+    causes: dict[str, list[str]] = {}
+    for name in sorted(broken, key=lambda one: plain[one][0]):
+        cause = next(
+            (one for one in causes if _follows(name, one, broken, plain[name][2], plain[one][2])), None
+        )
+        if cause is None:
+            causes[name] = []
+        else:
+            causes[cause].append(name)
+    return tuple(Cause(name, plain[name][1], tuple(after)) for name, after in causes.items())
+
+
+def _follows(
+    name: str,
+    cause: str,
+    broken: Mapping[str, Mapping[str, Finding]],
+    finding: Finding,
+    earlier: Finding,
+) -> bool:
+    """Tell whether what was broken in less plain circumstances follows from what was broken before it."""
+    if finding.rule and finding.rule == earlier.rule:
+        return True
+    before = broken[cause]
+    return all(case in before and before[case].event <= one.event for case, one in broken[name].items())
+
+
+def explain(findings: Sequence[Finding]) -> Iterator[tuple[Finding, bool]]:
+    """Yield the findings of one case, oldest first, and whether each came after the first event with one."""
+    ordered = sorted(findings, key=lambda finding: finding.event)
+    for finding in ordered:
+        yield finding, finding.event > ordered[0].event
