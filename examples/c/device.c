@@ -248,8 +248,9 @@ static void take_answer(const struct buffer *message)
 
     if (!read_at(message, 0, &header, sizeof header) || !device.request_open ||
         virtio_balloon_response_header_cmd(&header) != VIRTIO_BALLOON_CMD_GET_UNUSED_PAGES ||
-        virtio_balloon_response_header_id(&header) != (device.request_id & UINT16_MAX))
-        return;
+        virtio_balloon_response_header_id(&header) != (device.request_id & UINT16_MAX) ||
+        virtio_balloon_response_header_data_len(&header) % sizeof(struct virtio_balloon_chunk))
+        return; /* not an answer, or one whose length cannot be right (SAFE-06) */
     switch (virtio_balloon_response_header_flag(&header)) {
     case VIRTIO_BALLOON_FLAG_DONE:
         device.request_open = false; /* REQ-20; it may be without chunks (REQ-18) */

@@ -90,11 +90,13 @@ sub issue_request {
     return use_buffer($events, shift @{ $held[HOST_REQUEST] }, pack 'v v3 Q<', GET_UNUSED_PAGES, 0, 0, 0, $open_id);
 }
 
-# A message counts while its request is open (REQ-19); its pages are hints and stay (UNUSED-01).
+# A message counts while its request is open (REQ-19) and its length can be right (SAFE-06); its pages are hints and
+# stay (UNUSED-01).
 sub take_answer {
     my ($message) = @_;
     return if length $message < HEADER_BYTES || !defined $open_id;
-    my ($cmd, $flag, $id) = unpack 'C C v', $message;
+    my ($cmd, $flag, $id, $data_len) = unpack 'C C v V', $message;
+    return if $data_len % CHUNK_BYTES;
     return if $cmd != GET_UNUSED_PAGES || $id != ($open_id & 0xffff) || $flag > DONE;
     mark_chunks(\%hinted, $message);
     undef $open_id if $flag == DONE;    # REQ-20
