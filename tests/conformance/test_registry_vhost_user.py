@@ -31,6 +31,22 @@ def test_a_driver_is_steered_where_it_has_a_control_socket():
     assert Capability.STEER_PAGES in steered.capabilities
 
 
+def test_protocol_features_can_be_left_out_but_for_one():
+    without = IutOptions(vhost_user_without="status, reply_ack")
+    for kind in ("vhost-user-device", "vhost-user-driver"):
+        assert resolve(f"{kind}:/none/s", without).name == f"{kind}:/none/s"
+        with pytest.raises(
+            IutError, match=r"^--vhost-user-without: no protocol feature 'SPEED'; there are MQ"
+        ):
+            resolve(f"{kind}:/none/s", IutOptions(vhost_user_without="STATUS,SPEED"))
+    with pytest.raises(
+        IutError, match=r"^--vhost-user-without CONFIG: a balloon cannot be judged without it"
+    ):
+        resolve("vhost-user-device:/none/s", IutOptions(vhost_user_without="CONFIG"))
+    with pytest.raises(IutError, match=r"^--vhost-user-without is for vhost-user-device and"):
+        resolve("qemu", IutOptions(vhost_user_without="STATUS"))
+
+
 @pytest.mark.parametrize("kind", ["vhost-user-device", "vhost-user-driver"])
 def test_a_socket_must_be_named(kind):
     with pytest.raises(IutError, match=f"^{kind}: name the socket, as in {kind}:/run/balloon.sock$"):

@@ -118,7 +118,8 @@ class VhostUserDevice:
             Capability.MEMORY_HOLES,
         }
         try:
-            _, shows_refusal = self._described or self._look()
+            # Nobody is waited for here: whoever is slow to listen is, at the start of a case.
+            _, shows_refusal = self._described or self._look(0.0)
         except (AdapterError, *_FAULTS):
             # Nobody is there to ask; what is wrong is said where the back-end is needed, at the start.
             shows_refusal = True
@@ -139,7 +140,7 @@ class VhostUserDevice:
     def description(self) -> str:
         """The socket, and the protocol features the back-end and the suite agree on."""
         try:
-            words, _ = self._described or self._look()
+            words, _ = self._described or self._look(self._options.answer_seconds)
         except _FAULTS as error:
             raise AdapterError(f"{self._options.socket}: {error}; is this a vhost-user back-end?") from error
         return words
@@ -320,11 +321,11 @@ class VhostUserDevice:
         if self._control is not None:
             self._control.wish(operator=OperatorAction.TARGET, value=0)
 
-    def _look(self) -> tuple[str, bool]:
+    def _look(self, seconds: float) -> tuple[str, bool]:
         """Connect only to find out what there is."""
         if self._front_end is not None:
             return self._describe(self._front_end)
-        front_end = self._connect()
+        front_end = self._connect(seconds)
         try:
             return self._describe(front_end)
         finally:
@@ -337,9 +338,9 @@ class VhostUserDevice:
         self._described = words, front_end.shows_refusal
         return self._described
 
-    def _connect(self) -> FrontEnd:
+    def _connect(self, seconds: float | None = None) -> FrontEnd:
         options = self._options
-        until = time.monotonic() + options.answer_seconds
+        until = time.monotonic() + (options.answer_seconds if seconds is None else seconds)
         while True:
             connection = connect(options.socket, until - time.monotonic(), served=self._described is not None)
             with peer_faults():
