@@ -209,6 +209,14 @@ FOUND = {
         [*guest(0, WITHOUT_OOM), *AT_FOUR, target(3), target(9), deflate("d", ONE)],
         [],
     ),
+    "it counts pages that it never named, and takes some": (
+        [*guest(0, WITHOUT_OOM), target(5), *grow(A, 5), DRIVER_QUIET, target(4), deflate("d", ONE)],
+        ["INF-03"],
+    ),
+    "it takes a page by leave, and one more": (
+        [*guest(0, WITHOUT_OOM), *AT_FOUR, target(3), deflate("d", ONE), deflate("e", chunk(0x1001, 1))],
+        ["DEF-09"],
+    ),
     "it puts another in its place first": (
         [*guest(0, WITHOUT_OOM), *AT_FOUR, inflate("n", chunk(0x3000, 1)), deflate("d", ONE)],
         [],

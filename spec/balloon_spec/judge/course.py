@@ -78,7 +78,11 @@ class Course:
 
     def limit(self, exchange: Exchange) -> int:
         """Return what a deflate buffer has to leave in the balloon without DEFLATE_ON_OOM (DEF-09)."""
-        return min(self.least(exchange), exchange.actual or 0)
+        actual = exchange.actual or 0
+        if actual > (exchange.named | exchange.deflating_pages).pages:
+            # INF-03 is broken: the driver counts pages that the device knows nothing of.
+            return 0
+        return min(self.least(exchange), actual)
 
     def least(self, exchange: Exchange) -> int:
         """Return the least ``num_pages`` that the driver may go by."""
