@@ -7,6 +7,7 @@ adapter or to the suite.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -30,6 +31,7 @@ from balloon_conformance.vectors.mismatch import Mismatch
 from balloon_spec import trace
 from balloon_spec.events import Negotiated, Side
 from balloon_spec.judge import Finding
+from balloon_spec.judge.consequences import causes
 from balloon_spec.judge.given_back import GivenBack
 from balloon_spec.requirement import catalogue
 
@@ -196,7 +198,10 @@ class _End:
     ) -> Outcome:
         """Make the outcome of a case that was played, to its end or not."""
         case, session = self.case, self.session
-        found = list(session.findings)
+        found = causes(session.findings, [entry.event for entry in session.trace])
+        # What another finding explains was not decided.
+        explained = Counter(one.requirement for one in session.findings)
+        explained.subtract(one.requirement for one in found)
         if mismatch is not None:
             extra = self._finding(mismatch)
             # Where a rule saw it too, its finding says more than the difference that followed from it.
@@ -208,7 +213,9 @@ class _End:
         advice = tuple(finding for finding in found if not finding.level.binding)
         subjects = catalogue()
         exercised = {
-            name: count for name, count in session.exercised.items() if subjects[name].subject is session.side
+            name: count
+            for name, count in (session.exercised - explained).items()
+            if subjects[name].subject is session.side
         }
         slips = _undeclared(session.slips, case.breaks, findings)
         fault: Fault | None = Fault.DEVICE if session.side is Side.DEVICE else Fault.DRIVER

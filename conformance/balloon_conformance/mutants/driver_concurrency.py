@@ -24,6 +24,7 @@ from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.wire.host_request import HostRequest
 
+_HEADER_BYTES = 8
 _SHARED_ADDRESS = 0x5000
 
 # -- the two kinds ----------------------------------------------------------------------------------------
@@ -147,6 +148,34 @@ class ChangesABufferInFlight(ReferenceDriver):
             events.append(event)
             if isinstance(event, Available) and event.queue == 0:
                 events.append(BufferAltered(0, event.buffer, bytes(len(event.readable)), Side.DRIVER))
+        return events
+
+
+def _is_message(data: bytes) -> bool:
+    return len(data) > _HEADER_BYTES and int.from_bytes(data[4:8], "little") == len(data) - _HEADER_BYTES
+
+
+@mutant("BUF-01")
+class FinishesABufferInFlight(ReferenceDriver):
+    """The device reads reserved bits that are gone a moment later.
+
+    They are there when the buffer is looked at first, and cleared while it is in flight. What is wrong is not
+    the bits.
+    """
+
+    def observe(self, deadline_seconds: float) -> Sequence[Event]:
+        """Show inflate messages as they are before the driver is done with them."""
+        events: list[Event] = []
+        for event in super().observe(deadline_seconds):
+            if isinstance(event, Available) and event.queue == 0 and _is_message(event.readable):
+                unfinished = bytearray(event.readable)
+                unfinished[_HEADER_BYTES] |= 1
+                events += [
+                    replace(event, readable=bytes(unfinished)),
+                    BufferAltered(0, event.buffer, event.readable, Side.DRIVER),
+                ]
+            else:
+                events.append(event)
         return events
 
 
