@@ -117,9 +117,7 @@ def a_deflate_buffer_leaves_the_target(event: Available, scene: Scene) -> Iterat
     pages = buffer.content.intended & exchange.balloon
     if not pages or exchange.has("DEFLATE_ON_OOM"):
         return
-    # Pages that actual counts and no inflate buffer named are INF-03's; the driver has them all the same.
-    untold = max((exchange.actual or 0) - exchange.named.pages, 0)
-    left, limit = (exchange.named - pages).pages + untold, exchange.course.limit(exchange)
+    left, limit = exchange.course.left(exchange, pages), exchange.course.limit(exchange)
     if left < limit and exchange.sees_driver_ok:
         yield _below(left, limit, event.readable)
     # Where the transport hides the status, it may be that the driver gives the device up: see below.

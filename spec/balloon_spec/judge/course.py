@@ -78,11 +78,13 @@ class Course:
 
     def limit(self, exchange: Exchange) -> int:
         """Return what a deflate buffer has to leave in the balloon without DEFLATE_ON_OOM (DEF-09)."""
-        actual = exchange.actual or 0
-        if actual > (exchange.named | exchange.deflating_pages).pages:
-            # INF-03 is broken: the driver counts pages that the device knows nothing of.
-            return 0
-        return min(self.least(exchange), actual)
+        return min(self.least(exchange), exchange.actual or 0)
+
+    def left(self, exchange: Exchange, pages: PageSet) -> int:
+        """Return how many pages a deflate buffer that takes ``pages`` leaves, as the driver counts."""
+        # Pages that actual counts and no inflate buffer named are INF-03's; the driver has them all the same.
+        told = (exchange.named | exchange.deflating_pages).pages
+        return (exchange.named - pages).pages + max((exchange.actual or 0) - told, 0)
 
     def least(self, exchange: Exchange) -> int:
         """Return the least ``num_pages`` that the driver may go by."""
@@ -125,7 +127,7 @@ class Course:
             self.for_memory = exchange.named.pages <= self.least(exchange)
             self.taken_back |= pages if self.for_memory else EMPTY
             limit = self.limit(exchange)
-            if (exchange.named - pages).pages < limit:
+            if self.left(exchange, pages) < limit:
                 self.below = limit
         elif buffer.queue is Queue.STATISTICS:
             self.free_pages, self.named_then = _free_pages(buffer.event.readable), exchange.named.pages
