@@ -101,6 +101,8 @@ class StdioProcess:
         What the program wrote unasked is found here where it came with the answer before; what came later is
         returned as the answer, and has another number.
         """
+        if self._received and self.ended():
+            raise self.over()
         if self._received:
             raise AdapterError(
                 f"{self._name} wrote {_shown(self._received)} although nothing was asked; write one answer "

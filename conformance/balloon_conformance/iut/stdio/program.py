@@ -36,6 +36,8 @@ __all__ = ["Introduction", "Program", "StdioOptions", "split"]
 _EXAMPLE: Final = "stdio:./my-device --verbose"
 _SHOWN: Final = 80
 _STOP_SECONDS: Final = 1.0
+_DYING_SECONDS: Final = 0.2
+"""How long a program that wrote what is no answer is given to end."""
 _MOST_MILLISECONDS: Final = (1 << 32) - 1
 
 
@@ -194,6 +196,9 @@ class Program:
         except (ValueError, RecursionError):
             answer = None
         if type(answer) is not dict:
+            if process.ended(_DYING_SECONDS):
+                # Its last words came by the wrong stream; that it ended is the implementation's doing.
+                raise process.over(f"after it wrote {_shown(text)}")
             raise self.fault(
                 f"answered {command} with {_shown(text)}, which is not a JSON object; write "
                 "answers alone to standard output, and everything else to standard error"

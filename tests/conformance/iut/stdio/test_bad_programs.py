@@ -198,6 +198,11 @@ LATER_FAULTS = {
         ImplementationCrashed,
         "exit status 1; its last words: assertion failed: ring",
     ),
+    "ends with words on the wrong stream": (
+        "for _ in answers(): print('panic: index out of range', flush=True); sys.exit(2)",
+        ImplementationCrashed,
+        "ended with exit status 2, after it wrote 'panic: index out of range'",
+    ),
     "ends in the middle": (
         "for seq, *_ in answers(): print('{\"seq\":', end='', flush=True); sys.exit(0)",
         ImplementationCrashed,
