@@ -44,8 +44,17 @@ FOUND = {
     # The device writes what it can into a buffer that is wrong: the driver alone is at fault.
     "a short request in a short buffer": (
         [*start(posts=False), post(size=8), request("r1", length=8)],
+        ["REQ-02", "REQ-26"],
+    ),
+    "no request in a short buffer": (
+        [*start(posts=False), post(size=15), used(REQUESTS, "r1")],
         ["REQ-02"],
     ),
+    "a long buffer that is filled": (
+        [*start(posts=False), post(size=32), used(REQUESTS, "r1", 32, bytes(32))],
+        ["REQ-02", "REQ-03"],
+    ),
+    "no request in a long buffer": ([*start(posts=False), post(size=32), used(REQUESTS, "r1")], ["REQ-02"]),
     "a whole request in a long buffer": ([*start(posts=False), post(size=32), request("r1")], ["REQ-02"]),
     "a message with room for a request": ([*OPEN, BOTH_WAYS, used(REQUESTS, "r1")], ["REQ-02"]),
     "a statistics buffer is no request": ([*start(), used(STATISTICS, "s0")], []),
@@ -170,7 +179,7 @@ COUNTED = {
     ),
     "a whole request in a long buffer": (
         [*start(posts=False), post(size=32), request("r1")],
-        {"REQ-02": 1, "REQ-03": 0, "REQ-04": 0, "REQ-07": 0},
+        {"REQ-02": 1, "REQ-03": 1, "REQ-04": 0, "REQ-07": 0},
     ),
     "a request after DONE": (
         [*OPEN, *DONE, post(), request("r1", 8)],

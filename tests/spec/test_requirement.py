@@ -44,13 +44,13 @@ def test_the_catalogue_has_what_it_had():
         "DEF": 13,
         "PFN": 9,
         "STATS": 11,
-        "CFG": 12,
-        "REQ": 24,
+        "CFG": 13,
+        "REQ": 26,
         "UNUSED": 9,
         "CONC": 8,
         "BUF": 8,
         "SAFE": 13,
-        "RESET": 9,
+        "RESET": 12,
     }
 
 
@@ -82,6 +82,11 @@ def test_one_requirement_is_read_whole():
         "REQ-14",  # an unknown command
         *("REQ-07", "REQ-08"),  # the width of an id
         "REQ-24",  # reserved words of a request
+        "REQ-25",  # a flag that is neither CONT nor DONE
+        *("REQ-03", "REQ-26"),  # a request buffer that is not of 16 bytes
+        "QUEUE-04",  # the queues that are looked at when DRIVER_OK is set
+        "CFG-13",  # a notification before DRIVER_OK
+        *("RESET-10", "RESET-11", "RESET-12"),  # what a reset leaves
         "UNUSED-08",  # blocks of a single page
         *("DEF-04", "DEF-07"),  # deflation of a page that was never inflated
         *("CHUNK-01", "CHUNK-02"),  # the unit of pages

@@ -226,7 +226,11 @@ class DeviceAdapter(_Adapter, Protocol):
         """
 
     def operate(self, action: str, value: int) -> None:
-        """Carry out an operator's wish (:class:`~balloon_spec.events.OperatorAction`)."""
+        """Carry out an operator's wish (:class:`~balloon_spec.events.OperatorAction`).
+
+        A wish to which the negotiated features leave no way, as one for unused pages without HOST_REQ_VQ, is
+        dropped and is no error. A target is taken at any time.
+        """
 
 
 @runtime_checkable

@@ -129,7 +129,7 @@ class ForgetsActualForStatistics(Device):
         return replace(state, actual=0), outputs
 
 
-@mutant("CFG-08", also=("CFG-06",))
+@mutant("CFG-08", also=("CFG-06", "RESET-11"))
 class CountsTheRequestIn(Device):
     """The id of a request for unused pages is taken for a count."""
 

@@ -12,7 +12,7 @@ from balloon_conformance.reference.device import DEVICE, Device
 from balloon_conformance.reference.device_requests import Step
 from balloon_conformance.reference.device_state import Accept, DeviceOptions, DevicePhase, DeviceState
 from balloon_conformance.reference.machine import Move
-from balloon_spec.events import DriverOk, Reset
+from balloon_spec.events import ConfigurationChanged, DriverOk, Operator, OperatorAction, Reset
 
 
 @mutant(
@@ -73,3 +73,44 @@ class StartsAgainAtEachDriverOk(Device):
             fresh = DeviceState(num_pages=state.num_pages, actual=state.actual, accepted=state.accepted)
             state = replace(fresh, balloon=state.balloon)
         return super().begin(state, given)
+
+
+@mutant("RESET-10", origin="devices that make themselves anew at a reset, the operator's wish included")
+class ForgetsTheTarget(Device):
+    """A guest that boots anew gets the memory that the host has promised to another."""
+
+    def reset(self, state: DeviceState, given: Reset) -> Step:
+        """Begin as at power-on."""
+        super().reset(state, given)
+        return DeviceState(), ()
+
+
+@mutant("RESET-11")
+class TakesTheTargetForTheBalloon(Device):
+    """The tools of a guest that boots show a balloon that nobody filled."""
+
+    def reset(self, state: DeviceState, given: Reset) -> Step:
+        """Count what was wished for, and one page of its own."""
+        state, outputs = super().reset(state, given)
+        return replace(state, actual=state.num_pages + 1), outputs
+
+
+@mutant("CFG-13", origin="crosvm: the configuration interrupt is raised whatever the status")
+class AnnouncesToNobody(Device):
+    """A driver that is not ready is notified, and may take it for a device that went wrong."""
+
+    def remember(self, state: DeviceState, given: Operator) -> Step:
+        """Notify of a new target once features are negotiated."""
+        state, outputs = super().remember(state, given)
+        if given.action is not OperatorAction.TARGET or state.phase is not DevicePhase.NEGOTIATED:
+            return state, outputs
+        return state, (*outputs, ConfigurationChanged(self.configuration(state)))
+
+
+@mutant("CFG-07")
+class DropsATargetBeforeItsTime(Device):
+    """What the operator wants while a guest boots is lost."""
+
+    def remember(self, state: DeviceState, given: Operator) -> Step:
+        """Do nothing."""
+        return state, ()

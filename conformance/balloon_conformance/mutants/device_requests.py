@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from balloon_conformance.iut.contract import Buffer, Setup
@@ -16,9 +17,10 @@ from balloon_conformance.reference.device_state import (
     DeviceOutput,
     DeviceState,
     Discard,
+    RequestInput,
     RequestPhase,
 )
-from balloon_spec.events import Available, DriverOk, Reset
+from balloon_spec.events import Available, DriverOk, Reset, Used
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.wire.host_request import HostRequest, build
 from balloon_spec.wire.response_header import ResponseHeader
@@ -42,6 +44,38 @@ class ReportsALongRequest(Device):
     def request_length_bytes(self, data: bytes) -> int:
         """Report 24 bytes."""
         return len(data) + 8
+
+
+@mutant("REQ-26")
+class RequestsInShortBuffers(Device):
+    """A part of a request reaches the driver, and the device waits for an answer to the whole."""
+
+    def take_host_request_buffer(self, state: DeviceState, buffer: Available) -> Step:
+        """Take every device-writable buffer."""
+        if buffer.writable_bytes and not buffer.readable:
+            return self.request(RequestInput.BUFFER, state, buffer)
+        return super().take_host_request_buffer(state, buffer)
+
+    def ask(self, state: DeviceState) -> Step:
+        """Write what there is room for."""
+        room = state.requests.buffers[0].writable_bytes
+        state, (used,) = super().ask(state)
+        if not isinstance(used, Used):
+            raise TypeError(used)
+        return state, (replace(used, length_bytes=min(16, room), written=used.written[:room]),)
+
+
+@mutant("REQ-03")
+class FillsLongBuffers(Device):
+    """The used length is that of the buffer, and no driver takes what it finds for a request."""
+
+    def ask(self, state: DeviceState) -> Step:
+        """Write zeros behind the request."""
+        room = state.requests.buffers[0].writable_bytes
+        state, (used,) = super().ask(state)
+        if not isinstance(used, Used):
+            raise TypeError(used)
+        return state, (replace(used, length_bytes=room, written=used.written.ljust(room, b"\0")),)
 
 
 @mutant("REQ-04")
@@ -137,6 +171,30 @@ class TakesAnyCommandForTheAnswer(Device):
     def matches(self, state: DeviceState, header: ResponseHeader) -> bool:
         """Look at everything but the command."""
         return super().matches(state, replace(header, cmd=0))
+
+
+@mutant("REQ-25")
+class TakesAnyFlagForDone(Device):
+    """What a later driver says beside CONT and DONE ends the exchange, and the rest of its answer is lost."""
+
+    def take_unused_message(self, state: DeviceState, buffer: Available) -> Step:
+        """Read every flag but CONT as DONE."""
+        return super().take_unused_message(state, _with_flag(buffer, lambda flag: int(flag > 0)))
+
+
+@mutant("REQ-25")
+class TakesTheFlagForABit(Device):
+    """A flag that has the lowest bit set ends the exchange, whatever else it says."""
+
+    def take_unused_message(self, state: DeviceState, buffer: Available) -> Step:
+        """Look at bit 0 alone."""
+        return super().take_unused_message(state, _with_flag(buffer, lambda flag: flag & 1))
+
+
+def _with_flag(buffer: Available, change: Callable[[int], int]) -> Available:
+    """Return a buffer with another flag in its header, if it has one."""
+    data = buffer.readable
+    return replace(buffer, readable=data[:1] + bytes(map(change, data[1:2])) + data[2:])
 
 
 @mutant("HDR-05", origin="posted driver, D4: its deflate header carries flag 1 and the id of the request")

@@ -22,6 +22,7 @@ _FIRST, _SECOND = PageSet([(0x1000, 3)]), PageSet([(0x2000, 2)])
 _UNUSED = Chunk(0x1800, 1)
 _TARGETS = (5, 0, 4)
 _REQUEST_IDS = (0x51, 0x52)
+_QUIET_SECONDS = 0.05
 
 
 @scenario(Side.DEVICE, "CFG-08", "CFG-06", "CFG-09", "CFG-12", breaks=("CFG-02",))
@@ -42,6 +43,20 @@ def test_the_configuration_stays_what_it_is(session: DeviceSession) -> None:
         session.reset()
     if not served:
         raise NotExercised("the device refuses every set of features")
+
+
+@scenario(Side.DEVICE, "CFG-13", "CFG-07")
+def test_a_target_before_driver_ok(session: DeviceSession) -> None:
+    """A target that is set before DRIVER_OK is not announced then, and is there when the driver reads."""
+    if not session.can(Capability.OPERATOR_TARGET):
+        raise NotExercised(f"the adapter lacks {Capability.OPERATOR_TARGET}")
+    driving = Driving(session, _FIRST)
+    driving.prepare()
+    session.operate(ev.OperatorAction.TARGET, _TARGETS[0])
+    session.settle(_QUIET_SECONDS)
+    session.driver_ok()
+    _read(session)
+    session.settle(_QUIET_SECONDS)
 
 
 def _goes_through(driving: Driving) -> bool:

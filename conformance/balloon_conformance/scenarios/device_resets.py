@@ -14,9 +14,12 @@ from balloon_spec import events as ev
 from balloon_spec.events import Side
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue
+from balloon_spec.wire import configuration
 
 _BEFORE, _AFTER = PageSet([(0x1800, 2)]), PageSet([(0x2000, 1)])
 _QUIET_SECONDS = 0.05
+_TARGET = 0x123
+_REQUEST_IDS = (0x51, 0x52)
 
 
 @scenario(Side.DEVICE, "RESET-02", "RESET-06")
@@ -112,6 +115,34 @@ def test_driver_ok_is_written_again(session: DeviceSession) -> None:
     driving.inflate(_AFTER)
     session.wait_for(lambda seen: isinstance(seen, ev.Used) and seen.queue == Queue.INFLATE.index)
     session.settle(_QUIET_SECONDS)
+
+
+@scenario(Side.DEVICE, "RESET-10", "RESET-11", "RESET-12")
+def test_what_a_reset_leaves(session: DeviceSession) -> None:
+    """A target outlives the reset, ``actual`` is 0 or what it was, and a wish may be dropped."""
+    driving = Driving(session, _AFTER, names="old")
+    driving.begin()
+    driving.inflate(_AFTER)
+    if not driving.drain():
+        return
+    driving.tell_actual()
+    if session.can(Capability.OPERATOR_TARGET):
+        session.operate(ev.OperatorAction.TARGET, _TARGET)
+        session.wait_for(lambda seen: isinstance(seen, ev.ConfigurationChanged))
+    session.read_configuration(0, configuration.LENGTH_BYTES)
+    if "HOST_REQ_VQ" in driving.features and session.can(Capability.OPERATOR_UNUSED_PAGES):
+        # The second wish waits for the answer to the first, which does not come.
+        for number in _REQUEST_IDS:
+            session.operate(ev.OperatorAction.UNUSED_PAGES, number)
+        session.wait_for(lambda seen: isinstance(seen, ev.Used) and bool(seen.written))
+    for _ in range(2):
+        session.reset()
+        driving = Driving(session, _AFTER, names=f"{driving.names}new")
+        driving.prepare()
+        session.read_configuration(0, configuration.LENGTH_BYTES)
+        session.driver_ok()
+        session.read_configuration(0, configuration.LENGTH_BYTES)
+        session.settle(_QUIET_SECONDS)
 
 
 def _need_registers(session: DeviceSession) -> None:

@@ -91,6 +91,20 @@ def test_a_done_of_another_exchange(session: DeviceSession, of: str) -> None:
         exchange.end()
 
 
+@scenario(Side.DEVICE, "REQ-25", "REQ-05", features=_REQUESTS, breaks=("REQ-10", "REQ-17"))
+@pytest.mark.parametrize("flag", [2, 3, 0xFF])
+def test_a_flag_that_is_neither(session: DeviceSession, flag: int) -> None:
+    """A message whose flag is neither CONT nor DONE does not end the exchange."""
+    exchange = _Open.make(session)
+    if exchange is None:
+        return
+    data = bytearray(_done(0, exchange.number, Chunk(0x2000, 1)))
+    data[1] = flag
+    exchange.stray(Queue.HOST_REQUEST, bytes(data))
+    if not any(isinstance(entry.event, ev.NeedsReset) for entry in session.trace):
+        exchange.end()
+
+
 @scenario(Side.DEVICE, "HDR-05", features=_BOTH, breaks=("HDR-04", "QUEUE-01", "REQ-17"))
 @pytest.mark.parametrize("queue", [Queue.INFLATE, Queue.DEFLATE], ids=["inflate", "deflate"])
 def test_a_done_on_a_queue_of_the_balloon(session: DeviceSession, queue: Queue) -> None:

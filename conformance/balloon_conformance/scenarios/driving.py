@@ -43,7 +43,7 @@ class Driving:
     def __init__(self, session: DeviceSession, arena: PageSet, *, names: str = "b") -> None:
         """Drive ``session``; ``names`` begins the name of every buffer, which tells drivers apart."""
         self.session = session
-        self._names = names
+        self.names = names
         self.balloon = EMPTY
         self.free = arena
         self.features: frozenset[str] = frozenset()
@@ -180,4 +180,4 @@ class Driving:
 
     def _name(self) -> str:
         self._count += 1
-        return f"{self._names}{self._count}"
+        return f"{self.names}{self._count}"

@@ -55,10 +55,10 @@ _CAN_BREAK: Mapping[Lapse, frozenset[str]] = MappingProxyType(
                 *("SAFE-01", "SAFE-06", "SAFE-07", "SAFE-08", "SAFE-09", "SAFE-11"),
             }
         ),
-        Lapse.SPOKE: frozenset({"QUEUE-10", "REQ-05", "RESET-02", "RESET-03"}),
+        Lapse.SPOKE: frozenset({"QUEUE-10", "REQ-05", "REQ-25", "RESET-02", "RESET-03"}),
         Lapse.DEFLATED: frozenset({"DEF-03", "DEF-09"}),
         Lapse.ANSWERED: frozenset({"REQ-16", "RESET-05"}),
-        Lapse.READ_OTHERWISE: frozenset({"CFG-01", "CFG-06", "CFG-08", "CFG-09", "CFG-11"}),
+        Lapse.READ_OTHERWISE: frozenset({"CFG-01", "CFG-06", "CFG-08", "CFG-09", "CFG-11", "RESET-10"}),
         Lapse.NOT_MADE_AVAILABLE: frozenset(
             {
                 *("STATS-01", "STATS-03", "REQ-01", "REQ-11", "REQ-13", "REQ-14", "REQ-15", "REQ-24"),

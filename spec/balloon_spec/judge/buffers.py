@@ -13,6 +13,8 @@ from balloon_spec.queues import Queue
 
 _BALLOON = frozenset({Queue.INFLATE, Queue.DEFLATE})
 
+_LOOKED_FOR = frozenset({Queue.STATISTICS, Queue.HOST_REQUEST})
+
 _PAGES = frozenset({"message", "array", "wrong-message", "wrong-array"})
 """The shapes of buffers that carry pages, and so have to come back."""
 
@@ -174,7 +176,7 @@ def a_return_answers_what_was_asked(_event: Used, scene: Scene) -> Iterator[Deci
     ]
     if older and not exchange.has("IN_ORDER"):
         yield kept("CONC-07")
-    if buffer.early:
+    if buffer.early and _is_looked_for(exchange, buffer):
         yield kept("QUEUE-04")
     if buffer.shape not in _PAGES:
         return
@@ -187,6 +189,11 @@ def a_return_answers_what_was_asked(_event: Used, scene: Scene) -> Iterator[Deci
     for requirement in (*_RETURN_TESTS, "PFN-09"):
         if requirement in buffer.tests:
             yield kept(requirement)
+
+
+def _is_looked_for(exchange: Exchange, buffer: InFlight) -> bool:
+    """Tell whether a device finds at DRIVER_OK a buffer of which nobody notified it (QUEUE-04)."""
+    return exchange.has("HOST_REQ_VQ") and buffer.queue in _LOOKED_FOR
 
 
 def _beside(exchange: Exchange, buffer: InFlight) -> bool:
@@ -213,8 +220,8 @@ def nothing_is_held_back(event: Quiet, scene: Scene) -> Iterator[Decision]:
     for buffer in exchange.in_flight.values():
         if buffer.shape not in _PAGES or buffer.number in exchange.missed:
             continue
-        if buffer.early and not exchange.has("HOST_REQ_VQ") and buffer.queue not in exchange.notified:
-            # Without a notification since DRIVER_OK the device need not know of it (QUEUE-04).
+        if buffer.early and not _is_looked_for(exchange, buffer) and buffer.queue not in exchange.notified:
+            # Without a notification since DRIVER_OK the device need not know of it.
             continue
         if buffer.is_sound:
             requirement = next((name for name in _RETURN_TESTS if name in buffer.tests), "QUEUE-07")

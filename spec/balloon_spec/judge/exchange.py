@@ -121,6 +121,16 @@ class Exchange:
     actual: int | None = None
     """The last value the driver wrote, None before the first write since the reset."""
     actual_was_read: bool = False
+    actuals_left: frozenset[bytes] | None = None
+    """What a reset may have left of ``actual``; None where nobody knows, or the driver wrote there since."""
+    target_left: int | None = None
+    """The operator's newest wish as of the reset before, None where nobody knows it."""
+    announced_early: bytes | None = None
+    """What the first notification of a change showed that came before DRIVER_OK."""
+    target_is_early: bool = False
+    """The wish for it came before DRIVER_OK, and ``num_pages`` was not read since."""
+    dropped_wish: bool = False
+    """A wish for unused pages or statistics was not carried out when the device was reset."""
     actual_shown: bytes | None = None
     """The four bytes of ``actual`` as read since DRIVER_OK, None once the driver wrote there."""
     stirred: str = ""
@@ -383,6 +393,7 @@ class Exchange:
             case ev.Memory():
                 self.memory = event.pages
             case ev.DriverOk():
+                self.target_is_early = not self.driver_ok and self.target is not None
                 if self.driver_ok:
                     self.held_over |= frozenset(one.number for one in self.in_flight.values())
                 self.driver_ok = self.sees_driver_ok = True
@@ -609,9 +620,12 @@ class Exchange:
                     self.num_pages_before = self.num_pages
                 self.num_pages = seen
             self.num_pages_was_seen = True
+            self.target_is_early = self.target_is_early and isinstance(event, ev.ConfigurationChanged)
             if isinstance(event, ev.ConfigurationChanged) and not late:
                 self.target, self.superseded = None, frozenset()
         if isinstance(event, ev.ConfigurationChanged):
+            if not self.driver_ok and not self.needs_reset and self.announced_early is None:
+                self.announced_early = event.data
             self.announced, self.late_reads = (event.data if answers else None), 0
             self.stirred = self.stirred or "the driver was notified of a change"
             return
@@ -629,7 +643,7 @@ class Exchange:
             self.wrote_num_pages = event.data
             self.stirred = "the driver wrote num_pages"
         if first < configuration.LENGTH_BYTES and end > configuration.ACTUAL_OFFSET:
-            self.actual_shown = None
+            self.actual_shown = self.actuals_left = None
             self.stirred = ""
         if (first, end) == (configuration.ACTUAL_OFFSET, configuration.ACTUAL_OFFSET + 4):
             pages = int.from_bytes(event.data, "little")
@@ -699,6 +713,16 @@ class Exchange:
             # Pages the guest uses it does not give up.
             self.owed_to_inflate -= pages
 
+    def _actuals_to_leave(self) -> frozenset[bytes] | None:
+        """Return what ``actual`` may be after a reset now: 0, or what it is."""
+        known = self.actual_shown if self.actual is None else self.actual.to_bytes(4, "little")
+        return self.actuals_left if known is None else frozenset({bytes(4), known})
+
+    def _target_to_leave(self) -> int | None:
+        if self.target is not None:
+            return self.target
+        return self.num_pages if self.num_pages_was_seen else self.target_left
+
     def _reset(self) -> None:
         """Forget everything but the profile, the memory, and what judging the next session needs."""
         fresh = Exchange(self.profile, self.now_seconds, self.steered)
@@ -710,6 +734,8 @@ class Exchange:
         fresh.taken = self.taken
         if self.accepted is not None and self.offered is not None and self.queues:
             fresh.taken |= {(self.offered, self.accepted)}
+        fresh.actuals_left, fresh.target_left = self._actuals_to_leave(), self._target_to_leave()
+        fresh.dropped_wish = self.wanted_request is not None or self.wants_statistics
         fresh.before_reset = self.before_reset | frozenset(self.in_flight)
         reported = self.forbidden.get("UNUSED-01", EMPTY)
         named = self.touchable | self.forbidden.get("RESET-06", EMPTY)

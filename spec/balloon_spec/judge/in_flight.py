@@ -107,7 +107,7 @@ class Request:
     """What came since then and may not close it: the requirements that say so, the newest last."""
 
     def may_not_close(self, buffer: InFlight) -> None:
-        """Note a buffer that has the look of a DONE, and does not belong to this request."""
+        """Note a buffer that has the look of a DONE and is none of this request."""
         name = _why_without_effect(buffer, self)
         if name:
             self.strays = (*self.strays, name)
@@ -142,4 +142,6 @@ def _why_without_effect(buffer: InFlight, request: Request) -> str:
     if header.data_len % _CHUNK_BYTES:
         return "SAFE-06"
     belongs = header.id == request.parameter & 0xFFFF and header.cmd == request.command
-    return "" if belongs else "REQ-19"
+    if not belongs:
+        return "REQ-19"
+    return "" if header.flag in _FLAGS else "REQ-25"

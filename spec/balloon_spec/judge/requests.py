@@ -84,6 +84,39 @@ def a_request_buffer_comes_when_due(_event: Available, scene: Scene) -> Iterator
                 yield kept("REQ-24")
 
 
+@rule(Used, "REQ-03", "REQ-26")
+def a_request_fits_its_buffer(event: Used, scene: Scene) -> Iterator[Decision]:
+    """A request has 16 bytes, also in a buffer that is too long; one that is too short holds none."""
+    if scene.buffer is None or not _is_request_buffer(scene):
+        return
+    room = scene.buffer.event.writable_bytes
+    if room < REQUEST_BYTES:
+        if event.length_bytes == 0:
+            yield kept("REQ-26")
+        elif event.length_bytes <= room:
+            # One that tells of more than there is breaks BUF-07.
+            yield broken(
+                "REQ-26",
+                "a request is made in a buffer that is too short for it",
+                field="used length",
+                expected="0",
+                seen=event.length_bytes,
+                data=event.written,
+            )
+    elif room > REQUEST_BYTES and 0 < event.length_bytes <= room:
+        if event.length_bytes == REQUEST_BYTES:
+            yield kept("REQ-03")
+        else:
+            yield broken(
+                "REQ-03",
+                "the device did not write 16 bytes into a buffer that is too long",
+                field="used length",
+                expected=f"{REQUEST_BYTES}, or 0 for no request",
+                seen=event.length_bytes,
+                data=event.written,
+            )
+
+
 @rule(Used, "REQ-03", "REQ-04", "REQ-05", "REQ-06", "REQ-07", "REQ-20", "RESET-03", *CLOSE_NOTHING)
 def a_request_is_well_formed(event: Used, scene: Scene) -> Iterator[Decision]:
     """The device writes 16 bytes with reserved words zero and a fresh id, one request at a time."""

@@ -19,6 +19,7 @@ __all__ = ["CLOSE_NOTHING", "closed_by_a_stray"]
 
 _WORDS: Final = {
     "REQ-19": "a message that belongs to no open request closed the open one",
+    "REQ-25": "a message whose flag is neither CONT nor DONE closed the open request",
     "HDR-05": "the header of a message on another queue closed the open request",
     "SAFE-06": "a message whose data_len is no multiple of 16 closed the open request",
     "SAFE-08": "a message shorter than its header closed the open request",

@@ -299,6 +299,19 @@ BROKEN = {
     "RESET-04": [ev.Reset(), *start(posts=False), DRIVER_QUIET],
     "RESET-05": [*OPEN, *RESET, unused("u")],
     "RESET-07": [*start(), ev.Reset(15)],
+    "RESET-10": [*start(), ev.ConfigurationRead(0, space(5)), *RESET, ev.ConfigurationRead(0, space(0))],
+    "RESET-11": [*start(), actual(0), *RESET, ev.ConfigurationRead(0, space(0, 3))],
+    "CFG-13": [*start(driver_ok=False, posts=False), target(5), ev.DriverOk()],
+    "REQ-26": [*start(posts=False), post("r0", 8), used(REQUESTS, "r0", 8, bytes(8))],
+    "REQ-25": [
+        *OPEN,
+        post(),
+        ev.Operator(ev.OperatorAction.UNUSED_PAGES, 9),
+        DEVICE_QUIET,
+        unused("x", A, flag=2),
+        used(REQUESTS, "x"),
+        request("r1", 9),
+    ],
     "RESET-08": [*start(MESSAGES), ev.Reset(), *negotiated(MESSAGES, MESSAGES, ok=False)],
     "RESET-09": [*start(), ev.Reset(), actual(0)],
     "QUEUE-14": [
@@ -321,6 +334,7 @@ REQUEST = [
 ]
 
 KEPT = {
+    "RESET-12": [*start(), ev.Operator(ev.OperatorAction.STATISTICS), *RESET, DEVICE_QUIET],
     "NEG-08": negotiated(FULL | TELL, FULL, ok=False),
     "QUEUE-04": [
         *start(driver_ok=False, posts=False),
@@ -424,6 +438,8 @@ ALSO = {
     "UNUSED-05": {"UNUSED-04"},
     "RESET-03": {"REQ-06"},
     "RESET-08": {"NEG-07"},
+    "REQ-25": {"REQ-10", "REQ-17"},
+    "REQ-26": {"REQ-02"},
 }
 """What else the traces above break, and cannot but break; of others nothing more is found than their own."""
 

@@ -26,6 +26,7 @@ WAITING = [*start(), request(), post("r1"), WISH]
 AGAIN = request("r1", 9)
 STRAYS = {
     "REQ-19": [unused("x", flag=1, ident=8), used(REQUESTS, "x")],
+    "REQ-25": [unused("x", A, flag=3, ident=7), used(REQUESTS, "x")],
     "HDR-05": [inflate("x", A, flag=1), used(0, "x")],
     "SAFE-08": [ev.Available(REQUESTS, "x", b"\0\1"), used(REQUESTS, "x")],
     "SAFE-06": [

@@ -22,6 +22,7 @@ from balloon_conformance.vectors.intents.words import (
     discards,
     done,
     exchange,
+    if_returned,
     inflates,
     keeps,
     malformed,
@@ -55,6 +56,49 @@ def _unknown(name: str, title: str, *, cmd: int) -> Intent:
         posts("r3"),
         features=REQUESTS,
         sides="driver",
+    )
+
+
+def _flagged(flag: int) -> Intent:
+    """A flag that is neither CONT nor DONE, while another request only waits for the end of this one."""
+    return malformed(
+        AREA,
+        f"flag-{flag:#x}-ends-no-exchange",
+        f"A message with flag {flag:#x} leaves the request open, and the next one waits",
+        "REQ-25 REQ-05 UNUSED-01",
+        "REQ-10 REQ-17",
+        asks("r1", 0x51),
+        posts("r2"),
+        OperatorUnusedPages(0x52),
+        shows("REQ-05", Silent("device")),
+        DriverBuffer("host-request", "u1", Message(chunks("0x1000"), flag=flag, id=0x51)),
+        any_reaction("u1"),
+        if_returned(shows("REQ-25", Silent("device"))),
+        keeps("0x1000"),
+        features=REQUESTS,
+    )
+
+
+def _sized(length_bytes: int) -> Intent:
+    """A request buffer that is too short or too long by itself, and one that is right after a reset."""
+    short = length_bytes < 16
+    return malformed(
+        AREA,
+        f"request-buffer-of-{length_bytes}-bytes",
+        f"A request buffer of {length_bytes} byte{'s' if length_bytes > 1 else ''} "
+        + ("takes no request" if short else "takes a request of 16 or none"),
+        f"BUF-07 {'REQ-26' if short else 'REQ-03'} SAFE-01 SAFE-02 SAFE-12 SAFE-04",
+        "REQ-02",
+        reports("s1"),
+        posts("r1", writable_bytes=length_bytes),
+        OperatorUnusedPages(0x1234),
+        any_reaction("r1"),
+        keeps("0x200+16"),
+        resets(),
+        inflates("good2", "0x2010"),
+        shows("SAFE-04", returns("good2"), discards("0x2010")),
+        features=REQUESTS,
+        opening=False,
     )
 
 
@@ -133,6 +177,7 @@ INTENTS: tuple[Intent, ...] = (
         recovers_requests(),
         features=REQUESTS,
     ),
+    *(_flagged(flag) for flag in (2, 3, 0x80, 0x81, 0xFF)),
     malformed(
         AREA,
         "message-without-a-request",
@@ -205,7 +250,7 @@ INTENTS: tuple[Intent, ...] = (
         AREA,
         "request-buffer-too-small",
         "A request buffer of 8 bytes gets no more than 8 bytes written",
-        "BUF-07 SAFE-01 SAFE-02 SAFE-12 SAFE-03 SAFE-04",
+        "BUF-07 REQ-26 SAFE-01 SAFE-02 SAFE-12 SAFE-03 SAFE-04",
         "REQ-02",
         reports("s1"),
         posts("r1", writable_bytes=8),
@@ -218,6 +263,7 @@ INTENTS: tuple[Intent, ...] = (
         features=REQUESTS,
         opening=False,
     ),
+    *(_sized(length) for length in (1, 15, 17, 32)),
     exchange(
         AREA,
         "request-id-0",
