@@ -32,6 +32,7 @@ from balloon_conformance.iut.contract import (
     ImplementationViolation,
     OutlivesCases,
 )
+from balloon_conformance.mutants.veil import Sight
 from balloon_conformance.report.outcome import (
     MOST_ABSENCES,
     Fault,
@@ -50,10 +51,12 @@ from balloon_conformance.vectors.model import Vector
 from balloon_conformance.vectors.player import play
 from balloon_spec.events import Side
 
-__all__ = ["OUTCOME_ATTRIBUTE", "ConformancePlugin", "explained", "known_words"]
+__all__ = ["OUTCOME_ATTRIBUTE", "SIGHT_ATTRIBUTE", "ConformancePlugin", "explained", "known_words"]
 
 OUTCOME_ATTRIBUTE = "balloon_outcome"
 """Where a test report carries :meth:`Outcome.to_json`."""
+SIGHT_ATTRIBUTE = "balloon_sight"
+"""Where a test report carries :meth:`Sight.to_json`, what the adapter showed in the case."""
 
 _OUTCOME = pytest.StashKey[Outcome]()
 
@@ -250,6 +253,8 @@ class ConformancePlugin:
                 return report
             outcome = failure(case_id(item), call.excinfo.value)
         setattr(report, OUTCOME_ATTRIBUTE, outcome.to_json())
+        if self._adapter is not None:
+            setattr(report, SIGHT_ATTRIBUTE, Sight.of(self._adapter).to_json())
         if report.skipped:
             report.longrepr = (case_id(item), 0, outcome.reason)
         elif report.failed and outcome.known:

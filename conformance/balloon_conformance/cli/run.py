@@ -28,6 +28,10 @@ from balloon_conformance.doctor.examination import examine_briefly
 from balloon_conformance.iut.contract import AdapterError, Target
 from balloon_conformance.iut.errors import IutError
 from balloon_conformance.known_failures.loader import KnownFailuresError
+from balloon_conformance.mutants.cases import cases_of
+from balloon_conformance.mutants.excuses import NO_MUTANT
+from balloon_conformance.mutants.proof import prove
+from balloon_conformance.mutants.veil import Sight
 from balloon_conformance.report.html import render
 from balloon_conformance.report.jsonlines import JsonLines
 from balloon_conformance.report.live import Gatherer, ProgressBar
@@ -35,7 +39,7 @@ from balloon_conformance.report.negotiated import Told
 from balloon_conformance.report.results import Exit, Results
 from balloon_conformance.report.terminal import print_header, print_results
 from balloon_conformance.run_options import RunOptions
-from balloon_conformance.suite import plan, stock_note
+from balloon_conformance.suite import Plan, plan, stock_note
 from balloon_conformance.vectors import manifest, schema
 from balloon_conformance.vectors.loader import VectorError
 from balloon_spec.features import Profile
@@ -177,8 +181,10 @@ def command(
         if note := stock_note(target.name, chosen):
             console.print(note, style="dim")
         progress = stack.enter_context(ProgressBar(console))
+        gatherer = Gatherer(results, progress, file)
         with _alone() as said:
-            _run_pytest(arguments, Gatherer(results, progress, file), results)
+            _run_pytest(arguments, gatherer, results)
+            _prove(gatherer.sight, results, cases)
         if usage := _usage_error(said.getvalue()):
             raise BadInput(usage)
         results.terminated = termination.came
@@ -274,6 +280,14 @@ def _run_pytest(arguments: list[str], gatherer: Gatherer, results: Results) -> N
         results.interrupted = True
     except Exception as error:  # noqa: BLE001 - what was gathered is reported whatever pytest ends with
         results.faults.append(f"{type(error).__name__}: {' '.join(str(error).split())}")
+
+
+def _prove(sight: Sight | None, results: Results, chosen: Plan) -> None:
+    """Look for what proves that the requirements which seem to be kept are; nothing if no case ran."""
+    if sight is not None:
+        cases = cases_of(chosen, results.side)
+        results.proofs = prove(results.outcomes.values(), cases, results.profile, results.side, sight)
+        results.unprovable = NO_MUTANT
 
 
 def _usage_error(said: str) -> str:

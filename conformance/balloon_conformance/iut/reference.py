@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 
 from balloon_conformance.iut import sight
 from balloon_conformance.iut.contract import AdapterError, Buffer, Capability, Setup, Target
@@ -276,7 +277,7 @@ class ReferenceDriver:
         self.diary = _Diary()
         self._make = make
         self._supported = supported
-        self._steered = steered
+        self.steered = steered
         self._own_memory = own_memory
         self._driver: Driver | None = None
 
@@ -287,10 +288,18 @@ class ReferenceDriver:
             raise AdapterError(_NOT_STARTED)
         return self._driver
 
+    def left_free(self) -> ReferenceDriver:
+        """Return an adapter to the same driver, not started, that cannot be told which pages to give up."""
+        free = copy(self)
+        free.capabilities -= {Capability.STEER_PAGES}
+        free.clock, free.diary = SimulatedClock(), _Diary()
+        free.steered = False
+        return free
+
     def start(self, setup: Setup) -> None:
         """Build a fresh driver with the memory of the case."""
         memory = setup.memory
-        own_memory = None if self._steered else self.own_memory_of(memory)
+        own_memory = None if self.steered else self.own_memory_of(memory)
         self._driver = self._make(
             DriverOptions(setup.profile, memory, self._supported, own_memory=own_memory)
         )
@@ -329,7 +338,7 @@ class ReferenceDriver:
 
     def steer(self, action: str, pages: PageSet) -> None:
         """Carry out a guest's wish; :class:`AdapterError` where the driver chooses by itself."""
-        if not self._steered:
+        if not self.steered:
             raise AdapterError("the driver chooses its own pages; build the adapter with steered=True")
         self._tell(Guest(GuestAction(action), pages))
 

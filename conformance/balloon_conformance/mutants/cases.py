@@ -17,14 +17,14 @@ from balloon_conformance.iut.contract import DeviceAdapter, DriverAdapter
 from balloon_conformance.report.outcome import Outcome
 from balloon_conformance.scenarios import Scenario
 from balloon_conformance.session import DeviceSession, DriverSession
-from balloon_conformance.suite import plan
+from balloon_conformance.suite import Plan, move, plan
 from balloon_conformance.vectors.model import Vector
 from balloon_conformance.vectors.player import play
 from balloon_spec.events import Side
-from balloon_spec.features import CHUNK_TRANSFER
+from balloon_spec.features import CHUNK_TRANSFER, Profile
 from balloon_spec.requirement import catalogue
 
-__all__ = ["PATIENCE", "MutantCase", "cases"]
+__all__ = ["PATIENCE", "MutantCase", "cases", "cases_of"]
 
 PATIENCE = Patience(deadline_seconds=3.0, quiet_seconds=0.2)
 """Longer than a second, so that REQ-22 can be told from REQ-11. It costs nothing: see SimulatedClock."""
@@ -34,20 +34,28 @@ PATIENCE = Patience(deadline_seconds=3.0, quiet_seconds=0.2)
 class MutantCase:
     """A vector, or a scenario with its parameters, for one side.
 
-    ``about`` are the requirements of that side it can show; ``play`` carries it out against an adapter.
+    ``about`` are the requirements of that side it can show; ``carry`` carries it out.
     """
 
     id: str
     side: Side
     about: frozenset[str]
     is_vector: bool
-    play: Callable[[DeviceAdapter | DriverAdapter], Outcome]
+    carry: Callable[[DeviceAdapter | DriverAdapter, Profile], Outcome]
+
+    def play(self, adapter: DeviceAdapter | DriverAdapter, profile: Profile = CHUNK_TRANSFER) -> Outcome:
+        """Play the case against an adapter, under the profile of a run."""
+        return self.carry(adapter, profile)
 
 
 @cache
 def cases(side: Side) -> Mapping[str, MutantCase]:
     """Return the cases that judge ``side``, by id: vectors in the order of their files, then scenarios."""
-    chosen = plan(side)
+    return cases_of(plan(side), side)
+
+
+def cases_of(chosen: Plan, side: Side) -> Mapping[str, MutantCase]:
+    """Return the cases of a plan for ``side``, by id."""
     found = [*_vectors(side, chosen.vectors), *_scenarios(side, chosen.scenarios)]
     return MappingProxyType({one.id: one for one in found})
 
@@ -58,8 +66,10 @@ def _vectors(side: Side, vectors: Iterable[Vector]) -> Iterator[MutantCase]:
         yield MutantCase(vector.id, side, _own(side, shown), True, partial(_play_vector, vector, side))
 
 
-def _play_vector(vector: Vector, side: Side, adapter: DeviceAdapter | DriverAdapter) -> Outcome:
-    return play(vector, adapter, side, PATIENCE)
+def _play_vector(
+    vector: Vector, side: Side, adapter: DeviceAdapter | DriverAdapter, profile: Profile
+) -> Outcome:
+    return play(move(vector, profile), adapter, side, PATIENCE)
 
 
 def _scenarios(side: Side, chosen: Sequence[Scenario]) -> Iterator[MutantCase]:
@@ -93,12 +103,13 @@ def _play_scenario(
     function: Callable[..., None],
     arguments: Mapping[str, Any],
     adapter: DeviceAdapter | DriverAdapter,
+    profile: Profile,
 ) -> Outcome:
     kind: type[DeviceSession | DriverSession]
     kind = DeviceSession if one.side is Side.DEVICE else DriverSession
     session = kind(
         adapter,
-        CHUNK_TRANSFER,
+        profile,
         deadline_seconds=PATIENCE.deadline_seconds,
         quiet_seconds=PATIENCE.quiet_seconds,
         memory_pages=one.memory_pages,

@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from balloon_conformance.plugin import OUTCOME_ATTRIBUTE, explained, known_words
+from balloon_conformance.mutants.veil import Sight
+from balloon_conformance.plugin import OUTCOME_ATTRIBUTE, SIGHT_ATTRIBUTE, explained, known_words
 from balloon_conformance.report.jsonlines import JsonLines
 from balloon_conformance.report.outcome import MOST_ABSENCES, Fault, Outcome, Status, absences
 from balloon_conformance.report.results import Results
@@ -81,6 +82,8 @@ class Gatherer:
         self._file = file
         self._expected = self._ended = self._absent = 0
         self._nodes: dict[str, tuple[str, tuple[str, int | None, str]]] = {}
+        self.sight: Sight | None = None
+        """What the adapter showed in the cases so far; None before the first."""
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Learn how many cases there are."""
@@ -120,6 +123,8 @@ class Gatherer:
                 f"the run ended early: in {MOST_ABSENCES} cases in a row nobody was at the other end; "
                 f"{self._expected - self._ended} cases were not played"
             )
+        if (seen := getattr(report, SIGHT_ATTRIBUTE, None)) is not None:
+            self.sight = Sight.from_json(seen).beside(self.sight)
         if self._file is not None:
             self._file.case(outcome)
         self._nodes[outcome.case] = (report.nodeid, report.location)

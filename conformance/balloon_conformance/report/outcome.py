@@ -20,6 +20,7 @@ __all__ = [
     "Fault",
     "How",
     "Outcome",
+    "Proof",
     "Repeats",
     "Status",
     "absences",
@@ -71,6 +72,18 @@ class Repeats(StrEnum):
     NO = "no"
     UNKNOWN = "unknown"
     """The adapter or the suite could not run it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """That *kept* was earned: ``mutant`` breaks the requirement, and ``case`` of the run finds it out."""
+
+    mutant: str
+    case: str
+
+    def to_json(self) -> dict[str, str]:
+        """Return it as plain data."""
+        return {"mutant": self.mutant, "case": self.case}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from balloon_conformance.known_failures.entry import KnownFailure
 from balloon_conformance.known_failures.ledger import KnownFailures
 from balloon_conformance.report.late import settled
 from balloon_conformance.report.negotiated import Told, never_negotiated
-from balloon_conformance.report.outcome import Outcome, Status
+from balloon_conformance.report.outcome import Outcome, Proof, Status
 from balloon_conformance.report.ranking import Cause, nearest_first, rank
 from balloon_spec.events import Side
 from balloon_spec.features import Profile
@@ -55,7 +55,8 @@ class RequirementResult:
 
     ``decisions`` counts how often it was exercised. ``reason`` says why it was not. ``broken_by`` are the
     cases that broke it, each with its first finding. ``known`` are the entries of a list of known failures
-    that excuse every finding against it.
+    that excuse every finding against it. ``proof`` names a mutant that the run would have found out, for a
+    requirement that was kept and can be broken.
     """
 
     requirement: Requirement
@@ -64,6 +65,7 @@ class RequirementResult:
     reason: str = ""
     broken_by: Mapping[str, Finding] = field(default_factory=dict)
     known: tuple[KnownFailure, ...] = ()
+    proof: Proof | None = None
 
     @property
     def is_broken(self) -> bool:
@@ -78,6 +80,7 @@ class RequirementResult:
     def to_json(self) -> dict[str, Any]:
         """Return the verdict as plain data (the ``requirement`` lines of a results file)."""
         known = {"known": [one.to_json() for one in self.known]} if self.known else {}
+        proof = {"proof": self.proof.to_json()} if self.proof else {}
         return {
             "requirement": self.requirement.id,
             "area": self.requirement.area,
@@ -87,6 +90,7 @@ class RequirementResult:
             "reason": self.reason,
             "broken_by": list(self.broken_by),
             **known,
+            **proof,
         }
 
 
@@ -129,6 +133,10 @@ class Results:
         """What is wrong with the list of known failures, once the run is over."""
         self.holes: tuple[RequirementResult, ...] = ()
         """What was to be exercised and was not, once the run is over."""
+        self.proofs: Mapping[str, Proof] | None = None
+        """What proves that a requirement was kept, by its id; None as long as nobody looked for proofs."""
+        self.unprovable: Mapping[str, str] = {}
+        """Why a requirement can have no proof, where that is known."""
         self._about = about
         self._known = known
         self._told = told
@@ -160,11 +168,32 @@ class Results:
             count = decisions[one.id]
             if one.id in broken:
                 results.append(self._broken(one, max(count, 1), broken[one.id]))
+            elif count and self._is_earned(one):
+                proof = (self.proofs or {}).get(one.id)
+                results.append(RequirementResult(one, Verdict.KEPT, count, proof=proof))
             elif count:
-                results.append(RequirementResult(one, Verdict.KEPT, count))
+                results.append(
+                    RequirementResult(one, Verdict.NOT_EXERCISED, reason=self._unproven(one, count))
+                )
             else:
                 results.append(RequirementResult(one, Verdict.NOT_EXERCISED, reason=self._why_not(one)))
         return tuple(results)
+
+    def _is_earned(self, requirement: Requirement) -> bool:
+        """Tell whether *kept* is earned: a breach would have been seen, or there can be none."""
+        if self.proofs is None or requirement.level is Level.MAY:
+            return True
+        return requirement.id in self.proofs
+
+    def _unproven(self, requirement: Requirement, count: int) -> str:
+        times = "once" if count == 1 else f"{count} times"
+        why = self._hidden(requirement) or self.unprovable.get(requirement.id, "")
+        return f"it was decided {times}, but no breach would be seen here{': ' if why else ''}{why}"
+
+    def _hidden(self, requirement: Requirement) -> str:
+        """Say why the adapter cannot show what the requirement rests on; empty if it can."""
+        reasons = (one.hidden.get(requirement.id, "") for one in self.outcomes.values())
+        return "; ".join(dict.fromkeys(filter(None, reasons)))
 
     def _broken(
         self, requirement: Requirement, decisions: int, found: Sequence[tuple[str, Finding]]
@@ -214,26 +243,25 @@ class Results:
             return f"profile {self.profile.name}: it binds when {requirement.when}"
         if requirement.not_observable:
             return f"cannot be observed: {requirement.not_observable}"
-        hidden = dict.fromkeys(
-            one.hidden[requirement.id] for one in self.outcomes.values() if requirement.id in one.hidden
-        )
-        if hidden:
-            return "; ".join(hidden)
+        if hidden := self._hidden(requirement):
+            return hidden
         cases = [case for case, names in self._about.items() if requirement.id in names]
         if not cases:
             return "no case of the suite is about it, and no rule saw an occasion"
         known = [outcome for case in cases for outcome in self._of(case)]
+        if not known:
+            return f"not run: {_listed(cases)}"
+        if played := [outcome.case for outcome in known if outcome.status is Status.PASSED]:
+            return f"no occasion arose in {_listed(played)}"
         reasons: dict[str, None] = {}
         for outcome in known:
             if outcome.status is Status.ERROR:
                 reasons[f"{outcome.case} ended in an error"] = None
             elif outcome.status is Status.FAILED:
                 reasons[f"{outcome.case} failed before it came to this"] = None
-            elif outcome.reason:
+            else:
                 reasons[outcome.reason] = None
-        if not known:
-            return f"not run: {_listed(cases)}"
-        return _listed(list(reasons), "; ") or f"no occasion arose in {_listed([o.case for o in known])}"
+        return _listed(list(reasons), "; ")
 
     def _of(self, case: str) -> Iterator[Outcome]:
         """Yield the outcomes of a case, which for a scenario with parameters are several."""

@@ -14,8 +14,9 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from balloon_conformance.mutants.excuses import NO_MUTANT
 from balloon_conformance.report.jsonlines import SCHEMA_PATH
-from balloon_conformance.report.outcome import Outcome
+from balloon_conformance.report.outcome import Outcome, Proof
 from balloon_conformance.report.results import Results
 from balloon_conformance.suite import plan
 from balloon_spec.events import Side
@@ -40,6 +41,7 @@ class Recorded:
     reason: str
     broken_by: tuple[str, ...]
     follows_from: str = ""
+    proof: Proof | None = None
 
     @property
     def is_advice(self) -> bool:
@@ -77,6 +79,9 @@ class ResultsFile:
             raise ResultsFileError(f"{self.path}:1: profile: {error}; make the results anew") from None
         side = Side(self.header["side"])
         results = Results(side, spoken, plan(side).about())
+        results.unprovable = NO_MUTANT
+        if any(one.proof for one in self.verdicts.values()):
+            results.proofs = {name: one.proof for name, one in self.verdicts.items() if one.proof is not None}
         for number, outcome in enumerate(self.outcomes.values(), 2):
             for finding in (*outcome.findings, *outcome.advice):
                 if finding.requirement not in catalogue():
@@ -157,4 +162,5 @@ def _recorded(entry: Mapping[str, Any]) -> Recorded:
         entry["reason"],
         tuple(entry["broken_by"]),
         entry.get("follows_from", ""),
+        Proof(**entry["proof"]) if "proof" in entry else None,
     )

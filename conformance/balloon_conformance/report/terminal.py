@@ -86,6 +86,8 @@ def _print_each(console: Console, verdicts: Sequence[RequirementResult]) -> None
     for one in verdicts:
         times = "once" if one.decisions == 1 else f"{one.decisions} times"
         words = one.reason or f"decided {times}"
+        if one.proof:
+            words += f"; {one.proof.mutant}, which breaks it, is found out by {one.proof.case}"
         if one.verdict is Verdict.BROKEN:
             words = next(iter(one.broken_by.values())).words
         word = _word(one)

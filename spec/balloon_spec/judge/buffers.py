@@ -243,7 +243,7 @@ def nothing_is_held_back(event: Quiet, scene: Scene) -> Iterator[Decision]:
 
 @rule(Available, "CONC-05", "BUF-06")
 def returns_in_any_manner_are_taken(_event: Available, scene: Scene) -> Iterator[Decision]:
-    """A driver that goes on after returns out of order, or with a used length, has coped with them."""
+    """A driver that goes on after a return out of order, or with a used length, has coped with it."""
     if scene.exchange.returned_out_of_order:
         yield kept("CONC-05")
     if scene.exchange.returned_with_length:

@@ -203,7 +203,9 @@ class Exchange:
     returned_early: str = ""
     """The first buffer that was returned while no DRIVER_OK had been seen."""
     returned_out_of_order: bool = False
+    """A buffer was returned before an older one it could be taken for, and the driver did nothing since."""
     returned_with_length: bool = False
+    """A buffer was returned with a used length that means nothing, and the driver did nothing since."""
 
     # The session before the last reset.
     changed_format: bool = False
@@ -446,6 +448,7 @@ class Exchange:
         self.in_flight[key] = buffer
         self.count += 1
         self.last_returned = None
+        self.returned_out_of_order = self.returned_with_length = False
         if self.driver_ok and event.notified and buffer.queue is not None:
             self.notified.add(buffer.queue)
         if event.notified or self.is_due_notification(event):
@@ -548,7 +551,8 @@ class Exchange:
         self.returned_on.add(event.queue)
         self._hear(ev.Side.DEVICE, event.queue, event.buffer, event.notified)
         if any(
-            other.queue is buffer.queue and other.number < buffer.number for other in self.in_flight.values()
+            other.queue in {buffer.queue, Queue.INFLATE, Queue.DEFLATE} and other.number < buffer.number
+            for other in self.in_flight.values()
         ):
             self.returned_out_of_order = True
             self.changed_out_of_order |= buffer.queue in {Queue.INFLATE, Queue.DEFLATE}
