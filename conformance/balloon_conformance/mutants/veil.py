@@ -6,8 +6,8 @@ adapter, and the events that adapter cannot show are held back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -29,6 +29,12 @@ _SHOWN_BY: Mapping[Fact, type[ev.Event]] = MappingProxyType(
     }
 )
 """The facts that are events of their own."""
+
+_NOTIFICATIONS: tuple[tuple[Fact, type[ev.Used | ev.Available], ev.Side], ...] = (
+    (Fact.USED_NOTIFICATION, ev.Used, ev.Side.DEVICE),
+    (Fact.AVAILABLE_NOTIFICATION, ev.Available, ev.Side.DRIVER),
+)
+"""The facts that other events tell of, and the side that notifies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +82,10 @@ def veiled(mutant: Mutant, sight: Sight) -> DeviceAdapter | DriverAdapter:
     adapter = mutant.make()
     if isinstance(adapter, ReferenceDriver) and adapter.steered and sight.is_free:
         adapter = mutant.left_free() or adapter.left_free()
-    hidden = tuple(kind for fact, kind in _SHOWN_BY.items() if fact in sight.unseen)
     observe = adapter.observe
 
     def seen(deadline_seconds: float) -> Sequence[ev.Event]:
-        return _without(observe(deadline_seconds), hidden)
+        return _without(observe(deadline_seconds), sight.unseen.keys())
 
     # An adapter is an object like any other: what it says of itself here counts for this one alone.
     veil: Any = adapter
@@ -90,5 +95,19 @@ def veiled(mutant: Mutant, sight: Sight) -> DeviceAdapter | DriverAdapter:
     return adapter
 
 
-def _without(events: Iterable[ev.Event], hidden: tuple[type[ev.Event], ...]) -> list[ev.Event]:
-    return [event for event in events if not isinstance(event, hidden)]
+def _without(events: Iterable[ev.Event], unseen: Collection[Fact]) -> list[ev.Event]:
+    """Return the events as one sees them who does not see these facts."""
+    hidden = tuple(kind for fact, kind in _SHOWN_BY.items() if fact in unseen)
+    seen = []
+    for event in events:
+        shown: ev.Event | None = event
+        for fact, kind, side in _NOTIFICATIONS:
+            if fact not in unseen:
+                continue
+            if isinstance(event, kind):
+                shown = replace(event, notified=None)
+            elif isinstance(event, ev.Notified) and event.side is side:
+                shown = None
+        if shown is not None and not isinstance(shown, hidden):
+            seen.append(shown)
+    return seen

@@ -139,6 +139,18 @@ def test_a_permission_needs_no_proof_and_nobody_has_to_look_for_one():
     assert verdict(one, "QUEUE-07").verdict is Verdict.NOT_EXERCISED
 
 
+def test_notifications_are_hidden_where_nobody_sees_them():
+    events = [ev.Used(0, "a", notified=False), ev.Notified(Side.DEVICE, 0), ev.Notified(Side.DRIVER, 0)]
+    for unseen, expected in (
+        ({}, events),
+        ({Fact.USED_NOTIFICATION: "no"}, [ev.Used(0, "a"), ev.Notified(Side.DRIVER, 0)]),
+        ({Fact.AVAILABLE_NOTIFICATION: "no"}, events[:2]),
+    ):
+        adapter = veiled(mutants()["refuses-every-driver"], Sight(unseen=unseen))
+        adapter.diary = type("Diary", (), {"tear_off": lambda *_: events})()
+        assert adapter.observe(0.0) == expected
+
+
 @pytest.mark.parametrize("kind", [ev.DriverOk, ev.NeedsReset])
 def test_events_that_are_hidden_are_held_back(kind):
     fact = Fact.DRIVER_OK if kind is ev.DriverOk else Fact.NEEDS_RESET
