@@ -228,7 +228,6 @@ RESTS_ON: Final[Mapping[Fact, tuple[str, ...]]] = MappingProxyType(
         Fact.AVAILABLE_NOTIFICATION: ("QUEUE-13",),
         Fact.ALTERED: ("BUF-01", "BUF-02"),
         Fact.UNBOUND: ("RESET-09",),
-        Fact.EXTENTS: ("BUF-05", "CONC-01"),
         Fact.DISCARDED: ("INF-07", "INF-08"),
         Fact.NEEDS_RESET: ("SAFE-10",),
     }
