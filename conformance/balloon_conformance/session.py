@@ -31,6 +31,7 @@ from balloon_conformance.iut.contract import (
     SetsUp,
     Setup,
     SteersGuest,
+    TellsStatistics,
 )
 from balloon_conformance.iut.sight import Fact, undecided, unseen_by
 from balloon_conformance.not_exercised import NotExercised
@@ -414,6 +415,25 @@ class DeviceSession(Session):
         """Write the configuration space."""
         self.record(ev.ConfigurationWritten(offset, data))
         self._act(lambda: self._adapter.write_configuration(offset, data))
+
+    def read_statistics(self) -> None:
+        """Ask the host what it read of the statistics; a device is given until the deadline to tell it.
+
+        Raises :class:`NotExercised` where the host cannot be asked.
+        """
+        adapter = self._adapter
+        if not self.can(Capability.HOST_STATISTICS) or not isinstance(adapter, TellsStatistics):
+            raise NotExercised(f"the adapter lacks {Capability.HOST_STATISTICS}")
+        until = self.now() + self.deadline_seconds
+        while True:
+            event = ev.StatisticsRead(self._act(adapter.statistics))
+            if self.judge.accepts(event) or (now := self.now()) >= until:
+                break
+            self._waiting.extend(self._observe(min(self.deadline_seconds / _LOOKS, until - now)))
+            if self.now() == now:
+                # The adapter knows that nothing will come.
+                break
+        self.record(event)
 
     def operate(self, action: ev.OperatorAction, value: int) -> None:
         """Make an operator's wish known to the device.

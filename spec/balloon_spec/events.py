@@ -40,6 +40,7 @@ __all__ = [
     "Reset",
     "RingBroken",
     "Side",
+    "StatisticsRead",
     "Used",
 ]
 
@@ -283,6 +284,16 @@ class Failed:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class StatisticsRead:
+    """The host was asked for the guest's statistics: (tag, value) of each, as the device read it.
+
+    A statistic that the host does not know, or was not sent, is left out.
+    """
+
+    entries: tuple[tuple[int, int], ...]
+
+
 Event = (
     Negotiated
     | Memory
@@ -303,6 +314,7 @@ Event = (
     | Guest
     | Quiet
     | Failed
+    | StatisticsRead
 )
 
 EVENTS: dict[str, type[Event]] = {
@@ -325,5 +337,6 @@ EVENTS: dict[str, type[Event]] = {
     "guest": Guest,
     "quiet": Quiet,
     "failed": Failed,
+    "statistics-read": StatisticsRead,
 }
 """Every kind of event by the name a trace gives it."""

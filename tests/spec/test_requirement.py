@@ -43,7 +43,7 @@ def test_the_catalogue_has_what_it_had():
         "INF": 13,
         "DEF": 13,
         "PFN": 9,
-        "STATS": 11,
+        "STATS": 12,
         "CFG": 13,
         "REQ": 26,
         "UNUSED": 9,
@@ -98,6 +98,7 @@ def test_one_requirement_is_read_whole():
         "DEF-13",  # advice that pulls both ways
         "STATS-04",  # the size of a statistics buffer
         "STATS-11",  # whether the first buffer has values
+        "STATS-12",  # when a device reads a buffer
         "HDR-08",  # the size of a message
     ],
 )

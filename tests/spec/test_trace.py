@@ -43,6 +43,10 @@ STRATEGIES = {
     ev.Operator: st.builds(ev.Operator, st.sampled_from(ev.OperatorAction), NUMBER),
     ev.Guest: st.builds(ev.Guest, st.sampled_from(ev.GuestAction), PAGES),
     ev.Quiet: st.builds(ev.Quiet, st.sampled_from(ev.Side), st.floats(0, 100)),
+    ev.StatisticsRead: st.builds(
+        ev.StatisticsRead,
+        st.lists(st.tuples(NUMBER, st.integers(0, (1 << 64) - 1)), max_size=3).map(tuple),
+    ),
     ev.Failed: st.builds(ev.Failed, st.sampled_from(ev.Side), st.sampled_from(ev.Failure), NAME),
 }
 EVENTS = st.one_of(*STRATEGIES.values())

@@ -336,6 +336,7 @@ def _gated(side: Side) -> list[tuple[str, str, dict[str, Any]]]:
         "guest": {"action": "inflate", "pages": _PAGES},
         "guest-command": {"words": ("compact",)},
         "discarded": {"pages": _PAGES},
+        "host-statistics": {},
         "reread": {"queue": 0, "buffer": "doctor"},
         "memory-read": {"address": 0x1000, "length": 8},
         "memory-write": {"address": 0x1000, "data": bytes(8)},

@@ -42,6 +42,7 @@ __all__ = [
     "Setup",
     "SteersGuest",
     "Target",
+    "TellsStatistics",
 ]
 
 
@@ -59,6 +60,8 @@ class Capability(StrEnum):
     """The suite can see which pages were discarded."""
     DESCRIPTORS = "descriptors"
     """The suite chooses how a buffer is cut into descriptors."""
+    HOST_STATISTICS = "host-statistics"
+    """The suite can ask what the host read of the statistics (:class:`TellsStatistics`)."""
     REGISTERS = "registers"
     """The suite reaches the registers of the device (:class:`ReachesRegisters`)."""
     # Of a driver.
@@ -304,6 +307,14 @@ class ReachesRegisters(Protocol):
 
     def notify(self, queue: int) -> None:
         """Notify the device of a queue, whether or not it was set up."""
+
+
+@runtime_checkable
+class TellsStatistics(Protocol):
+    """A device adapter with :attr:`Capability.HOST_STATISTICS`: the host can be asked what it read."""
+
+    def statistics(self) -> tuple[tuple[int, int], ...]:
+        """Return (tag, value) of each statistic that the host has, as the device read it; empty at first."""
 
 
 @runtime_checkable

@@ -23,6 +23,7 @@ from balloon_conformance.reference.device_state import (
     DevicePhase,
     Discard,
     FeaturesOk,
+    StatisticsReport,
 )
 from balloon_conformance.reference.driver import Driver
 from balloon_conformance.reference.driver_state import Accepted, DriverOptions, DriverOutput, Offer
@@ -125,6 +126,7 @@ class ReferenceDevice:
             Capability.DESCRIPTORS,
             Capability.RAW_FEATURES,
             Capability.MEMORY_HOLES,
+            Capability.HOST_STATISTICS,
             Capability.REGISTERS,
         }
     )
@@ -144,6 +146,7 @@ class ReferenceDevice:
         self._offered = offered
         self._device: Device | None = None
         self._discarded = EMPTY
+        self._statistics: tuple[tuple[int, int], ...] = ()
 
     @property
     def device(self) -> Device:
@@ -162,6 +165,7 @@ class ReferenceDevice:
         self._device = self._make(DeviceOptions(setup.profile, setup.memory, self._offered))
         self.diary = _Diary()
         self._discarded = EMPTY
+        self._statistics = ()
 
     def stop(self) -> None:
         """Drop the device."""
@@ -234,6 +238,10 @@ class ReferenceDevice:
     def notify(self, queue: int) -> None:
         """Do nothing: the device takes what it is handed, and needs no notification."""
 
+    def statistics(self) -> tuple[tuple[int, int], ...]:
+        """Return what the device reported last."""
+        return self._statistics
+
     def operate(self, action: str, value: int) -> None:
         """Carry out an operator's wish."""
         self._tell(Operator(OperatorAction(action), value))
@@ -246,6 +254,8 @@ class ReferenceDevice:
                 self.unseen = sight.without(self.unseen, sight.Fact.USED_NOTIFICATION)
             if isinstance(output, Discard):
                 self._discarded |= output.pages
+            elif isinstance(output, StatisticsReport):
+                self._statistics = output.entries
         return outputs
 
 

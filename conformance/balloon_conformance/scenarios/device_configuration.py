@@ -54,7 +54,7 @@ def test_a_target_before_driver_ok(session: DeviceSession) -> None:
     driving.prepare()
     session.operate(ev.OperatorAction.TARGET, _TARGETS[0])
     session.settle(_QUIET_SECONDS)
-    session.driver_ok()
+    driving.driver_ok()
     _read(session)
     session.settle(_QUIET_SECONDS)
 

@@ -140,7 +140,7 @@ def test_what_a_reset_leaves(session: DeviceSession) -> None:
         driving = Driving(session, _AFTER, names=f"{driving.names}new")
         driving.prepare()
         session.read_configuration(0, configuration.LENGTH_BYTES)
-        session.driver_ok()
+        driving.driver_ok()
         session.read_configuration(0, configuration.LENGTH_BYTES)
         session.settle(_QUIET_SECONDS)
 

@@ -47,6 +47,8 @@ class Driving:
         self.balloon = EMPTY
         self.free = arena
         self.features: frozenset[str] = frozenset()
+        self.statistics: tuple[tuple[int, int], ...] = ()
+        """The entries of the next statistics buffer; by default the total memory alone."""
         self._rooms: dict[int, int] = {}
         self._flying: dict[tuple[int, str], PageSet] = {}
         self._count = 0
@@ -69,7 +71,13 @@ class Driving:
         notification.
         """
         self.prepare(without=without, early=early, accepted=accepted)
+        self.driver_ok()
+
+    def driver_ok(self) -> None:
+        """Set DRIVER_OK, and tell a device of the statistics that need not look for them (QUEUE-04)."""
         self.session.driver_ok()
+        if "STATS_VQ" in self.features and not self.in_flight(Queue.STATISTICS):
+            self._post_statistics()
 
     def prepare(
         self,
@@ -90,9 +98,9 @@ class Driving:
         for entry in session.trace:
             if isinstance(entry.event, ev.Negotiated):
                 self._rooms = dict(entry.event.ring_sizes)
-        if "STATS_VQ" in self.features:
-            self._post_statistics(notify=False)
         if "HOST_REQ_VQ" in self.features:
+            if "STATS_VQ" in self.features:
+                self._post_statistics(notify=False)
             self._post_request(notify=False)
         if early:
             self.free -= early
@@ -167,7 +175,8 @@ class Driving:
     def _post_statistics(self, *, notify: bool = True) -> None:
         # Whatever an adapter says that there is, the value has 64 bits.
         entry = Statistic(Tag.MEMTOT, min(self.session.memory.size_bytes, (1 << 64) - 1))
-        data = statistics.build(Statistics((entry,)))
+        told = [Statistic(tag, value) for tag, value in self.statistics]
+        data = statistics.build(Statistics(tuple(told or (entry,))))
         self._make_available(Queue.STATISTICS, Buffer(self._name(), data, notify=notify), EMPTY)
 
     def _post_request(self, *, notify: bool = True) -> None:

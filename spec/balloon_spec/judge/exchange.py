@@ -181,6 +181,10 @@ class Exchange:
     statistics_tags: tuple[int, ...] | None = None
     statistics_posts: int = 0
     owes_statistics: bool = False
+    statistics_returned: tuple[bytes, ...] = ()
+    """What stood in the statistics buffers that were returned, the last two at the most, the newest first."""
+    host_tags: frozenset[int] = frozenset()
+    """The statistics that the host was seen to know, before a reset too."""
     upset: bool = False
     """A malformed buffer was seen since the reset."""
     provoked: bool = False
@@ -424,6 +428,8 @@ class Exchange:
                 self._operator(event)
             case ev.Guest():
                 self._guest(event)
+            case ev.StatisticsRead():
+                self.host_tags |= {tag for tag, _ in event.entries}
             case _:
                 pass
 
@@ -578,6 +584,8 @@ class Exchange:
             self.forbidden["DEF-08"] = self.forbidden.get("DEF-08", EMPTY) | back
         elif buffer.shape == "statistics":
             self.owes_statistics = True
+            if not buffer.is_malformed:
+                self.statistics_returned = (buffer.event.readable, *self.statistics_returned[:1])
             self.has_refreshed = self.has_refreshed or self.wants_statistics
             self.wants_statistics = False
         elif buffer.shape == "request":
@@ -735,7 +743,7 @@ class Exchange:
         fresh.sees_driver_ok, fresh.host_page = self.sees_driver_ok, self.host_page
         fresh.able, fresh.left, fresh.losses = self.able, self.left, self.losses
         fresh.tempted = bool(self.on(Queue.INFLATE, Queue.DEFLATE)) or bool(self.owed_to_inflate)
-        fresh.taken = self.taken
+        fresh.taken, fresh.host_tags = self.taken, self.host_tags
         if self.accepted is not None and self.offered is not None and self.queues:
             fresh.taken |= {(self.offered, self.accepted)}
         fresh.actuals_left, fresh.target_left = self._actuals_to_leave(), self._target_to_leave()

@@ -99,6 +99,15 @@ class Judge:
             for decision in one.decide(quiet, scene)
         )
 
+    def accepts(self, event: ev.Event) -> bool:
+        """Tell whether nothing would be found broken if ``event`` came now; it is not taken in."""
+        scene = Scene(self._exchange)
+        return all(
+            decision.is_kept or not self._applies(decision.requirement)
+            for one in self._rules_for(event)
+            for decision in one.decide(event, scene)
+        )
+
     def has(self, feature: str) -> bool:
         """Tell whether the feature was negotiated."""
         return self._exchange.has(feature)

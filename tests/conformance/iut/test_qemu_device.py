@@ -229,6 +229,15 @@ def test_a_wish_for_statistics_waits_for_the_buffer(driving):
     assert returned(driving) == [Used(STATISTICS, "late", 0, b"")]
 
 
+def test_what_qemu_read_of_the_statistics_can_be_asked(driving):
+    assert driving.statistics() == ()
+    values = ((0x7777, 1), (9, 1 << 40), (4, 0x0102030405060708))
+    driving.make_available(STATISTICS, Buffer("s", statistics(*values)))
+    driving.operate("statistics", 0)
+    assert returned(driving) == [Used(STATISTICS, "s", 0, b"")]
+    assert driving.statistics() == ((4, 0x0102030405060708), (9, 1 << 40))
+
+
 def test_the_target_changes_the_configuration_and_notifies(driving):
     driving.operate("target", 19)
     assert driving.observe(5) == [ConfigurationChanged(bytes.fromhex("13 00 00 00 00 00 00 00"))]

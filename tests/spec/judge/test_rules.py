@@ -299,6 +299,7 @@ BROKEN = {
     "RESET-04": [ev.Reset(), *start(posts=False), DRIVER_QUIET],
     "RESET-05": [*OPEN, *RESET, unused("u")],
     "RESET-07": [*start(), ev.Reset(15)],
+    "STATS-12": [*start(), used(STATISTICS, "s0"), ev.StatisticsRead(((4, 2),))],
     "RESET-10": [*start(), ev.ConfigurationRead(0, space(5)), *RESET, ev.ConfigurationRead(0, space(0))],
     "RESET-11": [*start(), actual(0), *RESET, ev.ConfigurationRead(0, space(0, 3))],
     "CFG-13": [*start(driver_ok=False, posts=False), target(5), ev.DriverOk()],

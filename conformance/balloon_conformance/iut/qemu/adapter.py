@@ -28,6 +28,7 @@ from balloon_conformance.iut.qemu.ram import MAXIMUM_PAGES, MINIMUM_PAGES, Guest
 from balloon_spec.events import ConfigurationChanged, NeedsReset, OperatorAction, Used
 from balloon_spec.pages import EMPTY, PAGE_SHIFT, PageSet
 from balloon_spec.queues import Queue, queue_map
+from balloon_spec.wire.statistics import Tag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +47,7 @@ _CAPABILITIES: Final = frozenset(
         Capability.DISCARDS,
         Capability.DESCRIPTORS,
         Capability.RAW_FEATURES,
+        Capability.HOST_STATISTICS,
         Capability.REGISTERS,
     }
 )
@@ -54,6 +56,22 @@ _CONFIGURATION_BYTES: Final = 8
 _ACTUAL_OFFSET: Final = 4
 _BALLOON: Final = "/machine/peripheral/balloon0"
 _POLLING: Final = "guest-stats-polling-interval"
+_STATISTICS: Final = "guest-stats"
+_NAMED: Final = {
+    "stat-swap-in": Tag.SWAP_IN,
+    "stat-swap-out": Tag.SWAP_OUT,
+    "stat-major-faults": Tag.MAJFLT,
+    "stat-minor-faults": Tag.MINFLT,
+    "stat-free-memory": Tag.MEMFREE,
+    "stat-total-memory": Tag.MEMTOT,
+    "stat-available-memory": Tag.AVAIL,
+    "stat-disk-caches": Tag.CACHES,
+    "stat-htlb-pgalloc": Tag.HTLB_PGALLOC,
+    "stat-htlb-pgfail": Tag.HTLB_PGFAIL,
+}
+"""The tags by QEMU's names."""
+_NEVER_SENT: Final = (1 << 64) - 1
+"""What QEMU gives for a statistic that the guest did not send."""
 _PAUSE_SECONDS: Final = 0.001
 _SETTLED_LOOKS: Final = 8
 _FOREIGN_PROPERTIES: Final = {"free-page-hint": 3, "page-poison": 4}
@@ -65,6 +83,7 @@ class _Negotiation:
     """What holds from one reset to the next.
 
     ``configuration`` is the space as of its last change.
+    ``reported`` says that there was a statistics buffer: what QEMU has of statistics it keeps over a reset.
     ``awaiting`` says that a wish of the operator shows no effect yet.
     """
 
@@ -72,6 +91,7 @@ class _Negotiation:
     notifications: Notifications = field(default_factory=Notifications)
     accepted: int = 0
     needs_reset: bool = False
+    reported: bool = False
     awaiting: bool = False
     configuration: bytes = b""
 
@@ -198,6 +218,7 @@ class QemuDevice:
         if self._now.lent is None:
             raise AdapterError(f"buffer {buffer.name}: no queue is set up; call prepare first")
         self._now.lent.lend(queue, buffer)
+        self._now.reported = self._now.reported or queue == Queue.STATISTICS.index
         if buffer.notify:
             device.notify(queue)
 
@@ -263,6 +284,14 @@ class QemuDevice:
             self._poll_statistics(1)
         else:
             raise AdapterError(f"QEMU cannot be asked for {action}; see the adapter's capabilities")
+
+    def statistics(self) -> tuple[tuple[int, int], ...]:
+        """Return what QEMU read of the statistics, empty before it read any."""
+        if not self._now.reported:
+            return ()
+        told = self._qemu().monitor.execute("qom-get", path=_BALLOON, property=_STATISTICS)
+        values = {_NAMED[name]: value % (1 << 64) for name, value in told["stats"].items() if name in _NAMED}
+        return tuple((int(tag), value) for tag, value in sorted(values.items()) if value != _NEVER_SENT)
 
     def _look(self, device: VirtioMmio) -> list[Event]:
         """Look once at everything the device may have done."""

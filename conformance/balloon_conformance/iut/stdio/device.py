@@ -87,6 +87,11 @@ class StdioDevice(StdioAdapter):
             raise self.program.fault(f"answered discarded with {foreign}, which it was not asked about")
         return gone, changed
 
+    def statistics(self) -> tuple[tuple[int, int], ...]:
+        """Return what the host read of the statistics."""
+        told: tuple[tuple[int, int], ...] = self._tell("host-statistics").fields["statistics"]
+        return told
+
     def operate(self, action: str, value: int) -> None:
         """Carry out an operator's wish."""
         self._tell("operator", action=OperatorAction(action), value=value)

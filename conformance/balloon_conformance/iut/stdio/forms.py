@@ -53,6 +53,7 @@ _OF: Mapping[Side, tuple[str, ...]] = MappingProxyType(
             Capability.OPERATOR_STATISTICS,
             Capability.DISCARDS,
             Capability.DESCRIPTORS,
+            Capability.HOST_STATISTICS,
             Capability.RAW_FEATURES,
             Capability.MEMORY_HOLES,
             REREAD,
@@ -300,6 +301,20 @@ _FORMS = (
             }
         ),
         (Capability.DISCARDS,),
+    ),
+    CommandForm(
+        "host-statistics",
+        "Ask the host what it read of the guest's statistics.",
+        _DEVICE,
+        (),
+        MappingProxyType(
+            {
+                Side.DEVICE: (
+                    Field("statistics", values.STATISTICS, "what the host has, each tag with its value"),
+                )
+            }
+        ),
+        (Capability.HOST_STATISTICS,),
     ),
     CommandForm(
         "reread",

@@ -23,6 +23,7 @@ from balloon_conformance.iut.contract import (
     ReachesMemory,
     Setup,
     SteersGuest,
+    TellsStatistics,
 )
 from balloon_conformance.iut.stdio.forms import COMMANDS as FORMS
 from balloon_conformance.iut.stdio.forms import (
@@ -245,6 +246,11 @@ class _ServedDevice(_Served):
         self.need(Capability.DISCARDS)
         gone, changed = self.adapter.discarded(fields["pages"])
         return {"discarded": gone, "overwritten": changed}
+
+    def host_statistics(self, _fields: Fields) -> dict[str, Any]:
+        self.need(Capability.HOST_STATISTICS)
+        assert isinstance(self.adapter, TellsStatistics)
+        return {"statistics": self.adapter.statistics()}
 
 
 class _ServedDriver(_Served):

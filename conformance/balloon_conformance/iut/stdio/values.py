@@ -25,6 +25,7 @@ __all__ = [
     "NAMES",
     "PAGES",
     "RING_SIZES",
+    "STATISTICS",
     "TEXT",
     "UNSIGNED_16",
     "UNSIGNED_32",
@@ -195,6 +196,26 @@ RING_SIZES = Kind(
     lambda sizes: [list(pair) for pair in sizes],
 )
 """How many descriptors each queue has: [queue index, descriptors]."""
+
+
+def _read_statistics(value: Any) -> tuple[tuple[int, int], ...]:
+    words = 'statistics as [tag, value], as in [[4, "0x1000"]]'
+    pairs = _pairs(
+        value,
+        words,
+        lambda tag, number: (
+            _is_number(tag, _UNSIGNED_16) and type(number) is str and bool(_HEX_NUMBER.fullmatch(number))
+        ),
+    )
+    return tuple((tag, int(number, 16)) for tag, number in pairs)
+
+
+STATISTICS = Kind(
+    _pair_schema(UNSIGNED_16.schema, _BITS_SCHEMA),
+    _read_statistics,
+    lambda entries: [[tag, hex(value)] for tag, value in entries],
+)
+"""Statistics: [tag, value]."""
 
 
 def _read_addresses(value: Any) -> tuple[tuple[int, int], ...]:

@@ -1,0 +1,51 @@
+"""What the host learns of the guest's statistics, compared with what the driver sent."""
+
+from __future__ import annotations
+
+import pytest
+
+from balloon_conformance.iut.contract import Capability
+from balloon_conformance.not_exercised import NotExercised
+from balloon_conformance.scenarios import scenario
+from balloon_conformance.scenarios.driving import Driving
+from balloon_conformance.session import DeviceSession
+from balloon_spec import events as ev
+from balloon_spec.events import Side
+from balloon_spec.pages import EMPTY
+from balloon_spec.queues import Queue
+from balloon_spec.wire.statistics import Tag
+
+_KNOWN = tuple(int(tag) for tag in Tag)
+_UNKNOWN = (0x1234, 0xFFF0)
+_PLAIN = (*_KNOWN, *_UNKNOWN)
+
+_ORDERS = {
+    "unknown-first": (*_UNKNOWN, *_KNOWN),
+    "unknown-between": (*_KNOWN[:1], _UNKNOWN[0], *_KNOWN[1:5], _UNKNOWN[1], *_KNOWN[5:]),
+    "backwards": (*reversed(_KNOWN), *_UNKNOWN),
+    "as-before": _PLAIN,
+}
+
+
+def _entries(tags: tuple[int, ...], number: int) -> tuple[tuple[int, int], ...]:
+    """Give each tag a value of eight different bytes, another in every buffer."""
+    return tuple((tag, 0x0102030405060000 + (number << 12) + (tag & 0xFFF)) for tag in tags)
+
+
+@scenario(Side.DEVICE, "STATS-12", "STATS-07", "STATS-08", features=frozenset({"STATS_VQ"}))
+@pytest.mark.parametrize("order", list(_ORDERS))
+def test_what_the_host_reads(session: DeviceSession, order: str) -> None:
+    """Statistics come in order at first and then in another, and the host has all of them each time."""
+    for capability in (Capability.HOST_STATISTICS, Capability.OPERATOR_STATISTICS):
+        if not session.can(capability):
+            raise NotExercised(f"the adapter lacks {capability}")
+    driving = Driving(session, EMPTY)
+    driving.statistics = _entries(_PLAIN, 0)
+    driving.begin()
+    for number in range(1, 5):
+        # The first two are in order: what the host has of them it knows.
+        driving.statistics = _entries(_PLAIN if number == 1 else _ORDERS[order], number)
+        session.operate(ev.OperatorAction.STATISTICS, 0)
+        if not driving.take_in() or not driving.in_flight(Queue.STATISTICS):
+            return
+        session.read_statistics()
