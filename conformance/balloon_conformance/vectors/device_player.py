@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 from balloon_conformance.iut.contract import Buffer, Capability
 from balloon_conformance.iut.sight import Fact
@@ -42,10 +43,17 @@ class DevicePlayer:
     ``line`` is that of the step which is played, or was last; 1 before the first.
     """
 
-    def __init__(self, vector: model.Vector, session: DeviceSession, quiet_seconds: float) -> None:
+    def __init__(
+        self,
+        vector: model.Vector,
+        session: DeviceSession,
+        quiet_seconds: float,
+        begins: Callable[[model.Step], None] = lambda _: None,
+    ) -> None:
         self._vector = vector
         self._session = session
         self._quiet_seconds = quiet_seconds
+        self._begins = begins
         self._buffers: dict[str, model.BufferStep] = {}
         self._returned = True
         self._found = 0
@@ -62,6 +70,7 @@ class DevicePlayer:
             self._look_at_configuration()
         for step in self._vector.steps:
             self.line = step.line
+            self._begins(step)
             if step.condition == "returned" and not self._returned:
                 self.left_out.append(f"line {step.line}: the buffer before it was not returned")
                 continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from balloon_conformance.iut.contract import Capability
 from balloon_conformance.not_exercised import NotExercised
@@ -25,10 +25,17 @@ __all__ = ["DriverPlayer"]
 class DriverPlayer:
     """Plays one vector in one session; ``left_out`` and ``line`` as in the device's player."""
 
-    def __init__(self, vector: model.Vector, session: DriverSession, quiet_seconds: float) -> None:
+    def __init__(
+        self,
+        vector: model.Vector,
+        session: DriverSession,
+        quiet_seconds: float,
+        begins: Callable[[model.Step], None] = lambda _: None,
+    ) -> None:
         self._vector = vector
         self._session = session
         self._quiet_seconds = quiet_seconds
+        self._begins = begins
         self._configuration = Configuration(0, 0)
         self._names: dict[str, tuple[int, str]] = {}
         self._features: frozenset[str] = frozenset()
@@ -49,6 +56,7 @@ class DriverPlayer:
             return
         for step in self._vector.steps:
             self.line = step.line
+            self._begins(step)
             self._step(step)
         self._nothing_left()
 

@@ -40,6 +40,7 @@ from balloon_conformance.vectors.model import (
     Vector,
 )
 from balloon_conformance.vectors.played import PlayedDevice, PlayedDriver, PlayedOtherwise
+from balloon_conformance.vectors.sabotage import cannot_fail
 from balloon_spec.events import GuestAction, OperatorAction, Side
 from balloon_spec.features import Profile, profile
 from balloon_spec.judge.content import read_array, read_message
@@ -129,7 +130,13 @@ class _Filler:
         )
 
     def _listing(self, vector: Vector) -> Vector:
-        """List the requirements the vector shows, out of those its intent is about."""
+        """Leave to the vector, out of what its intent says, what its steps and the vector itself do show."""
+        idle = {(id(step), name) for side in vector.sides for step, name in cannot_fail(vector, side)}
+        steps = tuple(
+            replace(step, shows=tuple(name for name in step.shows if (id(step), name) not in idle))
+            for step in vector.steps
+        )
+        vector = replace(vector, steps=steps)
         shows = shown(vector)
         listed = tuple(name for name in vector.requirements if name in shows)
         for side in sorted(vector.sides):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from balloon_conformance.case import DEFAULT_PATIENCE, Patience, carry_out
 from balloon_conformance.iut.contract import Capability, DeviceAdapter, DriverAdapter
@@ -39,8 +39,13 @@ def play_to_a_line(
     side: Side,
     patience: Patience = DEFAULT_PATIENCE,
     waits: Waits | None = None,
+    *,
+    begins: Callable[[model.Step], None] = lambda _: None,
 ) -> tuple[Outcome, int]:
-    """Play as :func:`play` does; return also the line of the last step that was begun, 1 for none."""
+    """Play as :func:`play` does; return also the line of the last step that was begun, 1 for none.
+
+    ``begins`` is told of each step before it is played.
+    """
     reason = _cannot(vector, adapter, side)
     if reason:
         return Outcome(vector.id, Status.NOT_EXERCISED, reason), 1
@@ -55,9 +60,9 @@ def play_to_a_line(
     )
     player: DevicePlayer | DriverPlayer
     if isinstance(session, DeviceSession):
-        player = DevicePlayer(vector, session, patience.quiet_seconds)
+        player = DevicePlayer(vector, session, patience.quiet_seconds, begins)
     else:
-        player = DriverPlayer(vector, session, patience.quiet_seconds)
+        player = DriverPlayer(vector, session, patience.quiet_seconds, begins)
 
     def action() -> Sequence[str]:
         player.play()

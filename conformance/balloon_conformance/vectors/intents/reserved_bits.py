@@ -99,7 +99,7 @@ def _while_deflating() -> Intent:
         "deflate",
         "deflate-with-every-reserved-bit",
         "A deflate chunk with every reserved bit set is returned, and what it names may be inflated again",
-        "CHUNK-06 DEF-07",
+        "SAFE-03 CHUNK-06 DEF-07",
         "CHUNK-03",
         inflates("m1", "0x1000+2"),
         returns("m1"),

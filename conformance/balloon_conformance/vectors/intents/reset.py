@@ -111,7 +111,7 @@ INTENTS: tuple[Intent, ...] = (
         AREA,
         "reset-inflates-nothing-old",
         "Pages of a buffer returned before the reset are not discarded after it",
-        "RESET-06 RESET-01",
+        "RESET-06 RESET-01 INF-08",
         inflate_pfns("m1", "0x1000"),
         returns("m1"),
         discards("0x1000"),
