@@ -11,7 +11,7 @@ from balloon_docs.commands import CommandsDirective, TranscriptDirective
 from balloon_docs.defects import DefectsDirective
 from balloon_docs.domain import BalloonDomain, plain_role
 from balloon_docs.features import FeaturesDirective
-from balloon_docs.implementations import ImplementationsDirective
+from balloon_docs.implementations import ImplementationsDirective, ProofsDirective
 from balloon_docs.layouts import LayoutDirective
 from balloon_docs.machines import StatesDirective
 from balloon_docs.mentions import MentionsTransform
@@ -28,6 +28,7 @@ _DIRECTIVES = {
     "defects": DefectsDirective,
     "features": FeaturesDirective,
     "implementations": ImplementationsDirective,
+    "proofs": ProofsDirective,
     "layout": LayoutDirective,
     "requirements": RequirementsDirective,
     "sequence": SequenceDirective,

@@ -1,4 +1,4 @@
-"""``{implementations}``: requirements by rows, implementations by columns, from the results here."""
+"""``{implementations}`` and ``{proofs}``: requirements by rows, implementations by columns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from balloon_docs.domain import reference
 from balloon_docs.tables import table
 from balloon_spec.requirement import catalogue
 
-__all__ = ["ImplementationsDirective"]
+__all__ = ["ImplementationsDirective", "ProofsDirective"]
 
 RESULTS = Path(__file__).parents[2] / "results"
 _SIGNS = {"kept": "kept", "broken": "broken", "not exercised": "-"}
@@ -20,13 +20,13 @@ _NOT_BOUND = "n/a"
 """What a requirement is to a run whose profile lacks the feature that it is about."""
 
 
-class ImplementationsDirective(SphinxDirective):
-    """Show the results of one side (``device`` or ``driver``), one column an implementation."""
+class _Columns(SphinxDirective):
+    """What the directives of this module share: the side, and a column for each file of results."""
 
     required_arguments = 1
 
-    def run(self) -> list[nodes.Node]:
-        """Return the table of summaries and the table of requirements."""
+    def columns(self) -> list[ResultsFile]:
+        """Return the results of the side that the directive names."""
         side = self.arguments[0]
         columns = []
         for path in sorted(RESULTS.glob("*.jsonl")):
@@ -41,6 +41,29 @@ class ImplementationsDirective(SphinxDirective):
                 columns.append(column)
         if not columns:
             raise self.error(f"no results of a {side}; there are devices and drivers")
+        return columns
+
+
+class ProofsDirective(_Columns):
+    """Show what proves each *kept* of one side: the mutant, and the case of that run which finds it out."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the table of proofs."""
+        columns = self.columns()
+        names = [name for name in catalogue() if any(_proof(column, name) for column in columns)]
+        rows = [
+            (reference("requirement", name), *(_proof(column, name) or "-" for column in columns))
+            for name in names
+        ]
+        return [table(("Requirement", *(column.path.stem for column in columns)), rows, "proofs")]
+
+
+class ImplementationsDirective(_Columns):
+    """Show the results of one side (``device`` or ``driver``), one column an implementation."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the table of summaries and the table of requirements."""
+        columns = self.columns()
         head = ("Implementation", "Profile", "Exercised", "Kept", "Broken")
         summary = table(
             head,
@@ -78,6 +101,12 @@ def _verdict(file: ResultsFile, name: str) -> str:
     if found is None:
         return ""
     return _NOT_BOUND if found.reason.startswith("profile ") else found.verdict
+
+
+def _proof(file: ResultsFile, name: str) -> str:
+    """Return the mutant that breaks a requirement and the case that finds it out; empty if there is none."""
+    found = file.verdicts.get(name)
+    return f"{found.proof.mutant} in {found.proof.case}" if found is not None and found.proof else ""
 
 
 def _order(verdicts: set[str]) -> int:
