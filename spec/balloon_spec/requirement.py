@@ -109,6 +109,8 @@ class Requirement:
     ``when`` tells for which negotiated feature sets it binds. ``not_observable`` is the reason why nothing
     outside the implementation can decide it, or None where something can. ``no_vector`` is the reason why no
     exchange written down beforehand shows it, though something can decide it; None where a vector does.
+    ``about`` names the features without which it says nothing, offered or not: a profile that does not have
+    them gives it no occasion. None where ``when`` says all there is to say.
     """
 
     id: str
@@ -121,6 +123,7 @@ class Requirement:
     source: Source
     not_observable: str | None = None
     no_vector: str | None = None
+    about: FeatureExpression | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +201,7 @@ def _reading_position(entry: Traversable) -> tuple[bool, int, str]:
 
 _AREA_FIELDS = ("area", "prefix", "title", "requirements")
 _FIELDS = ("id", "level", "subject", "when", "text", "why", "source")
-_OPTIONAL_FIELDS = ("not_observable", "no_vector")
+_OPTIONAL_FIELDS = ("not_observable", "no_vector", "about")
 _SOURCES = ("patch", "review", "virtio", "choice")
 _CHOICE_FIELDS = ("reading", "not_taken")
 
@@ -266,6 +269,7 @@ class _AreaFile:
             source=self._source((*at, "source")),
             not_observable=self._text((*at, "not_observable")) if "not_observable" in fields else None,
             no_vector=self._text((*at, "no_vector")) if "no_vector" in fields else None,
+            about=self._when((*at, "about")) if "about" in fields else None,
         )
 
     def _id(self, at: Path, prefix: str, lines: dict[str, int]) -> str:

@@ -136,6 +136,8 @@ def test_a_requirement_applies_where_a_legal_set_of_the_profile_meets_its_condit
     # NEG-09 binds for HOST_REQ_VQ without CHUNK_TRANSFER; PFN-01 for all sets without CHUNK_TRANSFER.
     assert applies(entries["NEG-09"], CHUNK_TRANSFER)
     assert not applies(entries["NEG-09"], BASE)
+    assert applies(entries["NEG-01"], CHUNK_TRANSFER)
+    assert not any(applies(entries[f"NEG-0{number}"], BASE) for number in (1, 2, 3, 4))
     assert applies(entries["PFN-01"], BASE)
     assert applies(entries["PFN-01"], CHUNK_TRANSFER)
     assert applies(entries["BUF-03"], BASE)

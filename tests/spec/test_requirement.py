@@ -227,6 +227,13 @@ def test_a_good_file_is_read(tmp_path):
     assert third.no_vector is None
 
 
+def test_what_a_requirement_is_about_is_a_feature_expression(tmp_path):
+    _, third = load(write(tmp_path, GOOD + "    about: CHUNK_TRANSFER\n")).values()
+    assert str(third.about) == "CHUNK_TRANSFER"
+    assert catalogue()["CHUNK-01"].about is None
+    assert "CHUNKS" in refusal(write(tmp_path, GOOD + "    about: CHUNKS\n"))
+
+
 def test_the_reason_why_no_vector_shows_a_requirement_is_read(tmp_path):
     _, third = load(write(tmp_path, GOOD.replace("not_observable:", "no_vector:"))).values()
     assert (third.no_vector, third.not_observable) == ("Nobody looks.", None)
@@ -238,7 +245,7 @@ def test_what_cannot_be_observed_needs_no_second_reason(tmp_path):
 
 
 KNOWN = ", ".join(KNOWN_FEATURES)
-FIELDS = "id, level, subject, when, text, why, source, not_observable, no_vector"
+FIELDS = "id, level, subject, when, text, why, source, not_observable, no_vector, about"
 
 
 @pytest.mark.parametrize(

@@ -434,3 +434,14 @@ class WritesIntoInflateBuffers(ReferenceDevice):
         if queue == 0:
             self.diary.events.append(BufferAltered(0, buffer.name, bytes(len(buffer.readable)), Side.DEVICE))
         super().make_available(queue, buffer)
+
+
+@mutant("BUF-07")
+class ReportsMoreThanAMalformedBufferHolds(Device):
+    """A driver that sends a buffer of the wrong direction is told of bytes that nobody wrote."""
+
+    def return_buffer(self, buffer: Available) -> Used:
+        """Report one byte more than the device-writable part has, if it has one."""
+        used = super().return_buffer(buffer)
+        room = buffer.writable_bytes
+        return replace(used, length_bytes=room + 1) if room else used

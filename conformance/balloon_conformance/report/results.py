@@ -96,6 +96,8 @@ class RequirementResult:
 
 def applies(requirement: Requirement, profile: Profile) -> bool:
     """Tell whether the requirement binds for any set of the profile's features that may be negotiated."""
+    if requirement.about is not None and not requirement.about.holds(frozenset(profile.by_name)):
+        return False
     names = requirement.when.names & profile.by_name.keys()
     own = {need for name in names for need in profile.by_name[name].requires} | names
     subsets = chain.from_iterable(combinations(sorted(own), size) for size in range(len(own) + 1))
@@ -223,7 +225,7 @@ class Results:
     def unexercised(self, levels: Collection[Level]) -> tuple[RequirementResult, ...]:
         """Return what binds the side under the profile at one of the levels and was not exercised.
 
-        What nothing outside an implementation can decide is not among them.
+        What nothing outside an implementation can decide is not among them, nor is what no mutant can break.
         """
         return tuple(
             one
@@ -231,6 +233,7 @@ class Results:
             if one.verdict is Verdict.NOT_EXERCISED
             and one.requirement.level in levels
             and one.requirement.not_observable is None
+            and one.requirement.id not in self.unprovable
             and applies(one.requirement, self.profile)
         )
 
@@ -240,7 +243,12 @@ class Results:
 
     def _why_not(self, requirement: Requirement) -> str:
         if not applies(requirement, self.profile):
-            return f"profile {self.profile.name}: it binds when {requirement.when}"
+            binds = (
+                f"it is about {requirement.about}"
+                if requirement.about
+                else f"it binds when {requirement.when}"
+            )
+            return f"profile {self.profile.name}: {binds}"
         if requirement.not_observable:
             return f"cannot be observed: {requirement.not_observable}"
         if hidden := self._hidden(requirement):
