@@ -192,6 +192,15 @@ class CountsAPageTooManyInActual(Driver):
         return super().count(state) + 1
 
 
+@mutant("CFG-05")
+class CutsActualTo16Bits(Driver):
+    """The operator sees a balloon of 256 MiB go back to nothing as it grows."""
+
+    def count(self, state: DriverState) -> int:
+        """Keep the low 16 bits."""
+        return super().count(state) & 0xFFFF
+
+
 @mutant("CFG-03")
 class WritesActualByBytes(Driver):
     """A host that looks in between sees a size the balloon never had."""

@@ -130,6 +130,17 @@ class SendsSizesBigEndian(Driver):
         return words.tobytes()
 
 
+@mutant("CHUNK-02", also=("CHUNK-04", "INF-03"))
+class CutsSizesTo32Bits(Driver):
+    """Of a run of 4 GiB and 64 KiB the host gets the 64 KiB."""
+
+    def encode_chunks(self, pages: PageSet) -> bytes:
+        """Keep the low 32 bits of every size."""
+        words = _words(super().encode_chunks(pages))
+        words[1::2] &= np.uint64(0xFFFFFFFF)
+        return words.tobytes()
+
+
 @mutant("CHUNK-03")
 class SetsAReservedBit(Driver):
     """Bits that are kept for the future are used up before it comes."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from balloon_conformance.iut.free_driver import FreeReferenceDriver
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.driver import Driver
 from balloon_conformance.reference.driver_pages import Step
 from balloon_conformance.reference.driver_state import DriverState, Flight, Freed
-from balloon_spec.events import Used
+from balloon_spec.events import Reset, Used
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
 
@@ -52,3 +54,20 @@ class DeflatesAfterTheAnswer(FreeReferenceDriver):
 
     def __init__(self) -> None:
         super().__init__(_DeflatesWhenAnswered)
+
+
+class _KeepsItsBalloon(Driver):
+    """It takes the pages of before a reset for pages of the new balloon."""
+
+    def reset(self, state: DriverState, given: Reset) -> Step:
+        """Keep what was in the balloon."""
+        after, outputs = super().reset(state, given)
+        return replace(after, ballooning=replace(after.ballooning, balloon=state.ballooning.balloon)), outputs
+
+
+@mutant("INF-03", also=("CFG-05", "INF-10", "DEF-04", "DEF-11", "INF-05"))
+class KeepsItsBalloonOverAReset(FreeReferenceDriver):
+    """After a restart of the device the operator sees a balloon of which the host has no page."""
+
+    def __init__(self) -> None:
+        super().__init__(_KeepsItsBalloon)

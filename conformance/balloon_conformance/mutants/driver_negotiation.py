@@ -224,6 +224,31 @@ class SendsTagsBigEndian(Driver):
         return Statistics(tuple(Statistic(entry.tag << 8, entry.value) for entry in entries))
 
 
+@mutant("STATS-06")
+class SendsValuesBigEndian(Driver):
+    """The operator sees a guest with more memory than there is in the world."""
+
+    def statistics(self, state: DriverState) -> Statistics:
+        """Swap the values."""
+        entries = super().statistics(state).entries
+        return Statistics(
+            tuple(
+                Statistic(entry.tag, int.from_bytes(entry.value.to_bytes(8, "little"), "big"))
+                for entry in entries
+            )
+        )
+
+
+@mutant("STATS-11")
+class SaysItHasAThousandTimesAsMuch(Driver):
+    """The operator sees a guest of a thousand times its memory."""
+
+    def statistics(self, state: DriverState) -> Statistics:
+        """Count every amount in bytes where KiB are read."""
+        entries = super().statistics(state).entries
+        return Statistics(tuple(Statistic(entry.tag, entry.value << 10) for entry in entries))
+
+
 @mutant("STATS-11", origin="VIRTIO 5.5.6.3.3: drivers supplied an uninitialized first buffer")
 class SendsZerosAtFirst(Driver):
     """The operator sees a guest without any memory until the statistics are asked for."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from balloon_conformance.scenarios import scenario
 from balloon_conformance.scenarios.hosting import Hosting, actual_of
 from balloon_conformance.session import DriverSession
@@ -67,12 +69,16 @@ def test_a_target_that_turns_around(session: DriverSession) -> None:
 
 
 @scenario(Side.DRIVER, *_ABOUT, "RESET-04", "RESET-05")
-def test_a_reset_in_the_middle(session: DriverSession) -> None:
-    """A driver that begins anew while a buffer is unanswered begins with an empty balloon."""
+@pytest.mark.parametrize("when", ["on-its-way", "at-its-target"])
+def test_a_reset_in_the_middle(session: DriverSession, when: str) -> None:
+    """A driver that begins anew, on its way to the target or there, begins with an empty balloon."""
     hosting = Hosting(session)
     hosting.begin()
     hosting.aim(_BALLOON.pages, inflate=_BALLOON)
-    hosting.take_in()
+    if when == "on-its-way":
+        hosting.take_in()
+    elif not hosting.serve():
+        return
     session.reset()
     again = Hosting(session)
     again.begin()

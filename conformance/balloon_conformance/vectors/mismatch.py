@@ -75,7 +75,7 @@ def compare_readable(queue: Queue, expected: bytes, seen: bytes, *, chunks: bool
     if len(expected) != len(seen):
         return Mismatch(
             f"the buffer on the {queue} queue has another length than the vector's",
-            requirement=_wrong_length(expected, seen, structure),
+            requirement=_wrong_length(expected, seen, structure, queue),
             field="buffer",
             expected=f"{len(expected)} bytes: {expected[:64].hex(' ')}",
             seen=f"{len(seen)} bytes: {seen[:64].hex(' ')}",
@@ -117,13 +117,20 @@ def _read(data: bytes, *, message: bool) -> Content:
     return read_message(data, _EVERYTHING, "unused") if message else read_array(data, _EVERYTHING)
 
 
-def _wrong_length(expected: bytes, seen: bytes, structure: str) -> str:
+_AGAIN: Mapping[Queue, str] = MappingProxyType({Queue.INFLATE: "INF-11", Queue.HOST_REQUEST: "UNUSED-04"})
+"""What a driver breaks that names a page twice in one buffer."""
+
+
+def _wrong_length(expected: bytes, seen: bytes, structure: str, queue: Queue) -> str:
     """Return what a buffer of another length breaks: its own form, or else the pages it names."""
     if structure == "statistics":
         return "STATS-04" if len(seen) % statistics.ENTRY_BYTES else "STATS-05"
     message = structure == "response-message"
+    if not message and len(seen) % 4:
+        return "PFN-02"
     if not message:
-        return "PFN-02" if len(seen) % 4 else "PFN-03"
+        same = _read(seen, message=False).pages == _read(expected, message=False).pages
+        return _AGAIN.get(queue, "") if same else "PFN-03"
     if len(seen) < response_header.LENGTH_BYTES:
         return "HDR-01"
     if (len(seen) - response_header.LENGTH_BYTES) % chunk.LENGTH_BYTES:
@@ -134,6 +141,9 @@ def _wrong_length(expected: bytes, seen: bytes, structure: str) -> str:
     ):
         return "HDR-02"
     want, have = (_read(data, message=message).pages for data in (expected, seen))
+    if want == have:
+        # The same pages, some of them more than once.
+        return _AGAIN.get(queue, "")
     return wrong_pages(want, have, message=message)
 
 

@@ -12,6 +12,10 @@ from balloon_spec.wire import statistics
 from balloon_spec.wire.errors import WireError
 
 _FREE = frozenset({statistics.Tag.MEMFREE, statistics.Tag.AVAIL})
+_AMOUNTS = frozenset({statistics.Tag.MEMFREE, statistics.Tag.MEMTOT, statistics.Tag.AVAIL})
+"""Statistics that are amounts of the guest's memory, in bytes."""
+_SHARE = 2
+"""How many times the memory shared with the device a guest may say that it has."""
 
 
 def _concerns(scene: Scene) -> bool:
@@ -79,7 +83,7 @@ def entries_are_whole(event: Available, scene: Scene) -> Iterator[Decision]:
                 data=data,
             )
         else:
-            yield kept("STATS-06")
+            yield from _byte_order(data, scene)
     before = scene.exchange.statistics_tags
     if before is None:
         return
@@ -112,8 +116,58 @@ def _values(data: bytes, scene: Scene) -> Iterator[Decision]:
             seen=0,
             data=data,
         )
+    elif total is not None and _is_beyond(total, scene) and _is_beyond(_swapped(total), scene):
+        yield broken(
+            "STATS-11",
+            "the total memory is more than the guest has",
+            field="val",
+            expected=f"{_memory_bytes(scene)} at most",
+            seen=total,
+            data=data,
+        )
     elif total is not None or free:
         yield kept("STATS-11")
+
+
+def _byte_order(data: bytes, scene: Scene) -> Iterator[Decision]:
+    """STATS-06 for the values: an amount of memory that the guest cannot have, and swapped it can.
+
+    Tags alone say nothing of the values. Without an amount of memory, or if nobody knows how much the guest
+    has, nothing is decided.
+    """
+    amounts = [
+        entry.value for entry in statistics.parse(data).entries if entry.tag in _AMOUNTS and entry.value
+    ]
+    if not amounts or scene.exchange.memory is None:
+        return
+    wrong = next(
+        (one for one in amounts if _is_beyond(one, scene) and not _is_beyond(_swapped(one), scene)), None
+    )
+    if wrong is None:
+        yield kept("STATS-06")
+    else:
+        yield broken(
+            "STATS-06",
+            "values are big-endian",
+            field="val",
+            expected=f"{_swapped(wrong)}",
+            seen=f"{wrong}",
+            data=data,
+        )
+
+
+def _swapped(value: int) -> int:
+    return int.from_bytes(value.to_bytes(8, "little"), "big")
+
+
+def _memory_bytes(scene: Scene) -> int:
+    memory = scene.exchange.memory
+    return 0 if memory is None else memory.size_bytes
+
+
+def _is_beyond(amount_bytes: int, scene: Scene) -> bool:
+    """Tell whether the guest cannot have as much; not all of its memory need be shared with the device."""
+    return scene.exchange.memory is not None and amount_bytes > _SHARE * _memory_bytes(scene)
 
 
 @rule(Used, "STATS-07", "STATS-08", "STATS-09")
