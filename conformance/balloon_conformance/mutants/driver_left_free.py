@@ -65,7 +65,7 @@ class _KeepsItsBalloon(Driver):
         return replace(after, ballooning=replace(after.ballooning, balloon=state.ballooning.balloon)), outputs
 
 
-@mutant("INF-03", also=("CFG-05", "INF-10", "DEF-04", "DEF-11", "INF-05"))
+@mutant("DEF-04")
 class KeepsItsBalloonOverAReset(FreeReferenceDriver):
     """After a restart of the device the operator sees a balloon of which the host has no page."""
 

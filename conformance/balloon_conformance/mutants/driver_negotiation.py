@@ -239,7 +239,8 @@ class SendsValuesBigEndian(Driver):
         )
 
 
-@mutant("STATS-11")
+# Some amounts that are too large make sense the other way round as well.
+@mutant("STATS-11", also=("STATS-06",))
 class SaysItHasAThousandTimesAsMuch(Driver):
     """The operator sees a guest of a thousand times its memory."""
 
