@@ -83,10 +83,9 @@ _PAIRS: Mapping[Side, tuple[_Pair, ...]] = MappingProxyType(
                 "The driver is expected to read in actual what nobody wrote there",
                 "CFG-06",
                 "VERSION_1",
-                _INFLATE + "  - device: {used: m1}\n",
-                _INFLATE
-                + "  - device: {used: m1}\n"
-                + '  - driver: {read: {offset: 4, length: 4}, data: "5a a5 5a a5"}\n',
+                # No page is given up here, so a device that discards nothing has nothing to be advised of.
+                '  - driver: {read: {offset: 4, length: 4}, data: "00 00 00 00"}\n',
+                '  - driver: {read: {offset: 4, length: 4}, data: "5a a5 5a a5"}\n',
             ),
         ),
         Side.DRIVER: (

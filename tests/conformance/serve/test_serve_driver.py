@@ -31,6 +31,10 @@ SEEN_MORE = {"BUF-05", "CONC-01", "QUEUE-11"}
 """Shared memory shows where buffers lie and how they are laid; whole buffers do not."""
 NOT_FROM_VECTORS = {
     "QUEUE-08": "a ring's size is known after the features; too many buffers show as a ring that cannot be",
+    "INF-04": "whether a guest uses a page shows in its memory, at which a vector does not look",
+    "DEF-05": "likewise",
+    "DEF-13": "where a driver comes to rest is for scenarios to see",
+    "RESET-09": "a driver without a connection has no device to use",
 }
 """What of a driver no vector exercises over a socket, and why."""
 SEEN_LESS = {"INF-04", "DEF-05", "CONC-08", "QUEUE-13"}
