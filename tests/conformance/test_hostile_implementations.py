@@ -153,11 +153,11 @@ def test_what_an_implementation_says_is_no_fault_of_the_adapter_or_the_suite(nam
 @pytest.mark.parametrize(
     ("name", "case"),
     [
-        ("driver-Reset-unasked-8", "a-fragmented-guest"),
+        ("driver-Reset-unasked-8", "a-fragmented-guest[1000]"),
         ("driver-Available-buffer-3-first", "pages-of-a-large-guest[isolated-over-2-gib]"),
         ("driver-ConfigurationWritten-twice", "want-of-memory-while-inflating[from-the-balloon]"),
         ("driver-ConfigurationWritten-data-4-first", "a-target-beyond-the-guest"),
-        ("device-ring_sizes-2", "a-done-of-another-exchange"),
+        ("device-ring_sizes-2", "a-done-of-another-exchange[another-id]"),
     ],
 )
 def test_what_once_ended_as_a_fault_of_the_suite_does_not_any_more(name, case):

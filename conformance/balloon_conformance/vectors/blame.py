@@ -51,7 +51,7 @@ _CAN_BREAK: Mapping[Lapse, frozenset[str]] = MappingProxyType(
         ),
         Lapse.TOUCHED: frozenset(
             {
-                *("CHUNK-09", "PFN-09", "INF-08", "DEF-08", "UNUSED-01", "QUEUE-10", "RESET-06"),
+                *("CHUNK-09", "PFN-09", "INF-08", "DEF-07", "DEF-08", "UNUSED-01", "QUEUE-10", "RESET-06"),
                 *("SAFE-01", "SAFE-06", "SAFE-07", "SAFE-08", "SAFE-09", "SAFE-11"),
             }
         ),

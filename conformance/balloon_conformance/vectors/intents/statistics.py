@@ -239,6 +239,7 @@ INTENTS: tuple[Intent, ...] = (
         inflate_pfns("m2", "0x2345"),
         returns("m2"),
         discards("0x2345"),
+        DriverActual(3),
         features=STATS,
         sides="device",
         profile="base",
