@@ -490,7 +490,7 @@ static void configuration_write(struct exchange *x)
     free(data.data);
 }
 
-/* The driver is notified when num_pages changes (CFG-07). */
+/* The driver is notified when num_pages changes (CFG-07), once it is there to be notified (CFG-13). */
 static void set_target(struct exchange *x, uint64_t pages)
 {
     struct virtio_balloon_config *config = (struct virtio_balloon_config *)device.config;
@@ -502,8 +502,9 @@ static void set_target(struct exchange *x, uint64_t pages)
     if (virtio_balloon_config_num_pages(config) == pages)
         return;
     virtio_balloon_config_set_num_pages(config, (uint32_t)pages);
-    tell(x, json_pack("{s:s, s:o}", "event", "configuration-changed", "data",
-                      bytes_value(device.config, sizeof device.config)));
+    if (device.driver_ok)
+        tell(x, json_pack("{s:s, s:o}", "event", "configuration-changed", "data",
+                          bytes_value(device.config, sizeof device.config)));
 }
 
 static void operator(struct exchange *x)

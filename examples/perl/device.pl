@@ -225,7 +225,7 @@ sub operator {
     if ($action eq 'target') {
         refuse('refused', 'value: num_pages has 32 bits') if $value > 0xffffffff;
         push @$events, { event => 'configuration-changed', data => unpack 'H*', pack 'V V', $value, $actual }
-            if $value != $num_pages;    # CFG-07
+            if $value != $num_pages && $driver_ok;    # CFG-07, CFG-13
         $num_pages = $value;
     }
     elsif ($action eq 'unused-pages') {

@@ -214,7 +214,7 @@ def test_what_is_found_in_play_and_by_the_rules_names_the_step(tmp_path):
     line = text[: text.index(asked)].count("\n") + 1
     output = verify(own).output
     assert f"{own}:{line}: steps[6]: as a trace: INF-08 " in output
-    assert f"{own}:{line}: steps[6]: against the reference-device: failed: CFG-07 " in output
+    assert f"{own}:{line}: steps[6]: against the reference-device: passed: INF-07 " in output
 
 
 @pytest.mark.parametrize(
