@@ -10,7 +10,11 @@ from example_programs import EXAMPLES, Mutation, copy, judge, need
 
 # The device takes buffers whole, and there is no guest with memory around the driver.
 LACKS = {
-    "device.pl": {"the adapter lacks descriptors"},
+    "device.pl": {
+        "the adapter lacks descriptors",
+        "the adapter lacks host-statistics",
+        "the adapter lacks registers",
+    },
     "driver.pl": {"the adapter lacks guest-memory", "the adapter lacks steer-guest"},
 }
 
