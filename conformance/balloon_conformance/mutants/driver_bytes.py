@@ -130,17 +130,6 @@ class SendsSizesBigEndian(Driver):
         return words.tobytes()
 
 
-@mutant("INF-03")
-class CutsSizesTo32Bits(Driver):
-    """The host gets 64 KiB of a run of 4 GiB and 64 KiB, and the guest counts all of it."""
-
-    def encode_chunks(self, pages: PageSet) -> bytes:
-        """Keep the low 32 bits of every size."""
-        words = _words(super().encode_chunks(pages))
-        words[1::2] &= np.uint64(0xFFFFFFFF)
-        return words.tobytes()
-
-
 @mutant("CHUNK-03")
 class SetsAReservedBit(Driver):
     """Bits that are kept for the future are used up before it comes."""

@@ -22,8 +22,8 @@ _OVER_2_GIB = PageSet((0x1000 + page * (2 * _PAGES_PER_GIB // 2500), 1) for page
 """More isolated pages than a message of 32 KiB holds, so that it takes two of them."""
 _OVER_33_GIB = PageSet([(0x1000, 4), (33 * _PAGES_PER_GIB, 4)])
 
-_RUN_OF_4_GIB = PageSet([(8 * _PAGES_PER_GIB, 4 * _PAGES_PER_GIB + 16)])
-"""A size that needs more than 32 bits, and a balloon that needs more than 16."""
+_OVER_256_MIB = PageSet([(8 * _PAGES_PER_GIB, (1 << 16) + 16)])
+"""A balloon whose size needs more than 16 bits."""
 
 _ABOUT = ("CHUNK-01", "CHUNK-02", "CHUNK-05", "INF-03", "INF-05", "DEF-04", "CFG-04", "CFG-05")
 
@@ -31,8 +31,8 @@ _ABOUT = ("CHUNK-01", "CHUNK-02", "CHUNK-05", "INF-03", "INF-05", "DEF-04", "CFG
 @scenario(Side.DRIVER, *_ABOUT, "INF-10", memory_pages=_GUEST_PAGES)
 @pytest.mark.parametrize(
     "pages",
-    [_ABOVE_4_GIB, _OVER_2_GIB, _OVER_33_GIB, _RUN_OF_4_GIB],
-    ids=["above-4-gib", "isolated-over-2-gib", "two-runs-over-33-gib", "a-run-of-4-gib"],
+    [_ABOVE_4_GIB, _OVER_2_GIB, _OVER_33_GIB, _OVER_256_MIB],
+    ids=["above-4-gib", "isolated-over-2-gib", "two-runs-over-33-gib", "a-run-over-256-mib"],
 )
 def test_pages_of_a_large_guest(session: DriverSession, pages: PageSet) -> None:
     """Pages beyond 4 GiB, and pages far apart, go into the balloon and come back."""
