@@ -26,7 +26,7 @@ nitpick_ignore_regex = [
     ("py:.*", r"(collections\.abc|numpy|enum|pathlib|typing|types)\..*"),
     # A type variable of one module has no page.
     ("py:class", r"balloon_spec\.judge\.rule\._E"),
-    # Sphinx takes a tuple of any length for the name of a class, and what messages of vhost-user are is no API.
+    # Sphinx takes a tuple of any length for a class; the messages of vhost-user are no part of the interface.
     ("py:class", r"tuple\[~?balloon_spec\..*"),
     ("py:class", r"balloon_conformance\.vhost_user\.messages\.ProtocolFeature"),
 ]

@@ -15,7 +15,11 @@ LACKS = {
         "the adapter lacks host-statistics",
         "the adapter lacks registers",
     },
-    "driver.pl": {"the adapter lacks guest-memory", "the adapter lacks steer-guest"},
+    "driver.pl": {
+        "the adapter lacks guest-memory",
+        "the adapter lacks steer-guest",
+        "the adapter lacks steer-guest, guest-memory",
+    },
 }
 
 MUTATIONS = [
