@@ -47,7 +47,7 @@ MUTATIONS = [
     Mutation(
         "the target changes in silence",
         "device.pl",
-        "if $value != $num_pages;",
+        "if $value != $num_pages && $driver_ok;",
         "if 0;",
         "CFG-07",
     ),
