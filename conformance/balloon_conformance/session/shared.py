@@ -1,4 +1,4 @@
-"""One exchange with an implementation under test: performed, observed, recorded and judged.
+"""What the sessions with a device and with a driver share.
 
 A session stands between the vectors and scenarios, which say what shall happen, and the adapter, which makes
 it happen. Whatever either side does passes through it as an event: it is kept in the trace and shown to the
@@ -11,40 +11,32 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import NoReturn, Self, TypeVar
 
 from balloon_conformance.iut import observed
 from balloon_conformance.iut.contract import (
     AdapterError,
-    Buffer,
     Capability,
     DeviceAdapter,
     DriverAdapter,
     ImplementationCrashed,
     ImplementationHung,
     ImplementationViolation,
-    ReachesMemory,
-    ReachesRegisters,
     SetsUp,
     Setup,
-    SteersGuest,
-    TellsStatistics,
 )
 from balloon_conformance.iut.sight import Fact, undecided, unseen_by
-from balloon_conformance.not_exercised import NotExercised
 from balloon_spec import events as ev
 from balloon_spec.features import Profile
 from balloon_spec.judge import Finding, Judge
-from balloon_spec.judge.given_back import GivenBack
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.requirement import catalogue
 from balloon_spec.trace import Entry
-from balloon_spec.wire import configuration
 
-__all__ = ["DeviceSession", "DriverSession", "Ended", "Session", "Waits"]
+__all__ = ["Ended", "Session", "Waits"]
 
 _T = TypeVar("_T")
 
@@ -58,8 +50,6 @@ _MOST_DEADLINES = 3
 
 _OWN_DOING = (ev.ConfigurationRead, ev.BufferAltered)
 """Events that may tell of the suite's own side, where the suite knows better."""
-_LOOKS = 16
-"""So often memory is looked at before a deadline passes."""
 _FRUITLESS_WAITS = 8
 
 
@@ -350,287 +340,3 @@ class Session:
 def _told(events: Sequence[ev.Event]) -> list[ev.Event]:
     """Return what a case can wait for: a late notification says no more than its buffers did."""
     return [event for event in events if not isinstance(event, ev.Notified)]
-
-
-class DeviceSession(Session):
-    """A session with a device under test: the suite is the driver."""
-
-    side = ev.Side.DEVICE
-    _adapter: DeviceAdapter
-    _rooms: Mapping[int, int] = MappingProxyType({})
-    """How many buffers fit each queue, as far as the adapter tells."""
-
-    def negotiate(self, accepted: int, offered: int | None = None) -> bool:
-        """Accept features, set up the queues, and return whether the device kept FEATURES_OK.
-
-        ``offered`` is what the device offers, asked for when it is None.
-        """
-        seen = self.offered() if offered is None else offered
-        kept = self._act(lambda: self._adapter.accept(accepted))
-        if kept:
-            self._act(self._adapter.prepare)
-        sizes = self._act(self._adapter.ring_sizes) if kept else ()
-        # A refusal that was seen is one, whatever the transport has for it.
-        shown = not kept or Fact.REFUSAL not in self.unseen
-        self._rooms = dict(sizes)
-        self.record(ev.Negotiated(seen, accepted, kept, sizes, shown))
-        if kept:
-            self.record(ev.Memory(self._adapter.memory))
-        return kept
-
-    @property
-    def memory(self) -> PageSet:
-        """The guest pages that exist."""
-        return self._adapter.memory
-
-    def offered(self) -> int:
-        """Ask what the device offers."""
-        return self._act(self._adapter.offered)
-
-    def driver_ok(self) -> None:
-        """Set DRIVER_OK; what the device did before is taken in first."""
-        self.collect()
-        self.record(ev.DriverOk())
-        self._act(self._adapter.driver_ok)
-
-    def make_available(self, queue: int, buffer: Buffer) -> None:
-        """Make a buffer available; raises :class:`NotExercised` where the ring has no room for it."""
-        room = self._rooms.get(queue)
-        if room is not None and self.judge.in_flight(queue) >= room:
-            raise NotExercised(f"the ring of queue {queue} has {room} descriptors, and the case needs more")
-        self.record(
-            ev.Available(
-                queue, buffer.name, buffer.readable, buffer.writable_bytes, buffer.notify, buffer.cut
-            )
-        )
-        self._act(lambda: self._adapter.make_available(queue, buffer))
-
-    def read_configuration(self, offset: int, length_bytes: int) -> bytes:
-        """Read the configuration space."""
-        data = self._act(lambda: self._adapter.read_configuration(offset, length_bytes))
-        self.record(ev.ConfigurationRead(offset, data))
-        return data
-
-    def write_configuration(self, offset: int, data: bytes) -> None:
-        """Write the configuration space."""
-        self.record(ev.ConfigurationWritten(offset, data))
-        self._act(lambda: self._adapter.write_configuration(offset, data))
-
-    def read_statistics(self) -> None:
-        """Ask the host what it read of the statistics; a device is given until the deadline to tell it.
-
-        Raises :class:`NotExercised` where the host cannot be asked.
-        """
-        adapter = self._adapter
-        if not self.can(Capability.HOST_STATISTICS) or not isinstance(adapter, TellsStatistics):
-            raise NotExercised(f"the adapter lacks {Capability.HOST_STATISTICS}")
-        until = self.now() + self.deadline_seconds
-        while True:
-            event = ev.StatisticsRead(self._act(adapter.statistics))
-            if self.judge.accepts(event) or (now := self.now()) >= until:
-                break
-            self._waiting.extend(self._observe(min(self.deadline_seconds / _LOOKS, until - now)))
-            if self.now() == now:
-                # The adapter knows that nothing will come.
-                break
-        self.record(event)
-
-    def operate(self, action: ev.OperatorAction, value: int) -> None:
-        """Make an operator's wish known to the device.
-
-        What the device did before is taken in first, and what stands in the configuration space is read, so
-        that nothing of it is held against the wish.
-        """
-        self.collect()
-        if action is ev.OperatorAction.TARGET:
-            self.read_configuration(0, configuration.LENGTH_BYTES)
-        self.record(ev.Operator(action, value))
-        self._act(lambda: self._adapter.operate(action, value))
-
-    def _observe_once(self, seconds: float) -> Sequence[ev.Event]:
-        """Take in what the device did; a change of the configuration is read at once, as a driver would.
-
-        Where the read shows something else it is repeated, so that nobody can take it for an old one.
-        """
-        events = super()._observe_once(seconds)
-        told = next((one.data for one in reversed(events) if isinstance(one, ev.ConfigurationChanged)), None)
-        read = partial(self._adapter.read_configuration, 0, configuration.LENGTH_BYTES)
-        for _ in range(2 if told is not None else 0):
-            data = self._call(read)
-            self.record(ev.ConfigurationRead(0, data))
-            if data == told:
-                break
-        return events
-
-    def record(self, event: ev.Event) -> None:
-        """Take an event in; before pages are taken back, what was discarded of them until then."""
-        if isinstance(event, ev.Used) and self.can(Capability.DISCARDS):
-            until_now = self.judge.taken_back(event)
-            gone, _ = self._call(partial(self._adapter.discarded, until_now)) if until_now else (EMPTY, EMPTY)
-            if gone:
-                super().record(ev.Discarded(gone, gone))
-        super().record(event)
-
-    def look(self, pages: PageSet) -> tuple[PageSet, PageSet]:
-        """Look at guest memory; return which of ``pages`` were discarded, and which overwritten.
-
-        Where pages are missing that the device was to discard it is given until the deadline: no requirement
-        says when they go, but for INF-07, which is a SHOULD.
-        """
-        began = self.now()
-        gone, changed = self._act(lambda: self._adapter.discarded(pages))
-        if gone:
-            self.waits.count(found=True)
-        late, seconds = EMPTY, 0.0
-        if self.judge.hopes(pages) - gone:
-            late, altered = self._look_again(pages, gone, began)
-            gone, changed, seconds = gone | late, changed | altered, self.now() - began
-        self.record(ev.Discarded(gone, pages, late, seconds))
-        if changed:
-            self.record(ev.Overwritten(changed))
-        return gone, changed
-
-    def _look_again(self, pages: PageSet, gone: PageSet, began: float) -> tuple[PageSet, PageSet]:
-        """Look at what is missing until it is gone, or the deadline passes; return what was found."""
-        late = changed = EMPTY
-        if not self.waits.worth_it:
-            self._hasty.add(len(self.trace) + 1)
-            return late, changed
-        pause, until = self.deadline_seconds / _LOOKS, began + self.deadline_seconds
-        while (before := self.now()) < until and (left := self.judge.hopes(pages) - gone - late):
-            self._waiting.extend(self._observe(min(pause, until - before)))
-            more, altered = self._call(partial(self._adapter.discarded, left))
-            late, changed = late | more, changed | altered
-            if self.now() - before < pause / 2 and not more:
-                # The adapter knows that nothing will come.
-                break
-        self.waits.count(found=bool(late))
-        return late, changed
-
-    @property
-    def given_back(self) -> GivenBack:
-        """What the device gave back, and what it left although it was given its time."""
-        seen = self.judge.given_back
-        return replace(seen, left=tuple(one for one in seen.left if one.event not in self._hasty))
-
-    def look_at_all(self) -> None:
-        """Look at all of guest memory, if a buffer could have had an effect since the last reset.
-
-        A device may touch pages that nobody thought of, and later nobody could tell what it did that for.
-        """
-        if self.can(Capability.DISCARDS) and self.judge.worth_a_look_at_all:
-            self.look(self.memory)
-
-    def reset(self) -> None:
-        """Reset the device; what it did until the reset is complete is taken in, and what it discarded."""
-        self.collect()
-        looks = self.can(Capability.DISCARDS)
-        self.look_at_all()
-        self._act(self._adapter.reset)
-        if looks and self.judge.worth_a_look:
-            # Until the reset is complete a device may go on with what it was given.
-            self.look(self.judge.worth_a_look)
-        self._waiting.clear()
-        self.record(ev.Reset(self._status()))
-
-    def _status(self) -> int | None:
-        """Read the device status, where that can be done."""
-        if not self.can(Capability.REGISTERS):
-            return None
-        return self._act(self._registers.status)
-
-    @property
-    def _registers(self) -> ReachesRegisters:
-        adapter = self._adapter
-        assert isinstance(adapter, ReachesRegisters)
-        return adapter
-
-    def driver_ok_again(self) -> None:
-        """Write the device status once more as it is, with DRIVER_OK in it."""
-        self.collect()
-        self.record(ev.DriverOk())
-        self._act(self._registers.write_status_again)
-
-    def notify(self, queue: int) -> None:
-        """Notify the device of a queue in which nothing new is available."""
-        self.record(ev.Notified(ev.Side.DRIVER, queue))
-        self._act(lambda: self._registers.notify(queue))
-
-
-class DriverSession(Session):
-    """A session with a driver under test: the suite is the device."""
-
-    side = ev.Side.DRIVER
-    _adapter: DriverAdapter
-
-    def negotiate(self, offered: int, configuration: bytes) -> int | None:
-        """Offer features; return what the driver accepted, None where it refused the device."""
-        self.judge.steers(steered=self.can(Capability.STEER_PAGES))
-        accepted = self._act(lambda: self._adapter.negotiate(offered, configuration))
-        if accepted is not None:
-            legal = self.profile.may_accept(offered, accepted)
-            shown = Fact.REFUSAL not in self.unseen
-            self.record(ev.Negotiated(offered, accepted, legal, shown=shown))
-            self.record(ev.ConfigurationRead(0, configuration))
-        return accepted
-
-    def use(self, queue: int, buffer: str, length_bytes: int, written: bytes) -> None:
-        """Return a buffer to the driver; what became of it while the device held it is taken in first.
-
-        Raises :class:`NotExercised` where it is in flight no more, which is the driver's doing.
-        """
-        self.collect()
-        if not self.judge.is_in_flight(queue, buffer):
-            raise NotExercised(
-                f"buffer {buffer} of queue {queue} is in flight no more: the driver reset the device, or "
-                "made it available twice"
-            )
-        self.record(ev.Used(queue, buffer, length_bytes, written))
-        self._act(lambda: self._adapter.use(queue, buffer, length_bytes, written))
-
-    def change_configuration(self, configuration: bytes) -> None:
-        """Change the configuration space and notify the driver."""
-        self.record(ev.ConfigurationChanged(configuration))
-        self._act(lambda: self._adapter.change_configuration(configuration))
-
-    def operate(self, action: ev.OperatorAction, value: int) -> None:
-        """Record an operator's wish; the suite, being the device, acts on it by itself."""
-        self.record(ev.Operator(action, value))
-
-    def steer(self, action: ev.GuestAction, pages: PageSet) -> None:
-        """Make a guest's wish known to the driver."""
-        self.record(ev.Guest(action, pages))
-        self._act(lambda: self._adapter.steer(action, pages))
-
-    def command_guest(self, command: str, *words: str | int) -> None:
-        """Give the guest around the driver a command; :meth:`guest_answer` tells when it is carried out."""
-        adapter = self._adapter
-        assert isinstance(adapter, SteersGuest)
-        self._act(lambda: adapter.guest_begin(command, *words))
-
-    def guest_answer(self, deadline_seconds: float) -> str | None:
-        """Return the guest's answer, or None where it has none yet; the events since then are taken in."""
-        adapter = self._adapter
-        assert isinstance(adapter, SteersGuest)
-        answer = self._act(lambda: adapter.guest_answer(deadline_seconds))
-        self.collect()
-        return answer
-
-    def read_memory(self, address: int, length_bytes: int) -> bytes:
-        """Read guest memory, as a device may."""
-        adapter = self._adapter
-        assert isinstance(adapter, ReachesMemory)
-        return self._act(lambda: adapter.read_memory(address, length_bytes))
-
-    def write_memory(self, address: int, data: bytes) -> None:
-        """Write guest memory, as a device may to pages of the balloon."""
-        adapter = self._adapter
-        assert isinstance(adapter, ReachesMemory)
-        self._act(lambda: adapter.write_memory(address, data))
-
-    def reset(self) -> None:
-        """Have the driver begin anew."""
-        self.collect()
-        self._act(self._adapter.reset)
-        self._waiting.clear()
-        self.record(ev.Reset())
