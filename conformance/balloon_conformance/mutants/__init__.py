@@ -26,5 +26,6 @@ def mutants() -> Mapping[str, Mutant]:
         if module.name.startswith(("device_", "driver_")):
             import_module(f"{__name__}.{module.name}")
     import_module(f"{__name__}.posted")
-    ordered = sorted(MUTANTS.values(), key=lambda one: one.side)
+    # By module, and not as they were imported: somebody may have imported one of the modules before.
+    ordered = sorted(MUTANTS.values(), key=lambda one: (one.side, one.module))
     return MappingProxyType({one.name: one for one in ordered})

@@ -32,7 +32,8 @@ class Mutant:
     ``title`` is one sentence on what a user would see. ``breaks`` are the requirements it is to be blamed
     for, each of them first of all in some case; ``also`` are those that are necessarily broken with them.
     ``origin`` names the real defect it is modelled on and is empty for one that was made up. ``make`` builds
-    an adapter to it. Raises :class:`ValueError` for a declaration that cannot be.
+    an adapter to it. ``module`` is where it stands. Raises :class:`ValueError` for a declaration that
+    cannot be.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Mutant:
     also: frozenset[str]
     origin: str
     make: Callable[[], DeviceAdapter | DriverAdapter]
+    module: str = ""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.name):
@@ -102,7 +104,7 @@ def mutant(*breaks: str, also: tuple[str, ...] = (), origin: str = "") -> Callab
             raise ValueError(f"mutant {name} exists already; find another name")
         title = " ".join(inspect.cleandoc(vars(kind).get("__doc__") or "").partition("\n\n")[0].split())
         side, make = _adapter(kind)
-        MUTANTS[name] = Mutant(name, side, title, breaks, frozenset(also), origin, make)
+        MUTANTS[name] = Mutant(name, side, title, breaks, frozenset(also), origin, make, kind.__module__)
         return kind
 
     return enter

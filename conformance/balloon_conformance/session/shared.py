@@ -268,10 +268,13 @@ class Session:
         deadline = self.deadline_seconds if deadline_seconds is None else deadline_seconds
         began = self.now()
         until = began + deadline
+        looked_at = 0
         while True:
-            for at, event in enumerate(self._waiting):
-                if wanted(event):
+            # Nothing is looked at twice: an implementation that acts without end would take ever longer.
+            for at in range(looked_at, len(self._waiting)):
+                if wanted(self._waiting[at]):
                     return self._waiting.pop(at)
+            looked_at = len(self._waiting)
             busy = deadline >= self.deadline_seconds and self._is_setting_up()
             # An adapter that returns nothing has waited its time, or knows that nothing will come.
             fresh = self._observe(max(until - self.now(), 0.0))

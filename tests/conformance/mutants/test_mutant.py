@@ -1,5 +1,8 @@
 """How a mutant is declared, and what cannot be declared."""
 
+import subprocess
+import sys
+
 import pytest
 
 from balloon_conformance.iut.contract import Setup
@@ -101,6 +104,18 @@ def test_two_of_one_name_are_refused(registry):
 def test_a_name_that_cannot_be_typed_is_refused(registry):
     with pytest.raises(ValueError, match="small letters, digits and hyphens"):
         mutant("INF-08")(type("_Hidden", (Device,), {"__doc__": "It is wrong."}))
+
+
+def test_the_order_does_not_depend_on_what_was_imported_first():
+    """What proves a requirement is the first mutant that does, so two runs have to agree on the order."""
+    ask = "from balloon_conformance.mutants import mutants; print(*mutants())"
+    late = f"import balloon_conformance.mutants.posted.defects; {ask}"
+    first, second = (
+        subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True).stdout
+        for words in (ask, late)
+    )
+    assert first == second
+    assert first.split()
 
 
 def test_devices_come_before_drivers():
