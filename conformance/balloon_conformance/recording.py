@@ -32,7 +32,6 @@ A second negotiation is a driver that began anew. Reading is strict, as that of 
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
@@ -41,7 +40,7 @@ from typing import Any
 from balloon_spec import events as ev
 from balloon_spec.features import Profile
 from balloon_spec.pages import PAGE_BYTES, PageSet
-from balloon_spec.trace import Entry, Header, TraceError, objects
+from balloon_spec.trace import Entry, Header, TraceError, objects, read_seconds, shown
 
 __all__ = ["QUIET_SECONDS", "is_recording", "read"]
 
@@ -52,13 +51,21 @@ _HEX_WORD = re.compile(r"0[xX][0-9a-fA-F]{1,16}")
 
 
 def _wrong(expected: str, value: object) -> ValueError:
-    return ValueError(f"expected {expected}, found {str(value)[:40]!r}")
+    return ValueError(f"expected {expected}, found {shown(value)}")
 
 
-def _whole(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise _wrong("a whole number of at least 0", value)
+def _whole(value: object, bits: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0 or value >> bits:
+        raise _wrong(f"a whole number of at least 0 and of {bits} bits", value)
     return value
+
+
+def _word_of_a_ring(value: object) -> int:
+    return _whole(value, 16)
+
+
+def _length(value: object) -> int:
+    return _whole(value, 32)
 
 
 def _text(value: object) -> str:
@@ -100,10 +107,15 @@ _FIELDS: Mapping[str, Mapping[str, _Read]] = MappingProxyType(
     {
         "negotiated": {"offered": _word, "accepted": _word},
         "memory": {"regions": _regions},
-        "available": {"queue": _whole, "id": _whole, "readable": _bytes, "writable": _whole},
-        "used": {"queue": _whole, "id": _whole, "written": _bytes, "readable_now": _bytes},
+        "available": {
+            "queue": _word_of_a_ring,
+            "id": _word_of_a_ring,
+            "readable": _bytes,
+            "writable": _length,
+        },
+        "used": {"queue": _word_of_a_ring, "id": _word_of_a_ring, "written": _bytes, "readable_now": _bytes},
         "config_change": {"config": _bytes},
-        "config_write": {"offset": _whole, "data": _bytes},
+        "config_write": {"offset": _length, "data": _bytes},
         "note": {"text": _text},
     }
 )
@@ -161,14 +173,18 @@ def _line(line: dict[str, Any], place: str) -> tuple[str, float, dict[str, Any]]
     kind = line.get("event")
     fields = _FIELDS.get(kind) if isinstance(kind, str) else None
     if fields is None or not isinstance(kind, str):
-        raise TraceError(f"{place}: event: a recording has no event {kind!r}; there are {', '.join(_FIELDS)}")
-    seconds = line.get("t")
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not math.isfinite(seconds):
-        raise TraceError(f"{place}: t: {_wrong('a time in seconds', seconds)}")
+        raise TraceError(
+            f"{place}: event: a recording has no event {shown(kind)}; there are {', '.join(_FIELDS)}"
+        )
+    try:
+        seconds = read_seconds(line.get("t"))
+    except ValueError as error:
+        raise TraceError(f"{place}: t: {error}") from error
     unknown = line.keys() - fields.keys() - {"t", "event"}
     if unknown:
         raise TraceError(
-            f"{place}: {min(unknown)}: {kind} has no such field; it has t, event, {', '.join(fields)}"
+            f"{place}: {shown(min(unknown))[1:-1]}: {kind} has no such field; "
+            f"it has t, event, {', '.join(fields)}"
         )
     values: dict[str, Any] = {}
     for name, read_field in fields.items():
@@ -179,7 +195,7 @@ def _line(line: dict[str, Any], place: str) -> tuple[str, float, dict[str, Any]]
                 raise TraceError(f"{place}: {name}: {error}") from error
         elif name not in _OPTIONAL:
             raise TraceError(f"{place}: {name}: missing; {kind} must have it")
-    return kind, float(seconds), values
+    return kind, seconds, values
 
 
 def _events(kind: str, values: Mapping[str, Any]) -> Iterator[ev.Event]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from balloon_conformance.feature_bits import read_bits
 from balloon_conformance.iut import registry
 from balloon_conformance.iut.contract import Target
 from balloon_conformance.iut.registry import IutError, IutOptions
@@ -105,16 +106,15 @@ class RunOptions:
 
     def chosen_profile(self, target: Target) -> Profile:
         """Return the profile of the run; :class:`IutError` for one that does not exist."""
-        bits: dict[str, int] = {}
-        for word in filter(None, self.bits.split(",")):
-            name, _, number = word.partition("=")
-            if not name or not number.isdecimal():
-                raise IutError(f"--bit {word}: write FEATURE=NUMBER, as in CHUNK_TRANSFER=41")
-            bits[name] = int(number)
-            if bits[name] >= target.feature_bits:
+        try:
+            bits = read_bits(filter(None, self.bits.split(",")))
+        except ValueError as error:
+            raise IutError(str(error)) from error
+        for name, bit in bits.items():
+            if bit >= target.feature_bits:
                 raise IutError(
-                    f"--bit {word}: the feature word of {target.name} has {target.feature_bits} bits; give a "
-                    f"number from 0 to {target.feature_bits - 1}"
+                    f"--bit {name}={bit}: the feature word of {target.name} has {target.feature_bits} bits; "
+                    f"give a number from 0 to {target.feature_bits - 1}"
                 )
         try:
             return profile(self.profile or target.default_profile, bits)

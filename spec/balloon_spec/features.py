@@ -38,6 +38,9 @@ class Feature:
     meaning: str = ""
 
 
+FEATURE_BITS = range(128)
+"""The feature bits there are (VIRTIO 1.2, section 2.2)."""
+
 RING_FEATURES = (
     Feature("INDIRECT_DESC", 28, meaning="descriptor chains may stand in a table of their own"),
     Feature("EVENT_IDX", 29, meaning="notifications are asked for by ring index"),
@@ -77,7 +80,8 @@ CHUNK_FEATURES = (
 class Profile:
     """A set of features with their bit numbers: what each bit means, stated and never guessed.
 
-    Raises :class:`ValueError` for two features on one bit, or a requirement the profile does not have.
+    Raises :class:`ValueError` for a bit that does not exist, two features on one bit, or a requirement the
+    profile does not have.
     """
 
     name: str
@@ -89,6 +93,11 @@ class Profile:
         by_name = {feature.name: feature for feature in self.features}
         by_bit: dict[int, Feature] = {}
         for feature in self.features:
+            if feature.bit not in FEATURE_BITS:
+                raise ValueError(
+                    f"profile {self.name}: {feature.name}: there is no feature bit {feature.bit}; "
+                    f"give it a number from 0 to {FEATURE_BITS[-1]}"
+                )
             if feature.bit in by_bit:
                 other = by_bit[feature.bit].name
                 raise ValueError(

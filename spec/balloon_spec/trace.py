@@ -6,8 +6,8 @@ Each further line is one event: ``{"event": NAME, ...}`` with the fields of its 
 :mod:`balloon_spec.events`, bytes in hex, feature sets as hex strings, pages as runs, and optionally
 ``t``, the time in seconds on any one clock. A field that has its default value may be left out.
 
-Reading is strict: an unknown event, an unknown field, a missing one or one of the wrong type is a
-:class:`TraceError` that names the line.
+Reading is strict: an unknown event, an unknown field, a missing one, one that stands twice, one of the wrong
+type or a number that its field cannot hold is a :class:`TraceError` that names the line.
 """
 
 from __future__ import annotations
@@ -15,13 +15,32 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, get_type_hints
 
-from balloon_spec.events import EVENTS, Event
+from balloon_spec import strict_json
+from balloon_spec.events import (
+    EVENTS,
+    Available,
+    BufferAltered,
+    ConfigurationWritten,
+    Discarded,
+    DriverOk,
+    Event,
+    Negotiated,
+    Notified,
+    Overwritten,
+    Quiet,
+    Reset,
+    RingBroken,
+    StatisticsRead,
+    Used,
+)
 from balloon_spec.features import BASE_FEATURES, CHUNK_FEATURES, PROFILES, Profile, profile
 from balloon_spec.pages import PageSet
 
@@ -31,9 +50,12 @@ __all__ = [
     "Header",
     "TraceError",
     "event_fields",
+    "from_the_start",
     "objects",
     "read",
     "read_event",
+    "read_seconds",
+    "shown",
     "write",
 ]
 
@@ -41,6 +63,25 @@ VERSION = 1
 _KIND = "virtio-balloon"
 _NAMES = {event: name for name, event in EVENTS.items()}
 _FEATURE_FIELDS = frozenset({"offered", "accepted"})
+_FEATURES = re.compile(r"(0x)?[0-9a-f]{1,32}", re.IGNORECASE)
+"""A feature set: VIRTIO has feature bits 0 to 127 (VIRTIO 1.2, section 2.2)."""
+_BITS: Mapping[str, int] = MappingProxyType(
+    {
+        "queue": 16,
+        "offset": 32,
+        "writable_bytes": 32,
+        "length_bytes": 32,
+        "status": 32,
+        "value": 64,
+        "cut": 32,
+    }
+)
+"""How many bits a number of that name has at most: rings, registers and wishes hold no more."""
+_PAIR_BITS: Mapping[str, tuple[int, int]] = MappingProxyType(
+    {"ring_sizes": (16, 16), "extents": (64, 32), "entries": (16, 64)}
+)
+"""The same for pairs of numbers."""
+_SHOWN = 40
 
 
 class TraceError(ValueError):
@@ -136,7 +177,9 @@ def objects(lines: Iterable[str], name: str) -> Iterator[tuple[int, str, dict[st
             continue
         place = f"{name}:{number}"
         try:
-            line = json.loads(text)
+            line = strict_json.loads(text)
+        except strict_json.RepeatedKey as error:
+            raise TraceError(f"{place}: {error}") from error
         except RecursionError as error:
             raise TraceError(f"{place}: nested too deep for an event; write one object a line") from error
         except ValueError as error:
@@ -150,6 +193,40 @@ def objects(lines: Iterable[str], name: str) -> Iterator[tuple[int, str, dict[st
         yield number, place, line
 
 
+_PRESUPPOSING = (
+    Available,
+    Used,
+    Notified,
+    BufferAltered,
+    RingBroken,
+    DriverOk,
+    ConfigurationWritten,
+    Discarded,
+    Overwritten,
+    StatisticsRead,
+)
+"""What is judged by what was negotiated, or by the buffers that came after it."""
+
+
+def from_the_start(items: Iterable[Header | Entry], name: str = "trace") -> Iterator[Header | Entry]:
+    """Pass on what :func:`read` yields, of an exchange that was recorded from its start.
+
+    Where a queue is used before any negotiation or reset was seen, nobody can tell whether a driver did that
+    or a recorder came late. Neither side is to be blamed for it: a :class:`TraceError` says what is missing.
+    """
+    begun = False
+    for item in items:
+        if isinstance(item, Entry):
+            begun = begun or isinstance(item.event, Negotiated | Reset)
+            if not begun and isinstance(item.event, _PRESUPPOSING):
+                raise TraceError(
+                    f"{name}:{item.line}: event: this comes before any negotiated line, so that nobody knows "
+                    "which queues there are; record from before the negotiation, or leave out what comes "
+                    "before the first negotiated line"
+                )
+        yield item
+
+
 def _header(line: dict[str, Any], place: str) -> Header:
     if line.get("trace") != _KIND:
         raise TraceError(
@@ -157,11 +234,14 @@ def _header(line: dict[str, Any], place: str) -> Header:
         )
     if line.get("version") != VERSION:
         raise TraceError(
-            f"{place}: version: this program reads version {VERSION}, the trace is {line.get('version')!r}"
+            f"{place}: version: this program reads version {VERSION}, "
+            f"the trace is {shown(line.get('version'))}"
         )
     unknown = line.keys() - {"trace", "version", "profile", "bits", "notes"}
     if unknown:
-        raise TraceError(f"{place}: {min(unknown)}: unknown field of a trace header; remove it or use notes")
+        raise TraceError(
+            f"{place}: {_key(min(unknown))}: unknown field of a trace header; remove it or use notes"
+        )
     bits = line.get("bits", {})
     notes = line.get("notes", {})
     if not isinstance(bits, dict) or not all(type(bit) is int for bit in bits.values()):
@@ -177,24 +257,45 @@ def _header(line: dict[str, Any], place: str) -> Header:
 
 def _entry(line: dict[str, Any], number: int, place: str) -> Entry:
     seconds = line.pop("t", None)
-    if seconds is not None and (
-        isinstance(seconds, bool) or not isinstance(seconds, int | float) or not math.isfinite(seconds)
-    ):
-        raise TraceError(f"{place}: t: expected a time in seconds, found {seconds!r}")
+    if seconds is not None:
+        try:
+            seconds = read_seconds(seconds)
+        except ValueError as error:
+            raise TraceError(f"{place}: t: {error}") from error
     return Entry(read_event(line, place), number, seconds)
+
+
+def read_seconds(value: object) -> float:
+    """Return a time in seconds; ValueError says what else was found."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        with suppress(OverflowError):
+            if math.isfinite(value):
+                return float(value)
+    raise ValueError(f"expected a time in seconds, found {shown(value)}")
+
+
+def shown(value: object) -> str:
+    """Return a value as an error shows it: short, and in characters that any terminal can print."""
+    text = (
+        ascii(value) if not isinstance(value, int) else hex(value) if value.bit_length() > 64 else str(value)
+    )
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def read_event(line: Mapping[str, Any], place: str) -> Event:
     """Turn the JSON object of a line into its event; :class:`TraceError` names ``place`` and the field."""
     kind = EVENTS.get(str(line.get("event")))
     if kind is None:
-        raise TraceError(f"{place}: event: no event {line.get('event')!r}; there are {', '.join(EVENTS)}")
+        raise TraceError(
+            f"{place}: event: no event {shown(line.get('event'))}; there are {', '.join(EVENTS)}"
+        )
     hints = get_type_hints(kind)
     known = {one.name: one for one in dataclasses.fields(kind)}
     unknown = line.keys() - known.keys() - {"event"}
     if unknown:
         raise TraceError(
-            f"{place}: {min(unknown)}: {line['event']} has no such field; it has {', '.join(known) or 'none'}"
+            f"{place}: {_key(min(unknown))}: {line['event']} has no such field; "
+            f"it has {', '.join(known) or 'none'}"
         )
     values: dict[str, Any] = {}
     for name, one in known.items():
@@ -205,7 +306,17 @@ def read_event(line: Mapping[str, Any], place: str) -> Event:
                 raise TraceError(f"{place}: {name}: {error}") from error
         elif one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING:
             raise TraceError(f"{place}: {name}: missing; {line['event']} must have it")
-    return kind(**values)
+    event = kind(**values)
+    if isinstance(event, Quiet) and event.seconds <= 0:
+        raise TraceError(
+            f"{place}: seconds: {shown(event.seconds)} is no time to act in; "
+            f"say how long the {event.side} was given, which is more than 0"
+        )
+    return event
+
+
+def _key(name: str) -> str:
+    return shown(name)[1:-1]
 
 
 def _value(name: str, hint: object, value: Any) -> object:
@@ -220,33 +331,46 @@ def _value(name: str, hint: object, value: Any) -> object:
         try:
             return hint(value)
         except ValueError:
-            raise ValueError(f"expected {' or '.join(hint)}, found {value!r}") from None
+            raise ValueError(f"expected {' or '.join(hint)}, found {shown(value)}") from None
     if name in _FEATURE_FIELDS:
-        return int(_of(str, value, "a feature set as a hex string"), 16)
+        if not _FEATURES.fullmatch(_of(str, value, "a feature set as a hex string")):
+            raise ValueError(
+                f'expected a feature set of 128 bits as a hex string, as in "0x1f", found {shown(value)}'
+            )
+        return int(value, 16)
     if hint in {bool, bool | None}:
         return _of(bool, value, "true or false")
     if hint is float:
-        return float(_of((int, float), value, "a number"))
+        seconds = read_seconds(_of((int, float), value, "a number"))
+        if seconds < 0:
+            raise ValueError(f"expected a number of seconds from 0, found {shown(value)}")
+        return seconds
     if hint in {int, int | None}:
-        number = _of(int, value, "a whole number")
-        if isinstance(number, bool) or number < 0:
-            raise ValueError(f"expected a whole number from 0, found {value!r}")
-        return number
+        return _whole(_of(int, value, "a whole number"), _BITS[name])
     if hint is str:
         return _of(str, value, "a string")
     if hint == tuple[int, ...]:
         if not isinstance(value, list) or not all(type(part) is int for part in value):
             raise ValueError("expected a list of numbers")
-        return tuple(value)
+        return tuple(_whole(part, _BITS[name]) for part in value)
     pairs = _of(list, value, "a list of pairs of numbers")
     if not all(
         isinstance(pair, list) and len(pair) == 2 and all(type(n) is int for n in pair) for pair in pairs
     ):
         raise ValueError("expected a list of pairs of numbers")
-    return tuple((first, second) for first, second in pairs)
+    left, right = _PAIR_BITS[name]
+    return tuple((_whole(first, left), _whole(second, right)) for first, second in pairs)
+
+
+def _whole(value: int, bits: int) -> int:
+    if isinstance(value, bool) or value < 0:
+        raise ValueError(f"expected a whole number from 0, found {shown(value)}")
+    if value >> bits:
+        raise ValueError(f"expected a whole number of {bits} bits, found {shown(value)}")
+    return value
 
 
 def _of(kind: type | tuple[type, ...], value: Any, words: str) -> Any:
     if not isinstance(value, kind):
-        raise TypeError(f"expected {words}, found {value!r}")
+        raise TypeError(f"expected {words}, found {shown(value)}")
     return value

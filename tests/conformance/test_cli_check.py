@@ -78,6 +78,11 @@ def test_a_cut_trace_gives_what_was_found_before_the_cut_and_one_line(tmp_path):
         ('{"trace": "other"}\n', ":1: trace: not "),
         (lines([]) + '{"event": "nonsense"}\n', ":2: event: no event 'nonsense'"),
         (lines([]) + "[]\n", ":2: expected a JSON object"),
+        (lines(SOUND[3:]), ":2: event: this comes before any negotiated line"),
+        (
+            '{"t": 1, "event": "config_write", "offset": 4, "data": "01000000"}\n',
+            ":1: event: this comes before any ",
+        ),
     ],
 )
 def test_what_is_no_trace_gets_one_line(tmp_path, text, words):

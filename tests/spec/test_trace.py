@@ -8,11 +8,11 @@ from judge_script import FULL, start
 from balloon_spec import events as ev
 from balloon_spec.features import BASE, CHUNK_TRANSFER
 from balloon_spec.pages import PageSet
-from balloon_spec.trace import Entry, Header, TraceError, read, write
+from balloon_spec.trace import Entry, Header, TraceError, from_the_start, read, write
 
 PAGES = st.lists(st.tuples(st.integers(0, 2**40), st.integers(1, 2**20)), max_size=4).map(PageSet)
 BYTES = st.binary(max_size=40)
-NUMBER = st.integers(0, 2**32)
+NUMBER = st.integers(0, 2**32 - 1)
 FEATURES = st.integers(0, 2**64 - 1)
 NAME = st.text(max_size=8)
 STRATEGIES = {
@@ -42,10 +42,10 @@ STRATEGIES = {
     ev.Overwritten: st.builds(ev.Overwritten, PAGES),
     ev.Operator: st.builds(ev.Operator, st.sampled_from(ev.OperatorAction), NUMBER),
     ev.Guest: st.builds(ev.Guest, st.sampled_from(ev.GuestAction), PAGES),
-    ev.Quiet: st.builds(ev.Quiet, st.sampled_from(ev.Side), st.floats(0, 100)),
+    ev.Quiet: st.builds(ev.Quiet, st.sampled_from(ev.Side), st.floats(0, 100, exclude_min=True)),
     ev.StatisticsRead: st.builds(
         ev.StatisticsRead,
-        st.lists(st.tuples(NUMBER, st.integers(0, (1 << 64) - 1)), max_size=3).map(tuple),
+        st.lists(st.tuples(st.integers(0, 0xFFFF), st.integers(0, (1 << 64) - 1)), max_size=3).map(tuple),
     ),
     ev.Failed: st.builds(ev.Failed, st.sampled_from(ev.Side), st.sampled_from(ev.Failure), NAME),
 }
@@ -142,6 +142,52 @@ def line(**fields):
             "t:2: extents: expected a list of pairs",
         ),
         (line(event="reset", t=float("nan")), "t:2: t: expected a time in seconds, found nan"),
+        (
+            line(event="quiet", side="driver"),
+            "t:2: seconds: 0.0 is no time to act in; say how long the driver",
+        ),
+        (line(event="quiet", side="driver", seconds=0), "t:2: seconds: 0.0 is no time to act in"),
+        (line(event="quiet", side="driver", seconds=-1), "t:2: seconds: expected a number of seconds from 0"),
+        (
+            line(event="quiet", side="driver", seconds=float("inf")),
+            "t:2: seconds: expected a time in seconds",
+        ),
+        (line(event="quiet", side="driver", seconds=10**400), "t:2: seconds: expected a time in seconds"),
+        (line(event="reset", t=10**400), "t:2: t: expected a time in seconds, found 0x"),
+        (
+            line(event="configuration-written", offset=10**40, data=""),
+            "t:2: offset: expected a whole number of 32 ",
+        ),
+        (
+            line(event="used", queue=1 << 16, buffer="m"),
+            "t:2: queue: expected a whole number of 16 bits, found ",
+        ),
+        (
+            line(event="available", queue=0, buffer="m", extents=[[-1, 4]]),
+            "t:2: extents: expected a whole number from 0, found -1",
+        ),
+        (
+            line(event="statistics-read", entries=[[0, 1 << 64]]),
+            "t:2: entries: expected a whole number of 64 bits, found 0x1",
+        ),
+        (
+            line(event="negotiated", offered="0x1" + "0" * 32, accepted="0x0"),
+            "t:2: offered: expected a feature set of 128 bits as a hex string",
+        ),
+        (
+            line(event="negotiated", offered="-0x1", accepted="0x0"),
+            "t:2: offered: expected a feature set of 128 bits",
+        ),
+        (
+            [HEAD + "\n", '{"event": "reset", "status": 0, "status": 1}\n'],
+            "t:2: status: stands twice in one object; leave one of the two",
+        ),
+        ([HEAD + "\n", '{"event": "reset", "\\ud800": 1}\n'], "t:2: \\ud800: reset has no such field"),
+        (
+            [HEAD[:-1] + ', "bits": {"STATS_VQ": 128}}\n'],
+            "t:1: profile: profile chunk-transfer: STATS_VQ: there is no feature bit 128; give it a number from 0",
+        ),
+        ([HEAD[:-1] + ', "bits": {"STATS_VQ": -1}}\n'], "t:1: profile: profile chunk-transfer: STATS_VQ: "),
         (line(event="reset", t="now"), "t:2: t: expected a time in seconds, found 'now'"),
     ],
 )
@@ -160,3 +206,29 @@ def test_what_came_before_a_cut_is_kept():
     assert [entry.event for entry in seen[1:]] == start(FULL)[:-1]
     with pytest.raises(TraceError, match="cut off"):
         next(trace)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        ev.Available(0, "m"),
+        ev.Used(0, "m"),
+        ev.Notified(ev.Side.DRIVER, 0),
+        ev.DriverOk(),
+        ev.ConfigurationWritten(4, bytes(4)),
+        ev.Discarded(PageSet.parse("0x10"), PageSet.parse("0x10")),
+        ev.StatisticsRead(()),
+    ],
+)
+def test_a_trace_that_begins_after_the_negotiation_blames_nobody(event):
+    lines = list(write(Header(BASE), [ev.ConfigurationRead(0, bytes(8)), event]))
+    trace = from_the_start(read(lines, "t"), "t")
+    assert [next(trace), next(trace)]
+    with pytest.raises(TraceError, match="t:3: event: this comes before any negotiated line, so that nobody"):
+        next(trace)
+
+
+@pytest.mark.parametrize("first", [ev.Reset(), ev.Negotiated(0, 0)])
+def test_a_trace_that_has_its_start_is_passed_on_whole(first):
+    lines = list(write(Header(BASE), [first, ev.Available(0, "m"), ev.Used(0, "m")]))
+    assert list(from_the_start(read(lines))) == list(read(lines))

@@ -95,7 +95,7 @@ def command(
             items = trace.read(lines, name)
         try:
             with bad_input(trace.TraceError):
-                tally.take(items)
+                tally.take(trace.from_the_start(items, name))
         finally:
             # What was found before a line that cannot be read stands.
             tally.print_summary()

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
-from balloon_conformance.cli.errors import BadInput, bad_input
+from balloon_conformance.cli.errors import bad_input
+from balloon_conformance.feature_bits import read_bits
 from balloon_spec.features import PROFILES, Profile, profile
 
 __all__ = ["DEFAULT", "chosen_profile", "profile_options"]
@@ -41,11 +42,5 @@ def chosen_profile(name: str, bits: Sequence[str]) -> Profile:
 
     Raises :class:`BadInput` for a profile or a feature that does not exist and a number that is none.
     """
-    numbers: dict[str, int] = {}
-    for word in bits:
-        feature, _, number = word.partition("=")
-        if not feature or not number.isdecimal():
-            raise BadInput(f"--bit {word}: write FEATURE=NUMBER, as in CHUNK_TRANSFER=41")
-        numbers[feature] = int(number)
     with bad_input(ValueError):
-        return profile(name or DEFAULT, numbers)
+        return profile(name or DEFAULT, read_bits(bits))

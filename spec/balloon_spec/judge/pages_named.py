@@ -9,6 +9,7 @@ from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue
+from balloon_spec.wire.response_header import LENGTH_BYTES
 
 _OWN = {Queue.INFLATE: ("INF-01", "INF-02"), Queue.DEFLATE: ("DEF-01", "DEF-02")}
 """Per queue: the requirement on the form of a buffer, and the one that it names at least one chunk."""
@@ -57,8 +58,11 @@ def form_is_the_negotiated_one(event: Available, scene: Scene) -> Iterator[Decis
     elif buffer.shape == "array":
         yield kept("PFN-01")
     elif buffer.shape == "message":
-        yield kept(form)
         header = buffer.content.header
+        fits = header is not None and header.data_len == len(event.readable) - LENGTH_BYTES
+        # Page frame numbers are not told from a broken message as long as nobody said which pages there are.
+        if fits or scene.exchange.memory is not None:
+            yield kept(form)
         if header is not None and header.data_len == 0:
             yield broken(
                 at_least_one,
