@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from balloon_conformance.report.jsonlines import JsonLines
-from balloon_conformance.report.outcome import Fault, Outcome, Status
+from balloon_conformance.report.outcome import Fault, Outcome, Proof, Status
 from balloon_conformance.report.results import Results
 from balloon_spec.events import Side
 from balloon_spec.features import BASE
@@ -16,6 +16,7 @@ from balloon_spec.judge import Finding
 from balloon_spec.requirement import catalogue
 
 KEPT = Outcome("one", Status.PASSED, exercised=MappingProxyType({"INF-06": 2, "INF-08": 1}))
+PROOF = Proof("forgets", "one")
 
 
 def broken(name: str, case: str = "one") -> Outcome:
@@ -24,8 +25,19 @@ def broken(name: str, case: str = "one") -> Outcome:
     return Outcome(case, Status.FAILED, "wrong", Fault.DEVICE, "violation", (found,), exercised={"INF-06": 1})
 
 
-def write(path: Path, *outcomes: Outcome, suite="1.0", profile=BASE, side=Side.DEVICE, target="it") -> Path:
+def write(
+    path: Path,
+    *outcomes: Outcome,
+    suite="1.0",
+    profile=BASE,
+    side=Side.DEVICE,
+    target="it",
+    proof: Proof | None = PROOF,
+    looked=True,
+) -> Path:
+    """Write a file in which all that was kept has ``proof``; without ``looked`` nobody looked for any."""
     results = Results(side, profile, {})
+    results.proofs = {name: proof for one in outcomes for name in one.exercised if proof} if looked else None
     text = io.StringIO()
     lines = JsonLines(text)
     lines.begin(

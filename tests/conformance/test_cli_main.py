@@ -137,3 +137,19 @@ def test_a_reader_that_goes_away_ends_the_command_in_silence_and_not_as_if_all_w
     command = f"{sys.executable} -m balloon_conformance {words} | head -c 10; echo ${{PIPESTATUS[0]}} >&2"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert (len(done.stdout), done.stderr) == (10, "141\n")
+
+
+@pytest.mark.parametrize("option", ["--html", "--junitxml"])
+def test_a_file_that_takes_nothing_is_named_when_all_was_said(option):
+    done = run("run", "reference-device", "-k", "inflate-two-runs", option, "/dev/full")
+    assert done.exit_code == 2
+    assert "requirements exercised of" in done.stdout.splitlines()[-1]
+    assert done.stderr == (
+        f"balloon-conformance: {option} /dev/full: No space left on device; name a file that can be written\n"
+    )
+
+
+def test_streams_that_are_closed_lead_nowhere():
+    program = [sys.executable, "-m", "balloon_conformance", "requirements", "CHUNK-03"]
+    closing = "import os, sys; os.close(1); os.close(2); os.execv(sys.argv[1], sys.argv[1:])"
+    assert subprocess.run([sys.executable, "-c", closing, *program], check=False, timeout=60).returncode == 0

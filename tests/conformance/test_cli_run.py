@@ -11,8 +11,8 @@ from balloon_conformance.cli import main, run
     [
         (("nonsense",), "no implementation 'nonsense'"),
         (("reference-device", "-k", "(a"), "-k '(a': expected right parenthesis"),
-        (("reference-device", "-n", "x"), "-n x: give a number of processes from 1, or auto"),
-        (("reference-device", "-n", "0"), "-n 0: give a number of processes from 1, or auto"),
+        (("reference-device", "-n", "x"), "-n x: give a number of processes from 1 to 256, or auto"),
+        (("reference-device", "-n", "0"), "-n 0: give a number of processes from 1 to 256, or auto"),
         (("vhost-user-device:/nowhere/x", "-n", "2"), "-n 2: vhost-user-device:/nowhere/x is one implem"),
         (("vhost-user-driver:/nowhere/x", "-n", "auto"), "at one socket, which judges one case at a time"),
         (
@@ -28,7 +28,20 @@ from balloon_conformance.cli import main, run
         ),
         (("reference-device", "--bit", "NONSENSE=1"), "NONSENSE"),
         (("reference-device", "--qemu-binary", "x"), "--qemu-binary is for qemu"),
-        (("reference-device", "--junitxml", "/nowhere/x.xml"), "--junitxml /nowhere/x.xml: its directory"),
+        (("reference-device", "--junitxml", "/nowhere/x.xml"), "--junitxml /nowhere/x.xml: No such file or"),
+        (("reference-device", "--deadline", "nan"), "'nan' is no time to wait; give seconds, above 0"),
+        (("reference-device", "--deadline", "inf"), "'inf' is no time to wait"),
+        (("reference-device", "--deadline", "1e300"), "'1e300' is no time to wait"),
+        (("reference-device", "-n", "9" * 30), "give a number of processes from 1 to 256, or auto"),
+        (
+            ("reference-device", "--results", "x", "--html", "./x"),
+            "--html ./x: --results names the same file",
+        ),
+        (
+            ("reference-device", "--results", "/dev/../tmp/x.jsonl", "--junitxml", "/tmp/x.jsonl"),
+            "--junitxml /tmp/x.jsonl: ",
+        ),
+        (("reference-device", "--results", "/dev/full"), "--results /dev/full: No space left on device"),
         (
             ("reference-device", "--results", "/nowhere/x"),
             "--results /nowhere/x: No such file or directory; name",

@@ -164,7 +164,21 @@ def test_an_object_that_is_no_adapter_at_all_is_told_both_contracts(module):
     [
         ("raise RuntimeError('no\\nluck')", "A", "does not import: RuntimeError: no luck"),
         ("def (", "A", "does not import: SyntaxError"),
-        ("Abc = 1", "A", "has no A; it has Abc"),
+        ("Abc = 1", "A", "has no A; nothing in it could be an adapter: write a class that keeps"),
+        ("import os\ndef abc():\n    pass", "A", "has no A; it has abc"),
+        (
+            "from balloon_conformance.iut.reference import ReferenceDevice, ReferenceDriver\nabc = len",
+            "A",
+            "has no A; it has ReferenceDevice, ReferenceDriver",
+        ),
+        (
+            "".join(f"def f{n}():\n    pass\n" for n in range(7)),
+            "A",
+            "has no A; it has f0, f1, f2, f3, f4 and 2 more",
+        ),
+        ("import sys\nsys.exit(3)", "A", "does not import: SystemExit: 3"),
+        ("import sys\ndef A():\n    sys.exit(3)", "A", "cannot be built: SystemExit: 3"),
+        ("Abc = 1", "Abc.x", "has no x; nothing in it"),
         ("def A():\n    raise OSError('gone')", "A", "cannot be built: OSError: gone"),
         ("def A(one):\n    pass", "A", "cannot be built: TypeError"),
     ],

@@ -154,3 +154,12 @@ def test_a_badge_says_what_was_kept_or_how_much_broke(tmp_path, outcome, words, 
     assert f">{words}</text>" in text
     assert colour in text
     assert "virtio-balloon device" in text
+
+
+def test_what_nobody_had_looked_for_a_proof_of_has_not_become_worse(tmp_path):
+    old = write(tmp_path / "old.jsonl", KEPT, looked=False)
+    new = write(tmp_path / "new.jsonl", KEPT, proof=None)
+    ran = run_command(tmp_path, "compare", old.name, new.name)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("old: nobody looked for proofs; ")
+    assert run_command(tmp_path, "compare", new.name, old.name).code == 0

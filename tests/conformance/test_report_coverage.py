@@ -8,6 +8,7 @@ from results_files import KEPT, broken, write
 
 from balloon_conformance.cli import main
 from balloon_conformance.decided_by import deciders
+from balloon_conformance.report.results_file import ResultsFileError, read_results
 from balloon_conformance.vectors.loader import load_all
 from balloon_spec.events import Side
 from balloon_spec.judge import RULES
@@ -127,8 +128,35 @@ def test_results_cut_short_are_read_as_far_as_they_go_and_named(tmp_path):
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(line for line in lines if "summary" not in line and '"requirement"' not in line))
     first, rest = coverage(str(path)).split("\n", 1)
-    assert first == "a: the run was cut short; these are the cases that ended"
+    assert first == "a: the run was cut short; these are the cases that ended, and nobody looked for proofs"
     assert rows(rest)["INF-08"][-1] == "kept"
+
+
+def test_results_of_a_run_that_looked_for_no_proofs_are_named_and_not_taken_for_unproven(tmp_path):
+    path = write(tmp_path / "a.jsonl", KEPT, looked=False)
+    first, rest = coverage(str(path)).split("\n", 1)
+    assert first.startswith("a: nobody looked for proofs; ")
+    assert rows(rest)["INF-08"][-1] == "kept"
+
+
+def test_results_without_a_single_proof_read_back_as_they_were_written(tmp_path):
+    path = write(tmp_path / "a.jsonl", KEPT, proof=None)
+    assert rows(coverage(str(path)))["INF-08"][-1] == "not exercised"
+    assert "it was decided once, but no breach would be seen here" in coverage("-v", str(path))
+
+
+def test_a_file_that_is_not_text_or_ends_in_its_header_is_not_called_empty(tmp_path):
+    path = tmp_path / "a.jsonl"
+    for content, words in (
+        (b"\xff\xfe\n", ": this is not UTF-8; give a file that run --results wrote"),
+        (b'{"results": ', ":1: the header is cut short; give a file that run --results wrote"),
+        (b"", ":1: the file is empty; give a file that run --results wrote"),
+        (b'{"results": 1, "results": 2}\n', ":1: results: stands twice in one object; leave one of the two"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(ResultsFileError) as caught:
+            read_results(path)
+        assert str(caught.value) == f"{path}{words}"
 
 
 def test_files_of_one_name_are_told_apart_by_their_paths_and_one_given_twice_is_shown_once(tmp_path):
@@ -149,6 +177,7 @@ def test_a_program_gets_one_object_a_requirement_and_one_a_level(tmp_path):
         "decisions": 1,
         "reason": "",
         "broken_by": ["one"],
+        "proof": None,
     }
     assert found["INF-01"]["results"] == {"a": None}
     assert found["INF-07"]["results"]["a"]["exercised"] is False

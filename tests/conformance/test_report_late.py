@@ -57,6 +57,19 @@ def test_another_case_shows_that_the_device_can(outcomes):
     assert changed.findings[0].expected.startswith("discarded: 0x")
 
 
+def test_the_cases_that_a_finding_rests_on_are_enough_to_find_it_again(outcomes):
+    others = played(mutants()[MISREADS].make, "inflate-one-run", "deflate-and-inflate-again")
+    every = [others[0], *outcomes, others[1]]
+    (changed,) = settled(every)
+    company = changed.rests_on["PFN-05"]
+    assert len(company) == 1
+    assert changed.selected("PFN-05") == f"{BESIDE_REQUESTS} or {company[0]}"
+    assert changed.selected("INF-03") == BESIDE_REQUESTS
+    again = settled([one for one in every if one.case in {changed.case, *company}])
+    assert {one.requirement for one in again[0].findings} == {"PFN-05"}
+    assert Outcome.from_json(json.loads(json.dumps(changed.to_json()))).rests_on == changed.rests_on
+
+
 def test_settling_twice_changes_nothing(outcomes):
     results = Results(Side.DEVICE, CHUNK_TRANSFER, {})
     for one in outcomes:
@@ -105,6 +118,7 @@ def test_a_run_ends_with_what_only_the_whole_of_it_shows(tmp_path, processes):
     )
     assert (done.code, done.err) == (1, "")
     assert "PFN-05" in done.out.split("Broken", 1)[1]
+    assert f"-k '{BESIDE_REQUESTS} or {ABLE}'" in done.out
     file = read_results(tmp_path / "r.jsonl")
     assert file.verdicts["PFN-05"].broken_by == (BESIDE_REQUESTS,)
     assert file.summary["exit"] == 1

@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
@@ -73,6 +74,7 @@ class _Group(click.Group):
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode, **extra)
         debug = False
+        _open_streams()
         try:
             with self.make_context(prog_name or "balloon-conformance", _arguments(args), **extra) as ctx:
                 debug = bool(ctx.params.get("debug"))
@@ -101,6 +103,15 @@ class _Group(click.Group):
                 _DEFECT,
             )
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _open_streams() -> None:
+    """Let a standard stream that was closed lead nowhere, so that no file which is opened takes its place."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            with suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_RDWR), number)
+                setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8"))
 
 
 def _write_no_more() -> None:

@@ -14,6 +14,7 @@ import click
 
 from balloon_conformance import recording
 from balloon_conformance.cli.errors import BadInput, bad_input
+from balloon_conformance.cli.numbers import Seconds
 from balloon_conformance.cli.profiles import chosen_profile, profile_options
 from balloon_conformance.report.outcome import finding_to_json
 from balloon_spec import trace
@@ -35,7 +36,8 @@ a recording device wrote of a driver: queues, descriptor heads and bytes, a line
   {"t": 0.41, "event": "available", "queue": 0, "id": 0, "readable": "0000...", "writable": 0}
 Its form is described in balloon_conformance/recording.py; the first line tells which of the two it is.
 Arrays and statistics are read as little-endian. A big-endian guest without VERSION_1 sends its own order,
-which no recording states: do not take PFN-04 and INF-03 for found in one.
+which no recording states: do not take PFN-04 and INF-03 for found in one. Either has to begin before the
+negotiation, by which everything after it is judged; without the guest's memory, what rests on it is left out.
 
 Exit codes: 0 nothing is broken; 1 something is (a MUST or MUST NOT; with --strict, a SHOULD too);
 2 the trace cannot be read to its end; what was found before that point is printed all the same;
@@ -60,7 +62,7 @@ Exit codes: 0 nothing is broken; 1 something is (a MUST or MUST NOT; with --stri
     "--quiet",
     "quiet_seconds",
     metavar="SECONDS",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Seconds(),
     default=recording.QUIET_SECONDS,
     show_default=True,
     help="In a recording: how long nothing has to happen until what a driver owes is missing.",

@@ -10,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from balloon_conformance.cli.errors import bad_input
-from balloon_conformance.cli.output import count, table_console, write_text
+from balloon_conformance.cli.output import count, refuse_same, table_console, write_text
 from balloon_conformance.report.badge import badge
 from balloon_conformance.report.comparison import ABSENT, Comparison, Incomparable, compare
 from balloon_conformance.report.html import render_comparison
-from balloon_conformance.report.results_file import ResultsFileError, read_results
+from balloon_conformance.report.results_file import UNPROVEN, ResultsFileError, read_results
 
 __all__ = ["command"]
 
@@ -67,6 +67,8 @@ def command(
     given, and what a later one does not keep any more is a regression. Runs of different versions of the
     suite, sets of vectors, profiles or sides are not compared.
     """
+    for path in paths:
+        refuse_same({"RESULTS": path, "--html": html_path, "--badge": badge_path})
     with bad_input(ResultsFileError, Incomparable):
         files = [read_results(path) for path in paths]
         comparison = compare(files)
@@ -79,6 +81,9 @@ def command(
 
 
 def _print(console: Console, comparison: Comparison, *, everything: bool) -> None:
+    for name, file in zip(comparison.columns, comparison.files, strict=True):
+        if not file.looked_for_proofs:
+            console.print(f"{name}: {UNPROVEN}", soft_wrap=True)
     shown = comparison.rows if everything else comparison.differing
     if shown:
         table = Table(box=None, pad_edge=False, header_style="bold")

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from balloon_conformance.cli.errors import BadInput, bad_input, process_lost
+from balloon_conformance.cli.numbers import MOST_PROCESSES
 from balloon_conformance.cli.output import count, table_console, write_text
 from balloon_conformance.mutants import mutants
 from balloon_conformance.mutants.campaign import Campaign, run_campaign
@@ -60,7 +61,7 @@ Exit codes:
     "-n",
     "processes",
     metavar="N",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MOST_PROCESSES),
     help="Spread the work over N processes (default: as many as processors).",
 )
 @click.option("--matrix", is_flag=True, help="Play every case against every mutant; takes minutes.")

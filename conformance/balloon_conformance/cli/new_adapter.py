@@ -57,7 +57,9 @@ def command(*, directory: Path, language: str, role: str, name: str) -> int:
         for path in written:
             with suppress(OSError):
                 path.unlink()
-        raise BadInput(f"{error.filename}: {error.strerror}; choose a directory to write to") from error
+        raise BadInput(
+            f"{error.filename or written[-1]}: {error.strerror}; choose a directory to write to"
+        ) from error
     for path in paths:
         click.echo(f"wrote {path}")
     steps = [f"cd {shlex.quote(str(directory))}"] if directory != Path() else []

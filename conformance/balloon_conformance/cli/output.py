@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import Self
 
 from rich.console import Console
 
 from balloon_conformance.cli.errors import BadInput
 
-__all__ = ["count", "table_console", "writable", "write_text"]
+__all__ = ["OutputFile", "count", "refuse_same", "table_console", "writable", "write_text"]
 
 _UNFOLDED_COLUMNS = 240
 
@@ -22,18 +24,85 @@ def table_console() -> Console:
     return Console(highlight=False, width=None if folds else _UNFOLDED_COLUMNS)
 
 
-def writable(option: str, path: str | Path) -> IO[str]:
+class OutputFile:
+    """A text file that an option names, and that is written while a command does something else.
+
+    What cannot be written does not end the command, whose work would be lost: :meth:`check` says so when
+    there is nothing more to lose.
+    """
+
+    def __init__(self, option: str, path: str | Path) -> None:
+        """Open the file; raises :class:`BadInput`."""
+        self._name = f"{option} {path}"
+        self._lost = ""
+        try:
+            self._file = Path(path).open("w", encoding="utf-8")  # noqa: SIM115 - closed by close
+        except OSError as error:
+            raise self._fault(error.strerror or "cannot be opened") from error
+
+    def write(self, text: str) -> None:
+        """Write to the file as long as it can be written."""
+        if not self._lost:
+            try:
+                self._file.write(text)
+            except OSError as error:
+                self._lost = error.strerror or str(error)
+
+    def flush(self) -> None:
+        """Hand over what was written."""
+        if not self._lost and not self._file.closed:
+            try:
+                self._file.flush()
+            except OSError as error:
+                self._lost = error.strerror or str(error)
+
+    def close(self) -> None:
+        """Close the file; what cannot be written any more is lost, and known to be."""
+        self.flush()
+        with suppress(OSError):
+            self._file.close()
+
+    def check(self) -> None:
+        """Raise :class:`BadInput` if the file is not whole."""
+        self.flush()
+        if self._lost:
+            raise self._fault(self._lost)
+
+    def _fault(self, words: str) -> BadInput:
+        return BadInput(f"{self._name}: {words}; name a file that can be written")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def writable(option: str, path: str | Path) -> OutputFile:
     """Open the file that ``option`` names; raises :class:`BadInput`."""
-    try:
-        return Path(path).open("w", encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"{option} {path}: {error.strerror}; name a file that can be written") from error
+    return OutputFile(option, path)
 
 
 def write_text(option: str, path: Path, text: str) -> None:
     """Write the file that ``option`` names; raises :class:`BadInput`."""
     with writable(option, path) as file:
         file.write(text)
+        file.check()
+
+
+def refuse_same(files: Mapping[str, str | Path | None]) -> None:
+    """Refuse one file under two names; ``files`` are the paths by what a person calls each.
+
+    What was written to it last would be all that is left. A pipe or a terminal takes both.
+    """
+    seen: dict[str, str] = {}
+    for name, path in files.items():
+        if path is None or not str(path) or (Path(path).exists() and not Path(path).is_file()):
+            continue
+        real = os.path.realpath(path)
+        if real in seen:
+            raise BadInput(f"{name} {path}: {seen[real]} names the same file; give each a file of its own")
+        seen[real] = name
 
 
 def count(number: int, noun: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr
 from dataclasses import replace
@@ -21,8 +22,10 @@ from balloon_conformance import scenarios
 from balloon_conformance.cli import suite_version
 from balloon_conformance.cli.errors import AdapterFault, BadInput, bad_input
 from balloon_conformance.cli.iut_options import IUT_HELP, Asked, iut_options
-from balloon_conformance.cli.output import writable
+from balloon_conformance.cli.numbers import MOST_PROCESSES, Seconds
+from balloon_conformance.cli.output import OutputFile
 from balloon_conformance.cli.run_checks import Checks, check_options
+from balloon_conformance.cli.run_outputs import RunOutputs
 from balloon_conformance.cli.termination import Termination
 from balloon_conformance.doctor.examination import examine_briefly
 from balloon_conformance.iut.contract import AdapterError, Target
@@ -113,7 +116,7 @@ Exit codes:
     "--deadline",
     "deadline_seconds",
     metavar="SECONDS",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Seconds(),
     default=1.0,
     show_default=True,
     help="How long to wait for what must come.",
@@ -168,22 +171,24 @@ def command(
             known = options.known(target)
             description = target.make().description
             _examine(target, asked)
-        arguments = _pytest_arguments(options, expression, processes, junitxml, first=first)
+        arguments = _pytest_arguments(options, expression, processes, first=first)
         results = Results(target.side, chosen, cases.about(), known, Told(cases.needs(), options.named))
         header = _header(target, description, chosen, options.vector_directory)
         console = Console(highlight=False)
-        file = None
-        if results_path:
-            file = JsonLines(stack.enter_context(writable("--results", results_path)))
+        outputs = RunOutputs.opened(
+            stack, results=results_path, html=html_path, junitxml=junitxml, known=checks.known_failures
+        )
+        file = JsonLines(outputs.results) if outputs.results else None
+        if file is not None:
             file.begin(**header)
-        page = stack.enter_context(writable("--html", html_path)) if html_path else None
+        outputs.check()
         print_header(console, suite_version(), target.name, description, chosen.name)
         if note := stock_note(target.name, chosen):
             console.print(note, style="dim")
         progress = stack.enter_context(ProgressBar(console))
         gatherer = Gatherer(results, progress, file)
         with _alone() as said:
-            _run_pytest(arguments, gatherer, results)
+            _run_pytest(arguments, gatherer, results, outputs.junit)
             _prove(gatherer.sight, results, cases)
         if usage := _usage_error(said.getvalue()):
             raise BadInput(usage)
@@ -192,11 +197,12 @@ def command(
         code = results.exit_code(strict=strict)
         if file is not None:
             file.end(results, code)
-        if page is not None:
-            page.write(render(results, header, repeat))
+        if outputs.page is not None:
+            outputs.page.write(render(results, header, repeat))
     print_results(console, results, repeat, verbose=verbose)
     if code is Exit.NOTHING:
         click.echo(f"balloon-conformance: {_why_nothing(results, expression)}", err=True)
+    outputs.check()
     with bad_input(KnownFailuresError):
         for line in checks.write(results, known, code, strict=strict):
             click.echo(line)
@@ -204,7 +210,7 @@ def command(
 
 
 def _pytest_arguments(
-    options: RunOptions, expression: str | None, processes: str | None, junitxml: str | None, *, first: bool
+    options: RunOptions, expression: str | None, processes: str | None, *, first: bool
 ) -> list[str]:
     """Return what pytest is called with; nothing of the current directory takes part."""
     arguments = [
@@ -224,10 +230,6 @@ def _pytest_arguments(
         if find_spec("xdist") is None:
             raise BadInput("-n needs pytest-xdist; install virtio-balloon-conformance[parallel]")
         arguments += ["-p", "xdist.plugin", "-n", processes]
-    if junitxml is not None:
-        if not Path(junitxml).absolute().parent.is_dir():
-            raise BadInput(f"--junitxml {junitxml}: its directory does not exist; make it first")
-        arguments += [f"--junitxml={Path(junitxml).absolute()}", "-o", "junit_suite_name=balloon-conformance"]
     return [*arguments, str(scenarios.DIRECTORY)]
 
 
@@ -244,8 +246,8 @@ def _check_processes(processes: str | None, target: Target) -> None:
     """Refuse a number of processes that is none, or that the implementation cannot serve."""
     if processes is None:
         return
-    if processes != "auto" and not (processes.isdecimal() and int(processes)):
-        raise BadInput(f"-n {processes}: give a number of processes from 1, or auto")
+    if processes != "auto" and processes not in map(str, range(1, MOST_PROCESSES + 1)):
+        raise BadInput(f"-n {processes}: give a number of processes from 1 to {MOST_PROCESSES}, or auto")
     if target.one_at_a_time and processes != "1":
         raise BadInput(
             f"-n {processes}: {target.name} is one implementation at one socket, which judges one case at a"
@@ -272,14 +274,21 @@ def _alone() -> Iterator[io.StringIO]:
             os.environ.update(kept)
 
 
-def _run_pytest(arguments: list[str], gatherer: Gatherer, results: Results) -> None:
+def _run_pytest(arguments: list[str], gatherer: Gatherer, results: Results, junit: OutputFile | None) -> None:
     """Run pytest; a defect of the suite becomes one of the results, so that they are still reported."""
-    try:
-        pytest.main(arguments, plugins=[gatherer])
-    except KeyboardInterrupt:
-        results.interrupted = True
-    except Exception as error:  # noqa: BLE001 - what was gathered is reported whatever pytest ends with
-        results.faults.append(f"{type(error).__name__}: {' '.join(str(error).split())}")
+    with tempfile.TemporaryDirectory(prefix="balloon-") as scratch:
+        path = Path(scratch) / "junit.xml"
+        if junit is not None:
+            # Written where there is room, and copied: pytest could not say which file cannot be written.
+            arguments = [f"--junitxml={path}", "-o", "junit_suite_name=balloon-conformance", *arguments]
+        try:
+            pytest.main(arguments, plugins=[gatherer])
+        except KeyboardInterrupt:
+            results.interrupted = True
+        except Exception as error:  # noqa: BLE001 - what was gathered is reported whatever pytest ends with
+            results.faults.append(f"{type(error).__name__}: {' '.join(str(error).split())}")
+        if junit is not None and path.exists():
+            junit.write(path.read_text(encoding="utf-8"))
 
 
 def _prove(sight: Sight | None, results: Results, chosen: Plan) -> None:

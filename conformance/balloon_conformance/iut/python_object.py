@@ -19,6 +19,8 @@ from balloon_spec.events import Side
 
 __all__ = ["members", "resolve", "side_of"]
 
+_FEW = 5
+
 _CONTRACTS: dict[Side, type] = {Side.DEVICE: DeviceAdapter, Side.DRIVER: DriverAdapter}
 
 
@@ -69,17 +71,45 @@ def resolve(name: str) -> Target:
         sys.path.insert(0, here)
     try:
         found: Any = import_module(module_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         words = " ".join(str(error).split())
         raise IutError(f"{name}: {module_name} does not import: {type(error).__name__}: {words}") from error
     for part in path.split("."):
         try:
             found = getattr(found, part)
         except AttributeError:
-            near = ", ".join(word for word in dir(found) if not word.startswith("_"))
-            raise IutError(f"{name}: {module_name} has no {part}; it has {near or 'nothing'}") from None
+            raise IutError(f"{name}: {module_name} has no {part}; {_choices(found)}") from None
+        except Exception as error:
+            words = " ".join(str(error).split())
+            raise IutError(f"{name}: {part} cannot be read: {type(error).__name__}: {words}") from error
     make = _maker(found)
     return Target(name, side_of(_made(make, name), name), make, feature_bits=128)
+
+
+def _choices(place: Any) -> str:
+    """Say what in a module could be meant by OBJECT: its adapters, else its own classes and functions."""
+    public = {
+        name: value for name, value in getattr(place, "__dict__", {}).items() if not name.startswith("_")
+    }
+    adapters = [name for name, value in public.items() if _resembles_adapter(value)]
+    own = [
+        name
+        for name, value in public.items()
+        if (inspect.isclass(value) or inspect.isfunction(value))
+        and value.__module__ == getattr(place, "__name__", "")
+    ]
+    if not (near := sorted(adapters or own)):
+        return "nothing in it could be an adapter: write a class that keeps DeviceAdapter or DriverAdapter"
+    more = f" and {len(near) - _FEW} more" if len(near) > _FEW else ""
+    return f"it has {', '.join(near[:_FEW])}{more}"
+
+
+def _resembles_adapter(value: object) -> bool:
+    """Tell whether an object, or a class whose instances may have more, has most of what a contract has."""
+    return any(
+        value is not contract and 2 * len(_lacking(value, contract)) < len(members(contract))
+        for contract in _CONTRACTS.values()
+    )
 
 
 def _maker(found: Any) -> Callable[[], Any]:
@@ -93,7 +123,7 @@ def _maker(found: Any) -> Callable[[], Any]:
 def _made(make: Callable[[], Any], name: str) -> object:
     try:
         made: object = make()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         words = " ".join(str(error).split())
         raise IutError(f"{name}: cannot be built: {type(error).__name__}: {words}") from error
     return made

@@ -12,7 +12,7 @@ import click
 
 from balloon_conformance.decided_by import DecidedBy
 from balloon_conformance.report.results import RequirementResult, Verdict, applies
-from balloon_conformance.report.results_file import read_results
+from balloon_conformance.report.results_file import UNPROVEN, read_results
 from balloon_spec.features import Profile
 from balloon_spec.requirement import Level, Requirement
 
@@ -23,10 +23,14 @@ _KINDS = ("rules", "vectors", "scenarios", "mutants")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What one results file says of the requirements, under a name no other column has."""
+    """What one results file says of the requirements, under a name no other column has.
+
+    ``proven`` tells whether the run looked for what proves each *kept*.
+    """
 
     name: str
     whole: bool
+    proven: bool
     profile: Profile
     verdicts: Mapping[str, RequirementResult]
 
@@ -49,7 +53,7 @@ def columns_of(paths: Iterable[str]) -> tuple[Column, ...]:
         name = path if name in columns else name
         results = file.results()
         verdicts = {one.requirement.id: one for one in results.requirements()}
-        columns[name] = Column(name, file.whole, results.profile, verdicts)
+        columns[name] = Column(name, file.whole, file.looked_for_proofs, results.profile, verdicts)
     return tuple(columns.values())
 
 
@@ -68,7 +72,10 @@ def print_coverage(
 def _lines(chosen: Sequence[DecidedBy], columns: Sequence[Column], *, verbose: bool) -> Iterator[str]:
     for column in columns:
         if not column.whole:
-            yield f"{column.name}: the run was cut short; these are the cases that ended"
+            more = "" if column.proven else ", and nobody looked for proofs"
+            yield f"{column.name}: the run was cut short; these are the cases that ended{more}"
+        elif not column.proven:
+            yield f"{column.name}: {UNPROVEN}"
     head = f"{'requirement':<11} {'level':<10} {'of':<6} " + " ".join(f"{kind:>9}" for kind in _KINDS)
     yield head + "".join(f"  {column.name:<13}" for column in columns).rstrip()
     for one in chosen:
@@ -180,4 +187,5 @@ def _said(verdict: RequirementResult | None) -> dict[str, Any] | None:
         "decisions": verdict.decisions,
         "reason": verdict.reason,
         "broken_by": list(verdict.broken_by),
+        "proof": verdict.proof.to_json() if verdict.proof else None,
     }

@@ -147,7 +147,7 @@ def _found(one: RequirementResult, outcomes: Mapping[str, Outcome], repeat: str)
             tuple(hex_rows(finding.data[:_BYTES_SHOWN])),
             max(len(finding.data) - _BYTES_SHOWN, 0),
             tuple(_around(outcomes[case].trace, finding.event)),
-            f"{repeat} -k '{case}'",
+            f"{repeat} -k '{outcomes[case].selected(one.requirement.id)}'",
             outcomes[case].said,
         )
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Protocol
 
 from balloon_conformance.report.outcome import Outcome
 from balloon_conformance.report.results import Results
@@ -21,10 +21,18 @@ VERSION = 1
 SCHEMA_PATH = Path(__file__).with_name("results.schema.json")
 
 
-class JsonLines:
-    """Writes the results of one run to ``file``, a text file it does not close."""
+class _Text(Protocol):
+    """What is written to: a text file, or what stands for one."""
 
-    def __init__(self, file: IO[str]) -> None:
+    def write(self, text: str, /) -> object: ...
+
+    def flush(self) -> object: ...
+
+
+class JsonLines:
+    """Writes the results of one run to ``file``, which it does not close."""
+
+    def __init__(self, file: _Text) -> None:
         self._file = file
 
     def begin(

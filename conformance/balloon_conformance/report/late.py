@@ -7,14 +7,13 @@ against one another: see :mod:`balloon_spec.judge.given_back`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from balloon_conformance.report.outcome import Fault, How, Outcome, Status, choice_of
 from balloon_spec.events import Side
 from balloon_spec.judge import Finding
 from balloon_spec.judge.given_back import (
-    Abilities,
     Circumstances,
     Form,
     GivenBack,
@@ -32,19 +31,27 @@ def settled(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
     An outcome that was changed has nothing left to be settled, so that settling twice changes nothing.
     """
     sound = [one for one in outcomes if one.status is not Status.ERROR]
+    blamed = _blamed(sound)
+    companies: list[tuple[str, ...]] = []
+    changed = []
+    for one in sound:
+        if late := blamed.get(one.case):
+            rests_on = {}
+            for name in dict.fromkeys(name for _, name in late):
+                rests_on[name] = company = _company(one, name, sound, companies)
+                if company not in companies:
+                    companies.append(company)
+            changed.append(_with(one, late, rests_on))
+    return tuple(changed)
+
+
+def _blamed(outcomes: Sequence[Outcome]) -> dict[str, list[tuple[LeftBehind, str]]]:
+    """Return what was left by case, with the requirement that it breaks; simple buffers come first."""
     able: dict[Circumstances, float] = {}
-    for seen in (one.given_back for one in sound):
+    for seen in (one.given_back for one in outcomes):
         for where, seconds in seen.able.items():
             able[where] = min(seconds, able.get(where, seconds))
-    host_page = min((one.given_back.host_page for one in sound if one.given_back.host_page), default=0)
-    blamed = _blamed(sound, able, host_page)
-    return tuple(_with(one, blamed[one.case]) for one in sound if one.case in blamed)
-
-
-def _blamed(
-    outcomes: Sequence[Outcome], able: Abilities, host_page: int
-) -> dict[str, list[tuple[LeftBehind, str]]]:
-    """Return what was left by case, with the requirement that it breaks; simple buffers come first."""
+    host_page = min((one.given_back.host_page for one in outcomes if one.given_back.host_page), default=0)
     every = [(one.case, left) for one in outcomes for left in one.given_back.left]
     losses: dict[tuple[Form, frozenset[str]], str] = {}
     found: dict[str, list[tuple[LeftBehind, str]]] = {}
@@ -56,7 +63,34 @@ def _blamed(
     return found
 
 
-def _with(outcome: Outcome, late: Sequence[tuple[LeftBehind, str]]) -> Outcome:
+def _company(
+    outcome: Outcome, name: str, outcomes: Sequence[Outcome], before: Sequence[tuple[str, ...]]
+) -> tuple[str, ...]:
+    """Return the other cases that are enough to hold ``name`` against this one, and none too many.
+
+    What was enough for other findings is tried first, for few cases tell most about a device.
+    """
+
+    def enough(others: Sequence[Outcome]) -> bool:
+        return any(one == name for _, one in _blamed([outcome, *others]).get(outcome.case, ()))
+
+    others = [one for one in outcomes if one is not outcome and one.given_back != GivenBack()]
+    by_case = {one.case: one for one in others}
+    known = [[by_case[case] for case in cases] for cases in before if set(cases) <= by_case.keys()]
+    for company in ([], *known, *([one] for one in others)):
+        if enough(company):
+            return tuple(one.case for one in company)
+    size = len(others)
+    while size := size // 2:
+        for start in reversed(range(0, len(others), size)):
+            if enough(fewer := others[:start] + others[start + size :]):
+                others = fewer
+    return tuple(one.case for one in others)
+
+
+def _with(
+    outcome: Outcome, late: Sequence[tuple[LeftBehind, str]], rests_on: Mapping[str, tuple[str, ...]]
+) -> Outcome:
     """Add to an outcome what its left pages break; the advice on them goes."""
     events = {left.event for left, _ in late}
     fresh = [_finding(left, name) for left, name in late]
@@ -67,7 +101,12 @@ def _with(outcome: Outcome, late: Sequence[tuple[LeftBehind, str]]) -> Outcome:
     for _, name in late:
         exercised[name] = exercised.get(name, 0) + 1
     changed = replace(
-        outcome, findings=findings, advice=tuple(advice), exercised=exercised, given_back=GivenBack()
+        outcome,
+        findings=findings,
+        advice=tuple(advice),
+        exercised=exercised,
+        given_back=GivenBack(),
+        rests_on={name: cases for name, cases in rests_on.items() if cases},
     )
     if outcome.status is Status.FAILED or not findings:
         return changed

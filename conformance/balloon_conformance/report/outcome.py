@@ -100,7 +100,8 @@ class Outcome:
     what the case saw of the memory that a device gave back, as far as the case alone does not decide it.
     ``negotiated`` are the names of the features that were in force at any time. ``malformed`` tells that the
     suite broke something in the case on purpose. ``hidden`` are requirements the case had to do with and that
-    could not be decided by what the transport shows, each with the reason.
+    could not be decided by what the transport shows, each with the reason. ``rests_on`` names, for a
+    requirement that is broken only if other cases are held against this one, those cases.
     """
 
     case: str
@@ -119,6 +120,11 @@ class Outcome:
     negotiated: tuple[str, ...] = ()
     malformed: bool = False
     hidden: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    rests_on: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+    def selected(self, requirement: str = "") -> str:
+        """Return the expression for ``-k`` that finds again what was found against ``requirement``."""
+        return " or ".join((self.case, *self.rests_on.get(requirement, ())))
 
     @property
     def fails(self) -> bool:
@@ -152,6 +158,8 @@ class Outcome:
             data["malformed"] = True
         if self.hidden:
             data["hidden"] = dict(sorted(self.hidden.items()))
+        if self.rests_on:
+            data["rests_on"] = {name: list(cases) for name, cases in sorted(self.rests_on.items())}
         return data
 
     @classmethod
@@ -174,6 +182,7 @@ class Outcome:
             tuple(data.get("negotiated", ())),
             data.get("malformed", False),
             MappingProxyType(dict(data.get("hidden", {}))),
+            MappingProxyType({name: tuple(cases) for name, cases in data.get("rests_on", {}).items()}),
         )
 
 

@@ -309,10 +309,13 @@ class Results:
         """Return the counts of the run as plain data (the last line of a results file)."""
         verdicts = self.requirements()
         statuses = Counter(outcome.status for outcome in self.outcomes.values())
+        # Without the count nobody looked for proofs, which is not the same as that none was found.
+        proven = {} if self.proofs is None else {"proven": sum(one.proof is not None for one in verdicts)}
         return {
             "binding": sum(applies(one.requirement, self.profile) for one in verdicts),
             "exercised": sum(one.verdict is not Verdict.NOT_EXERCISED for one in verdicts),
             "kept": sum(one.verdict is Verdict.KEPT for one in verdicts),
+            **proven,
             "broken": sum(one.is_broken for one in verdicts),
             "advice": sum(one.is_advice for one in verdicts),
             "known": sum(bool(one.known) for one in verdicts),

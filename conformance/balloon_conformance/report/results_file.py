@@ -19,11 +19,18 @@ from balloon_conformance.report.jsonlines import SCHEMA_PATH
 from balloon_conformance.report.outcome import Outcome, Proof
 from balloon_conformance.report.results import Results
 from balloon_conformance.suite import plan
+from balloon_spec import strict_json
 from balloon_spec.events import Side
 from balloon_spec.features import profile
 from balloon_spec.requirement import catalogue
 
-__all__ = ["Recorded", "ResultsFile", "ResultsFileError", "read_results"]
+__all__ = ["UNPROVEN", "Recorded", "ResultsFile", "ResultsFileError", "read_results"]
+
+UNPROVEN = (
+    "nobody looked for proofs; what is kept here was decided, and whether a breach would have been seen is "
+    "not known"
+)
+"""What is to be said of results that are older than proofs."""
 
 
 class ResultsFileError(ValueError):
@@ -67,6 +74,11 @@ class ResultsFile:
         """Whether the run came to its end and was not interrupted."""
         return bool(self.summary) and not self.summary["interrupted"]
 
+    @property
+    def looked_for_proofs(self) -> bool:
+        """Whether the run looked for what proves each *kept*, which one that was cut short did not."""
+        return "proven" in self.summary or any(one.proof for one in self.verdicts.values())
+
     def results(self) -> Results:
         """Return the results as they were when the file was written, drawn from the cases that ended.
 
@@ -80,7 +92,7 @@ class ResultsFile:
         side = Side(self.header["side"])
         results = Results(side, spoken, plan(side).about())
         results.unprovable = NO_MUTANT
-        if any(one.proof for one in self.verdicts.values()):
+        if self.looked_for_proofs:
             results.proofs = {name: one.proof for name, one in self.verdicts.items() if one.proof is not None}
         for number, outcome in enumerate(self.outcomes.values(), 2):
             for finding in (*outcome.findings, *outcome.advice):
@@ -107,10 +119,12 @@ def read_results(path: Path) -> ResultsFile:
     verdicts: dict[str, Recorded] = {}
     summary: Mapping[str, Any] = {}
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ResultsFileError(f"{path}: {error.strerror}; give a file that run --results wrote") from error
-    lines = text.splitlines()
+    except UnicodeDecodeError as error:
+        raise ResultsFileError(f"{path}: this is not UTF-8; give a file that run --results wrote") from error
+    lines = text.rstrip("\n").split("\n") if text.strip() else []
     for number, line in enumerate(lines, 1):
         entry = _entry(path, number, line, last=number == len(lines) and not text.endswith("\n"))
         if entry is None:
@@ -128,22 +142,24 @@ def read_results(path: Path) -> ResultsFile:
         elif "summary" in entry:
             summary = entry["summary"]
     if not header:
-        raise ResultsFileError(f"{path}:1: the file is empty; give a file that run --results wrote")
+        fault = "the header is cut short" if lines else "the file is empty"
+        raise ResultsFileError(f"{path}:1: {fault}; give a file that run --results wrote")
     return ResultsFile(path, header, outcomes, verdicts, summary)
 
 
 def _entry(path: Path, number: int, line: str, *, last: bool) -> dict[str, Any] | None:
     """Read a line; None for a last line that was cut short."""
     try:
-        entry = json.loads(line)
-    except ValueError:
+        entry = strict_json.loads(line)
+    except strict_json.RepeatedKey as error:
+        raise ResultsFileError(f"{path}:{number}: {error}") from None
+    except (ValueError, RecursionError):
         if last:
             return None
         raise ResultsFileError(
             f"{path}:{number}: this is no JSON object; give a file that run --results wrote"
         ) from None
-    error = next(_validator().iter_errors(entry), None)
-    if error is not None:
+    if next(_validator().iter_errors(entry), None) is not None:
         kind = next(iter(entry), "nothing") if isinstance(entry, dict) else type(entry).__name__
         raise ResultsFileError(
             f"{path}:{number}: a line that begins with {kind!r} is not of results version 1; "

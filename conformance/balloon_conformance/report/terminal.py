@@ -119,8 +119,8 @@ def _print_group(
         console.print(Text(f"{one.requirement.id}  {one.requirement.text}", style="bold"))
         console.print(Padding(_finding(one, outcomes), (0, 0, 0, 2)))
         # Not folded, so that it can be copied.
-        case = next(iter(one.broken_by))
-        console.print(Text(f"  {'repeat':<{_LABEL}}  {repeat} -k '{case}'"), soft_wrap=True)
+        again = outcomes[next(iter(one.broken_by))].selected(one.requirement.id)
+        console.print(Text(f"  {'repeat':<{_LABEL}}  {repeat} -k '{again}'"), soft_wrap=True)
         if cause.consequences:
             console.print(Text("  also, as a consequence", style="dim"))
         for name in cause.consequences:

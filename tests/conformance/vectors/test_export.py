@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 from balloon_conformance.cli import main
 from balloon_conformance.vectors import model
-from balloon_conformance.vectors.export.as_binary import write_binary
+from balloon_conformance.vectors.export.as_binary import may_hold, write_binary
 from balloon_conformance.vectors.loader import load_all
 from balloon_spec.events import Side
 
@@ -194,3 +194,28 @@ def test_an_export_over_an_earlier_one_leaves_nothing_of_it_and_touches_nothing_
     assert mine.read_bytes() == b"mine"
     (tmp_path / "index.csv").write_bytes(b"\xff\xfe")
     assert write_binary(few[:1], tmp_path) == len(left)
+
+
+def test_an_export_may_stand_beside_nothing_but_an_earlier_one(tmp_path):
+    few = [vector for vector in VECTORS if vector.id in {"inflate-one-page", "chunks-highest-first"}]
+    where = tmp_path / "new"
+    assert may_hold(where)
+    write_binary(few, where)
+    assert may_hold(where)
+    write_binary(few[:1], where)
+    assert may_hold(where)
+    assert {path.name for path in where.iterdir()} == {"index.csv", few[0].area}
+    (where / "mine").touch()
+    assert not may_hold(where)
+    (tmp_path / "other").mkdir()
+    assert may_hold(tmp_path / "other")
+    (tmp_path / "other" / "index.csv").write_text("file\n")
+    assert not may_hold(tmp_path / "other")
+
+
+def test_the_command_refuses_a_directory_that_holds_something_else(tmp_path):
+    (tmp_path / "mine").touch()
+    done = CliRunner().invoke(main, ["vectors", "export", "--format", "bin", "-o", str(tmp_path)])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "holds other files than those of an export; name a new one, or an empty one" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]

@@ -10,7 +10,7 @@ import click
 from balloon_conformance.cli.errors import BadInput, bad_input
 from balloon_conformance.cli.output import count
 from balloon_conformance.cli.vectors.chosen import chosen
-from balloon_conformance.vectors.export.as_binary import write_binary
+from balloon_conformance.vectors.export.as_binary import may_hold, write_binary
 from balloon_conformance.vectors.export.as_c import c_lines
 from balloon_conformance.vectors.export.as_json import json_lines
 from balloon_conformance.vectors.loader import VectorError, load_all
@@ -33,8 +33,8 @@ _TEXTS: Mapping[str, Callable[[Iterable[Vector]], Iterator[str]]] = {"json": jso
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="The file to write, standard output without; for bin the directory, where those of an earlier "
-    "export are replaced.",
+    help="The file to write, standard output without; for bin a directory that is new, empty, "
+    "or holds an earlier export, which is replaced.",
 )
 @click.option(
     "--directory",
@@ -54,6 +54,11 @@ def export(*, form: str, output: Path | None, directory: Path | None, ids: tuple
         if form == "bin":
             if output is None:
                 raise BadInput("--format bin writes files; name their directory with --output")
+            if not may_hold(output):
+                raise BadInput(
+                    f"--output {output}: this directory holds other files than those of an export; "
+                    "name a new one, or an empty one"
+                )
             click.echo(f"{count(write_binary(vectors, output), 'file')} and index.csv in {output}")
         elif output is None:
             for line in _TEXTS[form](vectors):

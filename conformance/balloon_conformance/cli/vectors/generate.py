@@ -50,7 +50,9 @@ def generate(*, ids: tuple[str, ...], check: bool, directory: Path | None) -> in
             changed = write(files, where)
             manifest.write(where)
         except OSError as error:
-            raise BadInput(f"{error.filename}: {error.strerror}; name a directory to write to") from None
+            raise BadInput(
+                f"{error.filename or where}: {error.strerror}; name a directory to write to"
+            ) from None
     for sentence in wrong:
         click.echo(sentence)
     if check:

@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from balloon_conformance.cli.errors import bad_input, process_lost
+from balloon_conformance.cli.numbers import MOST_PROCESSES
 from balloon_conformance.cli.output import count
 from balloon_conformance.report.live import ProgressBar
 from balloon_conformance.vectors import manifest, schema
@@ -64,7 +65,11 @@ Exit codes:
 @click.command("verify", epilog=_EPILOG)
 @click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(path_type=Path, exists=True))
 @click.option(
-    "-n", "--processes", type=click.IntRange(1), metavar="N", help="Processes; by default one a processor."
+    "-n",
+    "--processes",
+    type=click.IntRange(1, MOST_PROCESSES),
+    metavar="N",
+    help="Processes; by default one a processor.",
 )
 def verify(*, paths: tuple[Path, ...], processes: int | None) -> int:
     """Hold vectors against everything there is to hold them against.

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from balloon_conformance.vectors.export.plain import bytes_of, plain
@@ -58,17 +59,36 @@ def write_binary(vectors: Iterable[Vector], directory: Path) -> int:
     return count
 
 
+def may_hold(directory: Path) -> bool:
+    """Tell whether an export may be written there: nothing is there, or an earlier export alone."""
+    if not directory.is_dir():
+        return True
+    areas = {name.partition("/")[0] for name in _earlier(directory)}
+    return {path.name for path in directory.iterdir()} <= (areas | {INDEX_NAME} if areas else set())
+
+
 _FILE = re.compile(r"[a-z0-9-]+/[a-z0-9-]+/[0-9]+\.bin")
 
 
 def _remove_earlier(directory: Path) -> None:
     """Remove the files of an earlier export, so that none is left which no vector has any more."""
+    for name in _earlier(directory):
+        path = directory / name
+        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            # Those that hold something else stay.
+            path.parent.rmdir()
+            path.parent.parent.rmdir()
+
+
+def _earlier(directory: Path) -> list[str]:
+    """Return the files that the index of an earlier export has; none for an index of somebody else's."""
     try:
         table = (directory / INDEX_NAME).read_text(encoding="utf-8")
     except (FileNotFoundError, UnicodeDecodeError):
-        return
-    for row in csv.DictReader(io.StringIO(table)):
-        # An index of somebody else's may name anything.
-        name = row.get("file") or ""
-        if _FILE.fullmatch(name):
-            (directory / name).unlink(missing_ok=True)
+        return []
+    rows = csv.DictReader(io.StringIO(table))
+    if tuple(rows.fieldnames or ()) != COLUMNS:
+        return []
+    # An index of somebody else's may name anything.
+    return [name for row in rows if _FILE.fullmatch(name := row["file"] or "")]

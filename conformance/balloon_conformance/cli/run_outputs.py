@@ -1,0 +1,41 @@
+"""The files that ``run`` writes beside what it prints: results, a page, and what a build server reads."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from balloon_conformance.cli.output import OutputFile, refuse_same, writable
+
+__all__ = ["RunOutputs"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutputs:
+    """The open files, each None where nobody named one."""
+
+    results: OutputFile | None
+    page: OutputFile | None
+    junit: OutputFile | None
+
+    @classmethod
+    def opened(
+        cls, stack: ExitStack, *, results: str | None, html: str | None, junitxml: str | None, known: str
+    ) -> RunOutputs:
+        """Open what is named, until ``stack`` is left; ``known`` is the list of known failures.
+
+        Raises :class:`~balloon_conformance.cli.errors.BadInput` before anything is judged: for a file that
+        cannot be written, and for one that is named twice.
+        """
+        named = {"--results": results, "--html": html, "--junitxml": junitxml}
+        refuse_same({**named, "--known-failures": known})
+        files = [
+            stack.enter_context(writable(option, path)) if path else None for option, path in named.items()
+        ]
+        return cls(*files)
+
+    def check(self) -> None:
+        """Raise :class:`~balloon_conformance.cli.errors.BadInput` if a file could not be written whole."""
+        for file in (self.results, self.page, self.junit):
+            if file is not None:
+                file.check()
