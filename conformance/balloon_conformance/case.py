@@ -26,7 +26,7 @@ from balloon_conformance.iut.contract import (
 from balloon_conformance.iut.sight import OutOfSight
 from balloon_conformance.not_exercised import NotExercised
 from balloon_conformance.report.outcome import Fault, How, Outcome, Repeats, Status, choice_of
-from balloon_conformance.session import DeviceSession, Ended, Session
+from balloon_conformance.session import DeviceSession, DriverSession, Ended, Session
 from balloon_conformance.vectors.mismatch import Mismatch
 from balloon_spec import trace
 from balloon_spec.events import Negotiated, Side
@@ -167,7 +167,7 @@ def whose(error: BaseException) -> tuple[Fault, str]:
         through_adapter |= step.tb_frame.f_code in _DOORS
         module = step.tb_frame.f_globals["__name__"]
         step = step.tb_next
-    if isinstance(error, AttributeError) and module == Session.__module__:
+    if isinstance(error, AttributeError) and module in _ROOMS:
         # A method the adapter lacks is missed before it can be called.
         through_adapter = not isinstance(error.obj, Session)
     fault, name = (Fault.ADAPTER, "adapter") if through_adapter else (Fault.SUITE, "suite")
@@ -178,6 +178,8 @@ _DOORS = frozenset(
     {Session._call.__code__, Session.__enter__.__code__, Session.__exit__.__code__}  # noqa: SLF001 - the one way in
 )
 """Where a session calls its adapter."""
+_ROOMS = frozenset(kind.__module__ for kind in (Session, DeviceSession, DriverSession))
+"""Where a method of the adapter is looked up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,6 +165,35 @@ class TakesAnyIdForTheAnswer(Device):
 
 
 @mutant("REQ-19")
+class ComparesIdsInEightBits(Device):
+    """Of 256 late answers one is taken for that to the open request."""
+
+    def matches(self, state: DeviceState, header: ResponseHeader) -> bool:
+        """Look at the low byte of the id alone."""
+        low = state.requests.request & 0xFF00 | header.id & 0xFF
+        return super().matches(state, replace(header, id=low))
+
+
+@mutant("REQ-19")
+class TakesIdZeroForEveryId(Device):
+    """A driver that leaves the id out ends whatever exchange there is."""
+
+    def matches(self, state: DeviceState, header: ResponseHeader) -> bool:
+        """Let a message without an id pass."""
+        return super().matches(state, replace(header, id=header.id or state.requests.request & 0xFFFF))
+
+
+@mutant("REQ-19")
+class TakesEveryIdForZero(Device):
+    """Whoever asks under id 0 takes any answer, also a late one."""
+
+    def matches(self, state: DeviceState, header: ResponseHeader) -> bool:
+        """Compare no id with that of a request that has none."""
+        own = state.requests.request & 0xFFFF
+        return super().matches(state, replace(header, id=header.id if own else 0))
+
+
+@mutant("REQ-19")
 class TakesAnyCommandForTheAnswer(Device):
     """The end of an answer of another kind ends the wait for unused pages."""
 
@@ -265,6 +294,30 @@ class RequestsOnce(Device):
     def close(self, state: DeviceState) -> Step:
         """Leave the exchange open."""
         return state, ()
+
+
+@mutant("REQ-20")
+class NeverClosesHighIds(Device):
+    """After the request number 32768 no migration is told of unused pages any more.
+
+    The id is held in a signed number.
+    """
+
+    def matches(self, state: DeviceState, header: ResponseHeader) -> bool:
+        """Know no answer to an id with the highest bit set."""
+        return super().matches(state, header) and header.id < 0x8000
+
+
+@mutant("REQ-27")
+class LeavesAnExchangeOpenAtABadChunk(Device):
+    """One page outside memory at the end of an answer, and no request is ever made again."""
+
+    def take_unused_message(self, state: DeviceState, buffer: Available) -> Step:
+        """Return a message with a chunk that is passed over, and look no further."""
+        reading = self.read_message(buffer.readable, self.options.memory, self.options.max_data_bytes)
+        if any(note.clause == "CHUNK-05" for note in reading.notes):
+            return state, (*reading.notes, self.return_buffer(buffer))
+        return super().take_unused_message(state, buffer)
 
 
 @mutant("UNUSED-03")

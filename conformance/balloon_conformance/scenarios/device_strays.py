@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pytest
@@ -22,6 +23,8 @@ from balloon_spec.wire.response_header import FLAG_DONE
 _PAGE = PageSet([(0x2000, 1)])
 _EARLY = "early"
 _QUIET_SECONDS = 0.05
+_ID_BITS, _COMMAND_BITS = 16, 8
+"""Those of the fields of a response header."""
 _REQUESTS = frozenset({"HOST_REQ_VQ"})
 _BOTH = frozenset({"HOST_REQ_VQ", "CHUNK_TRANSFER"})
 
@@ -38,7 +41,7 @@ class _Open:
     number: int
 
     @classmethod
-    def make(cls, session: DeviceSession) -> _Open | None:
+    def make(cls, session: DeviceSession, wish: int = 7) -> _Open | None:
         """Have the operator ask, and ask again with a request buffer at hand; None where no request comes.
 
         The device is given twice the time it will have after a stray: one that gives a request up after a
@@ -48,7 +51,7 @@ class _Open:
         driving.begin()
         if not session.can(Capability.OPERATOR_UNUSED_PAGES):
             return None
-        session.operate(ev.OperatorAction.UNUSED_PAGES, 7)
+        session.operate(ev.OperatorAction.UNUSED_PAGES, wish)
         asked = session.wait_for(lambda seen: isinstance(seen, ev.Used) and bool(seen.written))
         if not isinstance(asked, ev.Used) or len(asked.written) != host_request.LENGTH_BYTES:
             return None
@@ -62,6 +65,16 @@ class _Open:
         """Send what does not end the exchange, and give the device its time."""
         self.driving.session.make_available(queue.index, Buffer("stray", data))
         self.driving.session.settle(_QUIET_SECONDS)
+
+    def strays(self, messages: Iterable[bytes]) -> None:
+        """Send these, each as soon as the one before is back, and then give the device its time."""
+        session = self.driving.session
+        for at, data in enumerate(messages):
+            name = f"stray-{at}"
+            session.make_available(Queue.HOST_REQUEST.index, Buffer(name, data))
+            if not _returns(session, name):
+                break
+        session.settle(_QUIET_SECONDS)
 
     def end(self) -> None:
         """End the exchange: now the device makes the next request, unless it was too early."""
@@ -90,6 +103,34 @@ def test_a_done_of_another_exchange(session: DeviceSession, of: str) -> None:
         number = exchange.number if of == "another-command" else exchange.number ^ 8
         exchange.stray(Queue.HOST_REQUEST, _done(cmd, number))
         exchange.end()
+
+
+@scenario(Side.DEVICE, "REQ-19", "REQ-05", features=_REQUESTS, breaks=("REQ-08", "REQ-09", "REQ-17"))
+@pytest.mark.parametrize("field", ["id", "command"])
+def test_a_done_that_differs_in_one_bit(session: DeviceSession, field: str) -> None:
+    """A DONE whose id, or whose command, differs in any one bit does not end the exchange."""
+    exchange = _Open.make(session)
+    if exchange is None:
+        return
+    if field == "id":
+        exchange.strays(_done(0, exchange.number ^ 1 << bit) for bit in range(_ID_BITS))
+    else:
+        exchange.strays(_done(1 << bit, exchange.number) for bit in range(_COMMAND_BITS))
+    exchange.end()
+
+
+@scenario(Side.DEVICE, "REQ-19", "REQ-05", features=_REQUESTS, breaks=("REQ-08", "REQ-17"))
+@pytest.mark.parametrize("of", ["the-message", "the-request"])
+def test_an_id_of_zero_is_no_wild_card(session: DeviceSession, of: str) -> None:
+    """A DONE with id 0 does not end the exchange of another id, nor one with another id that of id 0."""
+    exchange = _Open.make(session, 7 if of == "the-message" else 0)
+    if exchange is None:
+        return
+    if of == "the-request" and exchange.number:
+        raise NotExercised("the device requests unused pages under another id than the operator's")
+    # All ones, too, is an id like every other.
+    exchange.strays(_done(0, number) for number in (0, 0xFFFF) if number != exchange.number)
+    exchange.end()
 
 
 @scenario(Side.DEVICE, "REQ-25", "REQ-05", features=_REQUESTS, breaks=("REQ-10", "REQ-17"))
@@ -141,3 +182,7 @@ def test_a_done_that_is_malformed(session: DeviceSession, length_bytes: int) -> 
     exchange.stray(Queue.HOST_REQUEST, bytes(header.ljust(length_bytes, b"\0")[:length_bytes]))
     if not any(isinstance(entry.event, ev.NeedsReset) for entry in session.trace):
         exchange.end()
+
+
+def _returns(session: DeviceSession, name: str) -> bool:
+    return session.wait_for(lambda event: isinstance(event, ev.Used) and event.buffer == name) is not None

@@ -58,7 +58,12 @@ class Content:
     @property
     def is_malformed(self) -> bool:
         """Tell whether the sender broke a requirement that a receiver may rely on."""
-        return any(not decision.is_kept for decision in self.decisions)
+        return bool(self.faults)
+
+    @property
+    def faults(self) -> frozenset[str]:
+        """The requirements that the sender broke by these bytes."""
+        return frozenset(decision.requirement for decision in self.decisions if not decision.is_kept)
 
 
 def looks_like_message(data: bytes) -> bool:

@@ -24,7 +24,7 @@ from balloon_spec.judge.given_back import (
 from balloon_spec.judge.in_flight import InFlight, Key, Request, Unheard
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue, queue_map
-from balloon_spec.wire import chunk, configuration, host_request, statistics
+from balloon_spec.wire import configuration, host_request, statistics
 from balloon_spec.wire.errors import WireError
 
 __all__ = ["Exchange", "Hope"]
@@ -545,7 +545,7 @@ class Exchange:
         request.reported |= buffer.content.pages
         request.total += buffer.content.total
         if header.flag == 1:
-            request.is_done, request.is_vague = True, header.data_len % chunk.LENGTH_BYTES > 0
+            request.close(buffer)
             self.owed_request = "REQ-13"
 
     def _used(self, event: ev.Used) -> None:

@@ -24,6 +24,10 @@ _REQUEST_BYTES = host_request.LENGTH_BYTES
 _CHUNK_BYTES = chunk.LENGTH_BYTES
 _ENTRY_BYTES = statistics.ENTRY_BYTES
 _FLAGS = frozenset({FLAG_CONT, FLAG_DONE})
+_MASKED = frozenset({"CHUNK-03"})
+"""Faults of a message that every device looks past (CHUNK-06)."""
+_PASSED_OVER = frozenset({"CHUNK-04", "CHUNK-05"})
+"""Faults of single chunks, for which a device that does as it is advised leaves out those alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,9 @@ class Request:
     total: int = 0
     is_done: bool = False
     is_vague: bool = False
-    """The DONE it ended with is one on which a device should not act (SAFE-06)."""
+    """The DONE it ended with is malformed, so that a device may go on waiting for one that is not."""
+    passes_over: bool = False
+    """No more is wrong with that DONE than chunks that are to be passed over (REQ-27)."""
     was_unused: PageSet | None = None
     """The pages the guest left unused at some moment since the request; None for one that is not steered."""
     named_throughout: PageSet = EMPTY
@@ -105,6 +111,13 @@ class Request:
     """The device was given its time, a buffer and a wish, and did not ask again while this one is open."""
     strays: tuple[str, ...] = ()
     """What came since then and may not close it: the requirements that say so, the newest last."""
+
+    def close(self, buffer: InFlight) -> None:
+        """Take in the DONE of the exchange."""
+        faults = buffer.content.faults - _MASKED
+        self.is_done = True
+        self.is_vague = bool(faults) or buffer.event.writable_bytes > 0
+        self.passes_over = self.is_vague and faults <= _PASSED_OVER and not buffer.event.writable_bytes
 
     def may_not_close(self, buffer: InFlight) -> None:
         """Note a buffer that has the look of a DONE and is none of this request."""
@@ -121,6 +134,13 @@ class Request:
     def is_open(self) -> bool:
         """Tell whether the driver still owes messages."""
         return self.has_answer and not self.is_done
+
+    @property
+    def closes_by(self) -> str:
+        """The requirement by which the device takes the exchange for closed; empty where it need not."""
+        if self.is_vague:
+            return "REQ-27" if self.passes_over else ""
+        return "REQ-20" if self.is_done else ""
 
     @property
     def is_marked(self) -> bool:

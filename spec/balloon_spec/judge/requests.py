@@ -117,7 +117,7 @@ def a_request_fits_its_buffer(event: Used, scene: Scene) -> Iterator[Decision]:
             )
 
 
-@rule(Used, "REQ-03", "REQ-04", "REQ-05", "REQ-06", "REQ-07", "REQ-20", "RESET-03", *CLOSE_NOTHING)
+@rule(Used, "REQ-03", "REQ-04", "REQ-05", "REQ-06", "REQ-07", "REQ-20", "REQ-27", "RESET-03", *CLOSE_NOTHING)
 def a_request_is_well_formed(event: Used, scene: Scene) -> Iterator[Decision]:
     """The device writes 16 bytes with reserved words zero and a fresh id, one request at a time."""
     if (
@@ -163,13 +163,13 @@ def a_request_is_well_formed(event: Used, scene: Scene) -> Iterator[Decision]:
         )
     else:
         yield kept("REQ-05")
-        if before is not None and before.is_done and not before.is_vague:
-            yield kept("REQ-20")
+        if before is not None and before.closes_by:
+            yield kept(before.closes_by)
         if exchange.resets and before is None:
             yield kept("RESET-03")
 
 
-@rule(Quiet, "REQ-20", "RESET-03", "QUEUE-04", "NEG-09")
+@rule(Quiet, "REQ-20", "REQ-27", "RESET-03", "QUEUE-04", "NEG-09")
 def a_wanted_request_is_made(event: Quiet, scene: Scene) -> Iterator[Decision]:
     """A device that was given its time, a request buffer and the operator's wish has made the request."""
     exchange = scene.exchange
@@ -179,7 +179,7 @@ def a_wanted_request_is_made(event: Quiet, scene: Scene) -> Iterator[Decision]:
     if exchange.wanted_request is None or not buffers:
         return
     if before is not None:
-        requirement = "REQ-20" if before.is_done and not before.is_vague else ""
+        requirement = before.closes_by
         words = "no request is made after the one before it was answered with DONE"
     elif exchange.was_asked:
         requirement, words = "RESET-03", "no request is made after a reset with a request open"

@@ -313,6 +313,14 @@ BROKEN = {
         used(REQUESTS, "x"),
         request("r1", 9),
     ],
+    "REQ-27": [
+        *OPEN,
+        unused("x", chunk(0xFFFFFFF, 1), flag=1),
+        used(REQUESTS, "x"),
+        post(),
+        ev.Operator(ev.OperatorAction.UNUSED_PAGES, 9),
+        DEVICE_QUIET,
+    ],
     "RESET-08": [*start(MESSAGES), ev.Reset(), *negotiated(MESSAGES, MESSAGES, ok=False)],
     "RESET-09": [*start(), ev.Reset(), actual(0)],
     "QUEUE-14": [
@@ -441,6 +449,7 @@ ALSO = {
     "RESET-08": {"NEG-07"},
     "REQ-25": {"REQ-10", "REQ-17"},
     "REQ-26": {"REQ-02"},
+    "REQ-27": {"CHUNK-05"},
 }
 """What else the traces above break, and cannot but break; of others nothing more is found than their own."""
 

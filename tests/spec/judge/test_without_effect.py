@@ -6,6 +6,7 @@ from judge_script import (
     PROFILE,
     REQUESTS,
     A,
+    chunk,
     deflate,
     held,
     inflate,
@@ -68,6 +69,35 @@ def test_the_true_done_closes_it_whatever_came_before():
 def test_a_device_need_not_take_a_done_that_is_malformed_for_the_end():
     assert judged(*WAITING, *STRAYS["SAFE-06"], DEVICE_QUIET)[1] == []
     assert judged(*WAITING, *STRAYS["SAFE-06"], AGAIN)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("faulty", "name"),
+    [
+        (chunk(0x1000, 4, reserved=1), "REQ-20"),
+        (chunk(0x1000, 0), "REQ-27"),
+        (chunk(1 << 40, 1), "REQ-27"),
+    ],
+    ids=["reserved bits", "no pages", "outside memory"],
+)
+def test_a_done_ends_its_exchange_whatever_one_of_its_chunks_is(faulty, name):
+    done = [unused("d", A, faulty, flag=1, ident=7), used(REQUESTS, "d")]
+    assert judged(*WAITING, *done, DEVICE_QUIET)[1] == [name]
+    judge, findings = judged(*WAITING, *done, AGAIN)
+    assert (findings, judge.exercised[name]) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    "vague",
+    [
+        ev.Available(REQUESTS, "d", message(A, flag=1, ident=7, data_len=32)),
+        ev.Available(REQUESTS, "d", message(A, flag=1, ident=7), 16),
+    ],
+    ids=["more announced than there is", "a part to write to"],
+)
+def test_of_a_done_that_may_be_refused_whole_nothing_is_expected(vague):
+    assert judged(*WAITING, vague, used(REQUESTS, "d"), DEVICE_QUIET)[1] == []
+    assert judged(*WAITING, vague, used(REQUESTS, "d"), AGAIN)[1] == []
 
 
 # -- pages ------------------------------------------------------------------------------------------------

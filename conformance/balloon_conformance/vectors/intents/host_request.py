@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from balloon_conformance.vectors.intents.model import (
+    Chunk,
     DeviceReturn,
     DriverBuffer,
     Intent,
@@ -17,6 +18,7 @@ from balloon_conformance.vectors.intents.words import (
     REQUESTS,
     any_reaction,
     asks,
+    chunk,
     chunks,
     cont,
     discards,
@@ -79,6 +81,23 @@ def _flagged(flag: int) -> Intent:
     )
 
 
+def _closing(name: str, title: str, about: str, breaks: str, *named: str | Chunk) -> Intent:
+    """A DONE with a chunk in it that is not as it must be, and a second request behind it."""
+    return malformed(
+        AREA,
+        name,
+        title,
+        f"{about} UNUSED-01 SAFE-01 SAFE-02 SAFE-12",
+        breaks,
+        asks("r1", 0x61),
+        DriverBuffer("host-request", "u1", Message(chunks(*named), flag=1, id=0x61)),
+        any_reaction("u1"),
+        if_returned(posts("r2"), shows(about, asks("r2", 0x62)), done("u2", 0x62), returns("u2")),
+        keeps("0x1000"),
+        features=REQUESTS,
+    )
+
+
 def _sized(length_bytes: int) -> Intent:
     """A request buffer that is too short or too long by itself, and one that is right after a reset."""
     short = length_bytes < 16
@@ -118,6 +137,29 @@ INTENTS: tuple[Intent, ...] = (
         posts("r2"),
         answers_again(),
         features=REQUESTS,
+    ),
+    _closing(
+        "done-with-a-chunk-outside-memory",
+        "A DONE ends its exchange although one of its chunks lies outside guest memory",
+        "REQ-27",
+        "CHUNK-05",
+        "0x1000",
+        "0x3ff8+16",
+    ),
+    _closing(
+        "done-with-a-chunk-of-zero-pages",
+        "A DONE ends its exchange although one of its chunks has no pages",
+        "REQ-27",
+        "CHUNK-04",
+        "0x1000",
+        "0x1800+0",
+    ),
+    _closing(
+        "done-with-reserved-bits",
+        "A DONE ends its exchange whatever the reserved bits of its chunks hold",
+        "REQ-20",
+        "CHUNK-03",
+        chunk("0x1000", base_reserved=0xFFF, size_reserved=0x801),
     ),
     malformed(
         AREA,
@@ -268,24 +310,39 @@ INTENTS: tuple[Intent, ...] = (
         AREA,
         "request-id-0",
         "Id 0 is an id like every other",
-        "REQ-03 REQ-04 REQ-08 REQ-09 REQ-10 REQ-11 REQ-12 REQ-13 REQ-16 REQ-17 REQ-21",
+        "REQ-03 REQ-04 REQ-08 REQ-09 REQ-10 REQ-11 REQ-12 REQ-13 REQ-16 REQ-17 REQ-21 REQ-20",
         unused(),
         asks("r1", 0x0),
         done("u1", 0x0),
         returns("u1"),
         posts("r2"),
+        answers_again(),
+        features=REQUESTS,
+    ),
+    exchange(
+        AREA,
+        "request-id-32768",
+        "An id with the highest bit of its field set is no negative number",
+        "REQ-03 REQ-07 REQ-08 REQ-11 REQ-20",
+        unused(),
+        asks("r1", 0x8000),
+        done("u1", 0x8000),
+        returns("u1"),
+        posts("r2"),
+        answers_again(),
         features=REQUESTS,
     ),
     exchange(
         AREA,
         "request-id-65535",
         "The largest id fills the field of the header",
-        "REQ-03 REQ-04 REQ-08 REQ-09 REQ-10 REQ-11 REQ-12 REQ-13 REQ-16 REQ-17 REQ-21 REQ-07",
+        "REQ-03 REQ-04 REQ-08 REQ-09 REQ-10 REQ-11 REQ-12 REQ-13 REQ-16 REQ-17 REQ-21 REQ-07 REQ-20",
         unused(),
         asks("r1", 0xFFFF),
         done("u1", 0xFFFF),
         returns("u1"),
         posts("r2"),
+        answers_again(),
         features=REQUESTS,
     ),
     malformed(
