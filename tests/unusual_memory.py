@@ -108,10 +108,34 @@ class NeverDiscards(Device):
         return ()
 
 
+class DiscardsTheBalloonAgain(Device):
+    """With every inflate buffer it discards the whole balloon, and before it returns a deflate buffer too."""
+
+    def take_inflate(self, state, buffer):
+        state, outputs = super().take_inflate(state, buffer)
+        return state, (*self.discard(state.balloon), *outputs)
+
+    def take_deflate(self, state, buffer):
+        before = self.discard(state.balloon)
+        state, outputs = super().take_deflate(state, buffer)
+        return state, (*before, *outputs)
+
+
+class DiscardsTheBalloonAtItsReset(Device):
+    """Until the reset is complete it makes sure of the balloon once more."""
+
+    def reset(self, state, given):
+        before = self.discard(state.balloon)
+        state, outputs = super().reset(state, given)
+        return state, (*before, *outputs)
+
+
 PEERS = {
     "late": DiscardsLate,
     "at-the-next-kick": lambda: ReferenceDevice(DiscardsAtTheNextKick),
     "large-pages": lambda: ReferenceDevice(HasLargePages),
     "parts-of-large-pages": lambda: ReferenceDevice(CollectsParts),
+    "again": lambda: ReferenceDevice(DiscardsTheBalloonAgain),
+    "again-at-the-reset": lambda: ReferenceDevice(DiscardsTheBalloonAtItsReset),
     "never": lambda: ReferenceDevice(NeverDiscards),
 }

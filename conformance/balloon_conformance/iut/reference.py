@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 
 from balloon_conformance.iut import sight
 from balloon_conformance.iut.contract import AdapterError, Buffer, Capability, Setup, Target
@@ -146,6 +147,8 @@ class ReferenceDevice:
         self._offered = offered
         self._device: Device | None = None
         self._discarded = EMPTY
+        self._after_a_return = EMPTY
+        """What was discarded after buffers were returned at which nobody has looked yet."""
         self._statistics: tuple[tuple[int, int], ...] = ()
 
     @property
@@ -164,7 +167,7 @@ class ReferenceDevice:
         """Build a fresh device with the memory of the case."""
         self._device = self._make(DeviceOptions(setup.profile, setup.memory, self._offered))
         self.diary = _Diary()
-        self._discarded = EMPTY
+        self._discarded = self._after_a_return = EMPTY
         self._statistics = ()
 
     def stop(self) -> None:
@@ -177,7 +180,10 @@ class ReferenceDevice:
 
     def observe(self, deadline_seconds: float) -> Sequence[Event]:
         """Return what the device did since the last call."""
-        return self.diary.tear_off(self.clock, deadline_seconds)
+        events = self.diary.tear_off(self.clock, deadline_seconds)
+        if not events:
+            self._time_passes()
+        return events
 
     def offered(self) -> int:
         """Return the feature bits the device offers."""
@@ -220,11 +226,17 @@ class ReferenceDevice:
     def discarded(self, pages: PageSet) -> tuple[PageSet, PageSet]:
         """Return which of ``pages`` were discarded since they were last asked for, and that none was changed.
 
-        As with real memory, a page that nobody looked at stays discarded until somebody does.
+        As with real memory, a page that nobody looked at stays discarded until somebody does. What a device
+        does at one blow is seen in its order: whoever looks at a return does not see what came after it.
         """
         found = self._discarded & pages
         self._discarded -= pages
+        self._time_passes()
         return found, EMPTY
+
+    def _time_passes(self) -> None:
+        self._discarded |= self._after_a_return
+        self._after_a_return = EMPTY
 
     def status(self) -> int:
         """Return the device status: 0 before features were accepted."""
@@ -247,12 +259,19 @@ class ReferenceDevice:
         self._tell(Operator(OperatorAction(action), value))
 
     def _tell(self, given: object) -> tuple[DeviceOutput, ...]:
+        self._time_passes()
+        returned = False
         outputs = self.device.receive(given)
         for output in outputs:
+            if isinstance(output, Used):
+                # As on a ring: a device that says nothing of it notifies the driver.
+                self.diary.enter(replace(output, notified=output.notified is not False))
+                returned = True
+                continue
             self.diary.enter(output)
-            if isinstance(output, Used) and output.notified is not None:
-                self.unseen = sight.without(self.unseen, sight.Fact.USED_NOTIFICATION)
-            if isinstance(output, Discard):
+            if isinstance(output, Discard) and returned:
+                self._after_a_return |= output.pages
+            elif isinstance(output, Discard):
                 self._discarded |= output.pages
             elif isinstance(output, StatisticsReport):
                 self._statistics = output.entries

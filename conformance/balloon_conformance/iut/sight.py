@@ -138,7 +138,6 @@ _DRIVER_OVER_VHOST_USER: Final = (
 TABLE: Final[Mapping[Kind, tuple[Blind, ...]]] = MappingProxyType(
     {
         Kind.REFERENCE_DEVICE: (
-            Blind(Fact.USED_NOTIFICATION, "buffers are handed over whole in this process, without a ring"),
             Blind(Fact.OVERWRITTEN, "the device in this process has no memory behind its pages"),
         ),
         Kind.REFERENCE_DRIVER: (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import replace
 
 from balloon_conformance.mutants.mutant import mutant
@@ -11,7 +12,7 @@ from balloon_conformance.reference.machine import Note
 from balloon_spec.events import Operator, Reset, Used
 
 
-class _ChoosesToNotify(Device):
+class _ChoosesToNotify(Device, ABC):
     """A device that notifies of the returns for which :meth:`notifies` says so, and of no other."""
 
     def __init__(self, options: DeviceOptions | None = None) -> None:
@@ -35,9 +36,9 @@ class _ChoosesToNotify(Device):
                 chosen.append(one)
         return tuple(chosen)
 
+    @abstractmethod
     def notifies(self, given: object, *, malformed: bool) -> bool:
         """Tell whether the driver is notified of a return; ``given`` led to it, ``malformed`` or not."""
-        raise NotImplementedError
 
 
 @mutant("QUEUE-12")

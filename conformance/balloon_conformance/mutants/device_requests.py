@@ -476,6 +476,29 @@ class InflatesAfterTheReset(Device):
         return state, ((Discard(late), *outputs) if late else outputs)
 
 
+@mutant("RESET-06")
+class EmptiesTheOldBalloonAgain(Device):
+    """Pages that a guest uses since its reboot vanish, because they were in the balloon before it.
+
+    They were given back at the time; it makes sure of that once more when the next driver starts.
+    """
+
+    def __init__(self, options: DeviceOptions) -> None:
+        super().__init__(options)
+        self.old = EMPTY
+
+    def reset(self, state: DeviceState, given: Reset) -> Step:
+        """Remember the balloon."""
+        self.old |= state.balloon
+        return super().reset(state, given)
+
+    def begin(self, state: DeviceState, given: DriverOk) -> Step:
+        """Discard it."""
+        state, outputs = super().begin(state, given)
+        old, self.old = self.old, EMPTY
+        return state, (*outputs, *self.discard(old))
+
+
 @mutant("RESET-02", also=("RESET-06",), origin="crosvm, commit 313f64127: no support for a reset")
 class KeepsWhatWaitedOverAReset(Device):
     """What a driver prepared and then gave up is carried out for the next one, and returned to it."""

@@ -10,13 +10,14 @@ requirement.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from balloon_conformance.mutants import mutants
 from balloon_conformance.mutants.cases import MutantCase
 from balloon_conformance.mutants.mutant import Mutant
 from balloon_conformance.mutants.veil import Sight, veiled
+from balloon_conformance.report.late import settled
 from balloon_conformance.report.outcome import Outcome, Proof
 from balloon_spec.events import Side
 from balloon_spec.features import Profile
@@ -65,15 +66,37 @@ def prove(
 
 
 def _proofs(run: _Run, name: str, decided: Mapping[str, list[str]]) -> Iterator[tuple[str, Proof]]:
-    """Play mutants until one is blamed for ``name``; yield what that case proves."""
+    """Play mutants until one is blamed for ``name``; yield what that case proves.
+
+    Where no case by itself is enough, what the cases saw of a mutant is held against one another, as at the
+    end of a run.
+    """
+    seen: dict[Mutant, list[Outcome]] = {}
     for mutant, case in islice(_attempts(run, name, decided[name]), _MOST_PLAYS):
-        outcome = case.play(veiled(mutant, run.sight), run.profile)
-        blamed = {one.requirement for one in (*outcome.findings, *outcome.advice)}
-        if name in blamed:
-            for other in blamed & mutant.declared:
-                if case.id in decided.get(other, ()):
-                    yield other, Proof(mutant.name, case.id)
+        # Each set of a scenario's arguments is a case of its own.
+        outcome = replace(case.play(veiled(mutant, run.sight), run.profile), case=case.id, trace=())
+        if name in _blamed(outcome):
+            yield from _proven(mutant, outcome, decided)
             return
+        seen.setdefault(mutant, []).append(outcome)
+    for mutant, outcomes in seen.items():
+        late = next((one for one in settled(outcomes) if name in _blamed(one)), None)
+        if late is not None:
+            yield from _proven(mutant, late, decided)
+            return
+
+
+def _blamed(outcome: Outcome) -> set[str]:
+    return {one.requirement for one in (*outcome.findings, *outcome.advice)}
+
+
+def _proven(
+    mutant: Mutant, outcome: Outcome, decided: Mapping[str, list[str]]
+) -> Iterator[tuple[str, Proof]]:
+    """Yield what the outcome of a mutant's case proves."""
+    for name in _blamed(outcome) & mutant.declared:
+        if outcome.case in decided.get(name, ()):
+            yield name, Proof(mutant.name, outcome.case)
 
 
 def _attempts(run: _Run, name: str, decided_in: list[str]) -> Iterator[tuple[Mutant, MutantCase]]:

@@ -203,9 +203,9 @@ class DeviceSession(Session):
         looks = self.can(Capability.DISCARDS)
         self.look_at_all()
         self._act(self._adapter.reset)
-        if looks and self.judge.worth_a_look:
+        if looks and self.judge.may_be_discarded:
             # Until the reset is complete a device may go on with what it was given.
-            self.look(self.judge.worth_a_look)
+            self.look(self.judge.may_be_discarded)
         self._waiting.clear()
         self.record(ev.Reset(self._status()))
 

@@ -750,8 +750,9 @@ class Exchange:
         fresh.dropped_wish = self.wanted_request is not None or self.wants_statistics
         fresh.before_reset = self.before_reset | frozenset(self.in_flight)
         reported = self.forbidden.get("UNUSED-01", EMPTY)
-        named = self.touchable | self.forbidden.get("RESET-06", EMPTY)
-        fresh.forbidden = {"RESET-06": named - self.gone, "UNUSED-01": reported - self.touchable}
+        # Whatever was named, discarded or not, and taken back or not: the guest has it again.
+        named = (self.touchable, *(self.forbidden.get(name, EMPTY) for name in ("RESET-06", "DEF-08")))
+        fresh.forbidden = {"RESET-06": PageSet.union(named), "UNUSED-01": reported - self.touchable}
         fresh.last_request_id = self.last_request_id
         fresh.was_upset = self.upset or self.was_upset
         fresh.was_asked = self.request is not None and self.request.is_open

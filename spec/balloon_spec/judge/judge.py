@@ -43,9 +43,9 @@ class Judge:
         self._exchange.steered = steered
 
     @property
-    def worth_a_look(self) -> PageSet:
-        """The pages whose discard is possible and was not seen; after a reset it would be blamed on that."""
-        return self._exchange.touchable - self._exchange.gone
+    def may_be_discarded(self) -> PageSet:
+        """The pages the device may discard, as often as it likes: those in the balloon, or on their way."""
+        return self._exchange.touchable
 
     @property
     def worth_a_look_at_all(self) -> bool:
@@ -74,11 +74,11 @@ class Judge:
         return GivenBack(dict(exchange.able), tuple(exchange.left), exchange.host_page)
 
     def taken_back(self, event: ev.Used) -> PageSet:
-        """The pages that the return of a deflate buffer takes back and whose discard was not seen."""
+        """The pages that the return of a deflate buffer takes back; until then they may be discarded."""
         buffer = self._exchange.in_flight.get((event.queue, event.buffer))
         if buffer is None or buffer.queue is not Queue.DEFLATE:
             return EMPTY
-        return buffer.content.pages & self.worth_a_look
+        return buffer.content.pages & self.may_be_discarded
 
     def hopes(self, pages: PageSet) -> PageSet:
         """Return those of ``pages`` that a device which discards at all should have discarded by now."""

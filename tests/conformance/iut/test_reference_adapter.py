@@ -130,7 +130,7 @@ def test_a_device_offers_and_keeps_features() -> None:
 
 def test_a_buffer_is_joined_from_its_cuts_and_returned(device: ReferenceDevice) -> None:
     device.make_available(0, Buffer("a", message((0x10, 4)), cut=(3, 20, 1), notify=False))
-    assert device.observe(5.0) == [Used(0, "a", 0, b"")]
+    assert device.observe(5.0) == [Used(0, "a", 0, b"", notified=True)]
     assert device.observe(5.0) == []
 
 
@@ -164,7 +164,10 @@ def test_the_operator_has_requests_made_and_statistics_returned(device: Referenc
     assert device.observe(0.0) == []
     device.operate("statistics", 0)
     device.operate("unused-pages", 0x1234)
-    assert device.observe(0.0) == [Used(2, "s"), Used(3, "r", 16, request(0, 0x1234))]
+    assert device.observe(0.0) == [
+        Used(2, "s", notified=True),
+        Used(3, "r", 16, request(0, 0x1234), notified=True),
+    ]
     device.reset()
     device.operate("unused-pages", 1)
     assert device.diary.notes == {"REQ-01": 1}

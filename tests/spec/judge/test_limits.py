@@ -16,7 +16,22 @@ from judge_limits import (
     statistics_queue,
 )
 from judge_limits.requests import OPEN
-from judge_script import INFLATE, MEMORY, A, B, chunk, gone, inflate, message, request, start, unused, used
+from judge_script import (
+    DEFLATE,
+    INFLATE,
+    MEMORY,
+    A,
+    B,
+    chunk,
+    deflate,
+    gone,
+    inflate,
+    message,
+    request,
+    start,
+    unused,
+    used,
+)
 
 from balloon_spec import events as ev
 from balloon_spec.features import CHUNK_TRANSFER
@@ -140,11 +155,33 @@ def test_a_request_without_a_time_has_no_answer_that_is_late():
 
 def test_a_judge_tells_what_is_worth_a_look_and_whether_the_device_discards():
     judge = Judge(CHUNK_TRANSFER)
-    assert (judge.memory, judge.worth_a_look, judge.device_discards) == (None, EMPTY, False)
+    assert (judge.memory, judge.may_be_discarded, judge.device_discards) == (None, EMPTY, False)
     judge.feed_all([*start(), inflate("m", A, B), used(INFLATE, "m")])
     assert judge.memory == MEMORY
-    assert judge.worth_a_look == PageSet.parse("0x1000+4", "0x2000+2")
+    assert judge.may_be_discarded == PageSet.parse("0x1000+4", "0x2000+2")
     judge.feed(gone("0x1000+4", "0x2000"))
-    assert (judge.worth_a_look, judge.device_discards) == (PageSet.parse("0x2001"), False)
+    assert judge.may_be_discarded == PageSet.parse("0x1000+4", "0x2000+2")
+    assert not judge.device_discards
     judge.feed_all([inflate("n", B), used(INFLATE, "n"), gone("0x2000+2")])
-    assert (judge.worth_a_look, judge.device_discards) == (EMPTY, True)
+    assert judge.device_discards
+
+
+def test_until_a_deflate_buffer_is_returned_its_pages_may_be_discarded_again():
+    judge = Judge(CHUNK_TRANSFER)
+    judge.feed_all([*start(), inflate("m", A, B), used(INFLATE, "m"), gone("0x1000+4", "0x2000+2")])
+    judge.feed(deflate("d", A))
+    assert judge.taken_back(used(DEFLATE, "d")) == PageSet.parse("0x1000+4")
+    assert judge.feed(gone("0x1000+4")) == []
+    judge.feed(used(DEFLATE, "d"))
+    assert judge.may_be_discarded == PageSet.parse("0x2000+2")
+    assert [one.requirement for one in judge.feed(gone("0x1000+4"))] == ["DEF-08"]
+
+
+@pytest.mark.parametrize("taken_back", [False, True])
+def test_after_a_reset_no_page_of_before_may_be_discarded_again(taken_back):
+    judge = Judge(CHUNK_TRANSFER)
+    judge.feed_all([*start(), inflate("m", A), used(INFLATE, "m"), gone("0x1000+4")])
+    if taken_back:
+        judge.feed_all([deflate("d", A), used(DEFLATE, "d")])
+    judge.feed_all([ev.Reset(), *start()])
+    assert [one.requirement for one in judge.feed(gone("0x1000+4"))] == ["RESET-06"]
