@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from balloon_conformance.iut.contract import Buffer, ImplementationCrashed, ImplementationHung, Setup
 from balloon_conformance.iut.reference import ReferenceDevice
+from balloon_conformance.mutants.device_parts import is_malformed, without_returns
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_pages import Chosen, Words
 from balloon_conformance.reference.device_requests import Step
-from balloon_conformance.reference.device_state import DeviceOptions, DeviceOutput, DeviceState, Discard
+from balloon_conformance.reference.device_state import DeviceOptions, DeviceState, Discard
 from balloon_conformance.reference.machine import Note
 from balloon_spec.events import (
     Available,
@@ -233,14 +234,6 @@ class NeverPauses(ReferenceDevice):
 # -- what must be returned, malformed ---------------------------------------------------------------------
 
 
-def _is_malformed(outputs: Iterable[DeviceOutput]) -> bool:
-    return any(isinstance(one, Note) and one.clause not in {"CHUNK-03", "DEF-04"} for one in outputs)
-
-
-def _without_returns(outputs: Iterable[DeviceOutput]) -> tuple[DeviceOutput, ...]:
-    return tuple(one for one in outputs if not isinstance(one, Used))
-
-
 @mutant(
     "SAFE-03",
     also=("PFN-09", "REQ-19"),
@@ -255,7 +248,7 @@ class SwallowsMalformedBuffers(Device):
     def take(self, state: DeviceState, buffer: Available) -> Step:
         """Return what is well-formed."""
         state, outputs = super().take(state, buffer)
-        return state, (_without_returns(outputs) if _is_malformed(outputs) else outputs)
+        return state, (without_returns(outputs) if is_malformed(outputs) else outputs)
 
 
 class _Sticks(Device):
@@ -270,8 +263,8 @@ class _Sticks(Device):
         state, outputs = super().take(state, buffer)
         if buffer.queue > 1:
             return state, outputs
-        is_stuck, self.stuck = self.stuck, self.stuck or _is_malformed(outputs)
-        return state, (_without_returns(outputs) if is_stuck else outputs)
+        is_stuck, self.stuck = self.stuck, self.stuck or is_malformed(outputs)
+        return state, (without_returns(outputs) if is_stuck else outputs)
 
 
 @mutant("SAFE-05", origin="cloud-hypervisor, commit c1b5b18d9: one malformed descriptor ends the worker")
@@ -316,7 +309,7 @@ class NeverReturnsDeflateBuffers(Device):
     def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
         """Hold it."""
         state, outputs = super().take_deflate(state, buffer)
-        return state, _without_returns(outputs)
+        return state, without_returns(outputs)
 
 
 @mutant("DEF-07", also=("SAFE-03",))
@@ -330,7 +323,7 @@ class HoldsForeignDeflateBuffers(Device):
         """Hold what is not in the balloon."""
         foreign = self.read_pages(state, buffer).pages - state.balloon
         state, outputs = super().take_deflate(state, buffer)
-        return state, (_without_returns(outputs) if foreign else outputs)
+        return state, (without_returns(outputs) if foreign else outputs)
 
 
 @mutant("INF-06", origin="Firecracker, commit 55c28e031: pages named twice; posted driver, D5, names them so")
@@ -341,7 +334,7 @@ class HoldsWhatIsInTheBalloon(Device):
         """Hold what is known."""
         known = self.read_pages(state, buffer).pages & state.balloon
         state, outputs = super().take_inflate(state, buffer)
-        return state, (_without_returns(outputs) if known else outputs)
+        return state, (without_returns(outputs) if known else outputs)
 
 
 @mutant("HDR-07", origin="Firecracker, candidate C2 (read in source): an oversized buffer is never returned")
@@ -351,7 +344,7 @@ class HoldsLongMessages(Device):
     def take_inflate(self, state: DeviceState, buffer: Available) -> Step:
         """Hold more than a page of chunks."""
         state, outputs = super().take_inflate(state, buffer)
-        return state, (_without_returns(outputs) if len(buffer.readable) > 8 + 4096 else outputs)
+        return state, (without_returns(outputs) if len(buffer.readable) > 8 + 4096 else outputs)
 
 
 @mutant("QUEUE-07", origin="Firecracker, candidate C2 (read in source): no add_used above 1024 bytes")
@@ -362,7 +355,7 @@ class HoldsLongArrays(Device):
         """Hold arrays above 1024 bytes."""
         state, outputs = super().take_inflate(state, buffer)
         long = not self.has(state, "CHUNK_TRANSFER") and len(buffer.readable) > 1024
-        return state, (_without_returns(outputs) if long else outputs)
+        return state, (without_returns(outputs) if long else outputs)
 
 
 @mutant("BUF-04")

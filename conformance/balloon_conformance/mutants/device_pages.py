@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from balloon_conformance.iut.reference import ReferenceDevice
+from balloon_conformance.mutants.device_parts import Remembers
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_pages import Reading
 from balloon_conformance.reference.device_requests import Step
-from balloon_conformance.reference.device_state import DeviceOptions, DeviceOutput, DeviceState, Discard
+from balloon_conformance.reference.device_state import DeviceOutput, DeviceState, Discard
 from balloon_spec.events import Available, Reset
-from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.pages import PageSet
 
 
 @mutant("INF-08", also=("UNUSED-01", "DEF-08"))
@@ -45,21 +46,12 @@ class DiscardsWholeHostPages(Device):
     "DEF-08",
     origin="QEMU, commits b27b323914 and a8cd64d488: parts of a host page count across deflation",
 )
-class CountsPartsOfHostPagesForEver(Device):
+class CountsPartsOfHostPagesForEver(Remembers):
     """A page the guest has taken back is emptied when its neighbour is inflated.
 
     Once each half of a host page of 8 KiB was inflated the whole of it is discarded, whatever was deflated
     in between.
     """
-
-    def __init__(self, options: DeviceOptions) -> None:
-        super().__init__(options)
-        self.seen = EMPTY
-
-    def reset(self, state: DeviceState, given: Reset) -> Step:
-        """Forget the parts."""
-        self.seen = EMPTY
-        return super().reset(state, given)
 
     def discard(self, pages: PageSet) -> tuple[DeviceOutput, ...]:
         """Discard the neighbours as well that were seen before."""
@@ -191,19 +183,10 @@ class ReadsArraysAsMessagesBesideRequests(Device):
         return super().read_pages(state, buffer)
 
 
-class _CollectsParts(Device):
+class _CollectsParts(Remembers):
     """Discards a page of the host, of 64 KiB, when all of its parts were inflated; forgets none of them."""
 
     parts = 16
-
-    def __init__(self, options: DeviceOptions) -> None:
-        super().__init__(options)
-        self.seen = EMPTY
-
-    def reset(self, state: DeviceState, given: Reset) -> Step:
-        """Forget the parts."""
-        self.seen = EMPTY
-        return super().reset(state, given)
 
     def discard(self, pages: PageSet) -> tuple[DeviceOutput, ...]:
         """Discard what became whole."""

@@ -1,0 +1,191 @@
+"""Devices that carry over a reset what belongs to the driver before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from balloon_conformance.iut.contract import Buffer, Setup
+from balloon_conformance.iut.reference import ReferenceDevice
+from balloon_conformance.mutants.mutant import mutant
+from balloon_conformance.reference.device import Device
+from balloon_conformance.reference.device_pages import Reading
+from balloon_conformance.reference.device_requests import Step
+from balloon_conformance.reference.device_state import (
+    Accept,
+    DeviceOptions,
+    DeviceOutput,
+    DeviceState,
+    Discard,
+    RequestPhase,
+)
+from balloon_spec.events import Available, DriverOk, Reset
+from balloon_spec.pages import EMPTY, PageSet
+
+
+@mutant(
+    "RESET-01",
+    also=("INF-08",),
+    origin="crosvm, candidate C11 (read in source): accepted features add up over resets",
+)
+class KeepsTheFeatures(Device):
+    """After a reboot the guest's buffers are read in the form of the one before, and come to nothing.
+
+    The form of the first messages stays, whatever is accepted later. A message that is read as an array names
+    pages that nobody gave up.
+    """
+
+    def __init__(self, options: DeviceOptions) -> None:
+        super().__init__(options)
+        self.first: int | None = None
+
+    def accept(self, state: DeviceState, given: Accept) -> Step:
+        """Remember the first set."""
+        state, outputs = super().accept(state, given)
+        self.first = self.first if self.first is not None else state.accepted
+        return state, outputs
+
+    def read_pages(self, state: DeviceState, buffer: Available) -> Reading:
+        """Read by the first set."""
+        return super().read_pages(replace(state, accepted=self.first or 0), buffer)
+
+
+@mutant("RESET-02", origin="crosvm, commit 313f64127: no support for a reset")
+class ReturnsOldBuffers(Device):
+    """A rebooted guest is handed a buffer it never made available, in memory it uses for something else."""
+
+    def __init__(self, options: DeviceOptions) -> None:
+        super().__init__(options)
+        self.held: tuple[Available, ...] = ()
+
+    def begin(self, state: DeviceState, given: DriverOk) -> Step:
+        """Return what was held."""
+        held, self.held = self.held, ()
+        state, outputs = super().begin(state, given)
+        return state, (*(self.return_buffer(one) for one in held), *outputs)
+
+    def reset(self, state: DeviceState, given: Reset) -> Step:
+        """Hold the statistics over."""
+        self.held = state.statistics
+        return super().reset(state, given)
+
+
+@mutant("RESET-03", origin="crosvm, commit 313f64127: no support for a reset")
+class KeepsTheOpenRequest(Device):
+    """After a reboot in the middle of a migration no request is ever made again."""
+
+    def __init__(self, options: DeviceOptions) -> None:
+        super().__init__(options)
+        self.was_open = False
+
+    def reset(self, state: DeviceState, given: Reset) -> Step:
+        """Remember that an answer is owed."""
+        self.was_open = state.requests.phase is RequestPhase.OPEN
+        return super().reset(state, given)
+
+    def ask(self, state: DeviceState) -> Step:
+        """Await that answer first."""
+        return (state, ()) if self.was_open else super().ask(state)
+
+
+@mutant("RESET-06", also=("INF-07",))
+class InflatesAfterTheReset(Device):
+    """Pages of a rebooted guest vanish, because the one before had given them up.
+
+    It discards late, when the next driver starts.
+    """
+
+    def __init__(self, options: DeviceOptions) -> None:
+        super().__init__(options)
+        self.late = EMPTY
+
+    def discard(self, pages: PageSet) -> tuple[DeviceOutput, ...]:
+        """Keep the pages for later."""
+        self.late |= pages
+        return ()
+
+    def begin(self, state: DeviceState, given: DriverOk) -> Step:
+        """Discard them now."""
+        state, outputs = super().begin(state, given)
+        late, self.late = self.late, EMPTY
+        return state, ((Discard(late), *outputs) if late else outputs)
+
+
+@mutant("RESET-06")
+class EmptiesTheOldBalloonAgain(Device):
+    """Pages that a guest uses since its reboot vanish, because they were in the balloon before it.
+
+    They were given back at the time; it makes sure of that once more when the next driver starts.
+    """
+
+    def __init__(self, options: DeviceOptions) -> None:
+        super().__init__(options)
+        self.old = EMPTY
+
+    def reset(self, state: DeviceState, given: Reset) -> Step:
+        """Remember the balloon."""
+        self.old |= state.balloon
+        return super().reset(state, given)
+
+    def begin(self, state: DeviceState, given: DriverOk) -> Step:
+        """Discard it."""
+        state, outputs = super().begin(state, given)
+        old, self.old = self.old, EMPTY
+        return state, (*outputs, *self.discard(old))
+
+
+@mutant("RESET-02", also=("RESET-06",), origin="crosvm, commit 313f64127: no support for a reset")
+class KeepsWhatWaitedOverAReset(Device):
+    """What a driver prepared and then gave up is carried out for the next one, and returned to it."""
+
+    def reset(self, state: DeviceState, given: Reset) -> Step:
+        """Keep the buffers that came before DRIVER_OK."""
+        after, outputs = super().reset(state, given)
+        return replace(after, waiting=state.waiting), outputs
+
+
+@mutant("RESET-06")
+class CarriesOutWhatWaitedOverAReset(Device):
+    """Pages that a driver offered and then gave up with the device are lost to the next one."""
+
+    def __init__(self, options: DeviceOptions) -> None:
+        super().__init__(options)
+        self.early: tuple[Available, ...] = ()
+
+    def reset(self, state: DeviceState, given: Reset) -> Step:
+        """Remember the buffers that came before DRIVER_OK."""
+        self.early = state.waiting
+        return super().reset(state, given)
+
+    def begin(self, state: DeviceState, given: DriverOk) -> Step:
+        """Discard the pages they name, and return nothing."""
+        state, outputs = super().begin(state, given)
+        early, self.early = self.early, ()
+        pages = PageSet.union([self.read_pages(state, one).pages for one in early if one.queue == 0])
+        return state, (*outputs, *self.discard(pages))
+
+
+@mutant("RESET-02", also=("RESET-06", "QUEUE-04"))
+class KeepsWhatWasNotNotified(ReferenceDevice):
+    """What the driver before did not notify it of comes back with the first notification of the next.
+
+    It looks for buffers when it is notified and at no other time, so that early ones wait for that too.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.quiet: list[tuple[int, Buffer]] = []
+
+    def start(self, setup: Setup) -> None:
+        """Start with nothing that waits."""
+        super().start(setup)
+        self.quiet = []
+
+    def make_available(self, queue: int, buffer: Buffer) -> None:
+        """Keep inflate and deflate buffers until the queue is notified."""
+        if not buffer.notify and queue < 2:
+            self.quiet.append((queue, buffer))
+            return
+        for one, waiting in self.quiet if queue < 2 else ():
+            super().make_available(one, waiting)
+        self.quiet = self.quiet if queue >= 2 else []
+        super().make_available(queue, buffer)
