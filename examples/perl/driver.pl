@@ -116,15 +116,32 @@ sub post_request_buffer {    # REQ-02
     return make_available($events, HOST_REQUEST, writable => REQUEST_BYTES);
 }
 
+# Those parts of runs, which are in order, that no message about the balloon names. A guest may have a great
+# many unused pages, so they are never counted one by one.
+sub outside_the_balloon {
+    my @taken = sort { $a <=> $b } grep { $state{$_} } keys %state;
+    my @runs;
+    for my $run (@_) {
+        my ($first, $end) = ($run->[0], $run->[0] + $run->[1]);
+        shift @taken while @taken && $taken[0] < $first;
+        while (@taken && $taken[0] < $end) {
+            my $pfn = shift @taken;
+            push @runs, [$first, $pfn - $first] if $pfn > $first;
+            $first = $pfn + 1;
+        }
+        push @runs, [$first, $end - $first] if $end > $first;
+    }
+    return @runs;
+}
+
 # Each unused page once (UNUSED-04), none of the balloon (UNUSED-02), whatever else is in flight (CONC-02,
 # CONC-03). CONT always has chunks (REQ-12); DONE has those that are left, or none.
 sub answer_request {
     my ($events) = @_;
     while ($exchange && !$exchange->{done} && $count[HOST_REQUEST] < RING_BUFFERS) {
-        my @pages = grep { !$state{$_} } splice @{ $exchange->{left} };
-        my @runs  = run_list(@pages);
+        my @runs = outside_the_balloon(splice @{ $exchange->{left} });
         if (@runs > MESSAGE_CHUNKS) {
-            @{ $exchange->{left} } = map { $_->[0] .. $_->[0] + $_->[1] - 1 } splice @runs, MESSAGE_CHUNKS;
+            @{ $exchange->{left} } = splice @runs, MESSAGE_CHUNKS;
         }
         else {
             $exchange->{done} = 1;
@@ -228,15 +245,18 @@ sub meets_a_hole {
 sub guest {
     my ($command, $events) = @_;
     my $action = text($command, 'action');
-    my @pages;
-    for my $run (pages($command, 'pages')) {
+    my @runs = pages($command, 'pages');
+    for my $run (@runs) {
         refuse('refused', 'pages: they are not all in memory')
             if $run->[0] + $run->[1] > $memory_pages || meets_a_hole(@{$run});
-        push @pages, $run->[0] .. $run->[0] + $run->[1] - 1;
     }
+    if ($action eq 'unused') {
+        @unused = sort { $a->[0] <=> $b->[0] } @runs;
+        return {};
+    }
+    my @pages = map { $_->[0] .. $_->[0] + $_->[1] - 1 } @runs;
     if    ($action eq 'inflate') { @give_up{@pages}   = (1) x @pages }
     elsif ($action eq 'deflate') { @want_back{@pages} = (1) x @pages }
-    elsif ($action eq 'unused')  { @unused = sort { $a <=> $b } @pages }
     else                         { refuse('refused', 'action: expected inflate, deflate or unused') }
     balance($events) if $running;
     return {};

@@ -26,6 +26,7 @@ from balloon_spec.pages import EMPTY, PageSet
 
 __all__ = [
     "AdapterError",
+    "BoundsTargets",
     "Buffer",
     "Capability",
     "DeviceAdapter",
@@ -307,6 +308,15 @@ class ReachesRegisters(Protocol):
 
     def notify(self, queue: int) -> None:
         """Notify the device of a queue, whether or not it was set up."""
+
+
+@runtime_checkable
+class BoundsTargets(Protocol):
+    """A device adapter whose operator cannot have every target; without this it can, up to 2^32 - 1 pages."""
+
+    @property
+    def largest_target(self) -> int:
+        """The largest target, in pages of 4 KiB, valid after ``start``."""
 
 
 @runtime_checkable

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from balloon_conformance.iut.contract import ImplementationCrashed
+from balloon_conformance.iut.reference import ReferenceDevice
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_pages import Reading
@@ -175,6 +176,16 @@ class LetsTheDriverSetTheTarget(Device):
         if given.offset == 0:
             after = replace(after, num_pages=int.from_bytes(given.data[:4], "little"))
         return after, outputs
+
+
+@mutant("CFG-01")
+class ReadsOneFieldAtATime(ReferenceDevice):
+    """A driver that reads across both fields finds zeros where the second begins."""
+
+    def read_configuration(self, offset: int, length_bytes: int) -> bytes:
+        """End a read that begins within num_pages at its end."""
+        data = super().read_configuration(offset, length_bytes)
+        return data[: 4 - offset].ljust(length_bytes, b"\0") if 0 < offset < 4 else data
 
 
 # -- statistics -------------------------------------------------------------------------------------------

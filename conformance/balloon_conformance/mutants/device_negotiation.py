@@ -223,3 +223,15 @@ class HoldsChains(ReferenceDevice):
         """Take single descriptors alone."""
         if len(buffer.cut) < 2:
             super().make_available(queue, buffer)
+
+
+@mutant("QUEUE-05")
+class JoinsSixtyFourPieces(ReferenceDevice):
+    """What lies beyond the 64th descriptor of a buffer is lost."""
+
+    def make_available(self, queue: int, buffer: Buffer) -> None:
+        """Read the first ones."""
+        if len(buffer.cut) > 64:
+            first = buffer.cut[:64]
+            buffer = replace(buffer, readable=buffer.readable[: sum(first)], cut=first)
+        super().make_available(queue, buffer)

@@ -96,26 +96,17 @@ class DiscardsWhatIsDeflated(Device):
 
 
 @mutant("DEF-08")
-class EmptiesWhatItEverInflated(Device):
+class EmptiesWhatItEverInflated(Remembers):
     """Pages vanish that the guest took back, as soon as it gives up others.
 
     With each inflate buffer it discards the whole balloon again, and knows of no page that left it.
     """
 
-    def __init__(self, options: DeviceOptions) -> None:
-        super().__init__(options)
-        self.ever = EMPTY
-
     def take_inflate(self, state: DeviceState, buffer: Available) -> Step:
         """Discard all that was inflated since the reset."""
         state, outputs = super().take_inflate(state, buffer)
-        self.ever |= state.balloon
-        return state, (*self.discard(self.ever), *outputs)
-
-    def reset(self, state: DeviceState, given: Reset) -> Step:
-        """Forget the balloon."""
-        self.ever = EMPTY
-        return super().reset(state, given)
+        self.seen |= state.balloon
+        return state, (*self.discard(self.seen), *outputs)
 
 
 @mutant("DEF-07")

@@ -150,6 +150,17 @@ class CountsAPageTooManyInChunks(Driver):
         return words.tobytes()
 
 
+@mutant("CHUNK-02", origin="cloud-hypervisor, commit 50da100af: page addresses cut to 32 bits; here sizes")
+class CutsSizesOfChunksToWords(Driver):
+    """Of a run of 4 GiB and a page the host is told of one page."""
+
+    def encode_chunks(self, pages: PageSet) -> bytes:
+        """Keep 32 bits of every size."""
+        words = _words(super().encode_chunks(pages))
+        words[1::2] &= np.uint64((1 << 32) - 1)
+        return words.tobytes()
+
+
 @mutant("CHUNK-04", "INF-03", also=("CHUNK-02",), origin="posted driver, D1: pages counted, never sent")
 class CountsAPageTooFewInChunks(Driver):
     """The host never has the last page of a run back, and the guest says it gave it.

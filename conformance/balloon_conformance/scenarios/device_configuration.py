@@ -59,6 +59,42 @@ def test_a_target_before_driver_ok(session: DeviceSession) -> None:
     session.settle(_QUIET_SECONDS)
 
 
+@scenario(Side.DEVICE, "SAFE-13", "CFG-13", "CFG-07")
+def test_a_target_before_negotiation(session: DeviceSession) -> None:
+    """A target that is set before any driver is there ends no device, and stands there when one reads."""
+    if not session.can(Capability.OPERATOR_TARGET):
+        raise NotExercised(f"the adapter lacks {Capability.OPERATOR_TARGET}")
+    session.operate(ev.OperatorAction.TARGET, _TARGETS[0])
+    session.settle(_QUIET_SECONDS)
+    driving = Driving(session, _FIRST)
+    driving.begin()
+    _read(session)
+    driving.inflate(_FIRST)
+    driving.drain()
+
+
+@scenario(Side.DEVICE, "SAFE-13")
+def test_targets_beyond_guest_memory(session: DeviceSession) -> None:
+    """Targets that no guest can reach end no device, and it goes on with what it is given."""
+    if not session.can(Capability.OPERATOR_TARGET):
+        raise NotExercised(f"the adapter lacks {Capability.OPERATOR_TARGET}")
+    driving = Driving(session, _FIRST)
+    driving.begin()
+    large = (session.memory.pages + 1, 1 << 31, (1 << 32) - 1)
+    possible = [target for target in large if target <= session.largest_target]
+    if not possible:
+        raise NotExercised(f"the operator of this device can have {session.largest_target} pages at the most")
+    for page, target in enumerate(possible, 0x1000):
+        session.operate(ev.OperatorAction.TARGET, target)
+        driving.inflate(PageSet([(page, 1)]))
+        if not driving.drain():
+            return
+        driving.tell_actual()
+        _read(session)
+    session.operate(ev.OperatorAction.TARGET, 0)
+    session.settle(_QUIET_SECONDS)
+
+
 def _goes_through(driving: Driving) -> bool:
     """Do everything there is, and read after each; False where a buffer did not come back."""
     session = driving.session

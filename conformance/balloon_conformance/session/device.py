@@ -8,6 +8,7 @@ from functools import partial
 from types import MappingProxyType
 
 from balloon_conformance.iut.contract import (
+    BoundsTargets,
     Buffer,
     Capability,
     DeviceAdapter,
@@ -24,6 +25,8 @@ from balloon_spec.wire import configuration
 
 __all__ = ["DeviceSession"]
 
+_MOST_PAGES = (1 << 32) - 1
+"""What fits num_pages."""
 _LOOKS = 16
 """So often memory is looked at before a deadline passes."""
 
@@ -110,6 +113,11 @@ class DeviceSession(Session):
                 # The adapter knows that nothing will come.
                 break
         self.record(event)
+
+    @property
+    def largest_target(self) -> int:
+        """The largest target that the operator can have, in pages."""
+        return self._adapter.largest_target if isinstance(self._adapter, BoundsTargets) else _MOST_PAGES
 
     def operate(self, action: ev.OperatorAction, value: int) -> None:
         """Make an operator's wish known to the device.

@@ -65,6 +65,9 @@ def a_change_is_announced(event: ConfigurationChanged, scene: Scene) -> Iterator
         return
     seen = int.from_bytes(event.data[:4], "little")
     yield kept("CFG-07")
+    if exchange.wants_more_than_memory and seen != exchange.target:
+        # Of a target that no guest can reach a device may make one that it can.
+        return
     yield from _num_pages_decisions(seen, exchange.target, exchange.actual or 0, event.data)
 
 
@@ -76,6 +79,9 @@ def no_change_is_missed(event: Quiet, scene: Scene) -> Iterator[Decision]:
         return
     if not exchange.driver_ok or exchange.target_is_early:
         # A driver that does not run yet is not notified (CFG-13), and reads num_pages when it does.
+        return
+    if exchange.wants_more_than_memory:
+        # A device may refuse such a wish, and then nothing changes.
         return
     yield broken(
         "CFG-07",
@@ -143,13 +149,26 @@ def configuration_reads_back(event: ConfigurationRead, scene: Scene) -> Iterator
 
 
 def _actual_stays(seen: bytes, place: slice, data: bytes, exchange: Exchange) -> Iterator[Decision]:
-    """CFG-08: ``actual`` is what it was when it was last read, whatever happened since."""
+    """CFG-08: ``actual`` is what it was when it was last read, whatever happened since.
+
+    If nothing did, a part of it that reads otherwise lies elsewhere: that is CFG-01.
+    """
     before = exchange.actual_shown
     if before is None:
         return
     if seen == before[place]:
         if exchange.stirred:
             yield kept("CFG-08")
+        return
+    if not exchange.stirred and len(seen) < len(before):
+        yield broken(
+            "CFG-01",
+            "a read of a part of actual shows other bytes than a read of all of it",
+            field="actual",
+            expected=before[place].hex(" "),
+            seen=seen.hex(" "),
+            data=data,
+        )
         return
     since = f", after {exchange.stirred}" if exchange.stirred else ""
     yield broken(

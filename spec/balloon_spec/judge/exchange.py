@@ -347,6 +347,11 @@ class Exchange:
     def _is_asked(self) -> bool:
         return self.request is not None and self.request.is_open
 
+    @property
+    def wants_more_than_memory(self) -> bool:
+        """Whether the operator's wish is a target of more pages than guest memory has."""
+        return self.target is not None and self.memory is not None and self.target > self.memory.pages
+
     def is_late(self, event: ev.ConfigurationChanged) -> bool:
         """Tell whether a notification was under way before the operator's last wish, which is yet to come.
 

@@ -8,6 +8,7 @@ from balloon_conformance.iut.contract import Capability
 from balloon_conformance.iut.reference import ReferenceDevice
 from balloon_conformance.mutants.cases import cases
 from balloon_conformance.reference.device import Device
+from balloon_conformance.report.outcome import Status
 from balloon_spec.events import Available, ConfigurationChanged, Side
 
 
@@ -39,6 +40,20 @@ class HasATargetFromTheStart(Device):
     def __init__(self, options):
         super().__init__(options)
         self.state = replace(self.state, num_pages=40)
+
+
+class HasNoMoreThanThereIs(Device):
+    """Of a target beyond guest memory it makes all of guest memory."""
+
+    def target_pages(self, value):
+        return min(super().target_pages(value), self.options.memory.pages)
+
+
+class RefusesLargeTargets(Device):
+    """It leaves its target alone if its operator wants more than there is."""
+
+    def change_target(self, state, value):
+        return (state, ()) if value > self.options.memory.pages else super().change_target(state, value)
 
 
 class ReturnsStatisticsOfItself(Device):
@@ -87,6 +102,27 @@ def findings(adapter):
 )
 def test_nothing_is_found_against_an_unusual_device(adapter):
     assert findings(adapter) == set()
+
+
+@pytest.mark.parametrize("kind", [HasNoMoreThanThereIs, RefusesLargeTargets])
+def test_a_device_need_not_carry_out_a_target_beyond_guest_memory(kind):
+    case = cases(Side.DEVICE)["targets-beyond-guest-memory"].play(ReferenceDevice(kind))
+    assert (case.status, case.findings, case.advice) == (Status.PASSED, (), ())
+    assert case.exercised["SAFE-13"] > 0
+
+
+class KnowsSmallTargetsAlone(ReferenceDevice):
+    """Its operator cannot ask for more than there is."""
+
+    largest_target = 0x100
+
+
+def test_a_target_that_its_operator_cannot_have_is_asked_of_no_device():
+    case = cases(Side.DEVICE)["targets-beyond-guest-memory"].play(KnowsSmallTargetsAlone())
+    assert (case.status, case.reason) == (
+        Status.NOT_EXERCISED,
+        "the operator of this device can have 256 pages at the most",
+    )
 
 
 class GivesUpEveryRequest(Device):

@@ -112,3 +112,34 @@ def test_a_notification_that_was_under_way_shows_the_actual_of_its_moment():
 def test_a_notification_says_nothing_of_what_came_after_it(since):
     _, findings = judged(*held(), ev.ConfigurationChanged(space(0, 4)), since, reads(3, 3))
     assert "CFG-12" not in findings
+
+
+def test_a_part_of_actual_that_reads_otherwise_at_once_lies_elsewhere():
+    _, findings = judged(*held(), reads(9, 4), ev.ConfigurationRead(2, bytes.fromhex("00 00 00 00")))
+    assert findings == ["CFG-01"]
+    _, findings = judged(*held(), reads(9, 4), ev.ConfigurationRead(2, bytes.fromhex("00 00 04 00")))
+    assert findings == []
+    _, findings = judged(
+        *held(), reads(9, 4), inflate("n", B), used(INFLATE, "n"), ev.ConfigurationRead(4, b"\x05")
+    )
+    assert findings == ["CFG-08"]
+
+
+LARGE = 0x4001
+
+
+def test_a_target_beyond_memory_that_is_announced_counts_like_any_other():
+    judge, findings = judged(*start(), reads(0), wishes(LARGE), target(LARGE), reads(LARGE), DEVICE_QUIET)
+    assert findings == []
+    assert (judge.exercised["CFG-07"], judge.exercised["CFG-11"] > 0) == (1, True)
+
+
+@pytest.mark.parametrize("does", [[], [target(0x4000), reads(0x4000)]], ids=["ignored", "cut-to-memory"])
+def test_a_target_beyond_memory_need_not_be_carried_out(does):
+    _, findings = judged(*start(), reads(0), wishes(LARGE), *does, DEVICE_QUIET)
+    assert findings == []
+
+
+def test_a_target_of_all_of_memory_is_one():
+    assert judged(*start(), reads(0), wishes(0x4000), DEVICE_QUIET)[1] == ["CFG-07"]
+    assert judged(*start(), reads(0), wishes(0x4000), target(0x3FFF))[1] == ["CFG-11"]

@@ -272,6 +272,11 @@ class QemuDevice:
         """Return which of ``pages`` were discarded, and which overwritten, since the last call or start."""
         return self._ram.examine(pages) if self._ram else (EMPTY, EMPTY)
 
+    @property
+    def largest_target(self) -> int:
+        """One page less than guest memory: QEMU takes what the guest shall keep, and not nothing."""
+        return self._ram.pages - 1 if self._ram is not None else 0
+
     def operate(self, action: str, value: int) -> None:
         """Set the target, in 4 KiB pages, or have the statistics refreshed once."""
         self._running()
@@ -319,7 +324,7 @@ class QemuDevice:
 
     def _set_target(self, pages: int) -> None:
         ram = self._ram
-        if ram is None or not 0 <= pages < ram.pages:
+        if ram is None or not 0 <= pages <= self.largest_target:
             raise AdapterError(f"QEMU takes a target of 0 up to one page less than guest memory, not {pages}")
         # QMP takes what the guest shall keep, and QEMU counts the balloon as the rest.
         self._qemu().monitor.execute("balloon", value=(ram.pages - pages) << PAGE_SHIFT)

@@ -88,6 +88,23 @@ def _pieces(size: int, word: str) -> Intent:
     )
 
 
+def _many() -> Intent:
+    """A message of five chunks cut into single bytes: more descriptors than 64."""
+    named = ("0x1000+2", "0x1100", "0x1200", "0x1300", "0x1400+4")
+    return exchange(
+        _AREA,
+        "message-of-88-descriptors",
+        "A message cut into 88 descriptors of a byte is read to its last chunk",
+        "QUEUE-05 CHUNK-13",
+        clean(),
+        inflates("m1", *named, cut=(1,) * 88),
+        returns("m1"),
+        shows("QUEUE-05", discards(*named)),
+        DriverActual(10),
+        sides="device",
+    )
+
+
 def _answer(name: str, words: str, cut: tuple[int, ...]) -> Intent:
     message = Message(chunks("0x1000+4"), flag=DONE, id=0x1234)
     return exchange(
@@ -166,6 +183,7 @@ def _reported(name: str, words: str, cut: tuple[int, ...]) -> Intent:
 INTENTS: tuple[Intent, ...] = (
     *(_message(at) for at in _PLACES),
     *(_pieces(size, word) for size, word in ((2, "two"), (3, "three"), (5, "five"), (8, "eight"))),
+    _many(),
     _answer("cut-behind-the-header", "cut behind its header", (8, 16)),
     _answer("cut-within-the-header", "cut within its header", (3, 21)),
     _answer("cut-within-the-chunk", "cut between base and size", (16, 8)),

@@ -271,6 +271,26 @@ _SPACE = (
     ),
     exchange(
         "configuration",
+        "configuration-read-across-its-fields",
+        "A read that begins within num_pages and ends within actual, or has both, finds the bytes of each",
+        "CFG-01",
+        target(0x1234),
+        inflate_pfns("m1", "0x1000+3"),
+        returns("m1"),
+        DriverActual(3),
+        shows(
+            "CFG-01",
+            [
+                reads(at, width, num_pages=0x1234, actual=3)
+                for at, width in ((0, 8), (2, 4), (3, 2), (1, 6), (0, 5), (3, 5))
+            ],
+        ),
+        features=negotiated(),
+        profile="base",
+        sides="device",
+    ),
+    exchange(
+        "configuration",
         "target-of-all-ones",
         "A target of 2^32 - 1 is a target, and what the guest gives up is inflated",
         "CFG-04 CFG-05 INF-10",

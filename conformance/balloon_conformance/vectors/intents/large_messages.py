@@ -1,4 +1,4 @@
-"""Messages around the 2048 chunks that fill eight pages of 4 KiB, and pages that make so many."""
+"""Messages around the 2048 chunks that fill eight pages of 4 KiB, the largest ones, and many pages."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _answer(count: int) -> Intent:
 
 INTENTS: tuple[Intent, ...] = (
     *(_inflate(count) for count in (2047, 2049, 4096)),
-    *(_deflate(count) for count in (2048, 2049, 4096)),
+    *(_deflate(count) for count in (2048, 2049, 4096, 32768)),
     *(_answer(count) for count in (2047, 2048, 2049, 4096)),
     exchange(
         "inflate",

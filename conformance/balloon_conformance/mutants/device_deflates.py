@@ -1,0 +1,160 @@
+"""Devices that are wrong about pages that come back from the balloon, or never were in it."""
+
+from __future__ import annotations
+
+from balloon_conformance.iut.contract import ImplementationCrashed
+from balloon_conformance.mutants.device_parts import Remembers, is_malformed, without_returns
+from balloon_conformance.mutants.mutant import mutant
+from balloon_conformance.reference.device import Device
+from balloon_conformance.reference.device_pages import Reading
+from balloon_conformance.reference.device_requests import Step
+from balloon_conformance.reference.device_state import DeviceOutput, DeviceState
+from balloon_spec.events import Available
+from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.wire import response_header
+
+# -- pages that came back ---------------------------------------------------------------------------------
+
+
+@mutant("DEF-08")
+class DiscardsWhatCameBackAtTheNextTarget(Remembers):
+    """Pages that a guest took back are emptied as soon as the operator changes the target."""
+
+    def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
+        """Remember what comes back."""
+        self.seen |= self.read_pages(state, buffer).pages & state.balloon
+        return super().take_deflate(state, buffer)
+
+    def change_target(self, state: DeviceState, value: int) -> Step:
+        """Discard it, but for what was given up again."""
+        back, self.seen = self.seen - state.balloon, EMPTY
+        state, outputs = super().change_target(state, value)
+        return state, (*outputs, *self.discard(back))
+
+
+@mutant("DEF-08")
+class DiscardsWhatIsDeflatedTwice(Remembers):
+    """A page that a guest takes back once more, without having given it up again, is emptied."""
+
+    def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
+        """Discard what came back before."""
+        pages = self.read_pages(state, buffer).pages
+        twice = (pages & self.seen) - state.balloon
+        self.seen |= pages & state.balloon
+        state, outputs = super().take_deflate(state, buffer)
+        return state, (*self.discard(twice), *outputs)
+
+
+@mutant("SAFE-13")
+class CrashesOnAForeignPageInDistress(Device):
+    """With DEFLATE_ON_OOM a guest ends its host process by taking back a page that it never gave."""
+
+    def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
+        """Look for a page that is not there."""
+        foreign = self.read_pages(state, buffer).pages - state.balloon
+        if foreign and self.has(state, "DEFLATE_ON_OOM"):
+            raise ImplementationCrashed("exit status 139")
+        return super().take_deflate(state, buffer)
+
+
+@mutant("QUEUE-07")
+class HoldsWhatGoesBelowTheTarget(Device):
+    """A guest in distress waits for ever for the pages that DEFLATE_ON_OOM lets it take back."""
+
+    def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
+        """Hold what leaves the balloon below its target."""
+        after, outputs = super().take_deflate(state, buffer)
+        below = after.balloon.pages < min(state.num_pages, state.balloon.pages)
+        held = below and self.has(state, "DEFLATE_ON_OOM")
+        return after, (without_returns(outputs) if held else outputs)
+
+
+# -- malformed --------------------------------------------------------------------------------------------
+
+
+@mutant("DEF-08", also=("SAFE-01",))
+class InflatesByMalformedDeflates(Device):
+    """Pages in use are emptied by a deflate message that ends within a chunk."""
+
+    def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
+        """Act on its whole chunks as if they were to be inflated."""
+        state, outputs = super().take_deflate(state, buffer)
+        body = buffer.readable[response_header.LENGTH_BYTES :]
+        if not self.has(state, "CHUNK_TRANSFER") or len(body) % 16 == 0 or not is_malformed(outputs):
+            return state, outputs
+        pages, _ = self.read_chunks(body[: len(body) & ~15], self.options.memory)
+        return state, (*self.discard(pages), *outputs)
+
+
+@mutant("DEF-07", also=("DEF-08",))
+class InflatesByWritableDeflates(Device):
+    """Pages in use are emptied by a deflate buffer that has a device-writable part."""
+
+    def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
+        """Act on it as if it were to be inflated."""
+        state, outputs = super().take_deflate(state, buffer)
+        if not buffer.writable_bytes:
+            return state, outputs
+        if self.has(state, "CHUNK_TRANSFER"):
+            most = self.options.max_data_bytes
+            pages = self.read_message(buffer.readable, self.options.memory, most).pages
+        else:
+            pages = self.read_array(buffer.readable, self.options.memory).pages
+        return state, (*self.discard(pages), *outputs)
+
+
+# -- reported as unused -----------------------------------------------------------------------------------
+
+
+class _RemembersReports(Remembers):
+    """Remembers the pages that were reported unused."""
+
+    def act_on_unused(self, request: int, reading: Reading) -> tuple[DeviceOutput, ...]:
+        """Remember them."""
+        self.seen |= reading.pages
+        return super().act_on_unused(request, reading)
+
+
+@mutant("CHUNK-13")
+class TakesReportedPagesForGiven(_RemembersReports):
+    """A page that was reported unused is taken to be in the balloon, and does not go when it is given up."""
+
+    def discard(self, pages: PageSet) -> tuple[DeviceOutput, ...]:
+        """Leave out what was reported."""
+        return super().discard(pages - self.seen)
+
+
+@mutant("QUEUE-07")
+class DropsReportedPagesFromTheBalloon(_RemembersReports):
+    """A guest waits for ever for a page of the balloon that it reported unused in between."""
+
+    def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
+        """Hold what was dropped."""
+        dropped = self.read_pages(state, buffer).pages & self.seen
+        state, outputs = super().take_deflate(state, buffer)
+        return state, (without_returns(outputs) if dropped else outputs)
+
+
+@mutant("UNUSED-01")
+class DiscardsReportedPagesAsTheyComeBack(_RemembersReports):
+    """A page of the balloon that was reported unused is emptied just as the guest has it back."""
+
+    def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
+        """Discard what was reported."""
+        reported = self.read_pages(state, buffer).pages & self.seen
+        state, outputs = super().take_deflate(state, buffer)
+        return state, (*outputs, *self.discard(reported))
+
+
+@mutant("UNUSED-01")
+class DiscardsReportedPagesItOnceHad(Remembers):
+    """A page that was in the balloon before is emptied when it is reported unused."""
+
+    def take_inflate(self, state: DeviceState, buffer: Available) -> Step:
+        """Remember what was given."""
+        self.seen |= self.read_pages(state, buffer).pages
+        return super().take_inflate(state, buffer)
+
+    def act_on_unused(self, request: int, reading: Reading) -> tuple[DeviceOutput, ...]:
+        """Take it for given again."""
+        return (*super().act_on_unused(request, reading), *self.discard(reading.pages & self.seen))
