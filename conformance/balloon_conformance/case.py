@@ -81,6 +81,7 @@ def carry_out(case: Case, session: Session, action: Callable[[], Sequence[str]])
     rule decided it or a step showed it; that a case is about it shows nothing.
     """
     end = _End(case, session)
+    session.may_break = frozenset(case.breaks)
     try:
         with session:
             try:

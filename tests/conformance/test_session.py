@@ -16,6 +16,7 @@ from balloon_conformance.iut.contract import (
     ImplementationViolation,
 )
 from balloon_conformance.iut.reference import ReferenceDevice, ReferenceDriver
+from balloon_conformance.not_exercised import NotExercised
 from balloon_conformance.reference.device import Device
 from balloon_conformance.session import DeviceSession, DriverSession, Ended
 from balloon_conformance.vectors.player import play
@@ -61,7 +62,7 @@ def test_every_event_is_recorded_in_order_with_its_time():
         session.driver_ok()
         session.operate(ev.OperatorAction.TARGET, 1)
         session.make_available(0, Buffer("m1", ARRAY, cut=(2, 2), notify=False))
-        assert session.wait_for(is_used) == ev.Used(0, "m1")
+        assert session.wait_for(is_used) == ev.Used(0, "m1", notified=True)
         session.write_configuration(4, b"\1\0\0\0")
         assert session.read_configuration(0, 8) == b"\1\0\0\0\1\0\0\0"
         assert session.look(PageSet([(0xFFF, 3)])) == (PageSet([(0x1000, 1)]), EMPTY)
@@ -151,6 +152,25 @@ def test_findings_are_against_the_implementation_and_slips_against_the_suite():
 
 
 # -- waiting ----------------------------------------------------------------------------------------------
+
+
+def test_what_the_implementation_made_wrong_the_suite_does_not_do():
+    """A target of 16 came when nobody asked for one: to deflate would break DEF-09."""
+    adapter = ReferenceDevice()
+    with started(adapter, quiet_seconds=0.0) as session:
+        session.negotiate(VERSION | TELL)
+        session.driver_ok()
+        session.make_available(0, Buffer("m", ARRAY))
+        session.wait_for(is_used)
+        session.write_configuration(4, bytes([1, 0, 0, 0]))
+        session.record(ev.ConfigurationChanged(bytes([16, 0, 0, 0, 1, 0, 0, 0])))
+        before = len(session.trace)
+        with pytest.raises(NotExercised, match="the suite would break DEF-09 if it went on"):
+            session.make_available(1, Buffer("d", ARRAY))
+        assert (len(session.trace), session.slips) == (before, [])
+        session.may_break = frozenset({"DEF-09"})
+        session.make_available(1, Buffer("d", ARRAY))
+        assert [one.requirement for one in session.slips] == ["DEF-09"]
 
 
 def test_events_that_are_not_wanted_stay_for_later_calls():
@@ -391,7 +411,9 @@ def test_before_a_reset_what_was_done_is_taken_in(sees):
     session.make_available(0, Buffer("m1", ARRAY))
     session.reset()
     kinds = [type(entry.event) for entry in session.trace]
-    assert kinds[-3:] == ([ev.Used, ev.Discarded, ev.Reset] if sees else [ev.Available, ev.Used, ev.Reset])
+    # What was done until the reset is complete is looked at once more.
+    looks = [ev.Discarded, ev.Discarded] if sees else []
+    assert kinds[-len(looks) - 2 :] == [ev.Used, *looks, ev.Reset]
     assert session.settle(0.0) == []
     assert session.memory == PageSet([(0, 0x4000)])
     assert session.can(Capability.DISCARDS) is sees

@@ -45,7 +45,7 @@ def test_the_catalogue_has_what_it_had():
         "PFN": 9,
         "STATS": 12,
         "CFG": 13,
-        "REQ": 27,
+        "REQ": 28,
         "UNUSED": 9,
         "CONC": 8,
         "BUF": 8,
@@ -84,6 +84,7 @@ def test_one_requirement_is_read_whole():
         "REQ-24",  # reserved words of a request
         "REQ-25",  # a flag that is neither CONT nor DONE
         "REQ-27",  # a DONE one chunk of which is passed over
+        "REQ-28",  # which requests are for unused pages
         *("REQ-03", "REQ-26"),  # a request buffer that is not of 16 bytes
         "QUEUE-04",  # the queues that are looked at when DRIVER_OK is set
         "CFG-13",  # a notification before DRIVER_OK

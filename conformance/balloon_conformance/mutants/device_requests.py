@@ -43,6 +43,15 @@ class ReportsALongRequest(Device):
         return len(data) + 8
 
 
+@mutant("REQ-28")
+class AsksByAnotherCommand(Device):
+    """No driver ever names an unused page, because none knows what it is asked for."""
+
+    def encode_request(self, identifier: int) -> bytes:
+        """Set the command to 1."""
+        return (1).to_bytes(2, "little") + super().encode_request(identifier)[2:]
+
+
 @mutant("REQ-26")
 class RequestsInShortBuffers(Device):
     """A part of a request reaches the driver, and the device waits for an answer to the whole."""

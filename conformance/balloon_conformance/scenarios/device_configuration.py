@@ -162,7 +162,10 @@ def _ask_for_unused_pages(driving: Driving) -> bool:
         if not isinstance(asked, ev.Used) or len(asked.written) != host_request.LENGTH_BYTES:
             return False
         _read(session)
-        answered = host_request.parse(asked.written).param & 0xFFFF
+        request = host_request.parse(asked.written)
+        if request.cmd:
+            raise NotExercised(f"the device asks for something else, by command {request.cmd:#x}")
+        answered = request.param & 0xFFFF
         for flag, chunks in ((FLAG_CONT, [_UNUSED]), (FLAG_DONE, [])):
             data = response_message.build(response_message.message(chunks, flag=flag, id=answered))
             name = f"unused-{number}-{flag}"

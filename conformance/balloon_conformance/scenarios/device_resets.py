@@ -46,7 +46,6 @@ def test_a_reset_drops_what_waits(session: DeviceSession, made: str, form: str) 
 @scenario(Side.DEVICE, "RESET-07", "RESET-08", "RESET-01", "RESET-02", "RESET-06")
 def test_a_reset_leaves_a_device_that_serves(session: DeviceSession) -> None:
     """After a reset every set of features that was accepted before is accepted and served again."""
-    offered = session.offered()
     served = [
         subset for subset in reversed(list(subsets(session, legal=True))) if _serves(session, subset, "a")
     ]
@@ -54,7 +53,7 @@ def test_a_reset_leaves_a_device_that_serves(session: DeviceSession) -> None:
         raise NotExercised("the device refuses every set of features")
     for subset in served:
         _serves(session, subset, "b")
-    session.negotiate(served[-1], offered)
+    session.negotiate(served[-1])
 
 
 def _serves(session: DeviceSession, subset: int, names: str) -> bool:

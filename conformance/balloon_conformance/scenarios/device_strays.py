@@ -55,11 +55,14 @@ class _Open:
         asked = session.wait_for(lambda seen: isinstance(seen, ev.Used) and bool(seen.written))
         if not isinstance(asked, ev.Used) or len(asked.written) != host_request.LENGTH_BYTES:
             return None
+        request = host_request.parse(asked.written)
+        if request.cmd:
+            raise NotExercised(f"the device asks for something else, by command {request.cmd:#x}")
         early = Buffer(_EARLY, writable_bytes=host_request.LENGTH_BYTES)
         session.make_available(Queue.HOST_REQUEST.index, early)
         session.operate(ev.OperatorAction.UNUSED_PAGES, 9)
         session.settle(2 * _QUIET_SECONDS)
-        return cls(driving, host_request.parse(asked.written).param & 0xFFFF)
+        return cls(driving, request.param & 0xFFFF)
 
     def stray(self, queue: Queue, data: bytes) -> None:
         """Send what does not end the exchange, and give the device its time."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
+from typing import NoReturn
 
 from balloon_conformance.iut.contract import (
     BoundsTargets,
@@ -45,6 +46,20 @@ class DeviceSession(Session):
         ``offered`` is what the device offers, asked for when it is None.
         """
         seen = self.offered() if offered is None else offered
+        if accepted & ~seen and "NEG-05" not in self.may_break:
+            self._miss(seen, accepted)
+        return self._accept(seen, accepted)
+
+    def _miss(self, offered: int, wanted: int) -> NoReturn:
+        """Say what the device does not offer; where it did before, accept what there is, for RESET-08."""
+        profile = self.profile
+        if self.judge.took(wanted):
+            rest = offered & wanted
+            self._accept(offered, rest if profile.may_accept(offered, rest) else 0)
+        names = ", ".join(sorted(profile.names(wanted & ~offered))) or f"bits {wanted & ~offered:#x}"
+        raise NotExercised(f"the device does not offer {names}")
+
+    def _accept(self, seen: int, accepted: int) -> bool:
         kept = self._act(lambda: self._adapter.accept(accepted))
         if kept:
             self._act(self._adapter.prepare)
@@ -69,7 +84,7 @@ class DeviceSession(Session):
     def driver_ok(self) -> None:
         """Set DRIVER_OK; what the device did before is taken in first."""
         self.collect()
-        self.record(ev.DriverOk())
+        self.intend(ev.DriverOk())
         self._act(self._adapter.driver_ok)
 
     def make_available(self, queue: int, buffer: Buffer) -> None:
@@ -77,7 +92,7 @@ class DeviceSession(Session):
         room = self._rooms.get(queue)
         if room is not None and self.judge.in_flight(queue) >= room:
             raise NotExercised(f"the ring of queue {queue} has {room} descriptors, and the case needs more")
-        self.record(
+        self.intend(
             ev.Available(
                 queue, buffer.name, buffer.readable, buffer.writable_bytes, buffer.notify, buffer.cut
             )
@@ -92,7 +107,7 @@ class DeviceSession(Session):
 
     def write_configuration(self, offset: int, data: bytes) -> None:
         """Write the configuration space."""
-        self.record(ev.ConfigurationWritten(offset, data))
+        self.intend(ev.ConfigurationWritten(offset, data))
         self._act(lambda: self._adapter.write_configuration(offset, data))
 
     def read_statistics(self) -> None:
@@ -128,6 +143,8 @@ class DeviceSession(Session):
         self.collect()
         if action is ev.OperatorAction.TARGET:
             self.read_configuration(0, configuration.LENGTH_BYTES)
+            # What was announced before answers no wish that is yet to come.
+            self._waiting = [one for one in self._waiting if not isinstance(one, ev.ConfigurationChanged)]
         self.record(ev.Operator(action, value))
         self._act(lambda: self._adapter.operate(action, value))
 

@@ -40,12 +40,12 @@ class DriverSession(Session):
                 f"buffer {buffer} of queue {queue} is in flight no more: the driver reset the device, or "
                 "made it available twice"
             )
-        self.record(ev.Used(queue, buffer, length_bytes, written))
+        self.intend(ev.Used(queue, buffer, length_bytes, written))
         self._act(lambda: self._adapter.use(queue, buffer, length_bytes, written))
 
     def change_configuration(self, configuration: bytes) -> None:
         """Change the configuration space and notify the driver."""
-        self.record(ev.ConfigurationChanged(configuration))
+        self.intend(ev.ConfigurationChanged(configuration))
         self._act(lambda: self._adapter.change_configuration(configuration))
 
     def operate(self, action: ev.OperatorAction, value: int) -> None:

@@ -29,6 +29,7 @@ from balloon_conformance.iut.contract import (
     Setup,
 )
 from balloon_conformance.iut.sight import Fact, undecided, unseen_by
+from balloon_conformance.not_exercised import NotExercised
 from balloon_spec import events as ev
 from balloon_spec.features import Profile
 from balloon_spec.judge import Finding, Judge
@@ -113,6 +114,8 @@ class Session:
         self.trace: list[Entry] = []
         self.findings: list[Finding] = []
         self.slips: list[Finding] = []
+        self.may_break: frozenset[str] = frozenset()
+        """What the suite's own side breaks on purpose in this case."""
         self.told: list[Finding] = []
         """Those of ``slips`` that only the adapter can have made, by what it told."""
         # An adapter whose implementation lives in simulated time brings its clock.
@@ -195,6 +198,25 @@ class Session:
             if finding.requirement in self.undecided:
                 continue
             (self.findings if finding.subject == self.side else self.slips).append(finding)
+
+    def intend(self, event: ev.Event) -> None:
+        """Record what the suite is about to do, unless the implementation has made it wrong by now.
+
+        What an implementation does is never the suite's fault. Raises :class:`NotExercised` where the suite's
+        own side would break a MUST that the case does not break on purpose. After a finding the case goes on:
+        to a buffer that should not be there no answer is right.
+        """
+        entries = catalogue()
+        if not any(finding.level.binding for finding in self.findings):
+            for decision in self.judge.would_break(event):
+                entry = entries[decision.requirement]
+                own = entry.subject != self.side and entry.level.binding
+                if own and decision.requirement not in self.may_break:
+                    raise NotExercised(
+                        f"after what the {self.side} did the suite would break {decision.requirement} if it "
+                        f"went on: {decision.words}"
+                    )
+        self.record(event)
 
     def _act(self, action: Callable[[], _T]) -> _T:
         """Do something to the implementation, which may do what it likes in answer."""

@@ -294,7 +294,12 @@ class DevicePlayer:
             return
         wanted = step.num_pages.to_bytes(4, "little")
         event = self._session.wait_for(
-            lambda seen: isinstance(seen, ev.ConfigurationChanged) and seen.data[:4] == wanted
+            # One that was superseded before anybody looked is no news.
+            lambda seen: (
+                isinstance(seen, ev.ConfigurationChanged)
+                and seen.data[:4] == wanted
+                and self._session.judge.num_pages == step.num_pages
+            )
         )
         if event is None and (hidden := self._session.unseen.get(Fact.CONFIGURATION_CHANGE)):
             self.left_out.append(f"line {step.line}: {hidden}")

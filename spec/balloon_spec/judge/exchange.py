@@ -617,7 +617,8 @@ class Exchange:
             named_throughout=self.named,
             beside=busy,
         )
-        self.wanted_request = None
+        if not whole or asked.cmd == 0 or asked.param == self.wanted_request:
+            self.wanted_request = None
         if whole:
             self.last_request_id = asked.param
         self.request = request

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from balloon_spec import events as ev
 from balloon_spec.features import Profile
 from balloon_spec.judge.decision import Decision, Finding
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.given_back import GivenBack
+from balloon_spec.judge.in_flight import InFlight
 from balloon_spec.judge.reading import read
 from balloon_spec.judge.rule import RULES, Rule, Scene
 from balloon_spec.pages import EMPTY, PageSet
@@ -58,6 +59,11 @@ class Judge:
         return self._exchange.memory
 
     @property
+    def num_pages(self) -> int | None:
+        """The target that the driver has seen, in pages; None before the first."""
+        return self._exchange.num_pages
+
+    @property
     def driver_ok(self) -> bool:
         """Whether DRIVER_OK was set since the last reset."""
         return self._exchange.driver_ok
@@ -101,16 +107,23 @@ class Judge:
 
     def accepts(self, event: ev.Event) -> bool:
         """Tell whether nothing would be found broken if ``event`` came now; it is not taken in."""
-        scene = Scene(self._exchange)
-        return all(
-            decision.is_kept or not self._applies(decision.requirement)
-            for one in self._rules_for(event)
-            for decision in one.decide(event, scene)
-        )
+        return not any(self.would_break(event))
+
+    def would_break(self, event: ev.Event) -> Iterator[Decision]:
+        """Yield what would be found broken if ``event`` came now; it is not taken in."""
+        scene = Scene(self._exchange, self._buffer_of(event))
+        for one in self._rules_for(event):
+            for decision in one.decide(event, scene):
+                if not decision.is_kept and self._applies(decision.requirement):
+                    yield decision
 
     def has(self, feature: str) -> bool:
         """Tell whether the feature was negotiated."""
         return self._exchange.has(feature)
+
+    def took(self, features: int) -> bool:
+        """Tell whether the device accepted this set before a reset."""
+        return any(accepted == features for _, accepted in self._exchange.taken)
 
     def is_in_flight(self, queue: int, buffer: str) -> bool:
         """Tell whether the buffer was made available and not returned."""
@@ -125,11 +138,7 @@ class Judge:
         self.events += 1
         exchange = self._exchange
         exchange.now_seconds, exchange.event = at_seconds, self.events
-        buffer = None
-        if isinstance(event, ev.Available):
-            buffer = read(exchange, event)
-        elif isinstance(event, ev.Used):
-            buffer = exchange.in_flight.get((event.queue, event.buffer))
+        buffer = self._buffer_of(event)
         scene = Scene(exchange, buffer)
         findings = [
             finding
@@ -140,6 +149,13 @@ class Judge:
         exchange.take(event, buffer)
         exchange.provoked = exchange.provoked or any(_provokes(finding) for finding in findings)
         return findings
+
+    def _buffer_of(self, event: ev.Event) -> InFlight | None:
+        if isinstance(event, ev.Available):
+            return read(self._exchange, event)
+        if isinstance(event, ev.Used):
+            return self._exchange.in_flight.get((event.queue, event.buffer))
+        return None
 
     def feed_all(self, events: Iterable[ev.Event]) -> list[Finding]:
         """Judge events in turn and return what they break."""

@@ -29,7 +29,17 @@ def the_status_is_zero(event: Reset, scene: Scene) -> Iterator[Decision]:
 
 @rule(Negotiated, "RESET-08")
 def what_was_accepted_is_accepted_again(event: Negotiated, scene: Scene) -> Iterator[Decision]:
-    """A set that the device took before a reset it takes after it."""
+    """A set that the device took before a reset it offers, and takes, after it."""
+    before = {accepted for _, accepted in scene.exchange.taken}
+    lost = next((accepted & ~event.offered for accepted in sorted(before) if accepted & ~event.offered), 0)
+    if lost:
+        yield broken(
+            "RESET-08",
+            "the device does not offer after a reset what it offered before, and was accepted",
+            field="features",
+            expected=", ".join(sorted(scene.exchange.profile.names(lost))) or f"bits {lost:#x}",
+            seen=f"{event.offered:#x}",
+        )
     if (event.offered, event.accepted) not in scene.exchange.taken:
         return
     if event.features_ok:

@@ -169,6 +169,26 @@ def a_request_is_well_formed(event: Used, scene: Scene) -> Iterator[Decision]:
             yield kept("RESET-03")
 
 
+@rule(Used, "REQ-28")
+def a_wish_has_its_command(event: Used, scene: Scene) -> Iterator[Decision]:
+    """A request that carries the id of the operator's wish is one for unused pages."""
+    wanted = scene.exchange.wanted_request
+    if wanted is None or not _is_request_buffer(scene) or len(event.written) != REQUEST_BYTES:
+        return
+    request = host_request.parse(event.written)
+    if request.cmd == 0:
+        yield kept("REQ-28")
+    elif request.param == wanted:
+        yield broken(
+            "REQ-28",
+            "the request for unused pages has another command",
+            field="cmd",
+            expected="0",
+            seen=f"{request.cmd:#x}",
+            data=event.written,
+        )
+
+
 @rule(Quiet, "REQ-20", "REQ-27", "RESET-03", "QUEUE-04", "NEG-09")
 def a_wanted_request_is_made(event: Quiet, scene: Scene) -> Iterator[Decision]:
     """A device that was given its time, a request buffer and the operator's wish has made the request."""

@@ -8,8 +8,11 @@ from balloon_conformance.iut.contract import Capability
 from balloon_conformance.iut.reference import ReferenceDevice
 from balloon_conformance.mutants.cases import cases
 from balloon_conformance.reference.device import Device
+from balloon_conformance.reference.device_state import DevicePhase
 from balloon_conformance.report.outcome import Status
-from balloon_spec.events import Available, ConfigurationChanged, Side
+from balloon_spec.events import Available, ConfigurationChanged, Side, Used
+from balloon_spec.wire import host_request
+from balloon_spec.wire.host_request import HostRequest
 
 
 class AnnouncesEveryWish(Device):
@@ -32,6 +35,24 @@ class AnnouncesWhateverComes(Device):
     def take(self, state, buffer):
         state, outputs = super().take(state, buffer)
         return state, (*outputs, ConfigurationChanged(self.configuration(state)))
+
+
+class AnnouncesMoreThanItNeeds(Device):
+    """It notifies of a configuration change at DRIVER_OK, after each write, and twice of each target."""
+
+    def begin(self, state, given):
+        state, outputs = super().begin(state, given)
+        return state, (ConfigurationChanged(self.configuration(state)), *outputs)
+
+    def configure(self, state, given):
+        after, outputs = super().configure(state, given)
+        if after.phase is not DevicePhase.RUNNING:
+            return after, outputs
+        return after, (*outputs, ConfigurationChanged(self.configuration(after)))
+
+    def change_target(self, state, value):
+        state, outputs = super().change_target(state, value)
+        return state, (*outputs, *outputs)
 
 
 class HasATargetFromTheStart(Device):
@@ -78,11 +99,14 @@ class WithoutAnOperator(ReferenceDevice):
 
 
 def findings(adapter):
-    return {
-        (one.id, str(finding))
-        for one in cases(Side.DEVICE).values()
-        for finding in one.play(adapter).findings
-    }
+    """Return what is found against the adapter, and the cases that err: a device is never the suite's fault."""
+    found = set()
+    for one in cases(Side.DEVICE).values():
+        outcome = one.play(adapter)
+        found |= {(one.id, str(finding)) for finding in outcome.findings}
+        if outcome.status is Status.ERROR:
+            found.add((one.id, outcome.reason))
+    return found
 
 
 @pytest.mark.parametrize(
@@ -90,12 +114,14 @@ def findings(adapter):
     [
         ReferenceDevice(AnnouncesEveryWish),
         ReferenceDevice(AnnouncesWhateverComes),
+        ReferenceDevice(AnnouncesMoreThanItNeeds),
         ReferenceDevice(ReturnsStatisticsOfItself),
         WithoutAnOperator(HasATargetFromTheStart),
     ],
     ids=[
         "announces-every-wish",
         "announces-whatever-comes",
+        "announces-more-than-it-needs",
         "returns-statistics",
         "has-a-target-from-the-start",
     ],
@@ -125,6 +151,59 @@ def test_a_target_that_its_operator_cannot_have_is_asked_of_no_device():
     )
 
 
+class OffersLessAfterAReset(Device):
+    """After its first reset it offers neither messages nor host requests."""
+
+    def __init__(self, options):
+        super().__init__(options)
+        self.less = 0
+
+    def offer(self):
+        return super().offer() & ~self.less
+
+    def reset(self, state, given):
+        profile = self.options.profile
+        self.less = profile.mask({"CHUNK_TRANSFER", "HOST_REQ_VQ"} & profile.by_name.keys())
+        return super().reset(state, given)
+
+
+def test_a_device_that_offers_less_after_a_reset_is_advised_and_no_fault_of_the_suite():
+    names = [name for name in cases(Side.DEVICE) if "subset" in name or "reset" in name or "stays" in name]
+    outcomes = [cases(Side.DEVICE)[name].play(ReferenceDevice(OffersLessAfterAReset)) for name in names]
+    assert len(names) > 20
+    assert {one.status for one in outcomes} == {Status.PASSED, Status.NOT_EXERCISED}
+    assert {one.requirement for outcome in outcomes for one in outcome.advice} == {"RESET-08"}
+    by_name = dict(zip(names, outcomes, strict=True))
+    assert by_name["reset-takes-up-chunk-transfer"].reason == "the device does not offer CHUNK_TRANSFER"
+
+
+class AsksSomethingOfItsOwn(Device):
+    """It uses the first request buffer for a command of its own, with an id that nobody gave it."""
+
+    def __init__(self, options):
+        super().__init__(options)
+        self.asked = False
+
+    def keep_buffer(self, state, buffer):
+        if self.asked:
+            return super().keep_buffer(state, buffer)
+        self.asked = True
+        return state, (
+            Used(buffer.queue, buffer.buffer, 16, host_request.build(HostRequest(1, (0, 0, 0), 3))),
+        )
+
+    def reset(self, state, given):
+        self.asked = False
+        return super().reset(state, given)
+
+
+def test_a_device_with_a_command_of_its_own_is_neither_blamed_nor_a_fault_of_the_suite():
+    about = [name for name, one in cases(Side.DEVICE).items() if any("REQ" in each for each in one.about)]
+    outcomes = [cases(Side.DEVICE)[name].play(ReferenceDevice(AsksSomethingOfItsOwn)) for name in about]
+    assert len(outcomes) > 30
+    assert [(one.case, one.reason) for one in outcomes if one.findings or one.status is Status.ERROR] == []
+
+
 class GivesUpEveryRequest(Device):
     """It waits for no answer: as soon as it has a buffer and a wish it asks again (REQ-05 is advice)."""
 
@@ -136,8 +215,8 @@ def test_a_device_that_asks_again_at_once_is_advised_and_not_blamed_for_a_stray(
     adapter = ReferenceDevice(GivesUpEveryRequest)
     names = [name for name in cases(Side.DEVICE) if name.startswith("a-done-")]
     outcomes = [cases(Side.DEVICE)[name].play(adapter) for name in names]
-    assert len(names) == 8
-    assert [outcome.findings for outcome in outcomes] == [()] * 8
+    assert len(names) == 10
+    assert [outcome.findings for outcome in outcomes] == [()] * 10
     assert all("REQ-05" in {one.requirement for one in outcome.advice} for outcome in outcomes)
 
 

@@ -303,6 +303,7 @@ BROKEN = {
     "RESET-10": [*start(), ev.ConfigurationRead(0, space(5)), *RESET, ev.ConfigurationRead(0, space(0))],
     "RESET-11": [*start(), actual(0), *RESET, ev.ConfigurationRead(0, space(0, 3))],
     "CFG-13": [*start(driver_ok=False, posts=False), target(5), ev.DriverOk()],
+    "REQ-28": [*start(), ev.Operator(ev.OperatorAction.UNUSED_PAGES, 7), request("r0", 7, cmd=1)],
     "REQ-26": [*start(posts=False), post("r0", 8), used(REQUESTS, "r0", 8, bytes(8))],
     "REQ-25": [
         *OPEN,
