@@ -10,7 +10,7 @@ from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_pages import Reading
 from balloon_conformance.reference.device_requests import Step
-from balloon_conformance.reference.device_state import DeviceState
+from balloon_conformance.reference.device_state import DevicePhase, DeviceState, RequestPhase
 from balloon_spec.events import Available, ConfigurationChanged, ConfigurationWritten
 
 _TAG_OFFSET, _ENTRY_BYTES = 0, 10
@@ -52,6 +52,17 @@ class PutsActualFirst(Device):
         return data[4:] + data[:4]
 
 
+@mutant("CFG-07")
+class LosesATargetDuringAnExchange(Device):
+    """A target that is set while a guest is moved elsewhere never reaches it."""
+
+    def change_target(self, state: DeviceState, value: int) -> Step:
+        """Do nothing while a request is open."""
+        if state.requests.phase is RequestPhase.OPEN:
+            return state, ()
+        return super().change_target(state, value)
+
+
 @mutant("CFG-11")
 class CountsTheTargetInBytes(Device):
     """The guest is asked for 4096 times the memory the operator named."""
@@ -69,6 +80,16 @@ class ForgetsActual(Device):
         """Keep what there was."""
         after, outputs = super().configure(state, given)
         return replace(after, actual=state.actual), outputs
+
+
+@mutant("CFG-06")
+class DropsActualBeforeDriverOk(Device):
+    """A driver that sets actual right before it begins is not heard."""
+
+    def configure(self, state: DeviceState, given: ConfigurationWritten) -> Step:
+        """Keep what there was until DRIVER_OK."""
+        after, outputs = super().configure(state, given)
+        return (after if state.phase is DevicePhase.RUNNING else state), outputs
 
 
 @mutant("CFG-08", origin="kvmtool: its device writes actual itself")

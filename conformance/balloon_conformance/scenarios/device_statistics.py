@@ -38,15 +38,26 @@ def _entries(tags: tuple[int, ...], number: int) -> tuple[tuple[int, int], ...]:
 @pytest.mark.parametrize("order", list(_ORDERS))
 def test_what_the_host_reads(session: DeviceSession, order: str) -> None:
     """Statistics come in order at first and then in another, and the host has all of them each time."""
+    _refresh(session, _ORDERS[order])
+
+
+@scenario(Side.DEVICE, "STATS-13", features=frozenset({"STATS_VQ"}), breaks=("STATS-11",))
+def test_what_the_host_reads_of_a_legacy_guest(session: DeviceSession) -> None:
+    """Without VERSION_1 the host has what a little-endian guest sent in its own byte order."""
+    _refresh(session, _PLAIN, without=frozenset({"VERSION_1"}))
+
+
+def _refresh(session: DeviceSession, tags: tuple[int, ...], *, without: frozenset[str] = frozenset()) -> None:
+    """Send statistics four times, from the third on under ``tags`` in this order; ask the host each time."""
     for capability in (Capability.HOST_STATISTICS, Capability.OPERATOR_STATISTICS):
         if not session.can(capability):
             raise NotExercised(f"the adapter lacks {capability}")
     driving = Driving(session, EMPTY)
     driving.statistics = _entries(_PLAIN, 0)
-    driving.begin()
+    driving.begin(without=without)
     for number in range(1, 5):
         # The first two are in order: what the host has of them it knows.
-        driving.statistics = _entries(_PLAIN if number == 1 else _ORDERS[order], number)
+        driving.statistics = _entries(_PLAIN if number == 1 else tags, number)
         session.operate(ev.OperatorAction.STATISTICS, 0)
         if not driving.take_in() or not driving.in_flight(Queue.STATISTICS):
             return

@@ -8,6 +8,7 @@ from balloon_conformance.case import NotExercised
 from balloon_conformance.iut.contract import Buffer, Capability
 from balloon_conformance.session import DeviceSession
 from balloon_spec import events as ev
+from balloon_spec.features import insisted_on
 from balloon_spec.pages import EMPTY, PageSet, Run
 from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration, host_request, pfn_array, response_message, statistics
@@ -92,7 +93,11 @@ class Driving:
         chosen = offered if accepted is None else accepted
         wanted = profile.mask(profile.names(chosen) - _RING_FEATURES - without)
         if not session.negotiate(wanted, offered):
+            if insisted := insisted_on(offered, wanted):
+                raise NotExercised(f"the device insists on {', '.join(insisted)}, which it may")
             raise NotExercised("the device refuses what it offers")
+        if ambiguity := session.ambiguity(wanted, offered):
+            raise NotExercised(ambiguity)
         self.features = profile.names(wanted)
         self.free &= session.memory
         for entry in session.trace:

@@ -20,6 +20,7 @@ from balloon_conformance.iut.sight import Fact
 from balloon_conformance.not_exercised import NotExercised
 from balloon_conformance.session.shared import Session
 from balloon_spec import events as ev
+from balloon_spec.features import insisted_on
 from balloon_spec.judge.given_back import GivenBack
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.wire import configuration
@@ -71,6 +72,17 @@ class DeviceSession(Session):
         if kept:
             self.record(ev.Memory(self._adapter.memory))
         return kept
+
+    def ambiguity(self, accepted: int, offered: int) -> str:
+        """Say why nothing follows from a set that the device took; empty if it was free to refuse it.
+
+        It may not work without VERSION_1 (VIRTIO 1.2, 6.2), and where a refusal is not seen it may have
+        refused.
+        """
+        hidden = self.unseen.get(Fact.REFUSAL, "")
+        if hidden and "VERSION_1" in insisted_on(offered, accepted):
+            return f"ambiguous: the device may insist on VERSION_1, and {hidden}"
+        return ""
 
     @property
     def memory(self) -> PageSet:

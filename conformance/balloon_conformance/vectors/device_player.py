@@ -105,6 +105,8 @@ class DevicePlayer:
             # Any bit that is not offered will do for one that is not to be accepted.
             accepted = accepted & ~intruders | _not_offered(profile, offered)
         kept = self._session.negotiate(accepted, offered)
+        if kept and sets.features_ok and (ambiguity := self._session.ambiguity(accepted, offered)):
+            raise NotExercised(ambiguity)
         if kept and not sets.features_ok and (hidden := self._session.unseen.get(Fact.REFUSAL)):
             raise NotExercised(f"ambiguous: the features were taken, and {hidden}")
         if kept and not sets.features_ok:

@@ -184,6 +184,8 @@ def read_array(
     else:
         if modern and named and swapped != named:
             draft.decisions.append(kept("PFN-08"))
+        elif pages and swapped != named:
+            draft.twists.add("PFN-10")
         draft.check(
             "PFN-04",
             broken(

@@ -43,12 +43,14 @@ __all__ = [
 
 ACT_TESTS = (
     *("RESET-01", "QUEUE-05", "HDR-07", "HDR-05", "CHUNK-06", "CHUNK-08", "CHUNK-10", "CHUNK-13"),
-    *("PFN-07", "PFN-06", "PFN-05"),
+    *("PFN-10", "PFN-07", "PFN-06", "PFN-05"),
 )
 """What the discard of a buffer's pages puts to the test, the most telling first."""
 
 _FEATURES_OF_BEFORE = "RESET-01"
 """To break it takes a device that does well what it is asked in the same features from the start."""
+_BYTE_ORDER = "PFN-10"
+"""Who breaks it finds no page of the buffer, and not a part of them."""
 
 
 class Form(StrEnum):
@@ -142,7 +144,8 @@ def blame(
     same = [one for one in peers if one.form is own.form]
     # After a change of form what went may be a page that the other form happens to name.
     in_part = left.missing != left.looked and _FEATURES_OF_BEFORE not in own.tests
-    asked = [name for name in ACT_TESTS if name in own.tests]
+    explains = own.tests if left.missing == left.looked else own.tests - {_BYTE_ORDER}
+    asked = [name for name in ACT_TESTS if name in explains]
     if same or in_part:
         for (form, tests), name in losses.items():
             if form is own.form and tests <= own.tests:

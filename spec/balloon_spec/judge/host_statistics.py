@@ -16,12 +16,15 @@ Entries = tuple[tuple[int, int], ...]
 _LAST_TAG = max(statistics.Tag)
 
 
-@rule(StatisticsRead, "STATS-07", "STATS-08", "STATS-12")
+@rule(StatisticsRead, "STATS-07", "STATS-08", "STATS-12", "STATS-13")
 def the_host_has_what_was_sent(event: StatisticsRead, scene: Scene) -> Iterator[Decision]:
     """The host has the values of the buffer that was returned last, or of one in flight, whole."""
     exchange = scene.exchange
     if not exchange.statistics_returned:
         # A device that waits for its operator has read nothing yet.
+        return
+    if not exchange.has("VERSION_1") and len(exchange.statistics_returned) == 1:
+        # On the legacy interface a device should ignore the first buffer.
         return
     held = dict(event.entries)
     sent = _sent(exchange)
@@ -32,12 +35,17 @@ def the_host_has_what_was_sent(event: StatisticsRead, scene: Scene) -> Iterator[
     compared = [at for at, (tag, _) in enumerate(right) if tag in held and tag <= _LAST_TAG]
     if not compared:
         return
-    yield kept("STATS-12")
+    yield kept(_of_values(exchange))
     tags = [tag for tag, _ in right]
     if any(tag > _LAST_TAG for tag in tags[: compared[-1]]):
         yield kept("STATS-07")
     if _is_out_of_order(right):
         yield kept("STATS-08")
+
+
+def _of_values(exchange: Exchange) -> str:
+    """Name the requirement on values; without VERSION_1 they have the byte order of the guest."""
+    return "STATS-12" if exchange.has("VERSION_1") else "STATS-13"
 
 
 def _read(data: bytes) -> Entries:
@@ -80,7 +88,7 @@ def _fault(entries: Entries, held: Mapping[int, int], exchange: Exchange) -> Dec
     seen = held.get(tag)
     older = _values(_read(exchange.statistics_returned[-1])).get(tag, set())
     words = "the host has another value than was sent"
-    name = "STATS-12"
+    name = _of_values(exchange)
     if seen is not None and seen == int.from_bytes(value.to_bytes(8, "little"), "big"):
         words = "the host has a value in the wrong byte order"
     elif any(before > _LAST_TAG for before, _ in entries[:at]):

@@ -1,16 +1,19 @@
 """Devices that do what they may and few do: no case finds anything against them."""
 
 from dataclasses import replace
+from types import MappingProxyType
 
 import pytest
 
 from balloon_conformance.iut.contract import Capability
 from balloon_conformance.iut.reference import ReferenceDevice
+from balloon_conformance.iut.sight import Fact
 from balloon_conformance.mutants.cases import cases
 from balloon_conformance.reference.device import Device
-from balloon_conformance.reference.device_state import DevicePhase
+from balloon_conformance.reference.device_state import DevicePhase, StatisticsReport
 from balloon_conformance.report.outcome import Status
 from balloon_spec.events import Available, ConfigurationChanged, Side, Used
+from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.wire import host_request
 from balloon_spec.wire.host_request import HostRequest
 
@@ -202,6 +205,70 @@ def test_a_device_with_a_command_of_its_own_is_neither_blamed_nor_a_fault_of_the
     outcomes = [cases(Side.DEVICE)[name].play(ReferenceDevice(AsksSomethingOfItsOwn)) for name in about]
     assert len(outcomes) > 30
     assert [(one.case, one.reason) for one in outcomes if one.findings or one.status is Status.ERROR] == []
+
+
+class InsistsOnVersion1(Device):
+    """It has no legacy interface, and refuses a driver that wants one (VIRTIO 1.2, 6.2)."""
+
+    def allows(self, features):
+        return super().allows(features) and self.modern(features)
+
+    def modern(self, features):
+        return bool(self.options.profile.mask(["VERSION_1"]) & features)
+
+
+class DoesNothingForLegacyDrivers(InsistsOnVersion1):
+    """So does this, and nobody sees its refusal: it returns no buffer and takes no write."""
+
+    allows = Device.allows
+
+    def take(self, state, buffer):
+        return super().take(state, buffer) if self.modern(state.accepted) else (state, ())
+
+    def configure(self, state, given):
+        return super().configure(state, given) if self.modern(state.accepted) else (state, ())
+
+    def operate(self, state, given):
+        return super().operate(state, given) if self.modern(state.accepted) else (state, ())
+
+
+class WithoutARefusal(ReferenceDevice):
+    """Nobody sees whether FEATURES_OK stayed, as over vhost-user without STATUS."""
+
+    unseen = MappingProxyType({Fact.REFUSAL: "FEATURES_OK is not seen"})
+
+
+class IgnoresTheFirstStatistics(Device):
+    """It knows that old drivers do not fill the first buffer."""
+
+    def report_statistics(self, data):
+        self.buffers = getattr(self, "buffers", 0) + 1
+        legacy = not self.has(self.state, "VERSION_1")
+        return StatisticsReport(()) if legacy and self.buffers == 1 else super().report_statistics(data)
+
+
+LEGACY = [name for name in cases(Side.DEVICE) if "without-version-1" in name or "legacy-guest" in name]
+
+
+@pytest.mark.parametrize(
+    ("adapter", "reason"),
+    [
+        (ReferenceDevice(InsistsOnVersion1), "the device insists on VERSION_1, which it may"),
+        (
+            WithoutARefusal(DoesNothingForLegacyDrivers),
+            "ambiguous: the device may insist on VERSION_1, and FEATURES_OK is not seen",
+        ),
+        (ReferenceDevice(IgnoresTheFirstStatistics), ""),
+        (ReferenceDevice(offered=CHUNK_TRANSFER.mask(["STATS_VQ", "CHUNK_TRANSFER", "HOST_REQ_VQ"])), ""),
+    ],
+    ids=["insists", "insists in silence", "ignores first statistics", "has nothing but the legacy interface"],
+)
+def test_a_device_without_a_legacy_interface_is_not_blamed_for_that(adapter, reason):
+    outcomes = [cases(Side.DEVICE)[name].play(adapter) for name in LEGACY]
+    assert len(outcomes) == 6
+    assert [outcome.findings for outcome in outcomes] == [()] * 6
+    if reason:
+        assert {outcome.reason for outcome in outcomes} == {reason}
 
 
 class GivesUpEveryRequest(Device):

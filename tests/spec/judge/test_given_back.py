@@ -40,6 +40,9 @@ ARRAY = where("PFN-05", form=Form.ARRAY)
         (left("QUEUE-05", "CHUNK-13"), [where("CHUNK-13")], "QUEUE-05"),
         (left("QUEUE-05", "CHUNK-13"), [PLAIN], "QUEUE-05"),
         (left("PFN-05", form=Form.ARRAY), [where(form=Form.ARRAY)], "PFN-05"),
+        # Who reads an array in another byte order finds none of its pages.
+        (left("PFN-10", "PFN-05", form=Form.ARRAY), [ARRAY], "PFN-10"),
+        (left("PFN-10", "PFN-05", form=Form.ARRAY, missing=PageSet.parse("0x100f")), [], "PFN-05"),
         # Nothing is known of this form.
         (left(), [ARRAY], None),
         (left("RESET-01"), [ARRAY], None),

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from balloon_conformance.vectors.intents.model import DriverActual, DriverStore, Intent, Silent
+from balloon_conformance.vectors.intents.model import DriverActual, DriverOk, DriverStore, Intent, Silent
 from balloon_conformance.vectors.intents.passages import inflated_pfns
 from balloon_conformance.vectors.intents.words import (
     REQUESTS,
+    asks,
+    cont,
     deflate_pfns,
     deflates,
+    done,
     exchange,
     gives_up,
     inflate_pfns,
     inflates,
     malformed,
     negotiated,
+    posts,
     reads,
     returns,
     shows,
@@ -94,6 +98,36 @@ INTENTS: tuple[Intent, ...] = (
         reads(7, 1, actual=0x1020304),
         features=negotiated(),
         profile="base",
+    ),
+    malformed(
+        AREA,
+        "actual-before-driver-ok",
+        "What was written to actual before DRIVER_OK is there after it",
+        "CFG-06",
+        "INF-03",
+        DriverStore(4, 4, 0x1020304),
+        DriverOk(),
+        shows("CFG-06", reads(4, 4, actual=0x1020304)),
+        features=negotiated(),
+        profile="base",
+    ),
+    exchange(
+        AREA,
+        "target-changes-during-an-exchange",
+        "A target that is set while a request is open reaches the driver before the answer ends",
+        "CFG-07 CFG-01",
+        asks("r1", 0x1234),
+        target(5),
+        cont("u1", 0x1234, "0x1000"),
+        returns("u1"),
+        target(9),
+        reads(0, 4, num_pages=9),
+        done("u2", 0x1234),
+        returns("u2"),
+        posts("r2"),
+        reads(0, 4, num_pages=9),
+        features=REQUESTS,
+        sides="device",
     ),
     exchange(
         AREA,
