@@ -27,9 +27,9 @@ _ABOUT = ("INF-03", "INF-05", "INF-10", "INF-12", "DEF-03", "DEF-04", "DEF-12", 
 
 
 def _rest(hosting: Hosting) -> None:
-    """Serve the driver until it is silent, ask for its statistics, and give it the whole deadline."""
+    """Serve the driver to its target, ask for its statistics, and give it the whole deadline."""
     session = hosting.session
-    hosting.serve_for(_RESTING_SECONDS, _PAUSE_SECONDS)
+    hosting.serve_on_its_way(_RESTING_SECONDS, _PAUSE_SECONDS)
     statistics = session.wait_for(
         lambda seen: isinstance(seen, ev.Available) and seen.queue == Queue.STATISTICS.index, 0.0
     )

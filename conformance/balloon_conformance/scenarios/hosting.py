@@ -165,6 +165,20 @@ class Hosting:
             if not self.take_in(quiet_seconds):
                 return
 
+    def serve_on_its_way(self, seconds: float, quiet_seconds: float) -> None:
+        """Do as :meth:`serve_for`, and end as soon as the driver has come to the target.
+
+        One that was there before, and does nothing, is given the quiet time like any other.
+        """
+        until = self.session.now() + seconds
+        came = False
+        while self.session.now() < until and not (came and self.actual == self.target and not self.held):
+            while self.held:
+                self.give_back()
+            if not self.take_in(quiet_seconds):
+                return
+            came = True
+
     def serve_patiently(self, seconds: float) -> None:
         """Serve the driver until it is at the target, through pauses of any length, ``seconds`` in all.
 
