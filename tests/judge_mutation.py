@@ -7,7 +7,8 @@ their tests; the tree it was started from is only read. It loads what no mutant 
 mutant in a child of its own.
 
 A module that was run replaces its entry in the results file and leaves those of the others, each of which
-says when it was made. ``--survivors`` tries again what survived the last time, where the module is the same:
+says when it was made. One that was edited since has no entry any more and stands under ``changed_since``, so
+that the score is of modules as they are; ``--drop-stale`` sees to that, and runs nothing. ``--survivors`` tries again what survived the last time, where the module is the same:
 it says what new tests are worth, in minutes. What cannot be told apart from the original is not made: see
 :data:`_EQUIVALENT` and :func:`_unseen`.
 """
@@ -246,11 +247,23 @@ def _known(path: Path) -> dict[str, dict]:
     return json.loads(path.read_text())["modules"] if path.exists() else {}
 
 
+def _changed(path: Path) -> set[str]:
+    """Return the modules that were run once and are not what they were then."""
+    if not path.exists():
+        return set()
+    before = json.loads(path.read_text())
+    return {*before["changed_since"], *before["modules"]}
+
+
 def _write(path: Path, fresh: dict[str, dict]) -> dict:
     """Merge entries into the results file, and return the whole."""
-    known = _known(path)
+    known, changed = _known(path), _changed(path)
     every = modules()
-    entries = {name: entry for name in every if (entry := fresh.get(name) or known.get(name))}
+    entries = {
+        name: entry
+        for name in every
+        if (entry := fresh.get(name) or known.get(name)) and entry["source"] == _digest(name)
+    }
     totals = {
         name: sum(one[name] for one in entries.values())
         for name in ("mutants", "killed", "timeout", "survived")
@@ -265,8 +278,8 @@ def _write(path: Path, fresh: dict[str, dict]) -> dict:
         "score": round((totals["killed"] + totals["timeout"]) / totals["mutants"], 4)
         if totals["mutants"]
         else None,
-        "not_run": [name for name in every if name not in entries],
-        "changed_since": [name for name, entry in entries.items() if entry["source"] != _digest(name)],
+        "not_run": [name for name in every if name not in entries and name not in changed],
+        "changed_since": [name for name in every if name not in entries and name in changed],
         "modules": entries,
     }
     path.write_text(json.dumps(whole, indent=1) + "\n")
@@ -281,7 +294,12 @@ def main() -> int:
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "results" / "judge-mutation.json")
     parser.add_argument("--survivors", action="store_true", help="try only what survived the last time")
     parser.add_argument("--list", action="store_true", help="count the mutants of each module, and run none")
+    parser.add_argument("--drop-stale", action="store_true", help="forget modules edited since; run none")
     chosen = parser.parse_args()
+    if chosen.drop_stale:
+        whole = _write(chosen.output, {})
+        print(f"{len(whole['modules'])} modules are as they were run, {len(whole['changed_since'])} are not")
+        return 0
     unknown = sorted(set(chosen.modules) - set(modules()))
     if unknown:
         parser.error(f"no module {unknown[0]}; there are {', '.join(modules())}")

@@ -46,6 +46,8 @@ VERSION_1 = 1 << 32
 INFLATE, DEFLATE, STATISTICS = 0, 1, 2
 SETUP = Setup(BASE)
 PATIENCE_SECONDS = 10.0
+COMMAND_SECONDS = 60.0
+"""A guest that fragments its memory makes a system call for each page, which are slow in user mode."""
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -125,7 +127,7 @@ class Host:
 
     def command(self, *words):
         self.adapter.guest_begin(*words)
-        while (answer := self.adapter.guest_answer(PATIENCE_SECONDS)) is None:
+        while (answer := self.adapter.guest_answer(COMMAND_SECONDS)) is None:
             assert self.take(0), f"{words} was not answered, after {self.seen[-3:]}"
         return answer
 
