@@ -7,9 +7,10 @@ as those of :mod:`balloon_conformance.doctor.looks` do, and :class:`Unsaid` if i
 
 from __future__ import annotations
 
+import functools
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ from balloon_conformance.doctor.lives import (
     configuration,
     numbers,
 )
-from balloon_conformance.doctor.looks import Advice
+from balloon_conformance.doctor.look import Advice
 from balloon_conformance.iut.contract import (
     AdapterError,
     Capability,
@@ -60,6 +61,24 @@ def _life(target: Target) -> Iterator[Any]:
         yield kind(adapter, profile(target.default_profile))
     finally:
         adapter.stop()
+
+
+def _of(
+    side: Side, *needs: Capability
+) -> Callable[[Callable[[Any], str | None]], Callable[[Target], str | None]]:
+    """Make a look at one side of its life: there is nothing to look at in the other, or without ``needs``."""
+
+    def decorate(look: Callable[[Any], str | None]) -> Callable[[Target], str | None]:
+        @functools.wraps(look)
+        def looked(target: Target) -> str | None:
+            if target.side is not side:
+                return None
+            with _life(target) as life:
+                return look(life) if all(life.can(one) for one in needs) else None
+
+        return looked
+
+    return decorate
 
 
 def starts(target: Target) -> str:
@@ -99,25 +118,19 @@ def forgets(target: Target) -> str:
     return ""
 
 
-def memory_is_looked_at(target: Target) -> str | None:
+@_of(Side.DEVICE, Capability.DISCARDS)
+def memory_is_looked_at(life: Any) -> str | None:
     """Look at pages nobody gave up, and twice at those that were."""
-    if target.side is Side.DRIVER:
-        return None
-    with _life(target) as life:
-        if not life.can(Capability.DISCARDS):
-            return None
-        if life.begin(life.common) is None:
-            return Unsaid("the device refused what was accepted")
-        life.adapter.driver_ok()
-        for pages in life.adapter.discarded(LOOKED_AT):
-            if pages:
-                return (
-                    f"it says that {pages} was discarded or overwritten, which nobody gave up; look at memory"
-                )
-        life.give("doctor", numbers(FIRST_PAGES))
-        life.events()
-        gone, changed = life.adapter.discarded(LOOKED_AT)
-        again = life.adapter.discarded(LOOKED_AT)
+    if life.begin(life.common) is None:
+        return Unsaid("the device refused what was accepted")
+    life.adapter.driver_ok()
+    for pages in life.adapter.discarded(LOOKED_AT):
+        if pages:
+            return f"it says that {pages} was discarded or overwritten, which nobody gave up; look at memory"
+    life.give("doctor", numbers(FIRST_PAGES))
+    life.events()
+    gone, changed = life.adapter.discarded(LOOKED_AT)
+    again = life.adapter.discarded(LOOKED_AT)
     if again[0] | again[1]:
         return (
             f"it says that {gone | changed} was discarded or overwritten, and says so again of"
@@ -126,28 +139,26 @@ def memory_is_looked_at(target: Target) -> str | None:
     return ""
 
 
-def configuration_in_parts(target: Target) -> str | None:
+@_of(Side.DEVICE)
+def configuration_in_parts(life: Any) -> str | None:
     """Read the configuration whole and in parts, and write one word of it."""
-    if target.side is Side.DRIVER:
-        return None
-    with _life(target) as life:
-        if life.begin(life.common) is None:
-            return Unsaid("the device refused what was accepted")
-        life.adapter.driver_ok()
-        at_first = life.adapter.read_configuration(0, 8)
-        if life.can(Capability.OPERATOR_TARGET):
-            life.adapter.operate(OperatorAction.TARGET, 0x0203)
-            life.events()
-        before = life.adapter.read_configuration(0, 8)
-        life.adapter.write_configuration(4, bytes.fromhex("04050000"))
-        whole = life.adapter.read_configuration(0, 8)
-        for offset, length in ((0, 4), (4, 4), (5, 1)):
-            part = life.adapter.read_configuration(offset, length)
-            if part != whole[offset : offset + length]:
-                return (
-                    f"the configuration is {whole.hex()} read whole, and {part.hex()} for {length} bytes at"
-                    f" offset {offset}; go by offset and length"
-                )
+    if life.begin(life.common) is None:
+        return Unsaid("the device refused what was accepted")
+    life.adapter.driver_ok()
+    at_first = life.adapter.read_configuration(0, 8)
+    if life.can(Capability.OPERATOR_TARGET):
+        life.adapter.operate(OperatorAction.TARGET, 0x0203)
+        life.events()
+    before = life.adapter.read_configuration(0, 8)
+    life.adapter.write_configuration(4, bytes.fromhex("04050000"))
+    whole = life.adapter.read_configuration(0, 8)
+    for offset, length in ((0, 4), (4, 4), (5, 1)):
+        part = life.adapter.read_configuration(offset, length)
+        if part != whole[offset : offset + length]:
+            return (
+                f"the configuration is {whole.hex()} read whole, and {part.hex()} for {length} bytes at"
+                f" offset {offset}; go by offset and length"
+            )
     # What follows may be the device's own fault, and then it is not told here.
     if whole[:4] != before[:4]:
         return Unsaid(
@@ -182,18 +193,16 @@ def bits_are_taken(target: Target) -> str | None:
     return ""
 
 
-def configuration_is_shown(target: Target) -> str | None:
+@_of(Side.DRIVER)
+def configuration_is_shown(life: Any) -> str | None:
     """See that a driver reads the configuration that the suite has, and names its buffers apart."""
-    if target.side is Side.DEVICE:
-        return None
-    with _life(target) as life:
-        if life.begin(life.common, configuration(5)) is None:
-            return Unsaid("the driver refused the device")
-        life.serve()
-        life.change(configuration(6))
-        life.serve()
-        life.change(configuration(7))
-        life.serve()
+    if life.begin(life.common, configuration(5)) is None:
+        return Unsaid("the driver refused the device")
+    life.serve()
+    life.change(configuration(6))
+    life.serve()
+    life.change(configuration(7))
+    life.serve()
     if life.wrong_reads:
         return f"the driver is said to have read {life.wrong_reads[0]}; show it the configuration it is given"
     if life.twice:
@@ -204,15 +213,11 @@ def configuration_is_shown(target: Target) -> str | None:
     return ""
 
 
-def pages_are_steered(target: Target) -> str | None:
+@_of(Side.DRIVER, Capability.STEER_PAGES)
+def pages_are_steered(life: Any) -> str | None:
     """See that a driver that can be told which pages to give up gives up these."""
-    if target.side is Side.DEVICE:
-        return None
-    with _life(target) as life:
-        if not life.can(Capability.STEER_PAGES):
-            return None
-        life.sights()
-        seen = life.inflated
+    life.sights()
+    seen = life.inflated
     if len(seen) != 4 * FIRST_PAGES.pages:
         return Unsaid(f"the driver named its pages with {seen.hex() or 'nothing'}")
     # However the driver may err in their form, these are the pages.
@@ -226,21 +231,19 @@ def pages_are_steered(target: Target) -> str | None:
     )
 
 
-def guest_memory(target: Target) -> str | None:
+@_of(Side.DRIVER, Capability.GUEST_MEMORY)
+def guest_memory(life: Any) -> str | None:
     """Write to a page of the balloon, and read it back whole and in part."""
-    if target.side is Side.DEVICE:
+    if not isinstance(life.adapter, ReachesMemory):
         return None
-    with _life(target) as life:
-        if not life.can(Capability.GUEST_MEMORY) or not isinstance(life.adapter, ReachesMemory):
-            return None
-        life.sights()
-        if len(life.inflated) < 4:
-            return Unsaid("no page went into the balloon")
-        address = struct.unpack_from("<I", life.inflated)[0] * _PAGE_BYTES
-        life.adapter.write_memory(address, bytes(16))
-        life.adapter.write_memory(address + 8, _WORD)
-        whole = life.adapter.read_memory(address, 16)
-        part = life.adapter.read_memory(address + 10, 4)
+    life.sights()
+    if len(life.inflated) < 4:
+        return Unsaid("no page went into the balloon")
+    address = struct.unpack_from("<I", life.inflated)[0] * _PAGE_BYTES
+    life.adapter.write_memory(address, bytes(16))
+    life.adapter.write_memory(address + 8, _WORD)
+    whole = life.adapter.read_memory(address, 16)
+    part = life.adapter.read_memory(address + 10, 4)
     if whole != bytes(8) + _WORD or part != _WORD[2:6]:
         return (
             f"{_WORD.hex()} was written to guest memory after 8 bytes of zeros; read back were {whole.hex()},"
@@ -249,25 +252,23 @@ def guest_memory(target: Target) -> str | None:
     return ""
 
 
-def guest_commands(target: Target) -> str | None:
+@_of(Side.DRIVER, Capability.STEER_GUEST)
+def guest_commands(life: Any) -> str | None:
     """Give the guest a command that there is not."""
-    if target.side is Side.DEVICE:
+    if not isinstance(life.adapter, SteersGuest):
         return None
-    with _life(target) as life:
-        if not life.can(Capability.STEER_GUEST) or not isinstance(life.adapter, SteersGuest):
-            return None
-        if life.begin(life.common, configuration(0)) is None:
-            return Unsaid("the driver refused the device")
-        life.serve()
-        until = time.monotonic() + _GUEST_SECONDS
-        try:
-            life.adapter.guest_begin("make-coffee")
-            while time.monotonic() < until:
-                if (answer := life.adapter.guest_answer(1.0)) is not None:
-                    return f"the guest answered the command make-coffee with {answer!r}; have it refuse"
-                life.serve()
-        except AdapterError:
-            return ""
+    if life.begin(life.common, configuration(0)) is None:
+        return Unsaid("the driver refused the device")
+    life.serve()
+    until = time.monotonic() + _GUEST_SECONDS
+    try:
+        life.adapter.guest_begin("make-coffee")
+        while time.monotonic() < until:
+            if (answer := life.adapter.guest_answer(1.0)) is not None:
+                return f"the guest answered the command make-coffee with {answer!r}; have it refuse"
+            life.serve()
+    except AdapterError:
+        return ""
     return f"the guest did not answer the command make-coffee within {_GUEST_SECONDS:g} seconds; refuse it"
 
 

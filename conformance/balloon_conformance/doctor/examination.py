@@ -9,10 +9,9 @@ from typing import Final
 
 from balloon_conformance.doctor.contract_looks import CONTRACT_LOOKS, Unsaid
 from balloon_conformance.doctor.diagnosis import PAGE, Diagnosis, Health
+from balloon_conformance.doctor.look import Advice, Look
 from balloon_conformance.doctor.looks import (
     LOOKS,
-    Advice,
-    Look,
     NamedLook,
     negotiates,
     second_start,

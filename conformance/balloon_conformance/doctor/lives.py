@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from balloon_conformance.iut.contract import (
     Buffer,
@@ -63,36 +63,36 @@ def configuration(num_pages: int, actual: int = 0) -> bytes:
     return struct.pack("<II", num_pages, actual)
 
 
-class _Life:
-    """What both sides share: a profile, the bits of it that mean the same to all, and patience."""
+_Adapter = TypeVar("_Adapter", bound=DeviceAdapter | DriverAdapter)
 
-    def __init__(self, profile: Profile) -> None:
+
+class _Life(Generic[_Adapter]):
+    """What both sides share: an adapter, a profile, its bits that mean the same to all, and patience."""
+
+    def __init__(self, adapter: _Adapter, profile: Profile) -> None:
+        self.adapter = adapter
         self.setup = Setup(profile, _MEMORY_PAGES)
         self.common = BASE.mask(["VERSION_1", "STATS_VQ"])
         names = ["VERSION_1", "STATS_VQ", "DEFLATE_ON_OOM", "CHUNK_TRANSFER"]
         self.more = profile.mask([name for name in names if name in profile.by_name])
         self._chunks = profile.mask(["CHUNK_TRANSFER"]) if "CHUNK_TRANSFER" in profile.by_name else 0
 
-
-class Device(_Life):
-    """The lives of a device, of which the suite is the driver."""
-
-    def __init__(self, adapter: DeviceAdapter, profile: Profile) -> None:
-        super().__init__(profile)
-        self.adapter = adapter
-
     def can(self, capability: Capability) -> bool:
         """Tell whether the adapter claims it."""
         return capability in self.adapter.capabilities
 
     def events(self) -> list[ev.Event]:
-        """Return what the device does until it rests."""
+        """Return what the implementation does until it rests."""
         found: list[ev.Event] = []
         for _ in range(_MOST_TURNS):
             if not (fresh := self.adapter.observe(_QUIET_SECONDS)):
                 break
             found += fresh
         return found
+
+
+class Device(_Life[DeviceAdapter]):
+    """The lives of a device, of which the suite is the driver."""
 
     def begin(self, features: int) -> int | None:
         """Start it and negotiate what it offers of ``features``; return its offer, None if it refuses."""
@@ -149,25 +149,30 @@ class Device(_Life):
         self.give("doctor-late", said(_WISHED_PAGES))
 
 
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(filter(None, words)) or "nothing"
+
+
 def _told(events: Iterable[ev.Event]) -> str:
     """Say what a device did."""
-    words = []
-    for event in events:
-        match event:
-            case ev.Used():
-                words.append(f"{event.buffer} with length {event.length_bytes}")
-            case ev.ConfigurationChanged():
-                words.append(f"a notification of {event.data.hex()}")
-            case _:
-                words.append(type(event).__name__)
-    return ", ".join(words) or "nothing"
+    return _listed(map(_act_of_device, events))
+
+
+def _act_of_device(event: ev.Event) -> str:
+    match event:
+        case ev.Used():
+            return f"{event.buffer} with length {event.length_bytes}"
+        case ev.ConfigurationChanged():
+            return f"a notification of {event.data.hex()}"
+        case _:
+            return type(event).__name__
 
 
 def _pages(gone: PageSet, changed: PageSet) -> str:
     return f"{gone}" + (f", and {changed} overwritten" if changed else "") if gone or changed else "nothing"
 
 
-class Driver(_Life):
+class Driver(_Life[DriverAdapter]):
     """The lives of a driver, of which the suite is the device.
 
     ``wrong_reads`` are the configuration reads that did not find what is there, ``twice`` the buffers that
@@ -176,18 +181,13 @@ class Driver(_Life):
     """
 
     def __init__(self, adapter: DriverAdapter, profile: Profile) -> None:
-        super().__init__(profile)
-        self.adapter = adapter
+        super().__init__(adapter, profile)
         self.wrong_reads: list[str] = []
         self.twice: list[str] = []
         self.inflated = b""
         self._space = bytes(8)
         self._in_flight: set[tuple[int, str]] = set()
         self._pending: list[ev.Available] = []
-
-    def can(self, capability: Capability) -> bool:
-        """Tell whether the adapter claims it."""
-        return capability in self.adapter.capabilities
 
     def begin(self, features: int, space: bytes) -> int | None:
         """Start it and offer features; return what the driver accepts."""
@@ -199,11 +199,7 @@ class Driver(_Life):
 
     def events(self) -> list[ev.Event]:
         """Return what the driver does until it rests; nothing is returned to it meanwhile."""
-        found: list[ev.Event] = []
-        for _ in range(_MOST_TURNS):
-            if not (fresh := self.adapter.observe(_QUIET_SECONDS)):
-                break
-            found += fresh
+        found = super().events()
         for event in found:
             if isinstance(event, ev.Available):
                 key = event.queue, event.buffer
@@ -278,13 +274,12 @@ class Driver(_Life):
 
 def _done(events: Iterable[ev.Event]) -> str:
     """Say what a driver did, but for what it read."""
-    words = []
-    for event in events:
-        match event:
-            case ev.Available():
-                words.append(f"a buffer on queue {event.queue} with {event.writable_bytes} writable bytes")
-            case ev.ConfigurationWritten():
-                words.append(f"{event.data.hex()} written at offset {event.offset}")
-            case _:
-                pass
-    return ", ".join(sorted(words)) or "nothing"
+    return _listed(sorted(map(_act_of_driver, events)))
+
+
+def _act_of_driver(event: ev.Event) -> str:
+    if isinstance(event, ev.Available):
+        return f"a buffer on queue {event.queue} with {event.writable_bytes} writable bytes"
+    if isinstance(event, ev.ConfigurationWritten):
+        return f"{event.data.hex()} written at offset {event.offset}"
+    return ""
