@@ -366,7 +366,7 @@ def test_an_adapter_that_says_yes_to_everything_is_seen(monkeypatch):
     monkeypatch.setattr(biting, "play", lambda vector, *_rest: Outcome(vector.id, Status.PASSED))
     one = list(examine(reference_device_target()))[-1]
     assert one.health is Health.MEND
-    assert one.words.startswith("it passes what cannot be passed (A page that is given up is expected to be")
+    assert one.words.startswith("it passes what cannot be passed (A page beside the one given up is")
 
 
 def test_a_device_that_discards_nothing_is_not_taken_for_one_that_says_yes():

@@ -65,13 +65,7 @@ class _Pair:
 _PAIRS: Mapping[Side, tuple[_Pair, ...]] = MappingProxyType(
     {
         Side.DEVICE: (
-            _Pair(
-                "A page that is given up is expected to be kept",
-                "PFN-05",
-                "VERSION_1",
-                _INFLATE + '  - device: {used: m1}\n  - effect: {discarded: ["0x2c00"]}\n',
-                _INFLATE + '  - device: {used: m1}\n  - effect: {kept: ["0x2c00"]}\n',
-            ),
+            # That a page which was given up stays is no case: a device may discard all of its balloon.
             _Pair(
                 "A page beside the one given up is expected to be discarded",
                 "PFN-05",
