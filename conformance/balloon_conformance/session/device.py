@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
-from typing import NoReturn
+from typing import NoReturn, Self
 
 from balloon_conformance.iut.contract import (
     BoundsTargets,
@@ -40,6 +40,13 @@ class DeviceSession(Session):
     _adapter: DeviceAdapter
     _rooms: Mapping[int, int] = MappingProxyType({})
     """How many buffers fit each queue, as far as the adapter tells."""
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        # To bring a device up is to reset it.
+        if left := self._status():
+            self.record(ev.Reset(left))
+        return self
 
     def negotiate(self, accepted: int, offered: int | None = None) -> bool:
         """Accept features, set up the queues, and return whether the device kept FEATURES_OK.

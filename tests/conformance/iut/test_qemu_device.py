@@ -21,6 +21,8 @@ from balloon_conformance.iut.contract import (
     Setup,
 )
 from balloon_conformance.iut.qemu import QemuDevice, QemuOptions
+from balloon_conformance.iut.qemu.mmio import Status, VirtioMmio
+from balloon_conformance.session import DeviceSession
 from balloon_spec.events import ConfigurationChanged, NeedsReset, Notified, Side, Used
 from balloon_spec.features import BASE
 from balloon_spec.pages import EMPTY, PageSet
@@ -381,3 +383,21 @@ def test_stop_ends_qemu_and_start_brings_up_another(device):
         os.kill(pid, 0)
     device.start(SETUP)
     assert device.offered() & USUAL == USUAL
+
+
+@pytest.mark.parametrize("from_the_start", [True, False])
+def test_a_status_that_outlives_a_reset_is_the_devices_fault_and_no_hang(make, monkeypatch, from_the_start):
+    device = make()
+    reset = VirtioMmio.reset
+    left = Status.ACKNOWLEDGE | Status.DRIVER | Status.FEATURES_OK
+    device.start(SETUP)
+    if from_the_start:
+        device.stop()
+        monkeypatch.setattr(VirtioMmio, "reset", lambda mmio: reset(mmio) | left)
+    with DeviceSession(device, BASE) as session:
+        session.negotiate(USUAL)
+        session.driver_ok()
+        monkeypatch.setattr(VirtioMmio, "reset", lambda mmio: reset(mmio) | left)
+        session.reset()
+    found = {(finding.requirement, finding.seen) for finding in session.findings}
+    assert found == {("RESET-07", "0xb")}

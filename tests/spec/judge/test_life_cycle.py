@@ -44,6 +44,7 @@ def test_the_status_counts_where_it_can_be_read(status, findings, count):
 
 def test_a_reset_before_anything_was_negotiated_shows_nothing():
     assert judged(ev.Reset(0))[0].exercised["RESET-07"] == 0
+    assert judged(ev.Reset(15))[1] == ["RESET-07"]
 
 
 def negotiated(offered, accepted, ok):

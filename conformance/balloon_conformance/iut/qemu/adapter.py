@@ -85,6 +85,7 @@ class _Negotiation:
     ``configuration`` is the space as of its last change.
     ``reported`` says that there was a statistics buffer: what QEMU has of statistics it keeps over a reset.
     ``awaiting`` says that a wish of the operator shows no effect yet.
+    ``left_status`` is the device status that the reset left.
     """
 
     lent: LentBuffers | None = None
@@ -94,6 +95,7 @@ class _Negotiation:
     reported: bool = False
     awaiting: bool = False
     configuration: bytes = b""
+    left_status: int = 0
 
 
 class QemuDevice:
@@ -161,7 +163,7 @@ class QemuDevice:
         """Reset the device and begin anew, as far as the DRIVER status bit."""
         self._now = _Negotiation()
         device = self._running()
-        device.reset()
+        self._now.left_status = int(device.reset())
         device.add_status(Status.ACKNOWLEDGE)
         device.add_status(Status.DRIVER)
 
@@ -256,8 +258,11 @@ class QemuDevice:
     def status(self) -> int:
         """Read the device status, but for the bits that say how far its driver has come to know it.
 
-        The reset of this adapter sets ACKNOWLEDGE and DRIVER already, once the status has read 0.
+        The reset of this adapter sets ACKNOWLEDGE and DRIVER already, once the status has read 0. Where it
+        never did, that is the status which the reset left.
         """
+        if self._now.left_status:
+            return self._now.left_status
         return int(self._running().status() & ~(Status.ACKNOWLEDGE | Status.DRIVER))
 
     def write_status_again(self) -> None:
@@ -340,7 +345,8 @@ class QemuDevice:
         if device is None or process is None or self._ram is None or self._spent or not self._options.reuse:
             return False
         try:
-            device.reset()
+            if device.reset():
+                return False
             if self._polling:
                 self._poll_statistics(0)
             if self._target_set:

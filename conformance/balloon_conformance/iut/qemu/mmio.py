@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from enum import IntEnum, IntFlag
 from typing import TYPE_CHECKING, Final
 
-from balloon_conformance.iut.contract import AdapterError, ImplementationHung
+from balloon_conformance.iut.contract import (
+    AdapterError,
+    ImplementationHung,
+    ImplementationViolation,
+)
 
 if TYPE_CHECKING:
     from balloon_conformance.iut.qemu.qtest import QtestClient
@@ -20,6 +25,8 @@ _SLOT_BYTES: Final = 0x200
 _SLOTS: Final = 24
 """Where QEMU's microvm has its virtio-mmio slots; without a second IOAPIC only the first 8 exist."""
 _RETRIES: Final = 1000
+_RESET_SECONDS: Final = 5.0
+"""How long a device may take to be reset."""
 
 
 class Register(IntEnum):
@@ -96,13 +103,16 @@ class VirtioMmio:
         """Write a register."""
         self._qtest.writel(self.address + register, value)
 
-    def reset(self) -> None:
-        """Reset the device and wait until it says that it is done (4.2.2.1, 2.4)."""
+    def reset(self, deadline_seconds: float = _RESET_SECONDS) -> Status:
+        """Reset the device and wait until it says that it is done (4.2.2.1, 2.4); return its status then.
+
+        That is 0, unless the deadline passed before.
+        """
         self.write(Register.STATUS, 0)
-        for _ in range(_RETRIES):
-            if not self.read(Register.STATUS):
-                return
-        raise ImplementationHung(f"the device status did not become 0 in {_RETRIES} reads after a reset")
+        until = time.monotonic() + deadline_seconds
+        while (left := self.status()) and time.monotonic() < until:
+            pass
+        return left
 
     def status(self) -> Status:
         """Read the device status."""
@@ -133,7 +143,9 @@ class VirtioMmio:
         """Tell the device where queue ``index`` lies, and that it is ready."""
         self.write(Register.QUEUE_SELECT, index)
         if self.read(Register.QUEUE_READY):
-            raise AdapterError(f"queue {index} is ready already; reset the device before its next set-up")
+            raise ImplementationViolation(
+                f"queue {index} is ready although the device was reset and nobody set it up since (4.2.2.1)"
+            )
         self.write(Register.QUEUE_SIZE, layout.size)
         for register, address in (
             (Register.QUEUE_DESCRIPTORS, layout.descriptors_address),
