@@ -37,6 +37,8 @@ _GAPS = (2, 3, 4, 5, 8, 16, 32, 64)
 _LONG_RUN = "0x1180+1024"
 """It begins and ends in the middle of 2 MiB."""
 _AROUND_THE_LONG_RUN = ("0x1000+384", "0x1580+128")
+_MEMORY_PAGES = 0x100800
+"""4 GiB and some megabytes, in the last of which a driver may have what it keeps for itself."""
 _HIGH_BITS = range(20, 52)
 """The bits of a page number that need more than 32 bits of an address."""
 
@@ -126,6 +128,6 @@ INTENTS: tuple[Intent, ...] = (
         posts("r2"),
         features=REQUESTS,
         sides="driver",
-        memory_pages=0x100100,
+        memory_pages=_MEMORY_PAGES,
     ),
 )
