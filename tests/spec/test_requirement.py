@@ -44,7 +44,7 @@ def test_the_catalogue_has_what_it_had():
         "DEF": 13,
         "PFN": 10,
         "STATS": 13,
-        "CFG": 13,
+        "CFG": 14,
         "REQ": 28,
         "UNUSED": 9,
         "CONC": 8,
@@ -88,6 +88,7 @@ def test_one_requirement_is_read_whole():
         *("REQ-03", "REQ-26"),  # a request buffer that is not of 16 bytes
         "QUEUE-04",  # the queues that are looked at when DRIVER_OK is set
         "CFG-13",  # a notification before DRIVER_OK
+        "CFG-14",  # a target beyond guest memory
         *("RESET-10", "RESET-11", "RESET-12"),  # what a reset leaves
         "UNUSED-08",  # blocks of a single page
         *("DEF-04", "DEF-07"),  # deflation of a page that was never inflated

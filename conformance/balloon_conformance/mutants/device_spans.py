@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from balloon_conformance.mutants.device_parts import Remembers
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_pages import Words
@@ -43,6 +44,18 @@ class SwallowsLongerGaps(_SwallowsGaps):
     """
 
     gaps = range(30, 60)
+
+
+@mutant("INF-08")
+class SwallowsGapsBetweenBuffers(Remembers):
+    """A few pages between runs of two buffers are emptied with the second."""
+
+    def discard(self, pages: PageSet) -> tuple[DeviceOutput, ...]:
+        """Fill up to where an earlier run ends, or begins."""
+        before, self.seen = self.seen, self.seen | pages
+        gaps = ((one.end, two.first - one.end) for one, two in pairwise(self.seen))
+        between = (PageSet([gap]) for gap in gaps if 1 < gap[1] < 4 and PageSet([(gap[0] - 1, 1)]) <= before)
+        return super().discard(pages | PageSet.union(list(between)))
 
 
 @mutant("INF-08")

@@ -44,6 +44,7 @@ ONLY_COUNTS: Mapping[str, str] = MappingProxyType(
         "what_was_held_comes_back": "It counts that QUEUE-14 was kept; what_was_held_is_not_lost finds it "
         "broken.",
         "an_old_wish_may_be_dropped": "RESET-12 is a permission.",
+        "a_target_beyond_memory_may_be_left": "CFG-14 is a permission.",
         "several_buffers_fly": "CONC-08 is a permission.",
         "an_exchange_ends_with_the_reset": "It counts that RESET-05 was kept; a_message_answers_the_request "
         "finds it broken.",

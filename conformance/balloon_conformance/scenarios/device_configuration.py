@@ -73,7 +73,7 @@ def test_a_target_before_negotiation(session: DeviceSession) -> None:
     driving.drain()
 
 
-@scenario(Side.DEVICE, "SAFE-13")
+@scenario(Side.DEVICE, "SAFE-13", "CFG-14")
 def test_targets_beyond_guest_memory(session: DeviceSession) -> None:
     """Targets that no guest can reach end no device, and it goes on with what it is given."""
     if not session.can(Capability.OPERATOR_TARGET):
@@ -86,6 +86,7 @@ def test_targets_beyond_guest_memory(session: DeviceSession) -> None:
         raise NotExercised(f"the operator of this device can have {session.largest_target} pages at the most")
     for page, target in enumerate(possible, 0x1000):
         session.operate(ev.OperatorAction.TARGET, target)
+        session.settle(_QUIET_SECONDS)
         driving.inflate(PageSet([(page, 1)]))
         if not driving.drain():
             return

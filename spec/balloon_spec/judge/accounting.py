@@ -66,7 +66,7 @@ def a_change_is_announced(event: ConfigurationChanged, scene: Scene) -> Iterator
     seen = int.from_bytes(event.data[:4], "little")
     yield kept("CFG-07")
     if exchange.wants_more_than_memory and seen != exchange.target:
-        # Of a target that no guest can reach a device may make one that it can.
+        # CFG-14 lets a device make another target of it.
         return
     yield from _num_pages_decisions(seen, exchange.target, exchange.actual or 0, event.data)
 
@@ -81,7 +81,7 @@ def no_change_is_missed(event: Quiet, scene: Scene) -> Iterator[Decision]:
         # A driver that does not run yet is not notified (CFG-13), and reads num_pages when it does.
         return
     if exchange.wants_more_than_memory:
-        # A device may refuse such a wish, and then nothing changes.
+        # CFG-14 lets a device leave it.
         return
     yield broken(
         "CFG-07",
@@ -90,6 +90,14 @@ def no_change_is_missed(event: Quiet, scene: Scene) -> Iterator[Decision]:
         expected=exchange.target,
         seen="no configuration change",
     )
+
+
+@rule(Quiet, "CFG-14")
+def a_target_beyond_memory_may_be_left(event: Quiet, scene: Scene) -> Iterator[Decision]:
+    """A device that was given its time did with such a target what it may."""
+    exchange = scene.exchange
+    if event.side is Side.DEVICE and exchange.driver_ok and exchange.wants_more_than_memory:
+        yield kept("CFG-14")
 
 
 def _num_pages_reads_back(seen: int, data: bytes, exchange: Exchange) -> Iterator[Decision]:

@@ -362,6 +362,7 @@ REQUEST = [
 
 KEPT = {
     "RESET-12": [*start(), ev.Operator(ev.OperatorAction.STATISTICS), *RESET, DEVICE_QUIET],
+    "CFG-14": [*start(), ev.Operator(ev.OperatorAction.TARGET, 0x4001), DEVICE_QUIET],
     "NEG-08": negotiated(FULL | TELL, FULL, ok=False),
     "QUEUE-04": [
         *start(driver_ok=False, posts=False),

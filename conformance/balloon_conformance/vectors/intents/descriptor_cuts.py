@@ -105,6 +105,25 @@ def _many() -> Intent:
     )
 
 
+def _many_entries() -> Intent:
+    """An array of 22 entries cut into single bytes."""
+    named = "0x1000+22"
+    return exchange(
+        _AREA,
+        "pfn-array-of-88-descriptors",
+        "An array cut into 88 descriptors of a byte is read to its last entry",
+        "QUEUE-05 PFN-05",
+        clean_pfns(),
+        inflate_pfns("m1", named, cut=(1,) * 88),
+        returns("m1"),
+        shows("QUEUE-05", discards(named)),
+        DriverActual(23),
+        features=negotiated(),
+        sides="device",
+        profile="base",
+    )
+
+
 def _answer(name: str, words: str, cut: tuple[int, ...]) -> Intent:
     message = Message(chunks("0x1000+4"), flag=DONE, id=0x1234)
     return exchange(
@@ -184,6 +203,7 @@ INTENTS: tuple[Intent, ...] = (
     *(_message(at) for at in _PLACES),
     *(_pieces(size, word) for size, word in ((2, "two"), (3, "three"), (5, "five"), (8, "eight"))),
     _many(),
+    _many_entries(),
     _answer("cut-behind-the-header", "cut behind its header", (8, 16)),
     _answer("cut-within-the-header", "cut within its header", (3, 21)),
     _answer("cut-within-the-chunk", "cut between base and size", (16, 8)),

@@ -37,6 +37,9 @@ _GAPS = (2, 3, 4, 5, 8, 16, 32, 64)
 _LONG_RUN = "0x1180+1024"
 """It begins and ends in the middle of 2 MiB."""
 _AROUND_THE_LONG_RUN = ("0x1000+384", "0x1580+128")
+_NEXT = "0x2c04"
+_BEFORE_THE_NEXT = ("0x2c01+3",)
+"""Between the page of the buffer before and this one."""
 _MEMORY_PAGES = 0x100800
 """4 GiB and some megabytes, in the last of which a driver may have what it keeps for itself."""
 _HIGH_BITS = range(20, 52)
@@ -66,7 +69,10 @@ def _inflated(
         inflate("m1", *named),
         returns("m1"),
         shows("INF-08", discards(*named, kept=kept)),
-        DriverActual(1 + sum(run.pages for run in runs(*named))),
+        inflate("m2", _NEXT),
+        returns("m2"),
+        shows("INF-08", discards(_NEXT, kept=_BEFORE_THE_NEXT)),
+        DriverActual(2 + sum(run.pages for run in runs(*named))),
         features=negotiated() if arrays else CHUNKS,
         profile="base" if arrays else "chunk-transfer",
         sides="device",
