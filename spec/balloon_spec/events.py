@@ -79,6 +79,8 @@ class GuestAction(StrEnum):
     """These are the pages the guest does not use; an answer to a host request names them."""
     USE = "use"
     """Seen, not wanted: the guest wrote to these pages."""
+    HOLD = "hold"
+    """Seen, not wanted: the guest keeps data of its own in these pages, and nowhere else."""
 
 
 class Failure(StrEnum):

@@ -8,12 +8,14 @@ import pytest
 
 from balloon_conformance.case import carry_out
 from balloon_conformance.iut.reference import ReferenceDriver
+from balloon_conformance.mutants.cases import cases
 from balloon_conformance.mutants.driver_convergence import NeverDeflates
 from balloon_conformance.reference.coalesce import lowest
 from balloon_conformance.reference.driver import Driver
 from balloon_conformance.report.outcome import Status
 from balloon_conformance.scenarios import driver_rests, of
 from balloon_conformance.session import DriverSession
+from balloon_spec.events import Side
 from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.pages import PageSet
 from balloon_spec.wire.statistics import Statistic, Statistics, Tag
@@ -50,6 +52,13 @@ class OnLargePages(Driver):
 
     def target(self, data):
         return -(-super().target(data) // 16) * 16
+
+
+class OnHugePages(Driver):
+    """Gives up pages of 2 MiB alone, and rounds every target up to one of them."""
+
+    def target(self, data):
+        return -(-super().target(data) // 512) * 512
 
 
 class ShortOfMemory(Driver):
@@ -183,3 +192,42 @@ class Patient(Driver):
 def test_a_driver_that_tries_once_more_after_it_took_pages_back_is_not_advised():
     outcome = play(driver_rests.test_a_guest_that_wants_pages_at_the_target, ReferenceDriver(Patient), [])
     assert said(outcome) == set()
+
+
+@pytest.mark.parametrize("held", ["inflate", "deflate"])
+@pytest.mark.parametrize("target", [1000, 125])
+def test_a_driver_that_rounds_to_2_mib_is_advised_of_that_and_not_of_a_lost_target(target, held):
+    adapter = ReferenceDriver(OnHugePages, steered=False)
+    outcome = play(driver_rests.test_a_target_that_moves_while_a_buffer_is_held, adapter, target, held)
+    assert outcome.status is Status.PASSED
+    assert said(outcome) <= {"INF-12", "DEF-12"}
+    # Twice 512 is what it rounds 1000 to, and near enough where nothing was lost on the way down.
+    assert (target == 1000 and held == "inflate") != bool(said(outcome))
+
+
+class GivesBackInBulk(Driver):
+    """With DEFLATE_ON_OOM it takes back whole blocks of 256 pages around those that its guest wants."""
+
+    def pages_to_deflate(self, state):
+        wanted = super().pages_to_deflate(state)
+        if not self.has(state, "DEFLATE_ON_OOM"):
+            return wanted
+        blocks = {run.first // 256 + at for run in wanted for at in range(-(-run.count // 256) + 1)}
+        more = PageSet((block * 256, 256) for block in blocks) & state.ballooning.balloon
+        return wanted | more if wanted else wanted
+
+
+class ReportsAllThatIsFree(Driver):
+    """Names as unused, besides what the guest says is, what it is to give up and has not yet."""
+
+    def unused_pages(self, state):
+        return super().unused_pages(state) | (state.to_inflate - self.held(state))
+
+
+@pytest.mark.parametrize("kind", [GivesBackInBulk, ReportsAllThatIsFree])
+def test_a_driver_that_takes_back_or_reports_more_than_it_was_asked_for_is_not_wrong(kind):
+    """By the feature it may take back more, and what is not in use is unused, whoever said so."""
+    for case in cases(Side.DRIVER).values():
+        outcome = case.play(ReferenceDriver(kind), CHUNK_TRANSFER)
+        assert outcome.status in {Status.PASSED, Status.NOT_EXERCISED}, (case.id, outcome.reason)
+        assert not outcome.advice, case.id

@@ -167,6 +167,27 @@ FOUND = {
         [*ROOMY, target(5), inflate("m", ODD), target(1), used(INFLATE, "m"), actual(5), DRIVER_QUIET],
         ["INF-13"],
     ),
+    "the target falls while it inflates, and it rounds to 2 MiB": (
+        [
+            *[*ROOMY, target(1024), inflate("m", chunk(0x1000, 1024)), target(100), used(INFLATE, "m"), actual(1024)],
+            *[*shrink(chunk(0x1200, 512), 512), DRIVER_QUIET],
+        ],
+        ["INF-12"],
+    ),
+    "the target rises while it inflates, and it rounds down to 2 MiB": (
+        [
+            *[*ROOMY, target(512), inflate("m", chunk(0x1000, 512)), target(1000), used(INFLATE, "m"), actual(512)],
+            DRIVER_QUIET,
+        ],
+        ["INF-10"],
+    ),
+    "the target falls by much while it inflates, and pages of 2 MiB do not follow": (
+        [
+            *[*ROOMY, target(1024), inflate("m", chunk(0x1200, 1024)), target(100), used(INFLATE, "m"), actual(1024)],
+            DRIVER_QUIET,
+        ],
+        ["INF-13"],
+    ),
     "the guest is told what to take back, and takes it": (
         [*ROOMY, wants("inflate", "0x1000+4"), *FOUR, wants("deflate", "0x1000"), target(0), *shrink(ONE, 3), DRIVER_QUIET],
         [],

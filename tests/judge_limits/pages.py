@@ -8,6 +8,7 @@ from judge_script import (
     FULL,
     INFLATE,
     MESSAGES,
+    OOM,
     TELL,
     A,
     B,
@@ -19,6 +20,7 @@ from judge_script import (
     post,
     request,
     start,
+    target,
     unused,
     used,
     wants,
@@ -62,8 +64,21 @@ FOUND = {
         ["INF-11"],
     ),
     "pages come back that were not wanted": (
+        # By DEFLATE_ON_OOM a driver may take back more than its guest asks for.
         [*HELD, wants("deflate", "0x1000+2"), deflate("d", A)],
-        ["CHUNK-02"],
+        [],
+    ),
+    "pages come back that were wanted, and others that never were there": (
+        [*HELD, wants("deflate", "0x1000+4"), deflate("d", chunk(0x1000, 5))],
+        ["CHUNK-02", "DEF-04"],
+    ),
+    "all come back at the target, and half were wanted": (
+        [*held(features=FULL & ~OOM), target(4), wants("deflate", "0x1000+2"), deflate("d", A)],
+        ["DEF-09"],
+    ),
+    "a page comes back as it was wanted, and more once the target fell": (
+        [*held(features=FULL & ~OOM), wants("deflate", "0x1000"), target(1), deflate("d", chunk(0x1000, 3))],
+        [],
     ),
     "pages that were wanted come back": ([*HELD, wants("deflate", "0x1000+4"), deflate("d", A)], []),
     "other pages come back than were wanted": (
@@ -77,7 +92,87 @@ FOUND = {
     ),
     "unused no more at the request": (
         [*start(), wants("unused", "0x1000+4"), wants("unused", "0x2000+2"), request(), unused("u", A)],
+        ["UNUSED-10"],
+    ),
+    "unused, and more besides": (
+        [*start(), wants("unused", "0x1000+4"), request(), unused("u", chunk(0x1000, 5))],
+        ["UNUSED-10"],
+    ),
+    "unused, and more in the next message": (
+        [
+            *[*start(), wants("unused", "0x1000+4"), request(), unused("u", A, flag=0)],
+            unused("v", chunk(0x2000, 4)),
+        ],
+        ["UNUSED-10"],
+    ),
+    "as many as are unused, elsewhere": (
+        [*start(), wants("unused", "0x1000+4"), request(), unused("u", chunk(0x1100, 4))],
         ["CHUNK-01"],
+    ),
+    "what the guest gives up is free until it is in the balloon": (
+        [*start(), wants("unused", "0x1000+4"), wants("inflate", "0x2000+2"), request(), unused("u", A, B)],
+        [],
+    ),
+    "what the guest gives up since the request is free": (
+        [*start(), wants("unused", "0x1000+4"), request(), wants("inflate", "0x2000+2"), unused("u", A, B)],
+        [],
+    ),
+    "what the guest gave up and wants back is not": (
+        [
+            *[
+                *start(),
+                wants("unused", "0x1000+4"),
+                wants("inflate", "0x2000+2"),
+                wants("deflate", "0x2000+2"),
+            ],
+            *[request(), unused("u", A, B)],
+        ],
+        ["UNUSED-10"],
+    ),
+    "what the guest gave up and uses is not": (
+        [
+            *[*start(), wants("unused", "0x1000+4"), wants("inflate", "0x2000+2"), wants("use", "0x2000+2")],
+            *[request(), unused("u", A, B)],
+        ],
+        ["UNUSED-10"],
+    ),
+    "what is on its way out of the balloon may be free for a moment": (
+        [
+            *HELD,
+            wants("unused", "0x3000+2"),
+            wants("deflate", "0x1000+4"),
+            request(),
+            deflate("d", A),
+            unused("u", A),
+        ],
+        [],
+    ),
+    "what was on its way out at the request may be, too": (
+        [
+            *HELD,
+            wants("unused", "0x3000+2"),
+            wants("deflate", "0x1000+4"),
+            deflate("d", A),
+            request(),
+            unused("u", A),
+        ],
+        [],
+    ),
+    "the guest keeps data there all the time": (
+        [*start(), wants("hold", "0x1000+4"), request(), unused("u", A), wants("hold", "0x1000+4")],
+        ["UNUSED-10"],
+    ),
+    "the guest keeps data there, and not at the request": (
+        [*start(), wants("hold", "0x2000"), request(), unused("u", A), wants("hold", "0x1000+4")],
+        [],
+    ),
+    "the guest kept data there, and not after the answer": (
+        [*start(), wants("hold", "0x1000+4"), request(), unused("u", A), wants("hold", "0x2000")],
+        [],
+    ),
+    "the guest keeps data, and nobody asks": (
+        [*start(), wants("hold", "0x1000"), wants("hold", "0x1000")],
+        [],
     ),
     "the balloon is not unused, and was not meant": (
         [*HELD, wants("unused", "0x3000+2"), request(), unused("u", A)],
@@ -151,6 +246,26 @@ FOUND = {
 COUNTED = {
     "chunks of what was meant": (meant(A), {"CHUNK-01": 1, "CHUNK-02": 1, "PFN-03": 0, "INF-11": 1}),
     "words of what was meant": (listed(0x1000), {"CHUNK-01": 0, "CHUNK-02": 0, "PFN-03": 1, "INF-11": 1}),
+    "unused pages and no others": (
+        [*start(), wants("unused", "0x1000+4"), request(), unused("u", A)],
+        {"UNUSED-10": 1, "CHUNK-01": 1},
+    ),
+    "more comes back than was wanted": (
+        [*HELD, wants("deflate", "0x1000+2"), deflate("d", A)],
+        {"CHUNK-01": 0, "CHUNK-02": 0},
+    ),
+    "the guest keeps data elsewhere": (
+        [*start(), wants("hold", "0x2000"), request(), unused("u", A), wants("hold", "0x2000")],
+        {"UNUSED-10": 1},
+    ),
+    "the guest keeps data, and nothing is reported": (
+        [*start(), wants("hold", "0x2000"), request(), unused("u"), wants("hold", "0x2000")],
+        {"UNUSED-10": 0},
+    ),
+    "the guest keeps nothing all the time": (
+        [*start(), wants("hold", "0x2000"), request(), unused("u", A), wants("hold", "0x3000")],
+        {"UNUSED-10": 0},
+    ),
     "nothing was meant": ([*start(), inflate("m", A)], {"CHUNK-01": 0, "CHUNK-02": 0, "INF-11": 1}),
     "no pages": ([*start(), wants("inflate", "0x1000+4"), inflate("m")], {"CHUNK-01": 0, "INF-11": 0}),
     "pages leave": (

@@ -46,7 +46,7 @@ def test_the_catalogue_has_what_it_had():
         "STATS": 13,
         "CFG": 14,
         "REQ": 28,
-        "UNUSED": 9,
+        "UNUSED": 10,
         "CONC": 8,
         "BUF": 8,
         "SAFE": 13,

@@ -139,7 +139,7 @@ class SetsAReservedBit(Driver):
         return (_words(super().encode_chunks(pages)) | np.uint64(1)).tobytes()
 
 
-@mutant("CHUNK-02")
+@mutant("CHUNK-02", also=("UNUSED-10",))
 class CountsAPageTooManyInChunks(Driver):
     """The page after every run is discarded while the guest uses it."""
 
@@ -184,8 +184,11 @@ class StartsChunksAPageTooHigh(Driver):
         return super().encode_chunks(shifted(pages, 1))
 
 
+# Where several of its chunks fall on one page they are no runs of the right length (UNUSED-10).
 @mutant(
-    "CHUNK-01", origin="posted driver, D9: on guests with pages of 64 KiB bases are sixteen times too low"
+    "CHUNK-01",
+    also=("UNUSED-10",),
+    origin="posted driver, D9: on guests with pages of 64 KiB bases are sixteen times too low",
 )
 class NumbersChunksInGuestPages(Driver):
     """The host discards pages at a sixteenth of the right address, which the guest uses."""

@@ -56,6 +56,22 @@ class DeflatesAfterTheAnswer(FreeReferenceDriver):
         super().__init__(_DeflatesWhenAnswered)
 
 
+class _ReportsAllMemory(Driver):
+    """It names whatever is not in the balloon."""
+
+    def unused_pages(self, state: DriverState) -> PageSet:
+        """Return all of memory but the balloon."""
+        return self.options.memory - self.held(state)
+
+
+@mutant("UNUSED-10")
+class ReportsWhatTheGuestUses(FreeReferenceDriver):
+    """A migrated guest wakes up without what it kept in memory and did not write meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__(_ReportsAllMemory)
+
+
 class _KeepsItsBalloon(Driver):
     """It takes the pages of before a reset for pages of the new balloon."""
 

@@ -230,6 +230,16 @@ class SendsNoDone(Driver):
         return state, tuple(one for one in outputs if not isinstance(one, Available) or len(one.readable) > 8)
 
 
+# As nothing tells what it waits for, it may be the buffer of the other kind (CONC-02, CONC-03).
+@mutant("REQ-11", also=("CONC-02", "CONC-03"))
+class KeepsQuietAboutNothing(Driver):
+    """Migration of a guest without unused pages waits for an answer, and none is ever asked for again."""
+
+    def answer(self, state: DriverState, request: HostRequest) -> Step:
+        """Answer if there is something to say."""
+        return super().answer(state, request) if self.unused_pages(state) else (state, ())
+
+
 @mutant("REQ-11")
 class SendsTwoDones(_SaysMore):
     """A second end of the same answer is taken for that of the next."""
@@ -311,7 +321,7 @@ class AnswersAfterTwoSeconds(ReferenceDriver):
 # -- unused pages -----------------------------------------------------------------------------------------
 
 
-@mutant("UNUSED-02", also=("CHUNK-01",))
+@mutant("UNUSED-02")
 class ReportsTheBalloonUnused(Driver):
     """Pages that are gone already are named as spare, and a host that counts them counts them twice.
 
@@ -353,6 +363,17 @@ class ReportsItsOwnBalloonUnused(ReferenceDriver):
 
     def __init__(self) -> None:
         super().__init__(_NamesItsBalloon, steered=False)
+
+
+@mutant("UNUSED-10")
+class ReportsThePageAfterUnused(Driver):
+    """Migration leaves out a page behind every unused run, which the guest uses and does not write again."""
+
+    def unused_pages(self, state: DriverState) -> PageSet:
+        """Add a page behind each run."""
+        pages = super().unused_pages(state)
+        more = PageSet((run.end, 1) for run in pages)
+        return pages | ((more & self.options.memory) - self.held(state))
 
 
 @mutant("UNUSED-04", origin="posted driver, D8: a full message has the list read from its head again")

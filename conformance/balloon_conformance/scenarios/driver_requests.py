@@ -6,6 +6,7 @@ import pytest
 
 from balloon_conformance.case import NotExercised
 from balloon_conformance.iut.contract import Capability
+from balloon_conformance.iut.modelled_guest import pattern
 from balloon_conformance.scenarios import scenario
 from balloon_conformance.scenarios.hosting import (
     FRAGMENTED_GUEST_PAGES,
@@ -17,7 +18,7 @@ from balloon_conformance.scenarios.hosting import (
 from balloon_conformance.session import DriverSession
 from balloon_spec import events as ev
 from balloon_spec.events import Side
-from balloon_spec.pages import PageSet
+from balloon_spec.pages import EMPTY, PAGE_BYTES, PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.wire import chunk, host_request, response_header
 from balloon_spec.wire.errors import WireError
@@ -26,6 +27,11 @@ from balloon_spec.wire.host_request import HostRequest
 _FEATURES = frozenset({"HOST_REQ_VQ"})
 _BALLOON = PageSet([(0x1000, 512)])
 _UNUSED = PageSet([(0x2000, 64), (0x2100, 8)])
+_KEPT = "kept"
+_KEPT_PAGES = 256
+_SMALL_GUEST_PAGES = 0x1000
+"""Of a guest whose memory is looked through."""
+_READ_PAGES = 64
 _QUIET_SECONDS = 0.05
 
 _ABOUT = ("REQ-08", "REQ-09", "REQ-10", "REQ-11", "REQ-13", "UNUSED-02", "UNUSED-05")
@@ -218,6 +224,37 @@ def test_inflating_beside_an_unanswered_message(session: DriverSession) -> None:
     if not _is_done(message.readable):
         asking.answer()
     session.settle(_QUIET_SECONDS)
+
+
+@scenario(Side.DRIVER, "UNUSED-10", *_ABOUT, features=_FEATURES, memory_pages=_SMALL_GUEST_PAGES)
+def test_a_request_while_the_guest_keeps_data(session: DriverSession) -> None:
+    """Pages in which the guest keeps data from before the request to after the answer are not unused."""
+    need(session, Capability.STEER_GUEST, Capability.GUEST_MEMORY)
+    asking = _Asking(session)
+    asking.hosting.command("allocate", _KEPT, _KEPT_PAGES)
+    if not _look_for_kept(session):
+        raise NotExercised("what the guest keeps was not found in its memory")
+    if asking.ask(10) and asking.answer():
+        _look_for_kept(session)
+    asking.hosting.command("release", _KEPT)
+    session.settle(_QUIET_SECONDS)
+
+
+def _look_for_kept(session: DriverSession) -> PageSet:
+    """Find the pages in which the guest keeps its data; of what stands twice nobody knows which it is."""
+    wanted = {pattern(_KEPT, page): page for page in range(_KEPT_PAGES)}
+    places: dict[int, list[int]] = {}
+    for run in session.judge.memory or EMPTY:
+        for first in range(run.first, run.end, _READ_PAGES):
+            count = min(_READ_PAGES, run.end - first)
+            data = session.read_memory(first * PAGE_BYTES, count * PAGE_BYTES)
+            for at in range(count):
+                page = wanted.get(data[at * PAGE_BYTES : (at + 1) * PAGE_BYTES])
+                if page is not None:
+                    places.setdefault(page, []).append(first + at)
+    held = PageSet((found[0], 1) for found in places.values() if len(found) == 1)
+    session.record(ev.Guest(ev.GuestAction.HOLD, held))
+    return held
 
 
 @scenario(Side.DRIVER, "UNUSED-02", "REQ-11", "REQ-13", features=_FEATURES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from balloon_spec.events import Available, Quiet, Side
+from balloon_spec.events import Available, Guest, GuestAction, Quiet, Side
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.in_flight import Request
@@ -172,6 +172,26 @@ def unused_pages_are_unused(event: Available, scene: Scene) -> Iterator[Decision
         )
     else:
         yield kept("UNUSED-05")
+
+
+@rule(Guest, "UNUSED-10")
+def what_the_guest_keeps_is_in_use(event: Guest, scene: Scene) -> Iterator[Decision]:
+    """Pages in which the guest kept data from before the request to after the answer were never free."""
+    request = scene.exchange.request
+    if event.action is not GuestAction.HOLD or request is None or not request.reported:
+        return
+    throughout = request.held_by_guest & event.pages
+    wrong = throughout & request.reported
+    if wrong:
+        yield broken(
+            "UNUSED-10",
+            "pages in which the guest keeps data are reported unused",
+            field="chunk",
+            expected="pages that were free at some moment since the request",
+            seen=str(wrong),
+        )
+    elif throughout:
+        yield kept("UNUSED-10")
 
 
 @rule(Available, "UNUSED-06")

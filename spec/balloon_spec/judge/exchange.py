@@ -33,6 +33,10 @@ _LASTING = frozenset({"UNUSED-01", "DEF-07", "DEF-08", "RESET-06"})
 """Requirements that forbid touching pages for as long as no inflate buffer names them."""
 
 
+_WISHES = frozenset({ev.GuestAction.INFLATE, ev.GuestAction.DEFLATE, ev.GuestAction.UNUSED})
+"""What a guest wants of its driver; the other actions are seen."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hope:
     """Pages of a returned inflate buffer whose discard is awaited at the next look.
@@ -168,6 +172,10 @@ class Exchange:
     """Every page the guest gave up since the reset; None for a guest that is not steered, as below."""
     meant_to_deflate: PageSet | None = None
     unused: PageSet | None = None
+    given_up: PageSet = EMPTY
+    """The pages the guest gave up and has not asked back: outside the balloon they are free."""
+    guest_holds: PageSet = EMPTY
+    """The pages in which the guest was seen to keep data."""
     owed_to_inflate: PageSet = EMPTY
     """The pages the guest gave up, has not asked back, and finds in no inflate buffer."""
 
@@ -178,6 +186,9 @@ class Exchange:
     owed_request: str | None = None
     """Why the driver owes a request buffer: the requirement that says so."""
     wanted_request: int | None = None
+    answered: frozenset[bool] = frozenset()
+    """Whether the guest was said to have unused pages, of requests with zero in the reserved words that were
+    answered."""
     statistics_tags: tuple[int, ...] | None = None
     statistics_posts: int = 0
     owes_statistics: bool = False
@@ -494,7 +505,7 @@ class Exchange:
             self.forbidden["DEF-07"] = self.forbidden.get("DEF-07", EMPTY) | foreign
             self.balloon -= meant
             if self.request is not None:
-                self.request.named_throughout -= meant
+                self.request.let_go(meant)
             target = self.num_pages or 0
             self.deflate_floor = target if self.deflate_floor is None else min(target, self.deflate_floor)
         elif buffer.shape == "request":
@@ -552,6 +563,8 @@ class Exchange:
         if header.flag == 1:
             request.close(buffer)
             self.owed_request = "REQ-13"
+            if not request.is_marked:
+                self.answered |= {bool(request.was_unused)}
 
     def _used(self, event: ev.Used) -> None:
         key = (event.queue, event.buffer)
@@ -614,6 +627,8 @@ class Exchange:
             asked.cmd,
             asked.param,
             was_unused=self.unused,
+            was_free=self.given_up | self.deflating_pages,
+            held_by_guest=self.guest_holds,
             named_throughout=self.named,
             beside=busy,
         )
@@ -716,20 +731,27 @@ class Exchange:
 
     def _guest(self, event: ev.Guest) -> None:
         pages = event.pages if self.memory is None else event.pages & self.memory
-        self.tempted = self.tempted or (self.accepted is None and event.action is not ev.GuestAction.USE)
+        self.tempted = self.tempted or (self.accepted is None and event.action in _WISHES)
         if event.action is ev.GuestAction.INFLATE:
             self.meant_to_inflate = (self.meant_to_inflate or EMPTY) | pages
             self.owed_to_inflate |= pages - self.named
+            self.given_up |= pages
+            if self.request is not None:
+                self.request.was_free |= pages
         elif event.action is ev.GuestAction.DEFLATE:
             self.meant_to_deflate = (self.meant_to_deflate or EMPTY) | pages
             self.owed_to_inflate -= pages
+            self.given_up -= pages
         elif event.action is ev.GuestAction.UNUSED:
             self.unused = pages
             if self.request is not None and self.request.was_unused is not None:
                 self.request.was_unused |= pages
+        elif event.action is ev.GuestAction.HOLD:
+            self.guest_holds = pages
         else:
             # Pages the guest uses it does not give up.
             self.owed_to_inflate -= pages
+            self.given_up -= pages
 
     def _actuals_to_leave(self) -> frozenset[bytes] | None:
         """Return what ``actual`` may be after a reset now: 0, or what it is."""

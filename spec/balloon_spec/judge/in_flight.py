@@ -102,6 +102,10 @@ class Request:
     """No more is wrong with that DONE than chunks that are to be passed over (REQ-27)."""
     was_unused: PageSet | None = None
     """The pages the guest left unused at some moment since the request; None for one that is not steered."""
+    was_free: PageSet = EMPTY
+    """Other pages that may have been free meanwhile: those it gave up, or on their way out of the balloon."""
+    held_by_guest: PageSet = EMPTY
+    """The pages in which the guest was seen to keep data when the request was made."""
     named_throughout: PageSet = EMPTY
     """The pages that were in the balloon at the request, or on their way into it, and still are."""
     beside: frozenset[Queue] = frozenset()
@@ -118,6 +122,11 @@ class Request:
         self.is_done = True
         self.is_vague = bool(faults) or buffer.event.writable_bytes > 0
         self.passes_over = self.is_vague and faults <= _PASSED_OVER and not buffer.event.writable_bytes
+
+    def let_go(self, pages: PageSet) -> None:
+        """Note pages that leave the balloon: on their way back to the guest they may be free."""
+        self.named_throughout -= pages
+        self.was_free |= pages
 
     def may_not_close(self, buffer: InFlight) -> None:
         """Note a buffer that has the look of a DONE and is none of this request."""

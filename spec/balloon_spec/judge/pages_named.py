@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from balloon_spec.events import Available, Guest, GuestAction
@@ -76,27 +77,43 @@ def form_is_the_negotiated_one(event: Available, scene: Scene) -> Iterator[Decis
             yield kept(at_least_one)
 
 
-@rule(Available, "CHUNK-01", "CHUNK-02", "PFN-03")
+@rule(Available, "CHUNK-01", "CHUNK-02", "PFN-03", "UNUSED-10")
 def pages_are_those_meant(event: Available, scene: Scene) -> Iterator[Decision]:
     """A driver whose guest is steered names pages the guest meant, in units of 4 KiB."""
     buffer, exchange = scene.buffer, scene.exchange
-    if buffer is None or not buffer.content.total:
+    if buffer is None or buffer.queue is None or not buffer.content.total:
         return
     meant = exchange.wishes(buffer.queue)
-    if meant is None or buffer.queue is None:
+    if meant is None:
         return
-    verb = _VERBS.get(buffer.queue, "does not use")
     named = buffer.content.intended
     array = buffer.shape == "array"
+    asks = buffer.queue is Queue.HOST_REQUEST
     extra = named - meant
-    if buffer.queue is Queue.INFLATE:
-        # Pages of the balloon may be named again (INF-11 judges that), so they are no error of arithmetic.
+    if buffer.queue is not Queue.DEFLATE:
+        # Pages of the balloon may be named again (INF-11 and UNUSED-02 judge that): no error of arithmetic.
         extra -= exchange.named
-    elif buffer.queue is Queue.HOST_REQUEST:
-        # So may they, which UNUSED-02 judges.
-        extra -= exchange.named
+        if asks and exchange.request is not None:
+            extra -= exchange.request.was_free
+    elif not _is_displaced(named, exchange.course.owed_to_deflate & exchange.balloon):
+        # A driver may take back more than its guest wants (DEF-09, DEF-10), and says so in actual (CFG-05).
+        extra -= exchange.balloon
     if not extra:
-        yield from (kept(name) for name in (("PFN-03",) if array else ("CHUNK-01", "CHUNK-02")))
+        if named <= meant:
+            yield from (kept(name) for name in (("PFN-03",) if array else ("CHUNK-01", "CHUNK-02")))
+        if asks:
+            yield kept("UNUSED-10")
+        return
+    begun = exchange.request is not None and exchange.request.reported & meant
+    if asks and (begun or not _is_displaced(named, meant)):
+        yield broken(
+            "UNUSED-10",
+            "pages that the guest uses are reported unused",
+            field="chunk",
+            expected=str(meant),
+            seen=str(extra),
+            data=event.readable,
+        )
         return
     run = next(run for run in named if PageSet([run]) & extra)
     starts = {one.first for one in meant}
@@ -106,12 +123,19 @@ def pages_are_those_meant(event: Available, scene: Scene) -> Iterator[Decision]:
     requirement = "PFN-03" if array else "CHUNK-02" if starts_right else "CHUNK-01"
     yield broken(
         requirement,
-        f"the buffer names pages that are not those the guest {verb}",
+        f"the buffer names pages that are not those the guest {_VERBS.get(buffer.queue, 'does not use')}",
         field="pfn" if array else "size" if starts_right else "base",
         expected=str(meant),
         seen=str(named),
         data=event.readable,
     )
+
+
+def _is_displaced(named: PageSet, meant: PageSet) -> bool:
+    """Tell whether a buffer names runs such as were meant, each of them at another place."""
+    starts = {one.first for one in meant}
+    alike = Counter(one.count for one in named) <= Counter(one.count for one in meant)
+    return alike and all(one.first not in starts for one in named)
 
 
 @rule(Available, "INF-11")

@@ -66,7 +66,7 @@ def a_request_buffer_comes_when_due(_event: Available, scene: Scene) -> Iterator
     request = exchange.request
     if exchange.request_posts == 0:
         yield kept("RESET-04" if exchange.resets else "REQ-01")
-    elif request is not None and request.is_open and request.is_marked and not request.messages:
+    elif request is not None and request.is_open and _is_refused(exchange, request):
         yield _refused(request)
     elif request is not None and request.is_open:
         yield broken(
@@ -312,7 +312,7 @@ def _unanswered(exchange: Exchange, request: Request) -> Decision:
                 expected="DONE",
                 seen=f"{request.messages} messages, none of them DONE",
             )
-    if request.is_marked and not request.messages:
+    if _is_refused(exchange, request):
         return _refused(request)
     return broken(
         "REQ-11",
@@ -321,6 +321,15 @@ def _unanswered(exchange: Exchange, request: Request) -> Decision:
         expected="DONE",
         seen=f"{request.messages} messages, none of them DONE",
     )
+
+
+def _is_refused(exchange: Exchange, request: Request) -> bool:
+    """Tell whether it is on account of its reserved words that a request has no answer.
+
+    A driver that was not seen to answer a request without them may answer none, or none of a guest that has
+    no unused pages.
+    """
+    return request.is_marked and not request.messages and bool(request.was_unused) in exchange.answered
 
 
 def _refused(request: Request) -> Decision:

@@ -264,16 +264,30 @@ def test_a_malformed_hint_is_no_permission_where_arrays_carry_the_balloon(requir
 
 
 def test_a_request_with_reserved_words_is_refused_in_silence_or_with_its_buffer():
-    marked = [*start(), request(reserved=(1, 0, 0))]
-    assert blamed(*marked, post()) == ["REQ-04", "REQ-24"]
+    answered = [*start(), request(), unused("a"), used(REQUESTS, "a"), post()]
+    marked = [*answered, request("r1", 8, reserved=(1, 0, 0))]
+    assert blamed(*marked, post("r2")) == ["REQ-04", "REQ-24"]
+    assert blamed(*marked, DRIVER_QUIET) == ["REQ-04", "REQ-24"]
     # What was begun is another matter: the words were no reason.
-    assert blamed(*marked, unused("u", A, flag=0), post()) == ["REQ-04", "REQ-17"]
-    begun = [unused("u", A, flag=0), used(REQUESTS, "u")]
+    assert blamed(*marked, unused("u", A, flag=0, ident=8), post("r2")) == ["REQ-04", "REQ-17"]
+    begun = [unused("u", A, flag=0, ident=8), used(REQUESTS, "u")]
     assert blamed(*marked, *begun, DRIVER_QUIET) == ["REQ-04", "REQ-11"]
     judge = Judge(CHUNK_TRANSFER)
-    assert [one.requirement for one in judge.feed_all([*marked, unused("u"), post()])] == ["REQ-04"]
+    assert [one.requirement for one in judge.feed_all([*marked, unused("u", ident=8), post("r2")])] == [
+        "REQ-04"
+    ]
     assert judge.exercised["REQ-24"] == 1
     assert "REQ-24" not in blamed(*start(), request(), post())
+
+
+def test_a_driver_that_was_never_seen_to_answer_does_not_mind_reserved_words():
+    marked = [*start(), request(reserved=(1, 0, 0))]
+    assert blamed(*marked, DRIVER_QUIET) == ["REQ-04", "REQ-11"]
+    assert blamed(*marked, post()) == ["REQ-04", "REQ-17"]
+    # It answered where there was something to say.
+    said = [*start(), wants("unused", "0x1000+4"), request(), unused("u", A), used(REQUESTS, "u"), post()]
+    empty = [*said, wants("unused"), request("r1", 8, reserved=(1, 0, 0)), DRIVER_QUIET]
+    assert blamed(*empty) == ["REQ-04", "REQ-11"]
 
 
 @pytest.mark.parametrize(

@@ -255,13 +255,17 @@ BROKEN = {
     "REQ-19": [*OPEN, unused("u", ident=8), DEVICE_QUIET],
     "REQ-21": [*start(), post()],
     "REQ-22": None,
-    "REQ-24": [*start(), request(reserved=(0, 0, 1)), DRIVER_QUIET],
+    "REQ-24": [
+        *[*start(), request(), unused("a"), used(REQUESTS, "a"), post()],
+        *[request("r1", 8, reserved=(0, 0, 1)), DRIVER_QUIET],
+    ],
     "REQ-23": [*OPEN, inflate("m", A), DEVICE_QUIET],
     "UNUSED-01": [*OPEN, unused("u", A), used(REQUESTS, "u"), gone("0x1000")],
     "UNUSED-02": [*held(features=FULL), request(), unused("u", A)],
     "UNUSED-03": [*held(features=FULL), request(), unused("u", A), DEVICE_QUIET],
     "UNUSED-04": [*OPEN, unused("u", A, flag=0), unused("v", A)],
     "UNUSED-05": [*OPEN, unused("u", chunk(0, 0x4000), flag=0), unused("v", A)],
+    "UNUSED-10": [*start(), wants("unused", "0x1000"), request(), unused("u", A)],
     "CONC-01": [
         *OPEN,
         ev.Available(INFLATE, "m", message(A), extents=((0x5000, 24),)),
@@ -473,6 +477,10 @@ ALSO = {
 """What else the traces above break, and cannot but break; of others nothing more is found than their own."""
 
 ONLY_BY = {
+    "what_the_guest_keeps_is_in_use": (
+        "UNUSED-10",
+        [*start(), wants("hold", "0x1000"), request(), unused("u", A), wants("hold", "0x1000")],
+    ),
     "no_buffer_comes_between_sessions": ("RESET-09", [*start(MESSAGES), ev.Reset(), inflate("m", A)]),
     "a_buffer_in_flight_is_the_devices": ("QUEUE-11", [*start(), inflate("m", A), inflate("m", B)]),
     "other_pages_keep_their_contents": ("INF-08", [*start(), ev.Overwritten(PageSet([(0x3000, 1)]))]),

@@ -145,7 +145,7 @@ DEFECTS: tuple[Defect, ...] = (
         "Guest pages larger than 4 KiB are taken for pages of 4 KiB.",
         "Chunks of one page with gaps between them, and unused pages named at a fraction of their address.",
         (_CHUNKS, _BLOCKS),
-        ("INF-03", "CHUNK-01"),
+        ("INF-03", "UNUSED-10"),
         "posted-takes-large-pages-for-small-ones",
         found_by=(("canaries-in-the-balloon[told]", "INF-03"),),
     ),

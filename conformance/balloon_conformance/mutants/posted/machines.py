@@ -17,7 +17,7 @@ _PARTS = 16
 
 @mutant(
     "INF-03",
-    "CHUNK-01",
+    "UNUSED-10",
     also=("DEF-04", "DEF-05", "CFG-05", "INF-10"),
     origin="posted driver, D9: one bit stands for a guest page in a map of 4 KiB pages",
 )
