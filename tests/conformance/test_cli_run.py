@@ -29,6 +29,11 @@ from balloon_conformance.cli import main, run
         (("reference-device", "--bit", "NONSENSE=1"), "NONSENSE"),
         (("reference-device", "--qemu-binary", "x"), "--qemu-binary is for qemu"),
         (("reference-device", "--junitxml", "/nowhere/x.xml"), "--junitxml /nowhere/x.xml: No such file or"),
+        (("reference-device", "--bit", ""), "--bit: there is nothing; write FEATURE=NUMBER"),
+        (
+            ("reference-device", "--results", ""),
+            "--results : Is a directory; name a file that can be written",
+        ),
         (("reference-device", "--deadline", "nan"), "'nan' is no time to wait; give seconds, above 0"),
         (("reference-device", "--deadline", "inf"), "'inf' is no time to wait"),
         (("reference-device", "--deadline", "1e300"), "'1e300' is no time to wait"),

@@ -15,6 +15,8 @@ from run_command import run_command
         (("reference-device", "--vhost-user", "/nowhere/s", "--bit", "X"), "--bit X: write FEATURE=NUMBER"),
         (("reference-device", "--vhost-user", "/nowhere/s", "--profile", "v9"), "no profile 'v9'"),
         (("reference-driver", "--vhost-user", "/nowhere/s", "--memory", "64"), "'64' is not a size"),
+        (("reference-driver", "--vhost-user", "/nowhere/s", "--memory", "9" * 40 + "G"), "is not a size"),
+        (("reference-driver", "--vhost-user", "/nowhere/s", "--memory", "1025G"), "give at most 1024G"),
         (("reference-driver", "--vhost-user", "/nowhere/s", "--memory", "900G"), "pages of guest memory"),
         (("reference-driver", "--vhost-user", "/nowhere/s", "--control", "/nowhere/c"), "cannot listen on"),
     ],

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import click
 
-from balloon_conformance.cli.errors import bad_input
+from balloon_conformance.cli.errors import BadInput, bad_input
 from balloon_conformance.iut.registry import KINDS, IutError, IutOptions
 from balloon_conformance.iut.targets_file import FILE_NAME
 from balloon_conformance.run_options import RunOptions
@@ -120,6 +120,8 @@ def iut_options(function: Callable[..., int]) -> Callable[..., int]:
     @functools.wraps(function)
     def called(*, iut: str, profile: str, bits: tuple[str, ...], **others: Any) -> int:
         given = {one.name: others.pop(one.name) for one in fields(IutOptions)}
+        if not all(bits):
+            raise BadInput("--bit: there is nothing; write FEATURE=NUMBER, as in CHUNK_TRANSFER=41")
         written = RunOptions(iut, profile, ",".join(bits), **given)
         with bad_input(IutError):
             asked = Asked(written, written.expanded(Path.cwd()))

@@ -30,7 +30,8 @@ class RunOutputs:
         named = {"--results": results, "--html": html, "--junitxml": junitxml}
         refuse_same({**named, "--known-failures": known})
         files = [
-            stack.enter_context(writable(option, path)) if path else None for option, path in named.items()
+            None if path is None else stack.enter_context(writable(option, path))
+            for option, path in named.items()
         ]
         return cls(*files)
 

@@ -47,7 +47,8 @@ With --stdio the reference is a program as 'run stdio:COMMAND' judges it, and an
 The profile and the memory are then those of each case.
 """
 
-_MEMORY: Final = re.compile(r"([0-9]+)([MG])(?:iB)?")
+_MEMORY: Final = re.compile(r"([0-9]{1,9})([MG])(?:iB)?")
+_MOST_PAGES: Final = (1 << 40) >> PAGE_SHIFT
 
 
 def _common(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -151,4 +152,7 @@ def _pages(text: str) -> int:
     match = _MEMORY.fullmatch(text.strip())
     if not match or not int(match[1]):
         raise BadInput(f"--memory: {text!r} is not a size; write it as in 64M or 1G")
-    return int(match[1]) << ((30 if match[2] == "G" else 20) - PAGE_SHIFT)
+    pages = int(match[1]) << ((30 if match[2] == "G" else 20) - PAGE_SHIFT)
+    if pages > _MOST_PAGES:
+        raise BadInput(f"--memory: {text} is more than a guest can be given; give at most 1024G")
+    return pages
