@@ -87,8 +87,10 @@ class Exchange:
     """The numbers of the buffers that were in flight when DRIVER_OK was written again."""
     wants_statistics: bool = False
     """The operator asked for statistics, and none came since."""
-    has_refreshed: bool = False
-    """The device returned a statistics buffer when its operator asked."""
+    refreshes: int = 0
+    """How often the device returned a statistics buffer when its operator asked, since the reset."""
+    requests: int = 0
+    """How often it made a request for which the operator's wish was known, since the reset."""
     before_reset: frozenset[Key] = frozenset()
     """The buffers in flight at this reset or one before."""
     latest: dict[Queue, int] = field(default_factory=dict)
@@ -454,6 +456,7 @@ class Exchange:
         self.num_pages_before = None
         if event.side is ev.Side.DEVICE and self.driver_ok and self.could_ask and self.request is not None:
             self.request.is_patient = True
+            self.request.calm |= self.request.plain
         if event.side is ev.Side.DEVICE and self.driver_ok:
             self.missed = frozenset(buffer.number for buffer in self.in_flight.values())
 
@@ -604,7 +607,7 @@ class Exchange:
             self.owes_statistics = True
             if not buffer.is_malformed:
                 self.statistics_returned = (buffer.event.readable, *self.statistics_returned[:1])
-            self.has_refreshed = self.has_refreshed or self.wants_statistics
+            self.refreshes += self.wants_statistics
             self.wants_statistics = False
         elif buffer.shape == "request":
             self._request(event)
@@ -632,6 +635,7 @@ class Exchange:
             named_throughout=self.named,
             beside=busy,
         )
+        self.requests += self.wanted_request is not None and request.has_answer
         if not whole or asked.cmd == 0 or asked.param == self.wanted_request:
             self.wanted_request = None
         if whole:

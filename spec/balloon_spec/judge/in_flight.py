@@ -23,6 +23,7 @@ Key = tuple[int, str]
 _REQUEST_BYTES = host_request.LENGTH_BYTES
 _CHUNK_BYTES = chunk.LENGTH_BYTES
 _ENTRY_BYTES = statistics.ENTRY_BYTES
+_BALLOON = frozenset({Queue.INFLATE, Queue.DEFLATE})
 _FLAGS = frozenset({FLAG_CONT, FLAG_DONE})
 _MASKED = frozenset({"CHUNK-03"})
 """Faults of a message that every device looks past (CHUNK-06)."""
@@ -115,6 +116,10 @@ class Request:
     """The device was given its time, a buffer and a wish, and did not ask again while this one is open."""
     strays: tuple[str, ...] = ()
     """What came since then and may not close it: the requirements that say so, the newest last."""
+    plain: frozenset[int] = frozenset()
+    """The queues of the balloon on which messages with an ordinary header came since then."""
+    calm: frozenset[int] = frozenset()
+    """Those of them whose messages the device had its time for, and did not ask again."""
 
     def close(self, buffer: InFlight) -> None:
         """Take in the DONE of the exchange."""
@@ -129,9 +134,15 @@ class Request:
         self.was_free |= pages
 
     def may_not_close(self, buffer: InFlight) -> None:
-        """Note a buffer that has the look of a DONE and is none of this request."""
+        """Note a buffer that has the look of a DONE and is none of this request.
+
+        A device may give a request up for the balloon; only if it does not is HDR-05 put to the test.
+        """
         name = _why_without_effect(buffer, self)
-        if name:
+        queue = buffer.event.queue
+        if buffer.shape == "message" and buffer.queue in _BALLOON and not name:
+            self.plain |= {queue}
+        if name and (name != "HDR-05" or queue in self.calm):
             self.strays = (*self.strays, name)
 
     @property

@@ -9,6 +9,9 @@ from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.queues import Queue
 
+_AGAIN = 2
+"""A device that did so twice does not do it once only."""
+
 
 @rule(Reset, "RESET-07")
 def the_status_is_zero(event: Reset, scene: Scene) -> Iterator[Decision]:
@@ -100,12 +103,18 @@ def what_was_held_comes_back(_event: Used, scene: Scene) -> Iterator[Decision]:
 
 @rule(Quiet, "QUEUE-14")
 def what_was_held_is_not_lost(event: Quiet, scene: Scene) -> Iterator[Decision]:
-    """A device that serves its operator's wishes does so after DRIVER_OK was written again."""
+    """A device that serves its operator's wishes again and again does so after DRIVER_OK was written again.
+
+    It may hold a statistics buffer as long as it likes (STATS-09), and is judged by what it did before: it
+    returned two when it was asked, or made a request that was answered.
+    """
     exchange = scene.exchange
     if event.side is not Side.DEVICE or exchange.needs_reset or not exchange.held_over:
         return
-    wants = {Queue.STATISTICS: exchange.wants_statistics and exchange.has_refreshed}
-    wants[Queue.HOST_REQUEST] = exchange.wanted_request is not None and exchange.request is None
+    wants = {Queue.STATISTICS: exchange.wants_statistics and exchange.refreshes >= _AGAIN}
+    closed = exchange.request is not None and not exchange.request.is_open
+    wanted = exchange.wanted_request is not None and closed
+    wants[Queue.HOST_REQUEST] = wanted and exchange.requests >= _AGAIN
     for buffer in exchange.in_flight.values():
         if buffer.number in exchange.held_over and buffer.queue is not None and wants.get(buffer.queue):
             yield broken(

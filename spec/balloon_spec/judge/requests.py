@@ -196,7 +196,8 @@ def a_wanted_request_is_made(event: Quiet, scene: Scene) -> Iterator[Decision]:
     if event.side is not Side.DEVICE or exchange.needs_reset or not exchange.driver_ok:
         return
     buffers, before = exchange.request_buffers(), exchange.request
-    if exchange.wanted_request is None or not buffers:
+    if exchange.wanted_request is None or not buffers or buffers[0].number in exchange.held_over:
+        # One that was in flight when DRIVER_OK was written again is QUEUE-14's.
         return
     if before is not None:
         requirement = before.closes_by

@@ -10,7 +10,7 @@ from balloon_conformance.iut.reference import ReferenceDevice
 from balloon_conformance.iut.sight import Fact
 from balloon_conformance.mutants.cases import cases
 from balloon_conformance.reference.device import Device
-from balloon_conformance.reference.device_state import DevicePhase, StatisticsReport
+from balloon_conformance.reference.device_state import DevicePhase, RequestPhase, StatisticsReport
 from balloon_conformance.report.outcome import Status
 from balloon_spec.events import Available, ConfigurationChanged, Side, Used
 from balloon_spec.features import CHUNK_TRANSFER
@@ -287,6 +287,26 @@ def test_a_device_that_asks_again_at_once_is_advised_and_not_blamed_for_a_stray(
     assert len(names) == 10
     assert [outcome.findings for outcome in outcomes] == [()] * 10
     assert all("REQ-05" in {one.requirement for one in outcome.advice} for outcome in outcomes)
+
+
+class GivesARequestUpForTheBalloon(Device):
+    """As soon as an inflate buffer comes it waits no longer for the answer to a request."""
+
+    def take_inflate(self, state, buffer):
+        state, outputs = super().take_inflate(state, buffer)
+        if state.requests.phase is RequestPhase.OPEN:
+            state, more = self.close(state)
+            outputs = (*outputs, *more)
+        return state, outputs
+
+
+@pytest.mark.parametrize("queue", ["inflate", "deflate"])
+def test_a_device_that_gives_a_request_up_for_the_balloon_has_not_read_a_header(queue):
+    case = cases(Side.DEVICE)[f"a-done-on-a-queue-of-the-balloon[{queue}]"]
+    outcome = case.play(ReferenceDevice(GivesARequestUpForTheBalloon))
+    assert (outcome.status, outcome.findings) == (Status.NOT_EXERCISED, ())
+    assert outcome.reason == "the device gives a request up for a buffer of the balloon"
+    assert {one.requirement for one in outcome.advice} == {"REQ-05"}
 
 
 class WorksUntilTheResetIsComplete(ReferenceDevice):

@@ -59,6 +59,12 @@ def negotiated(offered, accepted, ok=True):
     return [ev.Negotiated(offered, accepted, ok)]
 
 
+def refreshed(number):
+    """The operator asks for statistics, and gets them."""
+    again = ev.Available(STATISTICS, f"s{number + 1}", statistics((4, 1)), notified=True)
+    return [ev.Operator(ev.OperatorAction.STATISTICS), used(STATISTICS, f"s{number}"), again]
+
+
 def inflated(*events, features=FULL):
     return [*start(features), inflate("m0", A), used(INFLATE, "m0"), *events]
 
@@ -347,8 +353,10 @@ BROKEN = {
     "RESET-09": [*start(), ev.Reset(), actual(0)],
     "QUEUE-14": [
         *start(),
+        *refreshed(0),
+        *refreshed(1),
         ev.DriverOk(),
-        ev.Operator(ev.OperatorAction.UNUSED_PAGES, 7),
+        ev.Operator(ev.OperatorAction.STATISTICS),
         DEVICE_QUIET,
     ],
     "RESET-06": [*start(), inflate("m", A), *RESET, gone("0x1000")],
@@ -529,6 +537,9 @@ COUNTED_ONLY_BY = {
             *OPEN,
             post("r1"),
             ev.Operator(ev.OperatorAction.UNUSED_PAGES, 9),
+            DEVICE_QUIET,
+            inflate("c", B),
+            used(INFLATE, "c"),
             DEVICE_QUIET,
             inflate("x", A, flag=1),
             used(INFLATE, "x"),

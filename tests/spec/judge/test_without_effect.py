@@ -6,6 +6,7 @@ from judge_script import (
     PROFILE,
     REQUESTS,
     A,
+    B,
     chunk,
     deflate,
     held,
@@ -25,10 +26,11 @@ WISH = ev.Operator(ev.OperatorAction.UNUSED_PAGES, 9)
 WAITING = [*start(), request(), post("r1"), WISH]
 """Nothing but the open request 7 keeps the device from the next one."""
 AGAIN = request("r1", 9)
+PLAIN = [inflate("c", B), used(0, "c")]
 STRAYS = {
     "REQ-19": [unused("x", flag=1, ident=8), used(REQUESTS, "x")],
     "REQ-25": [unused("x", A, flag=3, ident=7), used(REQUESTS, "x")],
-    "HDR-05": [inflate("x", A, flag=1), used(0, "x")],
+    "HDR-05": [*PLAIN, DEVICE_QUIET, inflate("x", A, flag=1), used(0, "x")],
     "SAFE-08": [ev.Available(REQUESTS, "x", b"\0\1"), used(REQUESTS, "x")],
     "SAFE-06": [
         ev.Available(REQUESTS, "x", message(flag=1, ident=7, data_len=1) + b"\0"),
@@ -58,6 +60,14 @@ def test_a_device_that_goes_on_waiting_keeps_it(name):
 @pytest.mark.parametrize("name", ["REQ-19", "HDR-05", "SAFE-08"])
 def test_without_proof_of_patience_an_early_request_is_no_more_than_early(name):
     assert judged(*WAITING, *STRAYS[name], AGAIN)[1] == ["REQ-05"]
+
+
+def test_a_device_may_give_a_request_up_for_the_balloon():
+    """It did so for a message with an ordinary header, or nobody saw that it would not."""
+    assert judged(*WAITING, DEVICE_QUIET, *PLAIN, AGAIN)[1] == ["REQ-05"]
+    unsettled = [inflate("x", A, flag=1), used(0, "x")]
+    assert judged(*WAITING, DEVICE_QUIET, *unsettled, AGAIN)[1] == ["REQ-05"]
+    assert judged(*WAITING, DEVICE_QUIET, *PLAIN, *unsettled, AGAIN)[1] == ["REQ-05"]
 
 
 def test_the_true_done_closes_it_whatever_came_before():
