@@ -249,6 +249,8 @@ class DevicePlayer:
             self._returned = False
             self.left_out.append(f"line {step.line}: buffer {step.name} was not returned")
             return
+        if event is None and self._session.judge.gave_up:
+            raise NotExercised("the device asked for a reset on account of malformed input (SAFE-10)")
         if event is None:
             plain = not_returned(sent.queue, writable=sent.writable_bytes > 0)
             requirement = blame(Lapse.NOT_RETURNED, step.shows, plain)

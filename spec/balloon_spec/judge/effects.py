@@ -151,15 +151,19 @@ def a_device_that_returns_a_buffer_is_there(_event: Used, scene: Scene) -> Itera
         yield kept("SAFE-13")
 
 
-@rule(NeedsReset, "SAFE-10", "QUEUE-07")
+_WELCOME = ("REQ-19", "DEF-07", "INF-06", "UNUSED-03")
+"""Requirements by which a device copes with a well-formed buffer that comes at the wrong time."""
+
+
+@rule(NeedsReset, "SAFE-10", "QUEUE-07", *_WELCOME)
 def a_device_may_ask_for_a_reset(_event: NeedsReset, scene: Scene) -> Iterator[Decision]:
     """DEVICE_NEEDS_RESET is an answer to malformed input."""
     if scene.exchange.is_misled:
         yield kept("SAFE-10")
     else:
         yield broken(
-            "QUEUE-07",
-            "the device needs a reset although the driver did nothing wrong",
+            next((name for name in _WELCOME if name in scene.exchange.newest_tests), "QUEUE-07"),
+            "the device needs a reset although nothing malformed was sent",
             field="status",
             expected="no DEVICE_NEEDS_RESET",
             seen="DEVICE_NEEDS_RESET",

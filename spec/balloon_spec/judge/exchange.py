@@ -93,6 +93,8 @@ class Exchange:
     """How often it made a request for which the operator's wish was known, since the reset."""
     before_reset: frozenset[Key] = frozenset()
     """The buffers in flight at this reset or one before."""
+    newest_tests: frozenset[str] = frozenset()
+    """What the buffer that was made available last puts to the test."""
     latest: dict[Queue, int] = field(default_factory=dict)
     """By queue, the number of the last message or array made available there."""
 
@@ -471,6 +473,7 @@ class Exchange:
     def _available(self, event: ev.Available, buffer: InFlight) -> None:
         key = (event.queue, event.buffer)
         self.in_flight[key] = buffer
+        self.newest_tests = buffer.tests
         self.count += 1
         self.last_returned = None
         self.returned_out_of_order = self.returned_with_length = False

@@ -59,6 +59,11 @@ class Judge:
         return self._exchange.memory
 
     @property
+    def gave_up(self) -> bool:
+        """Whether the device asked for a reset on account of malformed input, as it may (SAFE-10)."""
+        return self._exchange.needs_reset and self._exchange.is_misled
+
+    @property
     def num_pages(self) -> int | None:
         """The target that the driver has seen, in pages; None before the first."""
         return self._exchange.num_pages

@@ -11,9 +11,7 @@ from balloon_conformance.iut.sight import Fact
 from balloon_conformance.mutants.cases import cases
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_state import DevicePhase, RequestPhase, StatisticsReport
-from balloon_conformance.report.outcome import Status
-from balloon_spec.events import Available, ConfigurationChanged, Side, Used
-from balloon_spec.features import CHUNK_TRANSFER
+from balloon_conformance.reference.machine import Note
 from balloon_spec.wire import host_request
 from balloon_spec.wire.host_request import HostRequest
 
@@ -287,6 +285,39 @@ def test_a_device_that_asks_again_at_once_is_advised_and_not_blamed_for_a_stray(
     assert len(names) == 10
     assert [outcome.findings for outcome in outcomes] == [()] * 10
     assert all("REQ-05" in {one.requirement for one in outcome.advice} for outcome in outcomes)
+
+
+class AsksForAResetOnReservedBits(Device):
+    """A message that is malformed by its reserved bits alone it takes for an error after which it serves no more."""
+
+    def __init__(self, options):
+        super().__init__(options)
+        self.stuck = False
+
+    def take(self, state, buffer):
+        if self.stuck:
+            return state, ()
+        after, outputs = super().take(state, buffer)
+        if not any(isinstance(one, Note) and one.clause == "CHUNK-03" for one in outputs):
+            return after, outputs
+        self.stuck = True
+        return state, (NeedsReset(),)
+
+    def reset(self, state, given):
+        self.stuck = False
+        return super().reset(state, given)
+
+
+def test_a_device_may_ask_for_a_reset_on_account_of_reserved_bits():
+    names = [name for name, one in cases(Side.DEVICE).items() if "CHUNK-06" in one.about and one.is_vector]
+    names = [name for name in names if "reserved-bit" in name]
+    outcomes = [cases(Side.DEVICE)[name].play(ReferenceDevice(AsksForAResetOnReservedBits)) for name in names]
+    assert len(names) > 30
+    assert {(one.status, one.findings) for one in outcomes} == {(Status.NOT_EXERCISED, ())}
+    assert {one.reason for one in outcomes} == {
+        "the device asked for a reset on account of malformed input (SAFE-10)"
+    }
+    assert all(one.exercised["SAFE-10"] for one in outcomes)
 
 
 class GivesARequestUpForTheBalloon(Device):
