@@ -483,7 +483,6 @@ class Exchange:
             self._hear(ev.Side.DRIVER, event.queue, event.buffer, event.notified)
         if buffer.queue is not None and buffer.shape in {"message", "array"}:
             self.latest[buffer.queue] = buffer.number
-        pages = buffer.content.pages
         if self.request is not None and self.request.is_patient:
             self.request.may_not_close(buffer)
         if self.looked:
@@ -495,7 +494,12 @@ class Exchange:
         if buffer.queue in {Queue.INFLATE, Queue.HOST_REQUEST}:
             for requirement, harm in buffer.content.forbidden:
                 self.forbidden[requirement] = self.forbidden.get(requirement, EMPTY) | harm
-        meant = buffer.content.intended
+        self._take_pages(event, buffer)
+
+    def _take_pages(self, event: ev.Available, buffer: InFlight) -> None:
+        """Take in what a buffer that was made available says, by its queue."""
+        key = (event.queue, event.buffer)
+        pages, meant = buffer.content.pages, buffer.content.intended
         if buffer.queue is Queue.INFLATE:
             self.inflations += event.notified is True
             self.inflating[key] = meant - self.balloon

@@ -12,6 +12,9 @@ from balloon_conformance.mutants.cases import cases
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_state import DevicePhase, RequestPhase, StatisticsReport
 from balloon_conformance.reference.machine import Note
+from balloon_conformance.report.outcome import Status
+from balloon_spec.events import Available, ConfigurationChanged, NeedsReset, Side, Used
+from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.wire import host_request
 from balloon_spec.wire.host_request import HostRequest
 
