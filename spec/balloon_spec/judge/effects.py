@@ -157,7 +157,9 @@ _WELCOME = ("REQ-19", "DEF-07", "INF-06", "UNUSED-03")
 
 @rule(NeedsReset, "SAFE-10", "QUEUE-07", *_WELCOME)
 def a_device_may_ask_for_a_reset(_event: NeedsReset, scene: Scene) -> Iterator[Decision]:
-    """DEVICE_NEEDS_RESET is an answer to malformed input."""
+    """DEVICE_NEEDS_RESET is an answer to malformed input; said again it means nothing more."""
+    if scene.exchange.needs_reset:
+        return
     if scene.exchange.is_misled:
         yield kept("SAFE-10")
     else:
