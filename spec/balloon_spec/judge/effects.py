@@ -151,7 +151,7 @@ def a_device_that_returns_a_buffer_is_there(_event: Used, scene: Scene) -> Itera
         yield kept("SAFE-13")
 
 
-_WELCOME = ("REQ-19", "DEF-07", "INF-06", "UNUSED-03")
+_WELCOME = ("REQ-19", "DEF-07")
 """Requirements by which a device copes with a well-formed buffer that comes at the wrong time."""
 
 
