@@ -69,8 +69,8 @@ MUTATIONS = [
     Mutation(
         "a page of the balloon is reported unused",
         "driver.pl",
-        "grep { !$state{$_} } splice",
-        "grep { 1 } splice",
+        "grep { $state{$_} } keys %state;\n    my @runs",
+        "();\n    my @runs",
         "UNUSED-02",
     ),
     Mutation("entries are big-endian", "driver.pl", "pack 'V*', @pages", "pack 'N*', @pages", "PFN-08"),
