@@ -20,6 +20,7 @@ __all__ = [
     "Feature",
     "Profile",
     "insisted_on",
+    "means_nothing",
     "profile",
 ]
 
@@ -53,6 +54,19 @@ MAY_INSIST_ON: Mapping[int, str] = MappingProxyType(
     {32: "VERSION_1", 33: "ACCESS_PLATFORM", 36: "ORDER_PLATFORM"}
 )
 """What a device that offers it may refuse to work without (VIRTIO 1.2, 6.2), by bit."""
+
+_LAST_BALLOON_BIT = 23
+_FIRST_RESERVED_BIT = 44
+
+
+def means_nothing(bit: int) -> bool:
+    """Tell whether no specification gives a feature bit of a balloon device a meaning (VIRTIO 1.4, 2.2).
+
+    Bits 24 to 43 are virtio's own or those of other devices, and revisions that were never merged used bits
+    up to 22: who knows those, knows something.
+    """
+    return bit == _LAST_BALLOON_BIT or bit >= _FIRST_RESERVED_BIT
+
 
 BASE_FEATURES = (
     Feature("MUST_TELL_HOST", 0, meaning="a page is told to the device before the guest uses it again"),

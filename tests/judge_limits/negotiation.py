@@ -49,12 +49,21 @@ def silently(queue, name, data):
 FOUND = {
     "everything": (negotiated(FULL | TELL, FULL | TELL), []),
     "chunks and statistics": (negotiated(VERSION | STATS | CHUNKS, VERSION | STATS | CHUNKS), []),
+    "a bit of the balloon that means nothing": (negotiated(FULL | 1 << 23, FULL | 1 << 23), ["NEG-11"]),
+    "a bit that is reserved": (negotiated(FULL | 1 << 44, FULL | 1 << 44), ["NEG-11"]),
+    "a bit beyond 64": (negotiated(FULL | 1 << 100, FULL | 1 << 100), ["NEG-11"]),
+    "a bit that means nothing is left alone": (negotiated(FULL | 1 << 23 | 1 << 63, FULL), []),
+    "a bit of another revision": (negotiated(FULL | 1 << 22, FULL | 1 << 22), []),
+    "a bit of virtio or of another device": (negotiated(FULL | 1 << 43, FULL | 1 << 43), []),
+    "a bit that means nothing and was not offered": (negotiated(FULL, FULL | 1 << 23, ok=False), ["NEG-05"]),
+    "VERSION_1 is left out": (negotiated(FULL, FULL & ~VERSION), ["NEG-12"]),
+    "there is no VERSION_1 to accept": (negotiated(FULL & ~VERSION, FULL & ~VERSION), []),
     "chunks are offered alone": (negotiated(VERSION | CHUNKS, VERSION), ["NEG-01"]),
     "host requests are offered alone": (negotiated(VERSION | HOST, VERSION), ["NEG-02"]),
     "an illegal set is refused": (negotiated(FULL, VERSION | CHUNKS, ok=False), ["NEG-03"]),
     "a set that was not offered is refused": (negotiated(VERSION, VERSION | OOM, ok=False), ["NEG-05"]),
     "a legal set is refused": (negotiated(FULL, VERSION, ok=False), ["NEG-07"]),
-    "a legacy driver is refused": (negotiated(FULL, STATS, ok=False), []),
+    "a legacy driver is refused": (negotiated(FULL, STATS, ok=False), ["NEG-12"]),
     "a driver without the platform's address translation is refused": (
         negotiated(FULL | 1 << 33, FULL, ok=False),
         [],
@@ -63,7 +72,7 @@ FOUND = {
     "a driver is refused for another bit of virtio": (negotiated(FULL | 1 << 34, FULL, ok=False), ["NEG-07"]),
     # A balloon feature that the profile does not know may bring a queue; one of virtio does not.
     "another queue, and a feature nobody knows": (
-        [*start(FULL | 1 << 23), ev.Available(4, "m", bytes(8))],
+        [*start(FULL | 1 << 22), ev.Available(4, "m", bytes(8))],
         [],
     ),
     "another queue, and no such feature": ([*start(), ev.Available(4, "m", bytes(8))], ["QUEUE-02"]),

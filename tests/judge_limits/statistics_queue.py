@@ -51,6 +51,17 @@ FOUND = {
         [*start(MESSAGES, posts=False), ev.Available(STATISTICS, "s", b"\4" * 12), used(STATISTICS, "s")],
         ["STATS-04"],
     ),
+    "more is free than there is": (values((4, 0x2000), (5, 0x1000)), ["STATS-11"]),
+    "more is available than there is": (values((5, 0x1000), (6, 0x1001)), ["STATS-11"]),
+    "all there is, is free": (values((4, 0x1000), (5, 0x1000)), []),
+    "the total changes": (
+        [
+            *values((4, 1), (5, 0x2000)),
+            used(STATISTICS, "s"),
+            ev.Available(STATISTICS, "t", statistics((4, 1), (5, 0x1000))),
+        ],
+        [],
+    ),
     "no memory at all": (values((5, 0)), ["STATS-11"]),
     "no memory at all, later": (
         [*values((5, 1)), used(STATISTICS, "s"), ev.Available(STATISTICS, "t", statistics((5, 0)))],

@@ -39,6 +39,8 @@ KICKS = "a kick descriptor for every virtqueue"
 class Fact(StrEnum):
     """What can be seen of an implementation, or told to it; named in a report as the reason for a hole."""
 
+    OFFER = "offer"
+    """That the driver is offered every feature that the suite offers."""
     DRIVER_OK = "driver-ok"
     """When the driver set DRIVER_OK."""
     BEFORE_DRIVER_OK = "before-driver-ok"
@@ -179,7 +181,13 @@ TABLE: Final[Mapping[Kind, tuple[Blind, ...]]] = MappingProxyType(
                 _CHANNEL,
             ),
         ),
-        Kind.VHOST_USER_DRIVER: _DRIVER_OVER_VHOST_USER,
+        Kind.VHOST_USER_DRIVER: (
+            *_DRIVER_OVER_VHOST_USER,
+            Blind(
+                Fact.OFFER,
+                "a front-end stands between the device and the driver, and may keep VERSION_1 to itself",
+            ),
+        ),
         Kind.STDIO_DEVICE: (
             Blind(Fact.USED_NOTIFICATION, "the program does not say whether it notifies of what it returns"),
             Blind(
@@ -220,6 +228,7 @@ TABLE: Final[Mapping[Kind, tuple[Blind, ...]]] = MappingProxyType(
 
 RESTS_ON: Final[Mapping[Fact, tuple[str, ...]]] = MappingProxyType(
     {
+        Fact.OFFER: ("NEG-12",),
         Fact.DRIVER_OK: ("QUEUE-09",),
         Fact.BEFORE_DRIVER_OK: ("QUEUE-10",),
         Fact.CONFIGURATION_CHANGE: ("CFG-07",),

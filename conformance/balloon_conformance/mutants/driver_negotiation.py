@@ -21,6 +21,7 @@ from balloon_spec.queues import Queue
 from balloon_spec.wire.statistics import Statistic, Statistics, Tag
 
 _MUST_TELL_HOST, _DEFLATE_ON_OOM, _CHUNK_TRANSFER, _HOST_REQ_VQ = 1, 4, 8, 16
+_VERSION_1 = 1 << 32
 
 
 # -- features ---------------------------------------------------------------------------------------------
@@ -65,6 +66,34 @@ class AcceptsTheFeaturesOfBefore(Driver):
         """Choose once."""
         self.first = self.first or super().choose(offered)
         return self.first
+
+
+@mutant("NEG-11")
+class AcceptsWhateverIsOffered(Driver):
+    """A later device takes the driver for one that keeps a feature of which it never heard."""
+
+    def choose(self, offered: int) -> int:
+        """Take every bit that the profile does not know, too."""
+        unknown = self.options.profile.unknown_bits(offered)
+        return super().choose(offered) | sum(1 << bit for bit in unknown)
+
+
+@mutant("NEG-11")
+class AcceptsTheHighBitsUnseen(Driver):
+    """A driver that knows the low word of the features takes the other as it comes."""
+
+    def choose(self, offered: int) -> int:
+        """Take every bit from 33 on."""
+        return super().choose(offered) | (offered >> 33 << 33)
+
+
+@mutant("NEG-12")
+class LeavesOutVersion1(Driver):
+    """A device of today takes the driver for one of the legacy interface."""
+
+    def choose(self, offered: int) -> int:
+        """Leave VERSION_1 out."""
+        return super().choose(offered) & ~_VERSION_1
 
 
 @mutant("NEG-10", origin="viobaloon for Windows and the FreeBSD driver: MUST_TELL_HOST is never accepted")
@@ -270,6 +299,19 @@ class SendsZerosWithoutATotal(SendsZerosAtFirst):
         """Leave the total out."""
         entries = super().statistics(state).entries
         return Statistics(tuple(entry for entry in entries if entry.tag != Tag.MEMTOT))
+
+
+@mutant("STATS-11")
+class SaysItHasAnyAmount(Driver):
+    """The operator sees a guest whose total memory changes at will, and is less than it has free."""
+
+    def statistics(self, state: DriverState) -> Statistics:
+        """Let the total depend on nothing but the number of the buffer."""
+        entries = super().statistics(state).entries
+        total = 1 + self.options.memory.size_bytes * (state.buffers % 7) // 8
+        return Statistics(
+            tuple(replace(one, value=total) if one.tag == Tag.MEMTOT else one for one in entries)
+        )
 
 
 @mutant("STATS-10")

@@ -41,7 +41,7 @@ def test_what_the_host_reads(session: DeviceSession, order: str) -> None:
     _refresh(session, _ORDERS[order])
 
 
-@scenario(Side.DEVICE, "STATS-13", features=frozenset({"STATS_VQ"}), breaks=("STATS-11",))
+@scenario(Side.DEVICE, "STATS-13", features=frozenset({"STATS_VQ"}), breaks=("STATS-11", "NEG-12"))
 def test_what_the_host_reads_of_a_legacy_guest(session: DeviceSession) -> None:
     """Without VERSION_1 the host has what a little-endian guest sent in its own byte order."""
     _refresh(session, _PLAIN, without=frozenset({"VERSION_1"}))

@@ -55,6 +55,22 @@ def test_both_offered_without_statistics(session: DriverSession, beside: bool) -
     _offer_without_statistics(session, _NEEDY, beside)
 
 
+@scenario(Side.DRIVER, "NEG-11", "NEG-12", "NEG-05", "QUEUE-02", "INF-03", "DEF-11")
+@pytest.mark.parametrize("bit", [23, 49, 63])
+def test_a_bit_that_means_nothing(session: DriverSession, bit: int) -> None:
+    """A driver that is offered a bit without a meaning, beside the others, leaves it alone and goes on."""
+    need(session, Capability.RAW_FEATURES)
+    profile = session.profile
+    if bit in profile.by_bit:
+        raise NotExercised(f"profile {profile.name} has {profile.by_bit[bit].name} at bit {bit}")
+    hosting = Hosting(session)
+    names = {feature.name for feature in profile.device_features}
+    if hosting.offer(*names, beside=1 << bit) is None:
+        return
+    hosting.move_a_few()
+    session.settle(_QUIET_SECONDS)
+
+
 @scenario(Side.DRIVER, "NEG-05", "NEG-10", "INF-03", "DEF-11", "CFG-05", "QUEUE-02")
 @pytest.mark.parametrize(
     "left_out", ["MUST_TELL_HOST", "STATS_VQ", "DEFLATE_ON_OOM", "CHUNK_TRANSFER", "HOST_REQ_VQ"]

@@ -76,10 +76,11 @@ class Hosting:
             raise NotExercised("the driver refuses the features offered")
         return accepted
 
-    def offer(self, *names: str) -> frozenset[str] | None:
-        """Offer these features and VERSION_1; return the accepted, None where the driver wants none."""
+    def offer(self, *names: str, beside: int = 0) -> frozenset[str] | None:
+        """Offer these features, VERSION_1 and the bits ``beside``; return the accepted, None for none."""
         profile = self.session.profile
-        accepted = self.session.negotiate(profile.mask({*names, "VERSION_1"}), self._configuration())
+        offered = profile.mask({*names, "VERSION_1"}) | beside
+        accepted = self.session.negotiate(offered, self._configuration())
         if accepted is None:
             return None
         self._features = profile.names(accepted)

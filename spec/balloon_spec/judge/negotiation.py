@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from balloon_spec.events import Available, DriverOk, Negotiated
-from balloon_spec.features import insisted_on
+from balloon_spec.features import insisted_on, means_nothing
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.rule import Scene, rule
@@ -61,6 +61,41 @@ def accepted_is_offered(event: Negotiated, scene: Scene) -> Iterator[Decision]:
         )
     elif any(not event.offered >> feature.bit & 1 for feature in scene.exchange.profile.features):
         yield kept("NEG-05")
+
+
+@rule(Negotiated, "NEG-11")
+def what_means_nothing_is_left_alone(event: Negotiated, scene: Scene) -> Iterator[Decision]:
+    """An offer of a bit that has no meaning is not taken."""
+    names = scene.exchange.profile
+    nothing = [bit for bit in names.unknown_bits(event.offered) if means_nothing(bit)]
+    taken = [bit for bit in nothing if event.accepted >> bit & 1]
+    if taken:
+        yield broken(
+            "NEG-11",
+            "a feature bit is accepted that has no meaning",
+            field="features",
+            expected=f"{event.accepted & ~sum(1 << bit for bit in taken):#x}",
+            seen=f"{event.accepted:#x}",
+        )
+    elif nothing:
+        yield kept("NEG-11")
+
+
+@rule(Negotiated, "NEG-12")
+def version_1_is_accepted(event: Negotiated, scene: Scene) -> Iterator[Decision]:
+    """VERSION_1 is accepted where it is offered."""
+    if not _has(scene, event.offered, "VERSION_1"):
+        return
+    if _has(scene, event.accepted, "VERSION_1"):
+        yield kept("NEG-12")
+    else:
+        yield broken(
+            "NEG-12",
+            "VERSION_1 was offered and not accepted",
+            field="features",
+            expected="VERSION_1",
+            seen=", ".join(sorted(scene.exchange.profile.names(event.accepted))) or "no features",
+        )
 
 
 @rule(Negotiated, "NEG-06", "NEG-07", "NEG-08", "NEG-09")

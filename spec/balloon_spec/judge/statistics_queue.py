@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from balloon_spec.events import Available, Quiet, Side, Used
 from balloon_spec.judge.decision import Decision, broken, kept
@@ -125,8 +125,25 @@ def _values(data: bytes, scene: Scene) -> Iterator[Decision]:
             seen=total,
             data=data,
         )
+    elif total is not None and (more := _more_than(total, values, scene)) is not None:
+        yield broken(
+            "STATS-11",
+            "the total memory is less than what of it is free",
+            field="val",
+            expected=f"{more} at least",
+            seen=total,
+            data=data,
+        )
     elif total is not None or free:
         yield kept("STATS-11")
+
+
+def _more_than(total: int, values: Mapping[int, int], scene: Scene) -> int | None:
+    """Return an amount of free memory that exceeds the total, and that the guest can have; None for none."""
+    if scene.exchange.memory is None:
+        return None
+    amounts = (values[tag] for tag in sorted(_FREE & values.keys()))
+    return next((one for one in amounts if one > total and not _is_beyond(one, scene)), None)
 
 
 def _byte_order(data: bytes, scene: Scene) -> Iterator[Decision]:

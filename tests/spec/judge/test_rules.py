@@ -271,6 +271,8 @@ BROKEN = {
     "UNUSED-03": [*held(features=FULL), request(), unused("u", A), DEVICE_QUIET],
     "UNUSED-04": [*OPEN, unused("u", A, flag=0), unused("v", A)],
     "UNUSED-05": [*OPEN, unused("u", chunk(0, 0x4000), flag=0), unused("v", A)],
+    "NEG-11": [ev.Negotiated(FULL | 1 << 49, FULL | 1 << 49, True)],
+    "NEG-12": [ev.Negotiated(FULL, FULL & ~(1 << 32), True)],
     "UNUSED-10": [*start(), wants("unused", "0x1000"), request(), unused("u", A)],
     "CONC-01": [
         *OPEN,
@@ -441,6 +443,8 @@ ALSO = {
     # Features without what they need: the one side that accepts them, the other that lets it.
     **dict.fromkeys(("NEG-03", "NEG-04", "NEG-05"), frozenset({"NEG-06"})),
     "NEG-06": {"NEG-03"},
+    # Nothing else tells that a driver is one of the legacy interface.
+    **dict.fromkeys(("PFN-10", "STATS-13"), frozenset({"NEG-12"})),
     "NEG-08": {"NEG-10"},
     # Half a chunk is left where data_len is wrong by half a chunk.
     "HDR-02": {"HDR-03"},

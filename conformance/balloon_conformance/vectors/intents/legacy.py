@@ -7,19 +7,22 @@ work without VERSION_1 may refuse it (NEG-07), and none of this is then played.
 
 from __future__ import annotations
 
+from typing import Any
+
 from balloon_conformance.vectors.intents.model import DriverActual, Features, Intent, OperatorStatistics
 from balloon_conformance.vectors.intents.passages import answers_again, clean, clean_pfns
 from balloon_conformance.vectors.intents.words import (
     CHUNKS,
     VERSION_1,
+    Script,
     asks,
     deflate_pfns,
     discards,
     done,
-    exchange,
     inflate_pfns,
     inflates,
     keeps,
+    malformed,
     negotiated,
     posts,
     reads,
@@ -38,8 +41,13 @@ def _without_version_1(*names: str) -> Features:
     return Features((VERSION_1, *names), names)
 
 
+def _exchange(area: str, id: str, title: str, about: str, *script: Script, **more: Any) -> Intent:  # noqa: A002 - as in words
+    """Make an intent in which the driver leaves out VERSION_1, as none should that is not older than it."""
+    return malformed(area, id, title, about, "NEG-12", *script, **more)
+
+
 INTENTS: tuple[Intent, ...] = (
-    exchange(
+    _exchange(
         "configuration",
         "configuration-without-version-1",
         "Without VERSION_1 the configuration is little-endian all the same",
@@ -60,7 +68,7 @@ INTENTS: tuple[Intent, ...] = (
         sides="device",
         profile="base",
     ),
-    exchange(
+    _exchange(
         "pfn-array",
         "array-without-version-1",
         "Without VERSION_1 an array has the byte order of its guest, which is little-endian here",
@@ -82,7 +90,7 @@ INTENTS: tuple[Intent, ...] = (
         sides="device",
         profile="base",
     ),
-    exchange(
+    _exchange(
         "inflate",
         "message-without-version-1",
         "Without VERSION_1 a device reads messages as little-endian all the same",
@@ -99,7 +107,7 @@ INTENTS: tuple[Intent, ...] = (
         features=CHUNKS,
         sides="device",
     ),
-    exchange(
+    _exchange(
         "host-request",
         "request-without-version-1",
         "Without VERSION_1 a request and its answer are little-endian all the same",
@@ -113,7 +121,7 @@ INTENTS: tuple[Intent, ...] = (
         features=_without_version_1("STATS_VQ", "CHUNK_TRANSFER", "HOST_REQ_VQ"),
         sides="device",
     ),
-    exchange(
+    _exchange(
         "statistics",
         "statistics-without-version-1",
         "Without VERSION_1 unknown statistics come back when the operator asks",
