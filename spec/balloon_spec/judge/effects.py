@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from balloon_spec.events import Discarded, Failed, Failure, NeedsReset, Overwritten, Side, Used
+from balloon_spec.judge import looks
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.given_back import ACT_TESTS
@@ -37,7 +38,7 @@ _HARM_WORDS = {
 @rule(Discarded, "INF-07", *ACT_TESTS)
 def named_pages_are_given_back(event: Discarded, scene: Scene) -> Iterator[Decision]:
     """The pages of a returned inflate buffer are discarded, whatever else the buffer puts to the test."""
-    for one, requirement in scene.exchange.blamed(event):
+    for one, requirement in looks.blamed(scene.exchange, event):
         yield broken(
             requirement or "INF-07",
             "pages of a returned inflate buffer were not discarded",
@@ -45,7 +46,7 @@ def named_pages_are_given_back(event: Discarded, scene: Scene) -> Iterator[Decis
             expected=f"discarded: {one.missing}",
             seen=f"still there: {one.missing}",
         )
-    for one in scene.exchange.looked_at(event):
+    for one in looks.looked_at(scene.exchange, event):
         if one.missing:
             continue
         yield from (kept(name) for name in ACT_TESTS if name in one.circumstances.tests)

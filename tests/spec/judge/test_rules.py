@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 
 import pytest
@@ -679,7 +680,7 @@ def test_the_memory_of_a_judge_does_not_grow_with_the_trace():
             judge.feed_all([deflate(f"d{at}", A), used(DEFLATE, f"d{at}"), actual(0)])
         return {
             name: len(value)
-            for name in exchange.__slots__
+            for name in (one.name for one in dataclasses.fields(exchange))
             if hasattr(value := getattr(exchange, name), "__len__")
         }
 
