@@ -23,6 +23,7 @@ from balloon_spec.queues import Queue
 from balloon_spec.wire import chunk, host_request, response_header
 from balloon_spec.wire.errors import WireError
 from balloon_spec.wire.host_request import HostRequest
+from balloon_spec.wire.response_header import CMD_GET_UNUSED_PAGES
 
 _FEATURES = frozenset({"HOST_REQ_VQ"})
 _BALLOON = PageSet([(0x1000, 512)])
@@ -65,7 +66,8 @@ class _Asking:
         if buffer is None or buffer.writable_bytes < length_bytes or buffer.readable:
             return False
         written = host_request.build(HostRequest(command, (0, 0, 0), param))[:length_bytes]
-        self._session.operate(ev.OperatorAction.UNUSED_PAGES, param)
+        if command == CMD_GET_UNUSED_PAGES:
+            self._session.operate(ev.OperatorAction.UNUSED_PAGES, param)
         self._session.use(buffer.queue, buffer.buffer, length_bytes, written)
         return True
 
