@@ -22,7 +22,8 @@ from balloon_spec.features import CHUNK_TRANSFER
 
 PATIENCE = Patience(deadline_seconds=5.0, quiet_seconds=0.002)
 SETUP = Setup(CHUNK_TRANSFER, 0x1000)
-VECTORS = tuple(vector for vector in load_all() if Side.DEVICE in vector.sides)
+# Every fourth in the order of their paths: some of each area, and of each profile.
+VECTORS = tuple(vector for vector in load_all() if Side.DEVICE in vector.sides)[::4]
 
 
 @pytest.fixture(scope="module")
