@@ -66,8 +66,10 @@ def test_vectors_are_listed_by_area_and_by_requirement():
     assert len(about) == sum("CHUNK-06" in (*one.requirements, *one.breaks) for one in VECTORS)
 
 
-def test_every_vector_can_be_shown():
-    for vector in VECTORS:
+def test_vectors_of_every_area_can_be_shown():
+    shown = VECTORS[::5]
+    assert {vector.area for vector in shown} == {vector.area for vector in VECTORS}
+    for vector in shown:
         done = run("vectors", "show", vector.id)
         assert done.exit_code == 0
         assert done.stdout.startswith(f"{vector.area}/{vector.id}: {vector.title}\n")

@@ -167,7 +167,7 @@ def test_a_listed_case_that_passes_fails_the_run(here):
 
 
 def test_a_list_is_made_filled_in_and_kept_by_whole_runs_alone(here):
-    update = ("--known-failures", "known.yaml", "--update-known-failures", "-n", "2")
+    update = ("--known-failures", "known.yaml", "--update-known-failures", "-n", "2", "--profile", "base")
     done = run(here, "LongUsed", *update)
     assert done.code == 1
     assert "known.yaml: added BUF-03: the used length of a buffer" in done.out
@@ -199,7 +199,15 @@ def test_an_update_is_refused_where_a_part_is_run(here, partial):
 
 def test_an_update_is_refused_after_a_run_with_errors(here):
     done = run(
-        here, "HangingThenGone", "-n", "2", "--known-failures", "known.yaml", "--update-known-failures"
+        here,
+        "HangingThenGone",
+        "--profile",
+        "base",
+        "-n",
+        "2",
+        "--known-failures",
+        "known.yaml",
+        "--update-known-failures",
     )
     assert (done.code, done.err.count("\n")) == (2, 1)
     assert "known.yaml is left as it was: the run was not whole; " in done.err
