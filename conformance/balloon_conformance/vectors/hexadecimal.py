@@ -15,6 +15,7 @@ LENGTH_LIMIT_BYTES = 1 << 20
 """The longest string of bytes: above the largest message there is, below what a slip of the pen costs."""
 
 _TOKEN = re.compile(r"\(|\)(?:\*[^\s()]*)?|[^\s()]+")
+_PLAIN = re.compile(r"[ \t]*(?:[0-9a-fA-F]{2}(?:[ \t]+|$))*")
 _PAIR = re.compile(r"([0-9a-fA-F]{2})(?:\*(.*))?")
 _COUNT = re.compile(r"[1-9][0-9]*|0x[0-9a-fA-F]*[1-9a-fA-F][0-9a-fA-F]*")
 _DIGITS = re.compile(r"[0-9a-fA-F]+")
@@ -55,7 +56,15 @@ def _parts(text: str) -> Iterator[tuple[int, bytes]]:
     group: bytearray | None = None
     opened = 0
     for number, line in enumerate(text.split("\n")):
-        for token in _TOKEN.findall(line.split("#", 1)[0]):
+        pairs = line.split("#", 1)[0]
+        # Nearly every line is pairs alone.
+        if group is None and _PLAIN.fullmatch(pairs):
+            part = bytes.fromhex(pairs)
+            if part:
+                length += len(part)
+                yield number, part
+            continue
+        for token in _TOKEN.findall(pairs):
             if token == "(":  # noqa: S105 - a token of the notation
                 if group is not None:
                     raise HexError(
