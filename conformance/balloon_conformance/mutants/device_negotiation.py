@@ -13,6 +13,7 @@ from balloon_conformance.reference.device_requests import Step
 from balloon_conformance.reference.device_state import DeviceState
 from balloon_spec.events import Available, DriverOk, Event
 from balloon_spec.features import CHUNK_TRANSFER
+from balloon_spec.queues import Queue
 
 Pending = list[tuple[int, Buffer]]
 
@@ -127,6 +128,16 @@ class WaitsForANotification(Device):
     def begin(self, state: DeviceState, given: DriverOk) -> Step:
         """Forget what came without a notification."""
         waiting = tuple(one for one in state.waiting if one.notified)
+        return super().begin(replace(state, waiting=waiting), given)
+
+
+@mutant("QUEUE-04")
+class WaitsForANotificationOfStatistics(Device):
+    """The host asks a posted driver for its statistics, and never has any."""
+
+    def begin(self, state: DeviceState, given: DriverOk) -> Step:
+        """Forget the statistics buffer that came without a notification."""
+        waiting = tuple(one for one in state.waiting if one.notified or one.queue != Queue.STATISTICS.index)
         return super().begin(replace(state, waiting=waiting), given)
 
 

@@ -1,4 +1,4 @@
-"""What the host learns of the guest's statistics, compared with what the driver sent."""
+"""Statistics that the host is asked for: what it learns of them, and which buffer the device finds."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from balloon_spec.wire.statistics import Tag
 _KNOWN = tuple(int(tag) for tag in Tag)
 _UNKNOWN = (0x1234, 0xFFF0)
 _PLAIN = (*_KNOWN, *_UNKNOWN)
+_BOTH = frozenset({"STATS_VQ", "HOST_REQ_VQ"})
+_CONTROLS = range(2)
 
 _ORDERS = {
     "unknown-first": (*_UNKNOWN, *_KNOWN),
@@ -45,6 +47,35 @@ def test_what_the_host_reads(session: DeviceSession, order: str) -> None:
 def test_what_the_host_reads_of_a_legacy_guest(session: DeviceSession) -> None:
     """Without VERSION_1 the host has what a little-endian guest sent in its own byte order."""
     _refresh(session, _PLAIN, without=frozenset({"VERSION_1"}))
+
+
+@scenario(Side.DEVICE, "QUEUE-04", features=_BOTH)
+def test_statistics_are_found_at_driver_ok(session: DeviceSession) -> None:
+    """A device that serves wishes for statistics finds the buffer of which nobody notified it."""
+    if not session.can(Capability.OPERATOR_STATISTICS):
+        raise NotExercised(f"the adapter lacks {Capability.OPERATOR_STATISTICS}")
+    _begin(session, "first")
+    session.reset()
+    # With the same features, after a reset as well; the device is notified of the buffer, and may look then.
+    loud = _begin(session, "loud", early_statistics=False)
+    for _ in _CONTROLS:
+        session.operate(ev.OperatorAction.STATISTICS, 0)
+        if not loud.take_in():
+            raise NotExercised("the device holds the statistics buffer, as it may (STATS-09)")
+    session.reset()
+    quiet = _begin(session, "quiet")
+    session.operate(ev.OperatorAction.STATISTICS, 0)
+    quiet.take_in()
+
+
+def _begin(session: DeviceSession, names: str, *, early_statistics: bool = True) -> Driving:
+    """Begin with what the device offers, statistics and host requests among it."""
+    driving = Driving(session, EMPTY, names=names)
+    driving.early_statistics = early_statistics
+    driving.begin()
+    if missing := sorted(_BOTH - driving.features):
+        raise NotExercised(f"the device does not offer {', '.join(missing)}")
+    return driving
 
 
 def _refresh(session: DeviceSession, tags: tuple[int, ...], *, without: frozenset[str] = frozenset()) -> None:

@@ -50,6 +50,8 @@ class Driving:
         self.features: frozenset[str] = frozenset()
         self.statistics: tuple[tuple[int, int], ...] = ()
         """The entries of the next statistics buffer; by default the total memory alone."""
+        self.early_statistics = True
+        """Whether the first statistics buffer is there before DRIVER_OK, if there is a host request queue."""
         self._rooms: dict[int, int] = {}
         self._flying: dict[tuple[int, str], PageSet] = {}
         self._count = 0
@@ -104,7 +106,7 @@ class Driving:
             if isinstance(entry.event, ev.Negotiated):
                 self._rooms = dict(entry.event.ring_sizes)
         if "HOST_REQ_VQ" in self.features:
-            if "STATS_VQ" in self.features:
+            if "STATS_VQ" in self.features and self.early_statistics:
                 self._post_statistics(notify=False)
             self._post_request(notify=False)
         if early:

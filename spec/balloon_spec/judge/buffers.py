@@ -191,6 +191,31 @@ def a_return_answers_what_was_asked(_event: Used, scene: Scene) -> Iterator[Deci
             yield kept(requirement)
 
 
+@rule(Quiet, "QUEUE-04")
+def statistics_are_found_at_driver_ok(event: Quiet, scene: Scene) -> Iterator[Decision]:
+    """A device that serves its operator's wishes finds the statistics buffer that was there at DRIVER_OK.
+
+    It may hold one as long as it likes (STATS-09), and is judged by what it did before, with the same
+    features and after a reset as well: it returned two when it was asked.
+    """
+    exchange = scene.exchange
+    if event.side is not Side.DEVICE or exchange.needs_reset or not exchange.driver_ok:
+        return
+    if not (exchange.wants_statistics and exchange.refreshed_before) or Queue.STATISTICS in exchange.notified:
+        return
+    for buffer in exchange.in_flight.values():
+        early = buffer.early and buffer.number not in exchange.held_over
+        if early and buffer.queue is Queue.STATISTICS and _is_looked_for(exchange, buffer):
+            yield broken(
+                "QUEUE-04",
+                "a statistics buffer that was there at DRIVER_OK is not used",
+                field="statistics queue",
+                expected=f"{buffer.event.buffer} returned",
+                seen="in flight",
+                data=buffer.event.readable,
+            )
+
+
 def _is_looked_for(exchange: Exchange, buffer: InFlight) -> bool:
     """Tell whether a device finds at DRIVER_OK a buffer of which nobody notified it (QUEUE-04)."""
     return exchange.has("HOST_REQ_VQ") and buffer.queue in _LOOKED_FOR

@@ -60,6 +60,8 @@ class Known:
     """The operator asked for statistics, and none came since."""
     refreshes: int = 0
     """How often the device returned a statistics buffer when its operator asked, since the reset."""
+    refreshed_before: bool = False
+    """It did so twice, with HOST_REQ_VQ, in an earlier session that followed a reset."""
     requests: int = 0
     """How often it made a request for which the operator's wish was known, since the reset."""
     before_reset: frozenset[Key] = frozenset()

@@ -21,6 +21,8 @@ def left_by_a_reset(known: Known) -> Known:
     if known.accepted is not None and known.offered is not None and known.queues:
         fresh.taken |= {(known.offered, known.accepted)}
     fresh.actuals_left, fresh.target_left = _actuals_to_leave(known), _target_to_leave(known)
+    refreshed = known.resets > 0 and known.refreshes > 1 and known.has("HOST_REQ_VQ")
+    fresh.refreshed_before = known.refreshed_before or refreshed
     fresh.dropped_wish = known.wanted_request is not None or known.wants_statistics
     fresh.before_reset = known.before_reset | frozenset(known.in_flight)
     reported = known.forbidden.get("UNUSED-01", EMPTY)

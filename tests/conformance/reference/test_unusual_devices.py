@@ -369,6 +369,57 @@ def test_what_a_device_discards_until_the_reset_is_complete_is_not_after_it():
     assert [cases(Side.DEVICE)[name].play(adapter).findings for name in names] == [()] * 4
 
 
+class HoldsStatistics(Device):
+    """It returns no statistics buffer, however often its operator asks (STATS-09)."""
+
+    def return_statistics(self, state):
+        return state, ()
+
+
+class ServesOneWishForStatistics(Device):
+    """It returns the first statistics buffer of each session, and holds the next for ever."""
+
+    def __init__(self, options):
+        super().__init__(options)
+        self.served = False
+
+    def return_statistics(self, state):
+        if self.served:
+            return state, ()
+        self.served = True
+        return super().return_statistics(state)
+
+    def reset(self, state, given):
+        self.served = False
+        return super().reset(state, given)
+
+
+ABOUT_STATISTICS = {
+    name: one
+    for name, one in cases(Side.DEVICE).items()
+    if any(each.startswith(("STATS-", "QUEUE-")) for each in one.about) or "statistics" in name
+}
+HELD = "the device holds buffer {} of the statistics queue, as it may (STATS-09)"
+
+
+@pytest.mark.parametrize(
+    ("kind", "held"), [(HoldsStatistics, ("s1", "s2")), (ServesOneWishForStatistics, ("s2", "s3"))]
+)
+def test_a_device_may_hold_every_statistics_buffer(kind, held):
+    adapter = ReferenceDevice(kind)
+    outcomes = {name: one.play(adapter) for name, one in ABOUT_STATISTICS.items()}
+    assert len(outcomes) > 100
+    found = {name: one.reason for name, one in outcomes.items() if one.findings or one.advice}
+    assert found == {}
+    assert {one.status for one in outcomes.values()} == {Status.PASSED, Status.NOT_EXERCISED}
+    one_session, another = (HELD.format(name) for name in held)
+    assert outcomes["statistics-cut-within-the-tag"].reason == one_session
+    assert outcomes["statistics-in-any-order"].reason == one_session
+    assert outcomes["statistics-unknown-tags"].reason == another
+    found_at_driver_ok = outcomes["statistics-are-found-at-driver-ok"]
+    assert found_at_driver_ok.reason == "the device holds the statistics buffer, as it may (STATS-09)"
+
+
 class HasNoStatus(ReferenceDevice):
     """Nobody reads its status, as over standard streams."""
 

@@ -120,6 +120,60 @@ def test_a_held_statistics_buffer_is_lost_only_by_a_device_that_returned_two_bef
     assert (found, judge.exercised["QUEUE-14"]) == ([], 1)
 
 
+def session(*events, features=FULL, notified=False):
+    """A session that begins with a statistics buffer that was there at DRIVER_OK, and ends with a reset."""
+    early = ev.Available(STATISTICS, "s0", statistics((4, 1)), notified=notified)
+    begins = [*start(features, posts=False, driver_ok=False), early, ev.DriverOk()]
+    return [*begins, *events, ev.Reset()]
+
+
+def test_statistics_that_were_there_at_driver_ok_are_missed_by_a_device_that_returned_two_before():
+    served = session(WISH, *refreshed(0), WISH, *refreshed(1))
+    missed = session(WISH, DEVICE_QUIET)
+    assert judged(*session(), *served, *missed)[1] == ["QUEUE-04"]
+    judge, found = judged(*session(), *served, *session(WISH, *refreshed(0)))
+    assert (found, judge.exercised["QUEUE-04"]) == ([], 2)
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        session(WISH, DEVICE_QUIET),
+        [*session(), *session(WISH, *refreshed(0)), *session(WISH, DEVICE_QUIET)],
+        [*session(WISH, *refreshed(0), WISH, *refreshed(1)), *session(WISH, DEVICE_QUIET)],
+        [
+            *session(),
+            *session(WISH, *refreshed(0), WISH, *refreshed(1), features=MESSAGES),
+            *session(WISH, DEVICE_QUIET),
+        ],
+        [*session(), *session(*refreshed(0), *refreshed(1)), *session(WISH, DEVICE_QUIET)],
+        [*session(), *session(WISH, *refreshed(0), WISH, *refreshed(1)), *session(DEVICE_QUIET)],
+        [
+            *session(),
+            *session(WISH, *refreshed(0), WISH, *refreshed(1)),
+            *session(WISH, DEVICE_QUIET, features=MESSAGES),
+        ],
+        [
+            *session(),
+            *session(WISH, *refreshed(0), WISH, *refreshed(1)),
+            *session(ev.Notified(ev.Side.DRIVER, STATISTICS), WISH, DEVICE_QUIET),
+        ],
+    ],
+    ids=[
+        "holds them all",
+        "served one",
+        "served after no reset",
+        "served without host requests",
+        "returned unasked",
+        "without a wish",
+        "without host requests",
+        "notified since",
+    ],
+)
+def test_statistics_are_held_and_not_missed(events):
+    assert "QUEUE-04" not in judged(*events)[1]
+
+
 def test_a_buffer_that_came_since_is_not_held_over():
     late = [*start(MESSAGES, posts=False), ev.DriverOk(), inflate("m", A), used(INFLATE, "m")]
     assert judged(*late)[0].exercised["QUEUE-14"] == 0

@@ -489,7 +489,26 @@ ALSO = {
 }
 """What else the traces above break, and cannot but break; of others nothing more is found than their own."""
 
+STATISTICS_WISH = ev.Operator(ev.OperatorAction.STATISTICS)
+STATISTICS_BUFFERS = [ev.Available(STATISTICS, f"s{number}", statistics((4, 1))) for number in range(3)]
+
 ONLY_BY = {
+    "statistics_are_found_at_driver_ok": (
+        "QUEUE-04",
+        [
+            *RESET,
+            *(STATISTICS_WISH, used(STATISTICS, "s0"), STATISTICS_BUFFERS[1]),
+            *(STATISTICS_WISH, used(STATISTICS, "s1"), STATISTICS_BUFFERS[2]),
+            ev.Reset(),
+            *start(posts=False, driver_ok=False),
+            *(
+                dataclasses.replace(STATISTICS_BUFFERS[0], notified=False),
+                ev.DriverOk(),
+                STATISTICS_WISH,
+                DEVICE_QUIET,
+            ),
+        ],
+    ),
     "what_the_guest_keeps_is_in_use": (
         "UNUSED-10",
         [*start(), wants("hold", "0x1000"), request(), unused("u", A), wants("hold", "0x1000")],

@@ -13,7 +13,7 @@ from balloon_conformance.vectors.intents.model import (
     Message,
     OperatorStatistics,
 )
-from balloon_conformance.vectors.intents.passages import clean, clean_pfns
+from balloon_conformance.vectors.intents.passages import clean, clean_pfns, refreshes
 from balloon_conformance.vectors.intents.words import (
     DONE,
     REQUESTS,
@@ -188,10 +188,11 @@ def _reported(name: str, words: str, cut: tuple[int, ...]) -> Intent:
         f"statistics-{name}",
         f"A statistics buffer cut {words} is joined",
         "QUEUE-05 STATS-08",
-        reports("s1", *entries, cut=cut),
+        refreshes(*entries),
+        reports("s3", *entries, cut=cut),
         OperatorStatistics(),
-        shows("QUEUE-05", returns("s1")),
-        reports("s2", *entries),
+        shows("QUEUE-05", returns("s3")),
+        reports("s4", *entries),
         features=STATS,
         sides="device",
         profile="base",

@@ -12,7 +12,7 @@ from balloon_conformance.vectors.intents.model import (
     Silent,
     Step,
 )
-from balloon_conformance.vectors.intents.passages import clean_pfns, recovers_pfns
+from balloon_conformance.vectors.intents.passages import clean_pfns, recovers_pfns, refreshes_before
 from balloon_conformance.vectors.intents.words import (
     SAFE,
     STATS,
@@ -229,14 +229,14 @@ _REPORTS = (
         "statistics-with-unset-entries",
         "Entries of tag 65535 and value -1, for what a driver does not know, are passed over",
         "STATS-07 STATS-08",
-        reports("s1", *[_UNSET] * 4, _ENTRY, *[_UNSET] * 5),
+        refreshes_before(),
+        reports("s4", *[_UNSET] * 4, _ENTRY, *[_UNSET] * 5),
         OperatorStatistics(),
-        shows("STATS-07", returns("s1")),
-        reports("s2", *[_UNSET] * 4, _ENTRY, *[_UNSET] * 5),
+        shows("STATS-07", returns("s4")),
+        reports("s5", *[_UNSET] * 4, _ENTRY, *[_UNSET] * 5),
         features=STATS,
         profile="base",
         sides="device",
-        opening=False,
     ),
     exchange(
         "statistics",

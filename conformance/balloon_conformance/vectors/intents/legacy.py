@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from balloon_conformance.vectors.intents.model import DriverActual, Features, Intent, OperatorStatistics
-from balloon_conformance.vectors.intents.passages import answers_again, clean, clean_pfns
+from balloon_conformance.vectors.intents.passages import answers_again, clean, clean_pfns, refreshes_before
 from balloon_conformance.vectors.intents.words import (
     CHUNKS,
     VERSION_1,
@@ -126,13 +126,13 @@ INTENTS: tuple[Intent, ...] = (
         "statistics-without-version-1",
         "Without VERSION_1 unknown statistics come back when the operator asks",
         "STATS-07",
-        reports("s1", (4, 1 << 24), (5, 1 << 25), (10, 1)),
+        refreshes_before(),
+        reports("s4", (4, 1 << 24), (5, 1 << 25), (10, 1)),
         OperatorStatistics(),
-        shows("STATS-07", returns("s1")),
-        reports("s2", (4, 1 << 24), (5, 1 << 25), (10, 1)),
+        shows("STATS-07", returns("s4")),
+        reports("s5", (4, 1 << 24), (5, 1 << 25), (10, 1)),
         features=_without_version_1("STATS_VQ"),
         sides="device",
         profile="base",
-        opening=False,
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from balloon_conformance.vectors.intents.model import DriverActual, Step
+from balloon_conformance.vectors.intents.model import DriverActual, OperatorStatistics, Step
 from balloon_conformance.vectors.intents.words import (
     asks,
     discards,
@@ -12,6 +12,7 @@ from balloon_conformance.vectors.intents.words import (
     inflate_pfns,
     inflates,
     posts,
+    reports,
     resets,
     returns,
     shows,
@@ -27,6 +28,8 @@ __all__ = [
     "recovers",
     "recovers_pfns",
     "recovers_requests",
+    "refreshes",
+    "refreshes_before",
 ]
 
 
@@ -84,3 +87,22 @@ def inflated_pfns() -> tuple[Step, ...]:
         discards("0x1234"),
         DriverActual(1),
     )
+
+
+def refreshes(*entries: tuple[int, int]) -> tuple[Step, ...]:
+    """Have two plain statistics buffers returned, s1 and s2, when the operator asks; s3 comes next.
+
+    A device may hold a statistics buffer as long as it likes (STATS-09), and one that does so here is not
+    judged by what comes after. ``entries`` are those of the whole session (STATS-05).
+    """
+    return _refreshes(("s1", "s2"), entries)
+
+
+def refreshes_before() -> tuple[Step, ...]:
+    """Do so in a session of its own, after a reset as well; then come a reset, and s4 with other entries."""
+    return (resets(), *_refreshes(("s2", "s3"), ()), resets())
+
+
+def _refreshes(names: tuple[str, ...], entries: tuple[tuple[int, int], ...]) -> tuple[Step, ...]:
+    each = ((reports(name, *entries), OperatorStatistics(), *returns(name)) for name in names)
+    return tuple(step for steps in each for step in steps)

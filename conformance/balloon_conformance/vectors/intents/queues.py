@@ -257,7 +257,7 @@ INTENTS: tuple[Intent, ...] = (
         posts("r1", notify=False),
         DriverOk(),
         OperatorStatistics(),
-        shows("QUEUE-04", returns("s1")),
+        returns("s1"),
         reports("s2"),
         features=REQUESTS,
         sides="device",

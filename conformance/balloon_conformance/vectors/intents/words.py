@@ -337,8 +337,8 @@ def exchange(
     """Make an intent of a script in which both sides keep the protocol.
 
     ``about``, ``sides``, ``breaks`` and ``memory_holes`` have blanks between. The buffers a driver owes at
-    DRIVER_OK come by themselves, at the start unless ``opening`` is False, and after every reset that another
-    does not follow.
+    DRIVER_OK come by themselves, at the start unless ``opening`` is False, and after every reset that neither
+    another reset nor a statistics buffer of the script follows.
     """
     steps = list(_flat(script))
     if opening:
@@ -350,7 +350,7 @@ def exchange(
         at += 1
         if isinstance(step, Reset):
             current = step.features or current
-            if at == len(steps) or not isinstance(steps[at], Reset):
+            if at == len(steps) or not _begins_a_session(steps[at]):
                 steps[at:at] = _owed(current, steps[:at], 1)
     return Intent(
         id=id,
@@ -399,6 +399,11 @@ def malformed(
         breaks=breaks,
         memory_holes=memory_holes,
     )
+
+
+def _begins_a_session(step: Step) -> bool:
+    """Tell whether the script itself says what follows a reset."""
+    return isinstance(step, Reset) or (isinstance(step, DriverBuffer) and step.queue == "statistics")
 
 
 def _owed(features: Features, before: list[Step], resets_before: int) -> list[Step]:
