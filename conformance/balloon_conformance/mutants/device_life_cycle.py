@@ -10,7 +10,13 @@ from balloon_conformance.iut.reference import ReferenceDevice
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import DEVICE, Device
 from balloon_conformance.reference.device_requests import Step
-from balloon_conformance.reference.device_state import Accept, DeviceOptions, DevicePhase, DeviceState
+from balloon_conformance.reference.device_state import (
+    Accept,
+    DeviceOptions,
+    DevicePhase,
+    DeviceState,
+    RequestPhase,
+)
 from balloon_conformance.reference.machine import Move
 from balloon_spec.events import ConfigurationChanged, DriverOk, Operator, OperatorAction, Reset
 
@@ -73,6 +79,51 @@ class StartsAgainAtEachDriverOk(Device):
             fresh = DeviceState(num_pages=state.num_pages, actual=state.actual, accepted=state.accepted)
             state = replace(fresh, balloon=state.balloon)
         return super().begin(state, given)
+
+
+class _GoesOnAtEachDriverOk(Device):
+    """It goes on as before if DRIVER_OK is written again, but for what :meth:`go_on` does."""
+
+    table = MappingProxyType(
+        {**DEVICE, (DevicePhase.RUNNING, DriverOk): Move("go_on", (DevicePhase.RUNNING,))}
+    )
+
+    def go_on(self, state: DeviceState, _given: DriverOk) -> Step:
+        """Change nothing."""
+        return state, ()
+
+
+@mutant("CFG-08")
+class ForgetsActualAtEachDriverOk(_GoesOnAtEachDriverOk):
+    """The host believes that the guest gave nothing, since its driver wrote its status once more."""
+
+    def go_on(self, state: DeviceState, given: DriverOk) -> Step:
+        """Count from zero."""
+        state, outputs = super().go_on(state, given)
+        return replace(state, actual=0), outputs
+
+
+@mutant("CFG-11")
+class ForgetsTheTargetAtEachDriverOk(_GoesOnAtEachDriverOk):
+    """What the operator wants of a guest is gone without a word, since its driver wrote its status again."""
+
+    def go_on(self, state: DeviceState, given: DriverOk) -> Step:
+        """Want nothing."""
+        state, outputs = super().go_on(state, given)
+        return replace(state, num_pages=0), outputs
+
+
+@mutant("REQ-05")
+class ClosesTheExchangeAtEachDriverOk(_GoesOnAtEachDriverOk):
+    """The answer to a request ends halfway, since the driver wrote its status once more."""
+
+    def go_on(self, state: DeviceState, given: DriverOk) -> Step:
+        """Go on to the next request."""
+        state, outputs = super().go_on(state, given)
+        if state.requests.phase is not RequestPhase.OPEN:
+            return state, outputs
+        state, closing = self.close(state)
+        return state, (*outputs, *closing)
 
 
 @mutant("RESET-10", origin="devices that make themselves anew at a reset, the operator's wish included")

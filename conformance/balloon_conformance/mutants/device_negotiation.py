@@ -30,6 +30,15 @@ class KeepsAnyFeatures(Device):
         return True
 
 
+@mutant("NEG-06")
+class KeepsHighFeatures(Device):
+    """FEATURES_OK stays if a driver accepts a feature from bit 40 on that was not offered to it."""
+
+    def allows(self, features: int) -> bool:
+        """Look at the lower bits alone."""
+        return super().allows(features & (1 << 40) - 1)
+
+
 @mutant("NEG-01", origin="chunk transfer as posted, where nothing ties bit 3 to bit 1")
 class OffersChunksWithoutStatistics(Device):
     """CHUNK_TRANSFER is offered alone, and a driver that needs STATS_VQ beside it cannot accept it."""

@@ -73,6 +73,30 @@ class SticksForEver(_Sticks):
     """After one malformed buffer the balloon is dead, and a reboot does not bring it back."""
 
 
+@mutant("SAFE-04", also=("QUEUE-07",))
+class DeflatesNeverAgainAfterTheReset(_Sticks):
+    """After one malformed buffer and a reboot the guest gives pages up, and waits for ever to have them back.
+
+    If no deflate buffer came back before, all that is known is that one was not returned.
+    """
+
+    def __init__(self, options: DeviceOptions) -> None:
+        super().__init__(options)
+        self.dead = False
+
+    def take(self, state: DeviceState, buffer: Available) -> Step:
+        """Hold deflate buffers after such a reset."""
+        after, outputs = Device.take(self, state, buffer)
+        self.stuck = self.stuck or is_malformed(outputs)
+        held = self.dead and buffer.queue == Queue.DEFLATE.index
+        return after, (without_returns(outputs) if held else outputs)
+
+    def reset(self, state: DeviceState, given: Reset) -> Step:
+        """Remember what was malformed."""
+        self.dead = self.stuck
+        return super().reset(state, given)
+
+
 # -- what must be returned, well-formed -------------------------------------------------------------------
 
 

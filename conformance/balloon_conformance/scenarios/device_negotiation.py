@@ -13,6 +13,10 @@ from balloon_spec.events import Side
 
 __all__ = ["subsets"]
 
+_FEATURE_BITS = 64
+"""As many as every transport has."""
+_TRANSPORT_BITS = range(24, 32)
+
 
 @scenario(Side.DEVICE, "NEG-01", "NEG-02", "NEG-07", "NEG-09")
 def test_every_legal_subset(session: DeviceSession) -> None:
@@ -37,6 +41,24 @@ def test_every_subset_that_is_not_legal(session: DeviceSession) -> None:
         raise NotExercised("the device offers no feature that requires another")
     for subset in unlawful:
         session.negotiate(subset)
+        session.reset()
+
+
+@scenario(Side.DEVICE, "NEG-06", "NEG-07", breaks=("NEG-05",))
+def test_every_bit_that_is_not_offered(session: DeviceSession) -> None:
+    """Beside a set that is accepted every single bit that the device does not offer is refused."""
+    if not session.can(Capability.RAW_FEATURES):
+        raise NotExercised(f"the adapter lacks {Capability.RAW_FEATURES}")
+    offered, profile = session.offered(), session.profile
+    *_, legal = subsets(session, legal=True)
+    if not session.negotiate(legal):
+        raise NotExercised("the device refuses what it offers")
+    session.reset()
+    for bit in range(_FEATURE_BITS):
+        # Some of the bits to queues mean something to a transport alone, offered or not.
+        if offered >> bit & 1 or (bit in _TRANSPORT_BITS and bit not in profile.by_bit):
+            continue
+        session.negotiate(legal | 1 << bit, offered)
         session.reset()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from balloon_conformance.case import NotExercised
-from balloon_conformance.iut.contract import Capability
+from balloon_conformance.iut.contract import Buffer, Capability
 from balloon_conformance.scenarios import scenario
 from balloon_conformance.scenarios.device_negotiation import subsets
 from balloon_conformance.scenarios.driving import Driving, encode
@@ -14,7 +14,8 @@ from balloon_spec import events as ev
 from balloon_spec.events import Side
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue
-from balloon_spec.wire import configuration
+from balloon_spec.wire import configuration, host_request, response_message
+from balloon_spec.wire.response_header import FLAG_DONE
 
 _BEFORE, _AFTER = PageSet([(0x1800, 2)]), PageSet([(0x2000, 1)])
 _QUIET_SECONDS = 0.05
@@ -93,11 +94,11 @@ def test_a_notification_between_sessions(session: DeviceSession) -> None:
         driving.look(_BEFORE | _AFTER)
 
 
-@scenario(Side.DEVICE, "QUEUE-14", "BUF-04", "SAFE-13")
+@scenario(Side.DEVICE, "QUEUE-14", "BUF-04", "CFG-08", "CFG-11", "SAFE-13")
 def test_driver_ok_is_written_again(session: DeviceSession) -> None:
-    """DRIVER_OK is written once more while the device holds buffers, and none of them is lost."""
+    """DRIVER_OK is written once more: no buffer is lost, and the configuration space stays as it is."""
     _need_registers(session)
-    driving = Driving(session, _AFTER)
+    driving = Driving(session, _BEFORE | _AFTER)
     driving.begin()
     refreshes = "STATS_VQ" in driving.features and session.can(Capability.OPERATOR_STATISTICS)
     asks = "HOST_REQ_VQ" in driving.features and session.can(Capability.OPERATOR_UNUSED_PAGES)
@@ -105,14 +106,52 @@ def test_driver_ok_is_written_again(session: DeviceSession) -> None:
     for number in _CONTROLS:
         refreshes = refreshes and _serves_wish(driving, ev.OperatorAction.STATISTICS, 0)
         asks = asks and _serves_wish(driving, ev.OperatorAction.UNUSED_PAGES, number)
+    driving.inflate(_BEFORE)
+    if not driving.drain():
+        return
+    driving.tell_actual()
+    if session.can(Capability.OPERATOR_TARGET):
+        session.operate(ev.OperatorAction.TARGET, _TARGET)
+        session.wait_for(lambda seen: isinstance(seen, ev.ConfigurationChanged))
+    session.read_configuration(0, configuration.LENGTH_BYTES)
     session.driver_ok_again()
+    session.read_configuration(0, configuration.LENGTH_BYTES)
     session.settle(_QUIET_SECONDS)
+    session.read_configuration(0, configuration.LENGTH_BYTES)
     if refreshes:
         _serves_wish(driving, ev.OperatorAction.STATISTICS, 0)
     if asks:
         _serves_wish(driving, ev.OperatorAction.UNUSED_PAGES, 7)
     driving.inflate(_AFTER)
     session.wait_for(lambda seen: isinstance(seen, ev.Used) and seen.queue == Queue.INFLATE.index)
+    session.settle(_QUIET_SECONDS)
+
+
+@scenario(Side.DEVICE, "REQ-05", "QUEUE-14", features=frozenset({"HOST_REQ_VQ"}), breaks=("REQ-17",))
+def test_driver_ok_is_written_again_during_an_exchange(session: DeviceSession) -> None:
+    """DRIVER_OK is written once more while a request is open and another waits, and it waits on."""
+    _need_registers(session)
+    if not session.can(Capability.OPERATOR_UNUSED_PAGES):
+        raise NotExercised(f"the adapter lacks {Capability.OPERATOR_UNUSED_PAGES}")
+    driving = Driving(session, _AFTER)
+    driving.begin()
+    if "HOST_REQ_VQ" not in driving.features:
+        raise NotExercised("the device does not offer HOST_REQ_VQ")
+    session.operate(ev.OperatorAction.UNUSED_PAGES, _REQUEST_IDS[0])
+    asked = session.wait_for(lambda seen: isinstance(seen, ev.Used) and bool(seen.written))
+    if not isinstance(asked, ev.Used) or len(asked.written) != host_request.LENGTH_BYTES:
+        return
+    # The buffer for the next request comes early: without one nobody would see that the exchange was closed.
+    session.make_available(
+        Queue.HOST_REQUEST.index, Buffer("early", writable_bytes=host_request.LENGTH_BYTES)
+    )
+    session.operate(ev.OperatorAction.UNUSED_PAGES, _REQUEST_IDS[1])
+    session.settle(_QUIET_SECONDS)
+    session.driver_ok_again()
+    session.settle(_QUIET_SECONDS)
+    answer = response_message.message([], flag=FLAG_DONE, id=host_request.parse(asked.written).param & 0xFFFF)
+    session.make_available(Queue.HOST_REQUEST.index, Buffer("last", response_message.build(answer)))
+    session.wait_for(lambda seen: isinstance(seen, ev.Used) and bool(seen.written))
     session.settle(_QUIET_SECONDS)
 
 

@@ -50,6 +50,7 @@ class Exchange(Known):
                 self.target_is_early = not self.driver_ok and self.target is not None
                 if self.driver_ok:
                     self.held_over |= frozenset(one.number for one in self.in_flight.values())
+                    self.stirred = "DRIVER_OK was written again"
                 self.driver_ok = self.sees_driver_ok = True
                 # What the driver did before it was not allowed to notify of.
                 self._heard_from(ev.Side.DRIVER)
@@ -233,6 +234,7 @@ class Exchange(Known):
         elif buffer.queue is Queue.DEFLATE:
             back = buffer.content.pages - self.named
             self.deflating.pop(key, None)
+            self.has_deflated |= not buffer.is_malformed
             self.changes += 1
             self.touchable -= back
             self.gone -= back

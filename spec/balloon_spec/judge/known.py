@@ -199,6 +199,9 @@ class Known:
     returned_with_length: bool = False
     """A buffer was returned with a used length that means nothing, and the driver did nothing since."""
 
+    has_deflated: bool = False
+    """A sound deflate buffer was returned, before a reset too: the device serves that queue."""
+
     # The session before the last reset.
     changed_format: bool = False
     """Whether CHUNK_TRANSFER was negotiated before some reset and is not now, or the reverse."""

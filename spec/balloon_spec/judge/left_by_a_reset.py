@@ -30,6 +30,7 @@ def left_by_a_reset(known: Known) -> Known:
     named = (known.touchable, *(known.forbidden.get(name, EMPTY) for name in ("RESET-06", "DEF-08")))
     fresh.forbidden = {"RESET-06": PageSet.union(named), "UNUSED-01": reported - known.touchable}
     fresh.last_request_id = known.last_request_id
+    fresh.has_deflated = known.has_deflated
     fresh.was_upset = known.upset or known.was_upset
     fresh.was_asked = known.request is not None and known.request.is_open
     fresh.formats = known.formats | ({"CHUNK_TRANSFER" in known.features} if known.queues else set())

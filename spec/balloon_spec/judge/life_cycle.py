@@ -33,7 +33,8 @@ def the_status_is_zero(event: Reset, scene: Scene) -> Iterator[Decision]:
 @rule(Negotiated, "RESET-08")
 def what_was_accepted_is_accepted_again(event: Negotiated, scene: Scene) -> Iterator[Decision]:
     """A set that the device took before a reset it offers, and takes, after it."""
-    before = {accepted for _, accepted in scene.exchange.taken}
+    # What a driver accepted and was not offered then need not be offered now.
+    before = {offered & accepted for offered, accepted in scene.exchange.taken}
     lost = next((accepted & ~event.offered for accepted in sorted(before) if accepted & ~event.offered), 0)
     if lost:
         yield broken(

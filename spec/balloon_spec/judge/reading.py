@@ -127,9 +127,11 @@ def _tests(exchange: Exchange, buffer: InFlight) -> frozenset[str]:
             tests.add("RESET-01")
         if exchange.request and exchange.request.is_open:
             tests.add("REQ-23")
-        if exchange.upset:
+        # A device that never returned a deflate buffer did not stop because of the malformed one.
+        serves = buffer.queue is Queue.INFLATE or exchange.has_deflated
+        if serves and exchange.upset:
             tests.add("SAFE-05")
-        elif exchange.resets and exchange.was_upset:
+        elif serves and exchange.resets and exchange.was_upset:
             tests.add("SAFE-04")
     if buffer.shape in {"message", "array"}:
         others = [other.queue for other in exchange.in_flight.values() if other.shape in {"message", "array"}]

@@ -2,6 +2,7 @@
 
 import pytest
 from judge_script import (
+    DEFLATE,
     DEVICE_QUIET,
     DRIVER_QUIET,
     FULL,
@@ -15,6 +16,8 @@ from judge_script import (
     VERSION,
     A,
     actual,
+    chunk,
+    deflate,
     held,
     inflate,
     post,
@@ -81,6 +84,34 @@ def test_a_set_that_was_never_accepted_is_not_refused_again():
     assert "RESET-08" not in judged(negotiated(VERSION | TELL | STATS, VERSION, True), ev.Reset(), other)[1]
     refused = negotiated(VERSION | TELL, VERSION, False)
     assert "RESET-08" not in judged(refused, ev.Reset(), refused)[1]
+
+
+def test_what_was_not_offered_when_it_was_accepted_need_not_be_offered_again():
+    first = negotiated(VERSION, VERSION | 1 << 40, True)
+    assert judged(first, ev.Reset(), negotiated(VERSION, VERSION, True))[1] == ["NEG-05", "NEG-06"]
+
+
+@pytest.mark.parametrize(("served", "blamed"), [(True, "SAFE-04"), (False, "QUEUE-07")])
+def test_deflate_buffers_that_stay_out_were_returned_before_or_not(served, blamed):
+    before = [*held(features=FULL), deflate("d", chunk(0x1000, 1))]
+    before += [used(DEFLATE, "d")] if served else []
+    bad = [
+        ev.Available(INFLATE, "bad", b"\xff"),
+        ev.Reset(),
+        *start(FULL),
+        inflate("n", A),
+        used(INFLATE, "n"),
+    ]
+    found = judged(*before, *bad, deflate("last", A), DEVICE_QUIET)[1]
+    assert blamed in found
+    assert len({"SAFE-04", "QUEUE-07"} & {*found}) == 1
+
+
+def test_actual_stays_if_driver_ok_is_written_again():
+    shown = ev.ConfigurationRead(4, bytes(4))
+    judge, found = judged(*start(), shown, ev.DriverOk(), shown)
+    assert (judge.exercised["CFG-08"], found) == (1, [])
+    assert judged(*start(), shown, ev.DriverOk(), ev.ConfigurationRead(4, b"\1\0\0\0"))[1] == ["CFG-08"]
 
 
 UNBOUND = {

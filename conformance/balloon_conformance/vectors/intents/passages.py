@@ -5,6 +5,8 @@ from __future__ import annotations
 from balloon_conformance.vectors.intents.model import DriverActual, OperatorStatistics, Step
 from balloon_conformance.vectors.intents.words import (
     asks,
+    deflate_pfns,
+    deflates,
     discards,
     done,
     gives_up,
@@ -44,21 +46,27 @@ def clean_pfns() -> tuple[Step, ...]:
 
 
 def recovers() -> tuple[Step, ...]:
-    """After a malformed buffer: the next message is served, at the latest after a reset."""
-    return _recovers(inflates("good1", "0x2000"), inflates("good2", "0x2010"))
+    """After a malformed buffer: the next messages are served, at the latest after a reset."""
+    return _recovers(inflates("good1", "0x2000"), inflates("good2", "0x2010"), deflates("good3", "0x2010"))
 
 
 def recovers_pfns() -> tuple[Step, ...]:
-    """After a malformed buffer: the next array is served, at the latest after a reset."""
-    return _recovers(inflate_pfns("good1", "0x2000"), inflate_pfns("good2", "0x2010"))
+    """After a malformed buffer: the next arrays are served, at the latest after a reset."""
+    return _recovers(
+        inflate_pfns("good1", "0x2000"), inflate_pfns("good2", "0x2010"), deflate_pfns("good3", "0x2010")
+    )
 
 
-def _recovers(first: Step, second: Step) -> tuple[Step, ...]:
+def _recovers(first: Step, second: Step, third: Step) -> tuple[Step, ...]:
+    # A deflate buffer that is held may have been held before as well: the step blames QUEUE-07, and the judge
+    # SAFE-04 if one came back before the malformed buffer.
     return (
         *if_returned(shows("SAFE-05", first, returns("good1"), discards("0x2000"))),
         resets(),
         second,
         *shows("SAFE-04", returns("good2"), discards("0x2010")),
+        third,
+        *returns("good3"),
     )
 
 
