@@ -318,6 +318,31 @@ def test_what_the_suite_gave_cause_for_is_not_without_end():
     assert len(session.trace) == 60
 
 
+class _OneAtATime(ReferenceDevice):
+    """It does all it is asked to, and shows one event in so many seconds."""
+
+    def __init__(self, seconds):
+        super().__init__()
+        self.seconds, self.left = seconds, []
+
+    def observe(self, deadline_seconds):
+        self.left += super().observe(0.0)
+        self.clock.wait(self.seconds if self.left else deadline_seconds)
+        return [self.left.pop(0)] if self.left else []
+
+
+def test_returns_have_an_end_however_slow_they_are():
+    session = started(_OneAtATime(0.5))
+    session.negotiate(VERSION)
+    session.driver_ok()
+    for at in range(60):
+        session.make_available(0, Buffer(f"m{at}", (0x1000 + at).to_bytes(4, "little")))
+    left = session.settle()
+    assert len(left) == 60
+    assert session.now() >= 30
+    assert session.findings == []
+
+
 @pytest.mark.parametrize(
     ("returned", "words"),
     [

@@ -27,7 +27,7 @@ _LOW_PFNS = np.uint64((1 << 20) - 1)
 
 @mutant(
     "CHUNK-13",
-    also=("INF-07",),
+    also=("INF-07", "CHUNK-08"),
     origin="QEMU trees of 2016 to 2018: fields read in host order; kvmtool: arrays are",
 )
 class ReadsChunksBigEndian(Device):
@@ -40,7 +40,7 @@ class ReadsChunksBigEndian(Device):
 
 @mutant(
     "CHUNK-13",
-    also=("INF-07", "HDR-07"),
+    also=("INF-07", "HDR-07", "CHUNK-08"),
     origin="QEMU trees of 2016 to 2018: fields read in host order",
 )
 class ReadsDataLenBigEndian(Device):
@@ -128,10 +128,7 @@ class ReadsOnlyTheFirstChunk(Device):
     origin="Wei Wang's QEMU tree, 2017: stops at the first range that is not memory",
 )
 class StopsAtABadChunk(Device):
-    """One chunk outside memory keeps the host from all that follow it.
-
-    After a chunk of zero pages too it stops, of which CHUNK-08 does not speak.
-    """
+    """One chunk outside memory, or of no pages, keeps the host from all that follow it."""
 
     def choose_chunks(self, first: Words, count: Words, memory: PageSet) -> Chosen:
         """Choose those before the first bad one."""
@@ -208,9 +205,21 @@ class ReadsArraysBigEndian(Device):
 
 @mutant("PFN-07", origin="QEMU, commit ffa207d082: page frame numbers held in a signed int")
 class ReadsSignedPageFrameNumbers(Device):
+    """A page number with the top bit set discards a page before the end of memory, which was not named."""
+
+    def read_array(self, data: bytes, memory: PageSet) -> Reading:
+        """Count a negative number back from the end of memory."""
+        whole, rest = data[: len(data) & ~3], data[len(data) & ~3 :]
+        numbers = np.frombuffer(whole, "<i4").astype(np.int64)
+        numbers[numbers < 0] += memory.runs[-1].end
+        return super().read_array((numbers & 0xFFFFFFFF).astype("<u4").tobytes() + rest, memory)
+
+
+@mutant("PFN-06")
+class EndsArraysAtANegativeNumber(Device):
     """A page number with the top bit set ends the array, and the pages after it are never given back.
 
-    A negative number is an end mark to it.
+    It may be that the number is read as a signed one; that no more is done is what PFN-06 advises against.
     """
 
     def read_array(self, data: bytes, memory: PageSet) -> Reading:
@@ -220,12 +229,9 @@ class ReadsSignedPageFrameNumbers(Device):
         return super().read_array(data[:end] if end < len(whole) else data, memory)
 
 
-@mutant("PFN-06", also=("PFN-07",))
+@mutant("PFN-06")
 class RejectsArraysWithABadEntry(Device):
-    """One page outside memory keeps the host from all the others of its array.
-
-    Also a number with the top bit set is one outside memory.
-    """
+    """One page outside memory keeps the host from all the others of its array."""
 
     def read_array(self, data: bytes, memory: PageSet) -> Reading:
         """Read nothing where not all is memory."""
@@ -234,7 +240,7 @@ class RejectsArraysWithABadEntry(Device):
         return replace(reading, pages=EMPTY) if outside else reading
 
 
-@mutant("PFN-05", also=("PFN-07", "PFN-06", "QUEUE-05", "INF-07"))
+@mutant("PFN-05", also=("PFN-06", "QUEUE-05", "INF-07"))
 class ReadsOnlyTheFirstEntry(Device):
     """Of every array the host has the first page back and no other.
 

@@ -42,7 +42,7 @@ __all__ = ["Ended", "Session", "Waits"]
 _T = TypeVar("_T")
 
 _ENDLESS_EVENTS = 10_000
-"""So many events in a row, to which the suite did nothing and among which there was no pause, have no end."""
+"""So many events in a row without a cause, and without a pause or a return that was due, have no end."""
 _ENDLESS_DEADLINES = 10
 """Nor have events that go on for so many of the session's deadlines."""
 _MOST_DEADLINES = 3
@@ -124,7 +124,7 @@ class Session:
         self._shown: Counter[str] = Counter()
         self._waiting: list[ev.Event] = []
         self._unrest = 0
-        """How many events came since the suite last did something, or found that nothing came."""
+        """How many events without a cause came since the suite acted, a buffer came back, or nothing came."""
         self._unrest_began = self._began
         self._moved = self._began
         """When either side did something last."""
@@ -253,16 +253,21 @@ class Session:
     def _observe_once(self, seconds: float) -> Sequence[ev.Event]:
         events = self._call(lambda: observed.events(self._adapter.observe(seconds)))
         for event in events:
+            # Each buffer can be returned once: however slow a device is with its returns, they have an end.
+            if isinstance(event, ev.Used) and self.judge.is_in_flight(event.queue, event.buffer):
+                self._unrest = 0
+            else:
+                if not self._unrest:
+                    self._unrest_began = self.now()
+                self._unrest += 1
             before = len(self.slips)
             self.record(event)
             if isinstance(event, _OWN_DOING):
                 self.told += self.slips[before:]
         if not events:
             self._unrest = 0
-            return events
         if not self._unrest:
-            self._unrest_began = self.now()
-        self._unrest += len(events)
+            return events
         lasted = self.now() - self._unrest_began
         if self._unrest > _ENDLESS_EVENTS or lasted > _ENDLESS_DEADLINES * self.deadline_seconds:
             self._call(partial(self._never_pauses, type(events[-1]).__name__, lasted))

@@ -46,7 +46,7 @@ _CAN_BREAK: Mapping[Lapse, frozenset[str]] = MappingProxyType(
         Lapse.NOT_DISCARDED: frozenset(
             {
                 *("HDR-05", "HDR-07", "CHUNK-06", "CHUNK-08", "CHUNK-10", "CHUNK-13", "INF-07", "QUEUE-05"),
-                *("PFN-05", "PFN-06", "PFN-07", "PFN-10", "RESET-01"),
+                *("PFN-05", "PFN-06", "PFN-10", "RESET-01"),
             }
         ),
         Lapse.TOUCHED: frozenset(

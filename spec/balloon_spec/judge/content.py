@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.message_checks import (
     CHUNK_BYTES,
     HEADER_BYTES,
+    MAX_DATA_BYTES,
     Draft,
     Reading,
     check_chunks,
@@ -31,6 +33,8 @@ __all__ = ["Content", "looks_like_message", "looks_like_pfn_array", "read_array"
 
 LARGEST_PAGE_BYTES = 4096
 """The response data that fits a page, the least anybody makes room for; a longer message tests HDR-07."""
+_LARGEST_SIGNED = np.uint32((1 << 31) - 1)
+"""Above it an entry is negative to a device that keeps it in a signed number of 32 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +131,16 @@ def read_message(
     draft.forbid("SAFE-07", sort_chunks(beyond, memory).good)
     if beyond:
         draft.twists.add("SAFE-07")
-    if header.data_len > LARGEST_PAGE_BYTES:
+    if LARGEST_PAGE_BYTES < header.data_len <= MAX_DATA_BYTES:
         draft.twists.add("HDR-07")
     reading = sort_chunks(inside, memory, meant)
     check_chunks(draft, reading, data)
     draft.forbid("CHUNK-09", reading.empty - reading.good)
     draft.forbid("SAFE-09", reading.wrapped - reading.good)
     draft.forbid("SAFE-11", reading.partial - reading.good)
-    # A device may refuse a message that announces more than it carries, or carries more than it announces.
-    firm = reading.good if header.data_len == len(body) else EMPTY
+    # A device may refuse a message that announces more than it carries, or carries more than it announces,
+    # or more than any may carry.
+    firm = reading.good if header.data_len == len(body) <= MAX_DATA_BYTES else EMPTY
     return _finish(draft, header, reading, firm)
 
 
@@ -200,10 +205,21 @@ def read_array(
             else None,
         )
     if outside:
-        draft.twists.add("PFN-07" if outside.runs[-1].end > 1 << 31 else "PFN-06")
+        draft.twists.add("PFN-06")
+        draft.forbid("PFN-07", (_counted_back(pfns, memory) & memory) - named)
     if len(pfns) > 1:
         draft.twists.add("PFN-05")
-    return replace(_finish(draft), pages=pages, intended=pages, firm=pages, total=len(pfns))
+    # A device may refuse a buffer that is no array of whole entries.
+    firm = pages if len(whole) == len(data) else EMPTY
+    return replace(_finish(draft), pages=pages, intended=pages, firm=firm, total=len(pfns))
+
+
+def _counted_back(pfns: NDArray[np.uint32], memory: PageSet) -> PageSet:
+    """Return the pages that entries are taken for which are read as negative, from the end of memory."""
+    negative = pfns[pfns > _LARGEST_SIGNED]
+    end = memory.runs[-1].end if memory else 0
+    back = np.uint64(1 << 32) - negative.astype(np.uint64)
+    return PageSet.from_pfns((np.uint64(end) - back[back <= end]).astype(np.uint32))
 
 
 def _finish(

@@ -13,13 +13,14 @@ from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.pages import EMPTY, PageSet
 
 _HARM = (
-    *("CHUNK-09", "PFN-09", "SAFE-06", "SAFE-07", "SAFE-09", "SAFE-11"),
+    *("CHUNK-09", "PFN-07", "PFN-09", "SAFE-06", "SAFE-07", "SAFE-09", "SAFE-11"),
     *("UNUSED-01", "DEF-07", "DEF-08", "RESET-06"),
 )
 """Requirements that forbid touching particular pages, the most telling first."""
 
 _HARM_WORDS = {
     "CHUNK-09": "a chunk of zero pages had an effect",
+    "PFN-07": "an entry was read as a negative number, and had an effect",
     "PFN-09": "a partial entry of an array had an effect",
     "SAFE-06": "a message whose data_len is no multiple of 16 had an effect",
     "SAFE-07": "bytes beyond data_len had an effect",

@@ -15,6 +15,9 @@ in part
 the same form         as above; if the buffer tests nothing, that its pages are acted on (CHUNK-13, PFN-05)
 the other form        only when no more can come: the device does not act on this form at all
 ====================  ==================================================================================
+
+A buffer of which a part is to be passed over is one that a device may pass over whole: what is left of it
+breaks no more than the SHOULD about the other parts, whatever else the buffer puts to the test.
 """
 
 from __future__ import annotations
@@ -43,7 +46,7 @@ __all__ = [
 
 ACT_TESTS = (
     *("RESET-01", "QUEUE-05", "HDR-07", "HDR-05", "CHUNK-06", "CHUNK-08", "CHUNK-10", "CHUNK-13"),
-    *("PFN-10", "PFN-07", "PFN-06", "PFN-05"),
+    *("PFN-10", "PFN-06", "PFN-05"),
 )
 """What the discard of a buffer's pages puts to the test, the most telling first."""
 
@@ -51,6 +54,9 @@ _FEATURES_OF_BEFORE = "RESET-01"
 """To break it takes a device that does well what it is asked in the same features from the start."""
 _BYTE_ORDER = "PFN-10"
 """Who breaks it finds no page of the buffer, and not a part of them."""
+
+_PASSED_OVER = ("CHUNK-08", "PFN-06")
+"""That the rest is acted on of a buffer in which a chunk or an entry is passed over; each is a SHOULD."""
 
 
 class Form(StrEnum):
@@ -141,6 +147,7 @@ def blame(
         return None
     peers = [one for one, seconds in able.items() if _covers(one, seconds, left)]
     own = left.circumstances
+    advice = next((name for name in _PASSED_OVER if name in own.tests), None)
     same = [one for one in peers if one.form is own.form]
     # After a change of form what went may be a page that the other form happens to name.
     in_part = left.missing != left.looked and _FEATURES_OF_BEFORE not in own.tests
@@ -150,6 +157,8 @@ def blame(
         for (form, tests), name in losses.items():
             if form is own.form and tests <= own.tests:
                 return name
+        if advice is not None:
+            return advice
         for name in asked:
             if any(_differs_in(name, own, one) for one in same):
                 return name
@@ -158,7 +167,7 @@ def blame(
                 return name
         plain = not asked or any(own.tests <= one.tests for one in same) or in_part
         return ON_ITS_PAGES[own.form] if plain else None
-    return ON_ITS_PAGES[own.form] if final and peers else None
+    return (advice or ON_ITS_PAGES[own.form]) if final and peers else None
 
 
 def _covers(one: Circumstances, seconds: float, left: LeftBehind) -> bool:

@@ -275,6 +275,8 @@ def check_chunks(draft: Draft, reading: Reading, data: bytes) -> None:
     words = reading.words
     if not len(words):
         return
+    if reading.is_zero.any() or reading.is_outside.any():
+        draft.twists.add("CHUNK-08")
     if reading.swap is not None:
         _blame_byte_order(draft, reading, reading.swap, data)
         return
@@ -291,7 +293,6 @@ def check_chunks(draft: Draft, reading: Reading, data: bytes) -> None:
                 data=_chunk_bytes(data, at),
             )
         )
-        draft.twists.add("CHUNK-08")
     else:
         draft.decisions.append(kept("CHUNK-05"))
         if not np.array_equal(words, words.byteswap()):

@@ -420,6 +420,34 @@ def test_a_device_may_hold_every_statistics_buffer(kind, held):
     assert found_at_driver_ok.reason == "the device holds the statistics buffer, as it may (STATS-09)"
 
 
+class RefusesWhatIsMalformed(Device):
+    """It returns an array or a message without effect if an entry or a chunk of it is to be passed over."""
+
+    def take(self, state, buffer):
+        after, outputs = super().take(state, buffer)
+        clauses = {one.clause for one in outputs if isinstance(one, Note)}
+        if buffer.queue == 0 and clauses & {"PFN-02", "PFN-04", "CHUNK-04", "CHUNK-05"}:
+            return state, (self.return_buffer(buffer),)
+        return after, outputs
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("pfn-80000000-beside-a-good-one", {"PFN-06"}),
+        ("pfn-fffff000-beside-a-good-one", {"PFN-06"}),
+        ("pfn-ffffffff-beside-a-good-one", {"PFN-06"}),
+        ("pfn-array-of-7-bytes", set()),
+        ("chunk-of-zero-pages-beside-a-good-one", {"CHUNK-08"}),
+        ("chunk-outside-memory-beside-a-good-one", {"CHUNK-08"}),
+    ],
+)
+def test_a_buffer_of_which_a_part_is_to_be_passed_over_may_be_passed_over_whole(name, advice):
+    outcome = cases(Side.DEVICE)[name].play(ReferenceDevice(RefusesWhatIsMalformed))
+    assert outcome.findings == ()
+    assert {one.requirement for one in outcome.advice} == advice
+
+
 class HasNoStatus(ReferenceDevice):
     """Nobody reads its status, as over standard streams."""
 

@@ -43,6 +43,11 @@ ARRAY = where("PFN-05", form=Form.ARRAY)
         # Who reads an array in another byte order finds none of its pages.
         (left("PFN-10", "PFN-05", form=Form.ARRAY), [ARRAY], "PFN-10"),
         (left("PFN-10", "PFN-05", form=Form.ARRAY, missing=PageSet.parse("0x100f")), [], "PFN-05"),
+        # A part of it is passed over, and so may the whole be, whatever else it holds.
+        (left("PFN-06", "PFN-05", form=Form.ARRAY), [ARRAY], "PFN-06"),
+        (left("PFN-06", "PFN-05", form=Form.ARRAY, missing=PageSet.parse("0x100f")), [], "PFN-06"),
+        (left("CHUNK-06", "CHUNK-08"), [where("CHUNK-08")], "CHUNK-08"),
+        (left("RESET-01", "CHUNK-08"), [PLAIN, where("CHUNK-08")], "CHUNK-08"),
         # Nothing is known of this form.
         (left(), [ARRAY], None),
         (left("RESET-01"), [ARRAY], None),
@@ -81,6 +86,7 @@ def test_less_than_a_page_of_the_host_cannot_be_given_back(host_page, blamed):
         (left(), ARRAY, "CHUNK-13"),
         (left("RESET-01"), ARRAY, "CHUNK-13"),
         (left("PFN-05", form=Form.ARRAY), PLAIN, "PFN-05"),
+        (left("PFN-06", form=Form.ARRAY), PLAIN, "PFN-06"),
         (left(asked=True), ARRAY, None),
     ],
 )

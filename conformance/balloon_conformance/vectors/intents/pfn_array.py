@@ -41,7 +41,7 @@ def _beside_a_good_one(digits: str) -> Intent:
         inflate_pfns("m1", "0x1000", f"0x{digits}", "0x1234"),
         any_reaction("m1"),
         if_returned(shows("PFN-06", discards("0x1000", "0x1234"))),
-        shows("PFN-07 SAFE-01", keeps("0x200+16", "0x2ff0+16")),
+        shows("PFN-07 SAFE-01", keeps("0x200+16", "0x2ff0+32", "0x3ff0+16")),
         recovers_pfns(),
         features=negotiated(),
         profile="base",
