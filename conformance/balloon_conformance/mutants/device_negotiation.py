@@ -127,6 +127,17 @@ class StartsBeforeDriverOk(Device):
         return self.take(state, buffer)
 
 
+@mutant("QUEUE-10")
+class DeflatesBeforeDriverOk(Device):
+    """A driver that is still setting itself up misses the return of what it deflates."""
+
+    def keep_waiting(self, state: DeviceState, buffer: Available) -> Step:
+        """Let deflate buffers wait for nothing."""
+        if buffer.queue == Queue.DEFLATE.index:
+            return self.take(state, buffer)
+        return super().keep_waiting(state, buffer)
+
+
 @mutant("QUEUE-04", also=("QUEUE-07",), origin="posted driver, D14: a device that ignores its early kick")
 class WaitsForANotification(Device):
     """A driver that posts its first buffers quietly, as it has to, never hears of them again.

@@ -20,6 +20,7 @@ from balloon_conformance.reference.device_state import (
 )
 from balloon_spec.events import Available, DriverOk, Reset
 from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.wire.response_header import CMD_GET_UNUSED_PAGES, FLAG_CONT, FLAG_DONE, ResponseHeader
 
 
 @mutant(
@@ -85,6 +86,26 @@ class KeepsTheOpenRequest(Device):
     def ask(self, state: DeviceState) -> Step:
         """Await that answer first."""
         return (state, ()) if self.was_open else super().ask(state)
+
+
+@mutant("REQ-19")
+class TakesAnOldAnswerAfterTheReset(Device):
+    """The answer that a guest sent before its reboot, and sends again, ends the request it was made since."""
+
+    def __init__(self, options: DeviceOptions) -> None:
+        super().__init__(options)
+        self.old: int | None = None
+
+    def reset(self, state: DeviceState, given: Reset) -> Step:
+        """Remember whose answer is owed."""
+        if state.requests.phase is RequestPhase.OPEN:
+            self.old = state.requests.request & 0xFFFF
+        return super().reset(state, given)
+
+    def matches(self, state: DeviceState, header: ResponseHeader) -> bool:
+        """Take that for an answer too."""
+        is_answer = header.cmd == CMD_GET_UNUSED_PAGES and header.flag in {FLAG_CONT, FLAG_DONE}
+        return super().matches(state, header) or (is_answer and header.id == self.old)
 
 
 @mutant("RESET-06", also=("INF-07",))

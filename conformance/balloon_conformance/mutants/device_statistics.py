@@ -33,6 +33,16 @@ class ShiftsValuesAtAnUnknownStatistic(Device):
         return StatisticsReport(tuple(zip(tags, (entry.value for entry in entries), strict=False)))
 
 
+@mutant("STATS-07")
+class ReadsHalfOfEachTag(Device):
+    """A statistic of a newer guest is taken for its free memory: their tags differ in the upper byte."""
+
+    def report_statistics(self, data: bytes) -> StatisticsReport:
+        """Look at 8 bits."""
+        known = [entry for entry in statistics.parse(data).entries if entry.tag & 0xFF <= _LAST_TAG]
+        return StatisticsReport(tuple((entry.tag & 0xFF, entry.value) for entry in known))
+
+
 @mutant("STATS-08", also=("STATS-07",))
 class TakesTheOrderForTheTag(Device):
     """A guest that sorts its statistics otherwise has its free memory taken for its faults."""

@@ -16,14 +16,15 @@ from balloon_spec.queues import Queue
 from balloon_spec.wire.statistics import Tag
 
 _KNOWN = tuple(int(tag) for tag in Tag)
-_UNKNOWN = (0x1234, 0xFFF0)
+_UNKNOWN = (0x1234, 0xFFF0, 0x0100 | Tag.MEMFREE, 0x8000 | Tag.MEMTOT)
+"""The last two look like known ones to whoever reads 8 bits of a tag, or 15."""
 _PLAIN = (*_KNOWN, *_UNKNOWN)
 _BOTH = frozenset({"STATS_VQ", "HOST_REQ_VQ"})
 _CONTROLS = range(2)
 
 _ORDERS = {
     "unknown-first": (*_UNKNOWN, *_KNOWN),
-    "unknown-between": (*_KNOWN[:1], _UNKNOWN[0], *_KNOWN[1:5], _UNKNOWN[1], *_KNOWN[5:]),
+    "unknown-between": (*_KNOWN[:1], _UNKNOWN[0], *_KNOWN[1:5], _UNKNOWN[1], *_KNOWN[5:], *_UNKNOWN[2:]),
     "backwards": (*reversed(_KNOWN), *_UNKNOWN),
     "as-before": _PLAIN,
 }

@@ -91,6 +91,8 @@ def _fault(entries: Entries, held: Mapping[int, int], exchange: Exchange) -> Dec
     name = _of_values(exchange)
     if seen is not None and seen == int.from_bytes(value.to_bytes(8, "little"), "big"):
         words = "the host has a value in the wrong byte order"
+    elif seen in {other for unknown, other in entries if unknown > _LAST_TAG}:
+        name, words = "STATS-07", "the host has the value of an unknown tag"
     elif any(before > _LAST_TAG for before, _ in entries[:at]):
         name, words = "STATS-07", "the host has not what stands behind an unknown tag"
     elif seen is not None and len(exchange.statistics_returned) > 1 and seen in older:

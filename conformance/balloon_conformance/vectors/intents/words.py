@@ -153,10 +153,11 @@ def deflates(
     id: int = 0,  # noqa: A002 - the field's own name
     data_len: int | None = None,
     match: Match = "exact",
+    notify: bool = True,
 ) -> DriverBuffer:
     """Make a deflate message available that names these runs."""
     message = Message(chunks(*named), cmd, flag, id, data_len)
-    return DriverBuffer("deflate", name, message, match=match)
+    return DriverBuffer("deflate", name, message, match=match, notify=notify)
 
 
 def inflate_pfns(
@@ -172,9 +173,9 @@ def inflate_pfns(
     return DriverBuffer("inflate", name, PfnArray(pfns(*texts), tail), writable_bytes, match, cut, notify)
 
 
-def deflate_pfns(name: str, *texts: str, match: Match = "exact") -> DriverBuffer:
+def deflate_pfns(name: str, *texts: str, match: Match = "exact", notify: bool = True) -> DriverBuffer:
     """Make a deflate array available that has an entry for each page of these runs."""
-    return DriverBuffer("deflate", name, PfnArray(pfns(*texts)), match=match)
+    return DriverBuffer("deflate", name, PfnArray(pfns(*texts)), match=match, notify=notify)
 
 
 def reports(
