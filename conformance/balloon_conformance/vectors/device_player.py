@@ -288,6 +288,10 @@ class DevicePlayer:
         if not self._buffers[step.name].writable_bytes:
             # A device without VERSION_1 may report what it read.
             return "BUF-03" if self._session.judge.has("VERSION_1") else ""
+        if step.written and not event.length_bytes and not event.written:
+            raise NotExercised(
+                "the device hands the request buffer back without a request, as it may (REQ-03)"
+            )
         if len(event.written) != len(step.written) or event.length_bytes != step.length_bytes:
             return "REQ-03"
         if event.written[_RESERVED] != step.written[_RESERVED]:

@@ -126,6 +126,9 @@ def a_request_is_well_formed(event: Used, scene: Scene) -> Iterator[Decision]:
         or scene.buffer.event.writable_bytes != REQUEST_BYTES
     ):
         return
+    if not event.length_bytes and not event.written:
+        # The device has not used it for a request, and no requirement has it make one in this buffer.
+        return
     if event.length_bytes != REQUEST_BYTES or len(event.written) != REQUEST_BYTES:
         yield broken(
             "REQ-03",

@@ -448,6 +448,37 @@ def test_a_buffer_of_which_a_part_is_to_be_passed_over_may_be_passed_over_whole(
     assert {one.requirement for one in outcome.advice} == advice
 
 
+class HandsARequestBufferBack(Device):
+    """It returns the first request buffer of each session at once, with no request in it."""
+
+    def __init__(self, options):
+        super().__init__(options)
+        self.handed = False
+
+    def keep_buffer(self, state, buffer):
+        if self.handed:
+            return super().keep_buffer(state, buffer)
+        self.handed = True
+        return state, (Used(buffer.queue, buffer.buffer),)
+
+    def reset(self, state, given):
+        self.handed = False
+        return super().reset(state, given)
+
+
+def test_a_request_buffer_may_come_back_without_a_request():
+    adapter = ReferenceDevice(HandsARequestBufferBack)
+    about = {
+        name: one for name, one in cases(Side.DEVICE).items() if any(a.startswith("REQ-") for a in one.about)
+    }
+    outcomes = {name: one.play(adapter) for name, one in about.items()}
+    assert {name: one.findings for name, one in outcomes.items() if one.findings} == {}
+    assert {name: one.reason for name, one in outcomes.items() if one.status is Status.ERROR} == {}
+    assert outcomes["request-id-0"].reason == (
+        "the device hands the request buffer back without a request, as it may (REQ-03)"
+    )
+
+
 class HasNoStatus(ReferenceDevice):
     """Nobody reads its status, as over standard streams."""
 

@@ -432,12 +432,11 @@ INTENTS: tuple[Intent, ...] = (
         cmd=9,
     ),
     _unknown("request-with-command-256", "Command 256 is not command 0, though its low byte is", cmd=256),
-    malformed(
+    exchange(
         AREA,
         "request-with-used-length-0",
         "A request buffer returned empty is made available again",
         "REQ-15 REQ-13",
-        "REQ-03",
         unused(),
         returns("r1"),
         shows("REQ-15", posts("r2")),
