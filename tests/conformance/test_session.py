@@ -16,8 +16,10 @@ from balloon_conformance.iut.contract import (
     ImplementationViolation,
 )
 from balloon_conformance.iut.reference import ReferenceDevice, ReferenceDriver
+from balloon_conformance.iut.sight import Fact
 from balloon_conformance.not_exercised import NotExercised
 from balloon_conformance.reference.device import Device
+from balloon_conformance.report.outcome import Status
 from balloon_conformance.session import DeviceSession, DriverSession, Ended
 from balloon_conformance.vectors.player import play
 from balloon_spec import events as ev
@@ -443,3 +445,51 @@ def test_before_a_reset_what_was_done_is_taken_in(sees):
     assert session.settle(0.0) == []
     assert session.memory == PageSet([(0, 0x4000)])
     assert session.can(Capability.DISCARDS) is sees
+
+
+class _TakesItsTime(ReferenceDriver):
+    """A driver that shows one event a look, ``seconds`` apart, its DRIVER_OK among them, or never that."""
+
+    def __init__(self, seconds, *, sets_driver_ok=True):
+        super().__init__()
+        self._seconds, self._sets_driver_ok, self._shown = seconds, sets_driver_ok, []
+        self.returned = 0
+
+    def reset(self):
+        super().reset()
+        self.diary.events, self._shown = [], []
+
+    def observe(self, deadline_seconds):
+        fresh, self.diary.events = self.diary.events, []
+        self._shown += [one for one in fresh if self._sets_driver_ok or not isinstance(one, ev.DriverOk)]
+        if not self._shown or deadline_seconds < self._seconds:
+            self.clock.wait(deadline_seconds)
+            return []
+        self.clock.wait(self._seconds)
+        return [self._shown.pop(0)]
+
+    def use(self, queue, buffer, length_bytes, written):
+        self.returned += 1
+        super().use(queue, buffer, length_bytes, written)
+
+
+LATE = ["statistics-asked-three-times", "request-answered-by-one-done", "exchange-before-an-inflation"]
+
+
+@pytest.mark.parametrize("vector", LATE)
+def test_no_buffer_is_returned_before_the_driver_set_driver_ok(vector):
+    outcome = play(VECTORS[vector], _TakesItsTime(0.01), ev.Side.DRIVER)
+    assert (outcome.status, outcome.reason) == (Status.PASSED, "")
+
+
+def test_to_a_driver_that_never_sets_driver_ok_nothing_is_returned():
+    adapter = _TakesItsTime(0.01, sets_driver_ok=False)
+    outcome = play(VECTORS[LATE[0]], adapter, ev.Side.DRIVER)
+    assert (outcome.status, adapter.returned) == (Status.NOT_EXERCISED, 0)
+    assert outcome.reason.startswith("the driver did not set DRIVER_OK")
+
+
+def test_where_driver_ok_cannot_be_seen_nobody_waits_for_it():
+    adapter = _TakesItsTime(0.01, sets_driver_ok=False)
+    adapter.unseen = {Fact.DRIVER_OK: "it is not shown"}
+    assert play(VECTORS[LATE[0]], adapter, ev.Side.DRIVER).status is Status.PASSED

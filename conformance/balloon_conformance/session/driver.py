@@ -32,9 +32,11 @@ class DriverSession(Session):
     def use(self, queue: int, buffer: str, length_bytes: int, written: bytes) -> None:
         """Return a buffer to the driver; what became of it while the device held it is taken in first.
 
-        Raises :class:`NotExercised` where it is in flight no more, which is the driver's doing.
+        Raises :class:`NotExercised` where it is in flight no more, which is the driver's doing, and where the
+        driver does not set DRIVER_OK.
         """
         self.collect()
+        self._await_driver_ok()
         if not self.judge.is_in_flight(queue, buffer):
             raise NotExercised(
                 f"buffer {buffer} of queue {queue} is in flight no more: the driver reset the device, or "
@@ -42,6 +44,21 @@ class DriverSession(Session):
             )
         self.intend(ev.Used(queue, buffer, length_bytes, written))
         self._act(lambda: self._adapter.use(queue, buffer, length_bytes, written))
+
+    def _await_driver_ok(self) -> None:
+        """Give a driver that is not running yet its time; before DRIVER_OK nothing is returned (QUEUE-10)."""
+        if self._sees_running():
+            return
+        self.wait_for(lambda event: isinstance(event, ev.DriverOk))
+        # An adapter may find only now that this driver shows no DRIVER_OK.
+        if not self._sees_running():
+            raise NotExercised(
+                "the driver did not set DRIVER_OK, and until it does no device may return a buffer"
+            )
+
+    def _sees_running(self) -> bool:
+        """Tell whether the driver set DRIVER_OK, or cannot be seen to."""
+        return self.judge.driver_ok or Fact.DRIVER_OK in self.unseen
 
     def change_configuration(self, configuration: bytes) -> None:
         """Change the configuration space and notify the driver."""
