@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from balloon_conformance.iut.reference import ReferenceDriver
+from balloon_conformance.iut.sight import Fact
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.coalesce import lowest
 from balloon_conformance.reference.driver import Driver
@@ -145,6 +147,7 @@ class TakesMoreBehindAHiddenStatus(_Free):
     """
 
     kind = _TakesAndStays
+    unseen = MappingProxyType({**ReferenceDriver.unseen, Fact.DRIVER_OK: "DRIVER_OK is not shown"})
 
     def observe(self, deadline_seconds: float) -> Sequence[Event]:
         """Leave DRIVER_OK out."""

@@ -22,6 +22,7 @@ from balloon_spec.wire.configuration import Configuration
 __all__ = ["DriverPlayer"]
 
 _OTHER_PAGES = "the driver takes back more than its guest wants, or reports more unused pages, as it may"
+_FEWER_PAGES = "the driver reports fewer unused pages than its guest has, as it may"
 
 
 class DriverPlayer:
@@ -44,6 +45,10 @@ class DriverPlayer:
         self._came: set[tuple[Queue, bool]] = set()
         """The kinds of buffers that were made available since the reset: the queue, and whether writable."""
         self._was_reset = False
+        self._reported = EMPTY
+        """The unused pages of the answers that came as the vector has them."""
+        self._reports_all = False
+        """Whether an earlier request was answered by all the pages that the vector has there."""
         self.left_out: list[str] = []
         self.line = 1
 
@@ -120,6 +125,8 @@ class DriverPlayer:
                     session.show(step.shows)
             case model.UsedStep():
                 queue, name = self._names[step.name]
+                # A request: of what was reported before, nothing more is to come.
+                self._reports_all = self._reports_all or bool(step.written and self._reported)
                 session.use(queue, name, step.length_bytes, step.written)
             case model.ConfigurationStep():
                 self._configuration = Configuration(step.num_pages, self._configuration.actual)
@@ -190,21 +197,39 @@ class DriverPlayer:
             )
         if step.match is model.Match.EXACT:
             chunks = "CHUNK_TRANSFER" in self._features
-            difference = compare_readable(step.queue, step.readable, event.readable, chunks=chunks)
+            owed = self._owed(step)
+            difference = compare_readable(step.queue, step.readable, event.readable, chunks=chunks, owed=owed)
             if difference is not None and self._is_a_part(step, event):
                 # The rest comes in messages of its own, as the driver likes (CHUNK-12).
                 self._equivalent(step, event)
                 difference = None
             if difference is not None and not self._advice(event):
                 if not difference.requirement:
-                    raise NotExercised(_OTHER_PAGES)
+                    raise self._may_name(step, self._pages(step.queue, event.readable))
                 raise difference
             if difference is not None:
                 self.left_out.append(f"line {step.line}: {difference}")
                 return
         elif step.match is model.Match.EQUIVALENT:
             self._equivalent(step, event)
+        if step.queue is Queue.HOST_REQUEST:
+            self._reported |= self._pages(step.queue, step.readable)
         self._session.show(step.shows)
+
+    def _owed(self, step: model.BufferStep) -> PageSet:
+        """Return the unused pages whose absence from this message is an error.
+
+        No requirement asks a driver for all that it could report. One that answered an earlier request in
+        full is taken to do so again, except that it need not repeat what it reported then.
+        """
+        if step.queue is not Queue.HOST_REQUEST or not self._reports_all:
+            return EMPTY
+        return self._pages(step.queue, step.readable) - self._reported
+
+    def _may_name(self, step: model.BufferStep, named: PageSet) -> NotExercised:
+        """Return what ends a case in which the driver named other pages than the vector, as it may."""
+        fewer = step.queue is Queue.HOST_REQUEST and named <= self._pages(step.queue, step.readable)
+        return NotExercised(_FEWER_PAGES if fewer else _OTHER_PAGES)
 
     def _content(self, queue: Queue, data: bytes) -> Content:
         memory = self._vector.memory
@@ -235,9 +260,10 @@ class DriverPlayer:
             # A buffer that names nothing new would be followed by others like it for ever.
             if not seen <= wanted or (seen == before and seen != wanted):
                 message = step.queue is Queue.HOST_REQUEST or "CHUNK_TRANSFER" in self._features
-                requirement = wrong_pages(wanted, seen, step.queue, message=message)
+                owed = self._owed(step)
+                requirement = wrong_pages(wanted, seen, step.queue, message=message, owed=owed)
                 if not requirement:
-                    raise NotExercised(_OTHER_PAGES)
+                    raise self._may_name(step, seen)
                 raise Mismatch(
                     f"the {step.queue} queue names other pages than the vector",
                     requirement=requirement,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from balloon_spec.judge.content import Content, read_array, read_message
-from balloon_spec.pages import PFN_LIMIT, PageSet
+from balloon_spec.pages import EMPTY, PFN_LIMIT, PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.wire import chunk, response_header, statistics
 from balloon_spec.wire.annotate import annotate
@@ -64,11 +64,14 @@ class Mismatch(Exception):  # noqa: N818 - a verdict on the implementation, not 
         self.data = data
 
 
-def compare_readable(queue: Queue, expected: bytes, seen: bytes, *, chunks: bool) -> Mismatch | None:
+def compare_readable(
+    queue: Queue, expected: bytes, seen: bytes, *, chunks: bool, owed: PageSet = EMPTY
+) -> Mismatch | None:
     """Compare a driver's buffer with the vector's, byte by byte; name the first field that differs.
 
     None also where the bytes differ and name the same pages, each once: how runs are cut and ordered is the
-    driver's choice (CHUNK-12). ``chunks`` tells whether inflate and deflate buffers are messages here.
+    driver's choice (CHUNK-12). ``chunks`` tells whether inflate and deflate buffers are messages here;
+    ``owed`` is that of :func:`wrong_pages`.
     """
     if expected == seen:
         return None
@@ -79,7 +82,7 @@ def compare_readable(queue: Queue, expected: bytes, seen: bytes, *, chunks: bool
     if len(expected) != len(seen):
         return Mismatch(
             f"the buffer on the {queue} queue has another length than the vector's",
-            requirement=_wrong_length(expected, seen, structure, queue),
+            requirement=_wrong_length(expected, seen, structure, queue, owed),
             field="buffer",
             expected=f"{len(expected)} bytes: {expected[:64].hex(' ')}",
             seen=f"{len(seen)} bytes: {seen[:64].hex(' ')}",
@@ -94,7 +97,8 @@ def compare_readable(queue: Queue, expected: bytes, seen: bytes, *, chunks: bool
     requirement = _wrong_field(name, queue, structure)
     if requirement in _ARITHMETIC:
         want, have = (_read(data, message=message).pages for data in (expected, seen))
-        requirement = requirement if wrong_pages(want, have, queue, message=message) else ""
+        wrong = wrong_pages(want, have, queue, message=message, owed=owed)
+        requirement = requirement if wrong else ""
     return Mismatch(
         f"the buffer on the {queue} queue differs from the vector's",
         requirement=requirement,
@@ -105,13 +109,17 @@ def compare_readable(queue: Queue, expected: bytes, seen: bytes, *, chunks: bool
     )
 
 
-def wrong_pages(wanted: PageSet, seen: PageSet, queue: Queue, *, message: bool) -> str:
+def wrong_pages(wanted: PageSet, seen: PageSet, queue: Queue, *, message: bool, owed: PageSet = EMPTY) -> str:
     """Return the requirement that is broken where other pages are named than those wanted.
 
     Empty if none need be: a driver may take back more than its guest wants, and report more pages that are
-    free. The judge's rules decide about that.
+    free. The judge's rules decide about that. It may report fewer unused pages too, for no requirement asks
+    for all of them. ``owed`` are those that are expected of it all the same, because it showed in an earlier
+    answer that it reports all.
     """
     if queue in {Queue.DEFLATE, Queue.HOST_REQUEST} and wanted <= seen:
+        return ""
+    if queue is Queue.HOST_REQUEST and seen <= wanted and owed <= seen:
         return ""
     if not message:
         return "PFN-03"
@@ -135,7 +143,7 @@ _AGAIN: Mapping[Queue, str] = MappingProxyType({Queue.INFLATE: "INF-11", Queue.H
 """What a driver breaks that names a page twice in one buffer."""
 
 
-def _wrong_length(expected: bytes, seen: bytes, structure: str, queue: Queue) -> str:
+def _wrong_length(expected: bytes, seen: bytes, structure: str, queue: Queue, owed: PageSet) -> str:
     """Return what a buffer of another length breaks: its own form, or else the pages it names."""
     if structure == "statistics":
         return "STATS-04" if len(seen) % statistics.ENTRY_BYTES else "STATS-05"
@@ -158,7 +166,7 @@ def _wrong_length(expected: bytes, seen: bytes, structure: str, queue: Queue) ->
     if want == have:
         # The same pages, some of them more than once.
         return _AGAIN.get(queue, "")
-    return wrong_pages(want, have, queue, message=message)
+    return wrong_pages(want, have, queue, message=message, owed=owed)
 
 
 def _wrong_field(name: str, queue: Queue, structure: str) -> str:

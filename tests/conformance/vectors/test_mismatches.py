@@ -12,7 +12,7 @@ from balloon_conformance.iut.reference import ReferenceDevice, ReferenceDriver
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.driver import Driver
 from balloon_conformance.report.outcome import Status
-from balloon_conformance.vectors.mismatch import compare_readable
+from balloon_conformance.vectors.mismatch import compare_readable, wrong_pages
 from balloon_conformance.vectors.player import play
 from balloon_spec import events as ev
 from balloon_spec.events import Side
@@ -308,3 +308,62 @@ def test_arrays_and_statistics_are_compared_in_their_own_form():
     assert (another.field, another.requirement) == ("buffer", "PFN-03")
     assert longer.expected == "4 bytes: 00 00 00 00"
     assert compare_readable(Queue.INFLATE, b"\0" * 4, b"\0" * 4, chunks=False) is None
+
+
+# -- fewer unused pages -----------------------------------------------------------------------------------
+
+
+def page_set(*runs):
+    return PageSet(runs)
+
+
+@pytest.mark.parametrize(
+    ("seen", "owed", "requirement"),
+    [
+        (page_set(), page_set(), ""),
+        (page_set((0x10, 2)), page_set(), ""),
+        (page_set((0x10, 2)), page_set((0x12, 1)), "CHUNK-02"),
+        (page_set((0x11, 2)), page_set((0x10, 1)), "CHUNK-01"),
+        # What was reported before need not be reported again.
+        (page_set((0x10, 2)), page_set((0x10, 1)), ""),
+        (page_set((0x10, 2), (0x20, 1)), page_set(), "CHUNK-01"),
+    ],
+)
+def test_fewer_unused_pages_are_an_error_only_if_they_are_owed(seen, owed, requirement):
+    wanted = page_set((0x10, 4))
+    assert wrong_pages(wanted, seen, Queue.HOST_REQUEST, message=True, owed=owed) == requirement
+
+
+def _names(pages_of):
+    """A driver that reports, of the unused pages, those that ``pages_of`` returns."""
+
+    class _Names(Driver):
+        answers = 0
+
+        def unused_pages(self, state):
+            self.answers += 1
+            return pages_of(self, super().unused_pages(state))
+
+    return ReferenceDriver(_Names)
+
+
+FEWER = {
+    "none": lambda _self, _pages: PageSet(()),
+    "every second run": lambda _self, pages: PageSet(pages.runs[1::2]),
+    "the first page of each run": lambda _self, pages: PageSet((run.first, 1) for run in pages.runs),
+    "none in its first answer": lambda self, pages: PageSet(()) if self.answers == 1 else pages,
+}
+
+
+@pytest.mark.parametrize("pages_of", FEWER.values(), ids=FEWER)
+@pytest.mark.parametrize("vector", ["unused-run-of-4-gib-and-a-page", "request-answered-by-one-done"])
+def test_a_driver_that_reports_fewer_unused_pages_is_within_its_rights(vector, pages_of):
+    outcome = play(VECTORS[vector], _names(pages_of), Side.DRIVER)
+    assert (outcome.status, outcome.findings, outcome.advice) == (Status.NOT_EXERCISED, (), ())
+    assert outcome.reason == "the driver reports fewer unused pages than its guest has, as it may"
+
+
+def test_a_driver_that_reported_all_before_and_now_reports_fewer_cuts_sizes():
+    cut = _names(lambda self, pages: pages if self.answers == 1 else PageSet([(pages.runs[0].first, 1)]))
+    outcome = play(VECTORS["unused-run-of-4-gib-and-a-page"], cut, Side.DRIVER)
+    assert [finding.requirement for finding in outcome.findings] == ["CHUNK-02"]

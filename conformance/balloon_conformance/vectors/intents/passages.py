@@ -19,6 +19,7 @@ from balloon_conformance.vectors.intents.words import (
     returns,
     shows,
     target,
+    unused,
 )
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "recovers_requests",
     "refreshes",
     "refreshes_before",
+    "reports_all",
 ]
 
 
@@ -78,6 +80,19 @@ def recovers_requests() -> tuple[Step, ...]:
 def answers_again() -> tuple[Step, ...]:
     """A second request is made and answered."""
     return (*asks("r2", 0x21), done("u8", 0x21), *returns("u8"), posts("r3"))
+
+
+def reports_all(request: str, answer: str) -> tuple[Step, ...]:
+    """A control: a request is answered by all of a few unused pages. No requirement asks for all of them.
+
+    They lie at the beginning of memory, apart from what a vector asks for after it.
+    """
+    return (
+        unused("0x10", "0x18+3", "0x20"),
+        *asks(request, 0x20),
+        done(answer, 0x20, "0x10", "0x18+3", "0x20", match="equivalent"),
+        *returns(answer),
+    )
 
 
 def inflated() -> tuple[Step, ...]:

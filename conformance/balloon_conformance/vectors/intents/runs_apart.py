@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from balloon_conformance.vectors.intents.model import Chunk, DriverActual, DriverBuffer, Intent
-from balloon_conformance.vectors.intents.passages import clean, clean_pfns, recovers
+from balloon_conformance.vectors.intents.passages import clean, clean_pfns, recovers, reports_all
 from balloon_conformance.vectors.intents.words import (
     CHUNKS,
     REQUESTS,
@@ -127,11 +127,13 @@ INTENTS: tuple[Intent, ...] = (
         "unused-run-of-4-gib-and-a-page",
         "A run of unused pages whose size has more than 32 bits is reported whole",
         "CHUNK-02 REQ-11",
-        unused("0x40+0x100001"),
-        asks("r1", 0x1234),
-        shows("CHUNK-02", done("u1", 0x1234, "0x40+0x100001", match="equivalent")),
-        returns("u1"),
+        reports_all("r1", "u1"),
         posts("r2"),
+        unused("0x40+0x100001"),
+        asks("r2", 0x1234),
+        shows("CHUNK-02", done("u2", 0x1234, "0x40+0x100001", match="equivalent")),
+        returns("u2"),
+        posts("r3"),
         features=REQUESTS,
         sides="driver",
         memory_pages=_MEMORY_PAGES,
