@@ -81,6 +81,7 @@ def test_one_requirement_is_read_whole():
         *("NEG-01", "NEG-02", "NEG-03", "NEG-04"),  # either without STATS_VQ
         "REQ-14",  # an unknown command
         *("REQ-07", "REQ-08"),  # the width of an id
+        "REQ-20",  # a wish that comes while a request is open
         "REQ-24",  # reserved words of a request
         "REQ-25",  # a flag that is neither CONT nor DONE
         "REQ-27",  # a DONE one chunk of which is passed over
