@@ -56,10 +56,10 @@ def alone(tmp_path):
 
 @pytest.mark.parametrize("vector", VECTORS, ids=[vector.id for vector in VECTORS])
 def test_the_verdicts_are_those_of_the_device_in_this_process(adapter, vector):
-    """But for what nobody sees over vhost-user (a device before DRIVER_OK, a reset), or sees nowhere else."""
+    """But for what nobody sees over vhost-user (a device before DRIVER_OK, a reset), and a wish that may be served or dropped."""
     here = play(vector, ReferenceDevice(), Side.DEVICE, PATIENCE)
     there = play(vector, adapter, Side.DEVICE, PATIENCE)
-    assert (there.status, there.reason, set(there.exercised)) == (
+    assert (there.status, there.reason, set(there.exercised) - {"RESET-12"}) == (
         here.status,
         here.reason,
         set(here.exercised) - {"QUEUE-10", "RESET-07", "RESET-12"},
