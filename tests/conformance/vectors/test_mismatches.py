@@ -41,11 +41,11 @@ def test_a_request_with_other_bytes_than_the_vectors():
     assert (marked.field, marked.requirement) == ("written bytes", "REQ-04")
 
 
-def test_a_request_for_something_else_cannot_be_played_on():
+def test_a_request_for_something_else_is_found_and_not_played_on():
     adapter = changed(encode_request=lambda self, identifier: struct.pack("<H3HQ", 1, 0, 0, 0, identifier))
     outcome = play(VECTORS["request-id-0"], adapter, Side.DEVICE)
-    assert outcome.status is Status.NOT_EXERCISED
-    assert "another request" in outcome.reason
+    assert outcome.status is Status.FAILED
+    assert [finding.requirement for finding in outcome.findings] == ["REQ-28"]
 
 
 def test_a_request_under_an_id_of_the_devices_own_cannot_be_played_on():

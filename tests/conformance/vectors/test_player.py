@@ -112,7 +112,7 @@ def test_an_adapter_that_lacks_a_method_is_at_fault_itself():
 
     outcome = play(ONE, Incomplete(), Side.DEVICE)
     assert (outcome.status, outcome.fault) == (Status.ERROR, Fault.ADAPTER)
-    assert "offered" in outcome.reason
+    assert "no attribute 'status'" in outcome.reason
 
 
 @pytest.mark.parametrize(
