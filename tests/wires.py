@@ -37,6 +37,8 @@ from balloon_spec.judge import Judge
 from balloon_spec.pages import PageSet
 
 PAGES = 48
+WISHES = tuple(action for action in GuestAction if action is not GuestAction.HOLD)
+"""What a guest can want, or do; that it keeps data in some pages and in no others is for who has looked."""
 MEMORY = PageSet([(0, PAGES)])
 NAMES = [feature.name for feature in CHUNK_TRANSFER.device_features]
 

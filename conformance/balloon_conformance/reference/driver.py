@@ -79,6 +79,7 @@ WISHES: Mapping[GuestAction, str] = MappingProxyType(
         GuestAction.DEFLATE: "want_back",
         GuestAction.UNUSED: "leave_unused",
         GuestAction.USE: "use",
+        GuestAction.HOLD: "use",
     }
 )
 """The method that takes each wish of the guest in."""

@@ -79,7 +79,7 @@ class Waits:
 
 
 _OF_BYTES = frozenset({"header", "chunk", "pfn_array"})
-"""The areas of requirements on the bytes of a message: what the other side did cannot have made them wrong."""
+"""The areas of requirements on the bytes of a message: the other side cannot have made them wrong."""
 
 
 class Ended(Exception):  # noqa: N818 - says that the case is over, not that the suite erred

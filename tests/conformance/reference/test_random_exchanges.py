@@ -6,9 +6,9 @@ from collections import Counter
 from random import Random
 
 import pytest
-from wires import MEMORY, NAMES, PAGES, Wires
+from wires import MEMORY, NAMES, PAGES, WISHES, Wires
 
-from balloon_spec.events import GuestAction, Operator, OperatorAction
+from balloon_spec.events import Operator, OperatorAction
 from balloon_spec.pages import PageSet
 from balloon_spec.requirement import Level, catalogue
 
@@ -47,7 +47,7 @@ def _step(wires: Wires, random: Random) -> None:
     elif kind == "give back":
         wires.give_back(random.randrange(len(wires.used)))
     elif kind == "guest":
-        wires.wish(random.choice(list(GuestAction)), _pages(random))
+        wires.wish(random.choice(WISHES), _pages(random))
     elif kind == "target":
         wires.aim(random.randint(0, PAGES + 8))
     elif kind == "ask":

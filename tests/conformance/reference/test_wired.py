@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from wires import MEMORY, NAMES, PAGES, Wires
+from wires import MEMORY, NAMES, PAGES, WISHES, Wires
 
 from balloon_spec.events import GuestAction, Operator, OperatorAction
 from balloon_spec.pages import PageSet
@@ -40,7 +40,7 @@ class Wired(Wires, RuleBasedStateMachine):
     def target(self, pages: int) -> None:
         self.aim(pages)
 
-    @rule(action=st.sampled_from(list(GuestAction)), pages=some_pages)
+    @rule(action=st.sampled_from(WISHES), pages=some_pages)
     def guest(self, action: GuestAction, pages: PageSet) -> None:
         self.wish(action, pages)
 

@@ -305,7 +305,7 @@ _REPORTED = (
         "unused-pages",
         "unused-page-that-was-in-the-balloon",
         "A page that was taken back, and is reported unused then, keeps its contents",
-        "UNUSED-01",
+        "UNUSED-01 DEF-08",
         _taken_back(),
         DriverActual(0),
         asks("r1", 0x1234),
