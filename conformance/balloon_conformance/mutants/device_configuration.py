@@ -63,6 +63,26 @@ class LosesATargetDuringAnExchange(Device):
         return super().change_target(state, value)
 
 
+@mutant("CFG-07")
+class LosesATargetWhileStatisticsAreWanted(Device):
+    """A guest is not told of a target that is set while its statistics are awaited."""
+
+    def change_target(self, state: DeviceState, value: int) -> Step:
+        """Set it quietly then."""
+        after, outputs = super().change_target(state, value)
+        return after, (() if state.statistics_wanted else outputs)
+
+
+@mutant("CFG-07")
+class AnnouncesNothingToABalloonAtItsTarget(Device):
+    """A guest that is on its way to a target is not told that what it gave is enough by now."""
+
+    def change_target(self, state: DeviceState, value: int) -> Step:
+        """Set what actual is quietly, unless that is 0."""
+        after, outputs = super().change_target(state, value)
+        return after, (() if after.num_pages == state.actual != 0 else outputs)
+
+
 @mutant("CFG-11")
 class CountsTheTargetInBytes(Device):
     """The guest is asked for 4096 times the memory the operator named."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from balloon_conformance.iut.contract import ImplementationCrashed
 from balloon_conformance.mutants.device_parts import Remembers, is_malformed, without_returns
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_pages import Reading
 from balloon_conformance.reference.device_requests import Step
-from balloon_conformance.reference.device_state import DeviceOutput, DeviceState
-from balloon_spec.events import Available
+from balloon_conformance.reference.device_state import DeviceOptions, DeviceOutput, DeviceState
+from balloon_spec.events import Available, Reset
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.wire import response_header
+
+_LONG_RUN = 100
+"""Runs from here on are not counted page by page."""
 
 # -- pages that came back ---------------------------------------------------------------------------------
 
@@ -67,6 +72,39 @@ class HoldsWhatGoesBelowTheTarget(Device):
         below = after.balloon.pages < min(state.num_pages, state.balloon.pages)
         held = below and self.has(state, "DEFLATE_ON_OOM")
         return after, (without_returns(outputs) if held else outputs)
+
+
+@mutant("DEF-08")
+class CountsHowOftenAPageWasGiven(Device):
+    """A page that was named twice and taken back once is emptied at the next inflation."""
+
+    def __init__(self, options: DeviceOptions) -> None:
+        super().__init__(options)
+        self.counts: dict[int, int] = {}
+
+    def take_inflate(self, state: DeviceState, buffer: Available) -> Step:
+        """Count, and discard again what the count says is in the balloon."""
+        for page in _few_pages(self.read_pages(state, buffer).pages):
+            self.counts[page] = self.counts.get(page, 0) + 1
+        state, outputs = super().take_inflate(state, buffer)
+        counted = PageSet((page, 1) for page, count in self.counts.items() if count > 0)
+        return state, (*self.discard(counted), *outputs)
+
+    def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
+        """Count back."""
+        for page in _few_pages(self.read_pages(state, buffer).pages):
+            self.counts[page] = max(self.counts.get(page, 0) - 1, 0)
+        return super().take_deflate(state, buffer)
+
+    def reset(self, state: DeviceState, given: Reset) -> Step:
+        """Count anew."""
+        self.counts = {}
+        return super().reset(state, given)
+
+
+def _few_pages(pages: PageSet) -> Iterator[int]:
+    """Yield the pages of the shorter runs."""
+    return (page for run in pages if run.count < _LONG_RUN for page in range(run.first, run.end))
 
 
 # -- malformed --------------------------------------------------------------------------------------------

@@ -64,6 +64,38 @@ def _stays() -> tuple[Step, ...]:
     return shows("DEF-08", keeps(_PAGE))
 
 
+def _inflated_twice(area: str, name: str, *, arrays: bool) -> Intent:
+    """The page is named in two inflate buffers, and then in one deflate buffer, which takes it back."""
+    inflate, deflate = (inflate_pfns, deflate_pfns) if arrays else (inflates, deflates)
+    return malformed(
+        area,
+        name,
+        "A page that was inflated twice is back after one deflation, and stays",
+        "DEF-08",
+        "INF-11",
+        inflate("m1", _PAGE),
+        returns("m1"),
+        DriverActual(1),
+        inflate("m2", _PAGE, "0x1100"),
+        returns("m2"),
+        # Looked at once for both: whether a device discards it again is its own to choose.
+        discards(_PAGE, "0x1100"),
+        DriverActual(2),
+        deflate("d1", _PAGE),
+        returns("d1"),
+        _stays(),
+        inflate("m3", "0x1200"),
+        returns("m3"),
+        discards("0x1200"),
+        _stays(),
+        deflate("d2", "0x1100"),
+        returns("d2"),
+        _stays(),
+        features=negotiated() if arrays else CHUNKS,
+        profile="base" if arrays else "chunk-transfer",
+    )
+
+
 # -- after a deflation --------------------------------------------------------------------------------------
 
 
@@ -341,6 +373,8 @@ INTENTS: tuple[Intent, ...] = (
     _by_arrays(),
     _by_messages(),
     *(_twice(arrays=arrays) for arrays in (True, False)),
+    _inflated_twice("pfn-array", "pfn-page-inflated-twice-stays-once-deflated", arrays=True),
+    _inflated_twice("deflate", "page-inflated-twice-stays-once-deflated", arrays=False),
     _foreign("pfn-deflate-never-inflated-on-oom", _OOM, arrays=True),
     _foreign("deflate-never-inflated-on-oom", _OOM_CHUNKS, arrays=False),
     _foreign("deflate-never-inflated-under-every-feature", _EVERYTHING, arrays=False),
