@@ -267,7 +267,8 @@ INTENTS: tuple[Intent, ...] = (
         AREA,
         "request-answered-by-one-done",
         "Unused pages come in a DONE message, or in CONT messages before it",
-        "REQ-03 REQ-04 REQ-08 REQ-09 REQ-10 REQ-11 REQ-12 REQ-13 REQ-16 REQ-17 REQ-21 UNUSED-01",
+        "REQ-03 REQ-04 REQ-08 REQ-09 REQ-10 REQ-11 REQ-12 REQ-13 REQ-16 REQ-17 REQ-21 UNUSED-01 UNUSED-10 "
+        "REQ-28",
         unused("0x1000+1024"),
         asks("r1", 0x1234),
         done("u1", 0x1234, "0x1000+1024", match="equivalent"),

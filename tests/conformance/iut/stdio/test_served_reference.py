@@ -36,6 +36,7 @@ UNSHOWN = {
     "device": {
         "a-notification-between-sessions",
         "driver-ok-is-written-again",
+        "driver-ok-is-written-again-during-an-exchange",
         "RESET-07",
         "QUEUE-14",
         "BUF-02",
