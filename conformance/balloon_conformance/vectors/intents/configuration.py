@@ -27,7 +27,6 @@ from balloon_conformance.vectors.intents.words import (
     negotiated,
     posts,
     reads,
-    reports,
     returns,
     shows,
     target,
