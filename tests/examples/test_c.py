@@ -9,7 +9,6 @@ import subprocess
 import pytest
 from example_programs import Mutation, build, copy, judge, need
 
-
 KEEPS_NOTHING = "what the guest keeps was not found in its memory"
 """The guest that the program models writes no data of its own."""
 

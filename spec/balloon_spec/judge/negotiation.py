@@ -104,7 +104,8 @@ def features_ok_is_right(event: Negotiated, scene: Scene) -> Iterator[Decision]:
     if not event.shown:
         return
     profile = scene.exchange.profile
-    seen = ", ".join(sorted(profile.names(event.accepted))) or "no features"
+    unknown = (f"bit {bit}" for bit in profile.unknown_bits(event.accepted))
+    seen = ", ".join((*sorted(profile.names(event.accepted)), *unknown)) or "no features"
     if not profile.may_accept(event.offered, event.accepted):
         if event.features_ok:
             yield broken(
