@@ -34,7 +34,6 @@ def played(name, case):
         ("discards-whatever-is-reported", "done-with-id-0-without-a-request", "UNUSED-01"),
         ("discards-whatever-is-reported", "cont-without-a-request", "UNUSED-01"),
         ("dies-of-an-unknown-tag", "statistics-unknown-tags-beside-an-inflation", "SAFE-13"),
-        ("dies-of-an-unknown-tag", "statistics-unknown-tags", "SAFE-13"),
         ("wraps-chunks-into-memory", "chunk-4-gib-above-a-page", "SAFE-01"),
     ],
 )

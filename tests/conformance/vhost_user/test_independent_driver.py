@@ -29,7 +29,7 @@ STATISTICS = driver_statistics.test_statistics_again_and_again
 TURNING = driver_targets.test_a_target_that_turns_around
 AT_FIRST = driver_targets.test_nothing_but_what_is_due_at_first
 CASES = (REQUESTS, STATISTICS, TURNING, AT_FIRST)
-DEADLINE_SECONDS = 1.0
+DEADLINE_SECONDS = 2.0
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def judged(tmp_path):
 
     def judge(driver, cases=CASES, arguments=None, **options):
         path = str(tmp_path / "s")
-        adapter = VhostUserDriver(path, connect_seconds=5.0, ready_seconds=3.0, **options)
+        adapter = VhostUserDriver(path, connect_seconds=8.0, ready_seconds=6.0, **options)
         peer = driver(path)
         outcomes = {}
         try:

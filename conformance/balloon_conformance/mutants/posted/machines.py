@@ -50,6 +50,7 @@ def _whole(pages: PageSet) -> PageSet:
 
 @mutant(
     "CHUNK-01",
+    also=("CHUNK-02",),
     origin="posted driver, D10: page frame numbers are shifted in an unsigned long of 32 bits",
 )
 class PostedCutsAddresses(Driver):

@@ -108,7 +108,7 @@ class _ReportsBlocks(OneInFlight):
 
 @mutant(
     "UNUSED-05",
-    also=("UNUSED-04", "CHUNK-02"),
+    also=("UNUSED-04",),
     origin="posted driver, D8: blocks are counted against words, and the list is scanned again",
 )
 class PostedAnswersWithoutEnd(_ReportsBlocks):
