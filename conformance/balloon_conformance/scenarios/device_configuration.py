@@ -14,7 +14,7 @@ from balloon_spec import events as ev
 from balloon_spec.events import Side
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue
-from balloon_spec.wire import configuration, host_request, response_message
+from balloon_spec.wire import configuration, response_message
 from balloon_spec.wire.chunk import Chunk
 from balloon_spec.wire.response_header import FLAG_CONT, FLAG_DONE
 
@@ -48,8 +48,7 @@ def test_the_configuration_stays_what_it_is(session: DeviceSession) -> None:
 @scenario(Side.DEVICE, "CFG-13", "CFG-07")
 def test_a_target_before_driver_ok(session: DeviceSession) -> None:
     """A target that is set before DRIVER_OK is not announced then, and is there when the driver reads."""
-    if not session.can(Capability.OPERATOR_TARGET):
-        raise NotExercised(f"the adapter lacks {Capability.OPERATOR_TARGET}")
+    session.need(Capability.OPERATOR_TARGET)
     driving = Driving(session, _FIRST)
     driving.prepare()
     session.operate(ev.OperatorAction.TARGET, _TARGETS[0])
@@ -62,8 +61,7 @@ def test_a_target_before_driver_ok(session: DeviceSession) -> None:
 @scenario(Side.DEVICE, "SAFE-13", "CFG-13", "CFG-07")
 def test_a_target_before_negotiation(session: DeviceSession) -> None:
     """A target that is set before any driver is there ends no device, and stands there when one reads."""
-    if not session.can(Capability.OPERATOR_TARGET):
-        raise NotExercised(f"the adapter lacks {Capability.OPERATOR_TARGET}")
+    session.need(Capability.OPERATOR_TARGET)
     session.operate(ev.OperatorAction.TARGET, _TARGETS[0])
     session.settle(_QUIET_SECONDS)
     driving = Driving(session, _FIRST)
@@ -76,8 +74,7 @@ def test_a_target_before_negotiation(session: DeviceSession) -> None:
 @scenario(Side.DEVICE, "SAFE-13", "CFG-14")
 def test_targets_beyond_guest_memory(session: DeviceSession) -> None:
     """Targets that no guest can reach end no device, and it goes on with what it is given."""
-    if not session.can(Capability.OPERATOR_TARGET):
-        raise NotExercised(f"the adapter lacks {Capability.OPERATOR_TARGET}")
+    session.need(Capability.OPERATOR_TARGET)
     driving = Driving(session, _FIRST)
     driving.begin()
     large = (session.memory.pages + 1, 1 << 31, (1 << 32) - 1)
@@ -138,8 +135,7 @@ def _count(driving: Driving) -> bool:
 def _set_targets(driving: Driving) -> bool:
     session = driving.session
     for target in _TARGETS if session.can(Capability.OPERATOR_TARGET) else ():
-        session.operate(ev.OperatorAction.TARGET, target)
-        session.wait_for(lambda event: isinstance(event, ev.ConfigurationChanged))
+        driving.set_target(target)
         _read(session)
     return True
 
@@ -158,28 +154,17 @@ def _ask_for_unused_pages(driving: Driving) -> bool:
     if "HOST_REQ_VQ" not in driving.features or not session.can(Capability.OPERATOR_UNUSED_PAGES):
         return True
     for number in _REQUEST_IDS:
-        session.operate(ev.OperatorAction.UNUSED_PAGES, number)
-        asked = session.wait_for(lambda event: isinstance(event, ev.Used) and bool(event.written))
-        if not isinstance(asked, ev.Used) or len(asked.written) != host_request.LENGTH_BYTES:
+        asked = driving.requested(number)
+        if asked is None:
             return False
         _read(session)
-        request = host_request.parse(asked.written)
-        if request.cmd:
-            raise NotExercised(f"the device asks for something else, by command {request.cmd:#x}")
-        answered = request.param & 0xFFFF
         for flag, chunks in ((FLAG_CONT, [_UNUSED]), (FLAG_DONE, [])):
-            data = response_message.build(response_message.message(chunks, flag=flag, id=answered))
-            name = f"unused-{number}-{flag}"
-            session.make_available(Queue.HOST_REQUEST.index, Buffer(name, data))
-            if not _returns(session, name):
+            data = response_message.build(response_message.message(chunks, flag=flag, id=asked))
+            if not driving.answered(f"unused-{number}-{flag}", data):
                 return False
             _read(session)
         session.make_available(Queue.HOST_REQUEST.index, Buffer(f"request-{number}", writable_bytes=16))
     return True
-
-
-def _returns(session: DeviceSession, name: str) -> bool:
-    return session.wait_for(lambda event: isinstance(event, ev.Used) and event.buffer == name) is not None
 
 
 def _write_num_pages(driving: Driving) -> bool:

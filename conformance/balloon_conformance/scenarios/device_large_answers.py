@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from balloon_conformance.case import NotExercised
-from balloon_conformance.iut.contract import Buffer, Capability
+from balloon_conformance.iut.contract import Capability
 from balloon_conformance.scenarios import scenario
 from balloon_conformance.scenarios.driving import Driving
 from balloon_conformance.session import DeviceSession
-from balloon_spec import events as ev
 from balloon_spec.events import Side
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.queues import Queue
-from balloon_spec.wire import host_request, response_message
+from balloon_spec.wire import response_message
 from balloon_spec.wire.chunk import Chunk
 from balloon_spec.wire.response_header import FLAG_CONT, FLAG_DONE
 
@@ -28,26 +26,18 @@ _MEMORY_PAGES = 0x9000
 )
 def test_the_largest_answer(session: DeviceSession) -> None:
     """An answer of 524288 bytes of response data is accepted, and the DONE behind it."""
-    if not session.can(Capability.OPERATOR_UNUSED_PAGES):
-        raise NotExercised(f"the adapter lacks {Capability.OPERATOR_UNUSED_PAGES}")
+    session.need(Capability.OPERATOR_UNUSED_PAGES)
     if missing := _PAGES - session.memory:
         raise NotExercised(f"the guest has no pages {missing}; give it the memory that start asks for")
     driving = Driving(session, EMPTY)
     driving.begin()
-    session.operate(ev.OperatorAction.UNUSED_PAGES, 0x1234)
-    asked = session.wait_for(lambda event: isinstance(event, ev.Used) and bool(event.written))
-    if not isinstance(asked, ev.Used) or len(asked.written) != host_request.LENGTH_BYTES:
+    number = driving.requested(0x1234)
+    if number is None:
         return
-    number = host_request.parse(asked.written).param & 0xFFFF
     every = [Chunk(page, 1) for run in _PAGES for page in range(run.first, run.end)]
     for flag, chunks in ((FLAG_CONT, every), (FLAG_DONE, [])):
         name = "done" if flag == FLAG_DONE else "largest"
         data = response_message.build(response_message.message(chunks, flag=flag, id=number))
-        session.make_available(Queue.HOST_REQUEST.index, Buffer(name, data))
-        if not _returns(session, name):
+        if not driving.answered(name, data):
             return
     driving.look(_PAGES)
-
-
-def _returns(session: DeviceSession, name: str) -> bool:
-    return session.wait_for(lambda event: isinstance(event, ev.Used) and event.buffer == name) is not None

@@ -34,8 +34,7 @@ def test_every_legal_subset(session: DeviceSession) -> None:
 )
 def test_every_subset_that_is_not_legal(session: DeviceSession) -> None:
     """Every subset in which a feature stands without what it requires is refused."""
-    if not session.can(Capability.RAW_FEATURES):
-        raise NotExercised(f"the adapter lacks {Capability.RAW_FEATURES}")
+    session.need(Capability.RAW_FEATURES)
     unlawful = list(subsets(session, legal=False))
     if not unlawful:
         raise NotExercised("the device offers no feature that requires another")
@@ -50,8 +49,7 @@ def test_every_bit_that_is_not_offered(session: DeviceSession) -> None:
 
     The first that is kept ends the case.
     """
-    if not session.can(Capability.RAW_FEATURES):
-        raise NotExercised(f"the adapter lacks {Capability.RAW_FEATURES}")
+    session.need(Capability.RAW_FEATURES)
     offered, profile = session.offered(), session.profile
     *_, legal = subsets(session, legal=True)
     if not session.negotiate(legal):

@@ -78,7 +78,7 @@ def _serves(session: DeviceSession, subset: int, names: str) -> bool:
 @scenario(Side.DEVICE, "RESET-02", "RESET-06", "SAFE-13", breaks=("QUEUE-09", "QUEUE-13"))
 def test_a_notification_between_sessions(session: DeviceSession) -> None:
     """Queues are notified after a reset and before features are accepted: nothing happens."""
-    _need_registers(session)
+    session.need(Capability.REGISTERS)
     driving = Driving(session, _BEFORE | _AFTER, names="old")
     driving.begin()
     driving.send(Queue.INFLATE, encode(_BEFORE.runs, chunks=driving.chunks), _BEFORE, notify=False)
@@ -97,7 +97,7 @@ def test_a_notification_between_sessions(session: DeviceSession) -> None:
 @scenario(Side.DEVICE, "QUEUE-14", "BUF-04", "CFG-08", "CFG-11", "SAFE-13")
 def test_driver_ok_is_written_again(session: DeviceSession) -> None:
     """DRIVER_OK is written once more: no buffer is lost, and the configuration space stays as it is."""
-    _need_registers(session)
+    session.need(Capability.REGISTERS)
     driving = Driving(session, _BEFORE | _AFTER)
     driving.begin()
     refreshes = "STATS_VQ" in driving.features and session.can(Capability.OPERATOR_STATISTICS)
@@ -106,14 +106,8 @@ def test_driver_ok_is_written_again(session: DeviceSession) -> None:
     for number in _CONTROLS:
         refreshes = refreshes and _serves_wish(driving, ev.OperatorAction.STATISTICS, 0)
         asks = asks and _serves_wish(driving, ev.OperatorAction.UNUSED_PAGES, number)
-    driving.inflate(_BEFORE)
-    if not driving.drain():
+    if not _fills_the_configuration(driving, _BEFORE):
         return
-    driving.tell_actual()
-    if session.can(Capability.OPERATOR_TARGET):
-        session.operate(ev.OperatorAction.TARGET, _TARGET)
-        session.wait_for(lambda seen: isinstance(seen, ev.ConfigurationChanged))
-    session.read_configuration(0, configuration.LENGTH_BYTES)
     session.driver_ok_again()
     session.read_configuration(0, configuration.LENGTH_BYTES)
     session.settle(_QUIET_SECONDS)
@@ -130,16 +124,14 @@ def test_driver_ok_is_written_again(session: DeviceSession) -> None:
 @scenario(Side.DEVICE, "REQ-05", "QUEUE-14", features=frozenset({"HOST_REQ_VQ"}), breaks=("REQ-17",))
 def test_driver_ok_is_written_again_during_an_exchange(session: DeviceSession) -> None:
     """DRIVER_OK is written once more while a request is open and another waits, and it waits on."""
-    _need_registers(session)
-    if not session.can(Capability.OPERATOR_UNUSED_PAGES):
-        raise NotExercised(f"the adapter lacks {Capability.OPERATOR_UNUSED_PAGES}")
+    session.need(Capability.REGISTERS)
+    session.need(Capability.OPERATOR_UNUSED_PAGES)
     driving = Driving(session, _AFTER)
     driving.begin()
     if "HOST_REQ_VQ" not in driving.features:
         raise NotExercised("the device does not offer HOST_REQ_VQ")
-    session.operate(ev.OperatorAction.UNUSED_PAGES, _REQUEST_IDS[0])
-    asked = session.wait_for(lambda seen: isinstance(seen, ev.Used) and bool(seen.written))
-    if not isinstance(asked, ev.Used) or len(asked.written) != host_request.LENGTH_BYTES:
+    number = driving.requested(_REQUEST_IDS[0])
+    if number is None:
         return
     # The buffer for the next request comes early: without one nobody would see that the exchange was closed.
     session.make_available(
@@ -149,10 +141,21 @@ def test_driver_ok_is_written_again_during_an_exchange(session: DeviceSession) -
     session.settle(_QUIET_SECONDS)
     session.driver_ok_again()
     session.settle(_QUIET_SECONDS)
-    answer = response_message.message([], flag=FLAG_DONE, id=host_request.parse(asked.written).param & 0xFFFF)
+    answer = response_message.message([], flag=FLAG_DONE, id=number)
     session.make_available(Queue.HOST_REQUEST.index, Buffer("last", response_message.build(answer)))
     session.wait_for(lambda seen: isinstance(seen, ev.Used) and bool(seen.written))
     session.settle(_QUIET_SECONDS)
+
+
+def _fills_the_configuration(driving: Driving, pages: PageSet) -> bool:
+    """Give ``actual`` and ``num_pages`` values, and read both; False where a buffer did not return."""
+    driving.inflate(pages)
+    if not driving.drain():
+        return False
+    driving.tell_actual()
+    driving.set_target(_TARGET)
+    driving.session.read_configuration(0, configuration.LENGTH_BYTES)
+    return True
 
 
 def _serves_wish(driving: Driving, action: ev.OperatorAction, value: int) -> bool:
@@ -172,14 +175,8 @@ def test_what_a_reset_leaves(session: DeviceSession) -> None:
     """A target outlives the reset, ``actual`` is 0 or what it was, and a wish may be dropped."""
     driving = Driving(session, _AFTER, names="old")
     driving.begin()
-    driving.inflate(_AFTER)
-    if not driving.drain():
+    if not _fills_the_configuration(driving, _AFTER):
         return
-    driving.tell_actual()
-    if session.can(Capability.OPERATOR_TARGET):
-        session.operate(ev.OperatorAction.TARGET, _TARGET)
-        session.wait_for(lambda seen: isinstance(seen, ev.ConfigurationChanged))
-    session.read_configuration(0, configuration.LENGTH_BYTES)
     if "HOST_REQ_VQ" in driving.features and session.can(Capability.OPERATOR_UNUSED_PAGES):
         # The second wish waits for the answer to the first, which does not come.
         for number in _REQUEST_IDS:
@@ -193,8 +190,3 @@ def test_what_a_reset_leaves(session: DeviceSession) -> None:
         driving.driver_ok()
         session.read_configuration(0, configuration.LENGTH_BYTES)
         session.settle(_QUIET_SECONDS)
-
-
-def _need_registers(session: DeviceSession) -> None:
-    if not session.can(Capability.REGISTERS):
-        raise NotExercised(f"the adapter lacks {Capability.REGISTERS}")

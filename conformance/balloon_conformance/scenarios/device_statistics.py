@@ -53,8 +53,7 @@ def test_what_the_host_reads_of_a_legacy_guest(session: DeviceSession) -> None:
 @scenario(Side.DEVICE, "QUEUE-04", features=_BOTH)
 def test_statistics_are_found_at_driver_ok(session: DeviceSession) -> None:
     """A device that serves wishes for statistics finds the buffer of which nobody notified it."""
-    if not session.can(Capability.OPERATOR_STATISTICS):
-        raise NotExercised(f"the adapter lacks {Capability.OPERATOR_STATISTICS}")
+    session.need(Capability.OPERATOR_STATISTICS)
     _begin(session, "first")
     session.reset()
     # With the same features, after a reset as well; the device is notified of the buffer, and may look then.
@@ -82,8 +81,7 @@ def _begin(session: DeviceSession, names: str, *, early_statistics: bool = True)
 def _refresh(session: DeviceSession, tags: tuple[int, ...], *, without: frozenset[str] = frozenset()) -> None:
     """Send statistics four times, from the third on under ``tags`` in this order; ask the host each time."""
     for capability in (Capability.HOST_STATISTICS, Capability.OPERATOR_STATISTICS):
-        if not session.can(capability):
-            raise NotExercised(f"the adapter lacks {capability}")
+        session.need(capability)
     driving = Driving(session, EMPTY)
     driving.statistics = _entries(_PLAIN, 0)
     driving.begin(without=without)

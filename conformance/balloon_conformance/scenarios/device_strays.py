@@ -52,18 +52,14 @@ class _Open:
         driving.begin()
         if not session.can(Capability.OPERATOR_UNUSED_PAGES):
             return None
-        session.operate(ev.OperatorAction.UNUSED_PAGES, wish)
-        asked = session.wait_for(lambda seen: isinstance(seen, ev.Used) and bool(seen.written))
-        if not isinstance(asked, ev.Used) or len(asked.written) != host_request.LENGTH_BYTES:
+        number = driving.requested(wish)
+        if number is None:
             return None
-        request = host_request.parse(asked.written)
-        if request.cmd:
-            raise NotExercised(f"the device asks for something else, by command {request.cmd:#x}")
         early = Buffer(_EARLY, writable_bytes=host_request.LENGTH_BYTES)
         session.make_available(Queue.HOST_REQUEST.index, early)
         session.operate(ev.OperatorAction.UNUSED_PAGES, 9)
         session.settle(2 * _QUIET_SECONDS)
-        return cls(driving, request.param & 0xFFFF)
+        return cls(driving, number)
 
     def stray(self, queue: Queue, data: bytes) -> None:
         """Send what does not end the exchange, and give the device its time."""
@@ -72,13 +68,10 @@ class _Open:
 
     def strays(self, messages: Iterable[bytes]) -> None:
         """Send these, each as soon as the one before is back, and then give the device its time."""
-        session = self.driving.session
         for at, data in enumerate(messages):
-            name = f"stray-{at}"
-            session.make_available(Queue.HOST_REQUEST.index, Buffer(name, data))
-            if not _returns(session, name):
+            if not self.driving.answered(f"stray-{at}", data):
                 break
-        session.settle(_QUIET_SECONDS)
+        self.driving.session.settle(_QUIET_SECONDS)
 
     @property
     def asked_again(self) -> bool:
@@ -199,7 +192,3 @@ def test_a_done_that_is_malformed(session: DeviceSession, length_bytes: int) -> 
     exchange.stray(Queue.HOST_REQUEST, bytes(header.ljust(length_bytes, b"\0")[:length_bytes]))
     if not any(isinstance(entry.event, ev.NeedsReset) for entry in session.trace):
         exchange.end()
-
-
-def _returns(session: DeviceSession, name: str) -> bool:
-    return session.wait_for(lambda event: isinstance(event, ev.Used) and event.buffer == name) is not None

@@ -7,7 +7,7 @@ import pytest
 from balloon_conformance.case import NotExercised
 from balloon_conformance.iut.contract import Capability
 from balloon_conformance.scenarios import scenario
-from balloon_conformance.scenarios.hosting import Hosting, need
+from balloon_conformance.scenarios.hosting import Hosting
 from balloon_conformance.session import DriverSession
 from balloon_spec import events as ev
 from balloon_spec.events import Side
@@ -36,7 +36,7 @@ _ABOUT = ("CHUNK-01", "CHUNK-02", "CHUNK-05", "INF-03", "INF-05", "DEF-04", "CFG
 )
 def test_pages_of_a_large_guest(session: DriverSession, pages: PageSet) -> None:
     """Pages beyond 4 GiB, and pages far apart, go into the balloon and come back."""
-    need(session, Capability.STEER_PAGES)
+    session.need(Capability.STEER_PAGES)
     hosting = Hosting(session)
     hosting.begin()
     session.collect()

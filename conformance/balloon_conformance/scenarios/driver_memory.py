@@ -7,7 +7,7 @@ import pytest
 from balloon_conformance.case import NotExercised
 from balloon_conformance.iut.contract import Capability
 from balloon_conformance.scenarios import scenario
-from balloon_conformance.scenarios.hosting import FRAGMENTED_GUEST_PAGES, FRAGMENTS, Hosting, isolated, need
+from balloon_conformance.scenarios.hosting import FRAGMENTED_GUEST_PAGES, FRAGMENTS, Hosting, isolated
 from balloon_conformance.session import DriverSession
 from balloon_spec import events as ev
 from balloon_spec.events import Side
@@ -89,7 +89,7 @@ def _pattern(pfn: int) -> bytes:
 @pytest.mark.parametrize("without", [[], ["MUST_TELL_HOST"]], ids=["told", "untold"])
 def test_canaries_in_the_balloon(session: DriverSession, without: list[str]) -> None:
     """No page is written to between the time it is offered and the time it may be used again."""
-    need(session, Capability.GUEST_MEMORY)
+    session.need(Capability.GUEST_MEMORY)
     hosting = Hosting(session)
     hosting.begin(*without)
     canaries = hosting.watch = _Canaries(session)
@@ -119,7 +119,7 @@ def _fill_what_is_free(hosting: Hosting, canaries: _Canaries) -> None:
 @scenario(Side.DRIVER, "INF-04", "DEF-05", *_ABOUT, memory_pages=_LARGE_GUEST_PAGES)
 def test_canaries_in_a_large_guest(session: DriverSession) -> None:
     """A guest with memory above 4 GiB never writes to pages that were named from there."""
-    need(session, Capability.STEER_GUEST, Capability.GUEST_MEMORY)
+    session.need(Capability.STEER_GUEST, Capability.GUEST_MEMORY)
     hosting = Hosting(session)
     hosting.begin()
     session.collect()
@@ -150,7 +150,7 @@ def test_a_fragmented_guest(session: DriverSession, fragments: int) -> None:
         hosting.command("fragment", "holes", fragments)
         pages = None
     else:
-        need(session, Capability.STEER_PAGES)
+        session.need(Capability.STEER_PAGES)
         pages = isolated(fragments)
     hosting.aim(fragments, inflate=pages)
     if hosting.serve():
@@ -166,7 +166,7 @@ def test_compaction_with_canaries(session: DriverSession) -> None:
     A page of the balloon may be exchanged for another: the host is told of both before the guest writes to
     the one it got back.
     """
-    need(session, Capability.STEER_GUEST, Capability.GUEST_MEMORY)
+    session.need(Capability.STEER_GUEST, Capability.GUEST_MEMORY)
     hosting = Hosting(session)
     hosting.begin()
     hosting.command("fragment", "holes", _PAGES)
@@ -188,7 +188,7 @@ def test_compaction_with_canaries(session: DriverSession) -> None:
 @scenario(Side.DRIVER, *_ABOUT, "DEF-05", "CFG-04")
 def test_a_balloon_filled_in_steps_and_emptied_at_once(session: DriverSession) -> None:
     """Isolated pages go into the balloon half by half, and come back by more messages than one."""
-    need(session, Capability.STEER_PAGES)
+    session.need(Capability.STEER_PAGES)
     hosting = Hosting(session)
     hosting.begin()
     pages = isolated(_FRAGMENTS)
@@ -210,7 +210,7 @@ def test_pages_that_move(session: DriverSession, without: list[str]) -> None:
     The target stands where it is, so this takes DEFLATE_ON_OOM. A driver may inflate first or deflate first,
     and tells the host of both before the guest has its page.
     """
-    need(session, Capability.STEER_PAGES)
+    session.need(Capability.STEER_PAGES)
     hosting = Hosting(session)
     if "DEFLATE_ON_OOM" not in hosting.begin(*without):
         raise NotExercised("the driver did not accept DEFLATE_ON_OOM")
@@ -234,7 +234,7 @@ def test_want_of_memory_while_inflating(session: DriverSession, on_their_way: bo
 
     They are pages of the balloon, or some of those that the messages to come will name.
     """
-    need(session, Capability.STEER_PAGES)
+    session.need(Capability.STEER_PAGES)
     hosting = Hosting(session)
     if "DEFLATE_ON_OOM" not in hosting.begin():
         raise NotExercised("the driver did not accept DEFLATE_ON_OOM")
@@ -256,7 +256,7 @@ def test_want_of_memory_while_inflating(session: DriverSession, on_their_way: bo
 @pytest.mark.parametrize("command", ["drop-caches", "oom"])
 def test_a_guest_that_wants_memory(session: DriverSession, command: str) -> None:
     """A guest that drops its caches or runs out of memory keeps its account of the balloon."""
-    need(session, Capability.STEER_GUEST)
+    session.need(Capability.STEER_GUEST)
     hosting = Hosting(session)
     hosting.begin()
     hosting.command("fragment", "holes", _PAGES)

@@ -10,7 +10,7 @@ import pytest
 from balloon_conformance.case import NotExercised
 from balloon_conformance.iut.contract import Capability
 from balloon_conformance.scenarios import scenario
-from balloon_conformance.scenarios.hosting import Hosting, need
+from balloon_conformance.scenarios.hosting import Hosting
 from balloon_conformance.session import DriverSession
 from balloon_spec.events import Side
 
@@ -19,7 +19,7 @@ _QUIET_SECONDS = 0.05
 
 
 def _offer_without_statistics(session: DriverSession, needy: tuple[str, ...], beside: bool) -> None:
-    need(session, Capability.RAW_FEATURES)
+    session.need(Capability.RAW_FEATURES)
     others = {feature.name for feature in session.profile.device_features} - {*_NEEDY, "STATS_VQ"}
     accepted = Hosting(session).offer(*needy, *(others if beside else ()))
     if accepted is None or not accepted.isdisjoint(needy):
@@ -59,7 +59,7 @@ def test_both_offered_without_statistics(session: DriverSession, beside: bool) -
 @pytest.mark.parametrize("bit", [23, 49, 63])
 def test_a_bit_that_means_nothing(session: DriverSession, bit: int) -> None:
     """A driver that is offered a bit without a meaning, beside the others, leaves it alone and goes on."""
-    need(session, Capability.RAW_FEATURES)
+    session.need(Capability.RAW_FEATURES)
     profile = session.profile
     if bit in profile.by_bit:
         raise NotExercised(f"profile {profile.name} has {profile.by_bit[bit].name} at bit {bit}")

@@ -13,7 +13,6 @@ from balloon_conformance.scenarios.hosting import (
     FRAGMENTS,
     Hosting,
     isolated,
-    need,
 )
 from balloon_conformance.session import DriverSession
 from balloon_spec import events as ev
@@ -111,7 +110,7 @@ def test_one_request_after_another(session: DriverSession) -> None:
     session.settle(_QUIET_SECONDS)
 
 
-@scenario(Side.DRIVER, "REQ-14", "REQ-13", features=_FEATURES, breaks=("REQ-28",))
+@scenario(Side.DRIVER, "REQ-14", "REQ-13", features=_FEATURES)
 @pytest.mark.parametrize("command", [9, 0x100, 0xFFFF])
 def test_an_unknown_command(session: DriverSession, command: int) -> None:
     """A driver says nothing to a command that it does not know, and serves the next request."""
@@ -200,7 +199,7 @@ def test_many_isolated_unused_pages(session: DriverSession, blocks: int) -> None
     if session.can(Capability.STEER_GUEST):
         asking.hosting.command("fragment", "holes", blocks)
     else:
-        need(session, Capability.STEER_PAGES)
+        session.need(Capability.STEER_PAGES)
         session.steer(ev.GuestAction.UNUSED, isolated(blocks))
     if asking.ask(6) and asking.answer():
         asking.hosting.move_a_few()
@@ -231,7 +230,7 @@ def test_inflating_beside_an_unanswered_message(session: DriverSession) -> None:
 @scenario(Side.DRIVER, "UNUSED-10", *_ABOUT, features=_FEATURES, memory_pages=_SMALL_GUEST_PAGES)
 def test_a_request_while_the_guest_keeps_data(session: DriverSession) -> None:
     """Pages in which the guest keeps data from before the request to after the answer are not unused."""
-    need(session, Capability.STEER_GUEST, Capability.GUEST_MEMORY)
+    session.need(Capability.STEER_GUEST, Capability.GUEST_MEMORY)
     asking = _Asking(session)
     asking.hosting.command("allocate", _KEPT, _KEPT_PAGES)
     if not _look_for_kept(session):

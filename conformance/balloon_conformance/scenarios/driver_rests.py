@@ -10,7 +10,7 @@ import pytest
 
 from balloon_conformance.iut.contract import Capability
 from balloon_conformance.scenarios import scenario
-from balloon_conformance.scenarios.hosting import Hosting, need
+from balloon_conformance.scenarios.hosting import Hosting
 from balloon_conformance.session import DriverSession
 from balloon_spec import events as ev
 from balloon_spec.events import Side
@@ -92,7 +92,7 @@ def test_a_guest_that_wants_pages_at_the_target(session: DriverSession, without:
 
     With it the driver may give them back, and leaves it at that. Without it the balloon stays as it is.
     """
-    need(session, Capability.STEER_PAGES)
+    session.need(Capability.STEER_PAGES)
     hosting = Hosting(session)
     hosting.begin(*without)
     _aim(hosting, _PAGES)
@@ -107,7 +107,7 @@ def test_a_guest_that_wants_pages_at_the_target(session: DriverSession, without:
 @pytest.mark.parametrize("without", [[], ["DEFLATE_ON_OOM"]], ids=["with-oom", "without-oom"])
 def test_a_guest_out_of_memory_at_the_target(session: DriverSession, without: list[str]) -> None:
     """The balloon is at its target and the guest runs out of memory: DEFLATE_ON_OOM decides."""
-    need(session, Capability.STEER_GUEST)
+    session.need(Capability.STEER_GUEST)
     hosting = Hosting(session)
     hosting.begin(*without)
     hosting.aim(_PAGES)

@@ -166,6 +166,33 @@ class Driving:
         data = self.balloon.pages.to_bytes(4, "little")
         self.session.write_configuration(configuration.ACTUAL_OFFSET, data)
 
+    def set_target(self, pages: int) -> None:
+        """Have the operator want a balloon of so many pages, if it can be had; the driver is told of it."""
+        if self.session.can(Capability.OPERATOR_TARGET):
+            self.session.operate(ev.OperatorAction.TARGET, pages)
+            self.session.wait_for(lambda seen: isinstance(seen, ev.ConfigurationChanged))
+
+    def requested(self, wish: int) -> int | None:
+        """Have the operator want unused pages; return the id of the request that comes, in 16 bits.
+
+        None where none comes that is whole. Raises :class:`NotExercised` where the device asks for something
+        else.
+        """
+        self.session.operate(ev.OperatorAction.UNUSED_PAGES, wish)
+        asked = self.session.wait_for(lambda seen: isinstance(seen, ev.Used) and bool(seen.written))
+        if not isinstance(asked, ev.Used) or len(asked.written) != host_request.LENGTH_BYTES:
+            return None
+        request = host_request.parse(asked.written)
+        if request.cmd:
+            raise NotExercised(f"the device asks for something else, by command {request.cmd:#x}")
+        return request.param & 0xFFFF
+
+    def answered(self, name: str, data: bytes) -> bool:
+        """Send a message of an answer, well-formed or not; False where its buffer ``name`` did not return."""
+        self.session.make_available(Queue.HOST_REQUEST.index, Buffer(name, data))
+        event = self.session.wait_for(lambda seen: isinstance(seen, ev.Used) and seen.buffer == name)
+        return event is not None
+
     def look(self, pages: PageSet) -> None:
         """Look at guest memory where the adapter can."""
         if self.session.can(Capability.DISCARDS):

@@ -14,7 +14,7 @@ from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration
 from balloon_spec.wire.configuration import Configuration
 
-__all__ = ["FRAGMENTED_GUEST_PAGES", "FRAGMENTS", "Hosting", "Watch", "actual_of", "isolated", "need"]
+__all__ = ["FRAGMENTED_GUEST_PAGES", "FRAGMENTS", "Hosting", "Watch", "actual_of", "isolated"]
 
 FRAGMENTS = (1000, 3500, 5000, 7000)
 """Isolated pages for a part of one message of 32 KiB, which holds 2048 chunks; for two, three and four."""
@@ -25,13 +25,6 @@ _COMMAND_SECONDS = 60.0
 _LISTEN_SECONDS = 0.1
 _FEW = PageSet([(0x800, 16)])
 _BALLOON_QUEUES = frozenset({Queue.INFLATE.index, Queue.DEFLATE.index})
-
-
-def need(session: DriverSession, *capabilities: Capability) -> None:
-    """Raise :class:`NotExercised` where the adapter lacks one of the capabilities."""
-    missing = [capability for capability in capabilities if not session.can(capability)]
-    if missing:
-        raise NotExercised(f"the adapter lacks {', '.join(missing)}")
 
 
 def isolated(pages: int) -> PageSet:

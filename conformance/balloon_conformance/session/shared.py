@@ -191,6 +191,12 @@ class Session:
         """Tell whether the implementation has the capability."""
         return capability in self._adapter.capabilities
 
+    def need(self, *capabilities: Capability) -> None:
+        """Raise :class:`NotExercised` if the implementation lacks one of the capabilities."""
+        missing = [capability for capability in capabilities if not self.can(capability)]
+        if missing:
+            raise NotExercised(f"the adapter lacks {', '.join(missing)}")
+
     def record(self, event: ev.Event) -> None:
         """Take an event into the trace and show it to the judge."""
         now = self.now()
