@@ -32,7 +32,7 @@ from balloon_conformance.iut.sight import Fact, undecided, unseen_by
 from balloon_conformance.not_exercised import NotExercised
 from balloon_spec import events as ev
 from balloon_spec.features import Profile
-from balloon_spec.judge import Finding, Judge
+from balloon_spec.judge import Finding, Judge, Weighed
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.requirement import catalogue
 from balloon_spec.trace import Entry
@@ -200,11 +200,13 @@ class Session:
     def record(self, event: ev.Event) -> None:
         """Take an event into the trace and show it to the judge."""
         now = self.now()
-        if not isinstance(event, ev.Quiet):
+        self._enter(self.judge.weigh(event, now - self._began), now)
+
+    def _enter(self, weighed: Weighed, now: float) -> None:
+        if not isinstance(weighed.event, ev.Quiet):
             self._moved = now
-        seconds = now - self._began
-        self.trace.append(Entry(event, len(self.trace) + 1, seconds))
-        for finding in self.judge.feed(event, seconds):
+        self.trace.append(Entry(weighed.event, len(self.trace) + 1, now - self._began))
+        for finding in self.judge.take(weighed):
             if finding.requirement in self.undecided:
                 continue
             (self.findings if finding.subject == self.side else self.slips).append(finding)
@@ -217,8 +219,10 @@ class Session:
         to a buffer that should not be there no answer is right.
         """
         entries = catalogue()
+        now = self.now()
+        weighed = self.judge.weigh(event, now - self._began)
         if not any(finding.level.binding for finding in self.findings):
-            for decision in self.judge.would_break(event):
+            for decision in weighed.broken:
                 entry = entries[decision.requirement]
                 own = entry.subject != self.side and entry.level.binding and entry.area not in _OF_BYTES
                 if own and decision.requirement not in self.may_break:
@@ -226,7 +230,7 @@ class Session:
                         f"after what the {self.side} did the suite would break {decision.requirement} if it "
                         f"went on: {decision.words}"
                     )
-        self.record(event)
+        self._enter(weighed, now)
 
     def _act(self, action: Callable[[], _T]) -> _T:
         """Do something to the implementation, which may do what it likes in answer."""

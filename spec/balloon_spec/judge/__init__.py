@@ -23,7 +23,7 @@ from balloon_spec.judge import (
     without_effect,
 )
 from balloon_spec.judge.decision import Decision, Finding
-from balloon_spec.judge.judge import Judge
+from balloon_spec.judge.judge import Judge, Weighed
 from balloon_spec.judge.rule import RULES, Rule
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Finding",
     "Judge",
     "Rule",
+    "Weighed",
     "accounting",
     "answers",
     "buffers",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from balloon_spec import events as ev
 from balloon_spec.features import Profile
@@ -17,7 +18,21 @@ from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.requirement import Catalogue, catalogue
 
-__all__ = ["Judge"]
+__all__ = ["Judge", "Weighed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """An event with what each rule decides about it; of the requirements, those that bind."""
+
+    event: ev.Event
+    buffer: InFlight | None
+    decisions: tuple[tuple[Rule, Decision], ...]
+
+    @property
+    def broken(self) -> tuple[Decision, ...]:
+        """What the event breaks."""
+        return tuple(decision for _, decision in self.decisions if not decision.is_kept)
 
 
 class Judge:
@@ -112,15 +127,7 @@ class Judge:
 
     def accepts(self, event: ev.Event) -> bool:
         """Tell whether nothing would be found broken if ``event`` came now; it is not taken in."""
-        return not any(self.would_break(event))
-
-    def would_break(self, event: ev.Event) -> Iterator[Decision]:
-        """Yield what would be found broken if ``event`` came now; it is not taken in."""
-        scene = Scene(self._exchange, self._buffer_of(event))
-        for one in self._rules_for(event):
-            for decision in one.decide(event, scene):
-                if not decision.is_kept and self._applies(decision.requirement):
-                    yield decision
+        return not self._weigh(event).broken
 
     def has(self, feature: str) -> bool:
         """Tell whether the feature was negotiated."""
@@ -140,20 +147,37 @@ class Judge:
 
     def feed(self, event: ev.Event, at_seconds: float | None = None) -> list[Finding]:
         """Judge one event and return what it breaks; ``at_seconds`` is its time on any one clock."""
+        return self.take(self.weigh(event, at_seconds))
+
+    def weigh(self, event: ev.Event, at_seconds: float | None = None) -> Weighed:
+        """Judge an event that may come now; :meth:`take` takes it in, before any other, or nobody does."""
+        self._exchange.now_seconds, self._exchange.event = at_seconds, self.events + 1
+        return self._weigh(event)
+
+    def take(self, weighed: Weighed) -> list[Finding]:
+        """Take an event in that was weighed, and return what it breaks."""
         self.events += 1
         exchange = self._exchange
-        exchange.now_seconds, exchange.event = at_seconds, self.events
-        buffer = self._buffer_of(event)
-        scene = Scene(exchange, buffer)
+        self.exercised.update(decision.requirement for _, decision in weighed.decisions)
         findings = [
-            finding
-            for one in self._rules_for(event)
-            for decision in one.decide(event, scene)
-            if (finding := self._count(one, decision)) is not None
+            self._finding(one, decision) for one, decision in weighed.decisions if not decision.is_kept
         ]
-        exchange.take(event, buffer)
+        exchange.take(weighed.event, weighed.buffer)
         exchange.provoked = exchange.provoked or any(_provokes(finding) for finding in findings)
         return findings
+
+    def _weigh(self, event: ev.Event) -> Weighed:
+        buffer = self._buffer_of(event)
+        scene = Scene(self._exchange, buffer)
+        decisions = [
+            (one, decision) for one in self._rules_for(event) for decision in one.decide(event, scene)
+        ]
+        for one, decision in decisions:
+            if decision.requirement not in one.decides:
+                raise AssertionError(
+                    f"rule {one.name} decided {decision.requirement}, which it does not state"
+                )
+        return Weighed(event, buffer, tuple(pair for pair in decisions if self._applies(pair[1].requirement)))
 
     def _buffer_of(self, event: ev.Event) -> InFlight | None:
         if isinstance(event, ev.Available):
@@ -176,19 +200,10 @@ class Judge:
             return ()
         return self._by_kind.get(type(event), ())
 
-    def _count(self, one: Rule, decision: Decision) -> Finding | None:
-        """Count a decision where its requirement applies; a finding where it was broken."""
-        name = decision.requirement
-        if name not in one.decides:
-            raise AssertionError(f"rule {one.name} decided {name}, which it does not state")
-        if not self._applies(name):
-            return None
-        entry = self._entries[name]
-        self.exercised[name] += 1
-        if decision.is_kept:
-            return None
+    def _finding(self, one: Rule, decision: Decision) -> Finding:
+        entry = self._entries[decision.requirement]
         return Finding(
-            name,
+            decision.requirement,
             entry.level,
             entry.subject,
             self.events,
