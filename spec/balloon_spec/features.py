@@ -15,6 +15,7 @@ from types import MappingProxyType
 __all__ = [
     "BASE",
     "CHUNK_TRANSFER",
+    "LAST_BALLOON_BIT",
     "MAY_INSIST_ON",
     "PROFILES",
     "Feature",
@@ -55,7 +56,8 @@ MAY_INSIST_ON: Mapping[int, str] = MappingProxyType(
 )
 """What a device that offers it may refuse to work without (VIRTIO 1.2, 6.2), by bit."""
 
-_LAST_BALLOON_BIT = 23
+LAST_BALLOON_BIT = 23
+"""Bits 0 to 23 are the device type's own; those from 24 on are virtio's."""
 _FIRST_RESERVED_BIT = 44
 
 
@@ -65,7 +67,7 @@ def means_nothing(bit: int) -> bool:
     Bits 24 to 43 are virtio's own or those of other devices, and revisions that were never merged used bits
     up to 22: who knows those, knows something.
     """
-    return bit == _LAST_BALLOON_BIT or bit >= _FIRST_RESERVED_BIT
+    return bit == LAST_BALLOON_BIT or bit >= _FIRST_RESERVED_BIT
 
 
 BASE_FEATURES = (
@@ -154,6 +156,11 @@ class Profile:
     def names_by_bit(self, mask: int) -> list[str]:
         """Return :meth:`names`, the lowest bit first."""
         return sorted(self.names(mask), key=lambda name: self.by_name[name].bit)
+
+    def told(self, mask: int) -> str:
+        """Return the features in ``mask`` as a report names them, and the other bits by their numbers."""
+        unknown = (f"bit {bit}" for bit in self.unknown_bits(mask))
+        return ", ".join((*sorted(self.names(mask)), *unknown)) or "no features"
 
     def unknown_bits(self, mask: int) -> tuple[int, ...]:
         """Return the bits set in ``mask`` to which the profile gives no meaning, lowest first."""

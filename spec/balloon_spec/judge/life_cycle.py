@@ -54,7 +54,7 @@ def what_was_accepted_is_accepted_again(event: Negotiated, scene: Scene) -> Iter
             "the device refuses after a reset what it accepted before",
             field="status",
             expected="FEATURES_OK kept",
-            seen=", ".join(sorted(scene.exchange.profile.names(event.accepted))) or "no features",
+            seen=scene.exchange.profile.told(event.accepted),
         )
 
 

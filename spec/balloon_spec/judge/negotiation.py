@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from balloon_spec.events import Available, DriverOk, Negotiated
-from balloon_spec.features import insisted_on, means_nothing
+from balloon_spec.features import LAST_BALLOON_BIT, insisted_on, means_nothing
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.rule import Scene, rule
@@ -14,9 +14,8 @@ from balloon_spec.queues import Queue
 _GATED = (("CHUNK_TRANSFER", "NEG-01", "NEG-03"), ("HOST_REQ_VQ", "NEG-02", "NEG-04"))
 """Feature, the requirement on offering it without STATS_VQ, and the one on accepting it so."""
 
-
-_LAST_BALLOON_BIT = 23
-"""Bits 0 to 23 are the device type's own; those from 24 on are virtio's."""
+_TO_BE_ACCEPTED = {"MUST_TELL_HOST": "NEG-10", "VERSION_1": "NEG-12"}
+"""What a driver accepts where it is offered, and the requirement that says so."""
 
 
 def _has(scene: Scene, mask: int, feature: str) -> bool:
@@ -81,21 +80,22 @@ def what_means_nothing_is_left_alone(event: Negotiated, scene: Scene) -> Iterato
         yield kept("NEG-11")
 
 
-@rule(Negotiated, "NEG-12")
-def version_1_is_accepted(event: Negotiated, scene: Scene) -> Iterator[Decision]:
-    """VERSION_1 is accepted where it is offered."""
-    if not _has(scene, event.offered, "VERSION_1"):
-        return
-    if _has(scene, event.accepted, "VERSION_1"):
-        yield kept("NEG-12")
-    else:
-        yield broken(
-            "NEG-12",
-            "VERSION_1 was offered and not accepted",
-            field="features",
-            expected="VERSION_1",
-            seen=", ".join(sorted(scene.exchange.profile.names(event.accepted))) or "no features",
-        )
+@rule(Negotiated, "NEG-10", "NEG-12")
+def what_a_driver_must_accept_is_accepted(event: Negotiated, scene: Scene) -> Iterator[Decision]:
+    """MUST_TELL_HOST and VERSION_1 are accepted where they are offered."""
+    for feature, requirement in _TO_BE_ACCEPTED.items():
+        if not _has(scene, event.offered, feature):
+            continue
+        if _has(scene, event.accepted, feature):
+            yield kept(requirement)
+        else:
+            yield broken(
+                requirement,
+                f"{feature} was offered and not accepted",
+                field="features",
+                expected=feature,
+                seen=scene.exchange.profile.told(event.accepted),
+            )
 
 
 @rule(Negotiated, "NEG-06", "NEG-07", "NEG-08", "NEG-09")
@@ -104,8 +104,7 @@ def features_ok_is_right(event: Negotiated, scene: Scene) -> Iterator[Decision]:
     if not event.shown:
         return
     profile = scene.exchange.profile
-    unknown = (f"bit {bit}" for bit in profile.unknown_bits(event.accepted))
-    seen = ", ".join((*sorted(profile.names(event.accepted)), *unknown)) or "no features"
+    seen = profile.told(event.accepted)
     if not profile.may_accept(event.offered, event.accepted):
         if event.features_ok:
             yield broken(
@@ -141,26 +140,10 @@ def features_ok_is_right(event: Negotiated, scene: Scene) -> Iterator[Decision]:
         )
 
 
-@rule(Negotiated, "NEG-10")
-def telling_is_accepted(event: Negotiated, scene: Scene) -> Iterator[Decision]:
-    """MUST_TELL_HOST is accepted where it is offered."""
-    if _has(scene, event.offered, "MUST_TELL_HOST"):
-        if _has(scene, event.accepted, "MUST_TELL_HOST"):
-            yield kept("NEG-10")
-        else:
-            yield broken(
-                "NEG-10",
-                "MUST_TELL_HOST was offered and not accepted",
-                field="features",
-                expected="MUST_TELL_HOST",
-                seen=", ".join(sorted(scene.exchange.profile.names(event.accepted))) or "no features",
-            )
-
-
 def _may_have_more_queues(exchange: Exchange) -> bool:
     """Tell whether a balloon feature was accepted that the profile does not know; it may add a queue."""
     unknown = exchange.profile.unknown_bits(exchange.accepted or 0)
-    return any(bit <= _LAST_BALLOON_BIT for bit in unknown)
+    return any(bit <= LAST_BALLOON_BIT for bit in unknown)
 
 
 @rule(Available, "QUEUE-01", "QUEUE-02")
