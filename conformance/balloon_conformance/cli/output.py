@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -13,7 +13,7 @@ from rich.console import Console
 
 from balloon_conformance.cli.errors import BadInput
 
-__all__ = ["OutputFile", "count", "refuse_same", "table_console", "writable", "write_text"]
+__all__ = ["OutputFile", "count", "refuse_same", "table_console", "write_text"]
 
 _UNFOLDED_COLUMNS = 240
 
@@ -42,17 +42,17 @@ class OutputFile:
 
     def write(self, text: str) -> None:
         """Write to the file as long as it can be written."""
-        if not self._lost:
-            try:
-                self._file.write(text)
-            except OSError as error:
-                self._lost = error.strerror or str(error)
+        self._try(lambda: self._file.write(text))
 
     def flush(self) -> None:
         """Hand over what was written."""
-        if not self._lost and not self._file.closed:
+        if not self._file.closed:
+            self._try(self._file.flush)
+
+    def _try(self, action: Callable[[], object]) -> None:
+        if not self._lost:
             try:
-                self._file.flush()
+                action()
             except OSError as error:
                 self._lost = error.strerror or str(error)
 
@@ -78,14 +78,9 @@ class OutputFile:
         self.close()
 
 
-def writable(option: str, path: str | Path) -> OutputFile:
-    """Open the file that ``option`` names; raises :class:`BadInput`."""
-    return OutputFile(option, path)
-
-
 def write_text(option: str, path: Path, text: str) -> None:
     """Write the file that ``option`` names; raises :class:`BadInput`."""
-    with writable(option, path) as file:
+    with OutputFile(option, path) as file:
         file.write(text)
         file.check()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from balloon_conformance.cli.output import OutputFile, refuse_same, writable
+from balloon_conformance.cli.output import OutputFile, refuse_same
 
 __all__ = ["RunOutputs"]
 
@@ -30,7 +30,7 @@ class RunOutputs:
         named = {"--results": results, "--html": html, "--junitxml": junitxml}
         refuse_same({**named, "--known-failures": known})
         files = [
-            None if path is None else stack.enter_context(writable(option, path))
+            None if path is None else stack.enter_context(OutputFile(option, path))
             for option, path in named.items()
         ]
         return cls(*files)

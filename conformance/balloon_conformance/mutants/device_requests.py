@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -232,12 +233,12 @@ def _with_flag(buffer: Available, change: Callable[[int], int]) -> Available:
     return replace(buffer, readable=data[:1] + bytes(map(change, data[1:2])) + data[2:])
 
 
-class _ClosesEarly(Device):
+class _ClosesEarly(Device, ABC):
     """It takes for the answer's end what :meth:`ends` says, though the exchange goes on."""
 
+    @abstractmethod
     def ends(self, state: DeviceState, buffer: Available) -> bool:
         """Tell whether a buffer looks like the end of the answer."""
-        raise NotImplementedError
 
     def take(self, state: DeviceState, buffer: Available) -> Step:
         """Close an exchange that is open before such a buffer and after it."""

@@ -10,6 +10,7 @@ from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.queues import Queue
 from balloon_spec.wire import statistics
+from balloon_spec.wire.layout import swapped
 
 Entries = tuple[tuple[int, int], ...]
 
@@ -89,7 +90,7 @@ def _fault(entries: Entries, held: Mapping[int, int], exchange: Exchange) -> Dec
     older = _values(_read(exchange.statistics_returned[-1])).get(tag, set())
     words = "the host has another value than was sent"
     name = _of_values(exchange)
-    if seen is not None and seen == int.from_bytes(value.to_bytes(8, "little"), "big"):
+    if seen is not None and seen == swapped(value):
         words = "the host has a value in the wrong byte order"
     elif seen in {other for unknown, other in entries if unknown > _LAST_TAG}:
         name, words = "STATS-07", "the host has the value of an unknown tag"

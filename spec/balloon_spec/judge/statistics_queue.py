@@ -10,6 +10,7 @@ from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.queues import Queue
 from balloon_spec.wire import statistics
 from balloon_spec.wire.errors import WireError
+from balloon_spec.wire.layout import swapped
 
 _FREE = frozenset({statistics.Tag.MEMFREE, statistics.Tag.AVAIL})
 _AMOUNTS = frozenset({statistics.Tag.MEMFREE, statistics.Tag.MEMTOT, statistics.Tag.AVAIL})
@@ -116,7 +117,7 @@ def _values(data: bytes, scene: Scene) -> Iterator[Decision]:
             seen=0,
             data=data,
         )
-    elif total is not None and _is_beyond(total, scene) and _is_beyond(_swapped(total), scene):
+    elif total is not None and _is_beyond(total, scene) and _is_beyond(swapped(total), scene):
         yield broken(
             "STATS-11",
             "the total memory is more than the guest has",
@@ -158,7 +159,7 @@ def _byte_order(data: bytes, scene: Scene) -> Iterator[Decision]:
     if not amounts or scene.exchange.memory is None:
         return
     wrong = next(
-        (one for one in amounts if _is_beyond(one, scene) and not _is_beyond(_swapped(one), scene)), None
+        (one for one in amounts if _is_beyond(one, scene) and not _is_beyond(swapped(one), scene)), None
     )
     if wrong is None:
         yield kept("STATS-06")
@@ -167,14 +168,10 @@ def _byte_order(data: bytes, scene: Scene) -> Iterator[Decision]:
             "STATS-06",
             "values are big-endian",
             field="val",
-            expected=f"{_swapped(wrong)}",
+            expected=f"{swapped(wrong)}",
             seen=f"{wrong}",
             data=data,
         )
-
-
-def _swapped(value: int) -> int:
-    return int.from_bytes(value.to_bytes(8, "little"), "big")
 
 
 def _memory_bytes(scene: Scene) -> int:

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 from balloon_spec.pages import PAGE_BYTES, PAGE_SHIFT
 from balloon_spec.wire import chunk
 from balloon_spec.wire.hint import Context, Hint, Mistake
+from balloon_spec.wire.layout import swapped
 
 __all__ = ["big_endian_hint", "chunk_hints", "reads_as_big_endian"]
 
@@ -28,11 +29,6 @@ number below 64 GiB; above, the address is the likelier of the two."""
 _FAR_OUTSIDE: Final = 16
 """How many times beyond memory a base must lie to be shifted twice; most are a thousand times beyond."""
 _WORD_LIMIT: Final = 1 << 64
-
-
-def swapped(word: int) -> int:
-    """Return a 64-bit word with its bytes in the other order."""
-    return int.from_bytes(word.to_bytes(8, "little"), "big")
 
 
 def reads_as_big_endian(words: Words, context: Context) -> bool:

@@ -27,10 +27,16 @@ __all__ = [
     "check_length",
     "check_range",
     "read_layout",
+    "swapped",
 ]
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 ByteOrder: TypeAlias = Literal["little", "big"]
+
+
+def swapped(word: int) -> int:
+    """Return a 64-bit word with its bytes in the other order."""
+    return int.from_bytes(word.to_bytes(8, "little"), "big")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from balloon_conformance.vectors.intents.words import (
     CHUNKS,
     REQUESTS,
     SAFE,
+    Script,
     any_reaction,
     asks,
     chunks,
@@ -99,25 +100,33 @@ def _inflated_twice(area: str, name: str, *, arrays: bool) -> Intent:
 # -- after a deflation --------------------------------------------------------------------------------------
 
 
+def _stays_through_changes(*, arrays: bool) -> Script:
+    """The page is taken back, and stays through targets, and through another that comes and goes."""
+    inflate, deflate = (inflate_pfns, deflate_pfns) if arrays else (inflates, deflates)
+    return (
+        _taken_back(arrays=arrays),
+        DriverActual(0),
+        _stays(),
+        [(target(pages), _stays()) for pages in (3, 0, 5, 0)],
+        inflate("m2", "0x1100"),
+        returns("m2"),
+        discards("0x1100", kept=[_PAGE]),
+        DriverActual(1),
+        deflate("d2", "0x1100"),
+        returns("d2"),
+        _stays(),
+        DriverActual(0),
+        _stays(),
+    )
+
+
 def _by_arrays() -> Intent:
     return exchange(
         "pfn-array",
         "pfn-deflated-page-stays-whatever-follows",
         "A page that came back keeps its contents through every target, count, and change of the balloon",
         "DEF-08",
-        _taken_back(arrays=True),
-        DriverActual(0),
-        _stays(),
-        [(target(pages), _stays()) for pages in (3, 0, 5, 0)],
-        inflate_pfns("m2", "0x1100"),
-        returns("m2"),
-        discards("0x1100", kept=[_PAGE]),
-        DriverActual(1),
-        deflate_pfns("d2", "0x1100"),
-        returns("d2"),
-        _stays(),
-        DriverActual(0),
-        _stays(),
+        _stays_through_changes(arrays=True),
         features=negotiated(),
         profile="base",
         sides="device",
@@ -130,19 +139,7 @@ def _by_messages() -> Intent:
         "deflated-page-stays-whatever-follows",
         "A page that came back keeps its contents through targets, counts, statistics, requests and changes",
         "DEF-08",
-        _taken_back(),
-        DriverActual(0),
-        _stays(),
-        [(target(pages), _stays()) for pages in (3, 0, 5, 0)],
-        inflates("m2", "0x1100"),
-        returns("m2"),
-        discards("0x1100", kept=[_PAGE]),
-        DriverActual(1),
-        deflates("d2", "0x1100"),
-        returns("d2"),
-        _stays(),
-        DriverActual(0),
-        _stays(),
+        _stays_through_changes(arrays=False),
         OperatorStatistics(),
         returns("s1"),
         reports("s2"),
