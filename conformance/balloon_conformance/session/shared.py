@@ -78,10 +78,6 @@ class Waits:
             self.fruitless += 1
 
 
-_OF_BYTES = frozenset({"header", "chunk", "pfn_array"})
-"""The areas of requirements on the bytes of a message: the other side cannot have made them wrong."""
-
-
 class Ended(Exception):  # noqa: N818 - says that the case is over, not that the suite erred
     """The implementation crashed, hung or broke its transport; the case cannot go on."""
 
@@ -214,9 +210,9 @@ class Session:
     def intend(self, event: ev.Event) -> None:
         """Record what the suite is about to do, unless the implementation has made it wrong by now.
 
-        What an implementation does is never the suite's fault. Raises :class:`NotExercised` where the suite's
-        own side would break a MUST that the case does not break on purpose. After a finding the case goes on:
-        to a buffer that should not be there no answer is right.
+        What an implementation does is never the suite's fault, and bytes that are wrong whatever it did are.
+        Raises :class:`NotExercised` where the suite's own side would break a MUST, unless the case does so on
+        purpose. After a finding the case goes on: to a buffer that should not be there no answer is right.
         """
         entries = catalogue()
         now = self.now()
@@ -224,8 +220,8 @@ class Session:
         if not any(finding.level.binding for finding in self.findings):
             for decision in weighed.broken:
                 entry = entries[decision.requirement]
-                own = entry.subject != self.side and entry.level.binding and entry.area not in _OF_BYTES
-                if own and decision.requirement not in self.may_break:
+                own = entry.subject != self.side and entry.level.binding
+                if own and decision.requirement not in self.may_break | weighed.faults:
                     raise NotExercised(
                         f"after what the {self.side} did the suite would break {decision.requirement} if it "
                         f"went on: {decision.words}"

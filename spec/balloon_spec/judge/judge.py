@@ -34,6 +34,11 @@ class Weighed:
         """What the event breaks."""
         return tuple(decision for _, decision in self.decisions if not decision.is_kept)
 
+    @property
+    def faults(self) -> frozenset[str]:
+        """The requirements that the bytes of its buffer break, whatever came before."""
+        return self.buffer.content.faults if self.buffer is not None else frozenset()
+
 
 class Judge:
     """Judges one exchange, event by event, both sides of it.
