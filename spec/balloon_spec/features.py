@@ -228,4 +228,4 @@ def profile(name: str, bits: Mapping[str, int] | None = None) -> Profile:
     """
     if name not in PROFILES:
         raise ValueError(f"no profile {name!r}; choose one of {', '.join(PROFILES)}")
-    return PROFILES[name].with_bits(bits or {})
+    return PROFILES[name].with_bits(bits) if bits else PROFILES[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn
@@ -51,6 +52,12 @@ def load_text(text: str, name: str, *, requirements: Mapping[str, Requirement] |
     return _load(text, name, requirements)
 
 
+@lru_cache(maxsize=2048)
+def _load_published(text: str, name: str) -> Vector:
+    """Read a vector that its schema admits. It is read once a process: it cannot be changed."""
+    return _load(text, name, None, is_well_formed=True)
+
+
 def _load(
     text: str, name: str, requirements: Mapping[str, Requirement] | None, *, is_well_formed: bool = False
 ) -> Vector:
@@ -73,7 +80,9 @@ def load_all(
     # The schema is most of the work, and what was published has been held against it by vectors verify.
     published = manifest.agreeing(where) if directory is None else frozenset()
     return tuple(
-        _load(read_text(path), str(path), requirements, is_well_formed=path in published)
+        _load_published(read_text(path), str(path))
+        if path in published and requirements is None
+        else _load(read_text(path), str(path), requirements)
         for path in paths_below(where)
     )
 
