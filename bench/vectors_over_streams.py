@@ -19,13 +19,13 @@ import sys
 import time
 
 from balloon_conformance.iut.contract import DeviceAdapter, DriverAdapter
-from balloon_conformance.iut.reference import ReferenceDevice
+from balloon_conformance.iut.reference.adapter import ReferenceDevice
 from balloon_conformance.iut.stdio.program import StdioOptions, split
 from balloon_conformance.iut.stdio.target import stdio_target
-from balloon_conformance.report.outcome import Status
-from balloon_conformance.suite import plan
+from balloon_conformance.running.outcome import Status
+from balloon_conformance.running.player import play
+from balloon_conformance.suite.plan import plan
 from balloon_conformance.vectors.model import Vector
-from balloon_conformance.vectors.player import play
 from balloon_spec.events import Side
 
 REFERENCE = f"{shlex.quote(sys.executable)} -m balloon_conformance serve reference-device --stdio"

@@ -34,7 +34,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from balloon_conformance.iut.contract import Buffer, Setup
-from balloon_conformance.iut.vhost_user_device import VhostUserDevice, VhostUserOptions
+from balloon_conformance.iut.vhost_user.device import VhostUserDevice, VhostUserOptions
 from balloon_conformance.reference.device_state import Accept
 from balloon_conformance.reference.quick_device import QuickDevice
 from balloon_spec.events import Available, DriverOk

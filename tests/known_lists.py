@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from balloon_conformance.known_failures.ledger import KnownFailures
 from balloon_conformance.known_failures.loader import load_text
-from balloon_conformance.report.outcome import Fault, Outcome, Status
+from balloon_conformance.running.outcome import Fault, Outcome, Status
 from balloon_spec.events import Side
 from balloon_spec.judge import Finding
 from balloon_spec.requirement import catalogue

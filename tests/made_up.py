@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from balloon_conformance.iut.reference import ReferenceDevice, ReferenceDriver
+from balloon_conformance.iut.reference.adapter import ReferenceDevice, ReferenceDriver
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.driver import Driver
-from balloon_conformance.session import DeviceSession, DriverSession
-from balloon_conformance.vectors.device_player import DevicePlayer
-from balloon_conformance.vectors.driver_player import DriverPlayer
+from balloon_conformance.running.device_player import DevicePlayer
+from balloon_conformance.running.driver_player import DriverPlayer
+from balloon_conformance.running.mismatch import Mismatch
+from balloon_conformance.running.session import DeviceSession, DriverSession
 from balloon_conformance.vectors.loader import load_all, load_text
-from balloon_conformance.vectors.mismatch import Mismatch
 from balloon_spec.events import Side
 
 VECTORS = {vector.id: vector for vector in load_all()}

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from balloon_conformance.report.jsonlines import JsonLines
-from balloon_conformance.report.outcome import Fault, Outcome, Proof, Status
 from balloon_conformance.report.results import Results
+from balloon_conformance.running.outcome import Fault, Outcome, Proof, Status
 from balloon_spec.events import Side
 from balloon_spec.features import BASE
 from balloon_spec.judge import Finding

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from balloon_conformance.iut.reference import ReferenceDevice
+from balloon_conformance.iut.reference.adapter import ReferenceDevice
 from balloon_conformance.reference.device import Device
 from balloon_spec.pages import EMPTY, PageSet
 

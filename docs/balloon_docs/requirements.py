@@ -9,7 +9,7 @@ from typing import cast
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-from balloon_conformance.decided_by import DecidedBy, deciders
+from balloon_conformance.suite.decided_by import DecidedBy, deciders
 from balloon_docs.domain import BalloonDomain, reference
 from balloon_docs.inline import field, paragraph
 from balloon_docs.tables import Cell, table

@@ -11,8 +11,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from balloon_conformance.mutants.campaign import likely
-from balloon_conformance.mutants.cases import cases
+from balloon_conformance.campaign.campaign import likely
+from balloon_conformance.campaign.cases import cases
 from balloon_conformance.mutants.mutant import Mutant
 from balloon_conformance.vectors import model
 from balloon_conformance.vectors.loader import load_all

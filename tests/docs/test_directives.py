@@ -8,17 +8,17 @@ from pathlib import Path
 
 import click
 import pytest
+from places import ROOT
 
-TOP = Path(__file__).parents[2]
-sys.path.insert(0, str(TOP / "docs"))
+sys.path.insert(0, str(ROOT / "docs"))
 
-from sphinx.application import Sphinx  # noqa: E402
-from sphinx.util.docutils import docutils_namespace, patch_docutils  # noqa: E402
+from sphinx.application import Sphinx
+from sphinx.util.docutils import docutils_namespace, patch_docutils
 
-from balloon_conformance.decided_by import deciders  # noqa: E402
-from balloon_conformance.reference.machine import Move  # noqa: E402
-from balloon_conformance.vectors import model  # noqa: E402
-from balloon_docs import (  # noqa: E402
+from balloon_conformance.reference.machine import Move
+from balloon_conformance.suite.decided_by import deciders
+from balloon_conformance.vectors import model
+from balloon_docs import (
     commands,
     defects,
     features,
@@ -28,8 +28,8 @@ from balloon_docs import (  # noqa: E402
     requirements,
     vectors,
 )
-from balloon_spec.features import profile  # noqa: E402
-from balloon_spec.requirement import catalogue  # noqa: E402
+from balloon_spec.features import profile
+from balloon_spec.requirement import catalogue
 
 
 def site(directory, text, *, warnings=False):
@@ -101,7 +101,7 @@ def another_bit(monkeypatch):
 
 def another_result(monkeypatch):
     directory = Path(monkeypatch.directory)
-    for path in sorted((TOP / "results").glob("reference-device.jsonl")):
+    for path in sorted((ROOT / "results").glob("reference-device.jsonl")):
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         lines[0]["description"] = "a device of another name"
         text = "".join(json.dumps(line) + "\n" for line in lines)

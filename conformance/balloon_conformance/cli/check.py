@@ -12,11 +12,11 @@ from pathlib import Path
 
 import click
 
-from balloon_conformance import recording
 from balloon_conformance.cli.errors import BadInput, bad_input
 from balloon_conformance.cli.numbers import Seconds
 from balloon_conformance.cli.profiles import chosen_profile, profile_options
-from balloon_conformance.report.outcome import finding_to_json
+from balloon_conformance.running.outcome import finding_to_json
+from balloon_conformance.traces import recording
 from balloon_spec import trace
 from balloon_spec.judge import Finding, Judge
 

@@ -17,7 +17,7 @@ from balloon_conformance.doctor.examination import examine, examine_program
 from balloon_conformance.iut.contract import AdapterError
 from balloon_conformance.iut.registry import IutError
 from balloon_conformance.iut.stdio.target import program_of
-from balloon_conformance.run_options import RunOptions
+from balloon_conformance.run.options import RunOptions
 
 __all__ = ["command"]
 

@@ -8,7 +8,7 @@ import click
 
 from balloon_conformance.cli.errors import BadInput
 from balloon_conformance.cli.profiles import chosen_profile, profile_options
-from balloon_conformance.export.c_header import c_header
+from balloon_conformance.skeletons.c_header import c_header
 
 __all__ = ["command"]
 

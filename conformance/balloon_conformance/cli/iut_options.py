@@ -14,7 +14,7 @@ import click
 from balloon_conformance.cli.errors import BadInput, bad_input
 from balloon_conformance.iut.registry import KINDS, IutError, IutOptions
 from balloon_conformance.iut.targets_file import FILE_NAME
-from balloon_conformance.run_options import RunOptions
+from balloon_conformance.run.options import RunOptions
 
 __all__ = ["IUT_HELP", "Asked", "iut_options"]
 

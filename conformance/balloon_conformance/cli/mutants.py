@@ -11,21 +11,21 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from balloon_conformance.cli.errors import BadInput, bad_input, process_lost
-from balloon_conformance.cli.numbers import MOST_PROCESSES
-from balloon_conformance.cli.output import count, table_console, write_text
-from balloon_conformance.mutants import mutants
-from balloon_conformance.mutants.campaign import Campaign, run_campaign
-from balloon_conformance.mutants.examine import Verdict
-from balloon_conformance.mutants.mutant import Mutant
-from balloon_conformance.processes import processors
-from balloon_conformance.report.live import ProgressBar
-from balloon_conformance.report.mutants import (
+from balloon_conformance.campaign.campaign import Campaign, run_campaign
+from balloon_conformance.campaign.examine import Verdict
+from balloon_conformance.campaign.report import (
     campaign_to_json,
     print_campaign,
     print_in_full,
     print_matrix,
 )
+from balloon_conformance.cli.errors import BadInput, bad_input, process_lost
+from balloon_conformance.cli.numbers import MOST_PROCESSES
+from balloon_conformance.cli.output import count, table_console, write_text
+from balloon_conformance.mutants import mutants
+from balloon_conformance.mutants.mutant import Mutant
+from balloon_conformance.processes import processors
+from balloon_conformance.run.live import ProgressBar
 from balloon_conformance.vectors.loader import VectorError
 from balloon_spec.events import Side
 from balloon_spec.requirement import catalogue

@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from balloon_conformance.cli.errors import BadInput, bad_input
-from balloon_conformance.decided_by import DecidedBy, deciders
 from balloon_conformance.report.coverage import columns_of, print_coverage
 from balloon_conformance.report.results_file import ResultsFileError
+from balloon_conformance.suite.decided_by import DecidedBy, deciders
 from balloon_conformance.vectors.loader import VectorError
 from balloon_spec.requirement import Source, catalogue
 

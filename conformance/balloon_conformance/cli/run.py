@@ -19,6 +19,10 @@ from _pytest.mark.expression import Expression
 from rich.console import Console
 
 from balloon_conformance import scenarios
+from balloon_conformance.campaign.cases import cases_of
+from balloon_conformance.campaign.excuses import NO_MUTANT
+from balloon_conformance.campaign.proof import prove
+from balloon_conformance.campaign.veil import Sight
 from balloon_conformance.cli import suite_version
 from balloon_conformance.cli.errors import AdapterFault, BadInput, bad_input
 from balloon_conformance.cli.iut_options import IUT_HELP, Asked, iut_options
@@ -31,18 +35,14 @@ from balloon_conformance.doctor.examination import examine_briefly
 from balloon_conformance.iut.contract import AdapterError, Target
 from balloon_conformance.iut.errors import IutError
 from balloon_conformance.known_failures.loader import KnownFailuresError
-from balloon_conformance.mutants.cases import cases_of
-from balloon_conformance.mutants.excuses import NO_MUTANT
-from balloon_conformance.mutants.proof import prove
-from balloon_conformance.mutants.veil import Sight
 from balloon_conformance.report.html import render
 from balloon_conformance.report.jsonlines import JsonLines
-from balloon_conformance.report.live import Gatherer, ProgressBar
 from balloon_conformance.report.negotiated import Told
 from balloon_conformance.report.results import Exit, Results
 from balloon_conformance.report.terminal import print_header, print_results
-from balloon_conformance.run_options import RunOptions
-from balloon_conformance.suite import Plan, plan, stock_note
+from balloon_conformance.run.live import Gatherer, ProgressBar
+from balloon_conformance.run.options import RunOptions
+from balloon_conformance.suite.plan import Plan, plan, stock_note
 from balloon_conformance.vectors import manifest, schema
 from balloon_conformance.vectors.loader import VectorError
 from balloon_spec.features import Profile
@@ -214,7 +214,7 @@ def _pytest_arguments(
 ) -> list[str]:
     """Return what pytest is called with; nothing of the current directory takes part."""
     arguments = [
-        *("-p", "balloon_conformance.plugin"),
+        *("-p", "balloon_conformance.run.plugin"),
         *("-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:warnings"),
         *("-c", os.devnull, f"--rootdir={scenarios.DIRECTORY}", f"--confcutdir={scenarios.DIRECTORY}"),
         *("--noconftest", "--disable-plugin-autoload"),

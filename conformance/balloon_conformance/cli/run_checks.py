@@ -18,7 +18,7 @@ from balloon_conformance.known_failures.ledger import KnownFailures
 from balloon_conformance.known_failures.loader import load_text, read
 from balloon_conformance.known_failures.rewrite import BEGINNING, changes, rewrite
 from balloon_conformance.report.results import Exit, Results
-from balloon_conformance.suite import case_ids
+from balloon_conformance.suite.plan import case_ids
 from balloon_spec.requirement import Level
 
 __all__ = ["Checks", "check_options"]

@@ -13,7 +13,7 @@ from click.core import ParameterSource
 from balloon_conformance.cli import suite_version
 from balloon_conformance.cli.errors import BadInput, bad_input
 from balloon_conformance.cli.profiles import chosen_profile, profile_options
-from balloon_conformance.iut.reference import ReferenceDevice, ReferenceDriver
+from balloon_conformance.iut.reference.adapter import ReferenceDevice, ReferenceDriver
 from balloon_conformance.iut.stdio.forms import SYNCHRONOUS
 from balloon_conformance.iut.stdio.serve import serve as serve_streams
 from balloon_conformance.reference.device_state import DeviceOptions
@@ -21,6 +21,7 @@ from balloon_conformance.reference.driver_state import DriverOptions
 from balloon_conformance.serve.errors import ServeError
 from balloon_conformance.serve.reference_device import serve_device
 from balloon_conformance.serve.reference_driver import serve_driver
+from balloon_conformance.vhost_user.errors import SocketError
 from balloon_spec.events import Side
 from balloon_spec.pages import PAGE_SHIFT, PageSet
 
@@ -86,7 +87,7 @@ def reference_device(
     chosen = chosen_profile(profile_name, bits)
     names = [feature.name for feature in chosen.device_features]
     offered = chosen.mask([*names, "VERSION_1", "INDIRECT_DESC", "EVENT_IDX"])
-    with bad_input(ServeError):
+    with bad_input(ServeError, SocketError):
         serve_device(
             socket, DeviceOptions(chosen, offered=offered), control=control, once=once, say=click.echo
         )
@@ -118,7 +119,7 @@ def reference_driver(
     chosen = chosen_profile(profile_name, bits)
     pages = PageSet([(0, _pages(memory))])
     options = DriverOptions(chosen, pages, own_memory=None if control else pages)
-    with bad_input(ServeError):
+    with bad_input(ServeError, SocketError):
         serve_driver(socket, options, control=control, once=once, say=click.echo)
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from balloon_conformance.case import DEFAULT_PATIENCE
 from balloon_conformance.iut.contract import Target
-from balloon_conformance.report.outcome import Outcome, Status
+from balloon_conformance.running.case import DEFAULT_PATIENCE
+from balloon_conformance.running.outcome import Outcome, Status
+from balloon_conformance.running.player import play
 from balloon_conformance.vectors.loader import load_text
-from balloon_conformance.vectors.player import play
 from balloon_spec.events import Side
 
 __all__ = ["Bite", "bite"]

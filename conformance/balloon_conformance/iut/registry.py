@@ -13,12 +13,12 @@ from balloon_conformance.iut.contract import Target
 from balloon_conformance.iut.errors import IutError
 from balloon_conformance.iut.linux_uml import command_line as uml_command_line
 from balloon_conformance.iut.qemu import command_line
-from balloon_conformance.iut.reference import reference_device_target, reference_driver_target
+from balloon_conformance.iut.reference.adapter import reference_device_target, reference_driver_target
 from balloon_conformance.iut.stdio.program import StdioOptions, split
 from balloon_conformance.iut.stdio.target import stdio_target
-from balloon_conformance.iut.steered_driver import steered_driver_target
-from balloon_conformance.iut.vhost_user_device import VhostUserOptions, vhost_user_device_target
-from balloon_conformance.iut.vhost_user_driver import vhost_user_driver_target
+from balloon_conformance.iut.vhost_user.device import VhostUserOptions, vhost_user_device_target
+from balloon_conformance.iut.vhost_user.driver import vhost_user_driver_target
+from balloon_conformance.iut.vhost_user.steered_driver import steered_driver_target
 from balloon_conformance.vhost_user.messages import ProtocolFeature
 
 __all__ = ["KINDS", "IutError", "IutOptions", "resolve", "stdio_options"]

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
 
-from balloon_conformance.known_failures.entry import KnownFailure
-from balloon_conformance.report.outcome import Outcome, Status
+from balloon_conformance.running.known_failure import KnownFailure
+from balloon_conformance.running.outcome import Outcome, Status
 from balloon_spec.judge import Finding
 
 __all__ = ["Complaint", "KnownFailures", "Problem"]

@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-from balloon_conformance.known_failures.entry import KnownFailure
 from balloon_conformance.known_failures.ledger import KnownFailures
+from balloon_conformance.running.known_failure import KnownFailure
 from balloon_conformance.vectors import schema
 from balloon_conformance.vectors.steps import field_name
 from balloon_spec import strict_yaml

@@ -12,10 +12,10 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from balloon_conformance.known_failures.entry import KnownFailure
 from balloon_conformance.known_failures.ledger import KnownFailures, Problem
 from balloon_conformance.known_failures.loader import KnownFailuresError
-from balloon_conformance.report.outcome import Outcome, Status
+from balloon_conformance.running.known_failure import KnownFailure
+from balloon_conformance.running.outcome import Outcome, Status
 from balloon_spec import strict_yaml
 from balloon_spec.strict_yaml import StrictYamlError
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from balloon_conformance.iut.contract import ImplementationCrashed
-from balloon_conformance.iut.reference import ReferenceDevice
+from balloon_conformance.iut.reference.adapter import ReferenceDevice
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import DEVICE, Device
 from balloon_conformance.reference.device_requests import Step

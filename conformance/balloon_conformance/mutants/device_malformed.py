@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from balloon_conformance.iut.contract import Buffer, ImplementationCrashed, ImplementationHung, Setup
-from balloon_conformance.iut.reference import ReferenceDevice
+from balloon_conformance.iut.reference.adapter import ReferenceDevice
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_pages import Chosen, Words

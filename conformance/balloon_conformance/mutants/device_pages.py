@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from balloon_conformance.iut.reference import ReferenceDevice
+from balloon_conformance.iut.reference.adapter import ReferenceDevice
 from balloon_conformance.mutants.device_parts import Remembers
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from balloon_conformance.iut.contract import Buffer, Setup
-from balloon_conformance.iut.reference import ReferenceDevice
+from balloon_conformance.iut.reference.adapter import ReferenceDevice
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_pages import Reading

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from balloon_conformance.iut.contract import Buffer
-from balloon_conformance.iut.reference import ReferenceDevice
+from balloon_conformance.iut.reference.adapter import ReferenceDevice
 from balloon_conformance.mutants.device_parts import is_malformed, without_returns
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device

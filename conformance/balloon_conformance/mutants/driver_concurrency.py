@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from balloon_conformance.iut.reference import ReferenceDriver
+from balloon_conformance.iut.reference.adapter import ReferenceDriver
 from balloon_conformance.mutants.driver_parts import AltersBuffers, SendsSmallMessages
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.driver import Driver

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from balloon_conformance.iut.reference import ReferenceDriver
+from balloon_conformance.iut.reference.adapter import ReferenceDriver
 from balloon_conformance.iut.sight import Fact
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.coalesce import lowest

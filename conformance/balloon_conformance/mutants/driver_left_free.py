@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from balloon_conformance.iut.free_driver import FreeReferenceDriver
+from balloon_conformance.iut.reference.free_driver import FreeReferenceDriver
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.driver import Driver
 from balloon_conformance.reference.driver_pages import Step

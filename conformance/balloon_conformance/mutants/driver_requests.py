@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from balloon_conformance.iut.reference import ReferenceDriver
+from balloon_conformance.iut.reference.adapter import ReferenceDriver
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.driver import Driver
 from balloon_conformance.reference.driver_pages import Step

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from balloon_conformance.iut.contract import ImplementationViolation
-from balloon_conformance.iut.reference import ReferenceDriver
+from balloon_conformance.iut.reference.adapter import ReferenceDriver
 from balloon_conformance.mutants.mutant import mutant
 from balloon_spec.events import Available, Event, RingBroken, Side
 

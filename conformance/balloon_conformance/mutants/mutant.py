@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from balloon_conformance.iut.contract import DeviceAdapter, DriverAdapter
-from balloon_conformance.iut.free_driver import FreeReferenceDriver
-from balloon_conformance.iut.reference import ReferenceDevice, ReferenceDriver
+from balloon_conformance.iut.reference.adapter import ReferenceDevice, ReferenceDriver
+from balloon_conformance.iut.reference.free_driver import FreeReferenceDriver
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.driver import Driver
 from balloon_spec.events import Side

@@ -2,8 +2,8 @@
 
 Both are tables: what may happen in which phase, and the method that answers it. A machine takes one input,
 gives back the outputs it leads to, and never waits; adapters join it to the outside
-(:mod:`balloon_conformance.iut.reference`). Each small method keeps one requirement, which is named above
-it, so that a subclass which overrides one method breaks one requirement.
+(:mod:`balloon_conformance.iut.reference.adapter`). Each small method keeps one requirement, which is named
+above it, so that a subclass which overrides one method breaks one requirement.
 """
 
 from balloon_conformance.reference.device import Device

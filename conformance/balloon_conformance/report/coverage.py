@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
-from balloon_conformance.decided_by import DecidedBy
 from balloon_conformance.report.results import RequirementResult, Verdict, applies
 from balloon_conformance.report.results_file import UNPROVEN, read_results
+from balloon_conformance.suite.decided_by import DecidedBy
 from balloon_spec.features import Profile
 from balloon_spec.requirement import Level, Requirement
 

@@ -17,8 +17,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from balloon_conformance.report.comparison import Comparison
-from balloon_conformance.report.outcome import Outcome, Status
 from balloon_conformance.report.results import RequirementResult, Results, applies
+from balloon_conformance.running.outcome import Outcome, Status
 from balloon_spec.judge import Finding
 from balloon_spec.requirement import catalogue
 

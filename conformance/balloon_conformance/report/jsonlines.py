@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from balloon_conformance.report.outcome import Outcome
 from balloon_conformance.report.results import Results
+from balloon_conformance.running.outcome import Outcome
 
 __all__ = ["SCHEMA_PATH", "VERSION", "JsonLines"]
 

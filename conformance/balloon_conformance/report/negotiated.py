@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from balloon_conformance.report.outcome import Outcome, Status
+from balloon_conformance.running.outcome import Outcome, Status
 from balloon_spec.events import Side
 from balloon_spec.features import Profile, profile
 

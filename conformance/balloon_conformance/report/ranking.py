@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from balloon_conformance.report.outcome import Outcome
+from balloon_conformance.running.outcome import Outcome
 from balloon_spec.judge import Finding
 
 __all__ = ["Cause", "circumstances", "explain", "nearest_first", "rank"]

@@ -9,12 +9,12 @@ from enum import IntEnum, StrEnum
 from itertools import chain, combinations
 from typing import Any
 
-from balloon_conformance.known_failures.entry import KnownFailure
 from balloon_conformance.known_failures.ledger import KnownFailures
-from balloon_conformance.report.late import settled
 from balloon_conformance.report.negotiated import Told, never_negotiated
-from balloon_conformance.report.outcome import Outcome, Proof, Status
 from balloon_conformance.report.ranking import Cause, nearest_first, rank
+from balloon_conformance.running.known_failure import KnownFailure
+from balloon_conformance.running.outcome import Outcome, Proof, Status
+from balloon_conformance.suite.late import settled
 from balloon_spec.events import Side
 from balloon_spec.features import Profile
 from balloon_spec.judge import Finding

@@ -14,11 +14,11 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from balloon_conformance.mutants.excuses import NO_MUTANT
+from balloon_conformance.campaign.excuses import NO_MUTANT
 from balloon_conformance.report.jsonlines import SCHEMA_PATH
-from balloon_conformance.report.outcome import Outcome, Proof
 from balloon_conformance.report.results import Results
-from balloon_conformance.suite import plan
+from balloon_conformance.running.outcome import Outcome, Proof
+from balloon_conformance.suite.plan import plan
 from balloon_spec import strict_json
 from balloon_spec.events import Side
 from balloon_spec.features import profile

@@ -10,8 +10,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from balloon_conformance.report.outcome import Outcome, Status, choice_of
 from balloon_conformance.report.results import RequirementResult, Results, Verdict, applies
+from balloon_conformance.running.outcome import Outcome, Status, choice_of
 from balloon_spec.requirement import catalogue
 
 __all__ = ["print_header", "print_results"]

@@ -3,7 +3,7 @@
 A scenario is a pytest function in a module of this package, marked with :func:`scenario`. It is given the
 ``session`` (started by the suite before the function runs, stopped after it) and does with it what it likes;
 the judge's rules decide, so it asserts nothing. It may raise
-:class:`~balloon_conformance.case.NotExercised` with the reason why it cannot be played.
+:class:`~balloon_conformance.running.case.NotExercised` with the reason why it cannot be played.
 """
 
 from __future__ import annotations

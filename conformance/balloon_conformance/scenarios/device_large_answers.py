@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from balloon_conformance.case import NotExercised
 from balloon_conformance.iut.contract import Capability
+from balloon_conformance.running.case import NotExercised
+from balloon_conformance.running.session import DeviceSession
 from balloon_conformance.scenarios import scenario
 from balloon_conformance.scenarios.driving import Driving
-from balloon_conformance.session import DeviceSession
 from balloon_spec.events import Side
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.wire import response_message

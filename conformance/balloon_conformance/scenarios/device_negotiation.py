@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
-from balloon_conformance.case import NotExercised
 from balloon_conformance.iut.contract import Capability
+from balloon_conformance.running.case import NotExercised
+from balloon_conformance.running.session import DeviceSession
 from balloon_conformance.scenarios import scenario
-from balloon_conformance.session import DeviceSession
 from balloon_spec.events import Side
 
 __all__ = ["subsets"]

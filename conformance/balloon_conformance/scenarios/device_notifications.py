@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from balloon_conformance.iut.contract import Capability
+from balloon_conformance.running.session import DeviceSession
 from balloon_conformance.scenarios import scenario
 from balloon_conformance.scenarios.driving import Driving, encode
-from balloon_conformance.session import DeviceSession
 from balloon_spec.events import OperatorAction, Side
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from balloon_conformance.case import NotExercised
 from balloon_conformance.iut.contract import Buffer, Capability
+from balloon_conformance.running.case import NotExercised
+from balloon_conformance.running.session import DeviceSession
 from balloon_conformance.scenarios import scenario
 from balloon_conformance.scenarios.device_negotiation import subsets
 from balloon_conformance.scenarios.driving import Driving, encode
-from balloon_conformance.session import DeviceSession
 from balloon_spec import events as ev
 from balloon_spec.events import Side
 from balloon_spec.pages import PageSet

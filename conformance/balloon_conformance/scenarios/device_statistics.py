@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from balloon_conformance.iut.contract import Capability
-from balloon_conformance.not_exercised import NotExercised
+from balloon_conformance.running.not_exercised import NotExercised
+from balloon_conformance.running.session import DeviceSession
 from balloon_conformance.scenarios import scenario
 from balloon_conformance.scenarios.driving import Driving
-from balloon_conformance.session import DeviceSession
 from balloon_spec import events as ev
 from balloon_spec.events import Side
 from balloon_spec.pages import EMPTY

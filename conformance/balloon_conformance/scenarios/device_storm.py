@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 
+from balloon_conformance.running.session import DeviceSession
 from balloon_conformance.scenarios import scenario
 from balloon_conformance.scenarios.driving import Driving
-from balloon_conformance.session import DeviceSession
 from balloon_spec.events import Side
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from balloon_conformance.running.session import DeviceSession
 from balloon_conformance.scenarios import scenario
 from balloon_conformance.scenarios.driving import Driving, encode
-from balloon_conformance.session import DeviceSession
 from balloon_spec.events import Side
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import pytest
 
-from balloon_conformance.case import NotExercised
 from balloon_conformance.iut.contract import Capability
+from balloon_conformance.running.case import NotExercised
+from balloon_conformance.running.session import DriverSession
 from balloon_conformance.scenarios import scenario
 from balloon_conformance.scenarios.hosting import Hosting
-from balloon_conformance.session import DriverSession
 from balloon_spec.events import Side
 
 _NEEDY = ("CHUNK_TRANSFER", "HOST_REQ_VQ")

@@ -9,9 +9,9 @@ from __future__ import annotations
 import pytest
 
 from balloon_conformance.iut.contract import Capability
+from balloon_conformance.running.session import DriverSession
 from balloon_conformance.scenarios import scenario
 from balloon_conformance.scenarios.hosting import Hosting
-from balloon_conformance.session import DriverSession
 from balloon_spec import events as ev
 from balloon_spec.events import Side
 from balloon_spec.pages import PageSet

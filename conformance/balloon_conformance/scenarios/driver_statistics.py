@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from balloon_conformance.case import NotExercised
+from balloon_conformance.running.case import NotExercised
+from balloon_conformance.running.session import DriverSession
 from balloon_conformance.scenarios import scenario
 from balloon_conformance.scenarios.hosting import Hosting
-from balloon_conformance.session import DriverSession
 from balloon_spec import events as ev
 from balloon_spec.events import Side
 from balloon_spec.queues import Queue

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from balloon_conformance.running.session import DriverSession
 from balloon_conformance.scenarios import scenario
 from balloon_conformance.scenarios.hosting import Hosting, actual_of
-from balloon_conformance.session import DriverSession
 from balloon_spec import events as ev
 from balloon_spec.events import Side
 from balloon_spec.pages import PageSet

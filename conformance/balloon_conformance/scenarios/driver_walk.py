@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 
+from balloon_conformance.running.session import DriverSession
 from balloon_conformance.scenarios import scenario
 from balloon_conformance.scenarios.hosting import Hosting
-from balloon_conformance.session import DriverSession
 from balloon_spec.events import Side
 from balloon_spec.pages import EMPTY, PageSet
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from balloon_conformance.case import NotExercised
 from balloon_conformance.iut.contract import Buffer, Capability
-from balloon_conformance.session import DeviceSession
+from balloon_conformance.running.case import NotExercised
+from balloon_conformance.running.session import DeviceSession
 from balloon_spec import events as ev
 from balloon_spec.features import insisted_on
 from balloon_spec.pages import EMPTY, PageSet, Run

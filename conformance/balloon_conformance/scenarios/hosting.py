@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from balloon_conformance.case import NotExercised
 from balloon_conformance.iut.contract import AdapterError, Capability
-from balloon_conformance.session import DriverSession
+from balloon_conformance.running.case import NotExercised
+from balloon_conformance.running.session import DriverSession
 from balloon_spec import events as ev
 from balloon_spec.judge.content import read_array, read_message
 from balloon_spec.pages import PFN_LIMIT, PageSet

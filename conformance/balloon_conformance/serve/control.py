@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from balloon_conformance.reference.driver import WISHES
 from balloon_conformance.serve.errors import ServeError
-from balloon_conformance.serve.listening import Listening
 from balloon_conformance.serve.loop import Loop
+from balloon_conformance.vhost_user.listening import Listening
 from balloon_spec.events import Guest, Operator, OperatorAction
 from balloon_spec.pages import PageSet
 

@@ -12,9 +12,9 @@ from balloon_conformance.reference.quick_device import QuickDevice
 from balloon_conformance.serve.complaints import Complaints
 from balloon_conformance.serve.connected_device import ConnectedDevice
 from balloon_conformance.serve.control import Control, operator_wish
-from balloon_conformance.serve.listening import Listening
 from balloon_conformance.serve.loop import Loop
 from balloon_conformance.vhost_user.errors import PeerError
+from balloon_conformance.vhost_user.listening import Listening
 
 __all__ = ["serve_device"]
 
@@ -32,7 +32,7 @@ def serve_device(
 
     A front-end that connects finds the device as after a reset: the operator's target outlives the driver.
     ``make`` builds it from its options; ``say`` is told, line by line, what happens. Raises
-    :class:`~balloon_conformance.serve.errors.ServeError`.
+    :class:`~balloon_conformance.vhost_user.errors.SocketError`.
     """
     with ExitStack() as stack:
         loop = stack.enter_context(Loop())

@@ -9,17 +9,22 @@ from contextlib import ExitStack
 from typing import Any, Final
 
 from balloon_conformance.iut.contract import AdapterError, Buffer
-from balloon_conformance.iut.front_end_memory import RINGS_ADDRESS, RINGS_BYTES, FrontEndMemory, user_address
 from balloon_conformance.iut.lent_buffers import LentBuffers
+from balloon_conformance.iut.vhost_user.front_end_memory import (
+    RINGS_ADDRESS,
+    RINGS_BYTES,
+    FrontEndMemory,
+    user_address,
+)
 from balloon_conformance.reference.driver import Driver
 from balloon_conformance.reference.driver_state import Accepted, DriverOptions, DriverOutput, Offer
 from balloon_conformance.serve.complaints import Complaints
 from balloon_conformance.serve.control import Control, guest_wish
 from balloon_conformance.serve.errors import ServeError
-from balloon_conformance.serve.listening import check_path
 from balloon_conformance.serve.loop import Loop
 from balloon_conformance.vhost_user.errors import PeerBroke, PeerError
 from balloon_conformance.vhost_user.front_end import FrontEnd
+from balloon_conformance.vhost_user.listening import check_path
 from balloon_conformance.vhost_user.messages import ProtocolFeature
 from balloon_conformance.virtio import RingLayout
 from balloon_spec.events import (
@@ -56,7 +61,8 @@ def serve_driver(
 
     Waits for somebody to listen at ``path``; with ``once`` it ends with the first connection, otherwise it
     connects again, as a fresh driver. ``make`` builds it from its options; ``say`` is told, line by line,
-    what happens. Raises :class:`ServeError`.
+    what happens. Raises :class:`ServeError`, or
+    :class:`~balloon_conformance.vhost_user.errors.SocketError` for a path that no socket can have.
     """
     check_path(path)
     with ExitStack() as stack:

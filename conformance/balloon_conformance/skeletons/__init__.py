@@ -1,1 +1,1 @@
-"""Where a program for ``stdio:COMMAND`` begins: ``balloon-conformance new-adapter``."""
+"""What other languages begin with: the skeleton of a program for ``stdio:COMMAND``, and a header for C."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["PeerBroke", "PeerClosed", "PeerError", "PeerSilent"]
+__all__ = ["PeerBroke", "PeerClosed", "PeerError", "PeerSilent", "SocketError"]
 
 
 class PeerError(Exception):
@@ -21,3 +21,7 @@ class PeerSilent(PeerError):  # noqa: N818 - says what the peer did
 
 class PeerBroke(PeerError):  # noqa: N818 - says what the peer did
     """The peer broke a rule of vhost-user: a message that is none, or one out of its turn."""
+
+
+class SocketError(Exception):
+    """A socket on which nobody can listen: one line that names the place and the remedy."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from balloon_conformance.iut.reference import ReferenceDevice
+from balloon_conformance.iut.reference.adapter import ReferenceDevice
 from balloon_spec.events import Event, Used
 
 

@@ -7,9 +7,9 @@ import re
 import pytest
 
 from balloon_conformance.iut import sight
-from balloon_conformance.iut.reference import ReferenceDevice, ReferenceDriver
+from balloon_conformance.iut.reference.adapter import ReferenceDevice, ReferenceDriver
 from balloon_conformance.iut.sight import TABLE, Fact, Kind, unseen, unseen_by
-from balloon_conformance.iut.vhost_user_driver import VhostUserDriver
+from balloon_conformance.iut.vhost_user.driver import VhostUserDriver
 from balloon_conformance.vhost_user.messages import ProtocolFeature
 
 

@@ -1,13 +1,12 @@
 """Targets of ``balloon-conformance.toml``: read, expanded, and refused in one line that names the place."""
 
-from pathlib import Path
-
 import pytest
+from places import ROOT
 from run_command import run_command
 
 from balloon_conformance.iut.errors import IutError
 from balloon_conformance.iut.targets_file import FILE_NAME, find, load
-from balloon_conformance.run_options import RunOptions
+from balloon_conformance.run.options import RunOptions
 
 OPTIONS = frozenset({"control", "qemu-memory"})
 
@@ -47,7 +46,7 @@ def test_everything_a_target_may_say_is_read(tmp_path):
 
 
 def test_the_file_of_the_page_is_one():
-    page = Path(__file__).parents[3] / "docs" / "test" / "sample" / FILE_NAME
+    page = ROOT / "docs" / "test" / "sample" / FILE_NAME
     targets = load(page, frozenset({"stdio-start-seconds"}))
     assert targets["mine"].known_failures == str(page.parent / "known.yaml")
     assert dict(targets["program"].options) == {"stdio-start-seconds": "30"}

@@ -4,7 +4,7 @@ import pytest
 from known_lists import entries, failed, finding, passed
 
 from balloon_conformance.known_failures.ledger import KnownFailures, Problem
-from balloon_conformance.report.outcome import Outcome, Status
+from balloon_conformance.running.outcome import Outcome, Status
 
 A = "requirement: BUF-03, finding: went wrong"
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from balloon_conformance.iut.contract import Setup
-from balloon_conformance.iut.reference import ReferenceDevice, ReferenceDriver
+from balloon_conformance.iut.reference.adapter import ReferenceDevice, ReferenceDriver
 from balloon_conformance.mutants import mutant as module
 from balloon_conformance.mutants import mutants
 from balloon_conformance.mutants.mutant import MUTANTS, mutant

@@ -4,14 +4,14 @@ from functools import cache
 
 import pytest
 
+from balloon_conformance.campaign.cases import cases
 from balloon_conformance.iut import registry
-from balloon_conformance.iut.reference import ReferenceDriver
+from balloon_conformance.iut.reference.adapter import ReferenceDriver
 from balloon_conformance.iut.registry import IutOptions
 from balloon_conformance.mutants import mutants
-from balloon_conformance.mutants.cases import cases
 from balloon_conformance.mutants.posted import DEFECTS, PostedDriver, PostedDriverElsewhere
 from balloon_conformance.reference.driver import Driver
-from balloon_conformance.report.outcome import Status
+from balloon_conformance.running.outcome import Status
 from balloon_spec.events import Side
 from balloon_spec.requirement import catalogue
 

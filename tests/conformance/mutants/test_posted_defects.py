@@ -1,15 +1,13 @@
 """The table of the posted driver's defects is whole, and says what its mutants and recordings say."""
 
 import re
-from pathlib import Path
 
 import pytest
+from places import POSTED_RECORDINGS
 
 from balloon_conformance.mutants import mutants
 from balloon_conformance.mutants.posted import DEFECTS
 from balloon_spec.requirement import catalogue
-
-RECORDINGS = Path(__file__).parents[2] / "data" / "posted-driver"
 
 
 def test_every_defect_stands_there_once_and_in_order():
@@ -45,5 +43,5 @@ def test_every_mutant_of_the_posted_driver_is_a_defect():
 
 def test_every_recording_shows_a_defect_and_what_is_recorded_was_seen():
     shown = {defect.recording for defect in DEFECTS if defect.recording}
-    assert shown == {path.name for path in RECORDINGS.glob("*.jsonl")}
+    assert shown == {path.name for path in POSTED_RECORDINGS.glob("*.jsonl")}
     assert all(defect.seen for defect in DEFECTS if defect.recording)

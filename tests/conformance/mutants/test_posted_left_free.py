@@ -4,12 +4,12 @@ from functools import cache
 
 import pytest
 
-from balloon_conformance.iut.free_driver import FreeReferenceDriver
+from balloon_conformance.campaign.cases import cases
+from balloon_conformance.iut.reference.free_driver import FreeReferenceDriver
 from balloon_conformance.mutants import mutants
-from balloon_conformance.mutants.cases import cases
 from balloon_conformance.mutants.posted import DEFECTS, PostedDriver, posted_driver_left_free
 from balloon_conformance.reference.driver import Driver
-from balloon_conformance.report.outcome import Status
+from balloon_conformance.running.outcome import Status
 from balloon_spec.events import Side
 from balloon_spec.requirement import catalogue
 

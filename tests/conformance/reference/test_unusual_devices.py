@@ -5,14 +5,14 @@ from types import MappingProxyType
 
 import pytest
 
+from balloon_conformance.campaign.cases import cases
 from balloon_conformance.iut.contract import Capability
-from balloon_conformance.iut.reference import ReferenceDevice
+from balloon_conformance.iut.reference.adapter import ReferenceDevice
 from balloon_conformance.iut.sight import Fact
-from balloon_conformance.mutants.cases import cases
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_state import DevicePhase, RequestPhase, StatisticsReport
 from balloon_conformance.reference.machine import Note
-from balloon_conformance.report.outcome import Status
+from balloon_conformance.running.outcome import Status
 from balloon_spec.events import Available, ConfigurationChanged, NeedsReset, Side, Used
 from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.wire import host_request

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import struct
-from pathlib import Path
 
 import pytest
+from places import ROOT
 from served_peer import ServedPeer
 
 from balloon_conformance.iut.contract import Buffer
-from balloon_conformance.iut.steered_driver import SteeredVhostUserDriver
-from balloon_conformance.iut.vhost_user_device import VhostUserDevice, VhostUserOptions
-from balloon_conformance.report.outcome import Status
+from balloon_conformance.iut.vhost_user.device import VhostUserDevice, VhostUserOptions
+from balloon_conformance.iut.vhost_user.steered_driver import SteeredVhostUserDriver
+from balloon_conformance.running.outcome import Status
+from balloon_conformance.running.player import Patience, play
+from balloon_conformance.running.session import DeviceSession, DriverSession
 from balloon_conformance.scenarios import device_notifications
-from balloon_conformance.session import DeviceSession, DriverSession
 from balloon_conformance.vectors.loader import load_all
-from balloon_conformance.vectors.player import Patience, play
 from balloon_spec.events import (
     Available,
     ConfigurationWritten,
@@ -28,7 +28,7 @@ from balloon_spec.events import (
 from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.pages import PageSet
 
-PROGRAM = (str(Path(__file__).parents[2] / "serve_unusual.py"),)
+PROGRAM = (str(ROOT / "tests" / "serve_unusual.py"),)
 ENOUGH, SHORT = Patience(10.0, 0.002), Patience(1.0, 0.002)
 """Time for who is right, and for what does not come."""
 GOOD_AND_BAD = device_notifications.test_good_and_bad_buffers_at_once

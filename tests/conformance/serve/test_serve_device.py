@@ -12,11 +12,11 @@ import pytest
 from served_peer import SECONDS, ServedPeer, open_descriptors
 
 from balloon_conformance.iut.contract import Setup
-from balloon_conformance.iut.reference import ReferenceDevice
-from balloon_conformance.iut.vhost_user_device import VhostUserDevice, VhostUserOptions
-from balloon_conformance.report.outcome import Status
+from balloon_conformance.iut.reference.adapter import ReferenceDevice
+from balloon_conformance.iut.vhost_user.device import VhostUserDevice, VhostUserOptions
+from balloon_conformance.running.outcome import Status
+from balloon_conformance.running.player import Patience, play
 from balloon_conformance.vectors.loader import load_all
-from balloon_conformance.vectors.player import Patience, play
 from balloon_spec.events import Side
 from balloon_spec.features import CHUNK_TRANSFER
 

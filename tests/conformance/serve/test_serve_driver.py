@@ -12,12 +12,12 @@ import pytest
 from served_peer import SECONDS, ServedPeer, open_descriptors
 
 from balloon_conformance.iut.contract import AdapterError, Capability, Setup
-from balloon_conformance.iut.reference import ReferenceDriver
-from balloon_conformance.iut.steered_driver import SteeredVhostUserDriver
-from balloon_conformance.iut.vhost_user_driver import VhostUserDriver
-from balloon_conformance.report.outcome import Status
+from balloon_conformance.iut.reference.adapter import ReferenceDriver
+from balloon_conformance.iut.vhost_user.driver import VhostUserDriver
+from balloon_conformance.iut.vhost_user.steered_driver import SteeredVhostUserDriver
+from balloon_conformance.running.outcome import Status
+from balloon_conformance.running.player import Patience, play
 from balloon_conformance.vectors.loader import load_all
-from balloon_conformance.vectors.player import Patience, play
 from balloon_spec.events import Available, ConfigurationWritten, DriverOk, Side
 from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.pages import PageSet

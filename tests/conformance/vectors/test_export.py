@@ -12,15 +12,15 @@ import pytest
 from click.testing import CliRunner
 from installed import tool
 from jsonschema import Draft202012Validator
+from places import VECTOR_FILES
 
 from balloon_conformance.cli import main
 from balloon_conformance.vectors import model
-from balloon_conformance.vectors.export.as_binary import may_hold, write_binary
+from balloon_conformance.vectors.formats.as_binary import may_hold, write_binary
 from balloon_conformance.vectors.loader import load_all
 from balloon_spec.events import Side
 
-TOP = Path(__file__).parents[3] / "vectors"
-README = (TOP / "README.md").read_text(encoding="utf-8")
+README = (VECTOR_FILES / "README.md").read_text(encoding="utf-8")
 VECTORS = load_all()
 FLAGS = ("-std=c11", "-Wall", "-Wextra", "-Werror")
 
@@ -66,7 +66,7 @@ def inflations():
 
 def test_the_json_file_is_of_its_schema_and_has_every_vector(forms):
     whole = json.loads((forms / "vectors.json").read_text(encoding="utf-8"))
-    schema = json.loads((TOP / "export.schema.json").read_text(encoding="utf-8"))
+    schema = json.loads((VECTOR_FILES / "export.schema.json").read_text(encoding="utf-8"))
     assert list(Draft202012Validator(schema).iter_errors(whole)) == []
     assert [one["id"] for one in whole["list"]] == [vector.id for vector in VECTORS]
     assert [len(one["steps"]) for one in whole["list"]] == [len(vector.steps) for vector in VECTORS]
@@ -175,7 +175,7 @@ def test_bad_usage_gets_one_line(arguments, words):
 
 
 def test_the_manifest_is_one_that_sha256sum_takes():
-    done = run(tool("sha256sum"), "-c", "--quiet", "--strict", "MANIFEST.sha256", cwd=TOP)
+    done = run(tool("sha256sum"), "-c", "--quiet", "--strict", "MANIFEST.sha256", cwd=VECTOR_FILES)
     assert done.stdout == ""
 
 

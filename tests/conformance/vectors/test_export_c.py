@@ -8,7 +8,7 @@ import pytest
 from installed import tool
 
 from balloon_conformance.vectors import model
-from balloon_conformance.vectors.export.as_c import c_lines
+from balloon_conformance.vectors.formats.as_c import c_lines
 from balloon_conformance.vectors.loader import load_all
 
 FLAGS = ("-std=c11", "-Wall", "-Wextra", "-Werror")

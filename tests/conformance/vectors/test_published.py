@@ -4,11 +4,11 @@ import json
 import re
 from collections import Counter
 from itertools import permutations
-from pathlib import Path
 from struct import unpack_from
 
 import pytest
 from jsonschema import Draft202012Validator
+from places import VECTOR_FILES
 
 from balloon_conformance.vectors import schema
 from balloon_conformance.vectors.loader import load, load_all, load_text
@@ -27,8 +27,7 @@ from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.requirement import catalogue
 
-TOP = Path(__file__).parents[3] / "vectors"
-FILES = sorted(TOP.rglob("*.yaml"))
+FILES = sorted(VECTOR_FILES.rglob("*.yaml"))
 AREAS = {
     "negotiation",
     "queues",
@@ -48,11 +47,11 @@ AREAS = {
 
 @pytest.fixture(scope="module")
 def vectors():
-    return load_all(TOP)
+    return load_all(VECTOR_FILES)
 
 
 def test_the_schema_is_a_schema():
-    Draft202012Validator.check_schema(json.loads((TOP / "vector.schema.json").read_text()))
+    Draft202012Validator.check_schema(json.loads((VECTOR_FILES / "vector.schema.json").read_text()))
 
 
 def test_every_mapping_of_the_schema_is_closed_and_described():
@@ -75,7 +74,7 @@ def test_the_default_vectors_are_those_of_the_checkout_to_the_byte(vectors):
     # A checkout plays its own; an installed package plays the copy it carries.
     assert [vector.id for vector in load_all()] == [vector.id for vector in vectors]
     default = schema.directory()
-    assert {path.name: (default / path.relative_to(TOP)).read_bytes() for path in FILES} == {
+    assert {path.name: (default / path.relative_to(VECTOR_FILES)).read_bytes() for path in FILES} == {
         path.name: path.read_bytes() for path in FILES
     }
 
@@ -88,7 +87,7 @@ def test_every_vector_loads(path):
 
 
 def test_the_example_of_the_readme_is_a_vector():
-    (example,) = re.findall(r"```yaml\n(.*?)```", (TOP / "README.md").read_text(), re.DOTALL)
+    (example,) = re.findall(r"```yaml\n(.*?)```", (VECTOR_FILES / "README.md").read_text(), re.DOTALL)
     assert load_text(example, "inflate-two-runs.yaml").id == "inflate-two-runs"
 
 

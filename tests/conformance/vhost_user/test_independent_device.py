@@ -11,12 +11,12 @@ from independent_back_end import Device
 from served_peer import open_descriptors
 
 from balloon_conformance.iut.contract import PeerLeft, Setup
-from balloon_conformance.iut.reference import ReferenceDevice
+from balloon_conformance.iut.reference.adapter import ReferenceDevice
 from balloon_conformance.iut.sight import Fact, Kind, unseen
-from balloon_conformance.iut.vhost_user_device import VhostUserDevice, VhostUserOptions
-from balloon_conformance.report.outcome import Fault, How, Status
+from balloon_conformance.iut.vhost_user.device import VhostUserDevice, VhostUserOptions
+from balloon_conformance.running.outcome import Fault, How, Status
+from balloon_conformance.running.player import Patience, play
 from balloon_conformance.vectors.loader import load_all
-from balloon_conformance.vectors.player import Patience, play
 from balloon_conformance.vhost_user.messages import ProtocolFeature
 from balloon_spec.events import ConfigurationChanged, Side
 from balloon_spec.features import CHUNK_TRANSFER

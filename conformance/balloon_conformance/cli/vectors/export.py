@@ -10,9 +10,9 @@ import click
 from balloon_conformance.cli.errors import BadInput, bad_input
 from balloon_conformance.cli.output import count
 from balloon_conformance.cli.vectors.chosen import chosen
-from balloon_conformance.vectors.export.as_binary import may_hold, write_binary
-from balloon_conformance.vectors.export.as_c import c_lines
-from balloon_conformance.vectors.export.as_json import json_lines
+from balloon_conformance.vectors.formats.as_binary import may_hold, write_binary
+from balloon_conformance.vectors.formats.as_c import c_lines
+from balloon_conformance.vectors.formats.as_json import json_lines
 from balloon_conformance.vectors.loader import VectorError, load_all
 from balloon_conformance.vectors.model import Vector
 

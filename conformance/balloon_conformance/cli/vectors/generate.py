@@ -9,10 +9,10 @@ import click
 from balloon_conformance.cli.errors import BadInput, bad_input
 from balloon_conformance.cli.output import count
 from balloon_conformance.cli.vectors.chosen import chosen
+from balloon_conformance.generation.fill import FillError
+from balloon_conformance.generation.generate import REMEDY, differing, generated, left_over, write
+from balloon_conformance.generation.intents import intents
 from balloon_conformance.vectors import manifest, schema
-from balloon_conformance.vectors.fill import FillError
-from balloon_conformance.vectors.generate import REMEDY, differing, generated, left_over, write
-from balloon_conformance.vectors.intents import intents
 
 __all__ = ["generate"]
 

@@ -12,11 +12,11 @@ from rich.console import Console
 from balloon_conformance.cli.errors import bad_input, process_lost
 from balloon_conformance.cli.numbers import MOST_PROCESSES
 from balloon_conformance.cli.output import count
-from balloon_conformance.report.live import ProgressBar
+from balloon_conformance.run.live import ProgressBar
 from balloon_conformance.vectors import manifest, schema
 from balloon_conformance.vectors.loader import VectorError, paths_below
-from balloon_conformance.vectors.verification import missing, out_of_step, verify_each
-from balloon_conformance.vectors.verify import Check, Fault
+from balloon_conformance.verification.verify import Check, Fault
+from balloon_conformance.verification.verify_each import missing, out_of_step, verify_each
 
 __all__ = ["verify"]
 

@@ -15,7 +15,7 @@ from balloon_conformance.iut.contract import AdapterError, ImplementationCrashed
 from balloon_conformance.iut.linux_uml.console import Console
 from balloon_conformance.iut.linux_uml.options import UmlOptions
 from balloon_conformance.iut.linux_uml.process import GuestKernel, result
-from balloon_conformance.iut.vhost_user_driver import VhostUserDriver, driver_faults
+from balloon_conformance.iut.vhost_user.driver import VhostUserDriver, driver_faults
 from balloon_conformance.vhost_user.back_end import BackEnd
 from balloon_spec.events import Available, Event, Reset
 from balloon_spec.queues import Queue

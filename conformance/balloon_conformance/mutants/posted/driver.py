@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from balloon_conformance.iut.free_driver import FreeReferenceDriver
-from balloon_conformance.iut.reference import ReferenceDriver
+from balloon_conformance.iut.reference.adapter import ReferenceDriver
+from balloon_conformance.iut.reference.free_driver import FreeReferenceDriver
 from balloon_conformance.mutants.posted.buffer import PostedLosesAChunkAtEachFlush, PostedSendsStaleHeaders
 from balloon_conformance.mutants.posted.compaction import PostedKeepsMovedPagesToItself
 from balloon_conformance.mutants.posted.machines import (

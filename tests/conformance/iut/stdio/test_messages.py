@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
+from places import STDIO_PAGE
 
 from balloon_conformance.iut.stdio import messages, schema
 from balloon_conformance.iut.stdio.forms import COMMANDS, EVENTS, ErrorKind, known_capabilities
@@ -18,7 +19,6 @@ from balloon_spec.events import Side
 from balloon_spec.pages import PageSet
 
 PACKAGE = Path(schema.__file__).parent
-PAGE = Path(__file__).parents[4] / "docs" / "test" / "stdio-protocol.md"
 
 MESSAGE = "0000000010000000" + "0000000100000000" + "0000010000000000"
 """A response header with data_len 16, and the chunk of 16 pages from 0x1000."""
@@ -301,7 +301,7 @@ def test_a_side_claims_only_capabilities_of_its_own_by_the_schema():
 def transcripts():
     """Return the transcripts of the page, each as (mark, line) pairs."""
     blocks = re.findall(
-        r"<!-- transcript -->\n```text\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL
+        r"<!-- transcript -->\n```text\n(.*?)```", STDIO_PAGE.read_text(encoding="utf-8"), re.DOTALL
     )
     return [[(line[0], line[2:]) for line in block.splitlines()] for block in blocks]
 
@@ -317,6 +317,6 @@ def test_the_transcripts_of_the_page_keep_the_schemas():
 
 
 def test_the_page_names_every_command_event_capability_and_error():
-    text = PAGE.read_text(encoding="utf-8")
+    text = STDIO_PAGE.read_text(encoding="utf-8")
     for name in (*COMMANDS, *(name for _, name in EVENTS), *known_capabilities(), *ErrorKind):
         assert f"`{name}`" in text, name

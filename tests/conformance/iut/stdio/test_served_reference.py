@@ -5,20 +5,19 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from places import STDIO_PAGE
 from run_command import run_command
 
 from balloon_conformance.iut.contract import Capability
-from balloon_conformance.iut.reference import ReferenceDevice
+from balloon_conformance.iut.reference.adapter import ReferenceDevice
 from balloon_conformance.iut.stdio.serve import serve
 from balloon_spec.events import Side
 
 COMMAND = f"{sys.executable} -m balloon_conformance serve reference-{{}} --stdio"
 
 
-PAGE = Path(__file__).parents[4] / "docs" / "test" / "stdio-protocol.md"
 OF_ITS_OWN = {"name", "version", "capabilities", "offered", "memory", "ring_sizes", "text"}
 """Fields in which programs that are both right differ."""
 
@@ -73,7 +72,7 @@ def test_what_does_not_go_together_is_refused(tmp_path, arguments, words):
 
 @pytest.mark.parametrize(("number", "side"), [(0, "device"), (1, "driver")])
 def test_the_exchange_on_the_page_is_what_the_reference_does(number, side):
-    page = PAGE.read_text(encoding="utf-8")
+    page = STDIO_PAGE.read_text(encoding="utf-8")
     block = re.findall(r"<!-- transcript -->\n```text\n(.*?)```", page, re.DOTALL)[number]
     lines = [(line[0], line[2:]) for line in block.splitlines()]
     done = subprocess.run(

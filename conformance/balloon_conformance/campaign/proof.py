@@ -1,0 +1,113 @@
+"""The other side of *kept*: a wrong implementation, driven by the same cases, that is found out.
+
+A run may say that a requirement was kept only if it would have noticed the contrary. So every requirement
+that a run decided is put to this test: a mutant that breaks it plays a case of the run in which it was
+decided, behind a veil that hides whatever the adapter of the run does not show. If the judge names the
+requirement, the mutant and the case are the proof. If no mutant is found out, the run has not exercised the
+requirement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from balloon_conformance.campaign.cases import MutantCase
+from balloon_conformance.campaign.veil import Sight, veiled
+from balloon_conformance.mutants import mutants
+from balloon_conformance.mutants.mutant import Mutant
+from balloon_conformance.running.outcome import Outcome, Proof
+from balloon_conformance.suite.late import settled
+from balloon_spec.events import Side
+from balloon_spec.features import Profile
+from balloon_spec.requirement import Level, catalogue
+
+__all__ = ["prove"]
+
+_MOST_PLAYS = 400
+"""How often mutants are played for one requirement before it counts as unproven."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What a run was like: which cases there were, under which profile, and what its adapter shows."""
+
+    cases: Mapping[str, MutantCase]
+    profile: Profile
+    sight: Sight
+
+
+def prove(
+    outcomes: Iterable[Outcome], cases: Mapping[str, MutantCase], profile: Profile, side: Side, sight: Sight
+) -> Mapping[str, Proof]:
+    """Return a proof for each requirement of ``side`` that the outcomes decided, where there is one.
+
+    ``cases`` are those of the run by their ids, ``sight`` is what its adapter shows. A permission cannot be
+    broken, so it needs no proof and gets none.
+    """
+    run = _Run(cases, profile, sight)
+    decided: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        for name in outcome.exercised:
+            decided.setdefault(name, []).append(outcome.case)
+    entries = catalogue()
+    wanted = [
+        name
+        for name, entry in entries.items()
+        if name in decided and entry.subject is side and entry.level is not Level.MAY
+    ]
+    found: dict[str, Proof] = {}
+    for name in wanted:
+        if name not in found:
+            # What finds one mutant out often names what follows from its fault as well.
+            found |= {other: one for other, one in _proofs(run, name, decided) if other not in found}
+    return {name: found[name] for name in wanted if name in found}
+
+
+def _proofs(run: _Run, name: str, decided: Mapping[str, list[str]]) -> Iterator[tuple[str, Proof]]:
+    """Play mutants until one is blamed for ``name``; yield what that case proves.
+
+    Where no case by itself is enough, what the cases saw of a mutant is held against one another, as at the
+    end of a run.
+    """
+    seen: dict[Mutant, list[Outcome]] = {}
+    for mutant, case in islice(_attempts(run, name, decided[name]), _MOST_PLAYS):
+        # Each set of a scenario's arguments is a case of its own.
+        outcome = replace(case.play(veiled(mutant, run.sight), run.profile), case=case.id, trace=())
+        if name in _blamed(outcome):
+            yield from _proven(mutant, outcome, decided)
+            return
+        seen.setdefault(mutant, []).append(outcome)
+    for mutant, outcomes in seen.items():
+        late = next((one for one in settled(outcomes) if name in _blamed(one)), None)
+        if late is not None:
+            yield from _proven(mutant, late, decided)
+            return
+
+
+def _blamed(outcome: Outcome) -> set[str]:
+    return {one.requirement for one in (*outcome.findings, *outcome.advice)}
+
+
+def _proven(
+    mutant: Mutant, outcome: Outcome, decided: Mapping[str, list[str]]
+) -> Iterator[tuple[str, Proof]]:
+    """Yield what the outcome of a mutant's case proves."""
+    for name in _blamed(outcome) & mutant.declared:
+        if outcome.case in decided.get(name, ()):
+            yield name, Proof(mutant.name, outcome.case)
+
+
+def _attempts(run: _Run, name: str, decided_in: list[str]) -> Iterator[tuple[Mutant, MutantCase]]:
+    """Yield mutants that break a requirement with cases that decided it, the likeliest first."""
+    suite = sorted(
+        (run.cases[case] for case in decided_in if case in run.cases),
+        key=lambda case: (name not in case.about, not case.is_vector, len(case.about)),
+    )
+    breakers = [one for one in mutants().values() if name in one.breaks]
+    followers = [one for one in mutants().values() if name in one.also]
+    for group in (breakers, followers):
+        for case in suite:
+            for mutant in group:
+                yield mutant, case

@@ -1,0 +1,353 @@
+"""What an intent is: one exchange in the protocol's words, before there are bytes.
+
+Standard library only, and nothing of the schemas: whoever turns intents into bytes, here or elsewhere, must
+be able to do so from the meaning alone. Page frame numbers and page counts are in units of 4 KiB. A script
+is complete: it holds what the helpers of :mod:`~balloon_conformance.generation.intents.words` add by
+themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
+
+__all__ = [
+    "Chunk",
+    "Configuration",
+    "Content",
+    "DeviceConfiguration",
+    "DeviceReaction",
+    "DeviceReturn",
+    "DriverActual",
+    "DriverBuffer",
+    "DriverOk",
+    "DriverRead",
+    "DriverStore",
+    "Effect",
+    "Features",
+    "GuestDeflate",
+    "GuestInflate",
+    "GuestUnused",
+    "Intent",
+    "Kind",
+    "Match",
+    "Message",
+    "OperatorStatistics",
+    "OperatorTarget",
+    "OperatorUnusedPages",
+    "PfnArray",
+    "Profile",
+    "Queue",
+    "Raw",
+    "Reaction",
+    "Request",
+    "Reset",
+    "Run",
+    "Runs",
+    "Side",
+    "Silent",
+    "Statistics",
+    "Step",
+]
+
+Profile: TypeAlias = Literal["base", "chunk-transfer"]
+Kind: TypeAlias = Literal["exchange", "malformed"]
+Side: TypeAlias = Literal["driver", "device"]
+Queue: TypeAlias = Literal["inflate", "deflate", "statistics", "host-request"]
+Match: TypeAlias = Literal["exact", "equivalent", "any"]
+Reaction: TypeAlias = Literal["returned", "needs-reset", "silent"]
+
+
+class Run(NamedTuple):
+    """``pages`` pages from page frame number ``first``."""
+
+    first: int
+    pages: int = 1
+
+
+Runs: TypeAlias = tuple[Run, ...]
+
+
+# -- what is in a buffer -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One chunk of 16 bytes, two little-endian words of 64 bits.
+
+    ``base`` is ``pfn * 4096 + base_reserved``, ``size`` is ``pages * 4096 + size_reserved``: ``pfn`` and
+    ``pages`` have 52 bits, the reserved fields 12, so every pair of words has exactly one chunk.
+    ``times`` is how often the chunk stands there, one behind the other.
+    """
+
+    pfn: int
+    pages: int
+    base_reserved: int = 0
+    size_reserved: int = 0
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A response message: the header of 8 bytes, the chunks, and ``tail``, bytes behind the last chunk.
+
+    ``cmd`` and ``flag`` (8 bits), ``id`` (16 bits) and ``data_len`` (32 bits) as in the header. Where
+    ``data_len`` is None it is what it must be: 16 times the number of chunks.
+    """
+
+    chunks: tuple[Chunk, ...] = ()
+    cmd: int = 0
+    flag: int = 0
+    id: int = 0
+    data_len: int | None = None
+    tail: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class PfnArray:
+    """Page frame numbers of 32 bits, and ``tail``, the bytes of an entry that is cut short."""
+
+    entries: tuple[int, ...]
+    tail: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Entries of a tag (16 bits) and a value (64 bits), and ``tail``, the bytes of one that is cut short."""
+
+    entries: tuple[tuple[int, int], ...]
+    tail: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A host request of 16 bytes: ``cmd`` and three reserved words (16 bits each), ``param`` (64 bits)."""
+
+    cmd: int = 0
+    reserved: tuple[int, int, int] = (0, 0, 0)
+    param: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Bytes that mean nothing; the last resort."""
+
+    data: bytes
+
+
+Content: TypeAlias = Message | PfnArray | Statistics | Request | Raw
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The configuration space of 8 bytes: ``num_pages`` and ``actual``, 32 bits each, little-endian."""
+
+    num_pages: int
+    actual: int
+
+
+# -- what happens ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """One negotiation, by the names of the features; ``features_ok`` False: the device must refuse."""
+
+    offered: tuple[str, ...]
+    accepted: tuple[str, ...]
+    features_ok: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """What every step has.
+
+    ``if_returned``: it happens only where the buffer of the last reaction came back. ``shows``: the
+    requirements that are broken where it does not come true.
+    """
+
+    if_returned: bool = False
+    shows: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorTarget(_Step):
+    """The operator wants ``pages`` pages in the balloon."""
+
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorUnusedPages(_Step):
+    """The operator wants to know the unused pages, under the request id ``id`` (64 bits)."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorStatistics(_Step):
+    """The operator wants fresh statistics."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuestInflate(_Step):
+    """The guest gives pages up."""
+
+    pages: Runs
+
+
+@dataclass(frozen=True, slots=True)
+class GuestDeflate(_Step):
+    """The guest wants pages back."""
+
+    pages: Runs
+
+
+@dataclass(frozen=True, slots=True)
+class GuestUnused(_Step):
+    """The guest does not use these pages, and every other one."""
+
+    pages: Runs
+
+
+@dataclass(frozen=True, slots=True)
+class DriverBuffer(_Step):
+    """The driver makes the buffer ``name`` available.
+
+    ``content`` is what is device-readable, None for nothing; ``writable_bytes`` the length of the
+    device-writable part; ``cut`` the lengths in bytes of the descriptors of the readable part, empty for one.
+    ``notify`` False: the device finds the buffer by itself.
+    """
+
+    queue: Queue
+    name: str
+    content: Content | None = None
+    writable_bytes: int = 0
+    match: Match = "exact"
+    cut: tuple[int, ...] = ()
+    notify: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DriverActual(_Step):
+    """The driver writes ``actual``: as 4 bytes at offset 4, little-endian."""
+
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class DriverStore(_Step):
+    """The driver stores ``value``, ``width_bytes`` bytes, little-endian, at ``offset_bytes``."""
+
+    offset_bytes: int
+    width_bytes: int
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class DriverRead(_Step):
+    """The driver reads ``length_bytes`` at ``offset_bytes`` of a configuration space that holds ``space``."""
+
+    offset_bytes: int
+    length_bytes: int
+    space: Configuration
+
+
+@dataclass(frozen=True, slots=True)
+class DriverOk(_Step):
+    """The driver sets DRIVER_OK here. Without this step it does so before the first one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silent(_Step):
+    """One side does nothing more until the next step."""
+
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceReturn(_Step):
+    """The device returns the buffer ``name``; ``written`` is what it wrote there, None for nothing.
+
+    ``length_bytes`` is the used length, None for that of ``written``.
+    """
+
+    name: str
+    written: Request | Raw | None = None
+    length_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceConfiguration(_Step):
+    """The device sets num_pages and notifies the driver."""
+
+    num_pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceReaction(_Step):
+    """The device reacts to the malformed buffer ``name`` in one of the ways of ``allowed``."""
+
+    name: str
+    allowed: tuple[Reaction, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Effect(_Step):
+    """What became of guest memory since the last effect: ``discarded`` pages, and those ``kept``."""
+
+    discarded: Runs = ()
+    kept: Runs = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reset(_Step):
+    """The device is reset; ``features`` are negotiated, None for those of before, and DRIVER_OK is set."""
+
+    features: Features | None = None
+
+
+Step: TypeAlias = (
+    OperatorTarget
+    | OperatorUnusedPages
+    | OperatorStatistics
+    | GuestInflate
+    | GuestDeflate
+    | GuestUnused
+    | DriverBuffer
+    | DriverActual
+    | DriverStore
+    | DriverRead
+    | DriverOk
+    | Silent
+    | DeviceReturn
+    | DeviceConfiguration
+    | DeviceReaction
+    | Effect
+    | Reset
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """One vector before it has bytes.
+
+    ``area`` and ``id`` name its file. ``about`` are the requirements it is meant to show, first the one it is
+    there for; the vector lists those of them that it does show.
+
+    ``breaks`` are the requirements that the side which is not judged breaks, on purpose, in a malformed one.
+    ``memory_pages`` pages of guest memory exist, from page 0, but for the runs of ``memory_holes``.
+    """
+
+    id: str
+    title: str
+    area: str
+    about: tuple[str, ...]
+    features: Features
+    script: tuple[Step, ...]
+    profile: Profile = "chunk-transfer"
+    kind: Kind = "exchange"
+    sides: tuple[Side, ...] = ("driver", "device")
+    breaks: tuple[str, ...] = ()
+    memory_pages: int = 0x4000
+    memory_holes: tuple[str, ...] = ()

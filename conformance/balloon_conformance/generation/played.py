@@ -1,0 +1,215 @@
+"""The reference implementations as the filling of an intent plays them: what each did, taken when it is due.
+
+Both answer at once; a return that the intent holds back waits here until the intent takes it. Whatever was
+not taken when nothing more may come is a difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from balloon_conformance.iut.contract import Buffer, Setup
+from balloon_conformance.iut.reference.adapter import ReferenceDevice, ReferenceDriver
+from balloon_conformance.vectors.model import BufferStep, FeatureSets
+from balloon_spec.events import (
+    Available,
+    ConfigurationChanged,
+    ConfigurationWritten,
+    Event,
+    GuestAction,
+    OperatorAction,
+    Side,
+    Used,
+)
+from balloon_spec.pages import PageSet
+from balloon_spec.queues import Queue
+from balloon_spec.wire import configuration
+
+__all__ = ["PlayedDevice", "PlayedDriver", "PlayedOtherwise"]
+
+
+class PlayedOtherwise(Exception):  # noqa: N818 - a fact about an intent, told as an error by who fills it
+    """The reference implementation does otherwise than the intent says; one line that says what it does."""
+
+
+class _Pending:
+    """What an implementation did and nobody took yet, oldest first."""
+
+    def __init__(self, side: Side) -> None:
+        self._side = side
+        self._events: list[Event] = []
+
+    def enter(self, events: Sequence[Event], kinds: tuple[type[Any], ...]) -> None:
+        """Keep those events of ``events`` that a script speaks of."""
+        self._events += [event for event in events if isinstance(event, kinds)]
+
+    def take(self, what: str, *wanted: Any, **fields: Any) -> Any:
+        """Take the oldest event of the type ``wanted`` with these fields; ``what`` says it in words."""
+        for event in self._events:
+            if isinstance(event, wanted) and all(getattr(event, key) == fields[key] for key in fields):
+                self._events.remove(event)
+                return event
+        raise PlayedOtherwise(f"the reference {self._side} does not {what}")
+
+    def drop(self) -> None:
+        """Forget everything: a reset."""
+        self._events.clear()
+
+    def nothing_left(self, *, but: int | None = None) -> None:
+        """Refuse what was not taken, but for buffers of queue ``but``."""
+        for event in self._events:
+            if not (isinstance(event, Available) and event.queue == but):
+                raise PlayedOtherwise(f"the reference {self._side} does more: {event}")
+
+
+class PlayedDevice:
+    """The reference device, offering what any of ``offers`` has."""
+
+    def __init__(self, setup: Setup, offers: Sequence[int]) -> None:
+        offered = 0
+        for offer in offers:
+            offered |= offer
+        self._adapter = ReferenceDevice(offered=offered)
+        self._adapter.start(setup)
+        self._pending = _Pending(Side.DEVICE)
+        self._fresh = True
+
+    def _observe(self) -> None:
+        self._pending.enter(self._adapter.observe(0), (Used, ConfigurationChanged))
+
+    def negotiate(self, sets: FeatureSets, *, driver_ok: bool) -> None:
+        """Begin anew with these features."""
+        if not self._fresh:
+            self._adapter.reset()
+            self._pending.drop()
+            self._adapter.observe(0)
+        self._fresh = False
+        if self._adapter.accept(sets.accepted) != sets.features_ok:
+            word = "refuse" if sets.features_ok else "keep"
+            raise PlayedOtherwise(f"the reference device does {word} the features")
+        if sets.features_ok and driver_ok:
+            self.driver_ok()
+
+    def driver_ok(self) -> None:
+        """Set DRIVER_OK."""
+        self._adapter.driver_ok()
+        self._observe()
+
+    def operate(self, action: OperatorAction, value: int) -> None:
+        """Carry out an operator's wish."""
+        self._adapter.operate(action, value)
+        self._observe()
+
+    def make_available(self, step: BufferStep) -> None:
+        """Make the buffer of a step available."""
+        buffer = Buffer(step.name, step.readable, step.writable_bytes, step.cut, step.notify)
+        self._adapter.make_available(step.queue.index, buffer)
+        self._observe()
+
+    def returned(self, name: str) -> Used:
+        """Take the return of a buffer."""
+        used: Used = self._pending.take(f"return {name}", Used, buffer=name)
+        return used
+
+    def changed(self, num_pages: int) -> None:
+        """Take a change of num_pages."""
+        event = self._pending.take("change the configuration", ConfigurationChanged)
+        seen = int.from_bytes(event.data[:4], "little")
+        if seen != num_pages:
+            raise PlayedOtherwise(f"the reference device sets num_pages to {seen}")
+
+    def write_configuration(self, offset: int, data: bytes) -> None:
+        """Write to the configuration space."""
+        self._adapter.write_configuration(offset, data)
+        self._observe()
+
+    def reads(self, offset: int, data: bytes) -> None:
+        """Read the configuration space, and hold what is there against ``data``."""
+        seen = self._adapter.read_configuration(offset, len(data))
+        if seen != data:
+            raise PlayedOtherwise(f"the reference device answers the read with {seen.hex(' ')}")
+
+    def discards(self, discarded: PageSet, kept: PageSet) -> None:
+        """Hold the pages that were discarded since the last look against these two sets."""
+        around = PageSet((max(run.first - 1, 0), run.count + 2) for run in discarded)
+        gone, _ = self._adapter.discarded((around | kept) & self._adapter.memory)
+        if gone != discarded:
+            raise PlayedOtherwise(f"the reference device discarded {gone} of the pages looked at")
+
+    def nothing_left(self) -> None:
+        """Refuse whatever was not taken."""
+        self._pending.nothing_left()
+
+
+class PlayedDriver:
+    """The reference driver, accepting whatever any of ``accepts`` has."""
+
+    def __init__(self, setup: Setup, accepts: Sequence[int]) -> None:
+        supported = 0
+        for accepted in accepts:
+            supported |= accepted
+        self._profile = setup.profile
+        self._adapter = ReferenceDriver(supported=supported)
+        self._adapter.start(setup)
+        self._pending = _Pending(Side.DRIVER)
+        self._names: dict[str, tuple[int, str]] = {}
+        self._num_pages = 0
+        self._fresh = True
+
+    def _observe(self) -> None:
+        self._pending.enter(self._adapter.observe(0), (Available, ConfigurationWritten))
+
+    def negotiate(self, sets: FeatureSets) -> None:
+        """Begin anew with what is offered; the target is that of before."""
+        if not self._fresh:
+            self._adapter.reset()
+            self._pending.drop()
+            self._adapter.observe(0)
+        self._fresh = False
+        self._names.clear()
+        space = configuration.build(configuration.Configuration(self._num_pages, 0))
+        accepted = self._adapter.negotiate(sets.offered, space)
+        if accepted != sets.accepted:
+            names = ", ".join(sorted(self._profile.names(accepted or 0)))
+            raise PlayedOtherwise(f"the reference driver accepts {names or 'nothing'}")
+        self._observe()
+
+    def steer(self, action: GuestAction, pages: PageSet) -> None:
+        """Carry out a guest's wish."""
+        self._adapter.steer(action, pages)
+        self._observe()
+
+    def makes_available(self, queue: Queue, name: str) -> Available:
+        """Take the next buffer on a queue, and call it ``name`` from here on."""
+        event: Available = self._pending.take(
+            f"make a buffer available on the {queue} queue", Available, queue=queue.index
+        )
+        self._names[name] = (event.queue, event.buffer)
+        return event
+
+    def writes(self, offset: int, data: bytes) -> None:
+        """Take a write to the configuration space."""
+        event = self._pending.take("write to the configuration space", ConfigurationWritten)
+        if (event.offset, event.data) != (offset, data):
+            raise PlayedOtherwise(
+                f"the reference driver writes {event.data.hex(' ')} to the configuration at {event.offset}"
+            )
+
+    def use(self, name: str, length_bytes: int, written: bytes) -> None:
+        """Return a buffer to the driver."""
+        if name not in self._names:
+            raise PlayedOtherwise(f"the reference driver has made no {name} available")
+        queue, buffer = self._names[name]
+        self._adapter.use(queue, buffer, length_bytes, written)
+        self._observe()
+
+    def change_configuration(self, space: bytes) -> None:
+        """Change the configuration space."""
+        self._num_pages = int.from_bytes(space[:4], "little")
+        self._adapter.change_configuration(space)
+        self._observe()
+
+    def nothing_left(self) -> None:
+        """Refuse whatever was not taken; a statistics buffer that no script waits for may be left."""
+        self._pending.nothing_left(but=Queue.STATISTICS.index)

@@ -1,0 +1,1 @@
+"""The reference device and the reference driver as implementations under test, in this process."""

@@ -1,0 +1,406 @@
+"""Adapters to the reference device and the reference driver, in this process.
+
+Both answer at once, so an ``observe`` that finds nothing knows that nothing will come and never waits: the
+time it was given passes on a simulated clock.
+Subclasses of :class:`~balloon_conformance.reference.device.Device` and
+:class:`~balloon_conformance.reference.driver.Driver` go through the same adapters.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from dataclasses import replace
+
+from balloon_conformance.iut import sight
+from balloon_conformance.iut.contract import AdapterError, Buffer, Capability, Setup, Target
+from balloon_conformance.iut.reference.simulated_clock import SimulatedClock
+from balloon_conformance.reference.device import Device
+from balloon_conformance.reference.device_state import (
+    Accept,
+    DeviceOptions,
+    DeviceOutput,
+    DevicePhase,
+    Discard,
+    FeaturesOk,
+    StatisticsReport,
+)
+from balloon_conformance.reference.driver import Driver
+from balloon_conformance.reference.driver_state import Accepted, DriverOptions, DriverOutput, Offer
+from balloon_conformance.reference.machine import Note, Refused
+from balloon_spec.events import (
+    Available,
+    ConfigurationChanged,
+    ConfigurationRead,
+    ConfigurationWritten,
+    DriverOk,
+    Event,
+    Guest,
+    GuestAction,
+    Memory,
+    NeedsReset,
+    Operator,
+    OperatorAction,
+    Reset,
+    Side,
+    Used,
+)
+from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.queues import queue_map
+
+__all__ = [
+    "ReferenceDevice",
+    "ReferenceDriver",
+    "reference_device_target",
+    "reference_driver_target",
+]
+
+MakeDevice = Callable[[DeviceOptions], Device]
+MakeDriver = Callable[[DriverOptions], Driver]
+
+RING_SIZE = 256
+"""The buffers the reference device is said to have room for on every queue."""
+
+_FEATURE_BITS = 128
+"""As many as VIRTIO 1.4 has; here a feature set is a number of any length."""
+
+_NOT_STARTED = "the adapter is not started; call start first"
+
+
+class _Diary:
+    """What a machine put out: events for ``observe``, and counters of everything else."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.notes: Counter[str] = Counter()
+        """How often the other side did not keep a requirement, by its id."""
+        self.refused: Counter[str] = Counter()
+        """How often an input had no effect, by what it was."""
+
+    def enter(self, output: DeviceOutput | DriverOutput) -> None:
+        """File one output; what is neither an event nor counted is for the machine's own adapter."""
+        match output:
+            case Note():
+                self.notes[output.clause] += 1
+            case Refused():
+                self.refused[output.what] += 1
+            case (
+                Used() | ConfigurationChanged() | NeedsReset() | Memory() | DriverOk() | Available()
+                | ConfigurationRead() | ConfigurationWritten() | Guest()
+            ):  # fmt: skip
+                self.events.append(output)
+            case _:
+                pass
+
+    def tear_off(self, clock: SimulatedClock, deadline_seconds: float) -> list[Event]:
+        """Return the events since the last time; where there are none the deadline passes."""
+        events, self.events = self.events, []
+        if events:
+            clock.act()
+        else:
+            clock.wait(deadline_seconds)
+        return events
+
+
+_STATUS: Mapping[DevicePhase, int] = {
+    DevicePhase.FRESH: 0,
+    DevicePhase.NEGOTIATED: 11,
+    DevicePhase.RUNNING: 15,
+}
+"""The device status of each phase: ACKNOWLEDGE, DRIVER and FEATURES_OK, and then DRIVER_OK."""
+
+
+class ReferenceDevice:
+    """A :class:`~balloon_conformance.iut.contract.DeviceAdapter` to a device in this process.
+
+    ``make`` builds the device from its options; a subclass of ``Device`` is one. ``offered`` are the
+    feature bits to offer, the device's own choice where it is None.
+    """
+
+    capabilities = frozenset(
+        {
+            Capability.OPERATOR_TARGET,
+            Capability.OPERATOR_UNUSED_PAGES,
+            Capability.OPERATOR_STATISTICS,
+            Capability.DISCARDS,
+            Capability.DESCRIPTORS,
+            Capability.RAW_FEATURES,
+            Capability.MEMORY_HOLES,
+            Capability.HOST_STATISTICS,
+            Capability.REGISTERS,
+        }
+    )
+    unseen = sight.unseen(sight.Kind.REFERENCE_DEVICE)
+
+    def __init__(
+        self,
+        make: MakeDevice = Device,
+        *,
+        offered: int | None = None,
+        description: str = "reference device, in this process",
+    ) -> None:
+        self.description = description
+        self.clock = SimulatedClock()
+        self.diary = _Diary()
+        self._make = make
+        self._offered = offered
+        self._device: Device | None = None
+        self._discarded = EMPTY
+        self._after_a_return = EMPTY
+        """What was discarded after buffers were returned at which nobody has looked yet."""
+        self._statistics: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def device(self) -> Device:
+        """The device; :class:`AdapterError` before ``start`` and after ``stop``."""
+        if self._device is None:
+            raise AdapterError(_NOT_STARTED)
+        return self._device
+
+    @property
+    def memory(self) -> PageSet:
+        """The guest pages that exist: none before ``start`` and after ``stop``."""
+        return self._device.options.memory if self._device is not None else EMPTY
+
+    def start(self, setup: Setup) -> None:
+        """Build a fresh device with the memory of the case."""
+        self._device = self._make(DeviceOptions(setup.profile, setup.memory, self._offered))
+        self.diary = _Diary()
+        self._discarded = self._after_a_return = EMPTY
+        self._statistics = ()
+
+    def stop(self) -> None:
+        """Drop the device."""
+        self._device = None
+
+    def reset(self) -> None:
+        """Reset the device."""
+        self._tell(Reset())
+
+    def observe(self, deadline_seconds: float) -> Sequence[Event]:
+        """Return what the device did since the last call."""
+        events = self.diary.tear_off(self.clock, deadline_seconds)
+        if not events:
+            self._time_passes()
+        return events
+
+    def offered(self) -> int:
+        """Return the feature bits the device offers."""
+        return self.device.offer()
+
+    def accept(self, features: int) -> bool:
+        """Write the accepted features; return whether FEATURES_OK stayed."""
+        outputs = self._tell(Accept(features))
+        return any(isinstance(output, FeaturesOk) and output.kept for output in outputs)
+
+    def ring_sizes(self) -> tuple[tuple[int, int], ...]:
+        """Return the size said of every queue of the accepted features."""
+        device = self.device
+        return tuple((index, RING_SIZE) for index in queue_map(device.options.profile, device.state.accepted))
+
+    def prepare(self) -> None:
+        """Do nothing: there are no rings to lay out."""
+
+    def driver_ok(self) -> None:
+        """Set DRIVER_OK."""
+        self._tell(DriverOk())
+
+    def make_available(self, queue: int, buffer: Buffer) -> None:
+        """Hand a buffer over whole; :class:`AdapterError` for a cut that does not make up the buffer."""
+        if buffer.cut and sum(buffer.cut) != len(buffer.readable):
+            raise AdapterError(
+                f"buffer {buffer.name} is cut into {sum(buffer.cut)} bytes and has {len(buffer.readable)}; "
+                "make the lengths add up"
+            )
+        self._tell(Available(queue, buffer.name, buffer.readable, buffer.writable_bytes, buffer.notify))
+
+    def read_configuration(self, offset: int, length_bytes: int) -> bytes:
+        """Read the configuration space; beyond its end there are zeros."""
+        return self.device.configuration()[offset : offset + length_bytes].ljust(length_bytes, b"\0")
+
+    def write_configuration(self, offset: int, data: bytes) -> None:
+        """Write the configuration space with one store."""
+        self._tell(ConfigurationWritten(offset, data))
+
+    def discarded(self, pages: PageSet) -> tuple[PageSet, PageSet]:
+        """Return which of ``pages`` were discarded since they were last asked for, and that none was changed.
+
+        As with real memory, a page that nobody looked at stays discarded until somebody does. What a device
+        does at one blow is seen in its order: whoever looks at a return does not see what came after it.
+        """
+        found = self._discarded & pages
+        self._discarded -= pages
+        self._time_passes()
+        return found, EMPTY
+
+    def _time_passes(self) -> None:
+        self._discarded |= self._after_a_return
+        self._after_a_return = EMPTY
+
+    def status(self) -> int:
+        """Return the device status: 0 before features were accepted."""
+        return _STATUS[self.device.state.phase]
+
+    def write_status_again(self) -> None:
+        """Write the status as it is; a device that runs is told of DRIVER_OK once more."""
+        if self.device.state.phase is DevicePhase.RUNNING:
+            self._tell(DriverOk())
+
+    def notify(self, queue: int) -> None:
+        """Do nothing: the device takes what it is handed, and needs no notification."""
+
+    def statistics(self) -> tuple[tuple[int, int], ...]:
+        """Return what the device reported last."""
+        return self._statistics
+
+    def operate(self, action: str, value: int) -> None:
+        """Carry out an operator's wish."""
+        self._tell(Operator(OperatorAction(action), value))
+
+    def _tell(self, given: object) -> tuple[DeviceOutput, ...]:
+        self._time_passes()
+        returned = False
+        outputs = self.device.receive(given)
+        for output in outputs:
+            if isinstance(output, Used):
+                # As on a ring: a device that says nothing of it notifies the driver.
+                self.diary.enter(replace(output, notified=output.notified is not False))
+                returned = True
+                continue
+            self.diary.enter(output)
+            if isinstance(output, Discard) and returned:
+                self._after_a_return |= output.pages
+            elif isinstance(output, Discard):
+                self._discarded |= output.pages
+            elif isinstance(output, StatisticsReport):
+                self._statistics = output.entries
+        return outputs
+
+
+class ReferenceDriver:
+    """A :class:`~balloon_conformance.iut.contract.DriverAdapter` to a driver in this process.
+
+    ``make`` builds the driver from its options; a subclass of ``Driver`` is one, and a function that
+    replaces some options by others. With ``steered`` False the driver gives up pages of its own choice out of
+    ``own_memory``, by default all of guest memory, and cannot be told which.
+    """
+
+    unseen = sight.unseen(sight.Kind.REFERENCE_DRIVER)
+
+    def __init__(
+        self,
+        make: MakeDriver = Driver,
+        *,
+        supported: int | None = None,
+        steered: bool = True,
+        own_memory: PageSet | None = None,
+        description: str = "reference driver, in this process",
+    ) -> None:
+        self.description = description
+        self.clock = SimulatedClock()
+        self.capabilities = frozenset(
+            {Capability.RAW_FEATURES, Capability.MEMORY_HOLES}
+            | ({Capability.STEER_PAGES} if steered else set())
+        )
+        self.diary = _Diary()
+        self._make = make
+        self._supported = supported
+        self.steered = steered
+        self._own_memory = own_memory
+        self._driver: Driver | None = None
+
+    @property
+    def driver(self) -> Driver:
+        """The driver; :class:`AdapterError` before ``start`` and after ``stop``."""
+        if self._driver is None:
+            raise AdapterError(_NOT_STARTED)
+        return self._driver
+
+    def left_free(self) -> ReferenceDriver:
+        """Return an adapter to the same driver, not started, that cannot be told which pages to give up."""
+        free = copy(self)
+        free.capabilities -= {Capability.STEER_PAGES}
+        free.clock, free.diary = SimulatedClock(), _Diary()
+        free.steered = False
+        return free
+
+    def start(self, setup: Setup) -> None:
+        """Build a fresh driver with the memory of the case."""
+        memory = setup.memory
+        own_memory = None if self.steered else self.own_memory_of(memory)
+        self._driver = self._make(
+            DriverOptions(setup.profile, memory, self._supported, own_memory=own_memory)
+        )
+        self.diary = _Diary()
+
+    def own_memory_of(self, memory: PageSet) -> PageSet:
+        """Return the pages of guest memory that a driver which is not steered may give up by itself."""
+        return memory if self._own_memory is None else self._own_memory & memory
+
+    def stop(self) -> None:
+        """Drop the driver."""
+        self._driver = None
+
+    def reset(self) -> None:
+        """Have the driver begin anew."""
+        self._tell(Reset())
+
+    def observe(self, deadline_seconds: float) -> Sequence[Event]:
+        """Return what the driver did since the last call."""
+        return self.diary.tear_off(self.clock, deadline_seconds)
+
+    def negotiate(self, offered: int, configuration: bytes) -> int | None:
+        """Offer features; return what the driver accepted. It is running from here on."""
+        for output in self._tell(Offer(offered, configuration)):
+            if isinstance(output, Accepted):
+                return output.features
+        raise AdapterError("the driver is bound to a device already; call reset before it negotiates again")
+
+    def use(self, queue: int, buffer: str, length_bytes: int, written: bytes) -> None:
+        """Return a buffer to the driver."""
+        self._tell(Used(queue, buffer, length_bytes, written))
+
+    def change_configuration(self, configuration: bytes) -> None:
+        """Change the configuration space and notify the driver."""
+        self._tell(ConfigurationChanged(configuration))
+
+    def steer(self, action: str, pages: PageSet) -> None:
+        """Carry out a guest's wish; :class:`AdapterError` where the driver chooses by itself."""
+        if not self.steered:
+            raise AdapterError("the driver chooses its own pages; build the adapter with steered=True")
+        self._tell(Guest(GuestAction(action), pages))
+
+    def enter(self, output: DriverOutput) -> None:
+        """Take down one thing that the driver did."""
+        self.diary.enter(output)
+
+    def _tell(self, given: object) -> tuple[DriverOutput, ...]:
+        outputs = self.driver.receive(given)
+        for output in outputs:
+            self.enter(output)
+        return outputs
+
+
+def reference_device_target(
+    name: str = "reference-device", make: MakeDevice = Device, *, offered: int | None = None
+) -> Target:
+    """Return the target of the reference device, or of a subclass under another name."""
+    return Target(
+        name,
+        Side.DEVICE,
+        lambda: ReferenceDevice(make, offered=offered, description=name),
+        feature_bits=_FEATURE_BITS,
+    )
+
+
+def reference_driver_target(
+    name: str = "reference-driver", make: MakeDriver = Driver, *, steered: bool = True
+) -> Target:
+    """Return the target of the reference driver, or of a subclass under another name."""
+    return Target(
+        name,
+        Side.DRIVER,
+        lambda: ReferenceDriver(make, steered=steered, description=name),
+        feature_bits=_FEATURE_BITS,
+    )

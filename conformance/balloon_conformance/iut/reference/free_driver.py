@@ -1,0 +1,197 @@
+"""Adapter to a reference driver that chooses its own pages, in a guest that is modelled around it.
+
+To the suite it is what a kernel is: nobody can tell it which pages to give up. Its guest can be commanded
+(:attr:`Capability.STEER_GUEST`), and its memory read and written (:attr:`Capability.GUEST_MEMORY`), so the
+scenarios for a kernel serve it too. What the guest does with a page shows in memory alone: no event tells
+of it.
+
+The commands are those of :mod:`balloon_conformance.iut.linux_uml.adapter`, without the ones for a module.
+A guest with memory above 4 GiB gives up pages from there, as a kernel takes them from its highest zone, and
+uses the others for itself.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from balloon_conformance.iut.contract import AdapterError, Capability, Setup, Target
+from balloon_conformance.iut.reference.adapter import MakeDriver, ReferenceDriver
+from balloon_conformance.iut.reference.modelled_guest import ModelledGuest
+from balloon_conformance.reference.coalesce import lowest, page_numbers
+from balloon_conformance.reference.driver import Driver
+from balloon_conformance.reference.driver_state import DriverOutput, Freed
+from balloon_spec.events import Guest, GuestAction, Side
+from balloon_spec.pages import EMPTY, PAGE_BYTES, PFN_LIMIT, PageSet
+
+__all__ = ["COMMANDS", "FreeReferenceDriver", "free_driver_target", "free_reference_driver"]
+
+COMMANDS: Final = frozenset(
+    {
+        *("allocate", "verify", "hold", "fill", "fragment", "release", "clear"),
+        *("drop-caches", "compact", "oom", "memory"),
+    }
+)
+"""What the guest can be told."""
+
+_FIRST_HIGH_PAGE: Final = 1 << 20
+"""The page at 4 GiB."""
+_RESERVE_PAGES: Final = 1024
+"""What the guest leaves alone when it is told to take memory."""
+_MOST_FILLED_PAGES: Final = 1 << 15
+"""What it takes at the most when it is to fill its memory: a model of a large guest lives in a small one."""
+_MOVED_PAGES: Final = 16
+"""The pages of the balloon that one compaction moves."""
+_WANTED_PAGES: Final = 256
+"""The pages of the balloon that a guest out of memory wants back."""
+_OWN_USE: Final = "the guest's own"
+
+
+class FreeReferenceDriver(ReferenceDriver):
+    """A driver adapter, which also keeps ``SteersGuest`` and ``ReachesMemory`` of the contract.
+
+    ``make`` builds the driver from its options; a subclass of ``Driver`` is one.
+    """
+
+    def __init__(
+        self,
+        make: MakeDriver = Driver,
+        *,
+        supported: int | None = None,
+        description: str = "reference driver that chooses its own pages, in this process",
+    ) -> None:
+        super().__init__(make, supported=supported, steered=False, description=description)
+        self.capabilities |= {Capability.STEER_GUEST, Capability.GUEST_MEMORY}
+        self._around = ModelledGuest()
+        self._answer: str | None = None
+
+    def start(self, setup: Setup) -> None:
+        """Build a fresh driver, and a guest that uses nothing yet."""
+        super().start(setup)
+        self._around = ModelledGuest(setup.memory - self.own_memory_of(setup.memory))
+        self._answer = None
+
+    def own_memory_of(self, memory: PageSet) -> PageSet:
+        """Return the highest zone of guest memory."""
+        return memory & PageSet([(_FIRST_HIGH_PAGE, PFN_LIMIT - _FIRST_HIGH_PAGE)]) or memory
+
+    def enter(self, output: DriverOutput) -> None:
+        """Take down what the driver did; what the guest does with its pages shows in memory."""
+        if isinstance(output, Guest):
+            self._around.use(output.pages, _OWN_USE)
+        else:
+            super().enter(output)
+
+    def read_memory(self, address: int, length_bytes: int) -> bytes:
+        """Read guest memory."""
+        return self._around.read(address, length_bytes)
+
+    def write_memory(self, address: int, data: bytes) -> None:
+        """Write guest memory."""
+        self._around.write(address, data)
+
+    def guest_begin(self, command: str, *words: str | int) -> None:
+        """Give the guest one of :data:`COMMANDS`; it is carried out at once, but for what the driver owes."""
+        if command not in COMMANDS:
+            raise AdapterError(f"the guest has no command {command!r}; it has {', '.join(sorted(COMMANDS))}")
+        if self._answer is not None:
+            raise AdapterError("the guest is still at a command; await its answer first")
+        self._answer = getattr(self, f"_{command.replace('-', '_')}")(*words) or ""
+
+    def guest_answer(self, deadline_seconds: float) -> str | None:  # noqa: ARG002 - the contract's method
+        """Return the answer; None where there are events of the driver to observe first."""
+        if self._answer is None:
+            raise AdapterError("the guest was given no command; give it one first")
+        if self.diary.events:
+            return None
+        answer, self._answer = self._answer, None
+        return answer
+
+    def guest(self, command: str, *words: str | int) -> str:
+        """Give a command that needs no buffer returned meanwhile, and return the answer."""
+        self.guest_begin(command, *words)
+        answer, self._answer = self._answer or "", None
+        return answer
+
+    # -- commands -----------------------------------------------------------------------------------------
+
+    def _allocate(self, name: str, pages: int) -> None:
+        self._take(name, pages)
+        self._around.fill(name)
+
+    def _hold(self, name: str, pages: int) -> None:
+        self._take(name, pages)
+
+    def _fill(self, name: str) -> None:
+        self._take(name, min(self._free_pages - _RESERVE_PAGES, _MOST_FILLED_PAGES))
+
+    def _verify(self, name: str, _pages: int) -> None:
+        altered = self._around.first_altered(name)
+        if altered is not None:
+            raise AdapterError(f"the guest failed at verify: {name} differs at page {altered:#x}")
+
+    def _fragment(self, name: str, pages: int) -> None:
+        self._take(name, 2 * pages)
+        taken = self._around.taken[name]
+        self._around.taken[name] = kept = PageSet.from_pfns(page_numbers(taken)[::2])
+        self._give(taken - kept)
+
+    def _release(self, name: str) -> None:
+        if name not in self._around.taken:
+            raise AdapterError(f"the guest failed at release: nothing is called {name}")
+        self._give(self._around.taken.pop(name))
+
+    def _clear(self) -> None:
+        for name in list(self._around.taken):
+            self._release(name)
+
+    def _drop_caches(self) -> None:
+        """Do nothing: there are no caches."""
+
+    def _compact(self) -> None:
+        """Move pages of the balloon to others, as far as the driver may let go of them."""
+        state = self.driver.state
+        if not self.driver.has(state, "DEFLATE_ON_OOM"):
+            return
+        old = lowest(state.ballooning.balloon, _MOVED_PAGES)
+        new = PageSet.from_pfns(page_numbers(state.pool)[-old.pages :]) if old else EMPTY
+        for action, pages in ((GuestAction.INFLATE, new), (GuestAction.DEFLATE, old)):
+            self._tell(Guest(action, pages))
+
+    def _oom(self) -> None:
+        balloon = self.driver.state.ballooning.balloon
+        self._tell(Guest(GuestAction.DEFLATE, lowest(balloon, _WANTED_PAGES)))
+
+    def _memory(self) -> str:
+        total, free = self.driver.options.memory.pages, self._free_pages
+        kib = PAGE_BYTES // 1024
+        return f"MemTotal={total * kib} MemFree={free * kib} MemAvailable={free * kib}"
+
+    @property
+    def _free_pages(self) -> int:
+        return self._around.bystanders.pages + self.driver.state.pool.pages
+
+    def _take(self, name: str, count: int) -> None:
+        """Take the lowest free pages, of those that the driver does not touch first."""
+        around = self._around
+        if count + _RESERVE_PAGES > self._free_pages:
+            raise AdapterError(f"the guest failed: out of memory: {self._free_pages} pages are free")
+        others = lowest(around.bystanders, count)
+        own = lowest(self.driver.state.pool, count - others.pages)
+        around.bystanders -= others
+        self._tell(Guest(GuestAction.USE, own))
+        around.use(others | own, name)
+
+    def _give(self, pages: PageSet) -> None:
+        own = pages & (self.driver.options.own_memory or EMPTY)
+        self._around.bystanders |= pages - own
+        self._tell(Freed(own))
+
+
+def free_reference_driver() -> FreeReferenceDriver:
+    """Return an adapter to the reference driver in a modelled guest; ``run`` takes it as ``python:``."""
+    return FreeReferenceDriver()
+
+
+def free_driver_target(name: str = "free-reference-driver", make: MakeDriver = Driver) -> Target:
+    """Return the target of the driver in a modelled guest, or of a subclass under another name."""
+    return Target(name, Side.DRIVER, lambda: FreeReferenceDriver(make, description=name))

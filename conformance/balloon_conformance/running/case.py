@@ -1,0 +1,300 @@
+"""Carries one case out in a session, whatever happens in it, and says what came of it.
+
+A case is a vector or a scenario. It ends in one of the ways of
+:class:`~balloon_conformance.running.outcome.Status`; a fault is attributed to the implementation, to its
+adapter or to the suite.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
+from types import MappingProxyType
+from typing import Protocol
+
+from balloon_conformance.iut.contract import (
+    AdapterError,
+    ImplementationCrashed,
+    ImplementationHung,
+    ImplementationViolation,
+    PeerAbsent,
+    PeerLeft,
+)
+from balloon_conformance.iut.sight import OutOfSight
+from balloon_conformance.running.mismatch import Mismatch
+from balloon_conformance.running.not_exercised import NotExercised
+from balloon_conformance.running.outcome import Fault, How, Outcome, Repeats, Status, choice_of
+from balloon_conformance.running.session import DeviceSession, DriverSession, Ended, Session
+from balloon_spec import trace
+from balloon_spec.events import Negotiated, Side
+from balloon_spec.judge import Finding
+from balloon_spec.judge.consequences import causes
+from balloon_spec.judge.given_back import GivenBack
+from balloon_spec.requirement import catalogue
+
+__all__ = [
+    "DEFAULT_PATIENCE",
+    "Case",
+    "NotExercised",
+    "Patience",
+    "carry_out",
+    "ended_after",
+    "run_again",
+    "whose",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the suite waits, in seconds: for what must come, and for what must not."""
+
+    deadline_seconds: float = 1.0
+    quiet_seconds: float = 0.2
+
+
+DEFAULT_PATIENCE = Patience()
+
+
+class Case(Protocol):
+    """What is carried out: ``requirements`` are those it is about, ``breaks`` what the suite breaks in it."""
+
+    @property
+    def id(self) -> str:
+        """The name of the case, unique in the suite."""
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """The ids of the requirements the case is about."""
+
+    @property
+    def breaks(self) -> tuple[str, ...]:
+        """The ids of the requirements the suite's own side breaks in it."""
+
+
+def carry_out(case: Case, session: Session, action: Callable[[], Sequence[str]]) -> Outcome:
+    """Bring the implementation up, carry ``action`` out, and end it.
+
+    ``action`` returns the reasons why parts of the case were left out. A requirement counts as exercised if a
+    rule decided it or a step showed it; that a case is about it shows nothing.
+    """
+    end = _End(case, session)
+    session.may_break = frozenset(case.breaks)
+    try:
+        with session:
+            try:
+                left_out = action()
+            except (NotExercised, OutOfSight):
+                # What was played before is judged all the same, once the device had its time.
+                if isinstance(session, DeviceSession):
+                    session.settle(session.deadline_seconds / _SHARE)
+                _look_around(session)
+                raise
+            _look_around(session)
+    except (NotExercised, OutOfSight) as missing:
+        return end.close(missed=str(missing))
+    except Mismatch as mismatch:
+        return end.close(mismatch=mismatch)
+    except (Ended, ImplementationCrashed, ImplementationHung, ImplementationViolation) as ended:
+        return end.close(ended=str(ended), how=_how(ended))
+    except PeerAbsent as error:
+        return Outcome(case.id, Status.ERROR, _line(error), Fault.ADAPTER, How.ABSENT, trace=_lines(session))
+    except AdapterError as error:
+        return Outcome(case.id, Status.ERROR, _line(error), Fault.ADAPTER, trace=_lines(session))
+    except Exception as error:  # noqa: BLE001 - one case's defect shall not end the others
+        fault, words = whose(error)
+        return Outcome(case.id, Status.ERROR, words, fault, trace=_lines(session))
+    return end.close(left_out=left_out)
+
+
+_SHARE = 5
+"""Of the deadline, a device that is left in the middle of a case is given one part in so many."""
+
+
+def _look_around(session: Session) -> None:
+    """Look at all of memory at the end of a case: a device may have touched what nobody thought of."""
+    if isinstance(session, DeviceSession):
+        session.look_at_all()
+
+
+def _how(ended: Exception) -> How:
+    """Say in a word how an implementation ceased to take part."""
+    fact = ended.__cause__ if isinstance(ended, Ended) else ended
+    if isinstance(fact, PeerLeft):
+        return How.ABSENT
+    if isinstance(fact, ImplementationHung):
+        return How.HANG
+    return How.VIOLATION if isinstance(fact, ImplementationViolation) else How.CRASH
+
+
+def run_again(first: Outcome, again: Outcome) -> Outcome:
+    """Return the outcome of a case that failed, with what came of it when it was run again, alone."""
+    hung = first.how == How.HANG
+    if again.status is Status.ERROR:
+        repeats, words = Repeats.UNKNOWN, f"it could not be run: {again.reason}"
+    elif hung and again.how == How.HANG:
+        repeats, words = Repeats.YES, "it hung again"
+    elif hung and again.status is Status.FAILED:
+        repeats, words = Repeats.NO, f"it did not hang, and failed: {again.reason}"
+    elif again.status is Status.FAILED:
+        same = again.how == first.how and _broken(again) == _broken(first)
+        repeats = Repeats.YES if same else Repeats.NO
+        words = "it failed in the same way" if same else f"it failed otherwise: {again.reason}"
+    else:
+        repeats, words = Repeats.NO, f"it {'passed' if again.status is Status.PASSED else again.reason}"
+    return replace(first, reason=f"{first.reason}; run again alone, {words}", repeats=repeats)
+
+
+def _broken(outcome: Outcome) -> set[str]:
+    return {finding.requirement for finding in outcome.findings}
+
+
+def ended_after(outcome: Outcome, error: Exception, side: Side) -> Outcome:
+    """Return the outcome of a case after which the implementation did not survive being brought to rest."""
+    words = f"after the case: {_line(error)}"
+    if outcome.status in {Status.FAILED, Status.ERROR}:
+        return replace(outcome, reason=f"{outcome.reason}; {words}")
+    fault = Fault.DEVICE if side is Side.DEVICE else Fault.DRIVER
+    return replace(outcome, status=Status.FAILED, reason=words, fault=fault, how=_how(error))
+
+
+def whose(error: BaseException) -> tuple[Fault, str]:
+    """Say whose defect an unexpected exception is, and in one line which: the adapter's or the suite's."""
+    through_adapter = False
+    step, module = error.__traceback__, ""
+    while step is not None:
+        through_adapter |= step.tb_frame.f_code in _DOORS
+        module = step.tb_frame.f_globals["__name__"]
+        step = step.tb_next
+    if isinstance(error, AttributeError) and module in _ROOMS:
+        # A method the adapter lacks is missed before it can be called.
+        through_adapter = not isinstance(error.obj, Session)
+    fault, name = (Fault.ADAPTER, "adapter") if through_adapter else (Fault.SUITE, "suite")
+    return fault, f"the {name} raised {type(error).__name__}: {_line(error)}; this is a defect of the {name}"
+
+
+_DOORS = frozenset(
+    {Session._call.__code__, Session.__enter__.__code__, Session.__exit__.__code__}  # noqa: SLF001 - the one way in
+)
+"""Where a session calls its adapter."""
+_ROOMS = frozenset(kind.__module__ for kind in (Session, DeviceSession, DriverSession))
+"""Where a method of the adapter is looked up."""
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """Turns the end of a case into its outcome."""
+
+    case: Case
+    session: Session
+
+    def close(
+        self,
+        *,
+        mismatch: Mismatch | None = None,
+        ended: str = "",
+        how: How = How.VIOLATION,
+        missed: str = "",
+        left_out: Sequence[str] = (),
+    ) -> Outcome:
+        """Make the outcome of a case that was played, to its end or not."""
+        case, session = self.case, self.session
+        found = causes(session.findings, [entry.event for entry in session.trace])
+        # What another finding explains was not decided.
+        explained = Counter(one.requirement for one in session.findings)
+        explained.subtract(one.requirement for one in found)
+        if mismatch is not None:
+            extra = self._finding(mismatch)
+            # Where a rule saw it too, its finding says more than the difference that followed from it.
+            if not any(one.level.binding or one.requirement == extra.requirement for one in found):
+                found.append(extra)
+        findings = tuple(finding for finding in found if finding.level.binding)
+        if findings and not ended and all(choice_of(finding.requirement) for finding in findings):
+            how = How.AMBIGUOUS
+        advice = tuple(finding for finding in found if not finding.level.binding)
+        subjects = catalogue()
+        exercised = {
+            name: count
+            for name, count in (session.exercised - explained).items()
+            if subjects[name].subject is session.side
+        }
+        slips = _undeclared(session.slips, case.breaks, findings)
+        fault: Fault | None = Fault.DEVICE if session.side is Side.DEVICE else Fault.DRIVER
+        if slips:
+            status, fault = Status.ERROR, Fault.SUITE
+            reason = f"the suite's own side broke {slips[0]}"
+            if slips[0] in session.told:
+                fault = Fault.ADAPTER
+                reason = f"the adapter tells of what the suite did not do: {slips[0]}"
+        elif findings or ended:
+            status, reason = Status.FAILED, ended or findings[0].words
+        elif missed:
+            status, reason, fault = Status.NOT_EXERCISED, missed, None
+        else:
+            status, fault = Status.PASSED, None
+            reason = "; ".join([*left_out, *session.remarks]) or (advice[0].words if advice else "")
+        return Outcome(
+            case.id,
+            status,
+            reason,
+            fault,
+            how if status is Status.FAILED else "",
+            findings,
+            advice,
+            MappingProxyType(exercised),
+            _lines(session) if status in {Status.FAILED, Status.ERROR} or advice else (),
+            given_back=session.given_back if isinstance(session, DeviceSession) else GivenBack(),
+            negotiated=_negotiated(session),
+            malformed=bool(case.breaks),
+            hidden=session.hidden_from(case.requirements),
+        )
+
+    def _finding(self, mismatch: Mismatch) -> Finding:
+        """Make a finding of a difference no rule saw."""
+        entry = catalogue()[mismatch.requirement]
+        return Finding(
+            entry.id,
+            entry.level,
+            entry.subject,
+            len(self.session.trace),
+            mismatch.words,
+            mismatch.field,
+            mismatch.expected,
+            mismatch.seen,
+            mismatch.data,
+        )
+
+
+def _undeclared(
+    slips: Iterable[Finding], declared: Iterable[str], findings: Sequence[Finding]
+) -> list[Finding]:
+    """Return what the suite's own side broke without having said so; a SHOULD is its free choice.
+
+    What it broke after the implementation broke something follows from that: to a buffer that should not be
+    there no answer is right.
+    """
+    allowed = frozenset(declared)
+    first = min((finding.event for finding in findings), default=None)
+    return [
+        slip
+        for slip in slips
+        if slip.level.binding and slip.requirement not in allowed and (first is None or slip.event < first)
+    ]
+
+
+def _negotiated(session: Session) -> tuple[str, ...]:
+    """Return the features that were in force at any time, the lowest bit first."""
+    events = (entry.event for entry in session.trace)
+    masks = (event.accepted for event in events if isinstance(event, Negotiated) and event.features_ok)
+    return tuple(session.profile.names_by_bit(reduce(or_, masks, 0)))
+
+
+def _line(error: BaseException) -> str:
+    """Return what an exception says, in one line."""
+    return " ".join(str(error).split())
+
+
+def _lines(session: Session) -> tuple[str, ...]:
+    return tuple(trace.write(trace.Header(session.profile), session.trace))

@@ -1,0 +1,276 @@
+"""A session with a device under test: the suite is the driver."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from types import MappingProxyType
+from typing import NoReturn, Self, cast
+
+from balloon_conformance.iut.contract import (
+    BoundsTargets,
+    Buffer,
+    Capability,
+    DeviceAdapter,
+    ReachesRegisters,
+    TellsStatistics,
+)
+from balloon_conformance.iut.sight import Fact
+from balloon_conformance.running.not_exercised import NotExercised
+from balloon_conformance.running.session.shared import Session
+from balloon_spec import events as ev
+from balloon_spec.features import insisted_on
+from balloon_spec.judge.given_back import GivenBack
+from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.wire import configuration
+
+__all__ = ["DeviceSession"]
+
+_MOST_PAGES = (1 << 32) - 1
+"""What fits num_pages."""
+_LOOKS = 16
+"""So often memory is looked at before a deadline passes."""
+
+
+class DeviceSession(Session):
+    """A session with a device under test: the suite is the driver."""
+
+    side = ev.Side.DEVICE
+    _adapter: DeviceAdapter
+    _rooms: Mapping[int, int] = MappingProxyType({})
+    """How many buffers fit each queue, as far as the adapter tells."""
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        # To bring a device up is to reset it.
+        if left := self._status():
+            self.record(ev.Reset(left))
+        return self
+
+    def negotiate(self, accepted: int, offered: int | None = None) -> bool:
+        """Accept features, set up the queues, and return whether the device kept FEATURES_OK.
+
+        ``offered`` is what the device offers, asked for when it is None.
+        """
+        seen = self.offered() if offered is None else offered
+        if accepted & ~seen and "NEG-05" not in self.may_break:
+            self._miss(seen, accepted)
+        return self._accept(seen, accepted)
+
+    def _miss(self, offered: int, wanted: int) -> NoReturn:
+        """Say what the device does not offer; where it did before, accept what there is, for RESET-08."""
+        profile = self.profile
+        if self.judge.took(wanted):
+            rest = offered & wanted
+            self._accept(offered, rest if profile.may_accept(offered, rest) else 0)
+        names = ", ".join(sorted(profile.names(wanted & ~offered))) or f"bits {wanted & ~offered:#x}"
+        raise NotExercised(f"the device does not offer {names}")
+
+    def _accept(self, seen: int, accepted: int) -> bool:
+        kept = self._act(lambda: self._adapter.accept(accepted))
+        if kept:
+            self._act(self._adapter.prepare)
+        sizes = self._act(self._adapter.ring_sizes) if kept else ()
+        # A refusal that was seen is one, whatever the transport has for it.
+        shown = not kept or Fact.REFUSAL not in self.unseen
+        self._rooms = dict(sizes)
+        self.record(ev.Negotiated(seen, accepted, kept, sizes, shown))
+        if kept:
+            self.record(ev.Memory(self._adapter.memory))
+        return kept
+
+    def ambiguity(self, accepted: int, offered: int) -> str:
+        """Say why nothing follows from a set that the device took; empty if it was free to refuse it.
+
+        It may not work without VERSION_1 (VIRTIO 1.2, 6.2), and where a refusal is not seen it may have
+        refused.
+        """
+        hidden = self.unseen.get(Fact.REFUSAL, "")
+        if hidden and "VERSION_1" in insisted_on(offered, accepted):
+            return f"ambiguous: the device may insist on VERSION_1, and {hidden}"
+        return ""
+
+    @property
+    def memory(self) -> PageSet:
+        """The guest pages that exist."""
+        return self._adapter.memory
+
+    def offered(self) -> int:
+        """Ask what the device offers."""
+        return self._act(self._adapter.offered)
+
+    def driver_ok(self) -> None:
+        """Set DRIVER_OK; what the device did before is taken in first."""
+        self.collect()
+        self.intend(ev.DriverOk())
+        self._act(self._adapter.driver_ok)
+
+    def make_available(self, queue: int, buffer: Buffer) -> None:
+        """Make a buffer available; raises :class:`NotExercised` where the ring has no room for it."""
+        room = self._rooms.get(queue)
+        if room is not None and self.judge.in_flight(queue) >= room:
+            raise NotExercised(f"the ring of queue {queue} has {room} descriptors, and the case needs more")
+        self.intend(
+            ev.Available(
+                queue, buffer.name, buffer.readable, buffer.writable_bytes, buffer.notify, buffer.cut
+            )
+        )
+        self._act(lambda: self._adapter.make_available(queue, buffer))
+
+    def read_configuration(self, offset: int, length_bytes: int) -> bytes:
+        """Read the configuration space."""
+        data = self._act(lambda: self._adapter.read_configuration(offset, length_bytes))
+        self.record(ev.ConfigurationRead(offset, data))
+        return data
+
+    def write_configuration(self, offset: int, data: bytes) -> None:
+        """Write the configuration space."""
+        self.intend(ev.ConfigurationWritten(offset, data))
+        self._act(lambda: self._adapter.write_configuration(offset, data))
+
+    def read_statistics(self) -> None:
+        """Ask the host what it read of the statistics; a device is given until the deadline to tell it.
+
+        Raises :class:`NotExercised` where the host cannot be asked.
+        """
+        adapter = self._adapter
+        if not self.can(Capability.HOST_STATISTICS) or not isinstance(adapter, TellsStatistics):
+            raise NotExercised(f"the adapter lacks {Capability.HOST_STATISTICS}")
+        until = self.now() + self.deadline_seconds
+        while True:
+            event = ev.StatisticsRead(self._act(adapter.statistics))
+            if self.judge.accepts(event) or (now := self.now()) >= until:
+                break
+            self._waiting.extend(self._observe(min(self.deadline_seconds / _LOOKS, until - now)))
+            if self.now() == now:
+                # The adapter knows that nothing will come.
+                break
+        self.record(event)
+
+    @property
+    def largest_target(self) -> int:
+        """The largest target that the operator can have, in pages."""
+        return self._adapter.largest_target if isinstance(self._adapter, BoundsTargets) else _MOST_PAGES
+
+    def operate(self, action: ev.OperatorAction, value: int) -> None:
+        """Make an operator's wish known to the device.
+
+        What the device did before is taken in first, and what stands in the configuration space is read, so
+        that nothing of it is held against the wish.
+        """
+        self.collect()
+        if action is ev.OperatorAction.TARGET:
+            self.read_configuration(0, configuration.LENGTH_BYTES)
+            # What was announced before answers no wish that is yet to come.
+            self._waiting = [one for one in self._waiting if not isinstance(one, ev.ConfigurationChanged)]
+        self.record(ev.Operator(action, value))
+        self._act(lambda: self._adapter.operate(action, value))
+
+    def _observe_once(self, seconds: float) -> Sequence[ev.Event]:
+        """Take in what the device did; a change of the configuration is read at once, as a driver would.
+
+        Where the read shows something else it is repeated, so that nobody can take it for an old one.
+        """
+        events = super()._observe_once(seconds)
+        told = next((one.data for one in reversed(events) if isinstance(one, ev.ConfigurationChanged)), None)
+        read = partial(self._adapter.read_configuration, 0, configuration.LENGTH_BYTES)
+        for _ in range(2 if told is not None else 0):
+            data = self._call(read)
+            self.record(ev.ConfigurationRead(0, data))
+            if data == told:
+                break
+        return events
+
+    def record(self, event: ev.Event) -> None:
+        """Take an event in; before pages are taken back, what was discarded of them until then."""
+        if isinstance(event, ev.Used) and self.can(Capability.DISCARDS):
+            until_now = self.judge.taken_back(event)
+            gone, _ = self._call(partial(self._adapter.discarded, until_now)) if until_now else (EMPTY, EMPTY)
+            if gone:
+                super().record(ev.Discarded(gone, gone))
+        super().record(event)
+
+    def look(self, pages: PageSet) -> tuple[PageSet, PageSet]:
+        """Look at guest memory; return which of ``pages`` were discarded, and which overwritten.
+
+        Where pages are missing that the device was to discard it is given until the deadline: no requirement
+        says when they go, but for INF-07, which is a SHOULD.
+        """
+        began = self.now()
+        gone, changed = self._act(lambda: self._adapter.discarded(pages))
+        if gone:
+            self.waits.count(found=True)
+        late, seconds = EMPTY, 0.0
+        if self.judge.hopes(pages) - gone:
+            late, altered = self._look_again(pages, gone, began)
+            gone, changed, seconds = gone | late, changed | altered, self.now() - began
+        self.record(ev.Discarded(gone, pages, late, seconds))
+        if changed:
+            self.record(ev.Overwritten(changed))
+        return gone, changed
+
+    def _look_again(self, pages: PageSet, gone: PageSet, began: float) -> tuple[PageSet, PageSet]:
+        """Look at what is missing until it is gone, or the deadline passes; return what was found."""
+        late = changed = EMPTY
+        if not self.waits.worth_it:
+            self._hasty.add(len(self.trace) + 1)
+            return late, changed
+        pause, until = self.deadline_seconds / _LOOKS, began + self.deadline_seconds
+        while (before := self.now()) < until and (left := self.judge.hopes(pages) - gone - late):
+            self._waiting.extend(self._observe(min(pause, until - before)))
+            more, altered = self._call(partial(self._adapter.discarded, left))
+            late, changed = late | more, changed | altered
+            if self.now() - before < pause / 2 and not more:
+                # The adapter knows that nothing will come.
+                break
+        self.waits.count(found=bool(late))
+        return late, changed
+
+    @property
+    def given_back(self) -> GivenBack:
+        """What the device gave back, and what it left although it was given its time."""
+        seen = self.judge.given_back
+        return replace(seen, left=tuple(one for one in seen.left if one.event not in self._hasty))
+
+    def look_at_all(self) -> None:
+        """Look at all of guest memory, if a buffer could have had an effect since the last reset.
+
+        A device may touch pages that nobody thought of, and later nobody could tell what it did that for.
+        """
+        if self.can(Capability.DISCARDS) and self.judge.worth_a_look_at_all:
+            self.look(self.memory)
+
+    def reset(self) -> None:
+        """Reset the device; what it did until the reset is complete is taken in, and what it discarded."""
+        self.collect()
+        looks = self.can(Capability.DISCARDS)
+        self.look_at_all()
+        self._act(self._adapter.reset)
+        if looks and self.judge.may_be_discarded:
+            # Until the reset is complete a device may go on with what it was given.
+            self.look(self.judge.may_be_discarded)
+        self._waiting.clear()
+        self.record(ev.Reset(self._status()))
+
+    def _status(self) -> int | None:
+        """Read the device status, where that can be done."""
+        if not self.can(Capability.REGISTERS):
+            return None
+        return self._act(self._registers.status)
+
+    @property
+    def _registers(self) -> ReachesRegisters:
+        # It claims to have them; one that lacks a method is found out where that is called.
+        return cast("ReachesRegisters", self._adapter)
+
+    def driver_ok_again(self) -> None:
+        """Write the device status once more as it is, with DRIVER_OK in it."""
+        self.collect()
+        self.record(ev.DriverOk())
+        self._act(self._registers.write_status_again)
+
+    def notify(self, queue: int) -> None:
+        """Notify the device of a queue in which nothing new is available."""
+        self.record(ev.Notified(ev.Side.DRIVER, queue))
+        self._act(lambda: self._registers.notify(queue))

@@ -1,0 +1,108 @@
+"""A session with a driver under test: the suite is the device."""
+
+from __future__ import annotations
+
+from balloon_conformance.iut.contract import Capability, DriverAdapter, ReachesMemory, SteersGuest
+from balloon_conformance.iut.sight import Fact
+from balloon_conformance.running.not_exercised import NotExercised
+from balloon_conformance.running.session.shared import Session
+from balloon_spec import events as ev
+from balloon_spec.pages import PageSet
+
+__all__ = ["DriverSession"]
+
+
+class DriverSession(Session):
+    """A session with a driver under test: the suite is the device."""
+
+    side = ev.Side.DRIVER
+    _adapter: DriverAdapter
+
+    def negotiate(self, offered: int, configuration: bytes) -> int | None:
+        """Offer features; return what the driver accepted, None where it refused the device."""
+        self.judge.steers(steered=self.can(Capability.STEER_PAGES))
+        accepted = self._act(lambda: self._adapter.negotiate(offered, configuration))
+        if accepted is not None:
+            legal = self.profile.may_accept(offered, accepted)
+            shown = Fact.REFUSAL not in self.unseen
+            self.record(ev.Negotiated(offered, accepted, legal, shown=shown))
+            self.record(ev.ConfigurationRead(0, configuration))
+        return accepted
+
+    def use(self, queue: int, buffer: str, length_bytes: int, written: bytes) -> None:
+        """Return a buffer to the driver; what became of it while the device held it is taken in first.
+
+        Raises :class:`NotExercised` where it is in flight no more, which is the driver's doing, and where the
+        driver does not set DRIVER_OK.
+        """
+        self.collect()
+        self._await_driver_ok()
+        if not self.judge.is_in_flight(queue, buffer):
+            raise NotExercised(
+                f"buffer {buffer} of queue {queue} is in flight no more: the driver reset the device, or "
+                "made it available twice"
+            )
+        self.intend(ev.Used(queue, buffer, length_bytes, written))
+        self._act(lambda: self._adapter.use(queue, buffer, length_bytes, written))
+
+    def _await_driver_ok(self) -> None:
+        """Give a driver that is not running yet its time; before DRIVER_OK nothing is returned (QUEUE-10)."""
+        if self._sees_running():
+            return
+        self.wait_for(lambda event: isinstance(event, ev.DriverOk))
+        # An adapter may find only now that this driver shows no DRIVER_OK.
+        if not self._sees_running():
+            raise NotExercised(
+                "the driver did not set DRIVER_OK, and until it does no device may return a buffer"
+            )
+
+    def _sees_running(self) -> bool:
+        """Tell whether the driver set DRIVER_OK, or cannot be seen to."""
+        return self.judge.driver_ok or Fact.DRIVER_OK in self.unseen
+
+    def change_configuration(self, configuration: bytes) -> None:
+        """Change the configuration space and notify the driver."""
+        self.intend(ev.ConfigurationChanged(configuration))
+        self._act(lambda: self._adapter.change_configuration(configuration))
+
+    def operate(self, action: ev.OperatorAction, value: int) -> None:
+        """Record an operator's wish; the suite, being the device, acts on it by itself."""
+        self.record(ev.Operator(action, value))
+
+    def steer(self, action: ev.GuestAction, pages: PageSet) -> None:
+        """Make a guest's wish known to the driver."""
+        self.record(ev.Guest(action, pages))
+        self._act(lambda: self._adapter.steer(action, pages))
+
+    def command_guest(self, command: str, *words: str | int) -> None:
+        """Give the guest around the driver a command; :meth:`guest_answer` tells when it is carried out."""
+        adapter = self._adapter
+        assert isinstance(adapter, SteersGuest)
+        self._act(lambda: adapter.guest_begin(command, *words))
+
+    def guest_answer(self, deadline_seconds: float) -> str | None:
+        """Return the guest's answer, or None where it has none yet; the events since then are taken in."""
+        adapter = self._adapter
+        assert isinstance(adapter, SteersGuest)
+        answer = self._act(lambda: adapter.guest_answer(deadline_seconds))
+        self.collect()
+        return answer
+
+    def read_memory(self, address: int, length_bytes: int) -> bytes:
+        """Read guest memory, as a device may."""
+        adapter = self._adapter
+        assert isinstance(adapter, ReachesMemory)
+        return self._act(lambda: adapter.read_memory(address, length_bytes))
+
+    def write_memory(self, address: int, data: bytes) -> None:
+        """Write guest memory, as a device may to pages of the balloon."""
+        adapter = self._adapter
+        assert isinstance(adapter, ReachesMemory)
+        self._act(lambda: adapter.write_memory(address, data))
+
+    def reset(self) -> None:
+        """Have the driver begin anew."""
+        self.collect()
+        self._act(self._adapter.reset)
+        self._waiting.clear()
+        self.record(ev.Reset())

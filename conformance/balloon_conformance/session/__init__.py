@@ -1,7 +1,0 @@
-"""One exchange with an implementation under test: performed, observed, recorded and judged."""
-
-from balloon_conformance.session.device import DeviceSession
-from balloon_conformance.session.driver import DriverSession
-from balloon_conformance.session.shared import Ended, Session, Waits
-
-__all__ = ["DeviceSession", "DriverSession", "Ended", "Session", "Waits"]

@@ -1,0 +1,106 @@
+"""Which cases there are for an implementation, and which of them say nothing about it.
+
+A run has a profile, and a vector has one. A vector that needs features the run's profile does not have is
+reported as not exercised; one whose features have other bit numbers in the run is moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache, reduce
+from operator import or_
+from pathlib import Path
+
+from balloon_conformance.running.case import Case
+from balloon_conformance.scenarios import Scenario, scenarios
+from balloon_conformance.vectors.loader import load_all
+from balloon_conformance.vectors.model import FeatureSets, ResetStep, Vector
+from balloon_spec.events import Side
+from balloon_spec.features import Profile
+
+__all__ = ["Plan", "case_ids", "move", "plan", "stock_note", "why_foreign"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The cases that judge one side: vectors in the order of their files, then scenarios."""
+
+    vectors: tuple[Vector, ...]
+    scenarios: tuple[Scenario, ...]
+
+    def about(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the requirements each case is about, by its id; those of a scenario without parameters."""
+        cases: tuple[Case, ...] = (*self.vectors, *self.scenarios)
+        return {case.id: case.requirements for case in cases}
+
+    def needs(self) -> Mapping[str, frozenset[str]]:
+        """Return the features without which a case cannot be played, by its id."""
+        needs = {vector.id: vector.profile.names(_accepted(vector)) for vector in self.vectors}
+        return needs | {one.id: one.features for one in self.scenarios}
+
+
+def _accepted(vector: Vector) -> int:
+    """Return the features that a vector has accepted at any time, and legally."""
+    resets = [step.features for step in vector.steps if isinstance(step, ResetStep)]
+    legal = [sets for sets in (vector.features, *resets) if sets.features_ok]
+    return reduce(or_, (sets.accepted & sets.offered for sets in legal), 0)
+
+
+@cache
+def plan(side: Side, directory: Path | None = None) -> Plan:
+    """Return the cases that judge ``side``: the suite's own, or the vectors below ``directory`` alone.
+
+    Raises :class:`~balloon_conformance.vectors.loader.VectorError`.
+    """
+    vectors = tuple(vector for vector in load_all(directory) if side in vector.sides)
+    if directory is not None:
+        return Plan(vectors, ())
+    return Plan(vectors, tuple(one for one in scenarios() if one.side is side))
+
+
+def case_ids(directory: Path | None = None) -> frozenset[str]:
+    """Return the ids of all cases there are: the suite's own for both sides, and vectors below a directory.
+
+    Those of a scenario with parameters are without them.
+    """
+    places = {None, directory}
+    return frozenset(name for side in Side for place in places for name in plan(side, place).about())
+
+
+def why_foreign(profile: Profile, names: frozenset[str], target: str) -> str:
+    """Say why a case that needs the features ``names`` says nothing under ``profile``; empty if it does."""
+    missing = sorted(names - profile.by_name.keys())
+    if not missing:
+        return ""
+    note = stock_note(target, profile)
+    reason = f"profile {profile.name} has no {' and no '.join(missing)}"
+    return f"{reason}: {note}" if note else reason
+
+
+def stock_note(target: str, profile: Profile) -> str:
+    """Say why a target is judged under less than the whole protocol by its own default; empty elsewhere."""
+    if target != "qemu" or "CHUNK_TRANSFER" in profile.by_name:
+        return ""
+    return (
+        "bits 3 and 4 are other features in a stock QEMU; "
+        "give --profile chunk-transfer if this build speaks chunk transfer"
+    )
+
+
+def move(vector: Vector, profile: Profile) -> Vector:
+    """Return the vector with the bit numbers of ``profile``, which has every feature of the vector's."""
+    if vector.profile.name != profile.name or vector.profile == profile:
+        return vector
+
+    def moved(sets: FeatureSets) -> FeatureSets:
+        offered, accepted = (
+            profile.mask(vector.profile.names(mask)) for mask in (sets.offered, sets.accepted)
+        )
+        return replace(sets, offered=offered, accepted=accepted)
+
+    steps = tuple(
+        replace(step, features=moved(step.features)) if isinstance(step, ResetStep) else step
+        for step in vector.steps
+    )
+    return replace(vector, profile=profile, features=moved(vector.features), steps=steps)

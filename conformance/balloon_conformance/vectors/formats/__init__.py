@@ -1,0 +1,1 @@
+"""Vectors in forms that need no Python: C, JSON and bytes."""

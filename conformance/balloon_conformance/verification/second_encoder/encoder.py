@@ -1,0 +1,114 @@
+"""Encodes an intent: for its negotiation and for every step, the bytes that its vector has to hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from balloon_conformance.generation.intents import model
+from balloon_conformance.verification.second_encoder import structures
+
+__all__ = ["Stream", "Streams", "encode", "encode_content"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Bytes that a vector has to hold.
+
+    ``field`` leads to them from the step, or from the top for the negotiation, in the keys of a vector. What
+    a vector writes as a number is here as it is seen: little-endian, feature bits as 8 bytes, num_pages,
+    actual, lengths and offsets as 4.
+    """
+
+    field: tuple[str, ...]
+    data: bytes
+
+
+Streams = tuple[Stream, ...]
+"""The streams of one step; most steps have none or one."""
+
+
+def encode(intent: model.Intent) -> tuple[Streams, ...]:
+    """Return the streams of the negotiation, and then those of every step of the script, in its order.
+
+    Raises :class:`struct.error` for a number that its field has no room for, and :class:`KeyError` for a
+    feature that has no bit.
+    """
+    features = intent.features
+    whole = [_features(("features",), features)]
+    for step in intent.script:
+        if isinstance(step, model.Reset):
+            features = step.features or features
+            whole.append(_features(("reset",), features))
+        else:
+            whole.append(_step(step))
+    return tuple(whole)
+
+
+def encode_content(content: model.Content | None) -> bytes:
+    """Return the bytes of what is in a buffer. Raises :class:`struct.error` as :func:`encode` does."""
+    match content:
+        case None:
+            return b""
+        case model.Message():
+            data = b"".join(_chunks(one) for one in content.chunks)
+            length = len(data) if content.data_len is None else content.data_len
+            return structures.header(content.cmd, content.flag, content.id, length) + data + content.tail
+        case model.PfnArray():
+            return structures.page_frame_numbers(content.entries) + content.tail
+        case model.Statistics():
+            return structures.statistics(content.entries) + content.tail
+        case model.Request():
+            return structures.request(content.cmd, content.param, content.reserved)
+        case model.Raw():
+            return content.data
+
+
+def _chunks(one: model.Chunk) -> bytes:
+    words = structures.chunk(one.pfn, one.pages, base_low=one.base_reserved, size_low=one.size_reserved)
+    return words * one.times
+
+
+def _features(where: tuple[str, ...], features: model.Features) -> Streams:
+    offered, accepted = structures.feature_bits(features.offered), structures.feature_bits(features.accepted)
+    return (
+        Stream((*where, "offered"), offered.to_bytes(8, "little")),
+        Stream((*where, "accepted"), accepted.to_bytes(8, "little")),
+    )
+
+
+def _step(step: model.Step) -> Streams:
+    match step:
+        case model.DriverBuffer():
+            readable = encode_content(step.content)
+            cut = b"".join(map(structures.word, step.cut))
+            return (
+                Stream(("driver", "queue"), structures.word(structures.QUEUES[step.queue])),
+                Stream(("driver", "readable"), readable),
+                Stream(("driver", "writable"), structures.word(step.writable_bytes)),
+                Stream(("driver", "cut"), cut),
+            )
+        case model.DriverActual():
+            return (Stream(("driver", "actual"), structures.word(step.pages)),)
+        case model.DriverStore():
+            return (
+                Stream(("driver", "write", "offset"), structures.word(step.offset_bytes)),
+                Stream(("driver", "write", "data"), step.value.to_bytes(step.width_bytes, "little")),
+            )
+        case model.DriverRead():
+            space = structures.word(step.space.num_pages) + structures.word(step.space.actual)
+            end = step.offset_bytes + step.length_bytes
+            return (
+                Stream(("driver", "read", "offset"), structures.word(step.offset_bytes)),
+                Stream(("driver", "data"), space[step.offset_bytes : end]),
+            )
+        case model.DeviceReturn():
+            written = encode_content(step.written)
+            length = len(written) if step.length_bytes is None else step.length_bytes
+            return (
+                Stream(("device", "written"), written),
+                Stream(("device", "length"), structures.word(length)),
+            )
+        case model.DeviceConfiguration():
+            return (Stream(("device", "configuration", "num_pages"), structures.word(step.num_pages)),)
+        case _:
+            return ()

@@ -1,0 +1,178 @@
+"""A vector's bytes against those of the second encoder: where they part, field by field and byte by byte."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from balloon_conformance.generation.intents.model import Intent
+from balloon_conformance.vectors import model
+from balloon_conformance.verification.second_encoder.encoder import Stream, Streams, encode
+from balloon_conformance.verification.second_encoder.structures import maximal_runs
+from balloon_conformance.verification.second_encoder.wishes import Burst, bursts, named
+
+__all__ = ["Difference", "against_the_intent", "against_the_wishes", "held"]
+
+_BYTES = frozenset({"readable", "written", "data"})
+"""The fields that a vector writes as hex pairs; the others are numbers."""
+
+_FEATURES = frozenset({"offered", "accepted"})
+"""The numbers of 64 bits, one bit a feature; the others have 32."""
+
+_NO_ENCODING = (struct.error, OverflowError, KeyError)
+"""What the second encoder raises for a number that its field has no room for, and for an unknown name."""
+
+_Way = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A place where a vector and the second encoder part.
+
+    ``way`` leads to the field from the top of the document, ``offset`` is that of the first byte that
+    differs in it, None where the field is no string of bytes.
+    """
+
+    way: _Way
+    offset: int | None
+    words: str
+
+
+def held(vector: model.Vector) -> tuple[Streams, ...]:
+    """Return the streams that stand in a vector: of its negotiation, and then of every step."""
+    return (_features(("features",), vector.features), *(_step(step) for step in vector.steps))
+
+
+def against_the_intent(vector: model.Vector, intent: Intent) -> Iterator[Difference]:
+    """Yield the first difference of every step from what the intent is encoded to."""
+    try:
+        expected = encode(intent)
+    except _NO_ENCODING as error:
+        yield Difference(("steps",), None, f"the intent has no encoding: {error}")
+        return
+    found = held(vector)
+    if len(expected) != len(found):
+        words = f"there are {len(found) - 1} steps, in the intent {len(expected) - 1}"
+        yield Difference(("steps",), None, words)
+    for index, (want, have) in enumerate(zip(expected, found, strict=False)):
+        # The negotiation stands first, and at the top of the document.
+        yield from _streams(() if index == 0 else ("steps", index - 1), want, have)
+
+
+def against_the_wishes(vector: model.Vector, intent: Intent) -> Iterator[Difference]:
+    """Yield the first difference of every burst of buffers from what the guest wanted.
+
+    The intent tells the wishes, and which steps carry them; the bytes are those of the vector.
+    """
+    try:
+        wanted = bursts(intent)
+    except _NO_ENCODING as error:
+        yield Difference(("steps",), None, f"what the guest wants has no encoding: {error}")
+        return
+    for burst in wanted:
+        there: list[tuple[_Way, bytes]] = [
+            (("steps", index, "driver", "readable"), step.readable)
+            for index in burst.steps
+            if index < len(vector.steps) and isinstance(step := vector.steps[index], model.BufferStep)
+        ]
+        yield from _burst(burst, there)
+
+
+def _burst(burst: Burst, there: list[tuple[_Way, bytes]]) -> Iterator[Difference]:
+    if not burst.exact and _same_pages(burst, [data for _, data in there]):
+        return
+    for index, (way, data) in enumerate(there):
+        if index == len(burst.messages):
+            yield Difference(way, None, "the guest's wish was carried whole before this buffer")
+            return
+        if data != burst.messages[index]:
+            yield _bytes(way, burst.messages[index], data, "by what the guest wanted it is")
+            return
+
+
+def _same_pages(burst: Burst, there: list[bytes]) -> bool:
+    try:
+        runs = [run for data in there for run in named(data, chunks=burst.chunks)]
+    except struct.error:
+        return False
+    wanted = [run for data in burst.messages for run in named(data, chunks=burst.chunks)]
+    return maximal_runs(runs) == maximal_runs(wanted)
+
+
+def _streams(where: _Way, expected: Streams, found: Streams) -> Iterator[Difference]:
+    if [one.field for one in expected] != [one.field for one in found]:
+        fields, wanted = (
+            ", ".join(".".join(one.field) for one in side) or "no bytes" for side in (found, expected)
+        )
+        yield Difference(where, None, f"it holds {fields}; in the intent {wanted}")
+        return
+    for want, have in zip(expected, found, strict=True):
+        way = (*where, *want.field)
+        if want.data == have.data:
+            continue
+        if want.field[-1] in _BYTES:
+            yield _bytes(way, want.data, have.data, "made again from the intent it is")
+        else:
+            have_words, want_words = (_numbers(one) for one in (have, want))
+            yield Difference(way, None, f"it is {have_words}; in the intent {want_words}")
+
+
+def _bytes(way: _Way, expected: bytes, found: bytes, whence: str) -> Difference:
+    at = next(
+        (index for index, pair in enumerate(zip(expected, found, strict=False)) if pair[0] != pair[1]),
+        min(len(expected), len(found)),
+    )
+    want, have = (f"{data[at]:02x}" if at < len(data) else "the end" for data in (expected, found))
+    return Difference(way, at, f"byte {at} of {len(found)} is {have}; {whence} {want}")
+
+
+def _numbers(stream: Stream) -> str:
+    if stream.field[-1] in _FEATURES:
+        return f"{int.from_bytes(stream.data, 'little'):#x}"
+    return ", ".join(str(number) for (number,) in struct.iter_unpack("<I", stream.data)) or "nothing"
+
+
+def _word(number: int) -> bytes:
+    return number.to_bytes(4, "little")
+
+
+def _features(where: tuple[str, ...], sets: model.FeatureSets) -> Streams:
+    return (
+        Stream((*where, "offered"), sets.offered.to_bytes(8, "little")),
+        Stream((*where, "accepted"), sets.accepted.to_bytes(8, "little")),
+    )
+
+
+def _step(step: model.Step) -> Streams:
+    match step:
+        case model.BufferStep():
+            return (
+                Stream(("driver", "queue"), _word(step.queue.index)),
+                Stream(("driver", "readable"), step.readable),
+                Stream(("driver", "writable"), _word(step.writable_bytes)),
+                Stream(("driver", "cut"), b"".join(map(_word, step.cut))),
+            )
+        case model.ActualStep():
+            return (Stream(("driver", "actual"), _word(step.pages)),)
+        case model.ConfigurationWriteStep():
+            return (
+                Stream(("driver", "write", "offset"), _word(step.offset)),
+                Stream(("driver", "write", "data"), step.data),
+            )
+        case model.ConfigurationReadStep():
+            return (
+                Stream(("driver", "read", "offset"), _word(step.offset)),
+                Stream(("driver", "data"), step.data),
+            )
+        case model.UsedStep():
+            return (
+                Stream(("device", "written"), step.written),
+                Stream(("device", "length"), _word(step.length_bytes)),
+            )
+        case model.ConfigurationStep():
+            return (Stream(("device", "configuration", "num_pages"), _word(step.num_pages)),)
+        case model.ResetStep():
+            return _features(("reset",), step.features)
+        case _:
+            return ()

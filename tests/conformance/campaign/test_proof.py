@@ -1,0 +1,160 @@
+"""That *kept* was earned: a mutant that the cases of the run find out, seen no better than the run sees."""
+
+from __future__ import annotations
+
+import pytest
+
+from balloon_conformance.campaign.cases import cases
+from balloon_conformance.campaign.proof import prove
+from balloon_conformance.campaign.veil import Sight, veiled
+from balloon_conformance.iut.contract import Capability
+from balloon_conformance.iut.reference.adapter import ReferenceDevice, ReferenceDriver
+from balloon_conformance.iut.sight import Fact
+from balloon_conformance.mutants import mutants
+from balloon_conformance.report.results import Results, Verdict
+from balloon_conformance.running.outcome import Outcome, Proof, Status
+from balloon_spec import events as ev
+from balloon_spec.events import Side
+from balloon_spec.features import BASE, CHUNK_TRANSFER
+
+EVERYTHING = Sight()
+
+
+def proofs(side, *names, sight=EVERYTHING, profile=CHUNK_TRANSFER):
+    suite = cases(side)
+    adapter = ReferenceDevice() if side is Side.DEVICE else ReferenceDriver()
+    outcomes = [suite[name].play(adapter, profile) for name in names]
+    assert [one.status for one in outcomes] == [Status.PASSED] * len(names)
+    return outcomes, prove(outcomes, suite, profile, side, sight)
+
+
+def test_a_proof_is_a_mutant_that_breaks_the_requirement_and_a_case_of_the_run_that_blames_it():
+    outcomes, found = proofs(Side.DEVICE, "inflate-two-runs")
+    assert {"QUEUE-07", "INF-07"} <= found.keys() <= set().union(*(one.exercised for one in outcomes))
+    for name, proof in found.items():
+        assert proof.case == "inflate-two-runs"
+        mutant = mutants()[proof.mutant]
+        assert name in mutant.declared
+        outcome = cases(Side.DEVICE)[proof.case].play(mutant.make())
+        assert name in {one.requirement for one in (*outcome.findings, *outcome.advice)}
+
+
+def test_what_the_adapter_cannot_do_proves_nothing():
+    _, found = proofs(Side.DEVICE, "inflate-two-runs")
+    blind = Sight(frozenset(Capability) - {Capability.DISCARDS})
+    _, less = proofs(Side.DEVICE, "inflate-two-runs", sight=blind)
+    assert {"INF-07"} <= found.keys() - less.keys()
+    assert "QUEUE-07" in less
+
+
+def test_what_the_adapter_does_not_show_proves_nothing():
+    name = "nobody-is-notified-before-driver-ok"
+    _, found = proofs(Side.DRIVER, name)
+    assert found["QUEUE-09"] == Proof("notifies-before-driver-ok", name)
+    _, less = proofs(Side.DRIVER, name, sight=Sight(unseen={Fact.DRIVER_OK: "the transport hides it"}))
+    assert "QUEUE-09" not in less
+
+
+def test_under_another_profile_mutants_are_played_under_that_profile():
+    _, found = proofs(Side.DEVICE, "base-accept-version-1-alone", profile=BASE)
+    assert found["NEG-07"].mutant == "refuses-every-driver"
+
+
+def test_a_case_that_decides_nothing_of_a_side_proves_nothing_of_it():
+    nothing = Outcome("inflate-two-runs", Status.PASSED)
+    assert prove([nothing], cases(Side.DEVICE), CHUNK_TRANSFER, Side.DEVICE, EVERYTHING) == {}
+
+
+# -- the veil ---------------------------------------------------------------------------------------------
+
+
+def test_behind_a_veil_a_mutant_has_no_more_capabilities_and_shows_no_more():
+    mutant = mutants()["refuses-every-driver"]
+    reason = {Fact.NEEDS_RESET: "nobody reads the status"}
+    adapter = veiled(mutant, Sight(frozenset({Capability.DISCARDS, Capability.STEER_PAGES}), reason))
+    assert adapter.capabilities == {Capability.DISCARDS}
+    assert adapter.unseen[Fact.NEEDS_RESET] == "nobody reads the status"
+    # Another adapter to the same mutant has no veil.
+    assert mutant.make().capabilities == ReferenceDevice.capabilities
+
+
+def test_a_driver_that_cannot_be_steered_is_represented_by_one_that_chooses_its_pages():
+    free = veiled(mutants()["counts-before-the-return"], Sight(frozenset({Capability.GUEST_MEMORY})))
+    assert free.capabilities == {Capability.GUEST_MEMORY}
+    # A mutant in its adapter alone is the same adapter, left free.
+    kind = type(mutants()["lays-chains-in-a-circle"].make())
+    rings = veiled(mutants()["lays-chains-in-a-circle"], Sight(frozenset()))
+    assert type(rings) is kind
+    assert not rings.capabilities
+
+
+def test_sight_crosses_from_one_process_to_another_and_adds_up():
+    one = Sight(frozenset({Capability.DISCARDS}), {Fact.RESET: "r", Fact.REFUSAL: "f"})
+    other = Sight(frozenset({Capability.DESCRIPTORS}), {Fact.RESET: "r"})
+    assert Sight.from_json(one.to_json()) == one
+    assert one.beside(None) == one
+    both = one.beside(other)
+    assert both.capabilities == {Capability.DISCARDS, Capability.DESCRIPTORS}
+    assert both.unseen == {Fact.RESET: "r"}
+
+
+# -- the verdict ------------------------------------------------------------------------------------------
+
+
+def results(side=Side.DEVICE, **exercised):
+    one = Results(side, CHUNK_TRANSFER, {})
+    counts = {name.replace("_", "-"): count for name, count in exercised.items()}
+    one.add(Outcome("case", Status.PASSED, exercised=counts))
+    return one
+
+
+def verdict(one, name):
+    return next(each for each in one.requirements() if each.requirement.id == name)
+
+
+def test_a_requirement_without_a_proof_was_not_exercised():
+    one = results(QUEUE_07=2, BUF_03=1)
+    one.proofs = {"QUEUE-07": Proof("a-mutant", "case")}
+    assert verdict(one, "QUEUE-07").verdict is Verdict.KEPT
+    assert verdict(one, "QUEUE-07").to_json()["proof"] == {"mutant": "a-mutant", "case": "case"}
+    assert verdict(one, "BUF-03").verdict is Verdict.NOT_EXERCISED
+    assert verdict(one, "BUF-03").reason == "it was decided once, but no breach would be seen here"
+
+
+def test_the_reason_says_what_the_adapter_hides_or_why_there_is_no_proof():
+    one = results(BUF_02=3, INF_09=1)
+    one.proofs = {}
+    one.add(Outcome("another", Status.PASSED, hidden={"BUF-02": "buffers are handed over whole"}))
+    one.unprovable = {"INF-09": "nobody can tell."}
+    start = "it was decided 3 times, but no breach would be seen here"
+    assert verdict(one, "BUF-02").reason == f"{start}: buffers are handed over whole"
+    assert verdict(one, "INF-09").reason.endswith("seen here: nobody can tell.")
+
+
+def test_a_permission_needs_no_proof_and_nobody_has_to_look_for_one():
+    one = results(CONC_07=1, QUEUE_07=1)
+    assert verdict(one, "QUEUE-07").verdict is Verdict.KEPT
+    one.proofs = {}
+    assert verdict(one, "CONC-07").verdict is Verdict.KEPT
+    assert verdict(one, "QUEUE-07").verdict is Verdict.NOT_EXERCISED
+
+
+def test_notifications_are_hidden_where_nobody_sees_them():
+    events = [ev.Used(0, "a", notified=False), ev.Notified(Side.DEVICE, 0), ev.Notified(Side.DRIVER, 0)]
+    for unseen, expected in (
+        ({}, events),
+        ({Fact.USED_NOTIFICATION: "no"}, [ev.Used(0, "a"), ev.Notified(Side.DRIVER, 0)]),
+        ({Fact.AVAILABLE_NOTIFICATION: "no"}, events[:2]),
+    ):
+        adapter = veiled(mutants()["refuses-every-driver"], Sight(unseen=unseen))
+        adapter.diary = type("Diary", (), {"tear_off": lambda *_: events})()
+        assert adapter.observe(0.0) == expected
+
+
+@pytest.mark.parametrize("kind", [ev.DriverOk, ev.NeedsReset])
+def test_events_that_are_hidden_are_held_back(kind):
+    fact = Fact.DRIVER_OK if kind is ev.DriverOk else Fact.NEEDS_RESET
+    mutant = mutants()["posted-notifies-early"] if kind is ev.DriverOk else mutants()["refuses-every-driver"]
+    adapter = veiled(mutant, Sight(unseen={fact: "hidden"}))
+    adapter.diary = type("Diary", (), {"tear_off": lambda *_: [kind(), ev.Reset()]})()
+    assert adapter.observe(0.0) == [ev.Reset()]

@@ -1,0 +1,63 @@
+"""Which cases there are for a side, and vectors under other bit numbers."""
+
+import pytest
+
+from balloon_conformance.iut.reference.adapter import reference_device_target, reference_driver_target
+from balloon_conformance.running.outcome import Status
+from balloon_conformance.running.player import play
+from balloon_conformance.suite.plan import move, plan, stock_note, why_foreign
+from balloon_conformance.vectors.model import ResetStep
+from balloon_spec.events import Side
+from balloon_spec.features import BASE, CHUNK_TRANSFER
+
+MOVED = CHUNK_TRANSFER.with_bits({"CHUNK_TRANSFER": 41, "HOST_REQ_VQ": 42})
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_plan_holds_what_judges_the_side_and_nothing_else(side):
+    one = plan(side)
+    assert all(side in vector.sides for vector in one.vectors)
+    assert {scenario.side for scenario in one.scenarios} == {side}
+    assert len(one.about()) == len(one.vectors) + len(one.scenarios)
+
+
+def test_vectors_of_ones_own_come_without_scenarios():
+    own = plan(Side.DEVICE).vectors[0].path.parent
+    assert plan(Side.DEVICE, own).scenarios == ()
+    assert {vector.path.parent for vector in plan(Side.DEVICE, own).vectors} == {own}
+
+
+def test_a_vector_is_moved_with_every_negotiation_in_it():
+    vector = next(
+        one
+        for one in plan(Side.DEVICE).vectors
+        if any(isinstance(step, ResetStep) for step in one.steps) and one.features.accepted >> 3 & 1
+    )
+    moved = move(vector, MOVED)
+    assert [CHUNK_TRANSFER.names(sets.accepted) for sets in vector.negotiations] == [
+        MOVED.names(sets.accepted) for sets in moved.negotiations
+    ]
+    assert moved.features.accepted >> 41 & 1
+    assert not moved.features.accepted >> 3 & 1
+
+
+@pytest.mark.parametrize(
+    "target", [reference_device_target(), reference_driver_target()], ids=lambda one: one.name
+)
+def test_moved_vectors_are_passed_by_the_references(target):
+    some = [one for one in plan(target.side).vectors if "CHUNK_TRANSFER" in one.profile.by_name][::9]
+    assert {play(move(one, MOVED), target.make(), target.side).status for one in some} == {Status.PASSED}
+
+
+def test_a_vector_of_another_profile_is_left_as_it_is():
+    base = next(one for one in plan(Side.DEVICE).vectors if one.profile == BASE)
+    assert move(base, MOVED) is base
+    assert why_foreign(MOVED, frozenset(BASE.by_name), "x") == ""
+
+
+def test_what_is_foreign_says_which_features_the_profile_lacks():
+    names = frozenset(CHUNK_TRANSFER.by_name)
+    assert why_foreign(BASE, names, "x") == "profile base has no CHUNK_TRANSFER and no HOST_REQ_VQ"
+    assert why_foreign(BASE, names, "qemu").endswith("HOST_REQ_VQ: " + stock_note("qemu", BASE))
+    assert stock_note("qemu", BASE).startswith("bits 3 and 4 are other features in a stock QEMU")
+    assert stock_note("qemu", CHUNK_TRANSFER) == ""
