@@ -27,8 +27,8 @@ def generated(intents: Iterable[Intent]) -> dict[PurePosixPath, str]:
 
 
 def source_of(intent: Intent) -> str:
-    """Return where the intent stands, from the top of the checkout."""
-    return f"conformance/{sources()[intent.id].replace('.', '/')}.py"
+    """Return the name of the module that the intent stands in; a folder that moves changes no vector."""
+    return f"{sources()[intent.id].rpartition('.')[2]}.py"
 
 
 def differing(files: Mapping[PurePosixPath, str], directory: Path) -> Iterator[tuple[PurePosixPath, str]]:

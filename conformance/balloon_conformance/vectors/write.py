@@ -51,7 +51,10 @@ class _Writer:
 
     def lines(self, source: str) -> Iterator[str]:
         vector = self._vector
-        yield f"# Generated from {source}: edit that, and run balloon-conformance vectors generate"
+        yield (
+            f"# Generated from the intent of this name in {source}: edit that, "
+            "and run balloon-conformance vectors generate"
+        )
         yield f"vector: {vector.id}"
         yield f"title: {_text(vector.title)}"
         yield f"profile: {vector.profile.name}"
