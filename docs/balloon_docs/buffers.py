@@ -9,10 +9,11 @@ from sphinx.util.docutils import SphinxDirective
 
 from balloon_conformance.vectors.hexadecimal import HexError, parse_hex
 from balloon_docs.tables import table
+from balloon_spec.families import registry
 from balloon_spec.queues import Queue
-from balloon_spec.wire import STRUCTURES
-from balloon_spec.wire.annotate import Field, annotate
+from balloon_spec.wire.annotate import annotate
 from balloon_spec.wire.hint import Context
+from balloon_spec.wire.structure import Field
 
 __all__ = ["BufferDirective", "buffer_rows", "buffer_table"]
 
@@ -28,8 +29,8 @@ class BufferDirective(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return the table of fields."""
         name = self.arguments[0]
-        if name not in STRUCTURES:
-            raise self.error(f"no structure {name!r}; there are {', '.join(STRUCTURES)}")
+        if name not in registry.structures():
+            raise self.error(f"no structure {name!r}; there are {', '.join(registry.structures())}")
         try:
             data = parse_hex("\n".join(self.content))
         except HexError as error:

@@ -1,4 +1,4 @@
-"""``{features}``: the features of the chunk-transfer profile with their posted bit numbers."""
+"""``{features}``: the features of every profile with the bit numbers their families declare."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 from balloon_docs.tables import table
-from balloon_spec.features import BASE, CHUNK_TRANSFER
+from balloon_spec.families import registry
+from balloon_spec.feature import Feature
 
 __all__ = ["FeaturesDirective"]
 
@@ -16,14 +17,18 @@ class FeaturesDirective(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return bit, name, profile, what it requires and what it means."""
+        first: dict[Feature, str] = {}
+        for profile in registry.profiles().values():
+            for feature in profile.features:
+                first.setdefault(feature, profile.name)
         rows = [
             (
                 str(feature.bit),
                 f"`{feature.name}`",
-                "base" if feature in BASE.features else CHUNK_TRANSFER.name,
+                first[feature],
                 ", ".join(f"`{name}`" for name in sorted(feature.requires)),
                 feature.meaning,
             )
-            for feature in sorted(CHUNK_TRANSFER.features, key=lambda one: one.bit)
+            for feature in sorted(first, key=lambda one: one.bit)
         ]
         return [table(("Bit", "Feature", "Profile", "Requires", "Meaning"), rows, "features")]

@@ -10,14 +10,14 @@ from sphinx.util.docutils import SphinxDirective
 
 from balloon_docs.layout_svg import draw_layout
 from balloon_docs.tables import table
-from balloon_spec.wire import STRUCTURES
-from balloon_spec.wire.layout import Layout, Word, read_layout
+from balloon_spec.families import registry
+from balloon_spec.wire.layout import Layout, Word
 
 __all__ = ["LayoutDirective", "field_rows"]
 
 
 class LayoutDirective(SphinxDirective):
-    """Draw a structure of :data:`balloon_spec.wire.STRUCTURES`."""
+    """Draw a structure of :func:`balloon_spec.families.registry.structures`."""
 
     required_arguments = 1
     option_spec = {"picture": directives.flag}  # noqa: RUF012 - docutils' own form
@@ -25,11 +25,11 @@ class LayoutDirective(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return the picture and, without ``:picture:``, the table."""
         name = self.arguments[0]
-        if name not in STRUCTURES:
-            known = ", ".join(STRUCTURES)
-            raise self.error(f"no structure {name!r}; draw one of {known}")
-        structure = STRUCTURES[name]
-        layout = read_layout(structure.schema)
+        structures = registry.structures()
+        if name not in structures:
+            raise self.error(f"no structure {name!r}; draw one of {', '.join(structures)}")
+        structure = structures[name]
+        layout = structure.layout()
         number = self.env.new_serialno("balloon-layout")
         svg = draw_layout(layout, f"{structure.title}: layout in bytes and bits", f"layout-{number}")
         picture = nodes.container("", nodes.raw("", svg, format="html"), classes=["balloon-picture"])

@@ -11,18 +11,21 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from balloon_spec.features import PROFILES
+from balloon_spec.families import registry
 
-__all__ = ["KNOWN_FEATURES", "FeatureExpression"]
+__all__ = ["FeatureExpression", "known_features"]
 
-KNOWN_FEATURES: tuple[str, ...] = tuple(
-    dict.fromkeys(
-        feature.name
-        for profile in PROFILES.values()
-        for feature in sorted(profile.features, key=lambda feature: feature.bit)
+
+def known_features() -> tuple[str, ...]:
+    """Return every feature name of every profile."""
+    return tuple(
+        dict.fromkeys(
+            feature.name
+            for profile in registry.profiles().values()
+            for feature in sorted(profile.features, key=lambda feature: feature.bit)
+        )
     )
-)
-"""Every feature name of every profile."""
+
 
 LENGTH_LIMIT = 200
 """The longest expression, in characters: bounds how deep the parser and ``holds`` go."""
@@ -77,8 +80,9 @@ def _test(node: ast.expr, refusal: str) -> _Test:
         case ast.Name(id="always"):
             raise ValueError("always stands alone; remove the rest, or name the feature")
         case ast.Name(id=name):
-            if name not in KNOWN_FEATURES:
-                raise ValueError(f"there is no feature {name}; use {', '.join(KNOWN_FEATURES)}")
+            known = known_features()
+            if name not in known:
+                raise ValueError(f"there is no feature {name}; use {', '.join(known)}")
             return ("name", name)
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             return ("not", _test(operand, refusal))

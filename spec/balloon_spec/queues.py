@@ -1,54 +1,67 @@
-"""The virtqueues that exist for a negotiated feature set, and what each may carry.
+"""Virtqueues: what one is, and how they are numbered.
 
-Queue indices are fixed: the host request queue is index 3 even where the statistics queue were absent
-(QUEUE-01). A feature set without STATS_VQ has no host request queue at all, because HOST_REQ_VQ requires it.
+A queue is declared by its family and known by its name. It exists always, or only if a feature was
+negotiated. Its number is a matter of the profile and of the peer: the standard lists the queues in an order,
+and implementations disagree whether a queue that does not exist leaves its number free.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
-from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar
 
-from balloon_spec.features import Profile
+if TYPE_CHECKING:
+    from balloon_spec.profile import Profile
 
-__all__ = ["INDICES", "Queue", "queue_count", "queue_map"]
+__all__ = ["Numbering", "Queue", "queue_map"]
 
 
-class Queue(StrEnum):
-    """The four virtqueues, by the names vectors and traces use."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Queue:
+    """One virtqueue, as its family declares it: there is one object for each, compared by identity.
 
-    INFLATE = "inflate"
-    DEFLATE = "deflate"
-    STATISTICS = "statistics"
-    HOST_REQUEST = "host-request"
+    ``name`` is that of vectors and traces. ``place`` is where it stands in the standard's list, from 0.
+    ``feature`` is the one without which it does not exist, None for a queue that always does. ``readable`` is
+    the structure that the device-readable part of its buffers carries, None if they have no such part;
+    ``written`` that of what a device writes into them, None if it writes nothing.
+    """
+
+    name: str
+    place: int
+    feature: str | None = None
+    readable: str | None = None
+    written: str | None = None
+
+    INFLATE: ClassVar[Queue]
+    DEFLATE: ClassVar[Queue]
+    STATISTICS: ClassVar[Queue]
+    HOST_REQUEST: ClassVar[Queue]
 
     @property
-    def index(self) -> int:  # type: ignore[override]  # a queue's name is no sequence to search
-        """The virtqueue index, the same for every feature set."""
-        return INDICES[self]
+    def index(self) -> int:
+        """The virtqueue index with fixed numbering."""
+        return self.place
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"<queue {self.name}>"
 
 
-INDICES: Mapping[Queue, int] = MappingProxyType(
-    {Queue.INFLATE: 0, Queue.DEFLATE: 1, Queue.STATISTICS: 2, Queue.HOST_REQUEST: 3}
-)
+class Numbering(StrEnum):
+    """Which virtqueue index a queue has, if queues before it do not exist."""
 
-_GATES: Mapping[Queue, str] = MappingProxyType(
-    {Queue.STATISTICS: "STATS_VQ", Queue.HOST_REQUEST: "HOST_REQ_VQ"}
-)
-"""Queues that exist only when a feature is negotiated; the others always do."""
+    FIXED = "fixed"
+    """Its place in the standard's list: one that does not exist leaves its number free (QUEUE-01)."""
+    DENSE_OFFERED = "dense-offered"
+    """Counted without gaps over the queues of the features that were offered."""
+    DENSE_NEGOTIATED = "dense-negotiated"
+    """Counted without gaps over the queues of the features that were accepted."""
 
 
-@lru_cache(maxsize=256)
 def queue_map(profile: Profile, accepted: int) -> Mapping[int, Queue]:
     """Return index to queue for the accepted feature bits, lowest index first (QUEUE-01, QUEUE-02)."""
-    names = profile.names(accepted)
-    return MappingProxyType(
-        {queue.index: queue for queue in Queue if queue not in _GATES or _GATES[queue] in names}
-    )
-
-
-def queue_count(profile: Profile, accepted: int) -> int:
-    """Return how many queues a driver sets up: one more than the highest index in use."""
-    return max(queue_map(profile, accepted)) + 1
+    return profile.queue_map(accepted, accepted)

@@ -1,29 +1,29 @@
 """The catalogue of numbered requirements: types, loader and the checks that keep it in order.
 
-``requirements/*.yaml`` holds one file an area. A requirement is one sentence with one level word; whom it
-binds, when, why, and where it comes from stand beside it. Everything else in the project names a requirement
-by its id, so an id is never given twice and never changes its meaning.
+A family declares its files of requirements, one an area. A requirement is one sentence with one level word;
+whom it binds, when, why, and where it comes from stand beside it. Everything else in the project names a
+requirement by its id, so an id is never given twice and never changes its meaning.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
-from importlib.resources import files
+from functools import lru_cache
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
 from typing import Any, NoReturn, TypeVar
 
 from balloon_spec import strict_yaml
 from balloon_spec.events import Side
+from balloon_spec.families import registry
+from balloon_spec.families.family import Family
 from balloon_spec.feature_expression import FeatureExpression
 from balloon_spec.strict_yaml import Document, Path, StrictYamlError
 
 __all__ = [
-    "READING_ORDER",
     "Area",
     "Catalogue",
     "Choice",
@@ -35,25 +35,6 @@ __all__ = [
     "catalogue",
     "load",
 ]
-
-READING_ORDER = (
-    "negotiation",
-    "queues",
-    "header",
-    "chunk",
-    "inflate",
-    "deflate",
-    "pfn_array",
-    "statistics",
-    "configuration",
-    "host_request",
-    "unused_pages",
-    "concurrent_kinds",
-    "buffers",
-    "safety",
-    "reset",
-)
-"""The areas in the order in which a reader needs them; others follow by name."""
 
 
 class RequirementError(ValueError):
@@ -164,39 +145,43 @@ class Catalogue(Mapping[str, Requirement]):
         return tuple(requirement for requirement in self.values() if requirement.area == area)
 
 
-@cache
 def catalogue() -> Catalogue:
-    """Return the catalogue of this package, read once."""
-    return load()
+    """Return the requirements of all families there are, each file read once."""
+    return _catalogue(registry.families())
 
 
-def load(directory: Traversable | None = None) -> Catalogue:
-    """Read and check every ``*.yaml`` of ``directory``, by default the package's own.
+@lru_cache(maxsize=8)
+def _catalogue(families: tuple[Family, ...]) -> Catalogue:
+    areas = [area for family in families for area in family.areas]
+    return _read([area.file for area in sorted(areas, key=lambda area: area.chapter)])
+
+
+def load(directory: Traversable) -> Catalogue:
+    """Read and check every ``*.yaml`` of ``directory``, by name.
 
     Raises :class:`RequirementError` for the first thing that is not in order.
     """
-    where = files("balloon_spec") / "requirements" if directory is None else directory
     try:
-        found = [entry for entry in where.iterdir() if entry.name.endswith(".yaml")]
+        found = [entry for entry in directory.iterdir() if entry.name.endswith(".yaml")]
     except OSError as error:
-        raise RequirementError(f"{where}: {error.strerror}; name a directory of requirement files") from None
+        raise RequirementError(
+            f"{directory}: {error.strerror}; name a directory of requirement files"
+        ) from None
     if not found:
-        raise RequirementError(f"{where}: there is no requirement file; name a directory of *.yaml files")
+        raise RequirementError(f"{directory}: there is no requirement file; name a directory of *.yaml files")
+    return _read(sorted(found, key=lambda entry: entry.name))
+
+
+def _read(found: Iterable[Traversable]) -> Catalogue:
     areas: list[Area] = []
     requirements: list[Requirement] = []
     prefixes: dict[str, str] = {}
-    for entry in sorted(found, key=_reading_position):
+    for entry in found:
         area, members = _AreaFile(entry, prefixes).read()
         prefixes[area.prefix] = entry.name
         areas.append(area)
         requirements.extend(members)
     return Catalogue(areas, requirements)
-
-
-def _reading_position(entry: Traversable) -> tuple[bool, int, str]:
-    stem = entry.name.removesuffix(".yaml")
-    known = stem in READING_ORDER
-    return not known, READING_ORDER.index(stem) if known else 0, stem
 
 
 _AREA_FIELDS = ("area", "prefix", "title", "requirements")

@@ -41,7 +41,7 @@ from balloon_spec.events import (
     StatisticsRead,
     Used,
 )
-from balloon_spec.features import BASE_FEATURES, CHUNK_FEATURES, PROFILES, Profile, profile
+from balloon_spec.features import Profile, profile
 from balloon_spec.pages import PageSet
 
 __all__ = [
@@ -107,13 +107,10 @@ class Entry:
 
 def write(header: Header, entries: Iterable[Entry | Event]) -> Iterator[str]:
     """Yield the lines of a trace, without line ends."""
-    base = PROFILES.get(header.profile.name)
-    features = CHUNK_FEATURES + BASE_FEATURES
-    own = {f.name: header.profile.by_name[f.name].bit for f in features if f.name in header.profile.by_name}
-    moved = {name: bit for name, bit in own.items() if base is None or base.by_name[name].bit != bit}
+    moved = header.profile.moved_bits
     first: dict[str, Any] = {"trace": _KIND, "version": VERSION, "profile": header.profile.name}
     if moved:
-        first["bits"] = moved
+        first["bits"] = dict(moved)
     if header.notes:
         first["notes"] = dict(header.notes)
     yield json.dumps(first)

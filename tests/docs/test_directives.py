@@ -55,9 +55,9 @@ def site(directory, text, *, warnings=False):
 
 
 def wider_schema(monkeypatch):
-    known = dict(layouts.STRUCTURES)
+    known = dict(layouts.registry.structures())
     known["response-header"] = known["chunk"]
-    monkeypatch.setattr(layouts, "STRUCTURES", known)
+    monkeypatch.setattr(layouts.registry, "structures", lambda: known)
 
 
 def another_vector(monkeypatch):

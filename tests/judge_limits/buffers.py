@@ -62,7 +62,7 @@ def altered(now, by=ev.Side.DRIVER, name="m"):
 
 
 FOUND = {
-    "a buffer that is in flight": ([*start(), post("r0")], ["REQ-21", "QUEUE-11"]),
+    "a buffer that is in flight": ([*start(), post("r0")], ["QUEUE-11", "REQ-21"]),
     "a name that is free again": ([*start(), request(), post("r0")], ["REQ-17"]),
     "the driver alters a buffer": (altered(message(B)), ["BUF-01"]),
     "the device alters a buffer": (altered(message(B), ev.Side.DEVICE), ["BUF-02"]),

@@ -111,7 +111,7 @@ FOUND = {
     ),
     "pages where DRIVER_OK cannot be seen": (
         [*EARLY, put("m", notified=False), DRIVER_QUIET],
-        ["QUEUE-13", "REQ-01", "STATS-01"],
+        ["QUEUE-13", "STATS-01", "REQ-01"],
     ),
     "statistics where DRIVER_OK cannot be seen": (
         [

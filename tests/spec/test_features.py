@@ -1,9 +1,16 @@
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
 
-from balloon_spec.features import BASE, CHUNK_TRANSFER, PROFILES, Feature, Profile, profile
-from balloon_spec.queues import INDICES, Queue, queue_count, queue_map
+from balloon_spec.events import Side
+from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.family import ConfigurationWord, Family
+from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.statistics import STATISTICS
+from balloon_spec.feature import Feature
+from balloon_spec.features import BASE, CHUNK_TRANSFER, PROFILES, Profile, profile
+from balloon_spec.queues import Numbering, Queue
 
 BITS = {"MUST_TELL_HOST": 0, "STATS_VQ": 1, "DEFLATE_ON_OOM": 2, "CHUNK_TRANSFER": 3, "HOST_REQ_VQ": 4}
 
@@ -60,10 +67,20 @@ def test_bit_numbers_can_be_moved():
 
 
 def test_a_third_profile_needs_no_change_elsewhere():
-    hint = Profile("mainline", (*BASE.features, Feature("FREE_PAGE_HINT", 3)))
-    assert hint.names(0b1000) == {"FREE_PAGE_HINT"}
+    hinting = Family("hinting", features=(Feature("FREE_PAGE_HINT", 3),))
+    assert Profile("mainline", (*BASE.families, hinting)).names(0b1000) == {"FREE_PAGE_HINT"}
+    broken = Family("broken", features=(Feature("X", 3, frozenset({"Y"})),))
     with pytest.raises(ValueError, match="X requires Y, which it lacks"):
-        Profile("broken", (Feature("X", 3, frozenset({"Y"})),))
+        Profile("broken", (broken,))
+
+
+def test_two_queues_are_not_one_and_words_do_not_overlap():
+    other = Family("other", queues=(Queue("other", 1),))
+    with pytest.raises(ValueError, match="deflate at place 1 and other at 1 are one queue"):
+        Profile("broken", (*BASE.families, other))
+    wide = Family("wide", words=(ConfigurationWord("wide", 6, Side.DEVICE, "a number"),))
+    with pytest.raises(ValueError, match="wide at byte 6 of the configuration space overlaps actual, which"):
+        Profile("broken", (*BASE.families, wide))
 
 
 def test_an_unknown_profile_is_named_with_the_known():
@@ -73,21 +90,52 @@ def test_an_unknown_profile_is_named_with_the_known():
 
 
 def test_the_host_request_queue_is_index_3_whatever_else_there_is():
-    assert dict(INDICES) == {
-        Queue.INFLATE: 0,
-        Queue.DEFLATE: 1,
-        Queue.STATISTICS: 2,
-        Queue.HOST_REQUEST: 3,
+    assert CHUNK_TRANSFER.queue_map(0, mask({"STATS_VQ", "HOST_REQ_VQ"})) == {
+        0: INFLATE,
+        1: DEFLATE,
+        2: STATISTICS,
+        3: HOST_REQUEST,
     }
-    assert queue_map(CHUNK_TRANSFER, mask({"HOST_REQ_VQ"})) == {0: "inflate", 1: "deflate", 3: "host-request"}
+    assert CHUNK_TRANSFER.queue_map(0, mask({"HOST_REQ_VQ"})) == {0: INFLATE, 1: DEFLATE, 3: HOST_REQUEST}
+
+
+@pytest.mark.parametrize(
+    ("numbering", "offered", "accepted", "index"),
+    [
+        (Numbering.FIXED, {"STATS_VQ", "HOST_REQ_VQ"}, {"HOST_REQ_VQ"}, 3),
+        (Numbering.DENSE_OFFERED, {"STATS_VQ", "HOST_REQ_VQ"}, {"HOST_REQ_VQ"}, 3),
+        (Numbering.DENSE_OFFERED, {"HOST_REQ_VQ"}, {"HOST_REQ_VQ"}, 2),
+        (Numbering.DENSE_NEGOTIATED, {"STATS_VQ", "HOST_REQ_VQ"}, {"HOST_REQ_VQ"}, 2),
+        (Numbering.DENSE_NEGOTIATED, {"STATS_VQ", "HOST_REQ_VQ"}, {"STATS_VQ", "HOST_REQ_VQ"}, 3),
+    ],
+)
+def test_where_a_queue_is_missing_the_numbering_decides(numbering, offered, accepted, index):
+    numbered = replace(CHUNK_TRANSFER, numbering=numbering)
+    queues = numbered.queue_map(mask(offered), mask(accepted))
+    assert [number for number, queue in queues.items() if queue is HOST_REQUEST] == [index]
 
 
 @pytest.mark.parametrize(
     ("names", "count"), [((), 2), (("STATS_VQ",), 3), (("STATS_VQ", "HOST_REQ_VQ"), 4), (("HOST_REQ_VQ",), 4)]
 )
 def test_as_many_queues_as_the_posted_driver_asks_for(names, count):
-    assert queue_count(CHUNK_TRANSFER, mask(names)) == count
+    assert CHUNK_TRANSFER.queue_count(0, mask(names)) == count
 
 
 def test_queues_follow_from_the_profile_and_not_from_the_bits():
-    assert list(queue_map(BASE, 0b11111)) == [0, 1, 2]
+    assert list(BASE.queue_map(0b11111, 0b11111)) == [0, 1, 2]
+
+
+def test_the_configuration_space_ends_with_its_last_word():
+    poison = Family(
+        "poison",
+        features=(Feature("PAGE_POISON", 4),),
+        words=(ConfigurationWord("poison_val", 12, Side.DRIVER, "a number", feature="PAGE_POISON"),),
+    )
+    profile = Profile("poisoned", (*BASE.families, poison))
+    assert (profile.configuration_bytes(0), profile.configuration_bytes(1 << 4)) == (8, 16)
+    assert [word.name for word in profile.configuration_words(1 << 4)] == [
+        "num_pages",
+        "actual",
+        "poison_val",
+    ]

@@ -19,7 +19,7 @@ from balloon_conformance.mutants import mutants
 from balloon_conformance.mutants.mutant import Mutant
 from balloon_conformance.processes import pool
 from balloon_spec.events import Side
-from balloon_spec.judge import RULES
+from balloon_spec.families import registry
 from balloon_spec.requirement import Level, catalogue
 
 __all__ = ["Campaign", "likely", "run_campaign"]
@@ -72,7 +72,9 @@ class Campaign:
     def idle_rules(self) -> list[str]:
         """Return the rules that have found nothing broken so far, those that only count left out."""
         spoken = self._spoken()
-        return [one.name for one in RULES if one.name not in spoken and one.name not in ONLY_COUNTS]
+        return [
+            one.name for one in registry.rules() if one.name not in spoken and one.name not in ONLY_COUNTS
+        ]
 
     def _spoken(self) -> frozenset[str]:
         return frozenset().union(*(sight.rules for sight in self.all_sights()))
@@ -113,7 +115,7 @@ class Campaign:
         for name in NO_MUTANT:
             if name not in catalogue():
                 yield f"requirement {name}: is excused and does not exist"
-        names, spoken = {one.name for one in RULES}, self._spoken()
+        names, spoken = {one.name for one in registry.rules()}, self._spoken()
         for name in ONLY_COUNTS:
             if name not in names:
                 yield f"rule {name}: is excused and does not exist"
@@ -142,7 +144,7 @@ def _try_vector(side: Side, case_id: str, tried: frozenset[str]) -> Sequence[Sig
 
 def _try_rule(name: str, tried: frozenset[_Key]) -> Sequence[Sight]:
     """Play cases against mutants that break what a rule decides until the rule speaks."""
-    decides = next(one.decides for one in RULES if one.name == name)
+    decides = next(one.decides for one in registry.rules() if one.name == name)
     sights = []
     for one in mutants().values():
         if decides.isdisjoint(one.declared):

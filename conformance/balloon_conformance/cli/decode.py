@@ -13,24 +13,18 @@ from rich.text import Text
 
 from balloon_conformance.cli.errors import BadInput
 from balloon_conformance.report.dump import dump_lines
-from balloon_spec.queues import Queue
-from balloon_spec.wire import STRUCTURES, pfn_array, response_header, response_message
-from balloon_spec.wire.annotate import Field, annotate
+from balloon_spec.families import registry
+from balloon_spec.wire import pfn_array, response_header, response_message
+from balloon_spec.wire.annotate import annotate
+from balloon_spec.wire.carried import candidates
 from balloon_spec.wire.hint import Context, Mistake
 from balloon_spec.wire.hints import hints
 from balloon_spec.wire.layout import ByteOrder
+from balloon_spec.wire.structure import Field
 
 __all__ = ["command"]
 
 _AUTO = "auto"
-_CANDIDATES: dict[str, tuple[str, ...]] = {
-    Queue.INFLATE: ("response-message", "pfn-array"),
-    Queue.DEFLATE: ("response-message", "pfn-array"),
-    Queue.STATISTICS: ("statistics",),
-    Queue.HOST_REQUEST: ("response-message", "host-request"),
-    "": ("response-message", "host-request", "statistics", "pfn-array", "chunk", "configuration"),
-}
-"""What may be meant by a buffer on a queue, the most telling first."""
 
 
 class _Number(click.ParamType[int]):
@@ -60,7 +54,7 @@ Examples:
   balloon-conformance decode statistics --raw @buffer.bin
 
 \b
-STRUCTURE is one of: {", ".join(STRUCTURES)};
+STRUCTURE is one of: {", ".join(registry.structures())};
 or auto, which takes the first of those that fits.
 
 Exit codes: 0 nothing is wrong with the buffer; 1 a field has a problem; 2 bad usage or input.
@@ -72,7 +66,7 @@ Exit codes: 0 nothing is wrong with the buffer; 1 a field has a problem; 2 bad u
 @click.argument("words", metavar="[HEX|-|@FILE]...", nargs=-1)
 @click.option(
     "--queue",
-    type=click.Choice([queue.value for queue in Queue]),
+    type=click.Choice([queue.name for queue in registry.queues()]),
     default=None,
     help="The queue the buffer was on: auto chooses by it, and hints can say more.",
 )
@@ -111,12 +105,12 @@ def command(
     classic mistakes, a hint says which, why, and what would have been right. Numbers are decimal, or
     hexadecimal after 0x.
     """
-    if structure != _AUTO and structure not in STRUCTURES:
-        raise BadInput(f"no structure {structure!r}; use auto or one of {', '.join(STRUCTURES)}")
+    if structure != _AUTO and structure not in registry.structures():
+        raise BadInput(f"no structure {structure!r}; use auto or one of {', '.join(registry.structures())}")
     data = _read(words, raw=raw)
     order: ByteOrder = "big" if big_endian else "little"
     console = Console(highlight=False, soft_wrap=True)
-    context = Context(Queue(queue) if queue else None, memory_pages, request_id)
+    context = Context(registry.queue(queue) if queue else None, memory_pages, request_id)
     name = structure
     if structure == _AUTO:
         if not data:
@@ -138,13 +132,13 @@ def _taken_for(data: bytes, order: ByteOrder, context: Context) -> tuple[str, st
     Any words of four bytes are a PFN array. A buffer that fits nothing else is taken for a message where page
     0 would stand in it twice, or where it becomes a sound one once the classic mistakes in it are mended.
     """
-    candidates = _CANDIDATES[context.queue or ""]
-    fits = [one for one in candidates if not _problems(annotate(one, data, order))]
+    meant = candidates(context.queue)
+    fits = [one for one in meant if not _problems(annotate(one, data, order))]
     if fits in ([], [pfn_array.NAME]) and order == "little" and _is_broken_message(data, context):
         words = f"; it also fits {fits[0]}" if fits else ""
         return response_message.NAME, f", with mistakes{words}"
     if not fits:
-        return candidates[0], "; it fits nothing"
+        return meant[0], "; it fits nothing"
     return fits[0], f"; it also fits {', '.join(fits[1:])}" if fits[1:] else ""
 
 

@@ -42,6 +42,7 @@ from balloon_conformance.vectors.model import (
     Vector,
 )
 from balloon_spec.events import GuestAction, OperatorAction, Side
+from balloon_spec.families import registry
 from balloon_spec.features import Profile, profile
 from balloon_spec.judge.content import read_array, read_message
 from balloon_spec.pages import PageSet
@@ -224,7 +225,7 @@ class _Filler:
     # -- the driver ---------------------------------------------------------------------------------------
 
     def _buffer(self, step: meant.DriverBuffer, common: dict[str, Any]) -> Step:
-        queue, match = Queue(step.queue), Match(step.match)
+        queue, match = registry.queue(step.queue), Match(step.match)
         readable = build_content(step.content)
         if self._driver is not None:
             seen = self._driver.makes_available(queue, step.name)

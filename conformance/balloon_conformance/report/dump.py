@@ -10,7 +10,8 @@ from itertools import groupby
 from rich.text import Text
 
 from balloon_spec.wire import configuration
-from balloon_spec.wire.annotate import Field, annotate
+from balloon_spec.wire.annotate import annotate
+from balloon_spec.wire.structure import Field
 
 __all__ = ["configuration_fields", "dump_lines"]
 

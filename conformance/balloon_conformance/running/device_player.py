@@ -14,7 +14,8 @@ from balloon_conformance.running.session import DeviceSession
 from balloon_conformance.vectors import model
 from balloon_spec import events as ev
 from balloon_spec.events import OperatorAction
-from balloon_spec.features import Profile, insisted_on
+from balloon_spec.feature import insisted_on
+from balloon_spec.features import Profile
 from balloon_spec.judge.content import read_array, read_message
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue

@@ -83,7 +83,7 @@ def test_a_notification_between_sessions(session: DeviceSession) -> None:
     driving.begin()
     driving.send(Queue.INFLATE, encode(_BEFORE.runs, chunks=driving.chunks), _BEFORE, notify=False)
     session.reset()
-    for queue in Queue:
+    for queue in session.profile.queues:
         session.notify(queue.index)
     session.settle(_QUIET_SECONDS)
     driving.look(_BEFORE | _AFTER)

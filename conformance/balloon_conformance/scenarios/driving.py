@@ -8,7 +8,7 @@ from balloon_conformance.iut.contract import Buffer, Capability
 from balloon_conformance.running.case import NotExercised
 from balloon_conformance.running.session import DeviceSession
 from balloon_spec import events as ev
-from balloon_spec.features import insisted_on
+from balloon_spec.feature import insisted_on
 from balloon_spec.pages import EMPTY, PageSet, Run
 from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration, host_request, pfn_array, response_message, statistics

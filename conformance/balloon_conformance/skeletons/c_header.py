@@ -13,10 +13,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from balloon_spec.features import RING_FEATURES, Feature, Profile
+from balloon_spec.families import registry
+from balloon_spec.feature import RING_FEATURES, Feature
 from balloon_spec.judge.message_checks import MAX_DATA_BYTES
 from balloon_spec.pages import PAGE_SHIFT
-from balloon_spec.queues import Queue
+from balloon_spec.profile import Profile
 from balloon_spec.wire import chunk, configuration, host_request, pfn_array, response_header, statistics
 from balloon_spec.wire.layout import Bits, Word, read_layout
 
@@ -160,7 +161,10 @@ def _constants(profile: Profile) -> Iterator[str]:
         for feature in sorted(profile.features, key=lambda one: one.bit)
     )
     yield "/* Virtqueue indices, the same for every feature set. */"
-    yield from _table((f"{_MACRO}_VQ_{queue.name}", str(queue.index), "") for queue in Queue)
+    yield from _table(
+        (f"{_MACRO}_VQ_{queue.name.upper().replace('-', '_')}", str(queue.index), "")
+        for queue in registry.queues()
+    )
     yield "/* Commands of a host request, and what a message says of those after it: values, not bits. */"
     yield from _table(
         [

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from balloon_conformance.mutants import mutants
 from balloon_conformance.scenarios import scenarios
 from balloon_conformance.vectors.loader import load_all
-from balloon_spec.judge import RULES
+from balloon_spec.families import registry
 from balloon_spec.requirement import Requirement, catalogue
 
 __all__ = ["DecidedBy", "deciders"]
@@ -56,7 +56,7 @@ def deciders() -> dict[str, DecidedBy]:
     return {
         name: DecidedBy(
             requirement,
-            tuple(rule.name for rule in RULES if name in rule.decides),
+            tuple(rule.name for rule in registry.rules() if name in rule.decides),
             tuple(vector.id for vector in vectors if name in vector.requirements),
             tuple(one.id for one in plays if name in one.requirements),
             tuple(one.name for one in broken_ones if name in one.breaks),

@@ -32,6 +32,7 @@ from balloon_conformance.vectors.model import (
     UsedStep,
 )
 from balloon_spec.events import GuestAction, OperatorAction, Side
+from balloon_spec.families import registry
 from balloon_spec.features import Profile
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue, queue_map
@@ -165,7 +166,7 @@ class StepReader:
 
     def _buffer(self, path: Path, value: Mapping[str, Any], common: dict[str, Any]) -> Step:
         name, writable = value["as"], value.get("writable", 0)
-        queue = Queue(value["queue"])
+        queue = registry.queue(value["queue"])
         self._check_queue((*path, "queue"), queue)
         if name in self._flights:
             self._refuse(
@@ -210,7 +211,7 @@ class StepReader:
             self._refuse(
                 path,
                 f"the {queue} queue does not exist for the accepted features",
-                f"accept its feature, or use one of {', '.join(there)}",
+                f"accept its feature, or use one of {', '.join(one.name for one in there)}",
             )
 
     def _device(self, path: Path, value: Mapping[str, Any], common: dict[str, Any]) -> Step:

@@ -20,7 +20,7 @@ from balloon_spec.judge.known import Known
 from balloon_spec.judge.left_by_a_reset import left_by_a_reset
 from balloon_spec.judge.looks import Hope
 from balloon_spec.pages import EMPTY
-from balloon_spec.queues import Queue, queue_map
+from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration, host_request, statistics
 from balloon_spec.wire.errors import WireError
 
@@ -95,7 +95,7 @@ class Exchange(Known):
         self.offered, self.accepted = event.offered, event.accepted
         self.is_blind = not event.shown and not self.profile.may_accept(event.offered, event.accepted)
         self.features = self.profile.names(event.accepted) if event.features_ok else frozenset()
-        self.queues = dict(queue_map(self.profile, event.accepted)) if event.features_ok else {}
+        self.queues = dict(self.profile.queue_map(event.offered, event.accepted)) if event.features_ok else {}
         self.ring_sizes = dict(event.ring_sizes)
         self.changed_format = any(("CHUNK_TRANSFER" in self.features) != one for one in self.formats)
 

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from balloon_spec import events as ev
-from balloon_spec.features import Profile
 from balloon_spec.judge.decision import Decision, Finding
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.given_back import GivenBack
 from balloon_spec.judge.in_flight import InFlight
 from balloon_spec.judge.reading import read
-from balloon_spec.judge.rule import RULES, Rule, Scene
+from balloon_spec.judge.rule import Rule, Scene
 from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.profile import Profile
 from balloon_spec.queues import Queue
 from balloon_spec.requirement import Catalogue, catalogue
 
@@ -56,7 +56,7 @@ class Judge:
         self._entries = catalogue() if entries is None else entries
         self._exchange = Exchange(profile)
         self._by_kind: dict[type, list[Rule]] = {}
-        for one in RULES if rules is None else rules:
+        for one in profile.rules if rules is None else rules:
             self._by_kind.setdefault(one.sees, []).append(one)
 
     def steers(self, *, steered: bool) -> None:

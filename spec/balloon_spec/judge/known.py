@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from balloon_spec import events as ev
-from balloon_spec.features import Profile
 from balloon_spec.judge.course import Course
 from balloon_spec.judge.given_back import (
     Circumstances,
@@ -19,6 +18,7 @@ from balloon_spec.judge.given_back import (
 from balloon_spec.judge.in_flight import InFlight, Key, Request, Unheard
 from balloon_spec.judge.looks import Hope
 from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.profile import Profile
 from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration
 

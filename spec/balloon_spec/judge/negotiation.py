@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from balloon_spec.events import Available, DriverOk, Negotiated
-from balloon_spec.features import LAST_BALLOON_BIT, insisted_on, means_nothing
+from balloon_spec.feature import LAST_BALLOON_BIT, insisted_on, means_nothing
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.rule import Scene, rule
@@ -156,11 +156,11 @@ def queue_exists(event: Available, scene: Scene) -> Iterator[Decision]:
             "QUEUE-01",
             f"{kind} was made available on another queue",
             field="queue",
-            expected=Queue.HOST_REQUEST.index,
+            expected=Queue.HOST_REQUEST.place,
             seen=event.queue,
         )
         return
-    if event.queue == Queue.HOST_REQUEST.index and event.queue in exchange.queues:
+    if event.queue == Queue.HOST_REQUEST.place and event.queue in exchange.queues:
         yield kept("QUEUE-01")
     if event.queue in exchange.queues:
         yield kept("QUEUE-02")

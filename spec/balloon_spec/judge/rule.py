@@ -2,20 +2,21 @@
 
 A rule is a function of one kind of event and the exchange as it was before that event. It yields
 decisions: ``kept(id)`` or ``broken(id, ...)``. The decorator states which requirements it may decide; a
-decision on another one is a defect of the rule and raises.
+decision on another one is a defect of the rule and raises. A family declares the modules of its rules.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, TypeVar
 
 from balloon_spec.judge.decision import Decision
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.in_flight import InFlight
 
-__all__ = ["RULES", "Rule", "Scene", "rule"]
+__all__ = ["Rule", "Scene", "rule", "rules_in"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +41,19 @@ class Rule:
     decide: Callable[[Any, Scene], Iterator[Decision]]
 
 
-RULES: list[Rule] = []
-"""Every rule, in the order the modules of this package define them."""
-
-
 _E = TypeVar("_E")
 _Function = Callable[[_E, Scene], Iterator[Decision]]
 
 
-def rule(sees: type[_E], *decides: str) -> Callable[[_Function[_E]], _Function[_E]]:
-    """Register a function as a rule for events of the type ``sees`` that decides the named requirements."""
+def rule(sees: type[_E], *decides: str) -> Callable[[_Function[_E]], Rule]:
+    """Make a function a rule for events of the type ``sees`` that decides the named requirements."""
 
-    def register(function: _Function[_E]) -> _Function[_E]:
-        RULES.append(Rule(function.__name__, sees, frozenset(decides), function))
-        return function
+    def make(function: _Function[_E]) -> Rule:
+        return Rule(function.__name__, sees, frozenset(decides), function)
 
-    return register
+    return make
+
+
+def rules_in(*modules: ModuleType) -> tuple[Rule, ...]:
+    """Return the rules that the modules define, in the order in which they stand there."""
+    return tuple(one for module in modules for one in vars(module).values() if isinstance(one, Rule))

@@ -6,55 +6,7 @@ length have ``LENGTH_BYTES``. What is not legal is refused with :class:`.WireErr
 before construct sees it. ``parse`` and ``build`` undo each other, byte for byte and field for field, reserved
 bits and unknown tags included: they judge the form, not the meaning.
 
-:mod:`balloon_spec.wire.layout` reads offsets and bits off the schemas, and :mod:`balloon_spec.wire.annotate`
-explains any buffer, well-formed or not.
+:mod:`balloon_spec.wire.layout` reads offsets and bits off the schemas. Which structures there are the
+families say (:func:`balloon_spec.families.registry.structures`), with the words that explain each;
+:mod:`balloon_spec.wire.annotate` explains any buffer, well-formed or not.
 """
-
-from __future__ import annotations
-
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any
-
-from balloon_spec.wire import (
-    chunk,
-    configuration,
-    host_request,
-    pfn_array,
-    response_header,
-    response_message,
-    statistics,
-)
-
-__all__ = ["STRUCTURES", "Structure"]
-
-
-@dataclass(frozen=True, slots=True)
-class Structure:
-    """One structure by name: its title, its schema, and the two functions between bytes and value."""
-
-    name: str
-    title: str
-    schema: Any
-    parse: Callable[..., Any]
-    build: Callable[..., bytes]
-
-
-_MODULES = (
-    ("Chunk", chunk),
-    ("Response header", response_header),
-    ("Response message", response_message),
-    ("Host request", host_request),
-    ("PFN array", pfn_array),
-    ("Statistics", statistics),
-    ("Configuration space", configuration),
-)
-
-STRUCTURES: Mapping[str, Structure] = MappingProxyType(
-    {
-        module.NAME: Structure(module.NAME, title, module.SCHEMA, module.parse, module.build)
-        for title, module in _MODULES
-    }
-)
-"""Every structure by name, as the command line and vectors write it."""

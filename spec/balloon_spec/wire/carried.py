@@ -4,25 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from balloon_spec.families import registry
 from balloon_spec.queues import Queue
-from balloon_spec.wire import host_request, pfn_array, response_message, statistics
 
-__all__ = ["readable_structure", "written_structure"]
+__all__ = ["candidates", "readable_structure", "written_structure"]
 
 
 def readable_structure(queue: Queue, features: Collection[str]) -> str:
     """Return the name of the structure in the device-readable part of a buffer.
 
-    ``features`` are the names of those accepted. Unused pages come as messages on the host request queue with
-    CHUNK_TRANSFER and without (HDR-01).
+    ``features`` are the names of those accepted: with one, a queue may carry another structure than without.
+    :class:`ValueError` for a queue whose buffers have no such part.
     """
-    if queue is Queue.STATISTICS:
-        return statistics.NAME
-    if queue is Queue.HOST_REQUEST or "CHUNK_TRANSFER" in features:
-        return response_message.NAME
-    return pfn_array.NAME
+    for family in registry.families():
+        for other in family.carries:
+            if other.queue is queue and other.feature in features:
+                return other.structure
+    if queue.readable is None:
+        raise ValueError(f"the {queue} queue carries nothing that a device reads")
+    return queue.readable
 
 
 def written_structure(queue: Queue) -> str | None:
     """Return the name of the structure a device writes into a buffer; None where it writes nothing."""
-    return host_request.NAME if queue is Queue.HOST_REQUEST else None
+    return queue.written
+
+
+def candidates(queue: Queue | None) -> tuple[str, ...]:
+    """Return the structures that a buffer on ``queue`` may be, the most telling first.
+
+    Of a buffer whose queue is not known it may be any that can stand alone.
+    """
+    if queue is None:
+        met = [name for one in reversed(registry.queues()) for name in candidates(one)]
+        structures = (one for family in reversed(registry.families()) for one in family.structures)
+        alone = [one.name for one in structures if not one.is_part]
+        return tuple(dict.fromkeys([*met, *alone]))
+    others = [one.structure for family in registry.families() for one in family.carries if one.queue is queue]
+    return tuple(name for name in (*others, queue.readable, queue.written) if name is not None)

@@ -33,7 +33,7 @@ from balloon_conformance.reference.driver_state import (
 )
 from balloon_conformance.reference.machine import Move, Refusal, Refused, name_of
 from balloon_spec import events as ev
-from balloon_spec.queues import Queue
+from balloon_spec.features import CHUNK_TRANSFER
 
 DEVICE_INPUTS = (
     Accept, Expire, ev.DriverOk, ev.Available, ev.ConfigurationWritten, ev.Operator, ev.Reset,
@@ -81,7 +81,7 @@ def test_every_phase_can_be_reached(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("dispatch", "kinds", "machine"),
-    [(DEVICE_QUEUES, Queue, Device), (OPERATIONS, ev.OperatorAction, Device), (RETURNS, Queue, Driver),
+    [(DEVICE_QUEUES, CHUNK_TRANSFER.queues, Device), (OPERATIONS, ev.OperatorAction, Device), (RETURNS, CHUNK_TRANSFER.queues, Driver),
      (WISHES, ev.GuestAction, Driver)],
 )  # fmt: skip
 def test_every_queue_and_every_wish_has_its_method(dispatch, kinds, machine) -> None:

@@ -17,6 +17,7 @@ from balloon_conformance.suite.plan import plan
 from balloon_conformance.vectors import model
 from balloon_spec import events as ev
 from balloon_spec.events import Side
+from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.requirement import Level, catalogue
@@ -40,7 +41,7 @@ def test_what_a_lapse_can_break_is_the_sides_own(lapse):
 
 def named_by_tables():
     """Yield every requirement that is named where a step says nothing itself, with the side."""
-    for queue, one, two, three in product(Queue, BOTH, BOTH, BOTH):
+    for queue, one, two, three in product(CHUNK_TRANSFER.queues, BOTH, BOTH, BOTH):
         yield Side.DEVICE, not_returned(queue, writable=one)
         yield Side.DRIVER, not_made_available(queue, writable=one, again=two, was_reset=three)
         yield Side.DRIVER, other_parts(queue, is_request=one, is_empty=two, chunks=three)

@@ -7,13 +7,14 @@ from hypothesis import strategies as st
 from balloon_conformance.vectors.hexadecimal import parse_hex
 from balloon_conformance.vectors.remarks import readable_lines, remark_on_request, remark_on_space
 from balloon_conformance.vectors.write import _text
+from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.queues import Queue
 
 RECORD = st.sampled_from([bytes(16), bytes(range(16)), b"\xff" * 16, bytes.fromhex("00100000" * 4)])
 
 
 @given(
-    queue=st.sampled_from(list(Queue)),
+    queue=st.sampled_from(CHUNK_TRANSFER.queues),
     chunks=st.booleans(),
     data=st.one_of(
         st.binary(min_size=1, max_size=80),

@@ -6,13 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wire_strategies import law
 
+from balloon_spec.families.registry import structures
 from balloon_spec.queues import Queue
-from balloon_spec.wire import STRUCTURES
-from balloon_spec.wire.annotate import Field, annotate
+from balloon_spec.wire.annotate import annotate
 from balloon_spec.wire.chunk import Chunk
 from balloon_spec.wire.errors import WireError
 from balloon_spec.wire.hint import NOTHING_KNOWN, Context
 from balloon_spec.wire.response_message import build, message
+from balloon_spec.wire.structure import Field
 
 EVERY = pytest.mark.parametrize("name", list(wire.VALUES))
 GOOD = bytes.fromhex("00 00 00 00 10 00 00 00   00 00 00 40 00 00 00 00   00 00 00 40 00 00 00 00")
@@ -45,7 +46,7 @@ def test_any_bytes_are_explained_and_none_is_left_out(name, order, data, contain
 
 def refused_field(name, data):
     try:
-        STRUCTURES[name].parse(data)
+        structures()[name].parse(data)
     except WireError as error:
         return error.field
     return None

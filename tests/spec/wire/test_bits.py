@@ -3,7 +3,8 @@
 import pytest
 import wire_strategies as wire
 
-from balloon_spec.wire import STRUCTURES, pfn_array, statistics
+from balloon_spec.families.registry import structures
+from balloon_spec.wire import pfn_array, statistics
 from balloon_spec.wire.errors import WireError
 from balloon_spec.wire.layout import read_layout
 
@@ -12,7 +13,7 @@ BY_HAND = pytest.mark.parametrize("name", list(wire.LAYOUTS))
 
 def functions(name):
     by_hand = wire.LAYOUTS[name]
-    structure = STRUCTURES[by_hand.structure or name]
+    structure = structures()[by_hand.structure or name]
     if by_hand.byteorder == "little":
         return structure.parse, structure.build
     return lambda raw: structure.parse(raw, "big"), lambda value: structure.build(value, "big")
@@ -73,7 +74,7 @@ def test_one_cleared_bit_walks_through_ones(name):
 def test_any_flipped_bit_of_data_len_makes_a_message_illegal(index):
     raw = bytes([0, 0, 0, 0, 32, 0, 0, 0]) + bytes(32)
     with pytest.raises(WireError, match="data_len at byte 4"):
-        STRUCTURES["response-message"].parse(with_bit_flipped(raw, 4 + index // 8, index % 8))
+        structures()["response-message"].parse(with_bit_flipped(raw, 4 + index // 8, index % 8))
 
 
 @BY_HAND
@@ -81,7 +82,7 @@ def test_the_layout_read_off_the_schema_is_the_layout_by_hand(name):
     by_hand = wire.LAYOUTS[name]
     structure = by_hand.structure or name
     schema = {"pfn-array": pfn_array, "statistics": statistics}.get(structure)
-    layout = read_layout(schema.SCHEMAS[by_hand.byteorder] if schema else STRUCTURES[structure].schema)
+    layout = read_layout(schema.SCHEMAS[by_hand.byteorder] if schema else structures()[structure].schema)
     seen = {
         record.path(bits.name): (
             record.start_bytes + word.offset_bytes,

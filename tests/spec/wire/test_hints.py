@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wire_strategies import law
 
+from balloon_spec.families.registry import queues, structures
 from balloon_spec.queues import Queue
-from balloon_spec.wire import STRUCTURES
 from balloon_spec.wire.hint import Context, Mistake
 from balloon_spec.wire.hints import hints
 
@@ -279,7 +279,9 @@ def test_what_can_be_meant_as_it_stands_gets_no_hint(structure, data, context):
 @pytest.mark.parametrize("name", list(wire.VALUES))
 @law
 @given(
-    data=st.binary(max_size=90), queue=st.sampled_from([None, *Queue]), memory=st.sampled_from([None, 0x4000])
+    data=st.binary(max_size=90),
+    queue=st.sampled_from([None, *queues()]),
+    memory=st.sampled_from([None, 0x4000]),
 )
 def test_any_bytes_may_be_asked_about(name, data, queue, memory):
     for hint in hints(name, data, Context(queue, memory, 0x1234)):
@@ -288,6 +290,6 @@ def test_any_bytes_may_be_asked_about(name, data, queue, memory):
 
 
 def test_every_structure_can_be_asked_about_and_no_other():
-    assert [hints(name, b"") for name in STRUCTURES] == [()] * len(STRUCTURES)
+    assert [hints(name, b"") for name in structures()] == [()] * len(structures())
     with pytest.raises(KeyError):
         hints("chunks", b"")

@@ -79,7 +79,7 @@ def _step(
             return head | {"wish": step.action.value, "pages": _pages(step.pages)}
         case model.BufferStep():
             return head | {
-                "queue": step.queue.value,
+                "queue": step.queue.name,
                 "queue_index": step.queue.index,
                 "buffer": step.name,
                 "readable": step.readable.hex(),

@@ -1,0 +1,64 @@
+"""The base family, declared."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Final
+
+from balloon_spec.events import Side
+from balloon_spec.families.base import DEFLATE, FEATURES, INFLATE
+from balloon_spec.families.base.structures import CONFIGURATION, PFN_ARRAY
+from balloon_spec.families.family import AreaFile, Chapter, ConfigurationWord, Family
+from balloon_spec.judge import (
+    accounting,
+    buffers,
+    convergence,
+    effects,
+    kept_over_reset,
+    life_cycle,
+    negotiation,
+    notifications,
+    pages_named,
+    rings,
+    without_effect,
+)
+from balloon_spec.judge.rule import rules_in
+
+__all__ = ["FAMILY"]
+
+_AREAS: Final = files(__package__) / "requirements"
+
+FAMILY: Final = Family(
+    "base",
+    features=FEATURES,
+    queues=(INFLATE, DEFLATE),
+    words=(
+        ConfigurationWord("num_pages", 0, Side.DEVICE, "the pages the balloon is to hold"),
+        ConfigurationWord("actual", 4, Side.DRIVER, "the pages the balloon holds"),
+    ),
+    structures=(PFN_ARRAY, CONFIGURATION),
+    areas=(
+        AreaFile(_AREAS / "negotiation.yaml", Chapter.FOUNDATIONS),
+        AreaFile(_AREAS / "queues.yaml", Chapter.FOUNDATIONS),
+        AreaFile(_AREAS / "inflate.yaml", Chapter.OF_THE_GUEST),
+        AreaFile(_AREAS / "deflate.yaml", Chapter.OF_THE_GUEST),
+        AreaFile(_AREAS / "pfn_array.yaml", Chapter.OF_THE_GUEST),
+        AreaFile(_AREAS / "configuration.yaml", Chapter.OF_THE_HOST),
+        AreaFile(_AREAS / "buffers.yaml", Chapter.THROUGHOUT),
+        AreaFile(_AREAS / "safety.yaml", Chapter.THROUGHOUT),
+        AreaFile(_AREAS / "reset.yaml", Chapter.THROUGHOUT),
+    ),
+    rules=rules_in(
+        accounting,
+        buffers,
+        convergence,
+        effects,
+        kept_over_reset,
+        life_cycle,
+        negotiation,
+        notifications,
+        pages_named,
+        rings,
+        without_effect,
+    ),
+)
