@@ -39,4 +39,4 @@ def profile(name: str, bits: Mapping[str, int] | None = None) -> Profile:
     known = registry.profiles()
     if name not in known:
         raise ValueError(f"no profile {name!r}; choose one of {', '.join(known)}")
-    return known[name].with_bits(bits or {})
+    return known[name].with_bits(bits) if bits else known[name]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 __all__ = ["added", "families", "profiles", "queue", "queues", "register", "rules", "structures"]
 
 _profiles: dict[str, Profile] = {}
+
+
+@lru_cache(maxsize=8)
+def _families_of(profiles: tuple[tuple[Family, ...], ...]) -> tuple[Family, ...]:
+    return tuple(dict.fromkeys(family for one in profiles for family in one))
 
 
 def register(profile: Profile) -> None:
@@ -49,7 +55,7 @@ def profiles() -> Mapping[str, Profile]:
 
 def families() -> tuple[Family, ...]:
     """Return the families of all profiles, each once."""
-    return tuple(dict.fromkeys(family for profile in _profiles.values() for family in profile.families))
+    return _families_of(tuple(profile.families for profile in _profiles.values()))
 
 
 def queues() -> tuple[Queue, ...]:
