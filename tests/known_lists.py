@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from balloon_conformance.known_failures.ledger import KnownFailures
 from balloon_conformance.known_failures.loader import load_text
-from balloon_conformance.running.outcome import Fault, Outcome, Status
+from balloon_conformance.running.outcome import Fault, How, Outcome, Status
 from balloon_spec.events import Side
 from balloon_spec.judge import Finding
 from balloon_spec.requirement import catalogue
@@ -36,7 +36,7 @@ def finding(name: str, words: str = "it went wrong", field: str = "page", seen: 
     return Finding(name, entry.level, entry.subject, 7, words, field, "0x1", seen)
 
 
-def failed(case: str, *findings: Finding, reason: str = "", how: str = "violation") -> Outcome:
+def failed(case: str, *findings: Finding, reason: str = "", how: How = How.VIOLATION) -> Outcome:
     exercised = MappingProxyType({one.requirement: 1 for one in findings})
     words = reason or findings[0].words
     return Outcome(case, Status.FAILED, words, Fault.DEVICE, how, findings, exercised=exercised)

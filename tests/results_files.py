@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from balloon_conformance.report.jsonlines import JsonLines
 from balloon_conformance.report.results import Results
-from balloon_conformance.running.outcome import Fault, Outcome, Proof, Status
+from balloon_conformance.running.outcome import Fault, How, Outcome, Proof, Status
 from balloon_spec.events import Side
 from balloon_spec.features import BASE
 from balloon_spec.judge import Finding
@@ -22,7 +22,9 @@ PROOF = Proof("forgets", "one")
 def broken(name: str, case: str = "one") -> Outcome:
     entry = catalogue()[name]
     found = Finding(name, entry.level, entry.subject, 1, "wrong", "page", "0x1", "0x2", b"")
-    return Outcome(case, Status.FAILED, "wrong", Fault.DEVICE, "violation", (found,), exercised={"INF-06": 1})
+    return Outcome(
+        case, Status.FAILED, "wrong", Fault.DEVICE, How.VIOLATION, (found,), exercised={"INF-06": 1}
+    )
 
 
 def write(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from balloon_conformance.cli.errors import BadInput, bad_input
-from balloon_conformance.iut.registry import KINDS, IutError, IutOptions
+from balloon_conformance.iut.registry import KINDS, OPTIONS, IutError
 from balloon_conformance.iut.targets_file import FILE_NAME
 from balloon_conformance.run.options import RunOptions
 
@@ -36,13 +36,14 @@ class Asked:
         words = ["balloon-conformance", command, self.written.iut]
         if self.written.profile:
             words += ["--profile", self.written.profile]
-        for bit in filter(None, self.written.bits.split(",")):
+        for bit in self.written.bits:
             words += ["--bit", bit]
-        for name in ("vectors", *(one.name for one in fields(IutOptions))):
-            if value := getattr(self.written, name):
-                words += [f"--{name.replace('_', '-')}", value]
+        if self.written.vectors:
+            words += ["--vectors", self.written.vectors]
+        for name, value in self.written.given.items():
+            words += [f"--{name}", value]
         if command == "run" and self.written.deadline_seconds != RunOptions("").deadline_seconds:
-            words += ["--deadline", self.written.deadline_seconds]
+            words += ["--deadline", repr(self.written.deadline_seconds)]
         return shlex.join(words)
 
 
@@ -61,55 +62,9 @@ _OPTIONS = (
         multiple=True,
         help="Another bit number for a feature of the profile.",
     ),
-    click.option(
-        "--stdio-start-seconds",
-        metavar="SECONDS",
-        default="",
-        help="How long the program of stdio:COMMAND may take to start (default: 10).",
-    ),
-    click.option(
-        "--stdio-answer-seconds",
-        metavar="SECONDS",
-        default="",
-        help="How long it may take to answer (default: 5).",
-    ),
-    click.option(
-        "--qemu-binary", metavar="PATH", default="", help="The QEMU to start (default: qemu-system-x86_64)."
-    ),
-    click.option(
-        "--qemu-device-properties",
-        metavar="NAME=VALUE,...",
-        default="",
-        help="More properties of QEMU's device.",
-    ),
-    click.option("--qemu-memory", metavar="SIZE", default="", help="The least guest memory, as in 256M."),
-    click.option(
-        "--control",
-        metavar="SOCKET",
-        default="",
-        help="The control socket of a vhost-user peer, as serve --control has it.",
-    ),
-    click.option(
-        "--vhost-user-without",
-        metavar="FEATURE,...",
-        default="",
-        help="Protocol features of vhost-user to leave out, as in STATUS.",
-    ),
-    click.option(
-        "--uml-kernel",
-        metavar="PATH",
-        default="",
-        help="The Linux built for user mode to start (default: linux.uml).",
-    ),
-    click.option(
-        "--uml-module",
-        metavar="PATH",
-        default="",
-        help="The driver's module, or built-in (default: the one installed for the kernel).",
-    ),
-    click.option("--uml-memory", metavar="SIZE", default="", help="The guest's memory, as in 256M."),
-    click.option(
-        "--uml-arguments", metavar="'WORD ...'", default="", help="More for the kernel's command line."
+    *(
+        click.option(f"--{option.name}", metavar=option.metavar, default="", help=option.help)
+        for option in OPTIONS.values()
     ),
 )
 
@@ -119,10 +74,11 @@ def iut_options(function: Callable[..., int]) -> Callable[..., int]:
 
     @functools.wraps(function)
     def called(*, iut: str, profile: str, bits: tuple[str, ...], **others: Any) -> int:
-        given = {one.name: others.pop(one.name) for one in fields(IutOptions)}
+        values = {name: others.pop(name.replace("-", "_")) for name in OPTIONS}
+        given = {name: value for name, value in values.items() if value}
         if not all(bits):
             raise BadInput("--bit: there is nothing; write FEATURE=NUMBER, as in CHUNK_TRANSFER=41")
-        written = RunOptions(iut, profile, ",".join(bits), **given)
+        written = RunOptions(iut, profile, bits, given)
         with bad_input(IutError):
             asked = Asked(written, written.expanded(Path.cwd()))
         return function(asked=asked, **others)

@@ -152,7 +152,7 @@ def command(
     vectors = str(Path(vector_directory).absolute()) if vector_directory else ""
     options = replace(
         asked.options,
-        deadline_seconds=repr(deadline_seconds),
+        deadline_seconds=deadline_seconds,
         vectors=vectors,
         known_failures=checks.path,
     )

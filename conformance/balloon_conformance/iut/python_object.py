@@ -15,9 +15,10 @@ from typing import Any
 
 from balloon_conformance.iut.contract import DeviceAdapter, DriverAdapter, Target
 from balloon_conformance.iut.errors import IutError
+from balloon_conformance.iut.kind import Kind
 from balloon_spec.events import Side
 
-__all__ = ["members", "resolve", "side_of"]
+__all__ = ["KIND", "members", "resolve", "side_of"]
 
 _FEW = 5
 
@@ -156,3 +157,6 @@ def _has(candidate: object, member: str) -> bool:
 def _some(names: frozenset[str]) -> str:
     shown = sorted(names)[:4]
     return ", ".join(shown) + ", ..."
+
+
+KIND = Kind("python:MODULE:OBJECT", lambda name, _given: resolve(name))

@@ -207,7 +207,7 @@ def _print_known(console: Console, verdicts: Sequence[RequirementResult], result
     """Print what failed as it is known to: the requirements, and the cases that ended without a finding."""
     known = [(one.requirement.id, list(one.broken_by), one.known) for one in verdicts if one.known]
     known += [
-        (one.how, [one.case], one.known)
+        (str(one.how), [one.case], one.known)
         for one in results.outcomes.values()
         if one.known and not one.findings
     ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 
 from balloon_conformance.iut import registry
 from balloon_conformance.iut.contract import Target
-from balloon_conformance.iut.registry import IutError, IutOptions
+from balloon_conformance.iut.registry import IutError
 from balloon_conformance.iut.targets_file import FILE_NAME, find, refuse_shadowed
 from balloon_conformance.known_failures.ledger import KnownFailures
 from balloon_conformance.known_failures.loader import load
@@ -20,53 +22,46 @@ from balloon_spec.features import Profile, profile
 
 __all__ = ["RunOptions", "add_options"]
 
-_PREFIX = "balloon_"
+_OPTION = "--balloon-run"
+_NAME = "balloon_run"
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """The choices that every process of a run needs.
 
-    ``profile`` empty takes the implementation's own. ``bits`` are ``FEATURE=NUMBER`` pairs joined by commas,
-    ``vectors`` a directory to take vectors from instead of the suite's cases. ``control`` is the control
-    socket of a vhost-user peer, ``known_failures`` the file of a list; the rest is for QEMU and for a kernel
-    in user mode, as their names say. Each is empty where nothing was said. ``name`` and ``role`` are those of
-    a target of a file; ``role`` is what the implementation has to be.
+    ``profile`` empty takes the implementation's own. ``bits`` are ``FEATURE=NUMBER`` pairs, ``given`` the
+    options of the adapter by their names. ``vectors`` is a directory to take vectors from instead of the
+    suite's cases, ``known_failures`` the file of a list; either is empty if nothing was said. ``name`` and
+    ``role`` are those of a target of a file; ``role`` is what the implementation has to be.
     """
 
     iut: str
     profile: str = ""
-    bits: str = ""
-    deadline_seconds: str = "1.0"
+    bits: tuple[str, ...] = ()
+    given: Mapping[str, str] = field(default_factory=dict)
+    deadline_seconds: float = 1.0
     vectors: str = ""
-    qemu_binary: str = ""
-    qemu_device_properties: str = ""
-    qemu_memory: str = ""
-    control: str = ""
-    vhost_user_without: str = ""
-    uml_kernel: str = ""
-    uml_module: str = ""
-    uml_memory: str = ""
-    uml_arguments: str = ""
     known_failures: str = ""
-    stdio_start_seconds: str = ""
-    stdio_answer_seconds: str = ""
     name: str = ""
     role: str = ""
 
     def arguments(self) -> list[str]:
         """Return the options as pytest takes them."""
-        return [f"{_flag(name)}={value}" for name, value in asdict(self).items()]
+        return [f"{_OPTION}={json.dumps(asdict(self))}"]
 
     @classmethod
     def of(cls, config: pytest.Config) -> RunOptions | None:
-        """Read the options back; None where pytest was started without them."""
-        values: dict[str, Any] = {one.name: config.getoption(_PREFIX + one.name) for one in fields(cls)}
-        return cls(**values) if values["iut"] else None
+        """Read the options back; None if pytest was started without them."""
+        text = config.getoption(_NAME)
+        if not text:
+            return None
+        values: dict[str, Any] = json.loads(text)
+        return cls(**values | {"bits": tuple(values["bits"])})
 
     def target(self) -> Target:
         """Return the implementation; :class:`IutError` where it is not to be had."""
-        target = registry.resolve(self.iut, self._iut_options())
+        target = registry.resolve(self.iut, self.given)
         if self.role and target.side != self.role:
             raise IutError(
                 f"{FILE_NAME}: targets.{self.name}.role: {self.iut} is a {target.side}, not a {self.role}; "
@@ -83,31 +78,26 @@ class RunOptions:
             refuse_shadowed(self.iut, directory)
         if ":" in self.iut or self.iut in registry.KINDS:
             return self
-        known = {one.name.replace("_", "-"): one.name for one in fields(IutOptions)}
-        found = find(self.iut, directory, frozenset(known))
+        found = find(self.iut, directory, frozenset(registry.OPTIONS))
         if found is None:
             return self
         bits = {name: f"{name}={bit}" for name, bit in found.bits.items()}
-        bits |= {word.partition("=")[0]: word for word in filter(None, self.bits.split(","))}
-        values = {known[name]: getattr(self, known[name]) or text for name, text in found.options.items()}
+        bits |= {word.partition("=")[0]: word for word in self.bits}
         return replace(
             self,
             iut=found.adapter,
             profile=self.profile or found.profile,
-            bits=",".join(bits.values()),
+            bits=tuple(bits.values()),
+            given={**found.options, **self.given},
             known_failures=self.known_failures or found.known_failures,
             name=found.name,
             role=found.role or "",
-            **values,
         )
-
-    def _iut_options(self) -> IutOptions:
-        return IutOptions(**{one.name: getattr(self, one.name) or None for one in fields(IutOptions)})
 
     def chosen_profile(self, target: Target) -> Profile:
         """Return the profile of the run; :class:`IutError` for one that does not exist."""
         try:
-            bits = read_bits(filter(None, self.bits.split(",")))
+            bits = read_bits(self.bits)
         except ValueError as error:
             raise IutError(str(error)) from error
         for name, bit in bits.items():
@@ -124,7 +114,7 @@ class RunOptions:
     @property
     def named(self) -> frozenset[str]:
         """The features of which a person gave the bit."""
-        return frozenset(word.partition("=")[0] for word in filter(None, self.bits.split(",")))
+        return frozenset(word.partition("=")[0] for word in self.bits)
 
     def known(self, target: Target) -> KnownFailures:
         """Return the list of known failures, which is empty where there is no file yet.
@@ -143,14 +133,6 @@ class RunOptions:
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """Declare the options to pytest; they have no help of their own, because no person gives them."""
+    """Declare the option that carries them to pytest; it has no help, because no person gives it."""
     group = parser.getgroup("balloon", "virtio-balloon conformance")
-    for one in fields(RunOptions):
-        default = "" if one.name == "iut" else one.default
-        group.addoption(
-            _flag(one.name), dest=_PREFIX + one.name, default=default, help="see balloon-conformance"
-        )
-
-
-def _flag(name: str) -> str:
-    return f"--balloon-{name.replace('_', '-')}"
+    group.addoption(_OPTION, dest=_NAME, default="", help="see balloon-conformance")

@@ -34,7 +34,8 @@ from balloon_conformance.iut.contract import (
 )
 from balloon_conformance.report.ranking import explain
 from balloon_conformance.run.options import RunOptions, add_options
-from balloon_conformance.running.case import Patience, carry_out, ended_after, run_again, whose
+from balloon_conformance.running.adapter_defect import call_adapter, defect_of, one_line
+from balloon_conformance.running.case import Patience, carry_out, ended_after, run_again
 from balloon_conformance.running.outcome import (
     MOST_ABSENCES,
     Fault,
@@ -85,7 +86,7 @@ class ConformancePlugin:
         self.profile = options.chosen_profile(self.target)
         self.plan = plan(self.target.side, options.vector_directory)
         self.known = options.known(self.target)
-        self._patience = Patience(deadline_seconds=float(options.deadline_seconds))
+        self._patience = Patience(deadline_seconds=options.deadline_seconds)
         self._waits = Waits()
         self._adapter: DeviceAdapter | DriverAdapter | None = None
         self._absent = 0
@@ -96,7 +97,7 @@ class ConformancePlugin:
     def adapter(self) -> DeviceAdapter | DriverAdapter:
         """Return the adapter of this process, made when it is first asked for."""
         if self._adapter is None:
-            self._adapter = self.target.make()
+            self._adapter = call_adapter(self.target.make)
             # A process that is ended from outside still passes here.
             atexit.register(self.stop)
         return self._adapter
@@ -148,7 +149,7 @@ class ConformancePlugin:
         is found in an implementation that served other cases before.
         """
         outcome, company = self._concluded(attempt())
-        if outcome.how != How.HANG and not (company and outcome.status is Status.FAILED):
+        if outcome.how is not How.HANG and not (company and outcome.status is Status.FAILED):
             return outcome
         self.stop()
         try:
@@ -166,7 +167,7 @@ class ConformancePlugin:
             return self._with_words(outcome), False
         company = adapter.served > 1
         try:
-            adapter.conclude(suspect=bool(outcome.findings or outcome.advice))
+            call_adapter(lambda: adapter.conclude(suspect=bool(outcome.findings or outcome.advice)))
         except (ImplementationCrashed, ImplementationHung, ImplementationViolation) as error:
             outcome = ended_after(outcome, error, self.target.side)
         return self._with_words(outcome), company
@@ -175,10 +176,10 @@ class ConformancePlugin:
         """Add what the implementation said of a case that did not pass, and what it complained of in any."""
         lines: list[str] = []
         if isinstance(self._adapter, OutlivesCases):
-            lines += self._adapter.alarms()
+            lines += call_adapter(self._adapter.alarms)
         said: Callable[[], Sequence[str]] | None = getattr(self._adapter, "said", None)
         if said is not None and outcome.status in {Status.FAILED, Status.ERROR}:
-            lines += said()
+            lines += call_adapter(said)
         return replace(outcome, said=tuple(lines))
 
     @pytest.fixture
@@ -348,6 +349,5 @@ def explained(outcome: Outcome) -> Iterator[str]:
 def failure(case: str, error: BaseException) -> Outcome:
     """Return the outcome of a case that ended in an exception nobody expected, or before it began."""
     if isinstance(error, AdapterError):
-        return Outcome(case, Status.ERROR, " ".join(str(error).split()), Fault.ADAPTER)
-    fault, words = whose(error)
-    return Outcome(case, Status.ERROR, words, fault)
+        return Outcome(case, Status.ERROR, one_line(error), Fault.ADAPTER)
+    return Outcome(case, Status.ERROR, defect_of("suite", error), Fault.SUITE)

@@ -24,10 +24,11 @@ from balloon_conformance.iut.contract import (
     PeerLeft,
 )
 from balloon_conformance.iut.sight import OutOfSight
+from balloon_conformance.running.adapter_defect import defect_of, one_line
 from balloon_conformance.running.mismatch import Mismatch
 from balloon_conformance.running.not_exercised import NotExercised
 from balloon_conformance.running.outcome import Fault, How, Outcome, Repeats, Status, choice_of
-from balloon_conformance.running.session import DeviceSession, DriverSession, Ended, Session
+from balloon_conformance.running.session import DeviceSession, Ended, Session
 from balloon_spec import trace
 from balloon_spec.events import Negotiated, Side
 from balloon_spec.judge import Finding
@@ -43,7 +44,6 @@ __all__ = [
     "carry_out",
     "ended_after",
     "run_again",
-    "whose",
 ]
 
 
@@ -100,12 +100,11 @@ def carry_out(case: Case, session: Session, action: Callable[[], Sequence[str]])
     except (Ended, ImplementationCrashed, ImplementationHung, ImplementationViolation) as ended:
         return end.close(ended=str(ended), how=_how(ended))
     except PeerAbsent as error:
-        return Outcome(case.id, Status.ERROR, _line(error), Fault.ADAPTER, How.ABSENT, trace=_lines(session))
+        return end.fail(Fault.ADAPTER, one_line(error), How.ABSENT)
     except AdapterError as error:
-        return Outcome(case.id, Status.ERROR, _line(error), Fault.ADAPTER, trace=_lines(session))
+        return end.fail(Fault.ADAPTER, one_line(error))
     except Exception as error:  # noqa: BLE001 - one case's defect shall not end the others
-        fault, words = whose(error)
-        return Outcome(case.id, Status.ERROR, words, fault, trace=_lines(session))
+        return end.fail(Fault.SUITE, defect_of("suite", error))
     return end.close(left_out=left_out)
 
 
@@ -131,15 +130,15 @@ def _how(ended: Exception) -> How:
 
 def run_again(first: Outcome, again: Outcome) -> Outcome:
     """Return the outcome of a case that failed, with what came of it when it was run again, alone."""
-    hung = first.how == How.HANG
+    hung = first.how is How.HANG
     if again.status is Status.ERROR:
         repeats, words = Repeats.UNKNOWN, f"it could not be run: {again.reason}"
-    elif hung and again.how == How.HANG:
+    elif hung and again.how is How.HANG:
         repeats, words = Repeats.YES, "it hung again"
     elif hung and again.status is Status.FAILED:
         repeats, words = Repeats.NO, f"it did not hang, and failed: {again.reason}"
     elif again.status is Status.FAILED:
-        same = again.how == first.how and _broken(again) == _broken(first)
+        same = again.how is first.how and _broken(again) == _broken(first)
         repeats = Repeats.YES if same else Repeats.NO
         words = "it failed in the same way" if same else f"it failed otherwise: {again.reason}"
     else:
@@ -153,34 +152,11 @@ def _broken(outcome: Outcome) -> set[str]:
 
 def ended_after(outcome: Outcome, error: Exception, side: Side) -> Outcome:
     """Return the outcome of a case after which the implementation did not survive being brought to rest."""
-    words = f"after the case: {_line(error)}"
+    words = f"after the case: {one_line(error)}"
     if outcome.status in {Status.FAILED, Status.ERROR}:
         return replace(outcome, reason=f"{outcome.reason}; {words}")
     fault = Fault.DEVICE if side is Side.DEVICE else Fault.DRIVER
     return replace(outcome, status=Status.FAILED, reason=words, fault=fault, how=_how(error))
-
-
-def whose(error: BaseException) -> tuple[Fault, str]:
-    """Say whose defect an unexpected exception is, and in one line which: the adapter's or the suite's."""
-    through_adapter = False
-    step, module = error.__traceback__, ""
-    while step is not None:
-        through_adapter |= step.tb_frame.f_code in _DOORS
-        module = step.tb_frame.f_globals["__name__"]
-        step = step.tb_next
-    if isinstance(error, AttributeError) and module in _ROOMS:
-        # A method the adapter lacks is missed before it can be called.
-        through_adapter = not isinstance(error.obj, Session)
-    fault, name = (Fault.ADAPTER, "adapter") if through_adapter else (Fault.SUITE, "suite")
-    return fault, f"the {name} raised {type(error).__name__}: {_line(error)}; this is a defect of the {name}"
-
-
-_DOORS = frozenset(
-    {Session._call.__code__, Session.__enter__.__code__, Session.__exit__.__code__}  # noqa: SLF001 - the one way in
-)
-"""Where a session calls its adapter."""
-_ROOMS = frozenset(kind.__module__ for kind in (Session, DeviceSession, DriverSession))
-"""Where a method of the adapter is looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +165,10 @@ class _End:
 
     case: Case
     session: Session
+
+    def fail(self, fault: Fault, words: str, how: How | None = None) -> Outcome:
+        """Make the outcome of a case in which the adapter or the suite could not do its part."""
+        return Outcome(self.case.id, Status.ERROR, words, fault, how, trace=_lines(self.session))
 
     def close(
         self,
@@ -240,7 +220,7 @@ class _End:
             status,
             reason,
             fault,
-            how if status is Status.FAILED else "",
+            how if status is Status.FAILED else None,
             findings,
             advice,
             MappingProxyType(exercised),
@@ -289,11 +269,6 @@ def _negotiated(session: Session) -> tuple[str, ...]:
     events = (entry.event for entry in session.trace)
     masks = (event.accepted for event in events if isinstance(event, Negotiated) and event.features_ok)
     return tuple(session.profile.names_by_bit(reduce(or_, masks, 0)))
-
-
-def _line(error: BaseException) -> str:
-    """Return what an exception says, in one line."""
-    return " ".join(str(error).split())
 
 
 def _lines(session: Session) -> tuple[str, ...]:

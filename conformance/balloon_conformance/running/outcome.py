@@ -88,32 +88,32 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One case's end. ``findings`` break a MUST or MUST NOT, ``advice`` a SHOULD or SHOULD NOT.
+    """One case's end.
 
-    ``exercised`` counts decisions by requirement, the implementation's side only. ``how`` is a :class:`How`
-    for a failure, and for an error if nobody was there. ``reason`` says in a sentence why a case failed,
-    erred or was not exercised. ``trace`` are the JSON lines of the exchange, kept where something was found.
-    ``repeats`` is a :class:`Repeats` after a hang, and after a failure of an implementation that had served
-    other cases. ``known`` are the entries of a list of known failures that excuse all of a failure. ``said``
-    are the last lines the implementation's program wrote to its standard error in a case that did not pass,
-    and what an implementation that outlives its cases complained of in any. ``given_back`` is
-    what the case saw of the memory that a device gave back, as far as the case alone does not decide it.
-    ``negotiated`` are the names of the features that were in force at any time. ``malformed`` tells that the
-    suite broke something in the case on purpose. ``hidden`` are requirements the case had to do with and that
-    could not be decided by what the transport shows, each with the reason. ``rests_on`` names, for a
-    requirement that is broken only if other cases are held against this one, those cases.
+    ``reason`` says in a sentence why a case failed, erred or was not exercised. ``how`` is given for a
+    failure, and for an error if nobody was there. ``findings`` break a MUST or MUST NOT, ``advice`` a SHOULD
+    or SHOULD NOT. ``exercised`` counts decisions by requirement, the implementation's side only. ``trace``
+    are the JSON lines of the exchange, kept if something was found. ``repeats`` is given after a hang, and
+    after a failure of an implementation that had served other cases. ``known`` are the entries of a list of
+    known failures that excuse all of a failure. ``said`` are the last lines that the implementation's program
+    wrote to its standard error in a case that did not pass, and the complaints in any case of an
+    implementation that outlives its cases. ``given_back`` is what the case saw of the memory that a device
+    gave back, as far as the case alone does not decide it. ``negotiated`` are the names of the features that
+    were in force at any time. ``malformed`` tells that the suite broke something in the case on purpose.
+    ``hidden`` are requirements that the case had to do with and the transport does not let anybody decide,
+    each with the reason. ``rests_on`` names the other cases without which a requirement would not be broken.
     """
 
     case: str
     status: Status
     reason: str = ""
     fault: Fault | None = None
-    how: str = ""
+    how: How | None = None
     findings: tuple[Finding, ...] = ()
     advice: tuple[Finding, ...] = ()
     exercised: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     trace: tuple[str, ...] = ()
-    repeats: str = ""
+    repeats: Repeats | None = None
     known: tuple[KnownFailure, ...] = ()
     said: tuple[str, ...] = ()
     given_back: GivenBack = GivenBack()  # noqa: RUF009 - it is frozen
@@ -138,14 +138,14 @@ class Outcome:
             "status": self.status.value,
             "reason": self.reason,
             "fault": self.fault.value if self.fault else None,
-            "how": str(self.how),
+            "how": self.how.value if self.how else "",
             "findings": [finding_to_json(finding) for finding in self.findings],
             "advice": [finding_to_json(finding) for finding in self.advice],
             "exercised": dict(sorted(self.exercised.items())),
             "trace": list(self.trace),
         }
         if self.repeats:
-            data["repeats"] = str(self.repeats)
+            data["repeats"] = self.repeats.value
         if self.known:
             data["known"] = [one.to_json() for one in self.known]
         if self.said:
@@ -170,12 +170,12 @@ class Outcome:
             Status(data["status"]),
             data["reason"],
             Fault(data["fault"]) if data["fault"] else None,
-            data["how"],
+            How(data["how"]) if data["how"] else None,
             tuple(_finding_from_json(one) for one in data["findings"]),
             tuple(_finding_from_json(one) for one in data["advice"]),
             MappingProxyType(dict(data["exercised"])),
             tuple(data["trace"]),
-            data.get("repeats", ""),
+            Repeats(data["repeats"]) if "repeats" in data else None,
             tuple(KnownFailure.from_json(one) for one in data.get("known", ())),
             tuple(data.get("said", ())),
             given_back_json.from_json(data["given_back"]) if "given_back" in data else GivenBack(),
@@ -194,7 +194,7 @@ def absences(before: int, outcome: Outcome) -> int:
     """Return in how many cases in a row nobody was there, after one more; one not exercised says nothing."""
     if outcome.status is Status.NOT_EXERCISED:
         return before
-    return before + 1 if outcome.how == How.ABSENT else 0
+    return before + 1 if outcome.how is How.ABSENT else 0
 
 
 def choice_of(requirement: str) -> Choice | None:

@@ -9,7 +9,7 @@ from balloon_conformance.iut import python_object
 from balloon_conformance.iut.contract import DeviceAdapter, DriverAdapter
 from balloon_conformance.iut.qemu import QemuDevice, command_line
 from balloon_conformance.iut.reference.adapter import ReferenceDevice, ReferenceDriver
-from balloon_conformance.iut.registry import IutError, IutOptions, resolve
+from balloon_conformance.iut.registry import IutError, resolve
 from balloon_spec.events import Side
 
 
@@ -64,27 +64,27 @@ def test_a_known_name_with_something_behind_a_colon_is_unknown():
 
 def test_options_of_qemu_are_refused_elsewhere():
     with pytest.raises(IutError, match=r"^--qemu-memory is for qemu"):
-        resolve("reference-device", IutOptions(qemu_memory="64M"))
+        resolve("reference-device", {"qemu-memory": "64M"})
 
 
 @pytest.mark.parametrize(
     ("text", "mib"), [("64", 64), ("64M", 64), ("2G", 2048), ("64MiB", 64), ("1GiB", 1024)]
 )
 def test_memory_of_qemu_is_read_with_its_unit(text, mib):
-    assert command_line.parse(None, None, text).memory_mib == mib
+    assert command_line.parse({"qemu-memory": text}).memory_mib == mib
 
 
 @pytest.mark.parametrize("text", ["", "M", "0", "-1", "64K", "1.5G"])
 def test_a_memory_that_is_no_size_is_refused(text):
     with pytest.raises(IutError, match=r"^--qemu-memory: .* is not a size; write it as in 64M or 2G$"):
-        command_line.parse(None, None, text)
+        command_line.parse({"qemu-memory": text})
 
 
 def test_properties_of_qemu_reach_its_options_and_a_malformed_one_does_not():
-    options = command_line.parse("/q", "deflate-on-oom=off,", None)
+    options = command_line.parse({"qemu-binary": "/q", "qemu-device-properties": "deflate-on-oom=off,"})
     assert (options.binary, options.device_properties, options.memory_mib) == ("/q", "deflate-on-oom=off", 0)
     with pytest.raises(IutError, match=r"^--qemu-device-properties: 'off' is not NAME=VALUE"):
-        command_line.parse(None, "deflate-on-oom=on,off", None)
+        command_line.parse({"qemu-device-properties": "deflate-on-oom=on,off"})
 
 
 @pytest.mark.parametrize("path", ["Adapter", "make", "adapter", "Holder.inner"])

@@ -54,13 +54,15 @@ def test_the_file_of_the_page_is_one():
 
 def test_a_name_stands_for_what_the_file_says_and_what_is_given_beside_it_counts_more(tmp_path):
     written(tmp_path, WHOLE)
-    options = RunOptions("mine", bits="CHUNK_TRANSFER=42,STATS_VQ=7").expanded(tmp_path)
+    options = RunOptions("mine", bits=("CHUNK_TRANSFER=42", "STATS_VQ=7")).expanded(tmp_path)
     assert options.iut == "vhost-user-device:d.sock"
-    assert options.control == "c.sock"
+    assert options.given == {"control": "c.sock"}
     assert options.profile == "chunk-transfer"
-    assert options.bits == "CHUNK_TRANSFER=42,STATS_VQ=7"
-    given = RunOptions("mine", profile="base", control="x.sock", known_failures="k").expanded(tmp_path)
-    assert (given.profile, given.control, given.known_failures) == ("base", "x.sock", "k")
+    assert options.bits == ("CHUNK_TRANSFER=42", "STATS_VQ=7")
+    given = RunOptions("mine", profile="base", given={"control": "x.sock"}, known_failures="k").expanded(
+        tmp_path
+    )
+    assert (given.profile, given.given["control"], given.known_failures) == ("base", "x.sock", "k")
 
 
 @pytest.mark.parametrize("name", ["reference-device", "stdio:mine", "qemu"])

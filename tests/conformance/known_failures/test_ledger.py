@@ -4,7 +4,7 @@ import pytest
 from known_lists import entries, failed, finding, passed
 
 from balloon_conformance.known_failures.ledger import KnownFailures, Problem
-from balloon_conformance.running.outcome import Outcome, Status
+from balloon_conformance.running.outcome import How, Outcome, Status
 
 A = "requirement: BUF-03, finding: went wrong"
 
@@ -64,7 +64,7 @@ def test_a_case_is_excused_only_where_all_of_it_is():
 
 
 def test_a_case_that_ended_without_a_finding_is_pinned_by_its_reason():
-    dead = failed("one", reason="the device ended: signal 11", how="crash")
+    dead = failed("one", reason="the device ended: signal 11", how=How.CRASH)
     assert not entries("case: one, finding: signal 11").mark(dead).fails
     assert entries("case: one, finding: signal 9").mark(dead).fails
     assert entries("case: one, requirement: BUF-03, finding: signal 11").mark(dead).fails

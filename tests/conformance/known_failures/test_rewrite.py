@@ -7,6 +7,7 @@ from known_lists import failed, finding, listed, passed
 
 from balloon_conformance.known_failures.loader import KnownFailuresError
 from balloon_conformance.known_failures.rewrite import BEGINNING, changes, rewrite
+from balloon_conformance.running.outcome import How
 
 LIST = """\
 # What we know.
@@ -36,7 +37,7 @@ known_failures:   # by age
     link: l
 """
 BUF = failed("one", finding("BUF-03"))
-TWO = failed("two", reason="the device ended: signal 11", how="crash")
+TWO = failed("two", reason="the device ended: signal 11", how=How.CRASH)
 STORM = failed("storm[1]", finding("INF-08", "elsewhere"))
 
 

@@ -7,7 +7,6 @@ import pytest
 from balloon_conformance.campaign.cases import cases
 from balloon_conformance.iut import registry
 from balloon_conformance.iut.reference.adapter import ReferenceDriver
-from balloon_conformance.iut.registry import IutOptions
 from balloon_conformance.mutants import mutants
 from balloon_conformance.mutants.posted import DEFECTS, PostedDriver, PostedDriverElsewhere
 from balloon_conformance.reference.driver import Driver
@@ -69,7 +68,7 @@ def test_ids_of_any_length_are_nobodys_defect():
 
 
 def test_the_whole_driver_can_be_run_by_its_name():
-    target = registry.resolve("python:balloon_conformance.mutants.posted:posted_driver", IutOptions())
+    target = registry.resolve("python:balloon_conformance.mutants.posted:posted_driver")
     adapter = target.make()
     assert target.side == "driver"
     assert adapter.description == "the driver posted in March 2017, modelled"

@@ -9,7 +9,7 @@ import pytest
 
 from balloon_conformance.report.html import hex_rows, render
 from balloon_conformance.report.results import Results
-from balloon_conformance.running.outcome import Fault, Outcome, Status
+from balloon_conformance.running.outcome import Fault, How, Outcome, Status
 from balloon_spec.events import Side
 from balloon_spec.features import BASE, CHUNK_TRANSFER
 from balloon_spec.judge import Finding
@@ -32,7 +32,7 @@ def finding(name: str = "INF-08", *, event: int = 9, data: bytes = b"") -> Findi
 
 
 def failed(case: str, *found: Finding, trace: tuple[str, ...] = TRACE) -> Outcome:
-    return Outcome(case, Status.FAILED, "it went wrong", Fault.DEVICE, "violation", found, trace=trace)
+    return Outcome(case, Status.FAILED, "it went wrong", Fault.DEVICE, How.VIOLATION, found, trace=trace)
 
 
 class Page(HTMLParser):
@@ -149,7 +149,7 @@ def test_a_should_is_advice():
 
 def test_cases_that_ended_and_faults_that_are_not_the_implementations_are_told_apart():
     words = page(
-        Outcome("dead", Status.FAILED, "it ended", Fault.DEVICE, "crash"),
+        Outcome("dead", Status.FAILED, "it ended", Fault.DEVICE, How.CRASH),
         Outcome("odd", Status.ERROR, "no answer", Fault.ADAPTER),
         faults=("OSError: disk full",),
     ).words

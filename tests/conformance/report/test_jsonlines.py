@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from balloon_conformance.report.jsonlines import SCHEMA_PATH, JsonLines
 from balloon_conformance.report.results import Exit, Results
-from balloon_conformance.running.outcome import Fault, Outcome, Status
+from balloon_conformance.running.outcome import Fault, How, Outcome, Status
 from balloon_spec.events import Side
 from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.judge import Finding
@@ -17,7 +17,7 @@ from balloon_spec.requirement import Level
 
 FINDING = Finding("INF-08", Level.MUST_NOT, Side.DEVICE, 3, "words", "page", "0x1", "0x2", b"\xab")
 CASE = Outcome(
-    "one", Status.FAILED, "words", Fault.DEVICE, "violation", (FINDING,), (), {"INF-08": 2}, ("{}",)
+    "one", Status.FAILED, "words", Fault.DEVICE, How.VIOLATION, (FINDING,), (), {"INF-08": 2}, ("{}",)
 )
 
 

@@ -98,7 +98,7 @@ def test_what_was_negotiated_survives_a_results_file():
 
 
 def test_a_bit_that_the_feature_word_does_not_have_is_bad_usage():
-    options = RunOptions("stdio:x", bits="CHUNK_TRANSFER=70")
+    options = RunOptions("stdio:x", bits=("CHUNK_TRANSFER=70",))
     words = r"--bit CHUNK_TRANSFER=70: the feature word of stdio:x has 64 bits; give a number from 0 to 63"
     with pytest.raises(IutError, match=words):
         options.chosen_profile(Target("stdio:x", Side.DEVICE, ReferenceDevice))

@@ -5,7 +5,7 @@ from types import MappingProxyType
 import pytest
 
 from balloon_conformance.report.results import Exit, Results, Verdict, applies
-from balloon_conformance.running.outcome import Fault, Outcome, Status
+from balloon_conformance.running.outcome import Fault, How, Outcome, Status
 from balloon_spec.events import Side
 from balloon_spec.features import BASE, CHUNK_TRANSFER
 from balloon_spec.judge import Finding
@@ -47,7 +47,7 @@ def test_a_requirement_that_was_decided_and_never_broken_is_kept(results):
 
 def test_one_finding_breaks_a_requirement_however_often_it_was_kept(results):
     results.add(outcome("one", INF_06=2))
-    results.add(Outcome("two", Status.FAILED, "it", Fault.DEVICE, "violation", (finding("INF-06"),)))
+    results.add(Outcome("two", Status.FAILED, "it", Fault.DEVICE, How.VIOLATION, (finding("INF-06"),)))
     one = verdict(results, "INF-06")
     assert one.verdict is Verdict.BROKEN
     assert list(one.broken_by) == ["two"]
@@ -75,7 +75,7 @@ def test_a_case_in_error_says_nothing_about_the_implementation(results):
 
 def test_broken_outranks_an_error_and_an_interrupt_outranks_both(results):
     results.add(Outcome("one", Status.ERROR, "oh", Fault.ADAPTER))
-    results.add(Outcome("two", Status.FAILED, "ended", Fault.DEVICE, "crash"))
+    results.add(Outcome("two", Status.FAILED, "ended", Fault.DEVICE, How.CRASH))
     assert results.exit_code() is Exit.BROKEN
     results.interrupted = True
     assert results.exit_code() is Exit.INTERRUPTED
@@ -144,7 +144,7 @@ def test_a_requirement_applies_where_a_legal_set_of_the_profile_meets_its_condit
 
 
 def test_the_summary_counts_each_verdict_once(results):
-    results.add(Outcome("one", Status.FAILED, "x", Fault.DEVICE, "violation", (finding("INF-06"),)))
+    results.add(Outcome("one", Status.FAILED, "x", Fault.DEVICE, How.VIOLATION, (finding("INF-06"),)))
     results.add(outcome("two", DEF_07=1))
     summary = results.summary()
     assert (summary["exercised"], summary["kept"], summary["broken"]) == (2, 1, 1)

@@ -9,7 +9,7 @@ from rich.console import Console
 from balloon_conformance.report.results import Results
 from balloon_conformance.report.terminal import print_header, print_results
 from balloon_conformance.run.live import ProgressBar
-from balloon_conformance.running.outcome import Fault, Outcome, Status
+from balloon_conformance.running.outcome import Fault, How, Outcome, Status
 from balloon_spec.events import Side
 from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.judge import Finding
@@ -35,7 +35,7 @@ def shown(*outcomes: Outcome, width: int = 80, verbose: bool = False, faults=(),
 
 
 KEPT = Outcome("kept", Status.PASSED, exercised=MappingProxyType({"INF-06": 3}))
-FAILED = Outcome("bad", Status.FAILED, "x", Fault.DEVICE, "violation", (BROKEN,))
+FAILED = Outcome("bad", Status.FAILED, "x", Fault.DEVICE, How.VIOLATION, (BROKEN,))
 
 
 def test_a_broken_requirement_is_shown_with_everything_needed_to_see_it_again():
@@ -74,7 +74,7 @@ def test_areas_count_their_verdicts():
 
 
 def test_the_same_finding_of_several_cases_is_shown_once():
-    more = [Outcome(f"bad{n}", Status.FAILED, "x", Fault.DEVICE, "violation", (BROKEN,)) for n in range(6)]
+    more = [Outcome(f"bad{n}", Status.FAILED, "x", Fault.DEVICE, How.VIOLATION, (BROKEN,)) for n in range(6)]
     text = shown(*more)
     assert text.count("another page [0x1] was discarded") == 1
     assert "bad0, event 12; also bad1, bad2, bad3 and 2 more" in " ".join(text.split())
@@ -88,7 +88,7 @@ def test_advice_stands_apart_from_what_is_broken():
 
 
 def test_a_crash_that_no_rule_attributes_is_still_shown():
-    text = shown(Outcome("dead", Status.FAILED, "the device ended: signal 11", Fault.DEVICE, "crash"))
+    text = shown(Outcome("dead", Status.FAILED, "the device ended: signal 11", Fault.DEVICE, How.CRASH))
     assert "dead: crash: the device ended: signal 11" in text
 
 

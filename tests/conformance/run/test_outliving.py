@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from dataclasses import fields, replace
+from dataclasses import replace
 from itertools import pairwise
 from textwrap import dedent
 from xml.etree import ElementTree as ET
@@ -14,7 +14,7 @@ from run_command import run_command
 
 from balloon_conformance.cli.iut_options import iut_options
 from balloon_conformance.cli.run import command as run
-from balloon_conformance.iut.registry import IutOptions
+from balloon_conformance.iut.registry import OPTIONS as IUT_OPTIONS
 from balloon_conformance.report.jsonlines import SCHEMA_PATH
 
 # One "kernel" counts the starts since it was booted; which start goes wrong is the subclass's.
@@ -220,7 +220,7 @@ def test_the_repeat_line_asks_for_the_same_implementation(iut, tmp_path, monkeyp
         return taken.pop()
 
     first, vectors, _ = parse([iut, *OPTIONS[iut]])
-    written = replace(first.written, vectors=vectors, deadline_seconds="2.5")
+    written = replace(first.written, vectors=vectors, deadline_seconds=2.5)
     line = shlex.split(replace(first, written=written).repeat("run"))
     assert line[:2] == ["balloon-conformance", "run"]
     again, vectors_again, deadline = parse(line[2:])
@@ -233,7 +233,7 @@ def test_the_repeat_line_asks_for_the_same_implementation(iut, tmp_path, monkeyp
 
 def test_every_option_of_an_implementation_is_tried_above():
     tried = {word for words in OPTIONS.values() for word in words if word.startswith("--")}
-    assert {f"--{one.name.replace('_', '-')}" for one in fields(IutOptions)} <= tried
+    assert {f"--{name}" for name in IUT_OPTIONS} <= tried
 
 
 def test_the_repeat_line_is_printed_with_the_deadline_that_found_it(here):

@@ -56,7 +56,7 @@ def test_as_a_trace_every_vector_breaks_what_it_says_and_no_more():
 def test_a_requirement_the_suite_breaks_undeclared_is_the_fault_of_the_suite():
     dirty = made_up(inflate(data=MESSAGE.replace("00 00 00 01", "01 00 00 01")), "device: {used: m1}")
     outcome = play(dirty, ReferenceDevice(), Side.DEVICE)
-    assert (outcome.status, outcome.fault, outcome.how) == (Status.ERROR, Fault.SUITE, "")
+    assert (outcome.status, outcome.fault, outcome.how) == (Status.ERROR, Fault.SUITE, None)
     assert outcome.reason.startswith("the suite's own side broke CHUNK-03 driver MUST")
     assert outcome.findings == ()
     assert json.loads(outcome.trace[0])["trace"] == "virtio-balloon"

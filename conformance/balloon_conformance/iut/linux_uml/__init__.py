@@ -8,14 +8,23 @@ whose only program is busybox, over a serial line.
 from __future__ import annotations
 
 from balloon_conformance.iut.contract import Target
+from balloon_conformance.iut.kind import Given, Kind
 from balloon_conformance.iut.linux_uml.adapter import COMMANDS, LinuxUml
+from balloon_conformance.iut.linux_uml.command_line import OPTIONS, parse
 from balloon_conformance.iut.linux_uml.options import BUILT_IN, UmlOptions
 from balloon_spec.events import Side
 
-__all__ = ["BUILT_IN", "COMMANDS", "LinuxUml", "UmlOptions", "target"]
+__all__ = ["BUILT_IN", "COMMANDS", "KIND", "LinuxUml", "UmlOptions", "target"]
 
 
 def target(options: UmlOptions | None = None) -> Target:
     """Return the kernel as the command line names it; its bits 3 and 4 are other features, hence base."""
     chosen = options or UmlOptions()
     return Target("linux-uml", Side.DRIVER, lambda: LinuxUml(chosen), default_profile="base")
+
+
+def _resolve(_name: str, given: Given) -> Target:
+    return target(parse(given))
+
+
+KIND = Kind("linux-uml", _resolve, OPTIONS)

@@ -8,14 +8,23 @@ QMP.
 from __future__ import annotations
 
 from balloon_conformance.iut.contract import Target
+from balloon_conformance.iut.kind import Given, Kind
 from balloon_conformance.iut.qemu.adapter import QemuDevice
+from balloon_conformance.iut.qemu.command_line import OPTIONS, parse
 from balloon_conformance.iut.qemu.options import QemuOptions
 from balloon_spec.events import Side
 
-__all__ = ["QemuDevice", "QemuOptions", "target"]
+__all__ = ["KIND", "QemuDevice", "QemuOptions", "target"]
 
 
 def target(options: QemuOptions | None = None) -> Target:
     """Return QEMU as the command line names it; its bits 3 and 4 are other features, hence profile base."""
     chosen = options or QemuOptions()
     return Target("qemu", Side.DEVICE, lambda: QemuDevice(chosen), default_profile="base")
+
+
+def _resolve(_name: str, given: Given) -> Target:
+    return target(parse(given))
+
+
+KIND = Kind("qemu", _resolve, OPTIONS)

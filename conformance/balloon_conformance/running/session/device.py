@@ -70,14 +70,14 @@ class DeviceSession(Session):
     def _accept(self, seen: int, accepted: int) -> bool:
         kept = self._act(lambda: self._adapter.accept(accepted))
         if kept:
-            self._act(self._adapter.prepare)
-        sizes = self._act(self._adapter.ring_sizes) if kept else ()
+            self._act(lambda: self._adapter.prepare())
+        sizes = self._act(lambda: self._adapter.ring_sizes()) if kept else ()
         # A refusal that was seen is one, whatever the transport has for it.
         shown = not kept or Fact.REFUSAL not in self.unseen
         self._rooms = dict(sizes)
         self.record(ev.Negotiated(seen, accepted, kept, sizes, shown))
         if kept:
-            self.record(ev.Memory(self._adapter.memory))
+            self.record(ev.Memory(self.memory))
         return kept
 
     def ambiguity(self, accepted: int, offered: int) -> str:
@@ -94,17 +94,17 @@ class DeviceSession(Session):
     @property
     def memory(self) -> PageSet:
         """The guest pages that exist."""
-        return self._adapter.memory
+        return self._call(lambda: self._adapter.memory)
 
     def offered(self) -> int:
         """Ask what the device offers."""
-        return self._act(self._adapter.offered)
+        return self._act(lambda: self._adapter.offered())
 
     def driver_ok(self) -> None:
         """Set DRIVER_OK; what the device did before is taken in first."""
         self.collect()
         self.intend(ev.DriverOk())
-        self._act(self._adapter.driver_ok)
+        self._act(lambda: self._adapter.driver_ok())
 
     def make_available(self, queue: int, buffer: Buffer) -> None:
         """Make a buffer available; raises :class:`NotExercised` where the ring has no room for it."""
@@ -151,7 +151,10 @@ class DeviceSession(Session):
     @property
     def largest_target(self) -> int:
         """The largest target that the operator can have, in pages."""
-        return self._adapter.largest_target if isinstance(self._adapter, BoundsTargets) else _MOST_PAGES
+        adapter = self._adapter
+        return (
+            self._call(lambda: adapter.largest_target) if isinstance(adapter, BoundsTargets) else _MOST_PAGES
+        )
 
     def operate(self, action: ev.OperatorAction, value: int) -> None:
         """Make an operator's wish known to the device.
@@ -174,9 +177,8 @@ class DeviceSession(Session):
         """
         events = super()._observe_once(seconds)
         told = next((one.data for one in reversed(events) if isinstance(one, ev.ConfigurationChanged)), None)
-        read = partial(self._adapter.read_configuration, 0, configuration.LENGTH_BYTES)
         for _ in range(2 if told is not None else 0):
-            data = self._call(read)
+            data = self._call(lambda: self._adapter.read_configuration(0, configuration.LENGTH_BYTES))
             self.record(ev.ConfigurationRead(0, data))
             if data == told:
                 break
@@ -186,7 +188,7 @@ class DeviceSession(Session):
         """Take an event in; before pages are taken back, what was discarded of them until then."""
         if isinstance(event, ev.Used) and self.can(Capability.DISCARDS):
             until_now = self.judge.taken_back(event)
-            gone, _ = self._call(partial(self._adapter.discarded, until_now)) if until_now else (EMPTY, EMPTY)
+            gone, _ = self._call(partial(self._discarded, until_now)) if until_now else (EMPTY, EMPTY)
             if gone:
                 super().record(ev.Discarded(gone, gone))
         super().record(event)
@@ -210,6 +212,10 @@ class DeviceSession(Session):
             self.record(ev.Overwritten(changed))
         return gone, changed
 
+    def _discarded(self, pages: PageSet) -> tuple[PageSet, PageSet]:
+        """Ask the adapter which of the pages were discarded, and which overwritten."""
+        return self._adapter.discarded(pages)
+
     def _look_again(self, pages: PageSet, gone: PageSet, began: float) -> tuple[PageSet, PageSet]:
         """Look at what is missing until it is gone, or the deadline passes; return what was found."""
         late = changed = EMPTY
@@ -219,7 +225,7 @@ class DeviceSession(Session):
         pause, until = self.deadline_seconds / _LOOKS, began + self.deadline_seconds
         while (before := self.now()) < until and (left := self.judge.hopes(pages) - gone - late):
             self._waiting.extend(self._observe(min(pause, until - before)))
-            more, altered = self._call(partial(self._adapter.discarded, left))
+            more, altered = self._call(partial(self._discarded, left))
             late, changed = late | more, changed | altered
             if self.now() - before < pause / 2 and not more:
                 # The adapter knows that nothing will come.
@@ -246,7 +252,7 @@ class DeviceSession(Session):
         self.collect()
         looks = self.can(Capability.DISCARDS)
         self.look_at_all()
-        self._act(self._adapter.reset)
+        self._act(lambda: self._adapter.reset())
         if looks and self.judge.may_be_discarded:
             # Until the reset is complete a device may go on with what it was given.
             self.look(self.judge.may_be_discarded)
@@ -257,7 +263,7 @@ class DeviceSession(Session):
         """Read the device status, where that can be done."""
         if not self.can(Capability.REGISTERS):
             return None
-        return self._act(self._registers.status)
+        return self._act(lambda: self._registers.status())
 
     @property
     def _registers(self) -> ReachesRegisters:
@@ -268,7 +274,7 @@ class DeviceSession(Session):
         """Write the device status once more as it is, with DRIVER_OK in it."""
         self.collect()
         self.record(ev.DriverOk())
-        self._act(self._registers.write_status_again)
+        self._act(lambda: self._registers.write_status_again())
 
     def notify(self, queue: int) -> None:
         """Notify the device of a queue in which nothing new is available."""

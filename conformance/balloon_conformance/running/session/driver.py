@@ -103,6 +103,6 @@ class DriverSession(Session):
     def reset(self) -> None:
         """Have the driver begin anew."""
         self.collect()
-        self._act(self._adapter.reset)
+        self._act(lambda: self._adapter.reset())
         self._waiting.clear()
         self.record(ev.Reset())

@@ -29,6 +29,7 @@ from balloon_conformance.iut.contract import (
     Setup,
 )
 from balloon_conformance.iut.sight import Fact, undecided, unseen_by
+from balloon_conformance.running.adapter_defect import call_adapter
 from balloon_conformance.running.not_exercised import NotExercised
 from balloon_spec import events as ev
 from balloon_spec.features import Profile
@@ -139,7 +140,7 @@ class Session:
         # A live implementation serves the next case too: starting it anew costs more than most cases. After
         # a crash, a hang or a defect of the adapter nothing of it can be trusted.
         if error is not None and isinstance(error, Ended | AdapterError):
-            self._adapter.stop()
+            call_adapter(self._adapter.stop)
 
     @property
     def profile(self) -> Profile:
@@ -185,7 +186,7 @@ class Session:
 
     def can(self, capability: Capability) -> bool:
         """Tell whether the implementation has the capability."""
-        return capability in self._adapter.capabilities
+        return capability in call_adapter(lambda: self._adapter.capabilities)
 
     def need(self, *capabilities: Capability) -> None:
         """Raise :class:`NotExercised` if the implementation lacks one of the capabilities."""
@@ -236,7 +237,7 @@ class Session:
     def _call(self, action: Callable[[], _T]) -> _T:
         """Call the adapter; what keeps the implementation from taking part any more ends the case."""
         try:
-            return action()
+            return call_adapter(action)
         except ImplementationCrashed as error:
             self.record(ev.Failed(self.side, ev.Failure.CRASH, str(error)))
             raise Ended(f"the {self.side} ended: {error}") from error
@@ -357,7 +358,8 @@ class Session:
 
     def _is_setting_up(self) -> bool:
         """Tell whether the implementation is not ready yet, and owes nothing."""
-        return self._setting_up is not None and self._call(self._setting_up.is_setting_up)
+        setting_up = self._setting_up
+        return setting_up is not None and self._call(lambda: setting_up.is_setting_up())
 
     def leave(self, events: Sequence[ev.Event]) -> None:
         """Put events back that :meth:`settle` returned; they stay for later calls."""
