@@ -4,21 +4,22 @@ A :class:`PageSet` is immutable and canonical: runs ascend, do not overlap and d
 are equal exactly when their runs are. Page frame numbers are in units of 4 KiB whatever the guest's page
 size, and reach 2**52; a run may end at 2**53 at most, which leaves the sums of hostile chunks representable.
 
-A set has two forms, each made when it is first asked for. The *bounds* are one tuple of numbers, the start
-and the end of each run in turn, all ascending: where a number falls among them says by its being odd or even
-whether it is inside a run, so a set of few runs is laid into another of any length by two bisections a run.
-The *table* is the same as two numpy arrays, for two sets of many runs.
+A set has two forms, each made when it is first asked for. The :class:`~balloon_spec.bounds.Bounds` are one
+ascending sequence of the starts and ends: a set of few runs is laid into another of any length at a cost that
+does not grow with the other. The *table* is the same as two numpy arrays, for two sets of many runs.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from balloon_spec.bounds import NOTHING, Block, Bounds, merged
 
 __all__ = ["PAGE_BYTES", "PAGE_SHIFT", "PFN_LIMIT", "PageSet", "Run"]
 
@@ -30,8 +31,9 @@ PFN_LIMIT = 1 << 53
 _RUN = re.compile(r"(0x[0-9a-f]+|[0-9]+)(?:\+(0x[0-9a-f]+|[0-9]+))?", re.IGNORECASE)
 _FEW = 16
 """Up to so many runs are laid into another set one by one; more go through numpy."""
+_FEW_OF = 64
+"""So are the runs of a set that has no more than this part of the other's: one in sixty-four."""
 
-_Bounds: TypeAlias = tuple[int, ...]
 _Column: TypeAlias = NDArray[np.int64]
 _Table: TypeAlias = tuple[_Column, _Column]
 
@@ -54,8 +56,9 @@ class Run(NamedTuple):
 class PageSet:
     """An immutable set of pages: canonical runs, with the algebra everything else speaks."""
 
-    __slots__ = ("_bounds", "_table")
-    _bounds: _Bounds | None
+    __slots__ = ("_bounds", "_pages", "_table")
+    _bounds: Bounds | None
+    _pages: int | None
     _table: _Table | None
 
     def __init__(self, runs: Iterable[tuple[int, int]] = ()) -> None:
@@ -63,27 +66,32 @@ class PageSet:
 
         Raises :class:`ValueError` for a negative number or a run that ends above ``PFN_LIMIT``.
         """
-        pairs = [(int(first), int(first) + int(count)) for first, count in runs]
-        for first, end in pairs:
+        ends = [(int(first), int(first) + int(count)) for first, count in runs]
+        for first, end in ends:
             if first < 0 or end < first or end > PFN_LIMIT:
                 raise ValueError(
                     f"run {first:#x}+{end - first} leaves the page frame numbers 0 to {PFN_LIMIT:#x}"
                 )
-        self._bounds, self._table = _merged(pairs), None
+        self._bounds, self._pages, self._table = Bounds.of(merged(ends)), None, None
 
     @classmethod
-    def _of(cls, bounds: _Bounds) -> PageSet:
-        """Wrap bounds that are canonical already."""
-        pages = cls.__new__(cls)
-        pages._bounds, pages._table = bounds, None  # noqa: SLF001 - this is the class's own constructor
-        return pages
+    def _of(cls, bounds: Bounds, pages: int | None = None) -> PageSet:
+        """Wrap bounds that are canonical already, of so many pages if that is known."""
+        made = cls.__new__(cls)
+        made._bounds, made._pages, made._table = bounds, pages, None  # noqa: SLF001 - the class's own constructor
+        return made
+
+    @classmethod
+    def _of_flat(cls, flat: Block) -> PageSet:
+        """Wrap bounds that are canonical already and in no blocks."""
+        return cls._of(Bounds.of(flat) if flat else NOTHING)
 
     @classmethod
     def _of_table(cls, starts: _Column, ends: _Column) -> PageSet:
         """Wrap a table that is canonical already."""
-        pages = cls.__new__(cls)
-        pages._bounds, pages._table = None, (starts, ends)  # noqa: SLF001 - its own constructor
-        return pages
+        made = cls.__new__(cls)
+        made._bounds, made._pages, made._table = None, None, (starts, ends)  # noqa: SLF001 - its own constructor
+        return made
 
     @classmethod
     def parse(cls, *texts: str) -> PageSet:
@@ -105,8 +113,8 @@ class PageSet:
         The caller has seen to it that no sum exceeds ``PFN_LIMIT``.
         """
         if len(first) <= _FEW:
-            return cls._of(
-                _merged([(low, low + run) for low, run in zip(first.tolist(), count.tolist(), strict=True)])
+            return cls._of_flat(
+                merged([(low, low + run) for low, run in zip(first.tolist(), count.tolist(), strict=True)])
             )
         starts = first.astype(np.int64)
         return cls._of_table(*_canonical(starts, starts + count.astype(np.int64)))
@@ -133,8 +141,12 @@ class PageSet:
     @property
     def bounds(self) -> tuple[int, ...]:
         """Start and end of each run in turn, ascending: an odd number of them is at or below a member."""
+        return self._in_blocks.flat
+
+    @property
+    def _in_blocks(self) -> Bounds:
         if self._bounds is None:
-            self._bounds = tuple(np.stack(self.table, axis=1).ravel().tolist())
+            self._bounds = Bounds.of(tuple(np.stack(self.table, axis=1).ravel().tolist()))
         return self._bounds
 
     @property
@@ -148,15 +160,18 @@ class PageSet:
     @property
     def runs(self) -> tuple[Run, ...]:
         """The canonical runs, ascending."""
-        return tuple(Run(start, end - start) for start, end in _pairs(self.bounds))
+        return tuple(self)
 
     @property
     def pages(self) -> int:
         """How many pages the set holds (a count, not a length: it may exceed ``sys.maxsize``)."""
-        if self._bounds is None:
-            starts, ends = self.table
-            return int((ends - starts).sum())
-        return sum(self._bounds[1::2]) - sum(self._bounds[0::2])
+        if self._pages is None:
+            if self._bounds is None:
+                starts, ends = self.table
+                self._pages = int((ends - starts).sum())
+            else:
+                self._pages = _count(self.bounds)
+        return self._pages
 
     @property
     def size_bytes(self) -> int:
@@ -166,50 +181,62 @@ class PageSet:
     @property
     def run_count(self) -> int:
         """How many canonical runs there are."""
-        return len(self.table[0]) if self._bounds is None else len(self._bounds) // 2
+        if self._bounds is None:
+            return len(self.table[0])
+        return sum(map(len, self._bounds.blocks)) // 2
 
     def __iter__(self) -> Iterator[Run]:
-        return iter(self.runs)
+        return (Run(start, end - start) for start, end in self._in_blocks.pairs())
 
     def __bool__(self) -> bool:
-        return self.run_count > 0
+        return bool(self._bounds.blocks) if self._bounds is not None else len(self.table[0]) > 0
 
     def __contains__(self, pfn: object) -> bool:
-        return isinstance(pfn, int) and bisect_right(self.bounds, pfn) % 2 == 1
+        return isinstance(pfn, int) and self._in_blocks.end_of_run_at(pfn) is not None
 
     def holds(self, first: int, count: int) -> bool:
         """Tell whether every one of ``count`` pages from ``first`` on is in the set; of none every one is."""
-        at = bisect_right(self.bounds, first)
-        return count <= 0 or (at % 2 == 1 and first + count <= self.bounds[at])
+        if count <= 0:
+            return True
+        end = self._in_blocks.end_of_run_at(first)
+        return end is not None and first + count <= end
 
     def __or__(self, other: PageSet) -> PageSet:
         few, many = (self, other) if self.run_count < other.run_count else (other, self)
-        if few.run_count > _FEW:
+        if not few._is_few_to(many):
             return PageSet.union((few, many))
-        bounds = many.bounds
-        for start, end in _pairs(few.bounds):
-            bounds = _laid(bounds, start, end)
-        return many if bounds is many.bounds else PageSet._of(bounds)
+        before = bounds = many._in_blocks
+        pages = many.pages
+        for start, end in few._in_blocks.pairs():
+            pages += end - start - _count(bounds.clipped(start, end))
+            bounds = bounds.laid(start, end)
+        return many if bounds is before else PageSet._of(bounds, pages)
 
     def __sub__(self, other: PageSet) -> PageSet:
-        if other.run_count <= _FEW:
-            bounds = self.bounds
-            for start, end in _pairs(other.bounds):
-                bounds = _cut(bounds, start, end)
-            return self if bounds is self.bounds else PageSet._of(bounds)
-        if self.run_count <= _FEW:
-            return PageSet._of(
-                sum((_missing(other.bounds, start, end) for start, end in _pairs(self.bounds)), ())
-            )
+        if other._is_few_to(self):
+            before = bounds = self._in_blocks
+            pages = self.pages
+            for start, end in other._in_blocks.pairs():
+                pages -= _count(bounds.clipped(start, end))
+                bounds = bounds.cut(start, end)
+            return self if bounds is before else PageSet._of(bounds, pages)
+        if self._is_few_to(other):
+            theirs = other._in_blocks
+            parts = (theirs.missing(start, end) for start, end in self._in_blocks.pairs())
+            return PageSet._of_flat(tuple(chain.from_iterable(parts)))
         return self & other._complement()
 
     def __and__(self, other: PageSet) -> PageSet:
         few, many = (self, other) if self.run_count < other.run_count else (other, self)
-        if few.run_count <= _FEW:
-            return PageSet._of(
-                sum((_clipped(many.bounds, start, end) for start, end in _pairs(few.bounds)), ())
-            )
+        if few._is_few_to(many):
+            theirs = many._in_blocks
+            parts = (theirs.clipped(start, end) for start, end in few._in_blocks.pairs())
+            return PageSet._of_flat(tuple(chain.from_iterable(parts)))
         return PageSet._of_table(*_overlap(few.table, many.table))
+
+    def _is_few_to(self, other: PageSet) -> bool:
+        """Tell whether the runs are so few that they are laid into ``other`` one by one."""
+        return (own := self.run_count) <= _FEW or own * _FEW_OF <= other.run_count
 
     def _complement(self) -> PageSet:
         """All pages up to ``PFN_LIMIT`` that are not in the set."""
@@ -220,15 +247,23 @@ class PageSet:
 
     def isdisjoint(self, other: PageSet) -> bool:
         """Tell whether no page is in both sets."""
-        return not self & other
+        few, many = (self, other) if self.run_count < other.run_count else (other, self)
+        if not few._is_few_to(many):  # noqa: SLF001 - one of its own class
+            return not few & many
+        theirs = many._in_blocks  # noqa: SLF001
+        return not any(theirs.meets(start, end) for start, end in few._in_blocks.pairs())  # noqa: SLF001
 
     def __le__(self, other: PageSet) -> bool:
         """Tell whether every page is also in ``other``."""
-        return not self - other
+        if not self._is_few_to(other):
+            return not self - other
+        return all(other.holds(start, end - start) for start, end in self._in_blocks.pairs())
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, PageSet):
             return NotImplemented
+        if self._bounds is not None and self._bounds == other._bounds:
+            return True
         return self.run_count == other.run_count and self.bounds == other.bounds
 
     def __hash__(self) -> int:
@@ -236,64 +271,21 @@ class PageSet:
 
     def __str__(self) -> str:
         """Name the pages briefly, as in ``0x1000+16, 0x2400``; a long set ends with how many runs follow."""
-        shown = [str(run) for run in self.runs[:8]]
+        shown = [str(run) for run in islice(self, 8)]
         more = self.run_count - len(shown)
         return ", ".join(shown) + (f" and {more} more runs" if more > 0 else "") or "no pages"
 
     def __repr__(self) -> str:
-        return f"PageSet({[str(run) for run in self.runs]})"
+        return f"PageSet({[str(run) for run in self]})"
 
     def texts(self) -> list[str]:
         """Return the runs as strings that :meth:`parse` reads back."""
-        return [str(run) for run in self.runs]
+        return [str(run) for run in self]
 
 
-def _pairs(bounds: _Bounds) -> Iterator[tuple[int, int]]:
-    """Yield (start, end) of each run."""
-    numbers = iter(bounds)
-    return zip(numbers, numbers, strict=True)
-
-
-def _laid(bounds: _Bounds, start: int, end: int) -> _Bounds:
-    """Add a run; the same tuple where it is there already."""
-    # A number that a run begins or ends at counts as inside it: runs that touch become one.
-    low, high = bisect_left(bounds, start), bisect_right(bounds, end)
-    if low == high and low % 2:
-        return bounds
-    return bounds[:low] + (start,)[low % 2 :] + (end,)[high % 2 :] + bounds[high:]
-
-
-def _cut(bounds: _Bounds, start: int, end: int) -> _Bounds:
-    """Take a run out; the same tuple where nothing of it is there."""
-    low, high = bisect_left(bounds, start), bisect_right(bounds, end)
-    if low == high and not low % 2:
-        return bounds
-    return bounds[:low] + (start,)[: low % 2] + (end,)[: high % 2] + bounds[high:]
-
-
-def _clipped(bounds: _Bounds, start: int, end: int) -> _Bounds:
-    """Return what of a run is there."""
-    low, high = bisect_right(bounds, start), bisect_left(bounds, end)
-    return (start,)[: low % 2] + bounds[low:high] + (end,)[: high % 2]
-
-
-def _missing(bounds: _Bounds, start: int, end: int) -> _Bounds:
-    """Return what of a run is not there."""
-    gaps = _pairs((start, *_clipped(bounds, start, end), end))
-    return tuple(number for gap in gaps if gap[0] < gap[1] for number in gap)
-
-
-def _merged(pairs: list[tuple[int, int]]) -> _Bounds:
-    """Sort (start, end) pairs, drop empty ones, and merge those that overlap or touch."""
-    bounds: list[int] = []
-    for start, end in sorted(pairs):
-        if start == end:
-            continue
-        if not bounds or start > bounds[-1]:
-            bounds += (start, end)
-        elif end > bounds[-1]:
-            bounds[-1] = end
-    return tuple(bounds)
+def _count(bounds: Block) -> int:
+    """Return how many numbers are in the runs."""
+    return sum(bounds[1::2]) - sum(bounds[0::2])
 
 
 def _overlap(mine: _Table, other: _Table) -> _Table:

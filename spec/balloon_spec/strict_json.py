@@ -28,7 +28,10 @@ def loads(text: str) -> Any:
     Raises :class:`RepeatedKey`, ValueError for what is no JSON, and RecursionError for what is nested too
     deep.
     """
-    return json.loads(text, object_pairs_hook=_once_each)
+    if text.startswith("\ufeff"):
+        # The standard reader says best what is wrong.
+        return json.loads(text)
+    return _DECODER.decode(text)
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -37,3 +40,6 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         raise RepeatedKey(next(name for at, name in enumerate(names) if name in names[:at]))
     return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_once_each)

@@ -16,10 +16,11 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Any, get_type_hints
 
@@ -286,8 +287,7 @@ def read_event(line: Mapping[str, Any], place: str) -> Event:
         raise TraceError(
             f"{place}: event: no event {shown(line.get('event'))}; there are {', '.join(EVENTS)}"
         )
-    hints = get_type_hints(kind)
-    known = {one.name: one for one in dataclasses.fields(kind)}
+    known = _fields_of(line["event"])
     unknown = line.keys() - known.keys() - {"event"}
     if unknown:
         raise TraceError(
@@ -295,13 +295,13 @@ def read_event(line: Mapping[str, Any], place: str) -> Event:
             f"it has {', '.join(known) or 'none'}"
         )
     values: dict[str, Any] = {}
-    for name, one in known.items():
+    for name, (read_value, is_required) in known.items():
         if name in line:
             try:
-                values[name] = _value(name, hints[name], line[name])
+                values[name] = read_value(line[name])
             except (ValueError, TypeError) as error:
                 raise TraceError(f"{place}: {name}: {error}") from error
-        elif one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING:
+        elif is_required:
             raise TraceError(f"{place}: {name}: missing; {line['event']} must have it")
     event = kind(**values)
     if isinstance(event, Quiet) and event.seconds <= 0:
@@ -316,46 +316,87 @@ def _key(name: str) -> str:
     return shown(name)[1:-1]
 
 
-def _value(name: str, hint: object, value: Any) -> object:
-    """Turn one JSON value into what its field holds; :class:`ValueError` or TypeError say what is wrong."""
-    if hint is bytes:
-        return bytes.fromhex(_of(str, value, "bytes as a string of hex pairs"))
-    if hint is PageSet:
-        return PageSet.parse(
-            *(_of(str, run, "runs as strings") for run in _of(list, value, "a list of runs"))
-        )
-    if isinstance(hint, type) and issubclass(hint, StrEnum):
-        try:
-            return hint(value)
-        except ValueError:
-            raise ValueError(f"expected {' or '.join(hint)}, found {shown(value)}") from None
-    if name in _FEATURE_FIELDS:
-        if not _FEATURES.fullmatch(_of(str, value, "a feature set as a hex string")):
-            raise ValueError(
-                f'expected a feature set of 128 bits as a hex string, as in "0x1f", found {shown(value)}'
+_Reader = Callable[[Any], object]
+"""Turns one JSON value into what its field holds; ValueError or TypeError say what is wrong with it."""
+
+
+@cache
+def _fields_of(event: str) -> Mapping[str, tuple[_Reader, bool]]:
+    """Return, by the name of each field of an event, how it is read and whether it must be there."""
+    kind = EVENTS[event]
+    hints = get_type_hints(kind)
+    return MappingProxyType(
+        {
+            one.name: (
+                _reader(one.name, hints[one.name]),
+                one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING,
             )
-        return int(value, 16)
-    if hint in {bool, bool | None}:
-        return _of(bool, value, "true or false")
-    if hint is float:
-        seconds = read_seconds(_of((int, float), value, "a number"))
-        if seconds < 0:
-            raise ValueError(f"expected a number of seconds from 0, found {shown(value)}")
-        return seconds
+            for one in dataclasses.fields(kind)
+        }
+    )
+
+
+def _reader(name: str, hint: object) -> _Reader:
+    """Return how the values of a field are read, by the type of the field."""
+    if name in _FEATURE_FIELDS:
+        return _read_features
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return partial(_read_choice, hint)
     if hint in {int, int | None}:
-        return _whole(_of(int, value, "a whole number"), _BITS[name])
-    if hint is str:
-        return _of(str, value, "a string")
+        return partial(_read_whole, _BITS[name])
     if hint == tuple[int, ...]:
-        if not isinstance(value, list) or not all(type(part) is int for part in value):
-            raise ValueError("expected a list of numbers")
-        return tuple(_whole(part, _BITS[name]) for part in value)
+        return partial(_read_numbers, _BITS[name])
+    plain = _READERS.get(hint)
+    return plain if plain is not None else partial(_read_pairs, _PAIR_BITS[name])
+
+
+def _read_bytes(value: Any) -> bytes:
+    return bytes.fromhex(_of(str, value, "bytes as a string of hex pairs"))
+
+
+def _read_pages(value: Any) -> PageSet:
+    return PageSet.parse(*(_of(str, run, "runs as strings") for run in _of(list, value, "a list of runs")))
+
+
+def _read_choice(choices: type[StrEnum], value: Any) -> StrEnum:
+    try:
+        return choices(value)
+    except ValueError:
+        raise ValueError(f"expected {' or '.join(choices)}, found {shown(value)}") from None
+
+
+def _read_features(value: Any) -> int:
+    if not _FEATURES.fullmatch(_of(str, value, "a feature set as a hex string")):
+        raise ValueError(
+            f'expected a feature set of 128 bits as a hex string, as in "0x1f", found {shown(value)}'
+        )
+    return int(value, 16)
+
+
+def _read_seconds(value: Any) -> float:
+    seconds = read_seconds(_of((int, float), value, "a number"))
+    if seconds < 0:
+        raise ValueError(f"expected a number of seconds from 0, found {shown(value)}")
+    return seconds
+
+
+def _read_whole(bits: int, value: Any) -> int:
+    return _whole(_of(int, value, "a whole number"), bits)
+
+
+def _read_numbers(bits: int, value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list) or not all(type(part) is int for part in value):
+        raise ValueError("expected a list of numbers")
+    return tuple(_whole(part, bits) for part in value)
+
+
+def _read_pairs(bits: tuple[int, int], value: Any) -> tuple[tuple[int, int], ...]:
     pairs = _of(list, value, "a list of pairs of numbers")
     if not all(
         isinstance(pair, list) and len(pair) == 2 and all(type(n) is int for n in pair) for pair in pairs
     ):
         raise ValueError("expected a list of pairs of numbers")
-    left, right = _PAIR_BITS[name]
+    left, right = bits
     return tuple((_whole(first, left), _whole(second, right)) for first, second in pairs)
 
 
@@ -371,3 +412,16 @@ def _of(kind: type | tuple[type, ...], value: Any, words: str) -> Any:
     if not isinstance(value, kind):
         raise TypeError(f"expected {words}, found {shown(value)}")
     return value
+
+
+_READERS: Mapping[object, _Reader] = MappingProxyType(
+    {
+        bytes: _read_bytes,
+        PageSet: _read_pages,
+        float: _read_seconds,
+        bool: partial(_of, bool, words="true or false"),
+        bool | None: partial(_of, bool, words="true or false"),
+        str: partial(_of, str, words="a string"),
+    }
+)
+"""How the values of a field are read whose type alone says it."""

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from balloon_spec import bounds
 from balloon_spec.pages import EMPTY, PFN_LIMIT, PageSet, Run
 
 FEW = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 12)), max_size=8)
@@ -32,6 +33,26 @@ def test_the_algebra_is_that_of_sets(left, right):
     assert bool(a) == bool(x)
     assert a.pages == len(x)
     assert a.size_bytes == 4096 * len(x)
+
+
+@pytest.mark.parametrize("longest", [4, 8, 512])
+@given(MANY, st.lists(st.tuples(st.booleans(), st.integers(0, 220), st.integers(1, 40)), max_size=40))
+def test_a_long_set_changes_run_by_run(longest, runs, changes):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bounds, "_LONGEST", longest)
+        patch.setattr(bounds, "_SHORTEST", longest // 4)
+        pages, expected = PageSet(runs), expand(runs)
+        for adds, first, count in changes:
+            run, numbers = PageSet([(first, count)]), expand([(first, count)])
+            assert contents(pages & run) == expected & numbers
+            assert pages.isdisjoint(run) == expected.isdisjoint(numbers)
+            assert (run <= pages) == (numbers <= expected)
+            assert contents(run - pages) == numbers - expected
+            pages = pages | run if adds else pages - run
+            expected = expected | numbers if adds else expected - numbers
+            assert contents(pages) == expected
+            assert pages.pages == len(expected)
+            assert pages == PageSet(pages.runs)
 
 
 @given(st.lists(RUNS, max_size=4))

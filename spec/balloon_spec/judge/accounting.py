@@ -102,16 +102,16 @@ def a_target_beyond_memory_may_be_left(event: Quiet, scene: Scene) -> Iterator[D
 
 def _num_pages_reads_back(seen: int, data: bytes, exchange: Exchange) -> Iterator[Decision]:
     """CFG-09, CFG-01 and CFG-11: ``num_pages`` is what it was, or what the operator wished for since."""
-    others = {*exchange.superseded, exchange.target, exchange.num_pages_before}
+    known = {exchange.target, exchange.num_pages_before} | ({seen} & exchange.superseded)
     if exchange.wrote_num_pages is None:
         if exchange.num_pages is not None and exchange.num_pages_was_seen:
-            yield from _num_pages_decisions(seen, exchange.num_pages, exchange.actual or 0, data, others)
+            yield from _num_pages_decisions(seen, exchange.num_pages, exchange.actual or 0, data, known)
         return
     if not exchange.num_pages_was_seen:
         # What stood there before the write nobody knows, and a target that nobody set need not be 0.
         return
     before = exchange.num_pages
-    if seen == before or seen in others:
+    if seen == before or seen in known:
         yield kept("CFG-09")
     else:
         yield broken(
@@ -204,12 +204,12 @@ def a_notification_shows_what_is_there(event: ConfigurationRead, scene: Scene) -
     old = int.from_bytes(seen[:_ACTUAL], "little") == exchange.num_pages_before
     late = old and not exchange.late_reads
     # The notification was sent after the wish, and shows what actual held at any time since.
-    holds = {*exchange.actuals, seen[_ACTUAL:]}
-    if told[_ACTUAL:] not in holds or not (late or seen[:_ACTUAL] == told[:_ACTUAL]):
+    holds = exchange.announced_actual or told[_ACTUAL:] == seen[_ACTUAL:]
+    if not holds or not (late or seen[:_ACTUAL] == told[:_ACTUAL]):
         yield broken(
             "CFG-12",
             "a notification of a change shows another configuration space than a read",
-            field="actual" if told[_ACTUAL:] not in holds else "num_pages",
+            field="actual" if not holds else "num_pages",
             expected=told.hex(" "),
             seen=seen.hex(" "),
             data=event.data,

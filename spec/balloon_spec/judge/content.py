@@ -6,6 +6,7 @@ wrong, and it says with which requirement what it names must not be acted on.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -87,9 +88,12 @@ def looks_like_pfn_array(data: bytes, memory: PageSet) -> bool:
 
 
 def read_message(
-    data: bytes, memory: PageSet, kind: Literal["balloon", "unused"], meant: PageSet = EMPTY
+    data: bytes, memory: PageSet, kind: Literal["balloon", "unused"], meant: Sequence[PageSet] = ()
 ) -> Content:
-    """Read a response message of the given kind of pages; ``meant`` are those its sender is known to mean."""
+    """Read a response message of the given kind of pages.
+
+    ``meant`` are sets of pages, of which its sender is known to mean no others; none if nobody knows.
+    """
     draft = Draft()
     if len(data) < HEADER_BYTES:
         draft.decisions.append(

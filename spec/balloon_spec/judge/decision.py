@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from balloon_spec.events import Side
 from balloon_spec.requirement import Level
@@ -61,6 +62,7 @@ class Finding:
         return self.data[:_SHOWN_BYTES].hex(" ") + more
 
 
+@cache
 def kept(requirement: str) -> Decision:
     """Say that the requirement was exercised and kept."""
     return Decision(requirement, is_kept=True)

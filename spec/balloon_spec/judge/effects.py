@@ -107,7 +107,8 @@ def _harmed(requirement: str, pages: PageSet, verb: str) -> Decision:
 def _untouched(pages: PageSet, exchange: Exchange) -> Iterator[Decision]:
     """Say which requirements pages that were looked at and found whole have kept."""
     for requirement in _HARM:
-        if pages & exchange.forbidden.get(requirement, EMPTY) - exchange.touchable:
+        harm = exchange.forbidden.get(requirement)
+        if harm and pages & harm - exchange.touchable:
             yield kept(requirement)
     if exchange.suspects and pages - exchange.touchable:
         yield kept("SAFE-01")

@@ -6,7 +6,10 @@ the event in.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
+from functools import partial
 
 from balloon_spec import events as ev
 from balloon_spec.judge import looks
@@ -14,12 +17,14 @@ from balloon_spec.judge.content import read_message
 from balloon_spec.judge.given_back import (
     ACT_TESTS,
     Form,
+    LeftBehind,
 )
 from balloon_spec.judge.in_flight import InFlight, Request, Unheard
 from balloon_spec.judge.known import Known
 from balloon_spec.judge.left_by_a_reset import left_by_a_reset
-from balloon_spec.judge.looks import Hope
-from balloon_spec.pages import EMPTY
+from balloon_spec.judge.looks import Returned
+from balloon_spec.page_map import Piece
+from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration, host_request, statistics
 from balloon_spec.wire.errors import WireError
@@ -32,6 +37,12 @@ _LASTING = frozenset({"UNUSED-01", "DEF-07", "DEF-08", "RESET-06"})
 
 _WISHES = frozenset({ev.GuestAction.INFLATE, ev.GuestAction.DEFLATE, ev.GuestAction.UNUSED})
 """What a guest wants of its driver; the other actions are seen."""
+
+
+_MOST_LEFT = 256
+"""Under one and the same circumstances, what so many buffers left says all that there is to say."""
+_MOST_NAMES = 16
+"""Of so many returned buffers that name one page, and no more, it is kept what becomes of it."""
 
 
 @dataclass(slots=True)
@@ -131,7 +142,7 @@ class Exchange(Known):
         pages, meant = buffer.content.pages, buffer.content.intended
         if buffer.queue is Queue.INFLATE:
             self.inflations += event.notified is True
-            self.inflating[key] = meant - self.balloon
+            self.inflating.put(key, meant - self.balloon)
             self.touchable |= pages
             self.owed_to_inflate -= meant
             self.forbidden["DEF-07"] = self.forbidden.get("DEF-07", EMPTY) - pages
@@ -139,7 +150,7 @@ class Exchange(Known):
             # The driver took the wrong queue; the device, which looks at no header (HDR-05), may act on it.
             self.touchable |= read_message(event.readable, self.memory, "balloon").pages
         elif buffer.queue is Queue.DEFLATE:
-            self.deflating[key] = meant & self.balloon
+            self.deflating.put(key, meant & self.balloon)
             foreign = pages - self.named - self.touchable - self.forbidden.get("DEF-08", EMPTY)
             self.forbidden["DEF-07"] = self.forbidden.get("DEF-07", EMPTY) | foreign
             self.balloon -= meant
@@ -226,19 +237,19 @@ class Exchange(Known):
         if not self.driver_ok and not self.returned_early:
             self.returned_early = f"{event.buffer} on queue {event.queue}"
         if buffer.queue is Queue.INFLATE:
-            self.balloon |= self.inflating.pop(key, EMPTY)
+            self.balloon |= self.inflating.take(key)
             self.most_pages = max(self.most_pages, self.balloon.pages)
             self.changes += 1
             if buffer.content.firm and not buffer.event.writable_bytes:
-                self.hoped.append(self._hope(buffer))
+                self._await(buffer)
         elif buffer.queue is Queue.DEFLATE:
             back = buffer.content.pages - self.named
-            self.deflating.pop(key, None)
+            self.deflating.take(key)
             self.has_deflated |= not buffer.is_malformed
             self.changes += 1
             self.touchable -= back
             self.gone -= back
-            self.hoped = [replace(hope, pages=hope.pages - back) for hope in self.hoped]
+            _let_go(self.awaited.remove(back))
             self.forbidden["DEF-08"] = self.forbidden.get("DEF-08", EMPTY) | back
         elif buffer.shape == "statistics":
             self.owes_statistics = True
@@ -249,12 +260,15 @@ class Exchange(Known):
         elif buffer.shape == "request":
             self._request(event)
 
-    def _hope(self, buffer: InFlight) -> Hope:
+    def _await(self, buffer: InFlight) -> None:
         form = Form.ARRAY if buffer.shape == "array" else Form.MESSAGE
         tests = buffer.tests & frozenset(ACT_TESTS)
         seconds = self.now_seconds or 0.0
         asked = self.is_asked
-        return Hope(buffer.content.firm, form, tests, asked, buffer.number, self.inflations, seconds)
+        pages, order = buffer.content.firm, self.returned_inflations
+        one = Returned(form, tests, asked, buffer.number, self.inflations, seconds, order, pages.pages)
+        self.returned_inflations += 1
+        self.awaited.change(pages, partial(_named_again, one))
 
     def _request(self, event: ev.Used) -> None:
         whole = event.length_bytes == 16 and len(event.written) == 16
@@ -284,7 +298,8 @@ class Exchange(Known):
     def _configuration(self, event: ev.ConfigurationRead | ev.ConfigurationChanged) -> None:
         offset = event.offset if isinstance(event, ev.ConfigurationRead) else 0
         late = isinstance(event, ev.ConfigurationChanged) and self.is_late(event)
-        answers = self.target is not None and self.target not in {*self.superseded, self.num_pages}
+        answers = self.target is not None and self.target not in self.superseded
+        answers = answers and self.target != self.num_pages
         answers = answers and int.from_bytes(event.data[:4], "little") == self.target
         if offset == configuration.NUM_PAGES_OFFSET and len(event.data) >= 4:
             seen = int.from_bytes(event.data[:4], "little")
@@ -296,11 +311,13 @@ class Exchange(Known):
             self.num_pages_was_seen = True
             self.target_is_early = self.target_is_early and isinstance(event, ev.ConfigurationChanged)
             if isinstance(event, ev.ConfigurationChanged) and not late:
-                self.target, self.superseded = None, frozenset()
+                self.target, self.superseded = None, set()
         if isinstance(event, ev.ConfigurationChanged):
             if not self.driver_ok and not self.needs_reset and self.announced_early is None:
                 self.announced_early = event.data
             self.announced, self.late_reads = (event.data if answers else None), 0
+            at = configuration.ACTUAL_OFFSET
+            self.announced_actual = event.data[at : configuration.LENGTH_BYTES] in self.actuals
             self.stirred = self.stirred or "the driver was notified of a change"
             return
         if offset <= configuration.ACTUAL_OFFSET and offset + len(event.data) >= configuration.LENGTH_BYTES:
@@ -324,7 +341,8 @@ class Exchange(Known):
             self.has_shrunk |= pages < (self.actual or 0)
             self.furthest_pages = max(self.furthest_pages, pages)
             self.actual = pages
-            self.actuals |= {event.data}
+            if self.target is not None:
+                self.actuals.add(event.data)
             self.actual_was_read = False
             self.changes = 0
             self.changed_with_length = self.changed_out_of_order = False
@@ -339,18 +357,20 @@ class Exchange(Known):
     def _discarded(self, event: ev.Discarded) -> None:
         able, host_page = looks.able_after(self, event), looks.host_page_after(self, event)
         # What comes late is not lost.
-        left = [replace(one, missing=one.missing - event.pages) for one in self.left]
+        left = [_without(one, event.pages) for one in self.left]
+        kinds = Counter(one.circumstances for one in left)
         losses = dict(self.losses)
         for one, name in looks.blamed(self, event):
             if name is None:
-                left.append(one)
+                kinds[one.circumstances] += 1
+                if kinds[one.circumstances] <= _MOST_LEFT:
+                    left.append(one)
             else:
                 losses.setdefault((one.circumstances.form, one.circumstances.tests), name)
         self.left, self.losses = [one for one in left if one.missing], losses
         self.able, self.host_page = able, host_page
         self.gone |= event.pages
-        hoped = (replace(hope, pages=hope.pages - event.looked) for hope in self.hoped)
-        self.hoped = [hope for hope in hoped if hope.pages]
+        _let_go(self.awaited.remove(event.looked))
         whole = self.memory is not None and self.memory <= event.looked
         returned = not any(buffer.is_malformed for buffer in self.in_flight.values())
         self.looked = self.suspects and whole and returned
@@ -360,11 +380,11 @@ class Exchange(Known):
         self.stirred = f"the operator had a wish ({event.action})"
         if event.action is ev.OperatorAction.TARGET:
             known = self.actual_shown if self.actual is None else self.actual.to_bytes(4, "little")
-            self.actuals = frozenset() if known is None else frozenset({known})
+            self.actuals = set() if known is None else {known}
             if self.target is not None:
-                self.superseded |= {self.target}
+                self.superseded.add(self.target)
             self.target = event.value
-            self.superseded -= {event.value}
+            self.superseded.discard(event.value)
         elif event.action is ev.OperatorAction.STATISTICS:
             self.wants_statistics = True
         elif event.action is ev.OperatorAction.UNUSED_PAGES:
@@ -398,6 +418,26 @@ class Exchange(Known):
         fresh = left_by_a_reset(self)
         for one in fields(self):
             setattr(self, one.name, getattr(fresh, one.name))
+
+
+def _let_go(pieces: Iterable[Piece[tuple[Returned, ...]]]) -> None:
+    """Note that pages of returned buffers are awaited no more."""
+    for start, end, buffers in pieces:
+        for one in buffers:
+            one.pages -= end - start
+
+
+def _without(one: LeftBehind, pages: PageSet) -> LeftBehind:
+    return one if one.missing.isdisjoint(pages) else replace(one, missing=one.missing - pages)
+
+
+def _named_again(one: Returned, before: tuple[Returned, ...] | None) -> tuple[Returned, ...]:
+    """Add a buffer to those that named a page."""
+    named = (*(before or ()), one)
+    if len(named) > _MOST_NAMES:
+        named[0].is_old = True
+        named = named[1:]
+    return named
 
 
 def _tags(data: bytes) -> tuple[int, ...] | None:

@@ -190,11 +190,16 @@ def _whole_pages(pages: PageSet, host_page: int) -> PageSet:
     return PageSet((first * host_page, (end - first) * host_page) for first, end in inward if end > first)
 
 
-def host_page_of(discarded: PageSet, looked: PageSet) -> int:
+def host_page_of(discarded: PageSet, looked: PageSet, *but: PageSet) -> int:
     """Return the largest page of the host, in pages of 4 KiB, that explains a discard; 0 if none shows.
 
-    It shows where a run that was discarded ends beside a page that was not, and was looked at.
+    It shows if a run that was discarded ends beside a page that was not, and was looked at. Pages that are
+    in one of the sets ``but`` show nothing.
     """
-    starts = [run.first for run in discarded if run.first and run.first - 1 in looked]
-    ends = [run.end for run in discarded if run.end in looked]
+
+    def shows(pfn: int) -> bool:
+        return pfn in looked and not any(pfn in one for one in but)
+
+    starts = [run.first for run in discarded if run.first and shows(run.first - 1)]
+    ends = [run.end for run in discarded if shows(run.end)]
     return min((one & -one for one in (*starts, *ends)), default=0)

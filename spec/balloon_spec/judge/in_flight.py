@@ -143,7 +143,7 @@ class Request:
         if buffer.shape == "message" and buffer.queue in _BALLOON and not name:
             self.plain |= {queue}
         if name and (name != "HDR-05" or queue in self.calm):
-            self.strays = (*self.strays, name)
+            self.strays = (*(one for one in self.strays if one != name), name)
 
     @property
     def has_answer(self) -> bool:

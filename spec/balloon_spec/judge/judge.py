@@ -113,8 +113,8 @@ class Judge:
 
     def hopes(self, pages: PageSet) -> PageSet:
         """Return those of ``pages`` that a device which discards at all should have discarded by now."""
-        hoped = PageSet.union(hope.pages for hope in self._exchange.hoped)
-        return (hoped - self._exchange.gone) & pages
+        awaited = self._exchange.awaited.within(pages)
+        return PageSet((start, end - start) for start, end, _ in awaited) - self._exchange.gone
 
     def awaits(self, side: ev.Side) -> bool:
         """Tell whether ``side`` still owes something: if it stayed quiet now, a requirement would be broken.

@@ -25,7 +25,7 @@ def the_target_outlives_a_reset(event: ConfigurationRead, scene: Scene) -> Itera
     # Another number may be the wish of somebody who is not in the trace; 0 is what a device begins with.
     if newest and seen == newest:
         yield kept("RESET-10")
-    elif seen == 0 and 0 not in {newest, exchange.target_left, exchange.num_pages, *exchange.superseded}:
+    elif seen == 0 and 0 not in {newest, exchange.target_left, exchange.num_pages} | exchange.superseded:
         yield broken(
             "RESET-10",
             "num_pages is lost at a reset",

@@ -16,7 +16,9 @@ from balloon_spec.judge.given_back import (
     LeftBehind,
 )
 from balloon_spec.judge.in_flight import InFlight, Key, Request, Unheard
-from balloon_spec.judge.looks import Hope
+from balloon_spec.judge.looks import Returned
+from balloon_spec.judge.pages_in_flight import PagesInFlight
+from balloon_spec.page_map import PageMap
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.profile import Profile
 from balloon_spec.queues import Queue
@@ -64,22 +66,26 @@ class Known:
     """It did so twice, with HOST_REQ_VQ, in an earlier session that followed a reset."""
     requests: int = 0
     """How often it made a request for which the operator's wish was known, since the reset."""
-    before_reset: frozenset[Key] = frozenset()
-    """The buffers in flight at this reset or one before."""
+    before_reset: dict[Key, None] = field(default_factory=dict)
+    """The buffers in flight at this reset or one before, the newest last; no more than there is use for."""
     newest_tests: frozenset[str] = frozenset()
     """What the buffer that was made available last puts to the test."""
     latest: dict[Queue, int] = field(default_factory=dict)
     """By queue, the number of the last message or array made available there."""
 
     # Pages. A page is in at most one of the first three.
-    inflating: dict[Key, PageSet] = field(default_factory=dict)
+    inflating: PagesInFlight = field(default_factory=PagesInFlight)
     balloon: PageSet = EMPTY
-    deflating: dict[Key, PageSet] = field(default_factory=dict)
+    deflating: PagesInFlight = field(default_factory=PagesInFlight)
     touchable: PageSet = EMPTY
     """Pages the device may discard or change: named in an inflate buffer, and not yet taken back."""
     forbidden: dict[str, PageSet] = field(default_factory=dict)
     """Pages a device must leave alone, by the requirement that says why."""
-    hoped: list[Hope] = field(default_factory=list)
+    awaited: PageMap[tuple[Returned, ...]] = field(default_factory=PageMap)
+    """The pages of returned inflate buffers that were neither looked at nor taken back since, each with the
+    last few buffers that named it."""
+    returned_inflations: int = 0
+    """How many inflate buffers with such pages were returned since the reset."""
     gone: PageSet = EMPTY
     """Pages seen discarded and not since taken back."""
     able: dict[Circumstances, float] = field(default_factory=dict)
@@ -118,15 +124,17 @@ class Known:
     """What happened since ``actual`` was last read or written at which a device might have changed it."""
     announced: bytes | None = None
     """The space as shown by the notification of the last wish, None once anybody had reason to change it."""
-    actuals: frozenset[bytes] = frozenset()
-    """What ``actual`` held at any time since the last wish, as far as it is known."""
+    announced_actual: bool = False
+    """That notification showed what ``actual`` held at some time since the wish, as far as that is known."""
+    actuals: set[bytes] = field(default_factory=set)
+    """What ``actual`` held at any time since the last wish, while no notification has answered it."""
     late_reads: int = 0
     """How many reads since then showed the num_pages of before."""
     deflate_floor: int | None = None
     """The least num_pages at which a deflate buffer was made available that ``actual`` does not count yet."""
     target: int | None = None
     """What the operator last wished for and no configuration change has confirmed."""
-    superseded: frozenset[int] = frozenset()
+    superseded: set[int] = field(default_factory=set)
     """What the operator wished for before that, and a device that is slow may still announce."""
     wrote_num_pages: bytes | None = None
     changes: int = 0
@@ -233,12 +241,12 @@ class Known:
     @property
     def inflating_pages(self) -> PageSet:
         """The pages of inflate buffers in flight."""
-        return PageSet.union(self.inflating.values())
+        return self.inflating.all
 
     @property
     def deflating_pages(self) -> PageSet:
         """The pages of deflate buffers in flight that came out of the balloon."""
-        return PageSet.union(self.deflating.values())
+        return self.deflating.all
 
     @property
     def named(self) -> PageSet:

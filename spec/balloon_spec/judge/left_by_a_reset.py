@@ -9,6 +9,10 @@ from balloon_spec.queues import Queue
 __all__ = ["left_by_a_reset"]
 
 
+_MOST_STALE = 1024
+"""So many buffers of before a reset are known by their names; who returns an older one returned none."""
+
+
 def left_by_a_reset(known: Known) -> Known:
     """Return what stays: the profile, the memory, and what judging the next session needs."""
     fresh = Known(known.profile, known.now_seconds, known.steered)
@@ -24,7 +28,9 @@ def left_by_a_reset(known: Known) -> Known:
     refreshed = known.resets > 0 and known.refreshes > 1 and known.has("HOST_REQ_VQ")
     fresh.refreshed_before = known.refreshed_before or refreshed
     fresh.dropped_wish = known.wanted_request is not None or known.wants_statistics
-    fresh.before_reset = known.before_reset | frozenset(known.in_flight)
+    fresh.before_reset = {**known.before_reset, **dict.fromkeys(known.in_flight)}
+    for key in list(fresh.before_reset)[:-_MOST_STALE]:
+        del fresh.before_reset[key]
     reported = known.forbidden.get("UNUSED-01", EMPTY)
     # Whatever was named, discarded or not, and taken back or not: the guest has it again.
     named = (known.touchable, *(known.forbidden.get(name, EMPTY) for name in ("RESET-06", "DEF-08")))

@@ -5,6 +5,7 @@ Used by :mod:`balloon_spec.judge.content`, which puts the parts together.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -101,10 +102,10 @@ class Reading:
         return self.total > self.good.pages and not (self.is_zero.any() or self.is_outside.any())
 
 
-def sort_chunks(body: bytes, memory: PageSet, meant: PageSet = EMPTY) -> Reading:
+def sort_chunks(body: bytes, memory: PageSet, meant: Sequence[PageSet] = ()) -> Reading:
     """Sort the whole chunks at the start of ``body``; a broken tail is not a chunk.
 
-    ``meant`` are the pages that the sender is known to mean, empty if nobody knows.
+    ``meant`` are sets of pages, of which the sender is known to mean no others; none if nobody knows.
     """
     whole = len(body) - len(body) % CHUNK_BYTES
     if not whole:
@@ -146,7 +147,7 @@ def _sense(words: Words, memory: PageSet) -> NDArray[np.bool_]:
     return clean
 
 
-def _find_swap(words: Words, memory: PageSet, meant: PageSet) -> Swap | None:
+def _find_swap(words: Words, memory: PageSet, meant: Sequence[PageSet]) -> Swap | None:
     """Find the words that are big-endian, if that explains most chunks which make no sense as they are.
 
     A chunk that makes sense as it is and none the other way round speaks against it. So does chance: a page
@@ -154,7 +155,7 @@ def _find_swap(words: Words, memory: PageSet, meant: PageSet) -> Swap | None:
     are meant, two words have to agree, or one to be such as round numbers are not.
     """
     nonsense = ~_sense(words, memory)
-    is_strange = bool(meant) and not nonsense.any() and not _pages(words) <= meant
+    is_strange = any(meant) and not nonsense.any() and not _is_within(_pages(words), meant)
     if not nonsense.any() and not is_strange:
         return None
     for name, columns in _SWAPS.items():
@@ -165,7 +166,9 @@ def _find_swap(words: Words, memory: PageSet, meant: PageSet) -> Swap | None:
         if 2 * explained.sum() <= nonsense.sum() or bool((~nonsense & ~sense).any()):
             continue
         intended = _pages(turned[sense])
-        if (meant and intended <= meant) or (not is_strange and _is_telling(words[explained][:, columns])):
+        if (any(meant) and _is_within(intended, meant)) or (
+            not is_strange and _is_telling(words[explained][:, columns])
+        ):
             return Swap(name, int(np.argmax(explained)), turned, intended)
     return None
 
@@ -179,6 +182,13 @@ def _is_telling(words: Words) -> bool:
         return True
     large = {word for word in words.ravel().tolist() if word >= _NO_GUEST_BYTES}
     return len(large) > 1 or any(word.to_bytes(8).strip(b"\0")[1:] for word in large)
+
+
+def _is_within(pages: PageSet, sets: Sequence[PageSet]) -> bool:
+    """Tell whether each page is in one of the sets."""
+    for one in sets:
+        pages -= one
+    return not pages
 
 
 def _pages(words: Words) -> PageSet:
@@ -197,10 +207,10 @@ def holds_chunks_alone(data: bytes, memory: PageSet) -> bool:
 
 def _inside(first: Words, count: Words, memory: PageSet) -> NDArray[np.bool_]:
     """Tell for each chunk whether all its pages exist; a run of memory holds a chunk whole or not at all."""
-    inside = np.zeros(len(first), np.bool_)
-    for run in memory.runs:
-        inside |= (first >= np.uint64(run.first)) & (first + count <= np.uint64(run.end))
-    return inside
+    starts, ends = (column.view(np.uint64) for column in memory.table)
+    at = np.searchsorted(starts, first, side="right")
+    # Before the first run there is none: the end of that is 0.
+    return first + count <= np.concatenate((np.zeros(1, np.uint64), ends))[at]
 
 
 def check_length(draft: Draft, header: response_header.ResponseHeader, body: bytes, data: bytes) -> None:

@@ -95,7 +95,7 @@ def pages_are_those_meant(event: Available, scene: Scene) -> Iterator[Decision]:
         extra -= exchange.named
         if asks and exchange.request is not None:
             extra -= exchange.request.was_free
-    elif not _is_displaced(named, exchange.course.owed_to_deflate & exchange.balloon):
+    elif extra and not _is_displaced(named, exchange.course.owed_to_deflate & exchange.balloon):
         # A driver may take back more than its guest wants (DEF-09, DEF-10), and says so in actual (CFG-05).
         extra -= exchange.balloon
     if not extra:

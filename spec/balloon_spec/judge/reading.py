@@ -72,12 +72,12 @@ def _without_memory(content: Content) -> Content:
     return replace(content, decisions=decisions)
 
 
-def _meant(exchange: Exchange, queue: Queue) -> PageSet:
-    """Return the pages that a message on this queue is known to mean, none if nobody knows."""
+def _meant(exchange: Exchange, queue: Queue) -> tuple[PageSet, ...]:
+    """Return the sets of pages that a message on this queue is known to mean, none if nobody knows."""
     wishes = exchange.wishes(queue)
     if wishes is None:
-        return exchange.balloon if queue is Queue.DEFLATE else EMPTY
-    return wishes | exchange.named
+        return (exchange.balloon,) if queue is Queue.DEFLATE else ()
+    return wishes, exchange.named
 
 
 def _is_misplaced(exchange: Exchange, event: ev.Available, queue: Queue | None) -> bool:
@@ -154,8 +154,8 @@ def _unused_tests(exchange: Exchange, buffer: InFlight) -> set[str]:
     elif header.flag == 1 and header.data_len == 0:
         tests.add("REQ-18")
     pages, request = buffer.content.pages, exchange.request
-    known = exchange.named | request.reported if request is not None else exchange.named
-    if buffer.content.repeated or pages & known:
+    reported = EMPTY if request is None else request.reported
+    if buffer.content.repeated or pages & exchange.named or pages & reported:
         tests.add("UNUSED-03")
     return tests
 
