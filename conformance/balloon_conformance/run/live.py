@@ -22,7 +22,7 @@ _LATE = " (at the end of the run)"
 
 
 class ProgressBar:
-    """A bar with the case that runs now, drawn only where ``console`` is a terminal.
+    """A bar with the case that runs now, drawn only if ``console`` is a terminal.
 
     It is redrawn when a case begins or ends and not by a clock of its own, because pytest takes the
     terminal away while a case runs.
@@ -93,7 +93,7 @@ class Gatherer:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: _CollectedIds) -> None:
-        """Learn how many cases there are where worker processes collect them."""
+        """Learn how many cases there are, if worker processes collect them."""
         self._expected = len(ids)
         self._progress.expect(len(ids))
 
@@ -109,7 +109,7 @@ class Gatherer:
         elif report.nodeid.endswith(_LATE):
             return
         elif report.failed:
-            # The process of the case ended with it.
+            # The worker process ended during the case.
             words = " ".join(str(report.longrepr).split())
             case = report.nodeid.rpartition("::")[2]
             outcome = Outcome(case, Status.ERROR, f"the case could not be run: {words}", Fault.ADAPTER)
@@ -132,7 +132,7 @@ class Gatherer:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Settle what only the whole run shows, and add it to the file and to what others report."""
+        """Settle what only the whole run shows; add it to the file and to pytest's own reports."""
         if hasattr(session.config, "workerinput"):
             return
         for outcome in self._results.settle():
@@ -141,7 +141,7 @@ class Gatherer:
             session.config.hook.pytest_runtest_logreport(report=self._late_report(outcome))
 
     def _late_report(self, outcome: Outcome) -> pytest.TestReport:
-        """Return the report of a case whose end the other cases changed."""
+        """Return the report of a case whose outcome the other cases changed."""
         nodeid, location = self._nodes[outcome.case]
         report = pytest.TestReport(
             nodeid + _LATE,

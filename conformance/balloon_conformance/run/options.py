@@ -60,7 +60,7 @@ class RunOptions:
         return cls(**values | {"bits": tuple(values["bits"])})
 
     def target(self) -> Target:
-        """Return the implementation; :class:`IutError` where it is not to be had."""
+        """Return the implementation; raises :class:`IutError` if it is not to be had."""
         target = registry.resolve(self.iut, self.given)
         if self.role and target.side != self.role:
             raise IutError(
@@ -70,9 +70,10 @@ class RunOptions:
         return target
 
     def expanded(self, directory: Path) -> RunOptions:
-        """Return what a name of a target in the file of ``directory`` stands for, or else the same.
+        """Return the options with a target's name replaced by what the file in ``directory`` says of it.
 
-        What was given beside the name counts more than what the file says. Raises :class:`IutError`.
+        An option that was given beside the name counts more than the file. Without a file or such a name, the
+        options stay as they are. Raises :class:`IutError`.
         """
         if self.iut in registry.KINDS:
             refuse_shadowed(self.iut, directory)
@@ -113,11 +114,11 @@ class RunOptions:
 
     @property
     def named(self) -> frozenset[str]:
-        """The features of which a person gave the bit."""
+        """The features whose bit a person gave."""
         return frozenset(word.partition("=")[0] for word in self.bits)
 
     def known(self, target: Target) -> KnownFailures:
-        """Return the list of known failures, which is empty where there is no file yet.
+        """Return the list of known failures, which is empty if there is no file yet.
 
         Raises :class:`KnownFailuresError` and :class:`VectorError`.
         """

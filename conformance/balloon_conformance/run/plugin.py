@@ -72,8 +72,8 @@ def pytest_configure(config: pytest.Config) -> None:
     options = RunOptions.of(config)
     if options is not None:
         if hasattr(config, "workerinput") and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-            # A worker is ended by a SIGINT to itself. One that ignores it, because the run was begun in the
-            # background by a shell, would be killed, and leave behind what its adapter holds.
+            # A worker ends itself with a SIGINT. If a shell began the run in the background, it would ignore
+            # that, be killed, and leave behind what its adapter holds.
             signal.signal(signal.SIGINT, signal.default_int_handler)
         config.pluginmanager.register(ConformancePlugin(options), "balloon-conformance")
 
@@ -90,7 +90,7 @@ class ConformancePlugin:
         self._waits = Waits()
         self._adapter: DeviceAdapter | DriverAdapter | None = None
         self._absent = 0
-        """In how many cases, up to the last one, nobody was at the other end."""
+        """In how many of the latest cases in a row nobody was at the other end."""
 
     # -- the adapter --------------------------------------------------------------------------------------
 
@@ -98,7 +98,7 @@ class ConformancePlugin:
         """Return the adapter of this process, made when it is first asked for."""
         if self._adapter is None:
             self._adapter = call_adapter(self.target.make)
-            # A process that is ended from outside still passes here.
+            # This runs even if the process is ended from outside.
             atexit.register(self.stop)
         return self._adapter
 
@@ -117,7 +117,7 @@ class ConformancePlugin:
     # -- collection ---------------------------------------------------------------------------------------
 
     def pytest_collect_directory(self, path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-        """Stand the whole suite where pytest was pointed to."""
+        """Collect the whole suite for the directory that pytest was given."""
         if path == scenarios.DIRECTORY:
             suite: pytest.Collector = SuiteDirectory.from_parent(parent, path=path, name="", plugin=self)
             return suite
@@ -143,10 +143,10 @@ class ConformancePlugin:
         )
 
     def confirmed(self, attempt: Callable[[], Outcome]) -> Outcome:
-        """Make an attempt at a case; make another, alone in a fresh start, where the first may be by chance.
+        """Make an attempt at a case; repeat it alone, from a fresh start, if it may have failed by chance.
 
-        A hang may be the case's, or what the cases before it and a busy machine made of it. So may whatever
-        is found in an implementation that served other cases before.
+        A hang may come from the case, from the cases before it, or from a busy machine. The same holds for
+        any failure of an implementation that served other cases before.
         """
         outcome, company = self._concluded(attempt())
         if outcome.how is not How.HANG and not (company and outcome.status is Status.FAILED):
@@ -156,12 +156,12 @@ class ConformancePlugin:
             again, _ = self._concluded(attempt())
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the first attempt is a result in any case
             again = failure(outcome.case, error)
-        # What hung twice is no company for the next case.
+        # An implementation that hung twice does not serve the next case.
         self.stop()
         return run_again(outcome, again)
 
     def _concluded(self, outcome: Outcome) -> tuple[Outcome, bool]:
-        """Bring the implementation to rest; return the outcome with what it did, and if it served others."""
+        """Bring the implementation to rest; return the outcome, and whether it had served other cases."""
         adapter = self._adapter
         if not isinstance(adapter, OutlivesCases):
             return self._with_words(outcome), False
@@ -173,7 +173,7 @@ class ConformancePlugin:
         return self._with_words(outcome), company
 
     def _with_words(self, outcome: Outcome) -> Outcome:
-        """Add what the implementation said of a case that did not pass, and what it complained of in any."""
+        """Add what the implementation wrote in a case that did not pass, and its complaints in any case."""
         lines: list[str] = []
         if isinstance(self._adapter, OutlivesCases):
             lines += call_adapter(self._adapter.alarms)
@@ -232,12 +232,12 @@ class ConformancePlugin:
         if self._absent == MOST_ABSENCES:
             item.session.shouldfail = "nobody is at the other end"
         if outcome.status not in {Status.FAILED, Status.ERROR}:
-            # Where a case did not pass they stand below its sentences.
+            # If a case did not pass, they stand below its sentences.
             item.user_properties.extend(("said", line) for line in outcome.said)
         if outcome.status is Status.NOT_EXERCISED:
             pytest.skip(outcome.reason)
         if outcome.status is not Status.PASSED:
-            # Without a traceback, which takes longer to set out than the case to play and tells nothing.
+            # A traceback would tell nothing, and take longer to write than the case to play.
             pytest.fail(outcome.reason, pytrace=False)
 
     # -- reports ------------------------------------------------------------------------------------------
@@ -246,7 +246,7 @@ class ConformancePlugin:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Attach the outcome, and put its sentences where pytest has a traceback."""
+        """Attach the outcome, and put its sentences in the place of a traceback."""
         report = yield
         outcome = item.stash.get(_OUTCOME, None) if report.when == "call" else None
         if outcome is None:
@@ -259,7 +259,7 @@ class ConformancePlugin:
         if report.skipped:
             report.longrepr = (case_id(item), 0, outcome.reason)
         elif report.failed and outcome.known:
-            # To pytest, and to whoever reads its JUnit, a failure that is expected.
+            # For pytest and its JUnit report this is an expected failure.
             report.outcome = "skipped"
             report.wasxfail = known_words(outcome)
         elif report.failed:
@@ -347,7 +347,7 @@ def explained(outcome: Outcome) -> Iterator[str]:
 
 
 def failure(case: str, error: BaseException) -> Outcome:
-    """Return the outcome of a case that ended in an exception nobody expected, or before it began."""
+    """Return the outcome of a case that ended in an unexpected exception, or could not begin."""
     if isinstance(error, AdapterError):
         return Outcome(case, Status.ERROR, one_line(error), Fault.ADAPTER)
     return Outcome(case, Status.ERROR, defect_of("suite", error), Fault.SUITE)

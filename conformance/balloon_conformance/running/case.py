@@ -78,7 +78,7 @@ def carry_out(case: Case, session: Session, action: Callable[[], Sequence[str]])
     """Bring the implementation up, carry ``action`` out, and end it.
 
     ``action`` returns the reasons why parts of the case were left out. A requirement counts as exercised if a
-    rule decided it or a step showed it; that a case is about it shows nothing.
+    rule decided it or a step showed it, and not because the case is about it.
     """
     end = _End(case, session)
     session.may_break = frozenset(case.breaks)
@@ -87,7 +87,7 @@ def carry_out(case: Case, session: Session, action: Callable[[], Sequence[str]])
             try:
                 left_out = action()
             except (NotExercised, OutOfSight):
-                # What was played before is judged all the same, once the device had its time.
+                # What was played before is judged, once the device had its time.
                 if isinstance(session, DeviceSession):
                     session.settle(session.deadline_seconds / _SHARE)
                 _look_around(session)
@@ -109,17 +109,17 @@ def carry_out(case: Case, session: Session, action: Callable[[], Sequence[str]])
 
 
 _SHARE = 5
-"""Of the deadline, a device that is left in the middle of a case is given one part in so many."""
+"""A device that is left in the middle of a case gets the deadline divided by this."""
 
 
 def _look_around(session: Session) -> None:
-    """Look at all of memory at the end of a case: a device may have touched what nobody thought of."""
+    """Look at all of memory at the end of a case: a device may have touched pages that no step names."""
     if isinstance(session, DeviceSession):
         session.look_at_all()
 
 
 def _how(ended: Exception) -> How:
-    """Say in a word how an implementation ceased to take part."""
+    """Return how an implementation ended."""
     fact = ended.__cause__ if isinstance(ended, Ended) else ended
     if isinstance(fact, PeerLeft):
         return How.ABSENT
@@ -129,7 +129,7 @@ def _how(ended: Exception) -> How:
 
 
 def run_again(first: Outcome, again: Outcome) -> Outcome:
-    """Return the outcome of a case that failed, with what came of it when it was run again, alone."""
+    """Return the first outcome of a case that failed, with what a second run, alone, says about it."""
     hung = first.how is How.HANG
     if again.status is Status.ERROR:
         repeats, words = Repeats.UNKNOWN, f"it could not be run: {again.reason}"
@@ -151,7 +151,7 @@ def _broken(outcome: Outcome) -> set[str]:
 
 
 def ended_after(outcome: Outcome, error: Exception, side: Side) -> Outcome:
-    """Return the outcome of a case after which the implementation did not survive being brought to rest."""
+    """Return the outcome of a case after which the implementation could not be brought to rest."""
     words = f"after the case: {one_line(error)}"
     if outcome.status in {Status.FAILED, Status.ERROR}:
         return replace(outcome, reason=f"{outcome.reason}; {words}")
@@ -182,12 +182,12 @@ class _End:
         """Make the outcome of a case that was played, to its end or not."""
         case, session = self.case, self.session
         found = causes(session.findings, [entry.event for entry in session.trace])
-        # What another finding explains was not decided.
+        # A requirement whose finding another one explains was not decided.
         explained = Counter(one.requirement for one in session.findings)
         explained.subtract(one.requirement for one in found)
         if mismatch is not None:
             extra = self._finding(mismatch)
-            # Where a rule saw it too, its finding says more than the difference that followed from it.
+            # If a rule saw it too, its finding says more than the difference that followed.
             if not any(one.level.binding or one.requirement == extra.requirement for one in found):
                 found.append(extra)
         findings = tuple(finding for finding in found if finding.level.binding)
@@ -250,10 +250,10 @@ class _End:
 def _undeclared(
     slips: Iterable[Finding], declared: Iterable[str], findings: Sequence[Finding]
 ) -> list[Finding]:
-    """Return what the suite's own side broke without having said so; a SHOULD is its free choice.
+    """Return what the suite's own side broke although the case does not declare it; a SHOULD is its choice.
 
-    What it broke after the implementation broke something follows from that: to a buffer that should not be
-    there no answer is right.
+    What it broke after the implementation broke something is left out: no answer is right to a buffer that
+    should not be there.
     """
     allowed = frozenset(declared)
     first = min((finding.event for finding in findings), default=None)

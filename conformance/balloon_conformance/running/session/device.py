@@ -30,7 +30,7 @@ __all__ = ["DeviceSession"]
 _MOST_PAGES = (1 << 32) - 1
 """What fits num_pages."""
 _LOOKS = 16
-"""So often memory is looked at before a deadline passes."""
+"""How often memory is looked at within a deadline."""
 
 
 class DeviceSession(Session):
@@ -39,11 +39,11 @@ class DeviceSession(Session):
     side = ev.Side.DEVICE
     _adapter: DeviceAdapter
     _rooms: Mapping[int, int] = MappingProxyType({})
-    """How many buffers fit each queue, as far as the adapter tells."""
+    """How many buffers each queue holds, by its index, as far as the adapter tells."""
 
     def __enter__(self) -> Self:
         super().__enter__()
-        # To bring a device up is to reset it.
+        # Bringing a device up resets it.
         if left := self._status():
             self.record(ev.Reset(left))
         return self
@@ -51,7 +51,7 @@ class DeviceSession(Session):
     def negotiate(self, accepted: int, offered: int | None = None) -> bool:
         """Accept features, set up the queues, and return whether the device kept FEATURES_OK.
 
-        ``offered`` is what the device offers, asked for when it is None.
+        ``offered`` is what the device offers; if it is None, the device is asked.
         """
         seen = self.offered() if offered is None else offered
         if accepted & ~seen and "NEG-05" not in self.may_break:
@@ -59,7 +59,10 @@ class DeviceSession(Session):
         return self._accept(seen, accepted)
 
     def _miss(self, offered: int, wanted: int) -> NoReturn:
-        """Say what the device does not offer; where it did before, accept what there is, for RESET-08."""
+        """Raise :class:`NotExercised` with the features that the device does not offer.
+
+        If it accepted them before, the rest is accepted first, which is what RESET-08 is judged by.
+        """
         profile = self.profile
         if self.judge.took(wanted):
             rest = offered & wanted
@@ -72,7 +75,7 @@ class DeviceSession(Session):
         if kept:
             self._act(lambda: self._adapter.prepare())
         sizes = self._act(lambda: self._adapter.ring_sizes()) if kept else ()
-        # A refusal that was seen is one, whatever the transport has for it.
+        # A refusal that was seen counts, whether or not the transport has a field for it.
         shown = not kept or Fact.REFUSAL not in self.unseen
         self._rooms = dict(sizes)
         self.record(ev.Negotiated(seen, accepted, kept, sizes, shown))
@@ -81,10 +84,9 @@ class DeviceSession(Session):
         return kept
 
     def ambiguity(self, accepted: int, offered: int) -> str:
-        """Say why nothing follows from a set that the device took; empty if it was free to refuse it.
+        """Return why a set that the device accepted may have been refused all the same; empty if it was not.
 
-        It may not work without VERSION_1 (VIRTIO 1.2, 6.2), and where a refusal is not seen it may have
-        refused.
+        A device may insist on VERSION_1 (VIRTIO 1.2, 6.2), and some transports do not show a refusal.
         """
         hidden = self.unseen.get(Fact.REFUSAL, "")
         if hidden and "VERSION_1" in insisted_on(offered, accepted):
@@ -107,7 +109,7 @@ class DeviceSession(Session):
         self._act(lambda: self._adapter.driver_ok())
 
     def make_available(self, queue: int, buffer: Buffer) -> None:
-        """Make a buffer available; raises :class:`NotExercised` where the ring has no room for it."""
+        """Make a buffer available; raises :class:`NotExercised` if the ring has no room for it."""
         room = self._rooms.get(queue)
         if room is not None and self.judge.in_flight(queue) >= room:
             raise NotExercised(f"the ring of queue {queue} has {room} descriptors, and the case needs more")
@@ -130,9 +132,9 @@ class DeviceSession(Session):
         self._act(lambda: self._adapter.write_configuration(offset, data))
 
     def read_statistics(self) -> None:
-        """Ask the host what it read of the statistics; a device is given until the deadline to tell it.
+        """Ask the host which statistics it read; a device has until the deadline to tell it.
 
-        Raises :class:`NotExercised` where the host cannot be asked.
+        Raises :class:`NotExercised` if the host cannot be asked.
         """
         adapter = self._adapter
         if not self.can(Capability.HOST_STATISTICS) or not isinstance(adapter, TellsStatistics):
@@ -159,21 +161,22 @@ class DeviceSession(Session):
     def operate(self, action: ev.OperatorAction, value: int) -> None:
         """Make an operator's wish known to the device.
 
-        What the device did before is taken in first, and what stands in the configuration space is read, so
-        that nothing of it is held against the wish.
+        What the device did before is taken in first, and the configuration space is read, so that neither
+        is judged by the new wish.
         """
         self.collect()
         if action is ev.OperatorAction.TARGET:
             self.read_configuration(0, configuration.LENGTH_BYTES)
-            # What was announced before answers no wish that is yet to come.
+            # A change announced before does not answer this wish.
             self._waiting = [one for one in self._waiting if not isinstance(one, ev.ConfigurationChanged)]
         self.record(ev.Operator(action, value))
         self._act(lambda: self._adapter.operate(action, value))
 
     def _observe_once(self, seconds: float) -> Sequence[ev.Event]:
-        """Take in what the device did; a change of the configuration is read at once, as a driver would.
+        """Take in what the device did; read the configuration at once if it changed, as a driver would.
 
-        Where the read shows something else it is repeated, so that nobody can take it for an old one.
+        If the read shows another configuration than the notification, it is repeated once: the first read may
+        have been overtaken.
         """
         events = super()._observe_once(seconds)
         told = next((one.data for one in reversed(events) if isinstance(one, ev.ConfigurationChanged)), None)
@@ -185,7 +188,7 @@ class DeviceSession(Session):
         return events
 
     def record(self, event: ev.Event) -> None:
-        """Take an event in; before pages are taken back, what was discarded of them until then."""
+        """Take an event in; before pages are taken back, record which of them were discarded."""
         if isinstance(event, ev.Used) and self.can(Capability.DISCARDS):
             until_now = self.judge.taken_back(event)
             gone, _ = self._call(partial(self._discarded, until_now)) if until_now else (EMPTY, EMPTY)
@@ -196,8 +199,8 @@ class DeviceSession(Session):
     def look(self, pages: PageSet) -> tuple[PageSet, PageSet]:
         """Look at guest memory; return which of ``pages`` were discarded, and which overwritten.
 
-        Where pages are missing that the device was to discard it is given until the deadline: no requirement
-        says when they go, but for INF-07, which is a SHOULD.
+        If pages are still there that the device was to discard, it is given until the deadline. Only INF-07,
+        a SHOULD, says when they go.
         """
         began = self.now()
         gone, changed = self._act(lambda: self._adapter.discarded(pages))
@@ -217,7 +220,7 @@ class DeviceSession(Session):
         return self._adapter.discarded(pages)
 
     def _look_again(self, pages: PageSet, gone: PageSet, began: float) -> tuple[PageSet, PageSet]:
-        """Look at what is missing until it is gone, or the deadline passes; return what was found."""
+        """Look again until the pages are discarded or the deadline passes; return what was found."""
         late = changed = EMPTY
         if not self.waits.worth_it:
             self._hasty.add(len(self.trace) + 1)
@@ -235,14 +238,15 @@ class DeviceSession(Session):
 
     @property
     def given_back(self) -> GivenBack:
-        """What the device gave back, and what it left although it was given its time."""
+        """What the device gave back, and what it left although it had its time."""
         seen = self.judge.given_back
         return replace(seen, left=tuple(one for one in seen.left if one.event not in self._hasty))
 
     def look_at_all(self) -> None:
         """Look at all of guest memory, if a buffer could have had an effect since the last reset.
 
-        A device may touch pages that nobody thought of, and later nobody could tell what it did that for.
+        A device may touch pages that no case thinks of, and later it could not be told which buffer was the
+        cause.
         """
         if self.can(Capability.DISCARDS) and self.judge.worth_a_look_at_all:
             self.look(self.memory)
@@ -267,7 +271,7 @@ class DeviceSession(Session):
 
     @property
     def _registers(self) -> ReachesRegisters:
-        # It claims to have them; one that lacks a method is found out where that is called.
+        # The adapter claims to have them. If it lacks a method, the call says so.
         return cast("ReachesRegisters", self._adapter)
 
     def driver_ok_again(self) -> None:

@@ -19,7 +19,7 @@ class DriverSession(Session):
     _adapter: DriverAdapter
 
     def negotiate(self, offered: int, configuration: bytes) -> int | None:
-        """Offer features; return what the driver accepted, None where it refused the device."""
+        """Offer features; return what the driver accepted, None if it refused the device."""
         self.judge.steers(steered=self.can(Capability.STEER_PAGES))
         accepted = self._act(lambda: self._adapter.negotiate(offered, configuration))
         if accepted is not None:
@@ -30,10 +30,10 @@ class DriverSession(Session):
         return accepted
 
     def use(self, queue: int, buffer: str, length_bytes: int, written: bytes) -> None:
-        """Return a buffer to the driver; what became of it while the device held it is taken in first.
+        """Return a buffer to the driver; what the driver did before is taken in first.
 
-        Raises :class:`NotExercised` where it is in flight no more, which is the driver's doing, and where the
-        driver does not set DRIVER_OK.
+        Raises :class:`NotExercised` if the buffer is no longer in flight, which is the driver's doing, or if
+        the driver does not set DRIVER_OK.
         """
         self.collect()
         self._await_driver_ok()
@@ -46,7 +46,7 @@ class DriverSession(Session):
         self._act(lambda: self._adapter.use(queue, buffer, length_bytes, written))
 
     def _await_driver_ok(self) -> None:
-        """Give a driver that is not running yet its time; before DRIVER_OK nothing is returned (QUEUE-10)."""
+        """Wait until the driver sets DRIVER_OK; before that no device returns a buffer (QUEUE-10)."""
         if self._sees_running():
             return
         self.wait_for(lambda event: isinstance(event, ev.DriverOk))
@@ -57,7 +57,7 @@ class DriverSession(Session):
             )
 
     def _sees_running(self) -> bool:
-        """Tell whether the driver set DRIVER_OK, or cannot be seen to."""
+        """Tell whether the driver set DRIVER_OK, or the transport does not show it."""
         return self.judge.driver_ok or Fact.DRIVER_OK in self.unseen
 
     def change_configuration(self, configuration: bytes) -> None:
@@ -81,7 +81,7 @@ class DriverSession(Session):
         self._act(lambda: adapter.guest_begin(command, *words))
 
     def guest_answer(self, deadline_seconds: float) -> str | None:
-        """Return the guest's answer, or None where it has none yet; the events since then are taken in."""
+        """Return the guest's answer, or None if it has none yet; the events until then are taken in."""
         adapter = self._adapter
         assert isinstance(adapter, SteersGuest)
         answer = self._act(lambda: adapter.guest_answer(deadline_seconds))

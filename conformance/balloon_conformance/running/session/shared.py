@@ -43,24 +43,24 @@ __all__ = ["Ended", "Session", "Waits"]
 _T = TypeVar("_T")
 
 _ENDLESS_EVENTS = 10_000
-"""So many events in a row without a cause, and without a pause or a return that was due, have no end."""
+"""After this many events in a row that nothing caused, without a pause, the implementation counts as hung."""
 _ENDLESS_DEADLINES = 10
-"""Nor have events that go on for so many of the session's deadlines."""
+"""It counts as hung too if such events go on for this many of the session's deadlines."""
 _MOST_DEADLINES = 3
 """A wait lasts no longer than this many deadlines, however often the implementation acts meanwhile."""
 
 
 _OWN_DOING = (ev.ConfigurationRead, ev.BufferAltered)
-"""Events that may tell of the suite's own side, where the suite knows better."""
+"""Events by which an adapter may tell what the suite itself did; the suite knows better."""
 _FRUITLESS_WAITS = 8
 
 
 @dataclass(slots=True)
 class Waits:
-    """How often the suite has waited for a discard in vain, in all sessions that share this.
+    """How often the suite waited for a discard in vain, and how often not, in all sessions that share this.
 
-    A device that never discards keeps INF-07 from being followed and breaks nothing else. It is not waited
-    for in every case.
+    A device that never discards does not follow INF-07, and breaks nothing else. The suite stops waiting for
+    it after a few cases.
     """
 
     fruitless: int = 0
@@ -72,7 +72,7 @@ class Waits:
         return self.fruitful > 0 or self.fruitless < _FRUITLESS_WAITS
 
     def count(self, *, found: bool) -> None:
-        """Take in how a wait ended, or that pages were found at once."""
+        """Count a wait, by whether it found something; pages that were there at once count as found."""
         if found:
             self.fruitful += 1
         else:
@@ -137,8 +137,8 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # A live implementation serves the next case too: starting it anew costs more than most cases. After
-        # a crash, a hang or a defect of the adapter nothing of it can be trusted.
+        # A live implementation serves the next case too, because a new start costs more than most cases.
+        # After a crash, a hang or a defect of the adapter it is stopped.
         if error is not None and isinstance(error, Ended | AdapterError):
             call_adapter(self._adapter.stop)
 
@@ -170,7 +170,7 @@ class Session:
         }
 
     def show(self, requirements: Iterable[str]) -> None:
-        """Count requirements that a step showed: it could have failed, and came true."""
+        """Count requirements that a step showed: the step could have failed, and did not."""
         self._shown.update(requirements)
 
     @property
@@ -180,7 +180,7 @@ class Session:
 
     @property
     def remarks(self) -> Sequence[str]:
-        """What the adapter has to say of how the implementation was served, for whoever reads the results."""
+        """What the adapter says about how it served the implementation, for the reader of the results."""
         told: Sequence[str] = getattr(self._adapter, "remarks", ())
         return told
 
@@ -211,9 +211,10 @@ class Session:
     def intend(self, event: ev.Event) -> None:
         """Record what the suite is about to do, unless the implementation has made it wrong by now.
 
-        What an implementation does is never the suite's fault, and bytes that are wrong whatever it did are.
-        Raises :class:`NotExercised` where the suite's own side would break a MUST, unless the case does so on
-        purpose. After a finding the case goes on: to a buffer that should not be there no answer is right.
+        Raises :class:`NotExercised` if the suite's own side would break a MUST because of what the
+        implementation did, unless the case breaks it on purpose. Bytes that are wrong whatever the
+        implementation did are recorded, and are the suite's fault. After a finding the case goes on, because
+        no answer is right to a buffer that should not be there.
         """
         entries = catalogue()
         now = self.now()
@@ -230,12 +231,12 @@ class Session:
         self._enter(weighed, now)
 
     def _act(self, action: Callable[[], _T]) -> _T:
-        """Do something to the implementation, which may do what it likes in answer."""
+        """Call the adapter to act on the implementation; what that does next counts as caused."""
         self._unrest = 0
         return self._call(action)
 
     def _call(self, action: Callable[[], _T]) -> _T:
-        """Call the adapter; what keeps the implementation from taking part any more ends the case."""
+        """Call the adapter; raises :class:`Ended` if the implementation cannot take part any more."""
         try:
             return call_adapter(action)
         except ImplementationCrashed as error:
@@ -245,15 +246,15 @@ class Session:
             self.record(ev.Failed(self.side, ev.Failure.HANG, str(error)))
             raise Ended(f"the {self.side} does not answer: {error}") from error
         except ImplementationViolation as error:
-            # Of the transport no requirement speaks, except where it is a virtqueue.
+            # No requirement is about a transport, except for virtqueues.
             if error.ring is not None:
                 self.record(error.ring)
             raise Ended(f"the {self.side} broke its transport: {error}") from error
 
     def _observe(self, seconds: float) -> Sequence[ev.Event]:
-        """Take in what the implementation did; one that acts and acts and never pauses is hung.
+        """Take in what the implementation did within ``seconds``; one that never pauses counts as hung.
 
-        A notification by itself is recorded and no more: it says nothing that the buffers before it did not.
+        A notification is recorded and not returned, because the buffers before it said the same.
         """
         until = self.now() + seconds
         while events := self._observe_once(max(until - self.now(), 0.0)):
@@ -264,7 +265,7 @@ class Session:
     def _observe_once(self, seconds: float) -> Sequence[ev.Event]:
         events = self._call(lambda: observed.events(self._adapter.observe(seconds)))
         for event in events:
-            # Each buffer can be returned once: however slow a device is with its returns, they have an end.
+            # Each buffer is returned once, so that returns come to an end by themselves.
             if isinstance(event, ev.Used) and self.judge.is_in_flight(event.queue, event.buffer):
                 self._unrest = 0
             else:
@@ -299,16 +300,16 @@ class Session:
     ) -> ev.Event | None:
         """Return the first event not yet claimed that is ``wanted``, or None when the deadline passes.
 
-        Events that are not wanted stay for later calls. On None, and unless the deadline was shorter than
-        the session's, the judge is told that the implementation was given its time: the whole deadline since
-        either side did something, if anything is owed.
+        Events that are not wanted stay for later calls. When it returns None, the judge is told that the
+        implementation was given its time, unless the deadline was shorter than the session's. If the
+        implementation owes something, its time is the whole deadline since either side last acted.
         """
         deadline = self.deadline_seconds if deadline_seconds is None else deadline_seconds
         began = self.now()
         until = began + deadline
         looked_at = 0
         while True:
-            # Nothing is looked at twice: an implementation that acts without end would take ever longer.
+            # No event is looked at twice, or an implementation that acts without end would take ever longer.
             for at in range(looked_at, len(self._waiting)):
                 if wanted(self._waiting[at]):
                     return self._waiting.pop(at)
@@ -320,7 +321,7 @@ class Session:
             if fresh:
                 continue
             if busy:
-                # The time counts from when it was found ready.
+                # The time counts from the moment it was ready.
                 began = self.now()
                 until = began + deadline
                 continue
@@ -334,10 +335,10 @@ class Session:
             return None
 
     def settle(self, seconds: float = 0.0) -> Sequence[ev.Event]:
-        """Give the implementation time to act, tell the judge, and return what nobody claimed.
+        """Give the implementation time to act, tell the judge, and return the events that nobody claimed.
 
-        The time is ``seconds``, and ``quiet_seconds`` of the session at the least. If the implementation owes
-        something then, it is given the whole deadline: a shorter time decides nothing.
+        The time is ``seconds``, and at least ``quiet_seconds`` of the session. If the implementation owes
+        something after that, it gets the whole deadline, because a shorter time decides nothing.
         """
         while self._is_setting_up():
             self._waiting.extend(self._observe(self.deadline_seconds))
@@ -366,9 +367,9 @@ class Session:
         self._waiting = [*events, *self._waiting]
 
     def _rest(self, until: float, *, owing: bool = False) -> bool:
-        """Take in what the implementation does until then and while it goes on; tell if it acted.
+        """Take in what the implementation does until then, and while it goes on; return whether it acted.
 
-        One that is ``owing`` is waited for no longer than it owes something.
+        If it is ``owing``, the wait ends as soon as it owes nothing.
         """
         acted = False
         while events := self._observe_once(max(until - self.now(), 0.0)):
@@ -380,5 +381,5 @@ class Session:
 
 
 def _told(events: Sequence[ev.Event]) -> list[ev.Event]:
-    """Return what a case can wait for: a late notification says no more than its buffers did."""
+    """Return the events that a case can wait for: all but late notifications."""
     return [event for event in events if not isinstance(event, ev.Notified)]
