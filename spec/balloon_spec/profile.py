@@ -151,6 +151,11 @@ class Profile:
         """
         return _queue_map(self, offered, accepted)
 
+    def queue_index(self, queue: Queue, offered: int, accepted: int) -> int:
+        """Return the index that a queue has; its place in the standard's list if it does not exist."""
+        there = self.queue_map(offered, accepted)
+        return next((index for index, one in there.items() if one is queue), queue.place)
+
     def queue_count(self, offered: int, accepted: int) -> int:
         """Return how many queues a driver sets up: one more than the highest index in use."""
         return max(self.queue_map(offered, accepted)) + 1

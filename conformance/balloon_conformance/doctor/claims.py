@@ -6,13 +6,18 @@ import time
 from typing import Any, Final
 
 from balloon_conformance.doctor.look import PAGES, STATISTICS, Advice, lend_statistics, said
-from balloon_conformance.doctor.patient import FEATURES, SETTLE_SECONDS, Room
+from balloon_conformance.doctor.patient import (
+    FEATURES,
+    INFLATE_INDEX,
+    SETTLE_SECONDS,
+    STATISTICS_INDEX,
+    Room,
+)
 from balloon_conformance.iut.contract import Capability
 from balloon_conformance.iut.stdio.forms import COMMANDS, REREAD, SYNCHRONOUS, ErrorKind
 from balloon_conformance.iut.stdio.messages import Answer
 from balloon_spec.events import OperatorAction, Side
 from balloon_spec.pages import EMPTY
-from balloon_spec.queues import Queue
 
 __all__ = ["claimed", "discards_honestly", "keeps_synchronous", "rereads", "unclaimed"]
 
@@ -96,8 +101,8 @@ def _device_rereads(room: Room) -> str:
         return ""
     given: dict[tuple[int, str], bytes] = {}
     for queue, name, readable in (
-        (Queue.STATISTICS.index, "doctor-s", STATISTICS),
-        *((Queue.INFLATE.index, f"doctor-{page[:2]}", bytes.fromhex(page)) for page in _ARRAYS),
+        (STATISTICS_INDEX, "doctor-s", STATISTICS),
+        *((INFLATE_INDEX, f"doctor-{page[:2]}", bytes.fromhex(page)) for page in _ARRAYS),
     ):
         given[queue, name] = readable
         answer = room.ask("available", queue=queue, buffer=name, readable=readable, writable=0)
@@ -145,7 +150,7 @@ def _lent(room: Room, events: list[tuple[str, Any]]) -> dict[str, Any] | None:
     """Return a buffer in flight."""
     if room.side is Side.DEVICE:
         lend_statistics(room, "doctor")
-        return {"queue": Queue.STATISTICS.index, "buffer": "doctor"}
+        return {"queue": STATISTICS_INDEX, "buffer": "doctor"}
     made = (told for name, told in events if name == "available")
     return next(({"queue": told["queue"], "buffer": told["buffer"]} for told in made), None)
 

@@ -20,6 +20,8 @@ from balloon_conformance.iut.contract import (
     Setup,
 )
 from balloon_spec import events as ev
+from balloon_spec.families.base import BALLOON_QUEUES, INFLATE
+from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.features import BASE, Profile
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue
@@ -35,7 +37,6 @@ _MEMORY_PAGES: Final = 0x4000
 _STATISTICS: Final = bytes.fromhex("04000000000100000000")
 """One statistic: tag 4, value 0x1000000."""
 
-_AWAITED: Final = frozenset({Queue.INFLATE.index, Queue.DEFLATE.index})
 """The queues whose buffers a driver waits for."""
 
 FIRST_PAGES: Final = PageSet([(0x1001, 2)])
@@ -77,6 +78,10 @@ class _Life(Generic[_Adapter]):
         self.more = profile.mask([name for name in names if name in profile.by_name])
         self._chunks = profile.mask(["CHUNK_TRANSFER"]) if "CHUNK_TRANSFER" in profile.by_name else 0
 
+    def index(self, queue: Queue) -> int:
+        """Return the virtqueue index of a queue that exists in every life."""
+        return self.setup.profile.queue_index(queue, self.common, self.common)
+
     def can(self, capability: Capability) -> bool:
         """Tell whether the adapter claims it."""
         return capability in self.adapter.capabilities
@@ -105,11 +110,11 @@ class Device(_Life[DeviceAdapter]):
 
     def give(self, name: str, said: bytes) -> None:
         """Give pages up, as ``said``."""
-        self.adapter.make_available(Queue.INFLATE.index, Buffer(name, said, 0))
+        self.adapter.make_available(self.index(INFLATE), Buffer(name, said, 0))
 
     def lend_statistics(self, name: str) -> None:
         """Lend the device a statistics buffer, which it may keep."""
-        self.adapter.make_available(Queue.STATISTICS.index, Buffer(name, _STATISTICS, 0))
+        self.adapter.make_available(self.index(STATISTICS), Buffer(name, _STATISTICS, 0))
 
     def sights(self) -> Sights:
         """Live the life that is looked at."""
@@ -221,12 +226,13 @@ class Driver(_Life[DriverAdapter]):
     def serve(self) -> list[ev.Event]:
         """Return every inflate and deflate buffer until the driver rests; tell what it did."""
         found = self.events()
+        awaited_queues = {self.index(queue) for queue in BALLOON_QUEUES}
         for _ in range(_MOST_TURNS):
-            awaited = [one for one in self._pending if one.queue in _AWAITED]
+            awaited = [one for one in self._pending if one.queue in awaited_queues]
             if not awaited:
                 break
             for one in awaited:
-                if one.queue == Queue.INFLATE.index:
+                if one.queue == self.index(INFLATE):
                     self.inflated = one.readable
                 self._pending.remove(one)
                 self._in_flight.discard((one.queue, one.buffer))

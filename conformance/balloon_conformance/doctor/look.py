@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from balloon_conformance.doctor.patient import Room
+from balloon_conformance.doctor.patient import STATISTICS_INDEX, Room
 from balloon_conformance.iut.stdio.messages import Answer
 from balloon_spec.pages import PageSet
-from balloon_spec.queues import Queue
 
 __all__ = ["PAGES", "STATISTICS", "Advice", "Look", "lend_statistics", "said"]
 
@@ -31,7 +30,7 @@ Look = Callable[[Room], str | None]
 def lend_statistics(room: Room, name: str) -> Answer:
     """Lend a device a statistics buffer, which it may keep."""
     return room.ask(
-        "available", queue=Queue.STATISTICS.index, buffer=name, readable=STATISTICS, writable=0, notify=True
+        "available", queue=STATISTICS_INDEX, buffer=name, readable=STATISTICS, writable=0, notify=True
     )
 
 

@@ -12,9 +12,11 @@ from balloon_conformance.iut.stdio.forms import SYNCHRONOUS
 from balloon_conformance.iut.stdio.messages import Answer
 from balloon_conformance.iut.stdio.program import Introduction, Program, StdioOptions
 from balloon_spec.events import Side
+from balloon_spec.families.base import INFLATE
+from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.features import CHUNK_TRANSFER
 
-__all__ = ["FEATURES", "SETTLE_SECONDS", "SETUP", "Patient", "Room"]
+__all__ = ["FEATURES", "INFLATE_INDEX", "SETTLE_SECONDS", "SETUP", "STATISTICS_INDEX", "Patient", "Room"]
 
 SETUP: Final = Setup(CHUNK_TRANSFER, 0x4000)
 """What every look begins with."""
@@ -24,6 +26,10 @@ SETTLE_SECONDS: Final = 0.5
 
 FEATURES: Final = CHUNK_TRANSFER.mask(["VERSION_1", "STATS_VQ"])
 """What is negotiated, where the implementation takes part in it."""
+
+INFLATE_INDEX: Final = CHUNK_TRANSFER.queue_index(INFLATE, FEATURES, FEATURES)
+STATISTICS_INDEX: Final = CHUNK_TRANSFER.queue_index(STATISTICS, FEATURES, FEATURES)
+"""The virtqueue indices that looks use."""
 
 
 class Room:

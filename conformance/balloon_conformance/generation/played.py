@@ -72,6 +72,8 @@ class PlayedDevice:
             offered |= offer
         self._adapter = ReferenceDevice(offered=offered)
         self._adapter.start(setup)
+        self._profile = setup.profile
+        self._sets = FeatureSets(0, 0)
         self._pending = _Pending(Side.DEVICE)
         self._fresh = True
 
@@ -85,6 +87,7 @@ class PlayedDevice:
             self._pending.drop()
             self._adapter.observe(0)
         self._fresh = False
+        self._sets = sets
         if self._adapter.accept(sets.accepted) != sets.features_ok:
             word = "refuse" if sets.features_ok else "keep"
             raise PlayedOtherwise(f"the reference device does {word} the features")
@@ -104,7 +107,8 @@ class PlayedDevice:
     def make_available(self, step: BufferStep) -> None:
         """Make the buffer of a step available."""
         buffer = Buffer(step.name, step.readable, step.writable_bytes, step.cut, step.notify)
-        self._adapter.make_available(step.queue.index, buffer)
+        index = self._profile.queue_index(step.queue, self._sets.offered, self._sets.accepted)
+        self._adapter.make_available(index, buffer)
         self._observe()
 
     def returned(self, name: str) -> Used:
@@ -154,6 +158,7 @@ class PlayedDriver:
         self._adapter.start(setup)
         self._pending = _Pending(Side.DRIVER)
         self._names: dict[str, tuple[int, str]] = {}
+        self._sets = FeatureSets(0, 0)
         self._num_pages = 0
         self._fresh = True
 
@@ -167,6 +172,7 @@ class PlayedDriver:
             self._pending.drop()
             self._adapter.observe(0)
         self._fresh = False
+        self._sets = sets
         self._names.clear()
         space = configuration.build(configuration.Configuration(self._num_pages, 0))
         accepted = self._adapter.negotiate(sets.offered, space)
@@ -180,10 +186,13 @@ class PlayedDriver:
         self._adapter.steer(action, pages)
         self._observe()
 
+    def _index(self, queue: Queue) -> int:
+        return self._profile.queue_index(queue, self._sets.offered, self._sets.accepted)
+
     def makes_available(self, queue: Queue, name: str) -> Available:
         """Take the next buffer on a queue, and call it ``name`` from here on."""
         event: Available = self._pending.take(
-            f"make a buffer available on the {queue} queue", Available, queue=queue.index
+            f"make a buffer available on the {queue} queue", Available, queue=self._index(queue)
         )
         self._names[name] = (event.queue, event.buffer)
         return event
@@ -212,4 +221,4 @@ class PlayedDriver:
 
     def nothing_left(self) -> None:
         """Refuse whatever was not taken; a statistics buffer that no script waits for may be left."""
-        self._pending.nothing_left(but=Queue.STATISTICS.index)
+        self._pending.nothing_left(but=self._index(Queue.STATISTICS))

@@ -123,6 +123,9 @@ class _SpoiltDriver(ReferenceDriver):
         accepted = super().negotiate(offered, configuration)
         return accepted if accepted is None or not self._is_on else accepted | (self._extra & ~offered)
 
+    def _index(self, queue: Queue) -> int:
+        return self.driver.index(self.driver.state, queue)
+
     def observe(self, deadline_seconds: float) -> Sequence[ev.Event]:
         """Return what the driver did, spoilt."""
         events = super().observe(deadline_seconds)
@@ -132,7 +135,8 @@ class _SpoiltDriver(ReferenceDriver):
         spoilt = [one for event in events for one in self._event(event, self._is_on)]
         if self._is_on and self._speaks is not None:
             like = Queue.INFLATE if self._speaks is Queue.DEFLATE else self._speaks
-            spoilt.append(ev.Available(self._speaks.index, "spoilt", self._said.get(like.index, bytes(8))))
+            said = self._said.get(self._index(like), bytes(8))
+            spoilt.append(ev.Available(self._index(self._speaks), "spoilt", said))
             self._speaks = None
         if self._is_on and self._more is not None:
             spoilt.append(self._more)
@@ -191,7 +195,7 @@ def _around(pages: PageSet) -> PageSet:
 def _spoilt_driver(step: model.Step, vector: model.Vector) -> Iterator[_SpoiltDriver]:
     match step:
         case model.BufferStep():
-            queue = step.queue.index
+            queue = vector.queue_indices()[vector.steps.index(step)]
             mine = [
                 one for one in vector.steps if isinstance(one, model.BufferStep) and one.queue is step.queue
             ]

@@ -133,7 +133,7 @@ class DeflatesBeforeDriverOk(Device):
 
     def keep_waiting(self, state: DeviceState, buffer: Available) -> Step:
         """Let deflate buffers wait for nothing."""
-        if buffer.queue == Queue.DEFLATE.index:
+        if self.queue(state, buffer.queue) is Queue.DEFLATE:
             return self.take(state, buffer)
         return super().keep_waiting(state, buffer)
 
@@ -157,7 +157,11 @@ class WaitsForANotificationOfStatistics(Device):
 
     def begin(self, state: DeviceState, given: DriverOk) -> Step:
         """Forget the statistics buffer that came without a notification."""
-        waiting = tuple(one for one in state.waiting if one.notified or one.queue != Queue.STATISTICS.index)
+        waiting = tuple(
+            one
+            for one in state.waiting
+            if one.notified or self.queue(state, one.queue) is not Queue.STATISTICS
+        )
         return super().begin(replace(state, waiting=waiting), given)
 
 

@@ -272,20 +272,20 @@ class TakesAnInflationForTheAnswer(_ClosesEarly):
 class TakesHalfAHeaderForTheAnswer(_ClosesEarly):
     """A message that is cut after its flag ends the exchange, and what should follow is lost."""
 
-    def ends(self, _state: DeviceState, buffer: Available) -> bool:
+    def ends(self, state: DeviceState, buffer: Available) -> bool:
         """Read the flag whatever the length."""
         data = buffer.readable
-        return buffer.queue == Queue.HOST_REQUEST.index and len(data) < 8 and data[1:2] == b"\1"
+        return self.queue(state, buffer.queue) is Queue.HOST_REQUEST and len(data) < 8 and data[1:2] == b"\1"
 
 
 @mutant("SAFE-06")
 class TakesHalfAChunkForTheAnswer(_ClosesEarly):
     """A DONE whose length cannot be right ends the exchange as if it were whole."""
 
-    def ends(self, _state: DeviceState, buffer: Available) -> bool:
+    def ends(self, state: DeviceState, buffer: Available) -> bool:
         """Read the header whatever it says of the length."""
         data = buffer.readable
-        is_done = buffer.queue == Queue.HOST_REQUEST.index and len(data) > 8 and data[1] == 1
+        is_done = self.queue(state, buffer.queue) is Queue.HOST_REQUEST and len(data) > 8 and data[1] == 1
         return is_done and len(data) % 16 != 8
 
 

@@ -88,7 +88,7 @@ class DeflatesNeverAgainAfterTheReset(_Sticks):
         """Hold deflate buffers after such a reset."""
         after, outputs = Device.take(self, state, buffer)
         self.stuck = self.stuck or is_malformed(outputs)
-        held = self.dead and buffer.queue == Queue.DEFLATE.index
+        held = self.dead and self.queue(state, buffer.queue) is Queue.DEFLATE
         return after, (without_returns(outputs) if held else outputs)
 
     def reset(self, state: DeviceState, given: Reset) -> Step:
@@ -163,14 +163,14 @@ class HoldsLongMessages(Device):
 
 
 class _HoldsVeryLongMessages(Device):
-    """Holds what carries more than 64 KiB of chunks on the queue of that index."""
+    """Holds what carries more than 64 KiB of chunks on one queue."""
 
-    queue: ClassVar[int]
+    long_queue: ClassVar[Queue]
 
     def take(self, state: DeviceState, buffer: Available) -> Step:
         """Hold it."""
         state, outputs = super().take(state, buffer)
-        is_long = buffer.queue == self.queue and len(buffer.readable) > 8 + 65536
+        is_long = self.queue(state, buffer.queue) is self.long_queue and len(buffer.readable) > 8 + 65536
         return state, (without_returns(outputs) if is_long else outputs)
 
 
@@ -178,14 +178,14 @@ class _HoldsVeryLongMessages(Device):
 class HoldsVeryLongDeflations(_HoldsVeryLongMessages):
     """A guest with pages of 64 KiB waits for ever to have a large balloon back."""
 
-    queue = Queue.DEFLATE.index
+    long_queue = Queue.DEFLATE
 
 
 @mutant("HDR-07")
 class HoldsVeryLongAnswers(_HoldsVeryLongMessages):
     """The answer of a guest with pages of 64 KiB never comes back, and its migration waits for the rest."""
 
-    queue = Queue.HOST_REQUEST.index
+    long_queue = Queue.HOST_REQUEST
 
 
 @mutant("QUEUE-07", origin="Firecracker, candidate C2 (read in source): no add_used above 1024 bytes")

@@ -130,7 +130,7 @@ class MatchesReturnsByOrder(Driver):
         }
         if used.buffer in flights:
             name = next(iter(flights))
-            used = replace(used, buffer=name, queue=flights[name].queue.index)
+            used = replace(used, buffer=name, queue=self.index(state, flights[name].queue))
         return super().take_back(state, used)
 
 

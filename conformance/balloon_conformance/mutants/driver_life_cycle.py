@@ -21,7 +21,7 @@ class InflatesWithoutADevice(Driver):
         if self.state.phase is not self.state.phase.FRESH or given.action is not GuestAction.INFLATE:
             return state, outputs
         data = b"".join(run.first.to_bytes(4, "little") for run in given.pages)
-        return state, (*outputs, Available(Queue.INFLATE.index, "stray", data))
+        return state, (*outputs, Available(self.index(state, Queue.INFLATE), "stray", data))
 
 
 @mutant("RESET-09")

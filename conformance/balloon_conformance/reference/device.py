@@ -35,7 +35,7 @@ from balloon_spec.events import (
     Reset,
 )
 from balloon_spec.pages import PageSet
-from balloon_spec.queues import Queue, queue_map
+from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration, statistics
 from balloon_spec.wire.errors import WireError
 
@@ -124,6 +124,11 @@ class Device(RequestingDevice):
         """Tell whether the feature is negotiated."""
         return feature in self.options.profile.names(state.accepted)
 
+    # QUEUE-01: the numbers are the profile's.
+    def queue(self, state: DeviceState, index: int) -> Queue | None:
+        """Return the queue with this virtqueue index, None if it does not exist."""
+        return self.options.profile.queue_map(self.offer(), state.accepted).get(index)
+
     def keep_waiting(self, state: DeviceState, buffer: Available) -> Step:
         """Leave a buffer alone that comes before DRIVER_OK."""
         return replace(state, waiting=(*state.waiting, buffer)), ()
@@ -152,7 +157,7 @@ class Device(RequestingDevice):
     # returned in the order they came, though nobody may count on it (CONC-07).
     def take(self, state: DeviceState, buffer: Available) -> Step:
         """Take a buffer from its queue."""
-        queue = queue_map(self.options.profile, state.accepted).get(buffer.queue)
+        queue = self.queue(state, buffer.queue)
         if queue is None:
             return state, (Note("QUEUE-02", f"virtqueue {buffer.queue} does not exist"),)
         step: Step = getattr(self, QUEUES[queue])(state, buffer)

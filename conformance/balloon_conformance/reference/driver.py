@@ -108,7 +108,7 @@ class Driver(BallooningDriver, AnsweringDriver):
 
     def negotiate(self, state: DriverState, given: Offer) -> Step:
         """Accept features, set up the queues, set DRIVER_OK, and look at the target."""
-        state = replace(state, accepted=self.choose(given.offered))
+        state = replace(state, offered=given.offered, accepted=self.choose(given.offered))
         outputs: tuple[DriverOutput, ...] = (Accepted(state.accepted), Memory(self.options.memory))
         for set_up in (self.set_up_statistics, self.set_up_requests):
             state, more = set_up(state)
@@ -146,7 +146,7 @@ class Driver(BallooningDriver, AnsweringDriver):
     def take_back(self, state: DriverState, used: Used) -> Step:
         """Take a returned buffer back."""
         flight = state.flights.get(used.buffer)
-        if flight is None or flight.queue.index != used.queue:
+        if flight is None or self.index(state, flight.queue) != used.queue:
             return state, (Note("BUF-04", f"{used.buffer} was returned and is not in flight"),)
         flights = MappingProxyType(
             {name: kept for name, kept in state.flights.items() if name != used.buffer}

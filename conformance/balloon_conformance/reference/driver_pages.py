@@ -46,6 +46,11 @@ class PageWriter(Machine[DriverState, DriverOutput]):
         """Tell whether the feature is negotiated."""
         return feature in self.options.profile.names(state.accepted)
 
+    # QUEUE-01: the numbers are the profile's.
+    def index(self, state: DriverState, queue: Queue) -> int:
+        """Return the virtqueue index that the queue has."""
+        return self.options.profile.queue_index(queue, state.offered, state.accepted)
+
     # CHUNK-05, PFN-04: no page outside guest memory; and none an array cannot name.
     def nameable(self, state: DriverState) -> PageSet:
         """Return the pages a buffer may name in the negotiated form."""
@@ -103,7 +108,7 @@ class PageWriter(Machine[DriverState, DriverOutput]):
         flights = MappingProxyType({**state.flights, name: flight})
         # QUEUE-09: nobody is notified before DRIVER_OK.
         notified = state.phase is DriverPhase.RUNNING
-        event = Available(flight.queue.index, name, readable, writable_bytes, notified)
+        event = Available(self.index(state, flight.queue), name, readable, writable_bytes, notified)
         return replace(state, flights=flights, buffers=state.buffers + 1), (event,)
 
     def in_flight(self, state: DriverState, *queues: Queue) -> tuple[Flight, ...]:

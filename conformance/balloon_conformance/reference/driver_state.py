@@ -220,6 +220,7 @@ class DriverState:
     """All a driver remembers. A reset keeps what the guest wishes, and how many buffers there ever were."""
 
     phase: DriverPhase = DriverPhase.FRESH
+    offered: int = 0
     accepted: int = 0
     num_pages: int = 0
     ballooning: Ballooning = field(default_factory=Ballooning)

@@ -144,7 +144,7 @@ class DevicePlayer:
                 self._needs(step)
                 self._buffers[step.name] = step
                 session.make_available(
-                    step.queue.index,
+                    session.index(step.queue),
                     Buffer(step.name, step.readable, step.writable_bytes, step.cut, step.notify),
                 )
             case model.ActualStep():
@@ -237,11 +237,11 @@ class DevicePlayer:
         """
         if not isinstance(event, ev.Used):
             return False
-        return event.queue != Queue.STATISTICS.index or not self._session.judge.driver_ok
+        return self._session.queue(event.queue) is not Queue.STATISTICS or not self._session.judge.driver_ok
 
     def _used(self, step: model.UsedStep) -> None:
         sent = self._buffers[step.name]
-        queue = sent.queue.index
+        queue = self._session.index(sent.queue)
         event = self._session.wait_for(
             lambda seen: isinstance(seen, ev.Used) and seen.buffer == step.name and seen.queue == queue
         )
@@ -325,7 +325,7 @@ class DevicePlayer:
         self._session.show(step.shows)
 
     def _reaction(self, step: model.ReactionStep) -> None:
-        queue = self._buffers[step.name].queue.index
+        queue = self._session.index(self._buffers[step.name].queue)
         event = self._session.wait_for(
             lambda seen: (
                 isinstance(seen, ev.NeedsReset)

@@ -155,9 +155,8 @@ class DriverPlayer:
 
     def _next_buffer(self, step: model.BufferStep) -> ev.Available:
         queue, writable = step.queue, step.writable_bytes > 0
-        event = self._session.wait_for(
-            lambda seen: isinstance(seen, ev.Available) and seen.queue == queue.index
-        )
+        index = self._session.index(queue)
+        event = self._session.wait_for(lambda seen: isinstance(seen, ev.Available) and seen.queue == index)
         if event is None:
             plain = not_made_available(
                 queue, writable=writable, again=(queue, writable) in self._came, was_reset=self._was_reset
@@ -318,10 +317,10 @@ class DriverPlayer:
         Whether that was wrong the judge says, or the step by what it shows: a driver may write ``actual``
         twice, and do more of the kind.
         """
-        extra = [event for event in self._session.settle(self._quiet_seconds) if _is_extra(event)]
+        extra = [event for event in self._session.settle(self._quiet_seconds) if self._is_extra(event)]
         for event in extra:
             more = json.dumps(event_fields(event))
-            lapse = _LAPSES.get(event.queue) if isinstance(event, ev.Available) else None
+            lapse = self._lapse(event)
             if lapse is not None and (requirement := blame(lapse, shows, "")):
                 raise Mismatch(
                     "the driver did more than the vector has",
@@ -333,11 +332,14 @@ class DriverPlayer:
             self.left_out.append(f"line {self.line}: the driver did more than the vector has: {more}")
         return not extra
 
+    def _lapse(self, event: ev.Event) -> Lapse | None:
+        queue = self._session.queue(event.queue) if isinstance(event, ev.Available) else None
+        return None if queue is None else _LAPSES.get(queue)
 
-_LAPSES = {Queue.DEFLATE.index: Lapse.DEFLATED, Queue.HOST_REQUEST.index: Lapse.ANSWERED}
+    def _is_extra(self, event: ev.Event) -> bool:
+        return isinstance(event, ev.ConfigurationWritten) or (
+            isinstance(event, ev.Available) and self._session.queue(event.queue) is not Queue.STATISTICS
+        )
 
 
-def _is_extra(event: ev.Event) -> bool:
-    return isinstance(event, ev.ConfigurationWritten) or (
-        isinstance(event, ev.Available) and event.queue != Queue.STATISTICS.index
-    )
+_LAPSES = {Queue.DEFLATE: Lapse.DEFLATED, Queue.HOST_REQUEST: Lapse.ANSWERED}

@@ -163,7 +163,9 @@ def _ask_for_unused_pages(driving: Driving) -> bool:
             if not driving.answered(f"unused-{number}-{flag}", data):
                 return False
             _read(session)
-        session.make_available(Queue.HOST_REQUEST.index, Buffer(f"request-{number}", writable_bytes=16))
+        session.make_available(
+            session.index(Queue.HOST_REQUEST), Buffer(f"request-{number}", writable_bytes=16)
+        )
     return True
 
 

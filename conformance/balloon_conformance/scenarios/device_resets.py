@@ -84,7 +84,7 @@ def test_a_notification_between_sessions(session: DeviceSession) -> None:
     driving.send(Queue.INFLATE, encode(_BEFORE.runs, chunks=driving.chunks), _BEFORE, notify=False)
     session.reset()
     for queue in session.profile.queues:
-        session.notify(queue.index)
+        session.notify(session.index(queue))
     session.settle(_QUIET_SECONDS)
     driving.look(_BEFORE | _AFTER)
     driving = Driving(session, _AFTER, names="new")
@@ -117,7 +117,7 @@ def test_driver_ok_is_written_again(session: DeviceSession) -> None:
     if asks:
         _serves_wish(driving, ev.OperatorAction.UNUSED_PAGES, 7)
     driving.inflate(_AFTER)
-    session.wait_for(lambda seen: isinstance(seen, ev.Used) and seen.queue == Queue.INFLATE.index)
+    session.wait_for(lambda seen: isinstance(seen, ev.Used) and session.queue(seen.queue) is Queue.INFLATE)
     session.settle(_QUIET_SECONDS)
 
 
@@ -135,14 +135,14 @@ def test_driver_ok_is_written_again_during_an_exchange(session: DeviceSession) -
         return
     # The buffer for the next request comes early: without one nobody would see that the exchange was closed.
     session.make_available(
-        Queue.HOST_REQUEST.index, Buffer("early", writable_bytes=host_request.LENGTH_BYTES)
+        session.index(Queue.HOST_REQUEST), Buffer("early", writable_bytes=host_request.LENGTH_BYTES)
     )
     session.operate(ev.OperatorAction.UNUSED_PAGES, _REQUEST_IDS[1])
     session.settle(_QUIET_SECONDS)
     session.driver_ok_again()
     session.settle(_QUIET_SECONDS)
     answer = response_message.message([], flag=FLAG_DONE, id=number)
-    session.make_available(Queue.HOST_REQUEST.index, Buffer("last", response_message.build(answer)))
+    session.make_available(session.index(Queue.HOST_REQUEST), Buffer("last", response_message.build(answer)))
     session.wait_for(lambda seen: isinstance(seen, ev.Used) and bool(seen.written))
     session.settle(_QUIET_SECONDS)
 

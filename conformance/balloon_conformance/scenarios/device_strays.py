@@ -56,14 +56,14 @@ class _Open:
         if number is None:
             return None
         early = Buffer(_EARLY, writable_bytes=host_request.LENGTH_BYTES)
-        session.make_available(Queue.HOST_REQUEST.index, early)
+        session.make_available(session.index(Queue.HOST_REQUEST), early)
         session.operate(ev.OperatorAction.UNUSED_PAGES, 9)
         session.settle(2 * _QUIET_SECONDS)
         return cls(driving, number)
 
     def stray(self, queue: Queue, data: bytes) -> None:
         """Send what does not end the exchange, and give the device its time."""
-        self.driving.session.make_available(queue.index, Buffer("stray", data))
+        self.driving.session.make_available(self.driving.session.index(queue), Buffer("stray", data))
         self.driving.session.settle(_QUIET_SECONDS)
 
     def strays(self, messages: Iterable[bytes]) -> None:
@@ -84,7 +84,7 @@ class _Open:
         session = self.driving.session
         if self.asked_again:
             return
-        session.make_available(Queue.HOST_REQUEST.index, Buffer("done", _done(0, self.number)))
+        session.make_available(session.index(Queue.HOST_REQUEST), Buffer("done", _done(0, self.number)))
         session.settle(_QUIET_SECONDS)
 
 

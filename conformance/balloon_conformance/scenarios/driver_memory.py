@@ -40,7 +40,7 @@ class _Canaries:
 
     def take(self, buffer: ev.Available, pages: PageSet) -> None:
         """Plant in pages that are offered; look for use of pages that are taken back too early."""
-        if buffer.queue == Queue.INFLATE.index:
+        if self._session.queue(buffer.queue) is Queue.INFLATE:
             self._plant(pages - self.planted)
         else:
             self._report(pages & self.planted)
@@ -48,7 +48,7 @@ class _Canaries:
     def give_back(self, buffer: ev.Available, pages: PageSet) -> None:
         """Look once more before the buffer is returned."""
         self._report(pages & self.planted)
-        if buffer.queue == Queue.DEFLATE.index:
+        if self._session.queue(buffer.queue) is Queue.DEFLATE:
             self.freed |= pages & self.planted
             self.planted -= pages
 

@@ -52,7 +52,9 @@ class _Asking:
     def next_buffer(self) -> ev.Available | None:
         """Await a buffer on the host request queue, a request buffer or a message; None where none comes."""
         event = self._session.wait_for(
-            lambda seen: isinstance(seen, ev.Available) and seen.queue == Queue.HOST_REQUEST.index
+            lambda seen: (
+                isinstance(seen, ev.Available) and self._session.queue(seen.queue) is Queue.HOST_REQUEST
+            )
         )
         return event if isinstance(event, ev.Available) else None
 

@@ -33,7 +33,7 @@ def _rest(hosting: Hosting) -> None:
     session = hosting.session
     hosting.serve_on_its_way(_RESTING_SECONDS, _PAUSE_SECONDS)
     statistics = session.wait_for(
-        lambda seen: isinstance(seen, ev.Available) and seen.queue == Queue.STATISTICS.index, 0.0
+        lambda seen: isinstance(seen, ev.Available) and session.queue(seen.queue) is Queue.STATISTICS, 0.0
     )
     if isinstance(statistics, ev.Available):
         session.use(statistics.queue, statistics.buffer, 0, b"")

@@ -17,7 +17,7 @@ _ABOUT = ("STATS-01", "STATS-02", "STATS-03", "STATS-04", "STATS-05", "STATS-06"
 
 def _next(session: DriverSession) -> ev.Available | None:
     event = session.wait_for(
-        lambda seen: isinstance(seen, ev.Available) and seen.queue == Queue.STATISTICS.index
+        lambda seen: isinstance(seen, ev.Available) and session.queue(seen.queue) is Queue.STATISTICS
     )
     return event if isinstance(event, ev.Available) else None
 

@@ -115,11 +115,12 @@ class Driving:
 
     def in_flight(self, queue: Queue) -> int:
         """Tell how many buffers are in flight on the queue."""
-        return sum(index == queue.index for index, _ in self._flying)
+        wanted = self.session.index(queue)
+        return sum(index == wanted for index, _ in self._flying)
 
     def has_room(self, queue: Queue) -> bool:
         """Tell whether one more buffer fits into the queue's ring."""
-        return self.in_flight(queue) < self._rooms.get(queue.index, _FEW_IN_FLIGHT)
+        return self.in_flight(queue) < self._rooms.get(self.session.index(queue), _FEW_IN_FLIGHT)
 
     def inflate(self, pages: PageSet) -> None:
         """Give up pages that are free."""
@@ -144,11 +145,12 @@ class Driving:
         if not isinstance(event, ev.Used):
             return False
         pages = self._flying.pop((event.queue, event.buffer), EMPTY)
-        if event.queue == Queue.INFLATE.index:
+        queue = self.session.queue(event.queue)
+        if queue is Queue.INFLATE:
             self.balloon |= pages
-        elif event.queue == Queue.DEFLATE.index:
+        elif queue is Queue.DEFLATE:
             self.free |= pages
-        elif event.queue == Queue.STATISTICS.index:
+        elif queue is Queue.STATISTICS:
             self._post_statistics()
         elif len(event.written) == host_request.LENGTH_BYTES:
             self._answer(host_request.parse(event.written))
@@ -189,7 +191,7 @@ class Driving:
 
     def answered(self, name: str, data: bytes) -> bool:
         """Send a message of an answer, well-formed or not; False where its buffer ``name`` did not return."""
-        self.session.make_available(Queue.HOST_REQUEST.index, Buffer(name, data))
+        self.session.make_available(self.session.index(Queue.HOST_REQUEST), Buffer(name, data))
         event = self.session.wait_for(lambda seen: isinstance(seen, ev.Used) and seen.buffer == name)
         return event is not None
 
@@ -218,8 +220,9 @@ class Driving:
         self._make_available(Queue.HOST_REQUEST, buffer, EMPTY)
 
     def _make_available(self, queue: Queue, buffer: Buffer, pages: PageSet) -> None:
-        self._flying[queue.index, buffer.name] = pages
-        self.session.make_available(queue.index, buffer)
+        index = self.session.index(queue)
+        self._flying[index, buffer.name] = pages
+        self.session.make_available(index, buffer)
 
     def _name(self) -> str:
         self._count += 1

@@ -8,9 +8,9 @@ from balloon_conformance.iut.contract import AdapterError, Capability
 from balloon_conformance.running.case import NotExercised
 from balloon_conformance.running.session import DriverSession
 from balloon_spec import events as ev
+from balloon_spec.families.base import BALLOON_QUEUES
 from balloon_spec.judge.content import read_array, read_message
 from balloon_spec.pages import PFN_LIMIT, PageSet
-from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration
 from balloon_spec.wire.configuration import Configuration
 
@@ -24,7 +24,6 @@ FRAGMENTED_GUEST_PAGES = 0x8000
 _COMMAND_SECONDS = 60.0
 _LISTEN_SECONDS = 0.1
 _FEW = PageSet([(0x800, 16)])
-_BALLOON_QUEUES = frozenset({Queue.INFLATE.index, Queue.DEFLATE.index})
 
 
 def isolated(pages: int) -> PageSet:
@@ -97,7 +96,7 @@ class Hosting:
 
     def take_in(self, deadline_seconds: float | None = None) -> bool:
         """Await one act of the driver; False where none came before the deadline."""
-        event = self.session.wait_for(_is_act, deadline_seconds)
+        event = self.session.wait_for(self._is_act, deadline_seconds)
         if isinstance(event, ev.Available):
             self.held.append(event)
             if self.watch is not None:
@@ -192,6 +191,12 @@ class Hosting:
             return read_message(event.readable, everything, "balloon").pages
         return read_array(event.readable, everything).pages
 
+    def _is_act(self, event: ev.Event) -> bool:
+        """Tell whether the event is one that a device answers, or the driver's word on its balloon."""
+        if isinstance(event, ev.Available):
+            return self.session.queue(event.queue) in BALLOON_QUEUES
+        return isinstance(event, ev.ConfigurationWritten)
+
     def _configuration(self) -> bytes:
         return configuration.build(Configuration(self.target, self.actual))
 
@@ -199,10 +204,3 @@ class Hosting:
 def actual_of(event: ev.ConfigurationWritten) -> int:
     """Return what a store to ``actual`` leaves there, however long it is."""
     return int.from_bytes(event.data[: configuration.LENGTH_BYTES - configuration.ACTUAL_OFFSET], "little")
-
-
-def _is_act(event: ev.Event) -> bool:
-    """Tell whether the event is one that a device answers, or the driver's word on its balloon."""
-    if isinstance(event, ev.Available):
-        return event.queue in _BALLOON_QUEUES
-    return isinstance(event, ev.ConfigurationWritten)

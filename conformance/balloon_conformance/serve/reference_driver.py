@@ -37,7 +37,6 @@ from balloon_spec.events import (
     Used,
 )
 from balloon_spec.pages import EMPTY, PAGE_BYTES, PAGE_SHIFT
-from balloon_spec.queues import queue_map
 from balloon_spec.wire import configuration
 
 __all__ = ["serve_driver"]
@@ -208,7 +207,7 @@ class _DriverServer:
             event_index="EVENT_IDX" in names,
             indirect="INDIRECT_DESC" in names,
         )
-        for index in queue_map(profile, features):
+        for index in profile.queue_map(self._driver.state.offered, features):
             self._layouts[index] = self._lent.set_up(index, self._driver.options.ring_size)
 
     def _begin(self) -> None:

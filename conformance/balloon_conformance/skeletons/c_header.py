@@ -162,7 +162,7 @@ def _constants(profile: Profile) -> Iterator[str]:
     )
     yield "/* Virtqueue indices, the same for every feature set. */"
     yield from _table(
-        (f"{_MACRO}_VQ_{queue.name.upper().replace('-', '_')}", str(queue.index), "")
+        (f"{_MACRO}_VQ_{queue.name.upper().replace('-', '_')}", str(queue.place), "")
         for queue in registry.queues()
     )
     yield "/* Commands of a host request, and what a message says of those after it: values, not bits. */"

@@ -25,23 +25,23 @@ def located(vector: model.Vector) -> Iterator[tuple[int, ev.Event]]:
     memory = vector.memory
     own_driver_ok = any(isinstance(step, model.DriverOkStep) for step in vector.steps)
     queues: dict[str, int] = {}
+    indices = vector.queue_indices()
     num_pages = actual = 0
     yield from ((1, event) for event in _negotiation(vector.features, memory))
     if vector.features.features_ok and not own_driver_ok:
         yield 1, ev.DriverOk()
-    for step in vector.steps:
+    for place, step in enumerate(vector.steps):
         match step:
             case model.OperatorStep():
                 yield step.line, ev.Operator(step.action, step.value)
             case model.GuestStep():
                 yield step.line, ev.Guest(step.action, step.pages)
             case model.BufferStep():
-                queues[step.name] = step.queue.index
+                index = indices[place]
+                queues[step.name] = index
                 yield (
                     step.line,
-                    ev.Available(
-                        step.queue.index, step.name, step.readable, step.writable_bytes, step.notify, step.cut
-                    ),
+                    ev.Available(index, step.name, step.readable, step.writable_bytes, step.notify, step.cut),
                 )
             case model.ActualStep():
                 actual = step.pages

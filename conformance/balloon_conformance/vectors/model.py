@@ -256,6 +256,16 @@ class Vector:
         """The directory the file stands in, which is what the vector is about."""
         return self.path.parent.name
 
+    def queue_indices(self) -> Mapping[int, int]:
+        """Return the virtqueue index of every buffer step, by the place of the step, from 0."""
+        sets, indices = self.features, {}
+        for place, step in enumerate(self.steps):
+            if isinstance(step, ResetStep):
+                sets = step.features
+            elif isinstance(step, BufferStep):
+                indices[place] = self.profile.queue_index(step.queue, sets.offered, sets.accepted)
+        return indices
+
     @property
     def negotiations(self) -> tuple[FeatureSets, ...]:
         """Every negotiation of the vector, that of the start first."""

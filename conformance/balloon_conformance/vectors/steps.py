@@ -35,7 +35,7 @@ from balloon_spec.events import GuestAction, OperatorAction, Side
 from balloon_spec.families import registry
 from balloon_spec.features import Profile
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.queues import Queue, queue_map
+from balloon_spec.queues import Queue
 from balloon_spec.strict_yaml import Document, Path
 
 __all__ = ["Frame", "StepReader", "VectorError"]
@@ -206,7 +206,7 @@ class StepReader:
             self._refuse(
                 path, "the device refused the features, so there are no queues", "reset the device first"
             )
-        there = queue_map(self._frame.profile, self._features.accepted).values()
+        there = self._frame.profile.queue_map(self._features.offered, self._features.accepted).values()
         if queue not in there:
             self._refuse(
                 path,

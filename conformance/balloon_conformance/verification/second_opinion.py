@@ -41,7 +41,11 @@ class Difference:
 
 def held(vector: model.Vector) -> tuple[Streams, ...]:
     """Return the streams that stand in a vector: of its negotiation, and then of every step."""
-    return (_features(("features",), vector.features), *(_step(step) for step in vector.steps))
+    indices = vector.queue_indices()
+    return (
+        _features(("features",), vector.features),
+        *(_step(step, indices.get(at, 0)) for at, step in enumerate(vector.steps)),
+    )
 
 
 def against_the_intent(vector: model.Vector, intent: Intent) -> Iterator[Difference]:
@@ -144,11 +148,11 @@ def _features(where: tuple[str, ...], sets: model.FeatureSets) -> Streams:
     )
 
 
-def _step(step: model.Step) -> Streams:
+def _step(step: model.Step, queue_index: int) -> Streams:
     match step:
         case model.BufferStep():
             return (
-                Stream(("driver", "queue"), _word(step.queue.index)),
+                Stream(("driver", "queue"), _word(queue_index)),
                 Stream(("driver", "readable"), step.readable),
                 Stream(("driver", "writable"), _word(step.writable_bytes)),
                 Stream(("driver", "cut"), b"".join(map(_word, step.cut))),

@@ -13,7 +13,7 @@ import os
 import select
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from itertools import count
 from typing import Final
@@ -58,7 +58,7 @@ from balloon_spec.events import (
     Side,
 )
 from balloon_spec.features import Profile
-from balloon_spec.queues import queue_map
+from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration
 
 __all__ = ["BackEnd"]
@@ -156,12 +156,20 @@ class BackEnd:
         return self._assumed
 
     @property
+    def _queues(self) -> Mapping[int, Queue]:
+        return self._profile.queue_map(self._session.offered, self.accepted or 0)
+
+    def queue(self, index: int) -> Queue | None:
+        """Return the queue with this virtqueue index, None if there is none."""
+        return self._queues.get(index)
+
+    @property
     def missing(self) -> tuple[int, ...]:
         """The virtqueues of the accepted features that are not served yet; none before there are features."""
         if self.accepted is None or not self._may_accept(self.accepted):
             return ()
         serving = self.serving
-        return tuple(index for index in queue_map(self._profile, self.accepted) if index not in serving)
+        return tuple(index for index in self._queues if index not in serving)
 
     def assume_running(self) -> None:
         """Serve a driver that has yet to say DRIVER_OK; should it say so later, nobody is told."""

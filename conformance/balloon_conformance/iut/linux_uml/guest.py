@@ -198,13 +198,22 @@ class Guest:
         until = time.monotonic() + self._seconds
         while True:
             for (queue, name), buffer in list(self._in_flight.items()):
-                if _is_awaited(buffer):
+                if self._is_awaited(buffer):
                     self.use(queue, name, 0, b"")
             if self.answer(_SLICE_SECONDS) is not None:
                 return
             self._events.clear()
             if time.monotonic() >= until:
                 raise self._silence()
+
+    def _is_awaited(self, buffer: Available) -> bool:
+        """Tell whether a driver waits for the buffer's return before it goes.
+
+        It answers a returned statistics buffer by another, and one for requests is the device's to keep.
+        """
+        queue = self._wire.back_end.queue(buffer.queue)
+        keeps = queue is Queue.HOST_REQUEST and buffer.writable_bytes > 0
+        return queue is not Queue.STATISTICS and not keeps
 
     @contextmanager
     def _witness(self) -> Iterator[None]:
@@ -252,12 +261,3 @@ class _Wire(VhostUserDriver):
                     raise ImplementationHung(self._kernel.silence("bind"))
                 back_end.pump(_SLICE_SECONDS)
         return back_end.accepted
-
-
-def _is_awaited(buffer: Available) -> bool:
-    """Tell whether a driver waits for the buffer's return before it goes.
-
-    It answers a returned statistics buffer by another, and one for requests is the device's to keep.
-    """
-    keeps = buffer.queue == Queue.HOST_REQUEST.index and buffer.writable_bytes > 0
-    return buffer.queue != Queue.STATISTICS.index and not keeps

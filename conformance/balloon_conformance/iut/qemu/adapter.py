@@ -27,11 +27,11 @@ from balloon_conformance.iut.qemu.qmp import require_library
 from balloon_conformance.iut.qemu.ram import MAXIMUM_PAGES, MINIMUM_PAGES, GuestRam
 from balloon_spec.events import ConfigurationChanged, NeedsReset, OperatorAction, Used
 from balloon_spec.pages import EMPTY, PAGE_SHIFT, PageSet
-from balloon_spec.queues import Queue, queue_map
+from balloon_spec.queues import Queue
 from balloon_spec.wire.statistics import Tag
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from balloon_conformance.iut.contract import Buffer, Setup
     from balloon_conformance.iut.qemu.options import QemuOptions
@@ -90,6 +90,7 @@ class _Negotiation:
 
     lent: LentBuffers | None = None
     notifications: Notifications = field(default_factory=Notifications)
+    offered: int = 0
     accepted: int = 0
     needs_reset: bool = False
     reported: bool = False
@@ -169,7 +170,8 @@ class QemuDevice:
 
     def offered(self) -> int:
         """Return the feature bits the device offers."""
-        return self._running().device_features()
+        self._now.offered = self._running().device_features()
+        return self._now.offered
 
     def accept(self, features: int) -> bool:
         """Write the accepted features; return whether the device kept FEATURES_OK."""
@@ -177,6 +179,13 @@ class QemuDevice:
         device.accept_features(features)
         self._now.accepted = features
         return Status.FEATURES_OK in device.add_status(Status.FEATURES_OK)
+
+    @property
+    def _queues(self) -> Mapping[int, Queue]:
+        """The queues of the accepted features, by virtqueue index."""
+        if self._profile is None:
+            return {}
+        return self._profile.queue_map(self._now.offered, self._now.accepted)
 
     def ring_sizes(self) -> tuple[tuple[int, int], ...]:
         """Return (queue index, descriptors) of the queues that were set up."""
@@ -196,7 +205,7 @@ class QemuDevice:
             event_index="EVENT_IDX" in names,
             indirect="INDIRECT_DESC" in names,
         )
-        for index in queue_map(self._profile, self._now.accepted):
+        for index in self._queues:
             maximum = device.queue_size_maximum(index)
             if not maximum:
                 raise AdapterError(
@@ -220,7 +229,7 @@ class QemuDevice:
         if self._now.lent is None:
             raise AdapterError(f"buffer {buffer.name}: no queue is set up; call prepare first")
         self._now.lent.lend(queue, buffer)
-        self._now.reported = self._now.reported or queue == Queue.STATISTICS.index
+        self._now.reported = self._now.reported or self._queues.get(queue) is Queue.STATISTICS
         if buffer.notify:
             device.notify(queue)
 
@@ -311,7 +320,7 @@ class QemuDevice:
         after = [] if lent is None else lent.collect()
         events = self._now.notifications.join_shared(before, after, came=Interrupt.USED_BUFFER in interrupts)
         if self._polling and any(
-            isinstance(event, Used) and event.queue == Queue.STATISTICS.index for event in events
+            isinstance(event, Used) and self._queues.get(event.queue) is Queue.STATISTICS for event in events
         ):
             self._poll_statistics(0)
         broken = Status.DEVICE_NEEDS_RESET in status and not self._now.needs_reset

@@ -47,7 +47,6 @@ from balloon_spec.events import (
     Used,
 )
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.queues import queue_map
 
 __all__ = [
     "ReferenceDevice",
@@ -197,7 +196,8 @@ class ReferenceDevice:
     def ring_sizes(self) -> tuple[tuple[int, int], ...]:
         """Return the size said of every queue of the accepted features."""
         device = self.device
-        return tuple((index, RING_SIZE) for index in queue_map(device.options.profile, device.state.accepted))
+        there = device.options.profile.queue_map(device.offer(), device.state.accepted)
+        return tuple((index, RING_SIZE) for index in there)
 
     def prepare(self) -> None:
         """Do nothing: there are no rings to lay out."""

@@ -59,7 +59,6 @@ from balloon_conformance.virtio import RingLayout
 from balloon_spec.events import ConfigurationChanged, Event, NeedsReset, OperatorAction, Side
 from balloon_spec.features import Profile
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.queues import queue_map
 
 __all__ = ["VhostUserDevice", "VhostUserOptions", "connect", "vhost_user_device_target"]
 
@@ -107,7 +106,7 @@ class VhostUserDevice:
         self._notifications = Notifications()
         self._layouts: dict[int, RingLayout] = {}
         self._started = False
-        self._accepted = 0
+        self._offered = self._accepted = 0
         self._configuration = b""
         self._needs_reset = False
         self._described: tuple[str, bool] | None = None
@@ -190,7 +189,8 @@ class VhostUserDevice:
     def offered(self) -> int:
         """Return the feature bits the device offers."""
         with peer_faults():
-            return self._connected().ask_offered()
+            self._offered = self._connected().ask_offered()
+        return self._offered
 
     def accept(self, features: int) -> bool:
         """Write the accepted features; return whether the device took them, True where it cannot be seen."""
@@ -218,7 +218,7 @@ class VhostUserDevice:
         if self._memory is None or self._profile is None:
             raise AssertionError("a connected adapter has both")
         names = self._profile.names(self._accepted)
-        indices = list(queue_map(self._profile, self._accepted))
+        indices = list(self._profile.queue_map(self._offered, self._accepted))
         if front_end.queue_limit is not None and front_end.queue_limit <= max(indices):
             raise AdapterError(
                 f"the back-end has {front_end.queue_limit} queues and accepted features that need"

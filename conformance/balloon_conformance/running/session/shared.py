@@ -35,6 +35,7 @@ from balloon_spec import events as ev
 from balloon_spec.features import Profile
 from balloon_spec.judge import Finding, Judge, Weighed
 from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.queues import Queue
 from balloon_spec.requirement import catalogue
 from balloon_spec.trace import Entry
 
@@ -112,6 +113,7 @@ class Session:
         self._hasty: set[int] = set()
         """The numbers of looks at memory for which the device was given no time."""
         self.judge = Judge(profile)
+        self._negotiated = ev.Negotiated(0, 0)
         self.trace: list[Entry] = []
         self.findings: list[Finding] = []
         self.slips: list[Finding] = []
@@ -199,7 +201,19 @@ class Session:
         now = self.now()
         self._enter(self.judge.weigh(event, now - self._began), now)
 
+    def index(self, queue: Queue) -> int:
+        """Return the virtqueue index that the queue has for the features negotiated last."""
+        sets = self._negotiated
+        return self.profile.queue_index(queue, sets.offered, sets.accepted)
+
+    def queue(self, index: int) -> Queue | None:
+        """Return the queue with this virtqueue index, None if there is none."""
+        sets = self._negotiated
+        return self.profile.queue_map(sets.offered, sets.accepted).get(index)
+
     def _enter(self, weighed: Weighed, now: float) -> None:
+        if isinstance(weighed.event, ev.Negotiated):
+            self._negotiated = weighed.event
         if not isinstance(weighed.event, ev.Quiet):
             self._moved = now
         self.trace.append(Entry(weighed.event, len(self.trace) + 1, now - self._began))

@@ -9,7 +9,6 @@ from balloon_conformance.vectors import model
 from balloon_conformance.vectors.sequence import Content, Message, sequence
 from balloon_spec.features import Profile
 from balloon_spec.pages import PageSet
-from balloon_spec.queues import Queue
 
 __all__ = ["ACTIONS", "bytes_of", "plain"]
 
@@ -33,11 +32,12 @@ ACTIONS: Final[Mapping[type, tuple[str, str]]] = {
 def plain(vector: model.Vector) -> dict[str, Any]:
     """Return what ``export.schema.json`` calls a vector: bytes in hex, pages as runs of first and count."""
     contents = {message.step: message for message in sequence(vector).contents}
-    queues: dict[str, Queue] = {}
+    indices = vector.queue_indices()
+    queues: dict[str, int] = {}
     steps = []
     for number, step in enumerate(vector.steps, 1):
         if isinstance(step, model.BufferStep):
-            queues[step.name] = step.queue
+            queues[step.name] = indices[number - 1]
         steps.append(_step(number, step, vector.profile, queues, contents.get(number)))
     return {
         "id": vector.id,
@@ -61,7 +61,7 @@ def bytes_of(step: Mapping[str, Any]) -> bytes:
 
 
 def _step(
-    number: int, step: model.Step, profile: Profile, queues: Mapping[str, Queue], carries: Message | None
+    number: int, step: model.Step, profile: Profile, queues: Mapping[str, int], carries: Message | None
 ) -> dict[str, Any]:
     by, action = ("", "silent") if isinstance(step, model.SilentStep) else ACTIONS[type(step)]
     head: dict[str, Any] = {"number": number, "by": by, "action": action}
@@ -80,7 +80,7 @@ def _step(
         case model.BufferStep():
             return head | {
                 "queue": step.queue.name,
-                "queue_index": step.queue.index,
+                "queue_index": queues[step.name],
                 "buffer": step.name,
                 "readable": step.readable.hex(),
                 "writable_bytes": step.writable_bytes,
@@ -99,7 +99,7 @@ def _step(
         case model.UsedStep():
             return head | {
                 "buffer": step.name,
-                "queue_index": queues[step.name].index,
+                "queue_index": queues[step.name],
                 "length_bytes": step.length_bytes,
                 "written": step.written.hex(),
             }
