@@ -96,7 +96,8 @@ def another_rule(monkeypatch):
 
 
 def another_bit(monkeypatch):
-    monkeypatch.setattr(features, "CHUNK_TRANSFER", profile("chunk-transfer", {"CHUNK_TRANSFER": 4711 % 64}))
+    moved = profile("chunk-transfer", {"CHUNK_TRANSFER": 4711 % 64})
+    monkeypatch.setattr(features.registry, "profiles", lambda: {moved.name: moved})
 
 
 def another_result(monkeypatch):

@@ -43,6 +43,7 @@ from balloon_conformance.vectors.model import (
 )
 from balloon_spec.events import GuestAction, OperatorAction, Side
 from balloon_spec.families import registry
+from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.features import Profile, profile
 from balloon_spec.judge.content import read_array, read_message
 from balloon_spec.pages import PageSet
@@ -268,7 +269,7 @@ class _Filler:
     def _named(self, queue: Queue, data: bytes) -> PageSet:
         """Return the pages that a buffer of the driver names."""
         memory = self._setup.memory
-        if queue is Queue.HOST_REQUEST:
+        if queue is HOST_REQUEST:
             return read_message(data, memory, "unused").pages
         if "CHUNK_TRANSFER" in self._profile.names(self._features.accepted):
             return read_message(data, memory, "balloon").pages

@@ -22,6 +22,7 @@ from balloon_spec.events import (
     Side,
     Used,
 )
+from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration
@@ -221,4 +222,4 @@ class PlayedDriver:
 
     def nothing_left(self) -> None:
         """Refuse whatever was not taken; a statistics buffer that no script waits for may be left."""
-        self._pending.nothing_left(but=self._index(Queue.STATISTICS))
+        self._pending.nothing_left(but=self._index(STATISTICS))

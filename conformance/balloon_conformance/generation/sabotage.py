@@ -17,6 +17,8 @@ from balloon_conformance.running.player import play_to_a_line
 from balloon_conformance.vectors import model
 from balloon_spec import events as ev
 from balloon_spec.events import Side
+from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.requirement import catalogue
@@ -134,7 +136,7 @@ class _SpoiltDriver(ReferenceDriver):
                 self._said[event.queue] = event.readable
         spoilt = [one for event in events for one in self._event(event, self._is_on)]
         if self._is_on and self._speaks is not None:
-            like = Queue.INFLATE if self._speaks is Queue.DEFLATE else self._speaks
+            like = INFLATE if self._speaks is DEFLATE else self._speaks
             said = self._said.get(self._index(like), bytes(8))
             spoilt.append(ev.Available(self._index(self._speaks), "spoilt", said))
             self._speaks = None
@@ -207,8 +209,8 @@ def _spoilt_driver(step: model.Step, vector: model.Vector) -> Iterator[_SpoiltDr
         case model.ActualStep():
             yield _SpoiltDriver(step, event=_halved)
         case model.SilentStep():
-            yield _SpoiltDriver(step, speaks=Queue.DEFLATE)
-            yield _SpoiltDriver(step, speaks=Queue.HOST_REQUEST)
+            yield _SpoiltDriver(step, speaks=DEFLATE)
+            yield _SpoiltDriver(step, speaks=HOST_REQUEST)
             yield _SpoiltDriver(step, more=ev.ConfigurationWritten(configuration.NUM_PAGES_OFFSET, bytes(4)))
         case model.ResetStep():
             for feature in vector.profile.features:

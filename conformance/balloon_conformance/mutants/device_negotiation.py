@@ -12,8 +12,9 @@ from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_requests import Step
 from balloon_conformance.reference.device_state import DeviceState
 from balloon_spec.events import Available, DriverOk, Event
+from balloon_spec.families.base import DEFLATE
+from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.features import CHUNK_TRANSFER
-from balloon_spec.queues import Queue
 
 Pending = list[tuple[int, Buffer]]
 
@@ -133,7 +134,7 @@ class DeflatesBeforeDriverOk(Device):
 
     def keep_waiting(self, state: DeviceState, buffer: Available) -> Step:
         """Let deflate buffers wait for nothing."""
-        if self.queue(state, buffer.queue) is Queue.DEFLATE:
+        if self.queue(state, buffer.queue) is DEFLATE:
             return self.take(state, buffer)
         return super().keep_waiting(state, buffer)
 
@@ -158,9 +159,7 @@ class WaitsForANotificationOfStatistics(Device):
     def begin(self, state: DeviceState, given: DriverOk) -> Step:
         """Forget the statistics buffer that came without a notification."""
         waiting = tuple(
-            one
-            for one in state.waiting
-            if one.notified or self.queue(state, one.queue) is not Queue.STATISTICS
+            one for one in state.waiting if one.notified or self.queue(state, one.queue) is not STATISTICS
         )
         return super().begin(replace(state, waiting=waiting), given)
 

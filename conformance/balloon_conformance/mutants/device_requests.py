@@ -18,8 +18,8 @@ from balloon_conformance.reference.device_state import (
     RequestPhase,
 )
 from balloon_spec.events import Available, Reset, Used
+from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.pages import EMPTY
-from balloon_spec.queues import Queue
 from balloon_spec.wire.host_request import HostRequest, build
 from balloon_spec.wire.response_header import ResponseHeader
 
@@ -275,7 +275,7 @@ class TakesHalfAHeaderForTheAnswer(_ClosesEarly):
     def ends(self, state: DeviceState, buffer: Available) -> bool:
         """Read the flag whatever the length."""
         data = buffer.readable
-        return self.queue(state, buffer.queue) is Queue.HOST_REQUEST and len(data) < 8 and data[1:2] == b"\1"
+        return self.queue(state, buffer.queue) is HOST_REQUEST and len(data) < 8 and data[1:2] == b"\1"
 
 
 @mutant("SAFE-06")
@@ -285,7 +285,7 @@ class TakesHalfAChunkForTheAnswer(_ClosesEarly):
     def ends(self, state: DeviceState, buffer: Available) -> bool:
         """Read the header whatever it says of the length."""
         data = buffer.readable
-        is_done = self.queue(state, buffer.queue) is Queue.HOST_REQUEST and len(data) > 8 and data[1] == 1
+        is_done = self.queue(state, buffer.queue) is HOST_REQUEST and len(data) > 8 and data[1] == 1
         return is_done and len(data) % 16 != 8
 
 

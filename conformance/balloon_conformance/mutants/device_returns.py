@@ -20,6 +20,8 @@ from balloon_spec.events import (
     Side,
     Used,
 )
+from balloon_spec.families.base import DEFLATE
+from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.queues import Queue
 
 # -- what must be returned, malformed ---------------------------------------------------------------------
@@ -88,7 +90,7 @@ class DeflatesNeverAgainAfterTheReset(_Sticks):
         """Hold deflate buffers after such a reset."""
         after, outputs = Device.take(self, state, buffer)
         self.stuck = self.stuck or is_malformed(outputs)
-        held = self.dead and self.queue(state, buffer.queue) is Queue.DEFLATE
+        held = self.dead and self.queue(state, buffer.queue) is DEFLATE
         return after, (without_returns(outputs) if held else outputs)
 
     def reset(self, state: DeviceState, given: Reset) -> Step:
@@ -178,14 +180,14 @@ class _HoldsVeryLongMessages(Device):
 class HoldsVeryLongDeflations(_HoldsVeryLongMessages):
     """A guest with pages of 64 KiB waits for ever to have a large balloon back."""
 
-    long_queue = Queue.DEFLATE
+    long_queue = DEFLATE
 
 
 @mutant("HDR-07")
 class HoldsVeryLongAnswers(_HoldsVeryLongMessages):
     """The answer of a guest with pages of 64 KiB never comes back, and its migration waits for the rest."""
 
-    long_queue = Queue.HOST_REQUEST
+    long_queue = HOST_REQUEST
 
 
 @mutant("QUEUE-07", origin="Firecracker, candidate C2 (read in source): no add_used above 1024 bytes")

@@ -10,8 +10,8 @@ from balloon_conformance.reference.driver import Driver
 from balloon_conformance.reference.driver_pages import Step
 from balloon_conformance.reference.driver_state import BalloonPhase, DriverOutput, DriverState, Flight
 from balloon_spec.events import Available, ConfigurationWritten, Guest, GuestAction, Used
+from balloon_spec.families.base import DEFLATE
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.queues import Queue
 
 # -- pages ------------------------------------------------------------------------------------------------
 
@@ -78,7 +78,7 @@ class TakesPagesBackInSilence(Driver):
         wanted = state.to_deflate & state.ballooning.balloon
         ballooning = replace(state.ballooning, phase=BalloonPhase.DEFLATING, promised=wanted & pages)
         state = replace(state, to_deflate=wanted - pages, ballooning=ballooning)
-        return self.deflated(state, Flight(Queue.DEFLATE, pages))
+        return self.deflated(state, Flight(DEFLATE, pages))
 
 
 @mutant("DEF-03")

@@ -20,8 +20,10 @@ from balloon_conformance.reference.driver_state import (
     Flight,
 )
 from balloon_spec.events import Available, BufferAltered, Event, Reset, Side, Used
+from balloon_spec.families.base import INFLATE
+from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.queues import Queue
 from balloon_spec.wire.host_request import HostRequest
 
 _HEADER_BYTES = 8
@@ -84,7 +86,7 @@ class InflatesAfterTheAnswer(Driver):
 
     def pages_to_inflate(self, state: DriverState) -> PageSet:
         """Find none while a message is in flight."""
-        messages = any(not one.is_request for one in self.in_flight(state, Queue.HOST_REQUEST))
+        messages = any(not one.is_request for one in self.in_flight(state, HOST_REQUEST))
         return EMPTY if messages else super().pages_to_inflate(state)
 
     def host_request_returned(self, state: DriverState, flight: Flight, used: Used) -> Step:
@@ -109,7 +111,7 @@ class SharesTheMessageBuffer(AltersBuffers):
 
     def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
         """Give every message the same address."""
-        shares = event.readable and flight.queue is not Queue.STATISTICS
+        shares = event.readable and flight.queue is not STATISTICS
         return replace(event, extents=((_SHARED_ADDRESS, len(event.readable)),)) if shares else event
 
 
@@ -126,7 +128,7 @@ class MatchesReturnsByOrder(Driver):
         flights = {
             name: one
             for name, one in state.flights.items()
-            if one.queue is not Queue.STATISTICS and not one.is_request
+            if one.queue is not STATISTICS and not one.is_request
         }
         if used.buffer in flights:
             name = next(iter(flights))
@@ -185,7 +187,7 @@ class UsesOneInflateBuffer(SendsSmallMessages):
 
     def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
         """Give inflate buffers the same address."""
-        if flight.queue is not Queue.INFLATE:
+        if flight.queue is not INFLATE:
             return event
         return replace(event, extents=((_SHARED_ADDRESS, len(event.readable)),))
 

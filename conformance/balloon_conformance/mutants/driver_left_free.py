@@ -10,8 +10,8 @@ from balloon_conformance.reference.driver import Driver
 from balloon_conformance.reference.driver_pages import Step
 from balloon_conformance.reference.driver_state import DriverState, Flight, Freed
 from balloon_spec.events import Reset, Used
+from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.queues import Queue
 
 
 class _NamesPagesBeside(Driver):
@@ -38,7 +38,7 @@ class _DeflatesWhenAnswered(Driver):
 
     def pages_to_deflate(self, state: DriverState) -> PageSet:
         """Find none while a message is in flight."""
-        messages = any(not one.is_request for one in self.in_flight(state, Queue.HOST_REQUEST))
+        messages = any(not one.is_request for one in self.in_flight(state, HOST_REQUEST))
         return EMPTY if messages else super().pages_to_deflate(state)
 
     def host_request_returned(self, state: DriverState, flight: Flight, used: Used) -> Step:

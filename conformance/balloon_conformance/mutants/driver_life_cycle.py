@@ -7,7 +7,7 @@ from balloon_conformance.reference.driver import Driver
 from balloon_conformance.reference.driver_pages import Step
 from balloon_conformance.reference.driver_state import DriverState
 from balloon_spec.events import Available, ConfigurationWritten, Guest, GuestAction
-from balloon_spec.queues import Queue
+from balloon_spec.families.base import INFLATE
 from balloon_spec.wire import configuration
 
 
@@ -21,7 +21,7 @@ class InflatesWithoutADevice(Driver):
         if self.state.phase is not self.state.phase.FRESH or given.action is not GuestAction.INFLATE:
             return state, outputs
         data = b"".join(run.first.to_bytes(4, "little") for run in given.pages)
-        return state, (*outputs, Available(self.index(state, Queue.INFLATE), "stray", data))
+        return state, (*outputs, Available(self.index(state, INFLATE), "stray", data))
 
 
 @mutant("RESET-09")

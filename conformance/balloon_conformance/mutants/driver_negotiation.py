@@ -17,7 +17,9 @@ from balloon_conformance.reference.driver_state import (
     Flight,
 )
 from balloon_spec.events import Available, Used
-from balloon_spec.queues import Queue
+from balloon_spec.families.base import INFLATE
+from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.wire.statistics import Statistic, Statistics, Tag
 
 _MUST_TELL_HOST, _DEFLATE_ON_OOM, _CHUNK_TRANSFER, _HOST_REQ_VQ = 1, 4, 8, 16
@@ -123,7 +125,7 @@ class LetsInflateBuffersBeWritten(AltersBuffers):
 
     def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
         """Give inflate buffers a device-writable part."""
-        return replace(event, writable_bytes=16) if flight.queue is Queue.INFLATE else event
+        return replace(event, writable_bytes=16) if flight.queue is INFLATE else event
 
 
 @mutant("QUEUE-09", origin="posted driver, D14: it kicks during set-up; Linux until 2022, statistics queue")
@@ -162,7 +164,7 @@ class AnswersOnTheDeflateQueue(AltersBuffers):
 
     def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
         """Send messages of unused pages on queue 1."""
-        is_message = flight.queue is Queue.HOST_REQUEST and not flight.is_request
+        is_message = flight.queue is HOST_REQUEST and not flight.is_request
         return replace(event, queue=1) if is_message else event
 
 
@@ -206,7 +208,7 @@ class PadsStatistics(AltersBuffers):
 
     def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
         """Add them."""
-        if flight.queue is not Queue.STATISTICS:
+        if flight.queue is not STATISTICS:
             return event
         return replace(event, readable=event.readable + b"\0\0")
 
@@ -217,7 +219,7 @@ class PostsAStubOfStatistics(AltersBuffers):
 
     def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
         """Cut the first buffer."""
-        first = flight.queue is Queue.STATISTICS and not event.notified
+        first = flight.queue is STATISTICS and not event.notified
         return replace(event, readable=event.readable[:8]) if first else event
 
 
@@ -227,7 +229,7 @@ class PadsStatisticsEntries(AltersBuffers):
 
     def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
         """Align each value to eight bytes."""
-        if flight.queue is not Queue.STATISTICS:
+        if flight.queue is not STATISTICS:
             return event
         entries = struct.iter_unpack("<HQ", event.readable)
         return replace(event, readable=b"".join(struct.pack("<H6xQ", *one) for one in entries))

@@ -8,7 +8,7 @@ from balloon_conformance.mutants.driver_parts import AltersBuffers
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.driver_state import DriverOptions, DriverOutput, DriverState, Flight
 from balloon_spec.events import Available, Reset
-from balloon_spec.queues import Queue
+from balloon_spec.families.base import INFLATE
 
 
 @mutant("QUEUE-13")
@@ -42,7 +42,7 @@ class NotifiesOfInflationOnly(AltersBuffers):
 
     def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
         """Notify of one queue."""
-        return event if flight.queue is Queue.INFLATE else replace(event, notified=False)
+        return event if flight.queue is INFLATE else replace(event, notified=False)
 
 
 @mutant("QUEUE-13")

@@ -19,8 +19,9 @@ from balloon_conformance.reference.driver_state import (
     Flight,
 )
 from balloon_spec.events import Available, Event
+from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.queues import Queue
 from balloon_spec.wire.host_request import HostRequest
 
 # -- the request buffer -----------------------------------------------------------------------------------
@@ -126,7 +127,7 @@ class PostsTheRequestBufferAtOnce(Driver):
 
     def answer(self, state: DriverState, request: HostRequest) -> Step:
         """Post first, answer then."""
-        posted, outputs = self.fly(state, Flight(Queue.HOST_REQUEST, is_request=True), writable_bytes=16)
+        posted, outputs = self.fly(state, Flight(HOST_REQUEST, is_request=True), writable_bytes=16)
         state, more = super().answer(posted, request)
         return state, (*outputs, *more)
 
@@ -339,7 +340,7 @@ class ReportsTheBalloonUnused(Driver):
 
 class _NamesItsBalloon(Driver):
     def unused_pages(self, state: DriverState) -> PageSet:
-        is_resting = not self.in_flight(state, Queue.INFLATE, Queue.DEFLATE)
+        is_resting = not self.in_flight(state, INFLATE, DEFLATE)
         return super().unused_pages(state) | (state.ballooning.balloon if is_resting else EMPTY)
 
     def send_unused(self, state: DriverState, given: object) -> Step:

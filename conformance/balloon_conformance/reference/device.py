@@ -34,6 +34,9 @@ from balloon_spec.events import (
     OperatorAction,
     Reset,
 )
+from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration, statistics
@@ -72,10 +75,10 @@ DEVICE: Table = MappingProxyType(
 
 QUEUES: Mapping[Queue, str] = MappingProxyType(
     {
-        Queue.INFLATE: "take_inflate",
-        Queue.DEFLATE: "take_deflate",
-        Queue.STATISTICS: "take_statistics",
-        Queue.HOST_REQUEST: "take_host_request_buffer",
+        INFLATE: "take_inflate",
+        DEFLATE: "take_deflate",
+        STATISTICS: "take_statistics",
+        HOST_REQUEST: "take_host_request_buffer",
     }
 )
 """The method that takes a buffer of each queue. CONC-06: none of them looks at another queue."""

@@ -36,6 +36,9 @@ from balloon_spec.events import (
     Reset,
     Used,
 )
+from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration, statistics
@@ -65,10 +68,10 @@ DRIVER: Table = MappingProxyType(
 
 RETURNS: Mapping[Queue, str] = MappingProxyType(
     {
-        Queue.INFLATE: "inflate_returned",
-        Queue.DEFLATE: "deflate_returned",
-        Queue.STATISTICS: "statistics_returned",
-        Queue.HOST_REQUEST: "host_request_returned",
+        INFLATE: "inflate_returned",
+        DEFLATE: "deflate_returned",
+        STATISTICS: "statistics_returned",
+        HOST_REQUEST: "host_request_returned",
     }
 )
 """The method that takes a buffer of each queue back."""
@@ -189,7 +192,7 @@ class Driver(BallooningDriver, AnsweringDriver):
     # STATS-02: only here and only when none is in flight. STATS-04, STATS-06: built by the schema.
     def post_statistics(self, state: DriverState) -> Step:
         """Make a statistics buffer with fresh values available."""
-        return self.fly(state, Flight(Queue.STATISTICS), statistics.build(self.statistics(state)))
+        return self.fly(state, Flight(STATISTICS), statistics.build(self.statistics(state)))
 
     # STATS-05, STATS-10: the same three each time.
     def statistics(self, state: DriverState) -> Statistics:

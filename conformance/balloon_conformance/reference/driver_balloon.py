@@ -22,8 +22,8 @@ from balloon_conformance.reference.driver_state import (
 )
 from balloon_conformance.reference.machine import Move, Refusal, Table
 from balloon_spec.events import ConfigurationWritten, Guest, GuestAction
+from balloon_spec.families.base import DEFLATE, INFLATE
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration
 
 __all__ = ["BALLOON", "BallooningDriver"]
@@ -46,7 +46,7 @@ BALLOON: Table = MappingProxyType(
 )
 """What happens to the balloon in every phase."""
 
-_QUEUES = MappingProxyType({_INFLATING: Queue.INFLATE, _DEFLATING: Queue.DEFLATE})
+_QUEUES = MappingProxyType({_INFLATING: INFLATE, _DEFLATING: DEFLATE})
 
 
 class BallooningDriver(PageWriter):

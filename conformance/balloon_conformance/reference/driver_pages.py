@@ -24,6 +24,7 @@ from balloon_conformance.reference.driver_state import (
 )
 from balloon_conformance.reference.machine import Machine
 from balloon_spec.events import Available
+from balloon_spec.families.base import INFLATE
 from balloon_spec.pages import PAGE_SHIFT, PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.wire import chunk, response_header
@@ -123,6 +124,6 @@ class PageWriter(Machine[DriverState, DriverOutput]):
     def held(self, state: DriverState) -> PageSet:
         """Return the pages the guest may not use: in the balloon, or offered to the device."""
         pages = state.ballooning.balloon
-        for flight in self.in_flight(state, Queue.INFLATE):
+        for flight in self.in_flight(state, INFLATE):
             pages |= flight.pages
         return pages

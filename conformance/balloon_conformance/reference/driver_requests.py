@@ -21,8 +21,8 @@ from balloon_conformance.reference.driver_state import (
 )
 from balloon_conformance.reference.machine import Move, Refusal, Table
 from balloon_spec.events import Used
+from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.queues import Queue
 from balloon_spec.wire import host_request
 from balloon_spec.wire.host_request import HostRequest
 from balloon_spec.wire.response_header import CMD_GET_UNUSED_PAGES, FLAG_CONT, FLAG_DONE
@@ -82,7 +82,7 @@ class AnsweringDriver(PageWriter):
         """Make the request buffer available."""
         state = replace(state, answering=Answering(phase=_OFFERED))
         return self.fly(
-            state, Flight(Queue.HOST_REQUEST, is_request=True), writable_bytes=host_request.LENGTH_BYTES
+            state, Flight(HOST_REQUEST, is_request=True), writable_bytes=host_request.LENGTH_BYTES
         )
 
     def take_request_buffer(self, state: DriverState, used: Used) -> Step:
@@ -118,7 +118,7 @@ class AnsweringDriver(PageWriter):
     def send_unused(self, state: DriverState, _given: object) -> Step:
         """Make messages of the exchange available while there is room."""
         outputs: tuple[DriverOutput, ...] = ()
-        while state.answering.left and self.has_room(state, Queue.HOST_REQUEST):
+        while state.answering.left and self.has_room(state, HOST_REQUEST):
             pages, *left = state.answering.left
             is_last = not left
             # UNUSED-02 again: the balloon may have grown since the exchange began.
@@ -130,7 +130,7 @@ class AnsweringDriver(PageWriter):
             # REQ-12: an empty CONT is not sent; an empty DONE is.
             if pages or is_last:
                 data = self.encode_answer(state, pages, is_last)
-                state, more = self.fly(state, Flight(Queue.HOST_REQUEST, pages, is_last), data)
+                state, more = self.fly(state, Flight(HOST_REQUEST, pages, is_last), data)
                 outputs += more
         return state, outputs
 

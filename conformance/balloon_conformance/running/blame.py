@@ -12,6 +12,9 @@ from collections.abc import Iterable, Mapping
 from enum import Enum, auto
 from types import MappingProxyType
 
+from balloon_spec.families.base import INFLATE
+from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.queues import Queue
 
 __all__ = ["Lapse", "blame", "not_made_available", "not_returned", "other_parts"]
@@ -79,7 +82,7 @@ def not_returned(queue: Queue, *, writable: bool) -> str:
 
     It returns a statistics buffer when it likes (STATS-09), and a request buffer when it has a request.
     """
-    return "" if queue is Queue.STATISTICS or writable else "QUEUE-07"
+    return "" if queue is STATISTICS or writable else "QUEUE-07"
 
 
 def not_made_available(queue: Queue, *, writable: bool, again: bool, was_reset: bool) -> str:
@@ -88,11 +91,11 @@ def not_made_available(queue: Queue, *, writable: bool, again: bool, was_reset: 
     ``writable`` tells that it is a request buffer, ``again`` that there was a buffer of the kind since the
     reset, ``was_reset`` that there was a reset. It may keep its balloon (DEF-10).
     """
-    if queue is Queue.STATISTICS:
+    if queue is STATISTICS:
         return "STATS-03" if again else "STATS-01"
-    if queue is Queue.HOST_REQUEST and writable:
+    if queue is HOST_REQUEST and writable:
         return "REQ-13" if again else "RESET-04" if was_reset else "REQ-01"
-    return {Queue.HOST_REQUEST: "REQ-11", Queue.INFLATE: "INF-10"}.get(queue, "")
+    return {HOST_REQUEST: "REQ-11", INFLATE: "INF-10"}.get(queue, "")
 
 
 def other_parts(queue: Queue, *, is_request: bool, is_empty: bool, chunks: bool) -> str:
@@ -101,11 +104,11 @@ def other_parts(queue: Queue, *, is_request: bool, is_empty: bool, chunks: bool)
     ``is_request`` tells that a request buffer was due; ``is_empty`` that the buffer came without
     device-readable bytes, ``chunks`` that inflate and deflate buffers are messages.
     """
-    if queue is Queue.HOST_REQUEST:
+    if queue is HOST_REQUEST:
         # Without DONE the request buffer came too early; a message that is written to is no request buffer.
         return "REQ-17" if is_empty and not is_request else "REQ-02"
     if not is_empty:
         return "QUEUE-03"
-    if queue is Queue.STATISTICS:
+    if queue is STATISTICS:
         return "STATS-10"
     return "HDR-01" if chunks else "PFN-02"

@@ -14,11 +14,12 @@ from balloon_conformance.running.session import DeviceSession
 from balloon_conformance.vectors import model
 from balloon_spec import events as ev
 from balloon_spec.events import OperatorAction
+from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.feature import insisted_on
 from balloon_spec.features import Profile
 from balloon_spec.judge.content import read_array, read_message
 from balloon_spec.pages import PageSet
-from balloon_spec.queues import Queue
 from balloon_spec.trace import event_fields
 from balloon_spec.wire import configuration, host_request
 
@@ -175,9 +176,9 @@ class DevicePlayer:
     def _needs(self, step: model.BufferStep) -> None:
         """Refuse to name pages that the guest does not have, where the vector says that it has them."""
         missing = self._vector.memory - self._session.memory
-        if not missing or step.queue is Queue.STATISTICS:
+        if not missing or step.queue is STATISTICS:
             return
-        arrays = step.queue is not Queue.HOST_REQUEST and not self._session.judge.has("CHUNK_TRANSFER")
+        arrays = step.queue is not HOST_REQUEST and not self._session.judge.has("CHUNK_TRANSFER")
         memory = self._vector.memory
         content = (
             read_array(step.readable, memory) if arrays else read_message(step.readable, memory, "balloon")
@@ -237,7 +238,7 @@ class DevicePlayer:
         """
         if not isinstance(event, ev.Used):
             return False
-        return self._session.queue(event.queue) is not Queue.STATISTICS or not self._session.judge.driver_ok
+        return self._session.queue(event.queue) is not STATISTICS or not self._session.judge.driver_ok
 
     def _used(self, step: model.UsedStep) -> None:
         sent = self._buffers[step.name]
@@ -255,7 +256,7 @@ class DevicePlayer:
             plain = not_returned(sent.queue, writable=sent.writable_bytes > 0)
             requirement = blame(Lapse.NOT_RETURNED, step.shows, plain)
             if not requirement:
-                allowed = " (STATS-09)" if sent.queue is Queue.STATISTICS else ""
+                allowed = " (STATS-09)" if sent.queue is STATISTICS else ""
                 raise NotExercised(
                     f"the device holds buffer {step.name} of the {sent.queue} queue, as it may{allowed}"
                 )

@@ -12,6 +12,9 @@ from balloon_conformance.running.not_exercised import NotExercised
 from balloon_conformance.running.session import DriverSession
 from balloon_conformance.vectors import model
 from balloon_spec import events as ev
+from balloon_spec.families.base import DEFLATE
+from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.judge.content import Content, read_array, read_message
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
@@ -211,7 +214,7 @@ class DriverPlayer:
                 return
         elif step.match is model.Match.EQUIVALENT:
             self._equivalent(step, event)
-        if step.queue is Queue.HOST_REQUEST:
+        if step.queue is HOST_REQUEST:
             self._reported |= self._pages(step.queue, step.readable)
         self._session.show(step.shows)
 
@@ -221,18 +224,18 @@ class DriverPlayer:
         No requirement asks a driver for all that it could report. One that answered an earlier request in
         full is taken to do so again, except that it need not repeat what it reported then.
         """
-        if step.queue is not Queue.HOST_REQUEST or not self._reports_all:
+        if step.queue is not HOST_REQUEST or not self._reports_all:
             return EMPTY
         return self._pages(step.queue, step.readable) - self._reported
 
     def _may_name(self, step: model.BufferStep, named: PageSet) -> NotExercised:
         """Return what ends a case in which the driver named other pages than the vector, as it may."""
-        fewer = step.queue is Queue.HOST_REQUEST and named <= self._pages(step.queue, step.readable)
+        fewer = step.queue is HOST_REQUEST and named <= self._pages(step.queue, step.readable)
         return NotExercised(_FEWER_PAGES if fewer else _OTHER_PAGES)
 
     def _content(self, queue: Queue, data: bytes) -> Content:
         memory = self._vector.memory
-        if queue is Queue.HOST_REQUEST:
+        if queue is HOST_REQUEST:
             return read_message(data, memory, "unused")
         if "CHUNK_TRANSFER" in self._features:
             return read_message(data, memory, "balloon")
@@ -243,7 +246,7 @@ class DriverPlayer:
 
     def _is_a_part(self, step: model.BufferStep, event: ev.Available) -> bool:
         """Tell whether a balloon message, else in order, names some of the vector's pages and no others."""
-        if step.queue is Queue.HOST_REQUEST or not event.readable:
+        if step.queue is HOST_REQUEST or not event.readable:
             return False
         content = self._content(step.queue, event.readable)
         wanted = self._pages(step.queue, step.readable)
@@ -258,7 +261,7 @@ class DriverPlayer:
             seen |= named
             # A buffer that names nothing new would be followed by others like it for ever.
             if not seen <= wanted or (seen == before and seen != wanted):
-                message = step.queue is Queue.HOST_REQUEST or "CHUNK_TRANSFER" in self._features
+                message = step.queue is HOST_REQUEST or "CHUNK_TRANSFER" in self._features
                 owed = self._owed(step)
                 requirement = wrong_pages(wanted, seen, step.queue, message=message, owed=owed)
                 if not requirement:
@@ -338,8 +341,8 @@ class DriverPlayer:
 
     def _is_extra(self, event: ev.Event) -> bool:
         return isinstance(event, ev.ConfigurationWritten) or (
-            isinstance(event, ev.Available) and self._session.queue(event.queue) is not Queue.STATISTICS
+            isinstance(event, ev.Available) and self._session.queue(event.queue) is not STATISTICS
         )
 
 
-_LAPSES = {Queue.DEFLATE: Lapse.DEFLATED, Queue.HOST_REQUEST: Lapse.ANSWERED}
+_LAPSES = {DEFLATE: Lapse.DEFLATED, HOST_REQUEST: Lapse.ANSWERED}

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.judge.content import Content, read_array, read_message
 from balloon_spec.pages import EMPTY, PFN_LIMIT, PageSet
 from balloon_spec.queues import Queue
@@ -75,8 +78,8 @@ def compare_readable(
     """
     if expected == seen:
         return None
-    message = queue is Queue.HOST_REQUEST or (chunks and queue in {Queue.INFLATE, Queue.DEFLATE})
-    structure = "response-message" if message else "statistics" if queue is Queue.STATISTICS else "pfn-array"
+    message = queue is HOST_REQUEST or (chunks and queue in {INFLATE, DEFLATE})
+    structure = "response-message" if message else "statistics" if queue is STATISTICS else "pfn-array"
     if structure != "statistics" and _says_the_same(expected, seen, message=message):
         return None
     if len(expected) != len(seen):
@@ -117,9 +120,9 @@ def wrong_pages(wanted: PageSet, seen: PageSet, queue: Queue, *, message: bool, 
     for all of them. ``owed`` are those that are expected of it all the same, because it showed in an earlier
     answer that it reports all.
     """
-    if queue in {Queue.DEFLATE, Queue.HOST_REQUEST} and wanted <= seen:
+    if queue in {DEFLATE, HOST_REQUEST} and wanted <= seen:
         return ""
-    if queue is Queue.HOST_REQUEST and seen <= wanted and owed <= seen:
+    if queue is HOST_REQUEST and seen <= wanted and owed <= seen:
         return ""
     if not message:
         return "PFN-03"
@@ -139,7 +142,7 @@ def _read(data: bytes, *, message: bool) -> Content:
     return read_message(data, _EVERYTHING, "unused") if message else read_array(data, _EVERYTHING)
 
 
-_AGAIN: Mapping[Queue, str] = MappingProxyType({Queue.INFLATE: "INF-11", Queue.HOST_REQUEST: "UNUSED-04"})
+_AGAIN: Mapping[Queue, str] = MappingProxyType({INFLATE: "INF-11", HOST_REQUEST: "UNUSED-04"})
 """What a driver breaks that names a page twice in one buffer."""
 
 
@@ -174,5 +177,5 @@ def _wrong_field(name: str, queue: Queue, structure: str) -> str:
         return "STATS-05" if "tag" in name else "STATS-06"
     if structure == "pfn-array":
         return "PFN-03"
-    table = _UNUSED_FIELDS if queue is Queue.HOST_REQUEST else _BALLOON_FIELDS
+    table = _UNUSED_FIELDS if queue is HOST_REQUEST else _BALLOON_FIELDS
     return next((table[key] for key in table if key in name), "HDR-01")

@@ -12,8 +12,8 @@ from balloon_conformance.scenarios.device_negotiation import subsets
 from balloon_conformance.scenarios.driving import Driving
 from balloon_spec import events as ev
 from balloon_spec.events import Side
+from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.pages import PageSet
-from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration, response_message
 from balloon_spec.wire.chunk import Chunk
 from balloon_spec.wire.response_header import FLAG_CONT, FLAG_DONE
@@ -163,9 +163,7 @@ def _ask_for_unused_pages(driving: Driving) -> bool:
             if not driving.answered(f"unused-{number}-{flag}", data):
                 return False
             _read(session)
-        session.make_available(
-            session.index(Queue.HOST_REQUEST), Buffer(f"request-{number}", writable_bytes=16)
-        )
+        session.make_available(session.index(HOST_REQUEST), Buffer(f"request-{number}", writable_bytes=16))
     return True
 
 

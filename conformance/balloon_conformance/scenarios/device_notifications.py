@@ -7,8 +7,8 @@ from balloon_conformance.running.session import DeviceSession
 from balloon_conformance.scenarios import scenario
 from balloon_conformance.scenarios.driving import Driving, encode
 from balloon_spec.events import OperatorAction, Side
+from balloon_spec.families.base import INFLATE
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.queues import Queue
 
 _PAGES = tuple(PageSet([(0x1000 + 16 * at, 2)]) for at in range(4))
 _CUT_OFF = bytes(3)
@@ -27,7 +27,7 @@ def test_good_and_bad_buffers_at_once(session: DeviceSession) -> None:
 def test_a_bad_buffer_alone(session: DeviceSession) -> None:
     """The driver hears of a malformed buffer that comes back with no other."""
     driving = _begun(session)
-    driving.send(Queue.INFLATE, _CUT_OFF, EMPTY)
+    driving.send(INFLATE, _CUT_OFF, EMPTY)
     if driving.drain():
         session.settle()
 
@@ -63,9 +63,9 @@ def _begun(session: DeviceSession) -> Driving:
 def _send_batch(driving: Driving, first: PageSet, second: PageSet) -> bool:
     """Notify of the last of four buffers, two of them bad; True if all came back."""
     for pages in (first, second):
-        driving.send(Queue.INFLATE, _CUT_OFF, EMPTY, notify=False)
+        driving.send(INFLATE, _CUT_OFF, EMPTY, notify=False)
         data = encode(pages.runs, chunks=driving.chunks)
-        driving.send(Queue.INFLATE, data, pages, notify=pages is second)
+        driving.send(INFLATE, data, pages, notify=pages is second)
     returned = driving.drain()
     driving.session.settle()
     return returned

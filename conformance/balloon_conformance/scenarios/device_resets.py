@@ -12,8 +12,9 @@ from balloon_conformance.scenarios.device_negotiation import subsets
 from balloon_conformance.scenarios.driving import Driving, encode
 from balloon_spec import events as ev
 from balloon_spec.events import Side
+from balloon_spec.families.base import INFLATE
+from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.pages import PageSet
-from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration, host_request, response_message
 from balloon_spec.wire.response_header import FLAG_DONE
 
@@ -35,7 +36,7 @@ def test_a_reset_drops_what_waits(session: DeviceSession, made: str, form: str) 
         driving.prepare(without=without, early=_BEFORE)
     else:
         driving.begin(without=without)
-        driving.send(Queue.INFLATE, encode(_BEFORE.runs, chunks=driving.chunks), _BEFORE, notify=False)
+        driving.send(INFLATE, encode(_BEFORE.runs, chunks=driving.chunks), _BEFORE, notify=False)
     session.reset()
     driving = Driving(session, _AFTER, names="new")
     driving.begin(without=without)
@@ -81,7 +82,7 @@ def test_a_notification_between_sessions(session: DeviceSession) -> None:
     session.need(Capability.REGISTERS)
     driving = Driving(session, _BEFORE | _AFTER, names="old")
     driving.begin()
-    driving.send(Queue.INFLATE, encode(_BEFORE.runs, chunks=driving.chunks), _BEFORE, notify=False)
+    driving.send(INFLATE, encode(_BEFORE.runs, chunks=driving.chunks), _BEFORE, notify=False)
     session.reset()
     for queue in session.profile.queues:
         session.notify(session.index(queue))
@@ -117,7 +118,7 @@ def test_driver_ok_is_written_again(session: DeviceSession) -> None:
     if asks:
         _serves_wish(driving, ev.OperatorAction.UNUSED_PAGES, 7)
     driving.inflate(_AFTER)
-    session.wait_for(lambda seen: isinstance(seen, ev.Used) and session.queue(seen.queue) is Queue.INFLATE)
+    session.wait_for(lambda seen: isinstance(seen, ev.Used) and session.queue(seen.queue) is INFLATE)
     session.settle(_QUIET_SECONDS)
 
 
@@ -135,14 +136,14 @@ def test_driver_ok_is_written_again_during_an_exchange(session: DeviceSession) -
         return
     # The buffer for the next request comes early: without one nobody would see that the exchange was closed.
     session.make_available(
-        session.index(Queue.HOST_REQUEST), Buffer("early", writable_bytes=host_request.LENGTH_BYTES)
+        session.index(HOST_REQUEST), Buffer("early", writable_bytes=host_request.LENGTH_BYTES)
     )
     session.operate(ev.OperatorAction.UNUSED_PAGES, _REQUEST_IDS[1])
     session.settle(_QUIET_SECONDS)
     session.driver_ok_again()
     session.settle(_QUIET_SECONDS)
     answer = response_message.message([], flag=FLAG_DONE, id=number)
-    session.make_available(session.index(Queue.HOST_REQUEST), Buffer("last", response_message.build(answer)))
+    session.make_available(session.index(HOST_REQUEST), Buffer("last", response_message.build(answer)))
     session.wait_for(lambda seen: isinstance(seen, ev.Used) and bool(seen.written))
     session.settle(_QUIET_SECONDS)
 
@@ -164,7 +165,7 @@ def _serves_wish(driving: Driving, action: ev.OperatorAction, value: int) -> boo
     session.operate(action, value)
     served = driving.take_in()
     session.settle()
-    while driving.in_flight(Queue.HOST_REQUEST) > 1 and driving.take_in():
+    while driving.in_flight(HOST_REQUEST) > 1 and driving.take_in():
         # The answer to a request comes back too.
         session.settle()
     return served

@@ -11,8 +11,8 @@ from balloon_conformance.scenarios import scenario
 from balloon_conformance.scenarios.driving import Driving
 from balloon_spec import events as ev
 from balloon_spec.events import Side
+from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.pages import EMPTY
-from balloon_spec.queues import Queue
 from balloon_spec.wire.statistics import Tag
 
 _KNOWN = tuple(int(tag) for tag in Tag)
@@ -89,6 +89,6 @@ def _refresh(session: DeviceSession, tags: tuple[int, ...], *, without: frozense
         # The first two are in order: what the host has of them it knows.
         driving.statistics = _entries(_PLAIN if number == 1 else tags, number)
         session.operate(ev.OperatorAction.STATISTICS, 0)
-        if not driving.take_in() or not driving.in_flight(Queue.STATISTICS):
+        if not driving.take_in() or not driving.in_flight(STATISTICS):
             return
         session.read_statistics()

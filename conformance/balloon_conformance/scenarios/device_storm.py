@@ -10,8 +10,8 @@ from balloon_conformance.running.session import DeviceSession
 from balloon_conformance.scenarios import scenario
 from balloon_conformance.scenarios.driving import Driving
 from balloon_spec.events import Side
+from balloon_spec.families.base import DEFLATE, INFLATE
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.queues import Queue
 
 _ARENA = PageSet([(0x1000, 768)])
 _AROUND = PageSet([(0x0FF0, 768 + 32)])
@@ -49,7 +49,7 @@ def _storm(driving: Driving, random: Random) -> None:
     for _ in range(_ROUNDS):
         while _send_something(driving, random):
             pass
-        flying = driving.in_flight(Queue.INFLATE) + driving.in_flight(Queue.DEFLATE)
+        flying = driving.in_flight(INFLATE) + driving.in_flight(DEFLATE)
         for _ in range(random.randint(0, flying)):
             if not driving.take_in():
                 return
@@ -65,7 +65,7 @@ def _send_something(driving: Driving, random: Random) -> bool:
     """Make a random buffer available; False when the round is over or nothing more fits."""
     choices = [
         (queue, pages)
-        for queue, pages in ((Queue.INFLATE, driving.free), (Queue.DEFLATE, driving.balloon))
+        for queue, pages in ((INFLATE, driving.free), (DEFLATE, driving.balloon))
         if pages and driving.has_room(queue)
     ]
     # Now and then a round ends with room left.
@@ -73,7 +73,7 @@ def _send_something(driving: Driving, random: Random) -> bool:
         return False
     queue, pages = random.choice(choices)
     some = _pick(pages, random)
-    if queue is Queue.INFLATE:
+    if queue is INFLATE:
         driving.inflate(some)
     else:
         driving.deflate(some)

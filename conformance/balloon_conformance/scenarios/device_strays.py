@@ -14,6 +14,8 @@ from balloon_conformance.scenarios import scenario
 from balloon_conformance.scenarios.driving import Driving
 from balloon_spec import events as ev
 from balloon_spec.events import Side
+from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.wire import host_request, response_message
@@ -56,7 +58,7 @@ class _Open:
         if number is None:
             return None
         early = Buffer(_EARLY, writable_bytes=host_request.LENGTH_BYTES)
-        session.make_available(session.index(Queue.HOST_REQUEST), early)
+        session.make_available(session.index(HOST_REQUEST), early)
         session.operate(ev.OperatorAction.UNUSED_PAGES, 9)
         session.settle(2 * _QUIET_SECONDS)
         return cls(driving, number)
@@ -84,7 +86,7 @@ class _Open:
         session = self.driving.session
         if self.asked_again:
             return
-        session.make_available(session.index(Queue.HOST_REQUEST), Buffer("done", _done(0, self.number)))
+        session.make_available(session.index(HOST_REQUEST), Buffer("done", _done(0, self.number)))
         session.settle(_QUIET_SECONDS)
 
 
@@ -104,7 +106,7 @@ def test_a_done_of_another_exchange(session: DeviceSession, of: str) -> None:
     if exchange is not None:
         cmd = 0 if of == "another-id" else 9
         number = exchange.number if of == "another-command" else exchange.number ^ 8
-        exchange.stray(Queue.HOST_REQUEST, _done(cmd, number))
+        exchange.stray(HOST_REQUEST, _done(cmd, number))
         exchange.end()
 
 
@@ -145,13 +147,13 @@ def test_a_flag_that_is_neither(session: DeviceSession, flag: int) -> None:
         return
     data = bytearray(_done(0, exchange.number, Chunk(0x2000, 1)))
     data[1] = flag
-    exchange.stray(Queue.HOST_REQUEST, bytes(data))
+    exchange.stray(HOST_REQUEST, bytes(data))
     if not any(isinstance(entry.event, ev.NeedsReset) for entry in session.trace):
         exchange.end()
 
 
 @scenario(Side.DEVICE, "HDR-05", features=_BOTH, breaks=("HDR-04", "QUEUE-01", "REQ-17"))
-@pytest.mark.parametrize("queue", [Queue.INFLATE, Queue.DEFLATE], ids=["inflate", "deflate"])
+@pytest.mark.parametrize("queue", [INFLATE, DEFLATE], ids=["inflate", "deflate"])
 def test_a_done_on_a_queue_of_the_balloon(session: DeviceSession, queue: Queue) -> None:
     """An inflate or deflate message with the header of a DONE does not end the exchange."""
     exchange = _Open.make(session)
@@ -162,7 +164,7 @@ def test_a_done_on_a_queue_of_the_balloon(session: DeviceSession, queue: Queue) 
     driving = exchange.driving
     # The same with an ordinary header first: to give a request up for the balloon is against advice alone.
     driving.inflate(_CONTROL)
-    if queue is Queue.DEFLATE and driving.drain():
+    if queue is DEFLATE and driving.drain():
         driving.inflate(_PAGE)
         if driving.drain():
             driving.deflate(_CONTROL)
@@ -189,6 +191,6 @@ def test_a_done_that_is_malformed(session: DeviceSession, length_bytes: int) -> 
         return
     header = bytearray(_done(0, exchange.number))
     header[4:] = max(length_bytes - len(header), 0).to_bytes(4, "little")
-    exchange.stray(Queue.HOST_REQUEST, bytes(header.ljust(length_bytes, b"\0")[:length_bytes]))
+    exchange.stray(HOST_REQUEST, bytes(header.ljust(length_bytes, b"\0")[:length_bytes]))
     if not any(isinstance(entry.event, ev.NeedsReset) for entry in session.trace):
         exchange.end()

@@ -6,8 +6,8 @@ from balloon_conformance.running.session import DeviceSession
 from balloon_conformance.scenarios import scenario
 from balloon_conformance.scenarios.driving import Driving, encode
 from balloon_spec.events import Side
+from balloon_spec.families.base import INFLATE
 from balloon_spec.pages import PageSet
-from balloon_spec.queues import Queue
 
 _PLAIN = PageSet([(0x1800, 1)])
 _GOOD = PageSet([(0x2000, 1)])
@@ -40,7 +40,7 @@ def test_an_entry_4_gib_above_a_page(session: DeviceSession) -> None:
         return
     driving.look(_PLAIN)
     stray = PageSet([(0x2800 + _4_GIB, 1)])
-    driving.send(Queue.INFLATE, encode([*_GOOD, *stray], chunks=False), _GOOD)
+    driving.send(INFLATE, encode([*_GOOD, *stray], chunks=False), _GOOD)
     session.settle(_QUIET_SECONDS)
     driving.look(_GOOD | PageSet([(0x2800, 1)]))
 

@@ -11,8 +11,8 @@ from balloon_conformance.scenarios import scenario
 from balloon_conformance.scenarios.hosting import FRAGMENTED_GUEST_PAGES, FRAGMENTS, Hosting, isolated
 from balloon_spec import events as ev
 from balloon_spec.events import Side
+from balloon_spec.families.base import DEFLATE, INFLATE
 from balloon_spec.pages import EMPTY, PAGE_BYTES, PAGE_SHIFT, PageSet
-from balloon_spec.queues import Queue
 
 _PAGES = 512
 _QUIET_SECONDS = 0.3
@@ -40,7 +40,7 @@ class _Canaries:
 
     def take(self, buffer: ev.Available, pages: PageSet) -> None:
         """Plant in pages that are offered; look for use of pages that are taken back too early."""
-        if self._session.queue(buffer.queue) is Queue.INFLATE:
+        if self._session.queue(buffer.queue) is INFLATE:
             self._plant(pages - self.planted)
         else:
             self._report(pages & self.planted)
@@ -48,7 +48,7 @@ class _Canaries:
     def give_back(self, buffer: ev.Available, pages: PageSet) -> None:
         """Look once more before the buffer is returned."""
         self._report(pages & self.planted)
-        if self._session.queue(buffer.queue) is Queue.DEFLATE:
+        if self._session.queue(buffer.queue) is DEFLATE:
             self.freed |= pages & self.planted
             self.planted -= pages
 

@@ -17,8 +17,8 @@ from balloon_conformance.scenarios.hosting import (
 )
 from balloon_spec import events as ev
 from balloon_spec.events import Side
+from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.pages import EMPTY, PAGE_BYTES, PageSet
-from balloon_spec.queues import Queue
 from balloon_spec.wire import chunk, host_request, response_header
 from balloon_spec.wire.errors import WireError
 from balloon_spec.wire.host_request import HostRequest
@@ -52,9 +52,7 @@ class _Asking:
     def next_buffer(self) -> ev.Available | None:
         """Await a buffer on the host request queue, a request buffer or a message; None where none comes."""
         event = self._session.wait_for(
-            lambda seen: (
-                isinstance(seen, ev.Available) and self._session.queue(seen.queue) is Queue.HOST_REQUEST
-            )
+            lambda seen: isinstance(seen, ev.Available) and self._session.queue(seen.queue) is HOST_REQUEST
         )
         return event if isinstance(event, ev.Available) else None
 

@@ -14,8 +14,8 @@ from balloon_conformance.scenarios import scenario
 from balloon_conformance.scenarios.hosting import Hosting
 from balloon_spec import events as ev
 from balloon_spec.events import Side
+from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.pages import PageSet
-from balloon_spec.queues import Queue
 
 _FIRST_PAGE = 0x1000
 _PAGES = 512
@@ -33,7 +33,7 @@ def _rest(hosting: Hosting) -> None:
     session = hosting.session
     hosting.serve_on_its_way(_RESTING_SECONDS, _PAUSE_SECONDS)
     statistics = session.wait_for(
-        lambda seen: isinstance(seen, ev.Available) and session.queue(seen.queue) is Queue.STATISTICS, 0.0
+        lambda seen: isinstance(seen, ev.Available) and session.queue(seen.queue) is STATISTICS, 0.0
     )
     if isinstance(statistics, ev.Available):
         session.use(statistics.queue, statistics.buffer, 0, b"")

@@ -8,7 +8,7 @@ from balloon_conformance.scenarios import scenario
 from balloon_conformance.scenarios.hosting import Hosting
 from balloon_spec import events as ev
 from balloon_spec.events import Side
-from balloon_spec.queues import Queue
+from balloon_spec.families.statistics import STATISTICS
 
 _ROUNDS = 20
 
@@ -17,7 +17,7 @@ _ABOUT = ("STATS-01", "STATS-02", "STATS-03", "STATS-04", "STATS-05", "STATS-06"
 
 def _next(session: DriverSession) -> ev.Available | None:
     event = session.wait_for(
-        lambda seen: isinstance(seen, ev.Available) and session.queue(seen.queue) is Queue.STATISTICS
+        lambda seen: isinstance(seen, ev.Available) and session.queue(seen.queue) is STATISTICS
     )
     return event if isinstance(event, ev.Available) else None
 

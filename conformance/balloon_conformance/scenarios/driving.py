@@ -8,6 +8,9 @@ from balloon_conformance.iut.contract import Buffer, Capability
 from balloon_conformance.running.case import NotExercised
 from balloon_conformance.running.session import DeviceSession
 from balloon_spec import events as ev
+from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.feature import insisted_on
 from balloon_spec.pages import EMPTY, PageSet, Run
 from balloon_spec.queues import Queue
@@ -79,7 +82,7 @@ class Driving:
     def driver_ok(self) -> None:
         """Set DRIVER_OK, and tell a device of the statistics that need not look for them (QUEUE-04)."""
         self.session.driver_ok()
-        if "STATS_VQ" in self.features and not self.in_flight(Queue.STATISTICS):
+        if "STATS_VQ" in self.features and not self.in_flight(STATISTICS):
             self._post_statistics()
 
     def prepare(
@@ -111,7 +114,7 @@ class Driving:
             self._post_request(notify=False)
         if early:
             self.free -= early
-            self.send(Queue.INFLATE, encode(early.runs, chunks=self.chunks), early, notify=False)
+            self.send(INFLATE, encode(early.runs, chunks=self.chunks), early, notify=False)
 
     def in_flight(self, queue: Queue) -> int:
         """Tell how many buffers are in flight on the queue."""
@@ -125,13 +128,13 @@ class Driving:
     def inflate(self, pages: PageSet) -> None:
         """Give up pages that are free."""
         self.free -= pages
-        self.send(Queue.INFLATE, encode(pages.runs, chunks=self.chunks), pages)
+        self.send(INFLATE, encode(pages.runs, chunks=self.chunks), pages)
 
     def deflate(self, pages: PageSet) -> None:
         """Take pages of the balloon back; look at them first, while the device may still discard them."""
         self.look(pages)
         self.balloon -= pages
-        self.send(Queue.DEFLATE, encode(pages.runs, chunks=self.chunks), pages)
+        self.send(DEFLATE, encode(pages.runs, chunks=self.chunks), pages)
 
     def send(self, queue: Queue, data: bytes, pages: PageSet, *, notify: bool = True) -> None:
         """Send bytes, well-formed or not, that name ``pages``; NotExercised where these are missing."""
@@ -146,11 +149,11 @@ class Driving:
             return False
         pages = self._flying.pop((event.queue, event.buffer), EMPTY)
         queue = self.session.queue(event.queue)
-        if queue is Queue.INFLATE:
+        if queue is INFLATE:
             self.balloon |= pages
-        elif queue is Queue.DEFLATE:
+        elif queue is DEFLATE:
             self.free |= pages
-        elif queue is Queue.STATISTICS:
+        elif queue is STATISTICS:
             self._post_statistics()
         elif len(event.written) == host_request.LENGTH_BYTES:
             self._answer(host_request.parse(event.written))
@@ -158,7 +161,7 @@ class Driving:
 
     def drain(self) -> bool:
         """Await the return of every inflate and deflate buffer; False where one did not come."""
-        while self.in_flight(Queue.INFLATE) or self.in_flight(Queue.DEFLATE):
+        while self.in_flight(INFLATE) or self.in_flight(DEFLATE):
             if not self.take_in():
                 return False
         return True
@@ -191,7 +194,7 @@ class Driving:
 
     def answered(self, name: str, data: bytes) -> bool:
         """Send a message of an answer, well-formed or not; False where its buffer ``name`` did not return."""
-        self.session.make_available(self.session.index(Queue.HOST_REQUEST), Buffer(name, data))
+        self.session.make_available(self.session.index(HOST_REQUEST), Buffer(name, data))
         event = self.session.wait_for(lambda seen: isinstance(seen, ev.Used) and seen.buffer == name)
         return event is not None
 
@@ -205,7 +208,7 @@ class Driving:
         if request.cmd == 0:
             answer = response_message.message([], flag=FLAG_DONE, id=request.param & 0xFFFF)
             data = response_message.build(answer)
-            self._make_available(Queue.HOST_REQUEST, Buffer(self._name(), data), EMPTY)
+            self._make_available(HOST_REQUEST, Buffer(self._name(), data), EMPTY)
         self._post_request()
 
     def _post_statistics(self, *, notify: bool = True) -> None:
@@ -213,11 +216,11 @@ class Driving:
         entry = Statistic(Tag.MEMTOT, min(self.session.memory.size_bytes, (1 << 64) - 1))
         told = [Statistic(tag, value) for tag, value in self.statistics]
         data = statistics.build(Statistics(tuple(told or (entry,))))
-        self._make_available(Queue.STATISTICS, Buffer(self._name(), data, notify=notify), EMPTY)
+        self._make_available(STATISTICS, Buffer(self._name(), data, notify=notify), EMPTY)
 
     def _post_request(self, *, notify: bool = True) -> None:
         buffer = Buffer(self._name(), writable_bytes=host_request.LENGTH_BYTES, notify=notify)
-        self._make_available(Queue.HOST_REQUEST, buffer, EMPTY)
+        self._make_available(HOST_REQUEST, buffer, EMPTY)
 
     def _make_available(self, queue: Queue, buffer: Buffer, pages: PageSet) -> None:
         index = self.session.index(queue)

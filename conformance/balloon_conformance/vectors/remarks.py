@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.pages import PAGE_SHIFT
 from balloon_spec.queues import Queue
 from balloon_spec.wire import chunk, host_request, pfn_array, response_header, statistics
@@ -30,10 +32,10 @@ _FLAG_NAMES = {FLAG_CONT: "CONT", FLAG_DONE: "DONE"}
 
 def readable_lines(queue: Queue, data: bytes, *, chunks: bool) -> list[str]:
     """Return the lines of a device-readable part; ``chunks`` as negotiated, for the balloon queues."""
-    if queue is Queue.STATISTICS:
+    if queue is STATISTICS:
         lines = _records(data, _STATISTIC)
-    elif queue is Queue.HOST_REQUEST or chunks:
-        lines = _message(data, named_flags=queue is Queue.HOST_REQUEST)
+    elif queue is HOST_REQUEST or chunks:
+        lines = _message(data, named_flags=queue is HOST_REQUEST)
     else:
         lines = _records(data, _ENTRY)
     pairs = list(lines)

@@ -33,6 +33,7 @@ from balloon_conformance.vectors.model import (
 )
 from balloon_spec.events import GuestAction, OperatorAction, Side
 from balloon_spec.families import registry
+from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.features import Profile
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
@@ -178,7 +179,7 @@ class StepReader:
         if not readable and not writable:
             self._refuse(path, f"buffer {name} has no bytes", "give it readable bytes or a writable length")
         match = Match(value.get("match", "exact"))
-        if match is Match.EQUIVALENT and queue is Queue.STATISTICS:
+        if match is Match.EQUIVALENT and queue is STATISTICS:
             self._refuse((*path, "match"), "a statistics buffer names no pages", "write exact or any")
         cut = tuple(value.get("cut", ()))
         if cut and sum(cut) != len(readable):

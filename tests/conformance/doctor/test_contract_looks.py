@@ -18,8 +18,8 @@ from balloon_spec.events import (
     Side,
     Used,
 )
+from balloon_spec.families.base import DEFLATE
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.queues import Queue
 
 
 def of(kind):
@@ -128,7 +128,7 @@ class KeepsTheBalloon(ReferenceDriver):
         # A driver that has pages already gives some back at a target of none.
         accepted = super().negotiate(offered, configuration)
         if self.actual:
-            self.diary.events.append(Available(Queue.DEFLATE.index, "old", b"\x08\x10\0\0", 0))
+            self.diary.events.append(Available(DEFLATE.index, "old", b"\x08\x10\0\0", 0))
             self.actual = b""
         return accepted
 

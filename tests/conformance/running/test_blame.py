@@ -17,9 +17,11 @@ from balloon_conformance.suite.plan import plan
 from balloon_conformance.vectors import model
 from balloon_spec import events as ev
 from balloon_spec.events import Side
+from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.queues import Queue
 from balloon_spec.requirement import Level, catalogue
 
 DEVICE_LAPSES = (Lapse.NOT_RETURNED, Lapse.NOT_DISCARDED, Lapse.TOUCHED, Lapse.SPOKE, Lapse.READ_OTHERWISE)
@@ -96,7 +98,7 @@ class KeepsMemory(ReferenceDevice):
 class SaysNothing(ReferenceDriver):
     """A driver of which no buffer of some queue is seen."""
 
-    queue = Queue.INFLATE
+    queue = INFLATE
 
     def observe(self, deadline_seconds):
         events = super().observe(deadline_seconds)
@@ -109,7 +111,7 @@ def silent_on(queue):
     return type("Silent", (SaysNothing,), {"queue": queue})
 
 
-@pytest.mark.parametrize("queue", [Queue.INFLATE, Queue.DEFLATE, Queue.HOST_REQUEST])
+@pytest.mark.parametrize("queue", [INFLATE, DEFLATE, HOST_REQUEST])
 def test_a_buffer_that_is_not_returned_is_never_the_topic_of_its_vector(queue):
     make, failed = held_back(queue), 0
     for vector in plan(Side.DEVICE).vectors:
@@ -128,8 +130,8 @@ def test_a_buffer_that_is_not_returned_is_never_the_topic_of_its_vector(queue):
 @pytest.mark.parametrize(
     ("queue", "named"),
     [
-        (Queue.STATISTICS, {"STATS-01", "STATS-03"}),
-        (Queue.HOST_REQUEST, {"REQ-01", "REQ-11", "REQ-13", "RESET-04"}),
+        (STATISTICS, {"STATS-01", "STATS-03"}),
+        (HOST_REQUEST, {"REQ-01", "REQ-11", "REQ-13", "RESET-04"}),
     ],
 )
 def test_a_buffer_that_does_not_come_is_never_the_topic_of_its_vector(queue, named):

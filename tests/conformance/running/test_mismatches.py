@@ -16,8 +16,11 @@ from balloon_conformance.running.outcome import Status
 from balloon_conformance.running.player import play
 from balloon_spec import events as ev
 from balloon_spec.events import Side
+from balloon_spec.families.base import DEFLATE
+from balloon_spec.families.base import INFLATE as INFLATE_QUEUE
+from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.queues import Queue
 
 # -- how a device differs ---------------------------------------------------------------------------------
 
@@ -271,17 +274,17 @@ def test_a_driver_that_should_be_silent_and_is_not():
 @pytest.mark.parametrize(
     ("queue", "at", "requirement"),
     [
-        (Queue.INFLATE, 0, "HDR-04"),
-        (Queue.INFLATE, 1, "HDR-04"),
-        (Queue.DEFLATE, 3, "HDR-04"),
-        (Queue.INFLATE, 4, "HDR-02"),
-        (Queue.INFLATE, 8, "CHUNK-01"),
-        (Queue.INFLATE, 23, "CHUNK-02"),
-        (Queue.HOST_REQUEST, 0, "REQ-09"),
-        (Queue.HOST_REQUEST, 1, "REQ-10"),
-        (Queue.HOST_REQUEST, 2, "REQ-08"),
-        (Queue.HOST_REQUEST, 7, "HDR-02"),
-        (Queue.HOST_REQUEST, 15, "CHUNK-01"),
+        (INFLATE_QUEUE, 0, "HDR-04"),
+        (INFLATE_QUEUE, 1, "HDR-04"),
+        (DEFLATE, 3, "HDR-04"),
+        (INFLATE_QUEUE, 4, "HDR-02"),
+        (INFLATE_QUEUE, 8, "CHUNK-01"),
+        (INFLATE_QUEUE, 23, "CHUNK-02"),
+        (HOST_REQUEST, 0, "REQ-09"),
+        (HOST_REQUEST, 1, "REQ-10"),
+        (HOST_REQUEST, 2, "REQ-08"),
+        (HOST_REQUEST, 7, "HDR-02"),
+        (HOST_REQUEST, 15, "CHUNK-01"),
     ],
 )
 def test_a_byte_of_a_message_that_differs_names_its_field(queue, at, requirement):
@@ -295,19 +298,17 @@ def test_a_byte_of_a_message_that_differs_names_its_field(queue, at, requirement
 
 
 def test_arrays_and_statistics_are_compared_in_their_own_form():
-    array = compare_readable(Queue.INFLATE, b"\0\x10\0\0", b"\0\x20\0\0", chunks=False)
+    array = compare_readable(INFLATE_QUEUE, b"\0\x10\0\0", b"\0\x20\0\0", chunks=False)
     assert (array.requirement, array.expected, array.seen) == ("PFN-03", "00 10 00 00", "00 20 00 00")
-    entry = compare_readable(
-        Queue.STATISTICS, struct.pack("<HQ", 4, 1), struct.pack("<HQ", 5, 1), chunks=True
-    )
+    entry = compare_readable(STATISTICS, struct.pack("<HQ", 4, 1), struct.pack("<HQ", 5, 1), chunks=True)
     assert (entry.requirement, entry.expected, entry.seen) == ("STATS-05", "04 00", "05 00")
-    longer = compare_readable(Queue.INFLATE, b"\0" * 4, b"\0" * 8, chunks=False)
+    longer = compare_readable(INFLATE_QUEUE, b"\0" * 4, b"\0" * 8, chunks=False)
     # The same page twice is no error of arithmetic.
     assert (longer.field, longer.requirement) == ("buffer", "INF-11")
-    another = compare_readable(Queue.INFLATE, b"\0" * 4, b"\1" + b"\0" * 7, chunks=False)
+    another = compare_readable(INFLATE_QUEUE, b"\0" * 4, b"\1" + b"\0" * 7, chunks=False)
     assert (another.field, another.requirement) == ("buffer", "PFN-03")
     assert longer.expected == "4 bytes: 00 00 00 00"
-    assert compare_readable(Queue.INFLATE, b"\0" * 4, b"\0" * 4, chunks=False) is None
+    assert compare_readable(INFLATE_QUEUE, b"\0" * 4, b"\0" * 4, chunks=False) is None
 
 
 # -- fewer unused pages -----------------------------------------------------------------------------------
@@ -331,7 +332,7 @@ def page_set(*runs):
 )
 def test_fewer_unused_pages_are_an_error_only_if_they_are_owed(seen, owed, requirement):
     wanted = page_set((0x10, 4))
-    assert wrong_pages(wanted, seen, Queue.HOST_REQUEST, message=True, owed=owed) == requirement
+    assert wrong_pages(wanted, seen, HOST_REQUEST, message=True, owed=owed) == requirement
 
 
 def _names(pages_of):

@@ -23,8 +23,10 @@ from balloon_conformance.vectors.model import (
     needs,
 )
 from balloon_spec.events import Side
+from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.queues import Queue
 from balloon_spec.requirement import catalogue
 
 FILES = sorted(VECTOR_FILES.rglob("*.yaml"))
@@ -171,9 +173,7 @@ def test_a_driver_has_three_buffers_back_in_every_order(vectors, kind):
 @pytest.mark.parametrize(("field", "offset"), [("base", 8), ("size", 16)])
 def test_every_reserved_bit_has_its_vector(vectors, field, offset, bit):
     (vector,) = (vector for vector in vectors if vector.id == f"reserved-bit-{bit}-of-{field}")
-    clean, dirty = (
-        step for step in vector.steps if isinstance(step, BufferStep) and step.queue is Queue.INFLATE
-    )
+    clean, dirty = (step for step in vector.steps if isinstance(step, BufferStep) and step.queue is INFLATE)
     both = [unpack_from("<QQ", step.readable, 8) for step in (clean, dirty)]
     assert [value & 0xFFF for value in both[0]] == [0, 0]
     assert unpack_from("<Q", dirty.readable, offset)[0] & 0xFFF == 1 << bit
@@ -234,11 +234,11 @@ def test_the_bytes_of_an_exchange_agree_with_its_effects_and_with_actual(vectors
                     live = True
                 case ResetStep():
                     features, balloon, changed = step.features.accepted, EMPTY, False
-                case BufferStep(queue=Queue.INFLATE):
+                case BufferStep() if step.queue is INFLATE:
                     pages = named(vector, features, step)
                     assert pages.isdisjoint(balloon), vector.id
                     balloon, fresh, changed = balloon | pages, fresh | pages, True
-                case BufferStep(queue=Queue.DEFLATE):
+                case BufferStep() if step.queue is DEFLATE:
                     pages = named(vector, features, step)
                     assert pages <= balloon, vector.id
                     balloon, changed = balloon - pages, True
@@ -273,7 +273,7 @@ def test_the_buffers_a_driver_owes_come_first(vectors):
             names = vector.profile.names(negotiation.accepted)
             owed = [
                 queue
-                for name, queue in (("STATS_VQ", Queue.STATISTICS), ("HOST_REQ_VQ", Queue.HOST_REQUEST))
+                for name, queue in (("STATS_VQ", STATISTICS), ("HOST_REQ_VQ", HOST_REQUEST))
                 if name in names
             ]
             assert [step.queue for step in steps[: len(owed)] if isinstance(step, BufferStep)] == owed, (

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from balloon_conformance.vectors.hexadecimal import parse_hex
 from balloon_conformance.vectors.remarks import readable_lines, remark_on_request, remark_on_space
 from balloon_conformance.vectors.write import _text
+from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.features import CHUNK_TRANSFER
-from balloon_spec.queues import Queue
 
 RECORD = st.sampled_from([bytes(16), bytes(range(16)), b"\xff" * 16, bytes.fromhex("00100000" * 4)])
 
@@ -34,7 +35,7 @@ def test_any_buffer_reads_back(queue, chunks, data):
 
 def test_what_repeats_is_written_once():
     data = bytes.fromhex("00000000 f0000000") + (b"\x11" * 16 + b"\x22" * 16) * 7 + b"\x33" * 16
-    lines = readable_lines(Queue.INFLATE, data, chunks=True)
+    lines = readable_lines(INFLATE, data, chunks=True)
     assert len(lines) == 4
     assert lines[1].startswith("(11 11")
     assert ")*7" in lines[2]
@@ -44,24 +45,24 @@ def test_what_repeats_is_written_once():
 
 def test_many_records_share_a_line():
     pfns = b"".join(number.to_bytes(4, "little") for number in range(0x1000, 0x1000 + 64))
-    lines = readable_lines(Queue.INFLATE, pfns, chunks=False)
+    lines = readable_lines(INFLATE, pfns, chunks=False)
     assert len(lines) == 8
     assert lines[0].endswith("# pages 0x1000, 0x1001, 0x1002, 0x1003, 0x1004, 0x1005, 0x1006, 0x1007")
 
 
 def test_what_lies_beyond_data_len_is_said_to():
     data = bytes.fromhex("00000000 10000000") + bytes(range(16)) * 2 + b"\x01"
-    remarks = [line.split("  # ")[1] for line in readable_lines(Queue.DEFLATE, data, chunks=True)]
+    remarks = [line.split("  # ")[1] for line in readable_lines(DEFLATE, data, chunks=True)]
     assert ["(beyond data_len)" in remark for remark in remarks] == [False, False, True, True]
     assert remarks[3].startswith("1 byte of the 16 of a chunk")
 
 
 def test_flags_are_named_where_they_mean_something():
     data = bytes.fromhex("0001341200000000")
-    assert readable_lines(Queue.HOST_REQUEST, data, chunks=True) == [
+    assert readable_lines(HOST_REQUEST, data, chunks=True) == [
         "00 01 34 12  00 00 00 00  # cmd 0, flag 1 (DONE), id 0x1234, data_len 0"
     ]
-    assert readable_lines(Queue.INFLATE, data, chunks=True) == [
+    assert readable_lines(INFLATE, data, chunks=True) == [
         "00 01 34 12  00 00 00 00  # cmd 0, flag 1, id 0x1234, data_len 0"
     ]
 

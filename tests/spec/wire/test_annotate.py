@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wire_strategies import law
 
+from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.families.registry import structures
-from balloon_spec.queues import Queue
 from balloon_spec.wire.annotate import annotate
 from balloon_spec.wire.chunk import Chunk
 from balloon_spec.wire.errors import WireError
@@ -127,12 +128,12 @@ def test_an_id_that_is_not_that_of_the_request_is_a_problem_where_it_means_somet
     asked = "the request has id 0x11235"
     assert problems("response-header", header, Context(request_id=0x51234)) == {}
     assert problems("response-header", header, Context(request_id=0x11235)) == {"id": asked}
-    on_its_queue = Context(Queue.HOST_REQUEST, request_id=0x11235)
+    on_its_queue = Context(HOST_REQUEST, request_id=0x11235)
     assert problems("response-message", header, on_its_queue) == {"id": asked}
-    assert problems("response-header", header, Context(Queue.INFLATE, request_id=0x11235))["id"] == "not zero"
+    assert problems("response-header", header, Context(INFLATE, request_id=0x11235))["id"] == "not zero"
 
 
-@pytest.mark.parametrize("queue", [Queue.INFLATE, Queue.DEFLATE])
+@pytest.mark.parametrize("queue", [INFLATE, DEFLATE])
 def test_on_the_queues_of_the_balloon_three_fields_of_a_header_mean_nothing(queue):
     head = {
         field.name: (field.meaning, field.problem)
@@ -154,7 +155,7 @@ def test_on_the_queues_of_the_balloon_three_fields_of_a_header_mean_nothing(queu
 
 def test_on_the_host_request_queue_a_header_means_what_it_means():
     done = bytes.fromhex("00 01 34 12 00 00 00 00")
-    assert annotate("response-message", done, context=Context(Queue.HOST_REQUEST)) == annotate(
+    assert annotate("response-message", done, context=Context(HOST_REQUEST)) == annotate(
         "response-message", done
     )
 

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wire_strategies import law
 
+from balloon_spec.families.base import DEFLATE as DEFLATE_QUEUE
+from balloon_spec.families.base import INFLATE as INFLATE_QUEUE
+from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.families.registry import queues, structures
-from balloon_spec.queues import Queue
 from balloon_spec.wire.hint import Context, Mistake
 from balloon_spec.wire.hints import hints
 
@@ -32,9 +34,9 @@ def big(data: bytes, first: str) -> bytes:
     return struct.pack(first, *HEADER.unpack_from(data)) + struct.pack(f">{count}Q", *words)
 
 
-INFLATE = Context(queue=Queue.INFLATE)
-DEFLATE = Context(queue=Queue.DEFLATE)
-KNOWN = Context(queue=Queue.INFLATE, memory_pages=0x4000)
+INFLATE = Context(queue=INFLATE_QUEUE)
+DEFLATE = Context(queue=DEFLATE_QUEUE)
+KNOWN = Context(queue=INFLATE_QUEUE, memory_pages=0x4000)
 
 MISTAKES = {
     "a whole message big-endian": (
@@ -177,7 +179,7 @@ MISTAKES = {
     ),
     "the id of an answer swapped": (
         Mistake.ID_SWAPPED, "response-message", bytes.fromhex("00 01 12 34") + DONE[4:], DONE,
-        Context(queue=Queue.HOST_REQUEST, request_id=0x1234),
+        Context(queue=HOST_REQUEST, request_id=0x1234),
     ),
 }  # fmt: skip
 
@@ -239,7 +241,7 @@ def test_two_mistakes_are_two_hints_that_mend_one_after_the_other():
         # The header of an answer that lost its chunks is no array of two pages.
         ("response-message", HEADER.pack(0, 1, 0x34, 16), Context()),
         # No answer, and a request whose id nobody knows.
-        ("response-message", HEADER.pack(0, 1, 0x3412, 0), Context(queue=Queue.HOST_REQUEST)),
+        ("response-message", HEADER.pack(0, 1, 0x3412, 0), Context(queue=HOST_REQUEST)),
         ("response-message", HEADER.pack(0, 1, 0x77, 0), Context(request_id=0x1234)),
         ("host-request", request(0, 0x11234), Context()),
         ("host-request", request(9, 0x3412000000000000), Context()),

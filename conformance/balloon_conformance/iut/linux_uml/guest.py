@@ -18,7 +18,8 @@ from balloon_conformance.iut.linux_uml.process import GuestKernel, result
 from balloon_conformance.iut.vhost_user.driver import VhostUserDriver, driver_faults
 from balloon_conformance.vhost_user.back_end import BackEnd
 from balloon_spec.events import Available, Event, Reset
-from balloon_spec.queues import Queue
+from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.statistics import STATISTICS
 
 __all__ = ["Guest"]
 
@@ -212,8 +213,8 @@ class Guest:
         It answers a returned statistics buffer by another, and one for requests is the device's to keep.
         """
         queue = self._wire.back_end.queue(buffer.queue)
-        keeps = queue is Queue.HOST_REQUEST and buffer.writable_bytes > 0
-        return queue is not Queue.STATISTICS and not keeps
+        keeps = queue is HOST_REQUEST and buffer.writable_bytes > 0
+        return queue is not STATISTICS and not keeps
 
     @contextmanager
     def _witness(self) -> Iterator[None]:

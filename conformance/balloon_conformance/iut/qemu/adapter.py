@@ -26,6 +26,7 @@ from balloon_conformance.iut.qemu.process import QemuProcess, find_binary, versi
 from balloon_conformance.iut.qemu.qmp import require_library
 from balloon_conformance.iut.qemu.ram import MAXIMUM_PAGES, MINIMUM_PAGES, GuestRam
 from balloon_spec.events import ConfigurationChanged, NeedsReset, OperatorAction, Used
+from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.pages import EMPTY, PAGE_SHIFT, PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.wire.statistics import Tag
@@ -229,7 +230,7 @@ class QemuDevice:
         if self._now.lent is None:
             raise AdapterError(f"buffer {buffer.name}: no queue is set up; call prepare first")
         self._now.lent.lend(queue, buffer)
-        self._now.reported = self._now.reported or self._queues.get(queue) is Queue.STATISTICS
+        self._now.reported = self._now.reported or self._queues.get(queue) is STATISTICS
         if buffer.notify:
             device.notify(queue)
 
@@ -320,7 +321,7 @@ class QemuDevice:
         after = [] if lent is None else lent.collect()
         events = self._now.notifications.join_shared(before, after, came=Interrupt.USED_BUFFER in interrupts)
         if self._polling and any(
-            isinstance(event, Used) and self._queues.get(event.queue) is Queue.STATISTICS for event in events
+            isinstance(event, Used) and self._queues.get(event.queue) is STATISTICS for event in events
         ):
             self._poll_statistics(0)
         broken = Status.DEVICE_NEEDS_RESET in status and not self._now.needs_reset

@@ -15,7 +15,7 @@ from balloon_conformance.reference.driver_state import (
     Flight,
 )
 from balloon_spec.events import Reset, Used
-from balloon_spec.queues import Queue
+from balloon_spec.families.base import DEFLATE, INFLATE
 from balloon_spec.wire.host_request import HostRequest
 
 __all__ = ["PostedHangsOfARequest", "PostedHasOneLock", "PostedLosesTheRequestBuffer"]
@@ -37,7 +37,7 @@ class PostedHangsOfARequest(Mortal):
 
     def answer(self, state: DriverState, request: HostRequest) -> Step:
         """Answer, where the lock is free."""
-        if self.in_flight(state, Queue.INFLATE, Queue.DEFLATE):
+        if self.in_flight(state, INFLATE, DEFLATE):
             self.die()
             return state, ()
         return super().answer(state, request)

@@ -9,12 +9,13 @@ from balloon_conformance.reference.driver import Driver
 from balloon_conformance.reference.driver_pages import Step
 from balloon_conformance.reference.driver_state import DriverPhase, DriverState, Flight
 from balloon_spec.events import Available
-from balloon_spec.queues import Queue
+from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.statistics import STATISTICS
 
 __all__ = ["PostedGivesFeaturesUpTooLate", "PostedNotifiesEarly"]
 
 _NEED_STATISTICS = frozenset({"CHUNK_TRANSFER", "HOST_REQ_VQ"})
-_PRIMED = frozenset({Queue.STATISTICS, Queue.HOST_REQUEST})
+_PRIMED = frozenset({STATISTICS, HOST_REQUEST})
 
 
 @mutant(

@@ -21,8 +21,9 @@ from balloon_conformance.reference.driver_state import (
     DriverState,
     Flight,
 )
+from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.pages import PageSet, Run
-from balloon_spec.queues import Queue
 from balloon_spec.wire import response_header
 from balloon_spec.wire.host_request import HostRequest
 from balloon_spec.wire.response_header import FLAG_CONT, FLAG_DONE
@@ -77,7 +78,7 @@ class _ReportsBlocks(OneInFlight):
         data = b"".join(self.encode_chunks(PageSet([block])) for block in blocks)
         flag = FLAG_DONE if is_last else FLAG_CONT
         header = self.encode_header(self.answer_cmd(state), flag, self.answer_id(state), len(data))
-        return self.fly(state, Flight(Queue.HOST_REQUEST, PageSet(blocks), is_last), header + data)
+        return self.fly(state, Flight(HOST_REQUEST, PageSet(blocks), is_last), header + data)
 
     def scan(self, orders: list[list[Run]]) -> Iterator[tuple[list[Run], bool]]:
         """Yield the blocks of each message, and whether it is the last."""
@@ -147,8 +148,8 @@ class PostedAnswersWithFreedMemory(_ReportsBlocks):
 
     def fly(self, state: DriverState, flight: Flight, readable: bytes = b"", writable_bytes: int = 0) -> Step:
         """Make a buffer available; a message after the mishap is a header before what was freed."""
-        in_chunks = flight.queue is Queue.HOST_REQUEST or self.has(state, "CHUNK_TRANSFER")
-        if self._is_freed and in_chunks and flight.queue is not Queue.STATISTICS:
+        in_chunks = flight.queue is HOST_REQUEST or self.has(state, "CHUNK_TRANSFER")
+        if self._is_freed and in_chunks and flight.queue is not STATISTICS:
             words = np.tile(np.array(_POINTERS, "<u8"), len(readable) // 16)
             readable = readable[:_HEADER_BYTES] + words.tobytes()[: len(readable) - _HEADER_BYTES]
         return super().fly(state, flight, readable, writable_bytes)

@@ -14,8 +14,8 @@ from balloon_conformance.reference.driver import Driver
 from balloon_conformance.reference.driver_pages import Step
 from balloon_conformance.reference.driver_state import BalloonPhase, DriverState, Flight
 from balloon_spec.events import Guest
+from balloon_spec.families.base import DEFLATE, INFLATE
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.queues import Queue
 
 __all__ = [
     "PostedDiesOfAWideSpan",
@@ -54,7 +54,7 @@ class PostedSkipsSinglePages(Driver):
         state, outputs = super().start_inflating(state, pages)
         if not skipped:
             return state, outputs
-        state, more = self.inflated(state, Flight(Queue.INFLATE, pages))
+        state, more = self.inflated(state, Flight(INFLATE, pages))
         return state, (*outputs, *more)
 
     def start_deflating(self, state: DriverState, pages: PageSet) -> Step:
@@ -63,7 +63,7 @@ class PostedSkipsSinglePages(Driver):
         state, outputs = super().start_deflating(state, pages)
         if not skipped:
             return state, outputs
-        state, more = self.deflated(state, Flight(Queue.DEFLATE, pages))
+        state, more = self.deflated(state, Flight(DEFLATE, pages))
         return state, (*outputs, *more)
 
     def _is_skipped(self, state: DriverState, pages: PageSet) -> bool:
