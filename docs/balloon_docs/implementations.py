@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 from docutils import nodes
@@ -32,7 +33,7 @@ class _Columns(SphinxDirective):
         for path in sorted(RESULTS.glob("*.jsonl")):
             self.env.note_dependency(str(path))
             try:
-                column = read_results(path)
+                column = _read(path, path.stat().st_mtime_ns)
             except ResultsFileError as error:
                 raise self.error(str(error)) from error
             if not column.whole:
@@ -93,6 +94,12 @@ class ImplementationsDirective(_Columns):
             summary,
             table(("Requirement", "Level", *(column.path.stem for column in columns)), rows, "verdicts"),
         ]
+
+
+@lru_cache(maxsize=32)
+def _read(path: Path, _changed: int) -> ResultsFile:
+    """Read a file once for all directives, and again if it was changed."""
+    return read_results(path)
 
 
 def _verdict(file: ResultsFile, name: str) -> str:

@@ -1,4 +1,4 @@
-"""A page a vector, written before the build and defined by ``{vector}``; ``{vectors}`` lists an area."""
+"""A page an area, written before the build: ``{vectors}`` lists its vectors, ``{vector}`` defines each."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def by_id() -> Mapping[str, model.Vector]:
 
 
 def write_pages(app: Sphinx) -> None:
-    """Write a page a vector and an index an area; what is as it was is left alone, and what is gone goes."""
+    """Write a page an area; what is as it was is left alone, and what is gone goes."""
     if not app.config.balloon_vector_pages:
         return
     root = Path(app.srcdir, PAGES)
@@ -54,13 +54,15 @@ def write_pages(app: Sphinx) -> None:
 
 
 def _pages() -> Iterator[tuple[str, str]]:
-    """Yield every page's name and text; those of vectors are in no tree, which each page would repeat."""
-    for vector in by_id().values():
-        body = f"# {vector.id}\n\n```{{vector}} {vector.id}\n```\n"
-        yield f"{vector.area}/{vector.id}.md", f"---\norphan: true\n---\n\n{body}"
+    """Yield every page's name and text: the list of an area, and then a section a vector."""
     for area in sorted({vector.area for vector in by_id().values()}):
         title = area.replace("-", " ").capitalize()
-        yield f"{area}/index.md", f"# {title}\n\n```{{vectors}} {area}\n```\n"
+        sections = "".join(
+            f"\n## {vector.id}\n\n```{{vector}} {vector.id}\n```\n"
+            for vector in by_id().values()
+            if vector.area == area
+        )
+        yield f"{area}.md", f"# {title}\n\n```{{vectors}} {area}\n```\n{sections}"
 
 
 class AreaDirective(SphinxDirective):
