@@ -23,7 +23,9 @@ autodoc_typehints = "signature"
 
 # Types of the standard library and of numpy are named and not linked: the build reaches no other site.
 nitpick_ignore_regex = [
-    ("py:.*", r"(collections\.abc|numpy|enum|pathlib|typing|types)\..*"),
+    ("py:.*", r"(collections\.abc|numpy|enum|importlib|pathlib|typing|types)\..*"),
+    # How sets of pages are held is no part of the interface.
+    ("py:class", r"balloon_spec\.(bounds|page_map|judge\.looks)\..*"),
     # A type variable of one module has no page.
     ("py:class", r"balloon_spec\.judge\.rule\._E"),
     # Sphinx takes a tuple of any length for a class; the messages of vhost-user are no part of the interface.

@@ -1,6 +1,6 @@
 """Feature bits: what one is, those of the rings and the transport, and those that nobody gave a meaning.
 
-A feature of the balloon itself is declared by its family (:mod:`balloon_spec.families`); which families come
+A feature of the balloon itself is declared by its family (``balloon_spec.families``); which families come
 together, and under which bit numbers, is said by a profile (:mod:`balloon_spec.profile`).
 """
 

@@ -1,7 +1,7 @@
 """The profiles of this package; importing it registers them.
 
 A :class:`~balloon_spec.profile.Profile` says what the feature bits mean. Those here are made of the families
-in :mod:`balloon_spec.families`.
+in ``balloon_spec.families``.
 """
 
 from __future__ import annotations

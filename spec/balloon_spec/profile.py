@@ -147,7 +147,7 @@ class Profile:
         """Return index to queue for negotiated feature bits, lowest index first (QUEUE-01, QUEUE-02).
 
         A queue exists if its feature was accepted. With dense numbering the index counts the queues before it
-        that exist, or whose feature was offered, as :attr:`numbering` says.
+        that exist, or whose feature was offered, as ``numbering`` says.
         """
         return _queue_map(self, offered, accepted)
 

@@ -1,7 +1,7 @@
 """What a feature family is: everything that comes and goes together, declared once.
 
 A family has a room of its own in this package. Its declaration names the features, queues, configuration
-words, structures, requirements, rules and ledgers it brings. Nothing else in :mod:`balloon_spec` names a
+words, structures, requirements, rules and ledgers it brings. Nothing else in ``balloon_spec`` names a
 family: queue maps, the configuration space, trace headers, the catalogue of requirements and what a judge
 asks are computed from the families of the profile, or of all profiles there are.
 """
