@@ -1,5 +1,5 @@
-"""The judging of the suite: every mutant played, who noticed, and what proves a *kept* of a run.
+"""The judging of the suite: every mutant is played, and the requirements a run calls *kept* are proven.
 
 It plays the cases of :mod:`balloon_conformance.suite` against the implementations of
-:mod:`balloon_conformance.mutants`, which know nothing of it.
+:mod:`balloon_conformance.mutants`. Those know nothing of it.
 """

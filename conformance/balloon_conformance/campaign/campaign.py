@@ -1,8 +1,8 @@
 """The suite against its mutants: which survive, and which requirements, vectors and rules catch nothing.
 
-First each mutant is examined alone, until it is settled. What then has caught nothing is tried on further
-mutants, the likely ones first, until one is caught. Every step is a task by itself, so the outcome is the
-same whatever process does what and when.
+First each mutant is examined alone, until each requirement that it breaks was blamed first. Vectors and rules
+that have caught nothing by then are tried on further mutants, the likely ones first, until they catch one.
+Every step is a task of its own, so the result does not depend on which process does which task, and when.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from balloon_conformance.campaign.cases import MutantCase, cases
-from balloon_conformance.campaign.examine import Examined, Sight, examine, look, vector_counts
+from balloon_conformance.campaign.examine import Examined, Reaction, examine, play_against, vector_works
 from balloon_conformance.campaign.excuses import NO_MUTANT, ONLY_COUNTS
 from balloon_conformance.mutants import mutants
 from balloon_conformance.mutants.mutant import Mutant
@@ -29,63 +29,63 @@ _Key = tuple[str, str]
 
 @dataclass(slots=True)
 class Campaign:
-    """What was found: the mutants chosen with what was seen of each, and whether the suite itself is judged.
+    """The result: the chosen mutants, the cases' reactions to each, and whether the suite itself is judged.
 
-    A selection of mutants says nothing about the suite, so ``is_whole`` is False for one.
+    ``is_whole`` is False for a selection of mutants, which says nothing about the suite.
     """
 
     chosen: tuple[Mutant, ...]
     is_whole: bool
     everything: bool
-    sights: dict[str, list[Sight]] = field(default_factory=dict)
+    reactions: dict[str, list[Reaction]] = field(default_factory=dict)
 
-    def take(self, sights: Iterable[Sight]) -> None:
-        """Keep sights, each once, however often its case was played."""
-        for one in sights:
-            kept = self.sights.setdefault(one.mutant, [])
+    def take(self, reactions: Iterable[Reaction]) -> None:
+        """Keep the reactions, one for each case, however often the case was played."""
+        for one in reactions:
+            kept = self.reactions.setdefault(one.mutant, [])
             if all(other.case != one.case for other in kept):
                 kept.append(one)
 
     @property
     def examined(self) -> tuple[Examined, ...]:
-        """The mutants chosen, with what was seen of each."""
-        return tuple(Examined(one, tuple(self.sights.get(one.name, ()))) for one in self.chosen)
+        """The chosen mutants, with the cases' reactions to each."""
+        return tuple(Examined(one, tuple(self.reactions.get(one.name, ()))) for one in self.chosen)
 
-    def all_sights(self) -> Iterator[Sight]:
-        """Yield every sight, by mutant."""
+    def all_reactions(self) -> Iterator[Reaction]:
+        """Yield every reaction, mutant by mutant."""
         for one in self.chosen:
-            yield from self.sights.get(one.name, ())
+            yield from self.reactions.get(one.name, ())
 
     # -- what catches nothing -----------------------------------------------------------------------------
 
     def idle_vectors(self) -> list[MutantCase]:
-        """Return the vectors, a side each, that have caught no mutant so far."""
+        """Return the vectors that have caught no mutant so far, one for each side."""
         suite = [one for side in Side for one in cases(side).values() if one.is_vector]
         caught = set()
-        for sight in self.all_sights():
-            side = mutants()[sight.mutant].side
-            case = cases(side)[sight.case]
-            if case.is_vector and vector_counts(case, sight):
+        for reaction in self.all_reactions():
+            side = mutants()[reaction.mutant].side
+            case = cases(side)[reaction.case]
+            if case.is_vector and vector_works(case, reaction):
                 caught.add((side, case.id))
         return [one for one in suite if (one.side, one.id) not in caught]
 
     def idle_rules(self) -> list[str]:
-        """Return the rules that have found nothing broken so far, those that only count left out."""
+        """Return the rules that have found nothing broken so far, except those that only count."""
         spoken = self._spoken()
         return [
             one.name for one in registry.rules() if one.name not in spoken and one.name not in ONLY_COUNTS
         ]
 
     def _spoken(self) -> frozenset[str]:
-        return frozenset().union(*(sight.rules for sight in self.all_sights()))
+        return frozenset().union(*(reaction.rules for reaction in self.all_reactions()))
 
     # -- the verdict --------------------------------------------------------------------------------------
 
     def faults(self) -> Iterator[str]:
-        """Yield what is wrong, a line each: with mutants, requirements, vectors, rules and excuses."""
+        """Yield one line for each fault of the mutants, requirements, vectors, rules and excuses."""
         for one in self.examined:
-            for words in one.faults():
-                yield f"mutant {one.mutant}: {words}"
+            for text in one.faults():
+                yield f"mutant {one.mutant}: {text}"
             if self.everything:
                 for name in one.idle():
                     yield f"mutant {one.mutant}: {name} is said to follow and is named in no case"
@@ -126,26 +126,26 @@ class Campaign:
 # -- tasks ------------------------------------------------------------------------------------------------
 
 
-def _examine(name: str, everything: bool) -> Sequence[Sight]:
+def _examine(name: str, everything: bool) -> Sequence[Reaction]:
     return examine(name, everything=everything)
 
 
-def _try_vector(side: Side, case_id: str, tried: frozenset[str]) -> Sequence[Sight]:
+def _try_vector(side: Side, case_id: str, tried: frozenset[str]) -> Sequence[Reaction]:
     """Play a vector against mutants until one is caught."""
     case = cases(side)[case_id]
-    sights = []
+    reactions = []
     for one in likely(side, case.about):
         if one.name not in tried:
-            sights.append(look(one.name, case_id))
-            if vector_counts(case, sights[-1]):
+            reactions.append(play_against(one.name, case_id))
+            if vector_works(case, reactions[-1]):
                 break
-    return sights
+    return reactions
 
 
-def _try_rule(name: str, tried: frozenset[_Key]) -> Sequence[Sight]:
-    """Play cases against mutants that break what a rule decides until the rule speaks."""
+def _try_rule(name: str, tried: frozenset[_Key]) -> Sequence[Reaction]:
+    """Play cases against mutants that break what a rule decides, until the rule finds something."""
     decides = next(one.decides for one in registry.rules() if one.name == name)
-    sights = []
+    reactions = []
     for one in mutants().values():
         if decides.isdisjoint(one.declared):
             continue
@@ -154,14 +154,14 @@ def _try_rule(name: str, tried: frozenset[_Key]) -> Sequence[Sight]:
         )
         for case in suite:
             if (one.name, case.id) not in tried:
-                sights.append(look(one.name, case.id))
-                if name in sights[-1].rules:
-                    return sights
-    return sights
+                reactions.append(play_against(one.name, case.id))
+                if name in reactions[-1].rules:
+                    return reactions
+    return reactions
 
 
 def likely(side: Side, about: frozenset[str]) -> list[Mutant]:
-    """Return the mutants of a side, those that break what a case is about before the others."""
+    """Return the mutants of a side; those that break what a case is about come first."""
 
     def rank(one: Mutant) -> int:
         return 0 if not about.isdisjoint(one.breaks) else 1 if not about.isdisjoint(one.also) else 2
@@ -173,7 +173,7 @@ def likely(side: Side, about: frozenset[str]) -> list[Mutant]:
 
 
 class _Progress:
-    """Counts tasks, for whoever shows how far it is."""
+    """Counts tasks for a display of the progress."""
 
     def __init__(self, show: Callable[[int, str], None] | None) -> None:
         self._show = show
@@ -183,14 +183,14 @@ class _Progress:
         """Add tasks to come."""
         self._total += tasks
 
-    def step(self, words: str) -> None:
-        """Count one that was carried out."""
+    def step(self, text: str) -> None:
+        """Count a task that was carried out."""
         if self._show is not None:
-            self._show(self._total, words)
+            self._show(self._total, text)
 
 
-_Task = tuple[str, Callable[..., Sequence[Sight]], tuple[object, ...]]
-_Runner = Callable[[Sequence[_Task]], list[Sequence[Sight]]]
+_Task = tuple[str, Callable[..., Sequence[Reaction]], tuple[object, ...]]
+_Runner = Callable[[Sequence[_Task]], list[Sequence[Reaction]]]
 
 
 def run_campaign(
@@ -200,36 +200,36 @@ def run_campaign(
     everything: bool = False,
     show: Callable[[int, str], None] | None = None,
 ) -> Campaign:
-    """Examine mutants, and judge the suite by them where they are all there are.
+    """Examine mutants, and judge the suite by them if they are all the mutants there are.
 
-    ``everything`` plays every case against every mutant. ``show`` is told of each task that was carried out:
-    how many there are so far, and its name.
+    ``everything`` plays every case against every mutant. ``show`` is called after each task with the number
+    of all tasks so far and the name of the task.
     """
     is_whole = len(chosen) == len(mutants())
     campaign = Campaign(tuple(chosen), is_whole, everything)
     progress = _Progress(show)
     with _runner(processes, progress) as run:
-        for sights in run([(one.name, _examine, (one.name, everything)) for one in chosen]):
-            campaign.take(sights)
+        for reactions in run([(one.name, _examine, (one.name, everything)) for one in chosen]):
+            campaign.take(reactions)
         if is_whole and not everything:
             tasks: list[_Task] = []
             for case in campaign.idle_vectors():
-                tried = frozenset(one.mutant for one in campaign.all_sights() if one.case == case.id)
+                tried = frozenset(one.mutant for one in campaign.all_reactions() if one.case == case.id)
                 tasks.append((case.id, _try_vector, (case.side, case.id, tried)))
-            for sights in run(tasks):
-                campaign.take(sights)
-            known = frozenset((one.mutant, one.case) for one in campaign.all_sights())
-            for sights in run([(name, _try_rule, (name, known)) for name in campaign.idle_rules()]):
-                campaign.take(sights)
+            for reactions in run(tasks):
+                campaign.take(reactions)
+            known = frozenset((one.mutant, one.case) for one in campaign.all_reactions())
+            for reactions in run([(name, _try_rule, (name, known)) for name in campaign.idle_rules()]):
+                campaign.take(reactions)
     return campaign
 
 
 @contextmanager
 def _runner(processes: int, progress: _Progress) -> Iterator[_Runner]:
-    """Yield what carries tasks out and returns their results in the order of the tasks."""
+    """Yield a function that carries tasks out and returns their results in the order of the tasks."""
     if processes == 1:
 
-        def one_by_one(tasks: Sequence[_Task]) -> list[Sequence[Sight]]:
+        def one_by_one(tasks: Sequence[_Task]) -> list[Sequence[Reaction]]:
             progress.expect(len(tasks))
             results = []
             for name, function, arguments in tasks:
@@ -241,7 +241,7 @@ def _runner(processes: int, progress: _Progress) -> Iterator[_Runner]:
         return
     with pool(processes, _begin) as workers:
 
-        def side_by_side(tasks: Sequence[_Task]) -> list[Sequence[Sight]]:
+        def side_by_side(tasks: Sequence[_Task]) -> list[Sequence[Reaction]]:
             progress.expect(len(tasks))
             futures = {workers.submit(function, *arguments): name for name, function, arguments in tasks}
             for future in as_completed(futures):

@@ -27,14 +27,14 @@ from balloon_spec.requirement import catalogue
 __all__ = ["PATIENCE", "MutantCase", "cases", "cases_of"]
 
 PATIENCE = Patience(deadline_seconds=3.0, quiet_seconds=0.2)
-"""Longer than a second, so that REQ-22 can be told from REQ-11. It costs nothing: see SimulatedClock."""
+"""More than a second, so that REQ-22 can be told from REQ-11. That takes no time: see SimulatedClock."""
 
 
 @dataclass(frozen=True, slots=True)
 class MutantCase:
-    """A vector, or a scenario with its parameters, for one side.
+    """A vector, or a scenario with its arguments, for one side.
 
-    ``about`` are the requirements of that side it can show; ``carry`` carries it out.
+    ``about`` are the requirements of that side that it can decide; ``carry`` carries it out.
     """
 
     id: str
@@ -87,7 +87,7 @@ def _scenarios(side: Side, chosen: Sequence[Scenario]) -> Iterator[MutantCase]:
 
 
 def _parameters(function: Callable[..., None]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield what pytest makes of a scenario's marks: the brackets of each case's id, and its arguments."""
+    """Yield a scenario's cases as pytest makes them from its marks: the brackets of the id, the arguments."""
     axes: list[list[tuple[str, dict[str, Any]]]] = []
     for mark in getattr(function, "pytestmark", ()):
         name, values = mark.args

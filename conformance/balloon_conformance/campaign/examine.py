@@ -1,4 +1,4 @@
-"""One mutant under examination: which cases notice it, and what they blame it for."""
+"""Examines one mutant: which cases notice it, and which requirements they blame it for."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from balloon_conformance.running.outcome import Outcome, Status
 from balloon_conformance.suite.late import settled
 from balloon_spec.requirement import catalogue
 
-__all__ = ["Examined", "Sight", "Verdict", "examine", "look", "settles"]
+__all__ = ["Examined", "Reaction", "Verdict", "examine", "is_settled", "play_against"]
 
 
 class Verdict(StrEnum):
-    """What came of a mutant."""
+    """The result of a mutant's examination."""
 
     KILLED = "killed"
     """It was noticed, and blamed for what it breaks and what follows, and for nothing else."""
     MISBLAMED = "misblamed"
-    """It was noticed, but a requirement is named that it does not declare, or one it breaks is not."""
+    """It was noticed, but blamed for a requirement it does not declare, or not for one that it breaks."""
     SURVIVED = "survived"
     """No case noticed it."""
     ERROR = "error"
@@ -31,12 +31,12 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """What one case said of one mutant.
+class Reaction:
+    """The result of one case against one mutant.
 
-    ``firsts`` are the first requirement found broken and the first one not followed as advised, where there
-    are such; ``named`` is all that was named. ``rules`` are those of the judge that found something.
-    ``error`` says why the case could not be played.
+    ``firsts`` are the first requirement found broken and the first one not followed as advised, if there are
+    such; ``named`` are all requirements that were named. ``rules`` are the rules of the judge that found
+    something. ``error`` says why the case could not be played.
     """
 
     mutant: str
@@ -49,74 +49,75 @@ class Sight:
 
     @property
     def kills(self) -> bool:
-        """Tell whether the case noticed the mutant: failed, or gave advice."""
+        """Tell whether the case noticed the mutant: whether it failed or gave advice."""
         return self.failed or bool(self.firsts)
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A mutant and what the cases played against it said, in the order they were played."""
+    """A mutant and the reactions of the cases played against it, in the order they were played."""
 
     mutant: Mutant
-    sights: tuple[Sight, ...]
+    reactions: tuple[Reaction, ...]
 
     @property
-    def killings(self) -> tuple[Sight, ...]:
-        """The sights of the cases that noticed it."""
-        return tuple(one for one in self.sights if one.kills)
+    def killings(self) -> tuple[Reaction, ...]:
+        """The reactions of the cases that noticed it."""
+        return tuple(one for one in self.reactions if one.kills)
 
     @property
-    def killer(self) -> Sight | None:
-        """The first case that blames it first for what it breaks, or else the first that noticed it."""
+    def killer(self) -> Reaction | None:
+        """The first case that blames it first for what it breaks, or else the first case that noticed it."""
         proper = (one for one in self.killings if not set(one.firsts).isdisjoint(self.mutant.breaks))
         return next(proper, next(iter(self.killings), None))
 
     @property
     def verdict(self) -> Verdict:
-        """What came of it."""
-        if any(one.error for one in self.sights):
+        """The result of the examination."""
+        if any(one.error for one in self.reactions):
             return Verdict.ERROR
         if not self.killings:
             return Verdict.SURVIVED
         return Verdict.MISBLAMED if any(self.faults()) else Verdict.KILLED
 
     def faults(self) -> Iterator[str]:
-        """Yield what is wrong with how it was noticed, a sentence each; nothing for a mutant well killed."""
+        """Yield one sentence for each fault in how it was noticed; nothing if it was properly killed."""
         own = self.mutant
-        errors = [sight for sight in self.sights if sight.error]
-        for sight in errors:
-            yield f"{sight.case}: {sight.error}"
+        errors = [reaction for reaction in self.reactions if reaction.error]
+        for reaction in errors:
+            yield f"{reaction.case}: {reaction.error}"
         if not self.killings:
             if errors:
                 return
-            yield f"survives: none of {len(self.sights)} cases notices it"
+            yield f"survives: none of {len(self.reactions)} cases notices it"
             return
         strangers: dict[str, str] = {}
         suite = cases(own.side)
-        for sight in self.killings:
-            # A vector ends where the implementation leaves it. A scenario goes on with what there is then.
-            blamed = sight.named if suite[sight.case].is_vector else frozenset(sight.firsts[:1])
+        for reaction in self.killings:
+            # A vector ends where the implementation departs from it. A scenario goes on with whatever is
+            # there then.
+            blamed = reaction.named if suite[reaction.case].is_vector else frozenset(reaction.firsts[:1])
             for name in sorted(blamed - own.declared):
-                strangers.setdefault(name, sight.case)
-            if not sight.named:
-                yield f"{sight.case} fails and names no requirement"
+                strangers.setdefault(name, reaction.case)
+            if not reaction.named:
+                yield f"{reaction.case} fails and names no requirement"
         for name, case in strangers.items():
             yield f"is blamed for {name} in {case}, which it does not declare"
-        first = {name for sight in self.killings for name in sight.firsts}
+        first = {name for reaction in self.killings for name in reaction.firsts}
         for name in own.breaks:
             if name not in first:
                 yield f"is nowhere blamed first for {name}, which it breaks"
 
     def idle(self) -> Iterator[str]:
-        """Yield the requirements declared to follow that were not named, where every case was played."""
-        named = frozenset().union(*(sight.named for sight in self.sights))
+        """Yield the requirements declared to follow that no case named; every case must have been played."""
+        named = frozenset().union(*(reaction.named for reaction in self.reactions))
         yield from sorted(self.mutant.also - named)
 
 
 @cache
-def look(mutant: str, case: str) -> Sight:
+def play_against(mutant: str, case: str) -> Reaction:
     """Play a case against a fresh mutant."""
-    return _sight(mutant, case, _outcome(mutant, case))
+    return _reaction(mutant, case, _outcome(mutant, case))
 
 
 @cache
@@ -125,11 +126,11 @@ def _outcome(mutant: str, case: str) -> Outcome:
     return replace(cases(one.side)[case].play(one.make()), trace=())
 
 
-def _sight(mutant: str, case: str, outcome: Outcome) -> Sight:
+def _reaction(mutant: str, case: str, outcome: Outcome) -> Reaction:
     if outcome.status is Status.ERROR:
-        return Sight(mutant, case, error=outcome.reason)
+        return Reaction(mutant, case, error=outcome.reason)
     found = (*outcome.findings, *outcome.advice)
-    return Sight(
+    return Reaction(
         mutant,
         case,
         outcome.status is Status.FAILED,
@@ -139,34 +140,34 @@ def _sight(mutant: str, case: str, outcome: Outcome) -> Sight:
     )
 
 
-def settles(mutant: Mutant, sights: Sequence[Sight]) -> bool:
-    """Tell whether every requirement it breaks was named first somewhere."""
-    return {name for sight in sights for name in sight.firsts}.issuperset(mutant.breaks)
+def is_settled(mutant: Mutant, reactions: Sequence[Reaction]) -> bool:
+    """Tell whether some case named each requirement that the mutant breaks first."""
+    return {name for reaction in reactions for name in reaction.firsts}.issuperset(mutant.breaks)
 
 
-def examine(name: str, *, everything: bool = False) -> tuple[Sight, ...]:
-    """Play cases against a mutant until it is settled, or all there are."""
+def examine(name: str, *, everything: bool = False) -> tuple[Reaction, ...]:
+    """Play cases against a mutant until every requirement it breaks was named first, or none is left."""
     mutant = mutants()[name]
-    sights: list[Sight] = []
+    reactions: list[Reaction] = []
     for case in in_order(mutant, cases(mutant.side).values()):
-        sights.append(look(mutant.name, case.id))
-        if not everything and settles(mutant, sights):
-            return tuple(sights)
-    return tuple(_at_the_end(name, sights))
+        reactions.append(play_against(mutant.name, case.id))
+        if not everything and is_settled(mutant, reactions):
+            return tuple(reactions)
+    return tuple(_at_the_end(name, reactions))
 
 
-def _at_the_end(mutant: str, sights: Sequence[Sight]) -> Iterator[Sight]:
-    """Yield the sights as they are when what the cases saw is held against one another."""
-    late = {one.case: one for one in settled(_outcome(mutant, sight.case) for sight in sights)}
-    for sight in sights:
-        changed = late.get(sight.case)
-        yield sight if changed is None else _sight(mutant, sight.case, changed)
+def _at_the_end(mutant: str, reactions: Sequence[Reaction]) -> Iterator[Reaction]:
+    """Yield the reactions after the observations of all cases were compared, as at the end of a run."""
+    late = {one.case: one for one in settled(_outcome(mutant, reaction.case) for reaction in reactions)}
+    for reaction in reactions:
+        changed = late.get(reaction.case)
+        yield reaction if changed is None else _reaction(mutant, reaction.case, changed)
 
 
 def in_order(mutant: Mutant, suite: Iterable[MutantCase]) -> list[MutantCase]:
-    """Return cases with those first that are about what the mutant breaks, or what follows from that.
+    """Return the cases; first those about what the mutant breaks, then those about what follows from it.
 
-    Of these the ones about few things come first: they are short.
+    Among the first, cases about few requirements come first: they are short.
     """
     breaks = frozenset(mutant.breaks)
 
@@ -177,8 +178,8 @@ def in_order(mutant: Mutant, suite: Iterable[MutantCase]) -> list[MutantCase]:
     return sorted(suite, key=rank)
 
 
-def vector_counts(case: MutantCase, sight: Sight) -> bool:
-    """Tell whether a sight shows that the vector bites: it failed, or advised where it can do no more."""
+def vector_works(case: MutantCase, reaction: Reaction) -> bool:
+    """Tell whether a reaction shows that the vector works: it failed, or it advised and can do no more."""
     entries = catalogue()
     is_advisory = not any(entries[name].level.binding for name in case.about)
-    return sight.failed or (is_advisory and bool(sight.named & case.about))
+    return reaction.failed or (is_advisory and bool(reaction.named & case.about))

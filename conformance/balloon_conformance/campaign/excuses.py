@@ -1,7 +1,7 @@
-"""Why a requirement has no mutant, and a rule or a vector none that it catches: a sentence each.
+"""Why a requirement has no mutant, and why a rule or a vector catches none: one sentence each.
 
-Where a requirement cannot be observed at all, its own entry says so and nothing is repeated here. An excuse
-that is not needed any more is a fault, as is one for what does not exist.
+A requirement that cannot be observed at all says so in its own entry, and is not listed here. An excuse that
+is no longer needed is a fault, and so is an excuse for something that does not exist.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NO_MUTANT: Mapping[str, str] = MappingProxyType(
         "reason is one that is not returned, which is QUEUE-07.",
     }
 )
-"""Requirements that no mutant can break in sight of the suite."""
+"""Requirements that no mutant can break so that the suite sees it."""
 
 ONLY_COUNTS: Mapping[str, str] = MappingProxyType(
     {
@@ -55,4 +55,4 @@ ONLY_COUNTS: Mapping[str, str] = MappingProxyType(
         "ring_is_not_exceeded": NO_MUTANT["QUEUE-08"],
     }
 )
-"""Rules that no mutant can make speak of a breach."""
+"""Rules that find nothing broken in any mutant."""

@@ -1,10 +1,9 @@
-"""The other side of *kept*: a wrong implementation, driven by the same cases, that is found out.
+"""Proves each *kept* of a run: a wrong implementation, played through the same cases, is found out.
 
-A run may say that a requirement was kept only if it would have noticed the contrary. So every requirement
-that a run decided is put to this test: a mutant that breaks it plays a case of the run in which it was
-decided, behind a veil that hides whatever the adapter of the run does not show. If the judge names the
-requirement, the mutant and the case are the proof. If no mutant is found out, the run has not exercised the
-requirement.
+A run may call a requirement kept only if it would have noticed the contrary. So every requirement that a run
+decided is tested: a mutant that breaks it plays a case of the run that decided it. A veil hides from the
+suite whatever the adapter of the run does not show. If the judge names the requirement, the mutant and the
+case are the proof. If no mutant is found out, the run has not exercised the requirement.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from balloon_conformance.campaign.cases import MutantCase
-from balloon_conformance.campaign.veil import Sight, veiled
+from balloon_conformance.campaign.veil import Visibility, veiled
 from balloon_conformance.mutants import mutants
 from balloon_conformance.mutants.mutant import Mutant
 from balloon_conformance.running.outcome import Outcome, Proof
@@ -31,22 +30,26 @@ _MOST_PLAYS = 400
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """What a run was like: which cases there were, under which profile, and what its adapter shows."""
+    """A run to be proven: its cases, its profile, and what its adapter shows."""
 
     cases: Mapping[str, MutantCase]
     profile: Profile
-    sight: Sight
+    visibility: Visibility
 
 
 def prove(
-    outcomes: Iterable[Outcome], cases: Mapping[str, MutantCase], profile: Profile, side: Side, sight: Sight
+    outcomes: Iterable[Outcome],
+    cases: Mapping[str, MutantCase],
+    profile: Profile,
+    side: Side,
+    visibility: Visibility,
 ) -> Mapping[str, Proof]:
-    """Return a proof for each requirement of ``side`` that the outcomes decided, where there is one.
+    """Return a proof for each requirement of ``side`` that the outcomes decided and that can be proven.
 
-    ``cases`` are those of the run by their ids, ``sight`` is what its adapter shows. A permission cannot be
-    broken, so it needs no proof and gets none.
+    ``cases`` are those of the run by their ids, ``visibility`` is what its adapter shows. A permission cannot
+    be broken, so it needs no proof and gets none.
     """
-    run = _Run(cases, profile, sight)
+    run = _Run(cases, profile, visibility)
     decided: dict[str, list[str]] = {}
     for outcome in outcomes:
         for name in outcome.exercised:
@@ -60,7 +63,7 @@ def prove(
     found: dict[str, Proof] = {}
     for name in wanted:
         if name not in found:
-            # What finds one mutant out often names what follows from its fault as well.
+            # A case that finds a mutant out often also names what follows from the mutant's fault.
             found |= {other: one for other, one in _proofs(run, name, decided) if other not in found}
     return {name: found[name] for name in wanted if name in found}
 
@@ -68,13 +71,13 @@ def prove(
 def _proofs(run: _Run, name: str, decided: Mapping[str, list[str]]) -> Iterator[tuple[str, Proof]]:
     """Play mutants until one is blamed for ``name``; yield what that case proves.
 
-    Where no case by itself is enough, what the cases saw of a mutant is held against one another, as at the
-    end of a run.
+    If no case alone is enough, the observations of all cases of a mutant are compared, as at the end of a
+    run.
     """
     seen: dict[Mutant, list[Outcome]] = {}
     for mutant, case in islice(_attempts(run, name, decided[name]), _MOST_PLAYS):
-        # Each set of a scenario's arguments is a case of its own.
-        outcome = replace(case.play(veiled(mutant, run.sight), run.profile), case=case.id, trace=())
+        # Each set of arguments of a scenario is a case of its own.
+        outcome = replace(case.play(veiled(mutant, run.visibility), run.profile), case=case.id, trace=())
         if name in _blamed(outcome):
             yield from _proven(mutant, outcome, decided)
             return

@@ -1,4 +1,4 @@
-"""Mutants for a person: a table of them all, one of them in full, and the matrix of who catches whom."""
+"""Shows mutants to a person: all in a table, one in full, or a matrix of requirements and mutants."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.text import Text
 
 from balloon_conformance.campaign.campaign import Campaign
 from balloon_conformance.campaign.cases import cases
-from balloon_conformance.campaign.examine import Examined, Sight, Verdict
+from balloon_conformance.campaign.examine import Examined, Reaction, Verdict
 from balloon_conformance.campaign.excuses import NO_MUTANT
 from balloon_spec.events import Side
 from balloon_spec.requirement import Level, catalogue
@@ -27,7 +27,7 @@ _STYLES: Mapping[Verdict, str] = {
 
 
 def print_campaign(console: Console, campaign: Campaign) -> None:
-    """Print a line a mutant: what it breaks, what kills it, and what that blames it for."""
+    """Print one line for each mutant: what it breaks, which case kills it, and what that blames it for."""
     table = Table(box=None, pad_edge=False, header_style="bold", collapse_padding=True)
     table.add_column("mutant", overflow="fold", ratio=4)
     table.add_column("breaks", overflow="fold", ratio=2)
@@ -46,8 +46,8 @@ def print_campaign(console: Console, campaign: Campaign) -> None:
     console.print(table)
 
 
-def _blame(one: Examined, killer: Sight | None) -> Text:
-    """Return what the killer blames the mutant for; what it does not declare in yellow."""
+def _blame(one: Examined, killer: Reaction | None) -> Text:
+    """Return what the killing case blames the mutant for. Undeclared requirements are yellow."""
     text = Text()
     for name in killer.firsts[:1] if killer else ():
         text.append(name, style="default" if name in one.mutant.declared else "bold yellow")
@@ -64,32 +64,32 @@ def print_in_full(console: Console, one: Examined) -> None:
         ("also", ", ".join(sorted(own.also))),
         ("origin", own.origin or "made up"),
         ("verdict", one.verdict.value),
-        ("played", f"{len(one.sights)} cases, of which {len(one.killings)} notice it"),
+        ("played", f"{len(one.reactions)} cases, of which {len(one.killings)} notice it"),
     )
     console.print()
     console.print(Text(own.name, style="bold"))
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim", no_wrap=True, min_width=8)
     table.add_column(overflow="fold")
-    for name, words in rows:
-        if words:
-            table.add_row(name, Text(words))
-    for at, sight in enumerate(one.killings):
-        table.add_row("" if at else "killed by", Text(f"{sight.case}: {', '.join(sight.firsts)}"))
+    for name, text in rows:
+        if text:
+            table.add_row(name, Text(text))
+    for at, reaction in enumerate(one.killings):
+        table.add_row("" if at else "killed by", Text(f"{reaction.case}: {', '.join(reaction.firsts)}"))
     console.print(table)
 
 
 def print_matrix(console: Console, campaign: Campaign) -> None:
-    """Print for each requirement the mutants that break it, and for each how many cases notice it."""
+    """Print for each requirement the mutants that break it, and how many cases notice each."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("requirement", no_wrap=True)
     table.add_column("mutants, and how many cases notice each", overflow="fold")
     for name, entry in catalogue().items():
         own = [one for one in campaign.examined if name in one.mutant.breaks]
-        words = ", ".join(f"{one.mutant} {len(one.killings)}" for one in own)
+        text = ", ".join(f"{one.mutant} {len(one.killings)}" for one in own)
         if entry.level is Level.MAY:
-            words = words or "- (a permission)"
-        table.add_row(Text(name), Text(words or f"- ({_why_none(name)})", style="default" if own else "dim"))
+            text = text or "- (a permission)"
+        table.add_row(Text(name), Text(text or f"- ({_why_none(name)})", style="default" if own else "dim"))
     console.print()
     console.print(table)
     for side in Side:
@@ -112,13 +112,13 @@ def _catches(campaign: Campaign, side: Side) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {name: [] for name in cases(side)}
     for one in campaign.examined:
         if one.mutant.side is side:
-            for sight in one.killings:
-                found[sight.case].append(one.mutant.name)
+            for reaction in one.killings:
+                found[reaction.case].append(one.mutant.name)
     return found
 
 
 def campaign_to_json(campaign: Campaign) -> dict[str, Any]:
-    """Return all of it as plain data."""
+    """Return everything as plain data."""
     return {
         "whole": campaign.is_whole,
         "everything": campaign.everything,
@@ -146,17 +146,17 @@ def _examined_to_json(one: Examined) -> dict[str, Any]:
         "origin": own.origin,
         "verdict": one.verdict.value,
         "killed_by": one.killer.case if one.killer else None,
-        "sights": list(_sights_to_json(one)),
+        "sights": list(_reactions_to_json(one)),
     }
 
 
-def _sights_to_json(one: Examined) -> Iterator[dict[str, Any]]:
-    for sight in one.sights:
+def _reactions_to_json(one: Examined) -> Iterator[dict[str, Any]]:
+    for reaction in one.reactions:
         yield {
-            "case": sight.case,
-            "failed": sight.failed,
-            "firsts": list(sight.firsts),
-            "named": sorted(sight.named),
-            "rules": sorted(sight.rules),
-            "error": sight.error,
+            "case": reaction.case,
+            "failed": reaction.failed,
+            "firsts": list(reaction.firsts),
+            "named": sorted(reaction.named),
+            "rules": sorted(reaction.rules),
+            "error": reaction.error,
         }

@@ -1,7 +1,7 @@
-"""Hides from the suite what the adapter of some run does not show, so that a mutant is seen as that run sees.
+"""Hides from the suite what a run's adapter does not show, so that a mutant is seen as that run would see it.
 
 A mutant lives in this process, where everything can be seen. Behind a veil it has the capabilities of another
-adapter, and the events that adapter cannot show are held back.
+adapter, and the events that that adapter cannot show are held back.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from balloon_conformance.iut.sight import Fact, unseen_by
 from balloon_conformance.mutants.mutant import Mutant
 from balloon_spec import events as ev
 
-__all__ = ["Sight", "veiled"]
+__all__ = ["Visibility", "veiled"]
 
 _SHOWN_BY: Mapping[Fact, type[ev.Event]] = MappingProxyType(
     {
@@ -28,17 +28,17 @@ _SHOWN_BY: Mapping[Fact, type[ev.Event]] = MappingProxyType(
         Fact.ALTERED: ev.BufferAltered,
     }
 )
-"""The facts that are events of their own."""
+"""The facts that are events of their own, each with its event."""
 
 _NOTIFICATIONS: tuple[tuple[Fact, type[ev.Used | ev.Available], ev.Side], ...] = (
     (Fact.USED_NOTIFICATION, ev.Used, ev.Side.DEVICE),
     (Fact.AVAILABLE_NOTIFICATION, ev.Available, ev.Side.DRIVER),
 )
-"""The facts that other events tell of, and the side that notifies."""
+"""The facts that other events carry, with the event and the side that notifies."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Visibility:
     """What an adapter can do, and what it does not show."""
 
     capabilities: frozenset[Capability] = frozenset(Capability)
@@ -46,30 +46,30 @@ class Sight:
 
     @property
     def is_free(self) -> bool:
-        """Whether the guest of a driver chooses its own pages."""
+        """Whether a driver's guest chooses its own pages."""
         return Capability.STEER_PAGES not in self.capabilities
 
     @classmethod
-    def of(cls, adapter: DeviceAdapter | DriverAdapter) -> Sight:
-        """Return the sight of an adapter as of now."""
+    def of(cls, adapter: DeviceAdapter | DriverAdapter) -> Visibility:
+        """Return the present visibility of an adapter."""
         return cls(adapter.capabilities, dict(unseen_by(adapter)))
 
-    def beside(self, other: Sight | None) -> Sight:
-        """Return what is shown here or there: the capabilities of both, and what neither shows."""
+    def beside(self, other: Visibility | None) -> Visibility:
+        """Return what one of the two shows: the capabilities of both, without what neither shows."""
         if other is None:
             return self
         unseen = {fact: reason for fact, reason in self.unseen.items() if fact in other.unseen}
-        return Sight(self.capabilities | other.capabilities, unseen)
+        return Visibility(self.capabilities | other.capabilities, unseen)
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain data, which crosses from one process to another."""
+        """Return plain data, to be sent to another process."""
         return {
             "capabilities": sorted(one.value for one in self.capabilities),
             "unseen": {fact.value: reason for fact, reason in self.unseen.items()},
         }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Sight:
+    def from_json(cls, data: Mapping[str, Any]) -> Visibility:
         """Read it back from :meth:`to_json`."""
         return cls(
             frozenset(map(Capability, data["capabilities"])),
@@ -77,26 +77,26 @@ class Sight:
         )
 
 
-def veiled(mutant: Mutant, sight: Sight) -> DeviceAdapter | DriverAdapter:
-    """Return an adapter to a mutant with no more to be seen of it than ``sight`` allows."""
+def veiled(mutant: Mutant, visibility: Visibility) -> DeviceAdapter | DriverAdapter:
+    """Return an adapter to a mutant that shows no more than ``visibility`` allows."""
     adapter = mutant.make()
-    if isinstance(adapter, ReferenceDriver) and adapter.steered and sight.is_free:
+    if isinstance(adapter, ReferenceDriver) and adapter.steered and visibility.is_free:
         adapter = mutant.left_free() or adapter.left_free()
     observe = adapter.observe
 
     def seen(deadline_seconds: float) -> Sequence[ev.Event]:
-        return _without(observe(deadline_seconds), sight.unseen.keys())
+        return _without(observe(deadline_seconds), visibility.unseen.keys())
 
-    # An adapter is an object like any other: what it says of itself here counts for this one alone.
+    # Every adapter is an object of its own, so its attributes can be set without effect on others.
     veil: Any = adapter
-    veil.capabilities = adapter.capabilities & sight.capabilities
-    veil.unseen = {**unseen_by(adapter), **sight.unseen}
+    veil.capabilities = adapter.capabilities & visibility.capabilities
+    veil.unseen = {**unseen_by(adapter), **visibility.unseen}
     veil.observe = seen
     return adapter
 
 
 def _without(events: Iterable[ev.Event], unseen: Collection[Fact]) -> list[ev.Event]:
-    """Return the events as one sees them who does not see these facts."""
+    """Return the events without the facts that are not shown."""
     hidden = tuple(kind for fact, kind in _SHOWN_BY.items() if fact in unseen)
     seen = []
     for event in events:

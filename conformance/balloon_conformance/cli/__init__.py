@@ -1,4 +1,4 @@
-"""The command ``balloon-conformance``: one module a command, loaded when it is called."""
+"""The command ``balloon-conformance``: one module for each subcommand, loaded when it is called."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
         "export": "Write the specification down for other languages.",
     }
 )
-"""Every command with what it does; the module of the same name holds it as ``command``."""
+"""Every subcommand with a line that says what it does. The module of that name holds it as ``command``."""
 
 _INTERRUPTED = 130
 _DEFECT = 3
 _READER_GONE = 141
-"""What a shell says of a program that SIGPIPE ended."""
+"""The exit code a shell reports for a program that SIGPIPE ended."""
 
 
 def suite_version() -> str:
@@ -48,7 +48,7 @@ def suite_version() -> str:
 
 
 class _Group(click.Group):
-    """The commands, each imported when it is asked for, and the one place where errors end."""
+    """The subcommands, each imported when it is asked for. All errors end here."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_COMMANDS)
@@ -87,7 +87,7 @@ class _Group(click.Group):
         except (click.Abort, KeyboardInterrupt):
             code = _say("interrupted", _INTERRUPTED)
         except BrokenPipeError:
-            # Whoever read our output has seen enough; of what there is to say they did not hear all.
+            # The reader of our output closed it before the end, so some output is lost.
             _write_no_more()
             code = _READER_GONE
         except Exception as error:
@@ -106,7 +106,7 @@ class _Group(click.Group):
 
 
 def _open_streams() -> None:
-    """Let a standard stream that was closed lead nowhere, so that no file which is opened takes its place."""
+    """Connect a closed standard stream to the null device, so that no opened file takes its number."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             with suppress(OSError):
@@ -115,7 +115,7 @@ def _open_streams() -> None:
 
 
 def _write_no_more() -> None:
-    """Let nothing more go to standard output, what is held back for the end neither."""
+    """Send nothing more to standard output, not even what is still buffered."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

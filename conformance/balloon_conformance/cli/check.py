@@ -99,7 +99,7 @@ def command(
             with bad_input(trace.TraceError):
                 tally.take(trace.from_the_start(items, name))
         finally:
-            # What was found before a line that cannot be read stands.
+            # Findings before a line that cannot be read remain valid.
             tally.print_summary()
     if tally.judge is not None and not tally.judge.exercised:
         return _NOTHING
@@ -130,7 +130,7 @@ class _Tally:
         self.is_complete = True
 
     def print_summary(self) -> None:
-        """Say how much was judged; nothing where not even the header could be read."""
+        """Print how much was judged; print nothing if not even the header could be read."""
         judge = self.judge
         if judge is None or not (judge.events or self.is_complete):
             return
@@ -150,7 +150,7 @@ class _Tally:
 
 
 def _told_apart(lines: Iterable[str], form: str) -> tuple[bool, Iterable[str]]:
-    """Tell whether the lines are a recording's, and return them whole."""
+    """Tell whether the lines are a recording's, and return all of them."""
     if form != "auto":
         return form == "recording", lines
     rest = iter(lines)
@@ -174,7 +174,7 @@ def _opened(path: str) -> Iterator[Iterable[str]]:
         return
     with ExitStack() as stack:
         try:
-            # Line ends as they stand: a last line without one is a trace that was cut.
+            # Line ends stay as they are: a last line without one shows that the trace was cut.
             file = stack.enter_context(Path(path).open(encoding="utf-8", newline="\n"))
         except OSError as error:
             raise BadInput(f"{path}: {error.strerror}; name a trace that can be read") from error

@@ -63,9 +63,9 @@ def command(
 ) -> int:
     """Put RESULTS, files that run --results wrote, side by side: requirements by rows, runs by columns.
 
-    Rows on which runs differ come first. Files of one target are taken for runs over time, in the order
-    given, and what a later one does not keep any more is a regression. Runs of different versions of the
-    suite, sets of vectors, profiles or sides are not compared.
+    Rows on which runs differ come first. Files of one target count as runs over time, in the order given; if
+    a later one no longer keeps something, that is a regression. Runs of different versions of the suite, sets
+    of vectors, profiles or sides are not compared.
     """
     for path in paths:
         refuse_same({"RESULTS": path, "--html": html_path, "--badge": badge_path})

@@ -28,7 +28,7 @@ _AUTO = "auto"
 
 
 class _Number(click.ParamType[int]):
-    """A whole number in a range, decimal or hexadecimal as addresses and ids are written."""
+    """A whole number in a range, decimal or hexadecimal."""
 
     name = "number"
 
@@ -101,9 +101,9 @@ def command(
 ) -> int:
     """Explain a buffer, given as hex pairs, on standard input (-) or in a file.
 
-    Each field is shown with its offset, bytes, value and meaning. Where the bytes look like one of the
-    classic mistakes, a hint says which, why, and what would have been right. Numbers are decimal, or
-    hexadecimal after 0x.
+    Each field is shown with its offset, bytes, value and meaning. If the bytes look like one of the classic
+    mistakes, a hint says which, why, and what would have been right. Numbers are decimal, or hexadecimal
+    after 0x.
     """
     if structure != _AUTO and structure not in registry.structures():
         raise BadInput(f"no structure {structure!r}; use auto or one of {', '.join(registry.structures())}")
@@ -120,17 +120,18 @@ def command(
     fields = annotate(name, data, order, context)
     for line in dump_lines(fields, width=console.width if console.is_terminal else None, whole=whole):
         console.print(line)
-    # To a big-endian guest's words none of the mistakes are known.
+    # The hints know only little-endian mistakes.
     for hint in () if big_endian else hints(name, data, context):
         console.print(Text("hint: ", style="yellow").append(hint.sentence, style="not yellow"))
     return 1 if _problems(fields) else 0
 
 
 def _taken_for(data: bytes, order: ByteOrder, context: Context) -> tuple[str, str]:
-    """Return the structure that a buffer is most likely meant to be, and why where that is not plain.
+    """Return the structure that a buffer most likely is, and why if that is not obvious.
 
-    Any words of four bytes are a PFN array. A buffer that fits nothing else is taken for a message where page
-    0 would stand in it twice, or where it becomes a sound one once the classic mistakes in it are mended.
+    Any words of four bytes are a PFN array. A buffer that fits no structure counts as a message in two cases:
+    if page 0 would appear in it twice, or if it becomes a well-formed message once the classic mistakes in it
+    are corrected.
     """
     meant = candidates(context.queue)
     fits = [one for one in meant if not _problems(annotate(one, data, order))]

@@ -82,8 +82,8 @@ def _printed(console: Console, found: Iterable[Diagnosis]) -> Iterator[Diagnosis
     """Print each diagnosis as it comes."""
     for one in found:
         console.print(Text(f"{one.health:7}", style=_STYLES[one.health]) + Text(one.what, style="default"))
-        if one.words:
-            console.print(Padding(Text(one.words), (0, 0, 0, 7)))
+        if one.text:
+            console.print(Padding(Text(one.text), (0, 0, 0, 7)))
         if one.page and one.health in {Health.MEND, Health.ADVICE}:
             console.print(Padding(Text(f"see {one.page}", style="dim"), (0, 0, 0, 7)))
         yield one

@@ -1,4 +1,4 @@
-"""The errors commands end with, each one line: bad input, a faulty adapter, a process that was killed."""
+"""The errors that end a command, one line each: bad input, a faulty adapter, a process that was killed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["AdapterFault", "BadInput", "bad_input", "process_lost"]
 
 
 class BadInput(click.ClickException):
-    """One line that names the place and the remedy; exit code 2."""
+    """One line with the place and the remedy; exit code 2."""
 
     exit_code = 2
 
@@ -25,7 +25,7 @@ class AdapterFault(click.ClickException):
 
 @contextmanager
 def bad_input(*kinds: type[Exception]) -> Iterator[None]:
-    """Turn errors of these kinds, which say one line, into :class:`BadInput`."""
+    """Turn errors of these kinds, whose text is one line, into :class:`BadInput`."""
     try:
         yield
     except kinds as error:
@@ -33,14 +33,14 @@ def bad_input(*kinds: type[Exception]) -> Iterator[None]:
 
 
 class _ProcessLost(click.ClickException):
-    """A process that did part of the work ended before its time; exit code 3, for the suite is at fault."""
+    """A process that did part of the work ended early. The suite is at fault, so the exit code is 3."""
 
     exit_code = 3
 
 
 @contextmanager
 def process_lost() -> Iterator[None]:
-    """Say in one line that a process of a pool was killed."""
+    """Report in one line that a process of a pool was killed."""
     try:
         yield
     except BrokenExecutor as error:

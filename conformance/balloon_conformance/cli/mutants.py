@@ -84,7 +84,7 @@ def command(
     """Play the suite against implementations that are right in all but one respect.
 
     Each is a mutant: the reference device or driver with one thing changed. A suite is worth what it would
-    notice, so each has to be killed by some case, and blamed for the requirement it breaks. Without NAME and
+    notice, so some case has to kill each mutant, and blame it for the requirement it breaks. Without NAME and
     without a selection the suite itself is judged too: every requirement has a mutant, and every vector and
     every rule catches one.
     """
@@ -94,9 +94,9 @@ def command(
     console = table_console()
     with bad_input(VectorError), process_lost(), ProgressBar(console) as bar:
 
-        def show(total: int, words: str) -> None:
+        def show(total: int, text: str) -> None:
             bar.expect(total)
-            bar.show(words)
+            bar.show(text)
             bar.step()
 
         campaign = run_campaign(
@@ -118,7 +118,7 @@ def command(
 
 
 def _chosen(names: Sequence[str], side: str | None, requirement: str | None) -> list[Mutant]:
-    """Return the mutants that are asked for; :class:`BadInput` where there are none."""
+    """Return the selected mutants; :class:`BadInput` if there are none."""
     known = mutants()
     for name in names:
         if name not in known:
@@ -145,12 +145,12 @@ def _near(names: Sequence[str]) -> str:
 
 
 def _end(console: Console, campaign: Campaign) -> int:
-    """Print what is wrong, a line each, and the sum of it; return the exit code."""
+    """Print one line for each fault, and the totals; return the exit code."""
     faults = list(campaign.faults())
     if faults:
         console.print()
-    for words in faults:
-        console.print(Text(words), soft_wrap=True)
+    for fault in faults:
+        console.print(Text(fault), soft_wrap=True)
     verdicts = Counter(one.verdict for one in campaign.examined)
     text = Text(count(len(campaign.chosen), "mutant"))
     for verdict in Verdict:
@@ -164,5 +164,5 @@ def _end(console: Console, campaign: Campaign) -> int:
     console.print(text, soft_wrap=True)
     if not faults:
         return 0
-    errors = sum(bool(sight.error) for sight in campaign.all_sights())
+    errors = sum(bool(reaction.error) for reaction in campaign.all_reactions())
     return _AT_FAULT if errors == len(faults) else _BROKEN

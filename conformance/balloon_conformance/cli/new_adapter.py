@@ -42,7 +42,7 @@ def command(*, directory: Path, language: str, role: str, name: str) -> int:
         made = skeleton(language, Side(role), name or f"my-{role}")
     paths = {directory / file: text for file, text in made.files.items()}
     if there := [path for path in paths if path.exists()]:
-        # A Makefile is called so whatever the program is.
+        # The Makefile has the same name whatever the program is called.
         remedy = "choose another directory" + ("" if there[0].name == "Makefile" else ", or another --name")
         raise BadInput(f"{there[0]}: this file exists; {remedy}")
     written: list[Path] = []

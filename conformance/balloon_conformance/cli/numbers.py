@@ -1,4 +1,4 @@
-"""Numbers on the command line that click takes as they come, and a command cannot."""
+"""Numbers on the command line that click accepts and a command does not."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import click
 __all__ = ["MOST_PROCESSES", "MOST_SECONDS", "Seconds"]
 
 MOST_SECONDS: Final = 86_400
-"""A day: longer waits nobody means, and no system call takes all of them."""
+"""One day. Nobody means to wait longer, and not every system call accepts more."""
 
 MOST_PROCESSES: Final = 256
-"""More than any machine that judges a balloon has processors; a slip of the hand would start as many."""
+"""More processors than any machine that judges a balloon has. A typing error must not start more."""
 
 
 class Seconds(click.ParamType[float]):
@@ -22,7 +22,7 @@ class Seconds(click.ParamType[float]):
     name = "seconds"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read the number; a value that is none, or is not finite, is bad usage."""
+        """Read the number; a value that is not a number, or is not finite, is bad usage."""
         try:
             seconds = float(value)
         except ValueError:

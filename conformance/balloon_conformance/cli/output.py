@@ -1,4 +1,4 @@
-"""Where a command writes: tables on standard output, and the files that a person names for it."""
+"""The output of a command: tables on standard output, and the files that a person names for it."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _UNFOLDED_COLUMNS = 240
 
 
 def table_console() -> Console:
-    """Return a console as wide as the terminal; where there is none, no row is folded, and grep finds it."""
+    """Return a console as wide as the terminal. Without a terminal no row is folded, so grep finds it."""
     folds = sys.stdout.isatty() or "COLUMNS" in os.environ
     return Console(highlight=False, width=None if folds else _UNFOLDED_COLUMNS)
 
 
 class OutputFile:
-    """A text file that an option names, and that is written while a command does something else.
+    """A text file that an option names, written while a command does its work.
 
-    What cannot be written does not end the command, whose work would be lost: :meth:`check` says so when
-    there is nothing more to lose.
+    A failing write does not end the command, because its work would be lost. :meth:`check` reports the
+    failure at the end.
     """
 
     def __init__(self, option: str, path: str | Path) -> None:
@@ -41,7 +41,7 @@ class OutputFile:
             raise self._fault(error.strerror or "cannot be opened") from error
 
     def write(self, text: str) -> None:
-        """Write to the file as long as it can be written."""
+        """Write to the file, unless a write has failed before."""
         self._try(lambda: self._file.write(text))
 
     def flush(self) -> None:
@@ -57,13 +57,13 @@ class OutputFile:
                 self._lost = error.strerror or str(error)
 
     def close(self) -> None:
-        """Close the file; what cannot be written any more is lost, and known to be."""
+        """Close the file. If what is left cannot be written, :meth:`check` will report it."""
         self.flush()
         with suppress(OSError):
             self._file.close()
 
     def check(self) -> None:
-        """Raise :class:`BadInput` if the file is not whole."""
+        """Raise :class:`BadInput` if the file is incomplete."""
         self.flush()
         if self._lost:
             raise self._fault(self._lost)
@@ -86,9 +86,9 @@ def write_text(option: str, path: Path, text: str) -> None:
 
 
 def refuse_same(files: Mapping[str, str | Path | None]) -> None:
-    """Refuse one file under two names; ``files`` are the paths by what a person calls each.
+    """Refuse one file under two names; ``files`` are the paths by the names in which a person gave them.
 
-    What was written to it last would be all that is left. A pipe or a terminal takes both.
+    The last writer would overwrite the others. A pipe or a terminal may be named twice.
     """
     seen: dict[str, str] = {}
     for name, path in files.items():
@@ -101,5 +101,5 @@ def refuse_same(files: Mapping[str, str | Path | None]) -> None:
 
 
 def count(number: int, noun: str) -> str:
-    """Write a number of things, of one in the singular."""
+    """Write a number of things; one thing is in the singular."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

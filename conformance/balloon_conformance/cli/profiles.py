@@ -1,4 +1,4 @@
-"""The profile a person names on the command line, for commands that have no implementation to ask."""
+"""The profile that a person names on the command line, for commands without an implementation."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def profile_options(function: _Function) -> _Function:
 def chosen_profile(name: str, bits: Sequence[str]) -> Profile:
     """Return the profile of that name, the default for an empty one, with features moved to other bits.
 
-    Raises :class:`BadInput` for a profile or a feature that does not exist and a number that is none.
+    Raises :class:`BadInput` for a profile or a feature that does not exist, and for a value that is not a
+    number.
     """
     with bad_input(ValueError):
         return profile(name or DEFAULT, read_bits(bits))

@@ -44,10 +44,10 @@ Examples:
 def command(
     *, words: tuple[str, ...], area: str | None, coverage: bool, verbose: bool, as_json: bool
 ) -> None:
-    """List the requirements with what decides each, or show all that is known of the one called ID.
+    """List the requirements with what decides each, or show all about the one called ID.
 
-    With --coverage the words are RESULTS, files that run --results wrote, and for each requirement is said
-    whether they exercised, kept or broke it.
+    With --coverage the arguments are RESULTS, files that run --results wrote. Each requirement is then shown
+    as exercised, kept or broken in them.
     """
     entries = catalogue()
     if not coverage and verbose:

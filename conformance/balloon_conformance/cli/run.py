@@ -22,7 +22,7 @@ from balloon_conformance import scenarios
 from balloon_conformance.campaign.cases import cases_of
 from balloon_conformance.campaign.excuses import NO_MUTANT
 from balloon_conformance.campaign.proof import prove
-from balloon_conformance.campaign.veil import Sight
+from balloon_conformance.campaign.veil import Visibility
 from balloon_conformance.cli import suite_version
 from balloon_conformance.cli.errors import AdapterFault, BadInput, bad_input
 from balloon_conformance.cli.iut_options import IUT_HELP, Asked, iut_options
@@ -50,7 +50,7 @@ from balloon_spec.features import Profile
 __all__ = ["command"]
 
 _STRANGERS = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
-"""Variables with which a person's own pytest is set up; they are not for this one."""
+"""Environment variables of a person's own pytest. They must not affect this one."""
 
 _HELP = f"""Judge IUT, an implementation under test: play every case against it, and say for each
 requirement whether it was kept, broken, or not exercised and why.
@@ -160,7 +160,7 @@ def command(
     repeat = replace(asked, written=repeated).repeat("run")
     partial = "-k" if expression is not None else "-x" if first else "--vectors" if vector_directory else ""
     with ExitStack() as stack:
-        # Entered first, left last: SIGTERM finds the results written, whatever else is open.
+        # Entered first, so it is left last: when SIGTERM ends the command, the results are written already.
         termination = stack.enter_context(Termination())
         with bad_input(IutError, AdapterError, VectorError, KnownFailuresError):
             checks.refuse_partial(partial)
@@ -212,7 +212,7 @@ def command(
 def _pytest_arguments(
     options: RunOptions, expression: str | None, processes: str | None, *, first: bool
 ) -> list[str]:
-    """Return what pytest is called with; nothing of the current directory takes part."""
+    """Return the arguments of pytest; no settings of the current directory take part."""
     arguments = [
         *("-p", "balloon_conformance.run.plugin"),
         *("-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:warnings"),
@@ -234,7 +234,7 @@ def _pytest_arguments(
 
 
 def _examine(target: Target, asked: Asked) -> None:
-    """Say so before anything is judged when the adapter, and not the implementation, is at fault."""
+    """Raise an error before anything is judged if the adapter, and not the implementation, is at fault."""
     if to_mend := examine_briefly(target):
         raise AdapterFault(
             f"the adapter is at fault, and nothing was judged: {to_mend}; "
@@ -243,7 +243,7 @@ def _examine(target: Target, asked: Asked) -> None:
 
 
 def _check_processes(processes: str | None, target: Target) -> None:
-    """Refuse a number of processes that is none, or that the implementation cannot serve."""
+    """Refuse a number of processes that is invalid, or that the implementation cannot serve."""
     if processes is None:
         return
     if processes != "auto" and processes not in map(str, range(1, MOST_PROCESSES + 1)):
@@ -256,7 +256,7 @@ def _check_processes(processes: str | None, target: Target) -> None:
 
 
 def _check_expression(expression: str) -> None:
-    """Refuse an expression pytest would refuse, here and not in every worker process."""
+    """Refuse an expression that pytest would refuse, once here instead of in every worker process."""
     try:
         Expression.compile(expression)
     except SyntaxError as error:
@@ -265,7 +265,7 @@ def _check_expression(expression: str) -> None:
 
 @contextmanager
 def _alone() -> Iterator[io.StringIO]:
-    """Keep the person's own pytest settings out, and what pytest says on standard error for ourselves."""
+    """Keep the person's own pytest settings out, and collect pytest's standard error."""
     kept = {name: os.environ.pop(name) for name in _STRANGERS if name in os.environ}
     with redirect_stderr(io.StringIO()) as said:
         try:
@@ -275,11 +275,12 @@ def _alone() -> Iterator[io.StringIO]:
 
 
 def _run_pytest(arguments: list[str], gatherer: Gatherer, results: Results, junit: OutputFile | None) -> None:
-    """Run pytest; a defect of the suite becomes one of the results, so that they are still reported."""
+    """Run pytest; a defect of the suite becomes one of the results, so the others are still reported."""
     with tempfile.TemporaryDirectory(prefix="balloon-") as scratch:
         path = Path(scratch) / "junit.xml"
         if junit is not None:
-            # Written where there is room, and copied: pytest could not say which file cannot be written.
+            # Pytest writes to a temporary file that is copied later: it could not say which file cannot be
+            # written.
             arguments = [f"--junitxml={path}", "-o", "junit_suite_name=balloon-conformance", *arguments]
         try:
             pytest.main(arguments, plugins=[gatherer])
@@ -291,16 +292,16 @@ def _run_pytest(arguments: list[str], gatherer: Gatherer, results: Results, juni
             junit.write(path.read_text(encoding="utf-8"))
 
 
-def _prove(sight: Sight | None, results: Results, chosen: Plan) -> None:
-    """Look for what proves that the requirements which seem to be kept are; nothing if no case ran."""
-    if sight is not None:
+def _prove(visibility: Visibility | None, results: Results, chosen: Plan) -> None:
+    """Look for proofs of the requirements that seem to be kept; do nothing if no case ran."""
+    if visibility is not None:
         cases = cases_of(chosen, results.side)
-        results.proofs = prove(results.outcomes.values(), cases, results.profile, results.side, sight)
+        results.proofs = prove(results.outcomes.values(), cases, results.profile, results.side, visibility)
         results.unprovable = NO_MUTANT
 
 
 def _usage_error(said: str) -> str:
-    """Return what pytest refused to begin for, in one line; empty if it did begin."""
+    """Return in one line why pytest refused to begin; empty if it did begin."""
     lines = [line.strip() for line in said.splitlines()]
     return next((line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")), "")
 

@@ -1,4 +1,4 @@
-"""What ``run`` holds its results against besides the requirements: what to exercise, and what may fail."""
+"""Compares a run's results with what had to be exercised, and with the list of known failures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["Checks", "check_options"]
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """The choices of a run that do not change what is played, but what its results mean."""
+    """The options of a run that do not change what is played, only what its results mean."""
 
     levels: frozenset[Level] = frozenset()
     known_failures: str = ""
@@ -34,15 +34,15 @@ class Checks:
 
     @property
     def path(self) -> str:
-        """The file of known failures as every process of the run finds it; empty for none."""
+        """The file of known failures as every process of the run finds it; empty if there is none."""
         return str(Path(self.known_failures).absolute()) if self.known_failures else ""
 
     def with_default(self, known_failures: str) -> Checks:
-        """Return the same with a list of known failures where none was named."""
+        """Return the same checks, with a list of known failures if none was named."""
         return self if self.known_failures else replace(self, known_failures=known_failures)
 
     def refuse_partial(self, partial: str) -> None:
-        """Refuse an update beside options (``partial`` names them) with which not every case is run."""
+        """Refuse an update together with options that leave cases out; ``partial`` names these options."""
         if self.update and not self.known_failures:
             raise BadInput("--update-known-failures needs --known-failures FILE; name the file to write")
         if self.update and partial:
@@ -54,16 +54,16 @@ class Checks:
             read(Path(self.known_failures))
 
     def hold(self, results: Results, known: KnownFailures, *, whole: bool) -> None:
-        """Enter into the results what is wrong with the list, and what was not exercised."""
+        """Add to the results what is wrong with the list, and what was not exercised."""
         whole = whole and not (results.interrupted or results.has_faults)
         outcomes = tuple(results.outcomes.values())
         results.complaints = tuple(one.words for one in known.complaints(outcomes, whole=whole))
         results.holes = results.unexercised(self.levels)
 
     def write(self, results: Results, known: KnownFailures, code: Exit, *, strict: bool) -> Iterator[str]:
-        """Rewrite the file where that was asked for, and yield a line for each change.
+        """Rewrite the file if that was asked for, and yield one line for each change.
 
-        Raises :class:`BadInput` after a run that says too little, or for a file that cannot be written.
+        Raises :class:`BadInput` after a run that does not show enough, or for a file that cannot be written.
         """
         if not self.update:
             return
@@ -86,7 +86,7 @@ class Checks:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write the file whole or not at all."""
+    """Write the file completely or not at all."""
     try:
         mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -110,7 +110,7 @@ def _umask() -> int:
 
 
 class _Levels(click.ParamType[frozenset[Level]]):
-    """Levels joined by commas; each brings its negation."""
+    """Levels joined by commas; each includes its negation."""
 
     name = "levels"
 

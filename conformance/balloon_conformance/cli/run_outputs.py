@@ -1,4 +1,4 @@
-"""The files that ``run`` writes beside what it prints: results, a page, and what a build server reads."""
+"""The files that ``run`` writes besides its printed report: results, an HTML page and JUnit XML."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["RunOutputs"]
 
 @dataclass(frozen=True, slots=True)
 class RunOutputs:
-    """The open files, each None where nobody named one."""
+    """The open files; a file that nobody named is None."""
 
     results: OutputFile | None
     page: OutputFile | None
@@ -22,10 +22,10 @@ class RunOutputs:
     def opened(
         cls, stack: ExitStack, *, results: str | None, html: str | None, junitxml: str | None, known: str
     ) -> RunOutputs:
-        """Open what is named, until ``stack`` is left; ``known`` is the list of known failures.
+        """Open the named files until ``stack`` is left; ``known`` is the list of known failures.
 
-        Raises :class:`~balloon_conformance.cli.errors.BadInput` before anything is judged: for a file that
-        cannot be written, and for one that is named twice.
+        Raises :class:`~balloon_conformance.cli.errors.BadInput` before anything is judged, for a file that
+        cannot be written and for one that is named twice.
         """
         named = {"--results": results, "--html": html, "--junitxml": junitxml}
         refuse_same({**named, "--known-failures": known})

@@ -53,7 +53,7 @@ _MOST_PAGES: Final = (1 << 40) >> PAGE_SHIFT
 
 
 def _common(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options both peers have."""
+    """Give a command the options that both peers have."""
     for option in reversed(
         (
             click.option("--vhost-user", "path", metavar="SOCKET", help="The socket."),
@@ -77,7 +77,7 @@ def command() -> None:
 def reference_device(
     *, path: str | None, stdio: bool, control: str, profile_name: str, bits: tuple[str, ...], once: bool
 ) -> None:
-    """Listen at SOCKET and be the device of whoever connects, one front-end after another.
+    """Listen at SOCKET and be the device of each front-end that connects, one after another.
 
     Inflated pages are really given back to the host.
     """
@@ -110,8 +110,8 @@ def reference_driver(
 ) -> None:
     """Connect to the back-end at SOCKET and be its driver; waits until somebody listens there.
 
-    The guest gives up only the pages it is told to, by the control socket; without one, pages of its own
-    choice.
+    With a control socket, the guest gives up only the pages that it is told to give up. Without one, it
+    chooses pages itself.
     """
     if (socket := _socket(path, stdio=stdio)) is None:
         _serve_streams(Side.DRIVER, ReferenceDriver())
@@ -124,7 +124,7 @@ def reference_driver(
 
 
 def _socket(path: str | None, *, stdio: bool) -> str | None:
-    """Return the socket to serve on, None for the standard streams; exactly one of them was given."""
+    """Return the socket to serve on, or None for the standard streams. Exactly one of them must be given."""
     if (path is None) != stdio:
         raise BadInput("give --vhost-user SOCKET, or --stdio, and not both")
     if stdio:

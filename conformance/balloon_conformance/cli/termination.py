@@ -1,4 +1,4 @@
-"""SIGTERM as an orderly end: what runs is interrupted, what was gathered is written, nothing is left."""
+"""An orderly end on SIGTERM: running work is interrupted, results are written, nothing is left behind."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import click
 __all__ = ["TERMINATED", "Termination"]
 
 TERMINATED = 128 + signal.SIGTERM
-"""The exit code of a command that SIGTERM ended, as a shell gives it."""
+"""The exit code of a command that SIGTERM ended, as a shell reports it."""
 
 
 class Termination:
-    """While it is entered, SIGTERM interrupts the main thread as Ctrl-C does, and ``came`` tells of it.
+    """While it is entered, SIGTERM interrupts the main thread as Ctrl-C does, and sets ``came``.
 
-    It does so once: whoever is cleaning up is not interrupted again. A block that it ended and that has
-    nothing to report leaves with :data:`TERMINATED`.
+    That happens once, so cleaning up is not interrupted again. If SIGTERM ended the block and it has nothing
+    to report, the process exits with :data:`TERMINATED`.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What one examination found."""
+"""The result of one check."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from enum import StrEnum
 __all__ = ["PAGE", "Diagnosis", "Health"]
 
 PAGE = "docs/test/stdio-protocol.md"
-"""The page of the protocol over standard streams, which most of what is to mend is explained on."""
+"""The page of the protocol over standard streams. It explains most of what is to mend."""
 
 
 class Health(StrEnum):
-    """How grave what was found is."""
+    """How serious a result is."""
 
     WELL = "well"
     ADVICE = "advice"
     """Verdicts can be trusted; something costs time, or hides what could be judged."""
     MEND = "mend"
-    """Verdicts cannot be trusted, or the adapter will be in the way."""
+    """Verdicts cannot be trusted, or the adapter will get in the way."""
     OPEN = "open"
-    """It could not be examined."""
+    """The check could not be made."""
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """One thing looked at: what it was, how it is, words with the remedy, and the page that explains it."""
+    """The result of one check: its subject, how serious it is, a sentence with the remedy, a page."""
 
     what: str
     health: Health
-    words: str
+    text: str
     page: str = ""

@@ -1,4 +1,4 @@
-"""Goes through everything the doctor looks at, in the whole or in the short form."""
+"""Carries out the doctor's checks: all of them, or the few that precede every run."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Final
 
-from balloon_conformance.doctor.contract_looks import CONTRACT_LOOKS, Unsaid
+from balloon_conformance.doctor.check import Advice, Check
+from balloon_conformance.doctor.contract_checks import CONTRACT_CHECKS, NotExamined
 from balloon_conformance.doctor.diagnosis import PAGE, Diagnosis, Health
-from balloon_conformance.doctor.look import Advice, Look
-from balloon_conformance.doctor.looks import (
-    LOOKS,
-    NamedLook,
+from balloon_conformance.doctor.examined_program import ExaminedProgram, ProgramSession
+from balloon_conformance.doctor.program_checks import (
+    PROGRAM_CHECKS,
+    NamedCheck,
     negotiates,
     second_start,
     unknown_command,
     unknown_field,
 )
-from balloon_conformance.doctor.patient import Patient, Room
 from balloon_conformance.iut.contract import (
     AdapterError,
     ImplementationCrashed,
@@ -32,108 +32,113 @@ from balloon_conformance.iut.stdio.target import program_of
 __all__ = ["examine", "examine_briefly", "examine_program"]
 
 _CONTRACT: Final = "docs/test/adapters.md#the-contract"
-_BRIEF: Final = (negotiates, unknown_command, unknown_field, second_start)
-_FACTS: Final = (ImplementationCrashed, ImplementationHung, ImplementationViolation)
+_BRIEF_CHECKS: Final = (negotiates, unknown_command, unknown_field, second_start)
+_IMPLEMENTATION_FAULTS: Final = (ImplementationCrashed, ImplementationHung, ImplementationViolation)
 
 
-def examine_program(program: Program, looks: Sequence[NamedLook] = LOOKS) -> Iterator[Diagnosis]:
-    """Examine the program of ``stdio:COMMAND``, every look in a process of its own."""
-    patient = Patient.of(program)
-    introduction = patient.introduction
+def examine_program(program: Program, checks: Sequence[NamedCheck] = PROGRAM_CHECKS) -> Iterator[Diagnosis]:
+    """Examine the program of ``stdio:COMMAND``; each check has a process of its own."""
+    examined = ExaminedProgram.of(program)
+    introduction = examined.introduction
     can = ", ".join(sorted(introduction.capabilities)) or "nothing beyond what it must"
     yield Diagnosis(
         "it starts and introduces itself",
         Health.WELL,
         f"{introduction.description}, a {introduction.role}; it can: {can}",
     )
-    told: dict[str, str] = {}
-    for what, section, look in looks:
+    first_seen_by: dict[str, str] = {}
+    for what, section, check in checks:
 
-        def looked(look: Look = look) -> str | None:
-            with patient.room() as room:
-                return look(room)
+        def run_check(check: Check = check) -> str | None:
+            with examined.session() as session:
+                return check(session)
 
-        diagnosis = _look(what, f"{PAGE}#{section}", looked)
+        diagnosis = _diagnose(what, f"{PAGE}#{section}", run_check)
         if diagnosis is None:
             continue
-        if diagnosis.health is Health.MEND and diagnosis.words in told:
-            # One thing to mend is told once, however many looks it is in the way of.
-            diagnosis = Diagnosis(what, Health.OPEN, f"not seen: {told[diagnosis.words]} is in the way")
+        if diagnosis.health is Health.MEND and diagnosis.text in first_seen_by:
+            # A fault that stands in the way of several checks is reported once.
+            diagnosis = Diagnosis(
+                what, Health.OPEN, f"not seen: {first_seen_by[diagnosis.text]} is in the way"
+            )
         elif diagnosis.health is Health.MEND:
-            told[diagnosis.words] = what
+            first_seen_by[diagnosis.text] = what
         yield diagnosis
 
 
 def examine_briefly(target: Target) -> str:
-    """Examine a program in one process, as ``run`` does before it judges; say what is to mend, if anything.
+    """Examine a program in one process, as ``run`` does before it judges, and return what is to mend, or "".
 
-    Of other adapters there is nothing to examine that the first case would not show. A program that ends or
-    hangs over its first negotiation shows what its implementation does, and is judged.
+    Other adapters are not examined: their first case shows the same. A program that ends or hangs during its
+    first negotiation shows what its implementation does, and is judged.
     """
     if (program := program_of(target)) is None:
         return ""
     with ExitStack() as stack:
-        room: Room | None = None
-        for what, section, look in LOOKS:
-            if look not in _BRIEF:
+        session: ProgramSession | None = None
+        for what, section, check in PROGRAM_CHECKS:
+            if check not in _BRIEF_CHECKS:
                 continue
 
-            def looked(look: Look = look) -> str | None:
-                nonlocal room
-                if room is None:
-                    room = stack.enter_context(Patient.of(program).room())
+            def run_check(check: Check = check) -> str | None:
+                nonlocal session
+                if session is None:
+                    session = stack.enter_context(ExaminedProgram.of(program).session())
                 else:
-                    room.start_again()
-                return look(room)
+                    session.start_again()
+                return check(session)
 
             try:
-                diagnosis = _look(what, f"{PAGE}#{section}", looked, mends_facts=look is not negotiates)
-            except _FACTS:
+                diagnosis = _diagnose(
+                    what, f"{PAGE}#{section}", run_check, report_faults=check is not negotiates
+                )
+            except _IMPLEMENTATION_FAULTS:
                 return ""
             if diagnosis and diagnosis.health is Health.MEND:
-                return f"{what}: {diagnosis.words}; see {diagnosis.page}"
+                return f"{what}: {diagnosis.text}; see {diagnosis.page}"
     return ""
 
 
 def examine(target: Target) -> Iterator[Diagnosis]:
-    """Examine any adapter by what the contract asks of it, and play cases that it has to fail."""
-    for what, look in CONTRACT_LOOKS:
-        if diagnosis := _look(what, _CONTRACT, partial(_spared, look, target)):
+    """Examine any adapter through its contract, and play cases that have to fail."""
+    for what, check in CONTRACT_CHECKS:
+        if diagnosis := _diagnose(what, _CONTRACT, partial(_without_blame, check, target)):
             yield diagnosis
 
 
-def _spared(look: Callable[[Target], str | None], target: Target) -> str | None:
-    """Look; an implementation that ends or hangs is judged elsewhere, and hides what was looked for."""
+def _without_blame(check: Callable[[Target], str | None], target: Target) -> str | None:
+    """Make the check. If the implementation ends or hangs, the check is open: that is judged elsewhere."""
     try:
-        return look(target)
-    except _FACTS as fact:
-        return Unsaid(f"the implementation ended or hung over this: {' '.join(str(fact).split())}")
+        return check(target)
+    except _IMPLEMENTATION_FAULTS as fault:
+        return NotExamined(f"the implementation ended or hung over this: {' '.join(str(fault).split())}")
 
 
-def _look(
-    what: str, page: str, look: Callable[[], str | None], *, mends_facts: bool = True
+def _diagnose(
+    what: str, page: str, check: Callable[[], str | None], *, report_faults: bool = True
 ) -> Diagnosis | None:
-    """Look, and take what is raised for what is to mend; None where there was nothing to look at.
+    """Make the check; what it raises is to mend. Return None if there is nothing to check.
 
-    Without ``mends_facts`` the end of the implementation, or its silence, is raised.
+    If ``report_faults`` is false, an implementation that ends, hangs or violates the protocol is raised
+    instead.
     """
     try:
-        words = look()
+        text = check()
     except AdapterError as error:
         return Diagnosis(what, Health.MEND, " ".join(str(error).split()), page)
-    except _FACTS as fact:
-        if not mends_facts:
+    except _IMPLEMENTATION_FAULTS as fault:
+        if not report_faults:
             raise
         return Diagnosis(
-            what, Health.MEND, f"it ended or hung over this: {' '.join(str(fact).split())}", page
+            what, Health.MEND, f"it ended or hung over this: {' '.join(str(fault).split())}", page
         )
     except Exception as error:  # noqa: BLE001 - an adapter under examination may raise anything
-        said = " ".join(str(error).split())
-        return Diagnosis(what, Health.MEND, f"the adapter raised {type(error).__name__}: {said}", page)
-    if words is None:
+        reason = " ".join(str(error).split())
+        return Diagnosis(what, Health.MEND, f"the adapter raised {type(error).__name__}: {reason}", page)
+    if text is None:
         return None
-    if isinstance(words, Unsaid):
-        return Diagnosis(what, Health.OPEN, words, page)
-    if isinstance(words, Advice):
-        return Diagnosis(what, Health.ADVICE, words, page)
-    return Diagnosis(what, Health.MEND if words else Health.WELL, words, page)
+    if isinstance(text, NotExamined):
+        return Diagnosis(what, Health.OPEN, text, page)
+    if isinstance(text, Advice):
+        return Diagnosis(what, Health.ADVICE, text, page)
+    return Diagnosis(what, Health.MEND if text else Health.WELL, text, page)

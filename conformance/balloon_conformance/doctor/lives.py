@@ -1,9 +1,9 @@
-"""What an implementation shows in a short life, through the contract of its adapter.
+"""Short exchanges with an implementation through the contract of its adapter.
 
-A life is a fixed exchange that every adapter can carry out: a start, a negotiation of what is common to all,
-pages that go into the balloon. What is seen in it is written down in words, without anything that may differ
-from one time to the next, and so two lives can be compared: that of a fresh adapter, and one that follows a
-*busy* life in the same. Where they differ something survived ``start``.
+A *life* is a fixed exchange that every adapter can carry out: a start, a negotiation of features that mean
+the same to all, pages that go into the balloon. What the implementation does is described in text, without
+anything that may differ between two times. So two lives can be compared: one of a fresh adapter, and one that
+follows a *busy* life of the same adapter. If they differ, something survived ``start``.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from balloon_spec.features import BASE, Profile
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue
 
-__all__ = ["FIRST_PAGES", "LOOKED_AT", "Device", "Driver", "Sights", "configuration", "numbers"]
+__all__ = ["COMPARED_PAGES", "FIRST_PAGES", "Device", "Driver", "Observations", "configuration", "numbers"]
 
-Sights = dict[str, str]
-"""What was seen, by what was looked at."""
+Observations = dict[str, str]
+"""What was observed, by the name of what was looked at."""
 
 _QUIET_SECONDS: Final = 0.3
 _MOST_TURNS: Final = 64
@@ -40,27 +40,27 @@ _STATISTICS: Final = bytes.fromhex("04000000000100000000")
 """The queues whose buffers a driver waits for."""
 
 FIRST_PAGES: Final = PageSet([(0x1001, 2)])
-"""What goes into the balloon in the life that is looked at."""
+"""The pages that go into the balloon in the life that is compared."""
 _BUSY_PAGES: Final = PageSet([(0x1008, 3)])
 _WISHED_PAGES: Final = PageSet([(0x1010, 4)])
-LOOKED_AT: Final = PageSet([(0x1000, 0x20)])
+COMPARED_PAGES: Final = PageSet([(0x1000, 0x20)])
 
 
 def numbers(pages: PageSet) -> bytes:
-    """Return the pages as an array of le32."""
+    """Return the pages as an array of le32 page frame numbers."""
     return b"".join(
         struct.pack("<I", page) for run in pages for page in range(run.first, run.first + run.count)
     )
 
 
 def chunks(pages: PageSet) -> bytes:
-    """Return the pages as a message of one chunk to a run: cmd 0, flag 0, id 0, length of the data."""
+    """Return the pages as a message with one chunk for each run: cmd 0, flag 0, id 0, data_len."""
     data = b"".join(struct.pack("<QQ", run.first << 12, run.count << 12) for run in pages)
     return struct.pack("<BBHI", 0, 0, 0, len(data)) + data
 
 
 def configuration(num_pages: int, actual: int = 0) -> bytes:
-    """Return the configuration space of 8 bytes."""
+    """Return the 8 bytes of the configuration space."""
     return struct.pack("<II", num_pages, actual)
 
 
@@ -68,14 +68,14 @@ _Adapter = TypeVar("_Adapter", bound=DeviceAdapter | DriverAdapter)
 
 
 class _Life(Generic[_Adapter]):
-    """What both sides share: an adapter, a profile, its bits that mean the same to all, and patience."""
+    """What both sides share: the adapter, the setup of a start, and the features to negotiate."""
 
     def __init__(self, adapter: _Adapter, profile: Profile) -> None:
         self.adapter = adapter
         self.setup = Setup(profile, _MEMORY_PAGES)
         self.common = BASE.mask(["VERSION_1", "STATS_VQ"])
         names = ["VERSION_1", "STATS_VQ", "DEFLATE_ON_OOM", "CHUNK_TRANSFER"]
-        self.more = profile.mask([name for name in names if name in profile.by_name])
+        self.features = profile.mask([name for name in names if name in profile.by_name])
         self._chunks = profile.mask(["CHUNK_TRANSFER"]) if "CHUNK_TRANSFER" in profile.by_name else 0
 
     def index(self, queue: Queue) -> int:
@@ -83,7 +83,7 @@ class _Life(Generic[_Adapter]):
         return self.setup.profile.queue_index(queue, self.common, self.common)
 
     def can(self, capability: Capability) -> bool:
-        """Tell whether the adapter claims it."""
+        """Tell whether the adapter claims a capability."""
         return capability in self.adapter.capabilities
 
     def events(self) -> list[ev.Event]:
@@ -97,10 +97,10 @@ class _Life(Generic[_Adapter]):
 
 
 class Device(_Life[DeviceAdapter]):
-    """The lives of a device, of which the suite is the driver."""
+    """The lives of a device. The suite is its driver."""
 
     def begin(self, features: int) -> int | None:
-        """Start it and negotiate what it offers of ``features``; return its offer, None if it refuses."""
+        """Start the device, accept what it offers of ``features``; return its offer, None if it refuses."""
         self.adapter.start(self.setup)
         offered = self.adapter.offered()
         if not self.adapter.accept(features & offered):
@@ -108,17 +108,17 @@ class Device(_Life[DeviceAdapter]):
         self.adapter.prepare()
         return offered
 
-    def give(self, name: str, said: bytes) -> None:
-        """Give pages up, as ``said``."""
-        self.adapter.make_available(self.index(INFLATE), Buffer(name, said, 0))
+    def give(self, name: str, readable: bytes) -> None:
+        """Give pages up with an inflate buffer that holds ``readable``."""
+        self.adapter.make_available(self.index(INFLATE), Buffer(name, readable, 0))
 
     def lend_statistics(self, name: str) -> None:
-        """Lend the device a statistics buffer, which it may keep."""
+        """Make a statistics buffer available. The device may keep it."""
         self.adapter.make_available(self.index(STATISTICS), Buffer(name, _STATISTICS, 0))
 
-    def sights(self) -> Sights:
-        """Live the life that is looked at."""
-        seen: Sights = {}
+    def observe_compared_life(self) -> Observations:
+        """Live the life that is compared, and return what was observed."""
+        seen: Observations = {}
         offered = self.begin(self.common)
         if offered is None:
             return {"the negotiation": "refused"}
@@ -128,18 +128,18 @@ class Device(_Life[DeviceAdapter]):
         if offered & BASE.mask(["STATS_VQ"]):
             self.lend_statistics("doctor-1")
         self.give("doctor-2", numbers(FIRST_PAGES))
-        seen["what it returns"] = _told(self.events())
+        seen["what it returns"] = _described_device(self.events())
         if self.can(Capability.DISCARDS):
-            seen["what it discards"] = _pages(*self.adapter.discarded(LOOKED_AT))
+            seen["what it discards"] = _pages(*self.adapter.discarded(COMPARED_PAGES))
         if self.can(Capability.OPERATOR_TARGET):
             self.adapter.operate(ev.OperatorAction.TARGET, 1)
-            seen["what a target of 1 does"] = _told(self.events())
+            seen["what a target of 1 does"] = _described_device(self.events())
             seen["the configuration then"] = self.adapter.read_configuration(0, 8).hex()
         return seen
 
-    def be_busy(self) -> None:
-        """Live a life that leaves of everything something: in flight, in the balloon, not looked at."""
-        offered = self.begin(self.more)
+    def live_busily(self) -> None:
+        """Live a life that leaves buffers in flight, pages in the balloon, and pages nobody asked about."""
+        offered = self.begin(self.features)
         if offered is None:
             return
         self.adapter.driver_ok()
@@ -147,23 +147,23 @@ class Device(_Life[DeviceAdapter]):
             self.lend_statistics("doctor-busy")
         if self.can(Capability.OPERATOR_TARGET):
             self.adapter.operate(ev.OperatorAction.TARGET, 3)
-        said = chunks if self.more & offered & self._chunks else numbers
-        self.give("doctor-busy", said(_BUSY_PAGES))
+        encode = chunks if self.features & offered & self._chunks else numbers
+        self.give("doctor-busy", encode(_BUSY_PAGES))
         self.events()
         self.adapter.write_configuration(4, configuration(3)[:4])
-        self.give("doctor-late", said(_WISHED_PAGES))
+        self.give("doctor-late", encode(_WISHED_PAGES))
 
 
-def _listed(words: Iterable[str]) -> str:
-    return ", ".join(filter(None, words)) or "nothing"
+def _listed(parts: Iterable[str]) -> str:
+    return ", ".join(filter(None, parts)) or "nothing"
 
 
-def _told(events: Iterable[ev.Event]) -> str:
-    """Say what a device did."""
-    return _listed(map(_act_of_device, events))
+def _described_device(events: Iterable[ev.Event]) -> str:
+    """Describe what a device did."""
+    return _listed(map(_device_act, events))
 
 
-def _act_of_device(event: ev.Event) -> str:
+def _device_act(event: ev.Event) -> str:
     match event:
         case ev.Used():
             return f"{event.buffer} with length {event.length_bytes}"
@@ -173,29 +173,33 @@ def _act_of_device(event: ev.Event) -> str:
             return type(event).__name__
 
 
-def _pages(gone: PageSet, changed: PageSet) -> str:
-    return f"{gone}" + (f", and {changed} overwritten" if changed else "") if gone or changed else "nothing"
+def _pages(discarded: PageSet, changed: PageSet) -> str:
+    return (
+        f"{discarded}" + (f", and {changed} overwritten" if changed else "")
+        if discarded or changed
+        else "nothing"
+    )
 
 
 class Driver(_Life[DriverAdapter]):
-    """The lives of a driver, of which the suite is the device.
+    """The lives of a driver. The suite is its device.
 
-    ``wrong_reads`` are the configuration reads that did not find what is there, ``twice`` the buffers that
-    were made available while one of the same name was in flight. ``inflated`` is what the last inflate buffer
-    said.
+    ``wrong_reads`` lists the configuration reads that did not return the configuration. ``reused_names``
+    lists the buffers that were made available while one of the same name was in flight. ``inflated`` holds
+    the readable bytes of the last inflate buffer.
     """
 
     def __init__(self, adapter: DriverAdapter, profile: Profile) -> None:
         super().__init__(adapter, profile)
         self.wrong_reads: list[str] = []
-        self.twice: list[str] = []
+        self.reused_names: list[str] = []
         self.inflated = b""
         self._space = bytes(8)
         self._in_flight: set[tuple[int, str]] = set()
         self._pending: list[ev.Available] = []
 
     def begin(self, features: int, space: bytes) -> int | None:
-        """Start it and offer features; return what the driver accepts."""
+        """Start the driver and offer features; return what it accepts, None if it refuses."""
         self._in_flight.clear()
         self._pending.clear()
         self.adapter.start(self.setup)
@@ -203,13 +207,13 @@ class Driver(_Life[DriverAdapter]):
         return self.adapter.negotiate(features, space)
 
     def events(self) -> list[ev.Event]:
-        """Return what the driver does until it rests; nothing is returned to it meanwhile."""
+        """Return what the driver does until it rests. No buffer is returned to it meanwhile."""
         found = super().events()
         for event in found:
             if isinstance(event, ev.Available):
                 key = event.queue, event.buffer
                 if key in self._in_flight:
-                    self.twice.append(event.buffer)
+                    self.reused_names.append(event.buffer)
                 self._in_flight.add(key)
                 self._pending.append(event)
             elif isinstance(event, ev.ConfigurationRead):
@@ -224,7 +228,7 @@ class Driver(_Life[DriverAdapter]):
         self.adapter.change_configuration(space)
 
     def serve(self) -> list[ev.Event]:
-        """Return every inflate and deflate buffer until the driver rests; tell what it did."""
+        """Return every inflate and deflate buffer until the driver rests; return what it did."""
         found = self.events()
         awaited_queues = {self.index(queue) for queue in BALLOON_QUEUES}
         for _ in range(_MOST_TURNS):
@@ -241,23 +245,23 @@ class Driver(_Life[DriverAdapter]):
         return found
 
     def steer(self, pages: PageSet) -> None:
-        """Have the guest give up ``pages``, if it can be told so."""
+        """Have the guest give up ``pages``, if the adapter can tell it so."""
         if self.can(Capability.STEER_PAGES):
             self.adapter.steer(ev.GuestAction.INFLATE, pages)
 
-    def sights(self) -> Sights:
-        """Live the life that is looked at."""
-        seen: Sights = {}
+    def observe_compared_life(self) -> Observations:
+        """Live the life that is compared, and return what was observed."""
+        seen: Observations = {}
         self.inflated = b""
         accepted = self.begin(self.common, configuration(0))
         seen["what it accepts"] = "nothing" if accepted is None else f"{accepted:#x}"
         if accepted is None:
             return seen
-        seen["what it does at first"] = _done(self.serve())
+        seen["what it does at first"] = _described_driver(self.serve())
         self.change(configuration(FIRST_PAGES.pages))
         steered = self.can(Capability.STEER_PAGES)
         if steered:
-            seen["what it does without a wish of the guest"] = _done(self.serve())
+            seen["what it does without a wish of the guest"] = _described_driver(self.serve())
             self.steer(FIRST_PAGES)
         done = self.serve()
         if steered:
@@ -266,9 +270,9 @@ class Driver(_Life[DriverAdapter]):
         seen["the last that it writes of the configuration"] = written[-1] if written else "nothing"
         return seen
 
-    def be_busy(self) -> None:
-        """Live a life that leaves something of everything behind: in flight, in the balloon, wished for."""
-        if self.begin(self.more, configuration(0)) is None:
+    def live_busily(self) -> None:
+        """Live a life that leaves buffers in flight, pages in the balloon, and pages still to be given up."""
+        if self.begin(self.features, configuration(0)) is None:
             return
         self.change(configuration(3))
         self.steer(_BUSY_PAGES)
@@ -278,12 +282,12 @@ class Driver(_Life[DriverAdapter]):
         self.events()
 
 
-def _done(events: Iterable[ev.Event]) -> str:
-    """Say what a driver did, but for what it read."""
-    return _listed(sorted(map(_act_of_driver, events)))
+def _described_driver(events: Iterable[ev.Event]) -> str:
+    """Describe what a driver did, except for what it read."""
+    return _listed(sorted(map(_driver_act, events)))
 
 
-def _act_of_driver(event: ev.Event) -> str:
+def _driver_act(event: ev.Event) -> str:
     if isinstance(event, ev.Available):
         return f"a buffer on queue {event.queue} with {event.writable_bytes} writable bytes"
     if isinstance(event, ev.ConfigurationWritten):

@@ -1,1 +1,1 @@
-"""Implementations under test: the contracts, and one adapter a kind."""
+"""Implementations under test: the contracts, and one folder for each kind of adapter."""

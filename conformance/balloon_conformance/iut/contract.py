@@ -48,9 +48,9 @@ __all__ = [
 
 
 class Capability(StrEnum):
-    """What an implementation may be unable to do; named in a report as the reason for a hole."""
+    """Something an implementation may be unable to do. A report names it as the reason for a gap."""
 
-    # Of a device.
+    # Capabilities of a device.
     OPERATOR_TARGET = "operator-target"
     """The suite can set the balloon's target (num_pages)."""
     OPERATOR_UNUSED_PAGES = "operator-unused-pages"
@@ -62,28 +62,28 @@ class Capability(StrEnum):
     DESCRIPTORS = "descriptors"
     """The suite chooses how a buffer is cut into descriptors."""
     HOST_STATISTICS = "host-statistics"
-    """The suite can ask what the host read of the statistics (:class:`TellsStatistics`)."""
+    """The suite can ask which statistics the host read (:class:`TellsStatistics`)."""
     REGISTERS = "registers"
     """The suite reaches the registers of the device (:class:`ReachesRegisters`)."""
-    # Of a driver.
+    # Capabilities of a driver.
     STEER_PAGES = "steer-pages"
     """The suite chooses which pages the guest gives up, wants back, or does not use."""
     STEER_GUEST = "steer-guest"
-    """The suite commands the guest around the driver (:class:`SteersGuest`): to use memory, say."""
+    """The suite commands the guest around the driver (:class:`SteersGuest`), e.g. to use memory."""
     GUEST_MEMORY = "guest-memory"
-    """The suite, being the device, reads and writes guest memory (:class:`ReachesMemory`)."""
-    # Of either.
+    """The suite, as the device, reads and writes guest memory (:class:`ReachesMemory`)."""
+    # Capabilities of both sides.
     RAW_FEATURES = "raw-features"
-    """The suite can offer, or accept, sets that are not legal."""
+    """The suite can offer, or accept, illegal sets of features."""
     MEMORY_HOLES = "memory-holes"
     """The suite chooses pages below the end of guest memory that do not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What holds for one case: the profile and the guest memory the case needs, in 4 KiB pages.
+    """The settings of one case: the profile, and the guest memory it needs, in 4 KiB pages.
 
-    A device adapter provides guest-physical addresses from 0 up to at least ``memory_pages``, but for the
+    A device adapter provides guest-physical addresses from 0 up to at least ``memory_pages``, without the
     pages of ``memory_holes``, unless its :attr:`DeviceAdapter.memory` says otherwise. Only an adapter with
     :attr:`Capability.MEMORY_HOLES` is given holes.
     """
@@ -100,10 +100,10 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """A buffer the suite makes available: device-readable bytes, then ``writable_bytes`` to write to.
+    """A buffer that the suite makes available: device-readable bytes, and ``writable_bytes`` to write to.
 
-    ``cut`` are the lengths in bytes into which the readable part is cut, one a descriptor; empty means one
-    descriptor. ``notify`` False leaves the device to find the buffer by itself.
+    ``cut`` lists the lengths in bytes into which the readable part is cut, one descriptor for each; empty
+    means one descriptor. If ``notify`` is False, the device has to find the buffer by itself.
     """
 
     name: str
@@ -114,7 +114,7 @@ class Buffer:
 
 
 class AdapterError(Exception):
-    """The adapter could not do its part; one line that says what and the remedy."""
+    """The adapter could not do its part; one line with the reason and the remedy."""
 
 
 class ImplementationCrashed(Exception):  # noqa: N818 - a fact about the implementation, not an error of the suite
@@ -126,7 +126,7 @@ class PeerAbsent(AdapterError):  # noqa: N818 - a fact about the peer
 
 
 class PeerLeft(ImplementationCrashed):
-    """An implementation that took part before is gone for good: nobody is at the other end any more."""
+    """An implementation that took part before has left for good: nobody is at the other end any more."""
 
 
 class ImplementationHung(Exception):  # noqa: N818 - a fact about the implementation, not an error of the suite
@@ -134,11 +134,11 @@ class ImplementationHung(Exception):  # noqa: N818 - a fact about the implementa
 
 
 class ImplementationViolation(Exception):  # noqa: N818 - a fact about the implementation, not an error of the suite
-    """The implementation broke a rule of the transport below the balloon, and nothing more can be exchanged.
+    """The implementation broke a rule of the transport below the balloon, so the exchange cannot go on.
 
-    A ring or a descriptor chain that cannot be, memory that is not there, a message that is none: no buffer
-    came of it that could be judged. One line of evidence. ``ring`` says what is wrong with a virtqueue, where
-    it is one, and is judged; of the rest no requirement speaks.
+    Examples are an invalid ring or descriptor chain, memory that does not exist, and bytes that are no
+    message. No buffer could be read that could be judged. The text is one line of evidence. ``ring`` says
+    what is wrong with a virtqueue, and is judged. No requirement is about other violations.
     """
 
     def __init__(self, words: str, ring: RingBroken | None = None) -> None:
@@ -151,11 +151,11 @@ class ImplementationViolation(Exception):  # noqa: N818 - a fact about the imple
 
 
 class _Adapter(Protocol):
-    """What both sides share."""
+    """What both contracts share."""
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """What the implementation can do beyond the required."""
+        """What the implementation can do beyond what the contract requires."""
 
     @property
     def description(self) -> str:
@@ -164,26 +164,26 @@ class _Adapter(Protocol):
     def start(self, setup: Setup) -> None:
         """Bring the implementation up for one case, as after power-on.
 
-        Called before every case. An adapter may keep a live implementation from the case before, as long as
-        nothing of that case can be seen any more; ``stop`` comes between only after a case that ended badly.
+        Called before every case. An adapter may keep the implementation of the case before, as long as
+        nothing of that case can be seen. ``stop`` is called in between only after a case that ended badly.
         """
 
     def stop(self) -> None:
-        """End the implementation and release what it holds. Must succeed in every state, also twice."""
+        """End the implementation and release what it holds. Succeeds in every state, also if called twice."""
 
     def reset(self) -> None:
         """Reset the device, or have the driver begin anew; negotiation follows.
 
-        What a driver does from the wish to give the device up to the reset is not told: it may take its whole
-        balloon back, whatever the target (DEF-09).
+        What a driver does between the decision to give the device up and the reset is not reported: it may
+        take its whole balloon back, whatever the target (DEF-09).
         """
 
     def observe(self, deadline_seconds: float) -> Sequence[Event]:
         """Return what the implementation did since the last call, oldest first.
 
-        Waits until there is something to return, ``deadline_seconds`` at most; for an implementation that is
-        known to be idle it may return nothing at once; where such an adapter has an attribute ``clock``, a
-        function that gives seconds, the suite goes by that time. Does not return what the suite itself did.
+        Waits up to ``deadline_seconds`` until there is something to return. For an implementation that is
+        known to be idle it may return nothing at once. If such an adapter has an attribute ``clock``, a
+        function that returns seconds, the suite uses that time. The suite's own acts are not returned.
         """
 
 
@@ -220,20 +220,20 @@ class DeviceAdapter(_Adapter, Protocol):
         """Read the configuration space."""
 
     def write_configuration(self, offset: int, data: bytes) -> None:
-        """Write the configuration space, with one store where the length allows it."""
+        """Write the configuration space, with one store if the length allows it."""
 
     def discarded(self, pages: PageSet) -> tuple[PageSet, PageSet]:
         """Return which of ``pages`` were discarded, and which overwritten, since the last call or start.
 
-        It is called again and again while a discard is awaited, and with all of memory at the end of a case.
+        It is called repeatedly while a discard is awaited, and with all of memory at the end of a case.
         Without :attr:`Capability.DISCARDS` it is not called.
         """
 
     def operate(self, action: str, value: int) -> None:
-        """Carry out an operator's wish (:class:`~balloon_spec.events.OperatorAction`).
+        """Carry out an operator's request (:class:`~balloon_spec.events.OperatorAction`).
 
-        A wish to which the negotiated features leave no way, as one for unused pages without HOST_REQ_VQ, is
-        dropped and is no error. A target is taken at any time.
+        A request that the negotiated features do not allow, e.g. for unused pages without HOST_REQ_VQ, is
+        dropped without an error. A target is accepted at any time.
         """
 
 
@@ -241,14 +241,14 @@ class DeviceAdapter(_Adapter, Protocol):
 class DriverAdapter(_Adapter, Protocol):
     """A driver under test; the suite is its device.
 
-    ``observe`` returns Memory (before the first buffer), DriverOk where it can be seen, Available,
+    ``observe`` returns Memory (before the first buffer), DriverOk if it can be seen, Available,
     ConfigurationRead, ConfigurationWritten, Guest (use) and BufferAltered events.
     """
 
     def negotiate(self, offered: int, configuration: bytes) -> int | None:
-        """Offer features; return what the driver accepted, or None where it refused the device.
+        """Offer features; return what the driver accepted, or None if it refused the device.
 
-        ``configuration`` is what the driver finds in the configuration space.
+        ``configuration`` is the content of the configuration space.
         """
 
     def use(self, queue: int, buffer: str, length_bytes: int, written: bytes) -> None:
@@ -258,7 +258,7 @@ class DriverAdapter(_Adapter, Protocol):
         """Change the configuration space and notify the driver."""
 
     def steer(self, action: str, pages: PageSet) -> None:
-        """Carry out a guest's wish (:class:`~balloon_spec.events.GuestAction`).
+        """Carry out a guest's request (:class:`~balloon_spec.events.GuestAction`).
 
         Without :attr:`Capability.STEER_PAGES` it is not called.
         """
@@ -269,62 +269,62 @@ class SetsUp(Protocol):
     """A driver adapter that can tell when the driver it serves is still setting up its virtqueues."""
 
     def is_setting_up(self) -> bool:
-        """Tell whether the driver accepted features and is not ready yet: until then it owes nothing.
+        """Tell whether the driver accepted features and is not ready yet. Until then it has to do nothing.
 
-        Comes to False in the end, or raises :class:`ImplementationHung`.
+        Returns False in the end, or raises :class:`ImplementationHung`.
         """
 
 
 @runtime_checkable
 class SteersGuest(Protocol):
-    """A driver adapter with :attr:`Capability.STEER_GUEST`: around the driver there is a guest to command.
+    """A driver adapter with :attr:`Capability.STEER_GUEST`, whose guest takes commands.
 
-    Which commands there are is the adapter's to say.
+    The adapter decides which commands there are.
     """
 
     def guest_begin(self, command: str, *words: str | int) -> None:
         """Give the guest a command; one at a time."""
 
     def guest_answer(self, deadline_seconds: float) -> str | None:
-        """Return what the guest answered; None where there are events to observe first, or none came in time.
+        """Return the guest's answer; None if there are events to observe first, or if none came in time.
 
         A command may wait for buffers to be returned: observe, return them and ask again. Raises
         :class:`AdapterError` for an error that the guest reports.
         """
 
     def guest(self, command: str, *words: str | int) -> str:
-        """Give a command that needs no buffer returned meanwhile, and await the answer."""
+        """Give a command that needs no buffer returned, and await its answer."""
 
 
 @runtime_checkable
 class ReachesRegisters(Protocol):
-    """A device adapter with :attr:`Capability.REGISTERS`: what a driver may do beside the usual order."""
+    """A device adapter with :attr:`Capability.REGISTERS`: acts of a driver outside the usual order."""
 
     def status(self) -> int:
         """Read the device status, 8 bits."""
 
     def write_status_again(self) -> None:
-        """Write the device status as it is, DRIVER_OK for one."""
+        """Write the present device status again, e.g. with DRIVER_OK set."""
 
     def notify(self, queue: int) -> None:
-        """Notify the device of a queue, whether or not it was set up."""
+        """Notify the device of a queue, even if it was not set up."""
 
 
 @runtime_checkable
 class BoundsTargets(Protocol):
-    """A device adapter whose operator cannot have every target; without this it can, up to 2^32 - 1 pages."""
+    """A device adapter whose operator can set only some targets. Others can set any, up to 2^32 - 1 pages."""
 
     @property
     def largest_target(self) -> int:
-        """The largest target, in pages of 4 KiB, valid after ``start``."""
+        """The largest target, in 4 KiB pages, valid after ``start``."""
 
 
 @runtime_checkable
 class TellsStatistics(Protocol):
-    """A device adapter with :attr:`Capability.HOST_STATISTICS`: the host can be asked what it read."""
+    """A device adapter with :attr:`Capability.HOST_STATISTICS`: it can tell what the host read."""
 
     def statistics(self) -> tuple[tuple[int, int], ...]:
-        """Return (tag, value) of each statistic that the host has, as the device read it; empty at first."""
+        """Return (tag, value) of each statistic as the host has it; empty at first."""
 
 
 @runtime_checkable
@@ -335,38 +335,38 @@ class ReachesMemory(Protocol):
         """Read guest memory at a guest-physical address."""
 
     def write_memory(self, address: int, data: bytes) -> None:
-        """Write guest memory: what a device may do to the pages of the balloon."""
+        """Write guest memory, as a device may do with the pages of the balloon."""
 
 
 @runtime_checkable
 class OutlivesCases(Protocol):
-    """What an adapter adds whose implementation serves case after case, and says when it is unwell.
+    """An adapter whose implementation serves several cases in turn, and reports its own complaints.
 
-    ``served`` is how many cases the implementation has been started for without being replaced, the one that
-    runs included; 0 where none runs.
+    ``served`` counts the cases, including the present one, for which the implementation was started without
+    being replaced; 0 if none runs.
     """
 
     served: int
 
     def conclude(self, *, suspect: bool) -> None:
-        """End the case that was played, whatever came of it.
+        """End the case that was played, whatever its result.
 
-        What the implementation does while it is brought to rest still belongs to that case: a fault of it is
-        raised, as in any other method. ``suspect`` says that something was found, so that the next case
-        shall begin with a fresh implementation.
+        What the implementation does while it is brought to rest belongs to that case: a fault is raised as in
+        any other method. ``suspect`` says that something was found, so the next case must begin with a fresh
+        implementation.
         """
 
     def alarms(self) -> Sequence[str]:
-        """Return what the implementation complained of since the case began, as lines; often nothing."""
+        """Return the implementation's own complaints since the case began, as lines; often none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """An implementation under test as the command line names it.
 
-    ``make`` builds a fresh adapter; ``default_profile`` is what its stock bits mean. ``one_at_a_time`` says
-    that there is one implementation, to which the adapters of several processes would have to queue up.
-    ``feature_bits`` is how many feature bits its transport has.
+    ``make`` builds a fresh adapter; ``default_profile`` is the meaning of its stock bits. ``one_at_a_time``
+    says that there is only one implementation, so the adapters of several processes would have to wait for
+    one another. ``feature_bits`` is the number of feature bits of its transport.
     """
 
     name: str

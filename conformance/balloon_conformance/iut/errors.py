@@ -1,4 +1,4 @@
-"""The error of an implementation under test that cannot be had as named."""
+"""The error of a name that gives no implementation under test."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ __all__ = ["IutError"]
 
 
 class IutError(ValueError):
-    """An implementation that is not to be had as named: one line that says what is wrong and the remedy."""
+    """The name gives no implementation under test: one line with the reason and the remedy."""

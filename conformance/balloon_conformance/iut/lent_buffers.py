@@ -1,4 +1,4 @@
-"""The driver's queues, and the buffers that are lent to the device: laid out, watched, collected."""
+"""The driver's queues and the buffers lent to the device: laid out, watched, collected."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["LentBuffers"]
 
 _GAP_BYTES: Final = 16
-"""Left behind each piece, so that a device that reads on where a descriptor ends meets foreign bytes."""
+"""The gap after each piece. A device that reads beyond the end of a descriptor finds foreign bytes there."""
 _GAP: Final = b"\xee" * _GAP_BYTES
 _DESCRIPTOR_BYTES: Final = 16
 
@@ -66,7 +66,7 @@ class LentBuffers:
 
     @property
     def ring_sizes(self) -> tuple[tuple[int, int], ...]:
-        """(queue index, descriptors) of the queues that were set up."""
+        """(queue index, descriptors) of each queue that was set up."""
         return tuple((index, queue.layout.size) for index, queue in sorted(self._queues.items()))
 
     def set_up(self, index: int, size: int) -> RingLayout:
@@ -78,13 +78,13 @@ class LentBuffers:
         return layout
 
     def in_flight(self, index: int) -> int:
-        """Return how many buffers queue ``index`` has in flight; none when it was not set up."""
+        """Return how many buffers queue ``index`` has in flight; 0 if it was not set up."""
         return len(self._lent.get(index, ()))
 
     def lend(self, index: int, buffer: Buffer) -> None:
-        """Lay ``buffer`` out and make it available; one descriptor a piece, with gaps between them.
+        """Lay ``buffer`` out with one descriptor for each piece and gaps between them, and make it available.
 
-        Raises :class:`AdapterError` when the queue was not set up, or has no room for the buffer.
+        Raises :class:`AdapterError` if the queue was not set up, or has no room for the buffer.
         """
         if index not in self._queues:
             raise AdapterError(f"buffer {buffer.name}: queue {index} was not set up; accept its feature")
@@ -98,7 +98,7 @@ class LentBuffers:
             lengths.append((buffer.writable_bytes, True))
         allocated: list[int] = []
         try:
-            # From the last to the first: no piece lies where reading on from the one before would find it.
+            # From the last to the first: reading beyond a piece must not find the next one.
             for length_bytes, _ in reversed(lengths):
                 allocated.append(self._allocate(length_bytes + _GAP_BYTES))
             segments = tuple(
@@ -119,10 +119,11 @@ class LentBuffers:
         self._lent[index][head] = _Lent(buffer, segments, tuple(allocated), buffer.readable)
 
     def collect(self, indices: Iterable[int] | None = None) -> list[Event]:
-        """Return the buffers the device returned, and those whose readable part it changed.
+        """Return the buffers that the device returned, and those whose readable part it changed.
 
-        A return of which a notification is due says that none came, for whoever hears notifications to mend.
-        ``indices`` are the queues to look at, all by default; those that were not set up have nothing.
+        A return that requires a notification is marked as not notified; whoever receives notifications
+        corrects that. ``indices`` are the queues to look at, by default all. A queue that was not set up has
+        nothing.
         """
         events: list[Event] = []
         for index in self._queues if indices is None else indices:
@@ -150,7 +151,7 @@ class LentBuffers:
                 allocated.append(table)
                 return queue.add(segments, indirect=table)
             return queue.add(segments)
-        # A descriptor of no bytes is illegal, so it takes the path on which nothing is checked.
+        # A descriptor of no bytes is illegal, so it is laid without the usual checks.
         for head in range(queue.layout.size - len(segments) + 1):
             descriptors = [
                 Descriptor(
@@ -199,7 +200,7 @@ class LentBuffers:
 
     def _allocate(self, length_bytes: int) -> int:
         try:
-            # Whole lines of 16 bytes: what would be left between them is of no use to any buffer.
+            # Whole lines of 16 bytes: no buffer could use a smaller rest.
             return self._arena.allocate(length_bytes + -length_bytes % 16)
         except ArenaExhaustedError as error:
             raise AdapterError(str(error)) from None

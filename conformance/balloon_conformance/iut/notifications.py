@@ -1,11 +1,11 @@
-"""Joins the buffers a device returned, as the used rings tell, with the notifications that came.
+"""Combines the buffers that a device returned, as the used rings show, with the notifications that came.
 
-A notification has no content: it says that something was returned on a queue before it was sent. So the rings
-are looked at, then the notifications are taken, then the rings are looked at again::
+A notification has no content. It only says that something was returned on a queue before it was sent. So the
+rings are read, then the notifications are taken, then the rings are read again::
 
-    found before   a notification taken then came after the return, or none did and one is awaited
+    found before   if a notification was taken, it came after the return; otherwise one is awaited
     taken
-    found after    the notification taken may have been this return's: nothing is known of it
+    found after    the notification that was taken may belong to this return: nothing is known
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["Notifications"]
 
 
 class Notifications:
-    """What is awaited in one negotiation, of buffers that ``LentBuffers`` collects."""
+    """The notifications awaited in one negotiation, for buffers that ``LentBuffers`` collects."""
 
     def __init__(self) -> None:
         self._awaited: set[int] = set()
@@ -27,7 +27,7 @@ class Notifications:
     def join(self, before: Sequence[Event], taken: Collection[int], after: Sequence[Event]) -> list[Event]:
         """Return all the events, oldest first, each return with what is known of its notification.
 
-        ``taken`` are the queues of which notifications were taken between ``before`` and ``after``.
+        ``taken`` are the queues whose notifications were taken between ``before`` and ``after``.
         """
         late = (self._awaited & set(taken)) - _awaited(before)
         self._awaited -= set(taken)
@@ -40,9 +40,9 @@ class Notifications:
         return events
 
     def join_shared(self, before: Sequence[Event], after: Sequence[Event], *, came: bool) -> list[Event]:
-        """Return the same where all queues share one notification; ``came`` is that it was taken.
+        """Return the same if all queues share one notification; ``came`` says that it was taken.
 
-        Where it was awaited on several queues it may not have been meant for each, and nothing is known.
+        If several queues awaited it, it may belong to any of them, and nothing is known.
         """
         if not came:
             return self.join(before, (), after)
@@ -54,12 +54,12 @@ class Notifications:
 
 
 def _awaited(events: Iterable[Event]) -> set[int]:
-    """Return the queues with returns of which a notification is due and was not seen."""
+    """Return the queues with returns that require a notification which was not seen."""
     return {event.queue for event in events if isinstance(event, Used) and event.notified is False}
 
 
 def _settled(events: Iterable[Event], taken: Collection[int], *, notified: bool | None) -> Iterator[Event]:
-    """Yield the events, ``notified`` being known of those whose queue was ``taken``."""
+    """Yield the events; returns on a queue in ``taken`` get the value ``notified``."""
     for event in events:
         if isinstance(event, Used) and event.notified is False and event.queue in taken:
             yield replace(event, notified=notified)

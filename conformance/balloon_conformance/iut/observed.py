@@ -1,7 +1,7 @@
-"""Examines what an adapter's ``observe`` returned, before it is judged.
+"""Checks what an adapter's ``observe`` returned, before it is judged.
 
-An object that is no event, or one whose field holds something else than the field is for, is a defect of the
-adapter. Unexamined it would come out as an exception of the judge, and be laid at the suite's door.
+An object that is not an event, or that has a wrong type in a field, is a defect of the adapter. Without this
+check it would become an exception in the judge, and the suite would be blamed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _FIELDS = {kind: _fields(kind) for kind in ev.EVENTS.values()}
 
 
 def events(returned: object) -> Sequence[ev.Event]:
-    """Return what ``observe`` returned, as the events it must be; raises :class:`AdapterError`."""
+    """Return the result of ``observe`` as events; raises :class:`AdapterError` if it is anything else."""
     if not isinstance(returned, list | tuple):
         raise AdapterError(
             f"observe returned {_name(returned)}; return a list of events of balloon_spec.events, "
@@ -46,7 +46,7 @@ def events(returned: object) -> Sequence[ev.Event]:
             )
         for name, wanted in _FIELDS[kind]:
             value = getattr(one, name)
-            # True is an int to Python, and no queue to anybody.
+            # True is an int in Python, but it is no queue.
             if not isinstance(value, wanted) or (isinstance(value, bool) and wanted not in _TRUTHS):
                 raise AdapterError(
                     f"observe returned {kind.__name__} with {name} {_name(value)}; it holds {_words(wanted)}"

@@ -1,7 +1,7 @@
 """Implementations given as a Python object: ``python:MODULE:OBJECT``.
 
-OBJECT is an adapter, a class of adapters, or a function without arguments that returns one. Which side it is
-of is seen from the methods it has.
+OBJECT is an adapter, a class of adapters, or a function without arguments that returns one. Its methods show
+which side it is.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _CONTRACTS: dict[Side, type] = {Side.DEVICE: DeviceAdapter, Side.DRIVER: DriverA
 
 
 def members(contract: type) -> frozenset[str]:
-    """Return the names an object must have to keep the contract."""
+    """Return the names that an object must have to keep the contract."""
     return frozenset(
         name
         for base in contract.__mro__
@@ -37,7 +37,7 @@ def members(contract: type) -> frozenset[str]:
 
 
 def side_of(candidate: object, name: str) -> Side:
-    """Return the side of an adapter object; :class:`IutError` names the methods it lacks."""
+    """Return the side of an adapter object; :class:`IutError` names the methods that it lacks."""
     lacking = {side: _lacking(candidate, contract) for side, contract in _CONTRACTS.items()}
     for side, missing in lacking.items():
         if not missing:
@@ -60,7 +60,7 @@ def side_of(candidate: object, name: str) -> Side:
 
 
 def resolve(name: str) -> Target:
-    """Return the target of ``python:MODULE:OBJECT``; :class:`IutError` for one that is not to be had.
+    """Return the target of ``python:MODULE:OBJECT``; :class:`IutError` if there is no such adapter.
 
     The module is looked for in the current directory first.
     """
@@ -88,7 +88,7 @@ def resolve(name: str) -> Target:
 
 
 def _choices(place: Any) -> str:
-    """Say what in a module could be meant by OBJECT: its adapters, else its own classes and functions."""
+    """Name what in a module could be meant by OBJECT: its adapters, or else its own classes and functions."""
     public = {
         name: value for name, value in getattr(place, "__dict__", {}).items() if not name.startswith("_")
     }
@@ -106,7 +106,7 @@ def _choices(place: Any) -> str:
 
 
 def _resembles_adapter(value: object) -> bool:
-    """Tell whether an object, or a class whose instances may have more, has most of what a contract has."""
+    """Tell whether an object, or the instances of a class, probably have most members of a contract."""
     return any(
         value is not contract and 2 * len(_lacking(value, contract)) < len(members(contract))
         for contract in _CONTRACTS.values()
@@ -114,7 +114,7 @@ def _resembles_adapter(value: object) -> bool:
 
 
 def _maker(found: Any) -> Callable[[], Any]:
-    """Return what builds an adapter: a class, a function, or the object itself."""
+    """Return what builds an adapter: a class, a function, or a function that returns the object itself."""
     if inspect.isclass(found) or (callable(found) and not _is_adapter(found)):
         maker: Callable[[], Any] = found
         return maker
@@ -139,11 +139,11 @@ def _lacking(candidate: object, contract: type) -> list[str]:
 
 
 def _has(candidate: object, member: str) -> bool:
-    """Tell whether an object has a member, and a method where the contract has one; call no property."""
+    """Tell whether an object has a member, and a method if the contract has one. Call no property."""
     try:
         value = inspect.getattr_static(candidate, member)
     except AttributeError:
-        # An object that forwards to another answers only to getattr.
+        # An object that forwards to another has members that only getattr finds.
         try:
             value = getattr(candidate, member)
         except Exception:  # noqa: BLE001 - a property may need a started adapter

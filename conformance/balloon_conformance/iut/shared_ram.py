@@ -1,8 +1,8 @@
-"""Memory the suite shares with a device, in which discarded and overwritten pages can be found.
+"""Memory that the suite shares with a device, in which discarded and overwritten pages can be found.
 
-It is a memory file without a name: nothing is left behind however the suite ends. Every page a case may name
-is filled with a pattern. A device discards a page by punching a hole into the file, which ``SEEK_HOLE`` finds
-without touching the page; reading a hole through a mapping would fill it.
+It is a memory file without a name, so nothing is left behind however the suite ends. Every page that a case
+may name holds a pattern. A device discards a page by punching a hole into the file. ``SEEK_HOLE`` finds the
+hole without touching the page; reading it through a mapping would fill it.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _BLOCKS_AT_ONCE: Final = 64
 
 
 def no_room(size_bytes: int) -> AdapterError:
-    """Return the error of a machine that lacks memory for a guest."""
+    """Return the error for a machine that lacks memory for a guest."""
     return AdapterError(f"no room for {size_bytes >> 20} MiB of guest RAM; free memory, or ask for less")
 
 
 class SharedRam:
     """``pages`` pages of guest RAM from guest-physical address 0 on, in the file ``descriptor``.
 
-    ``nameable`` are the pages that buffers may name, all by default: they hold the pattern, and no others.
-    The file can neither shrink nor grow, whoever has it open: a mapping of it is always whole.
-    Raises :class:`AdapterError` when the machine lacks the memory.
+    ``nameable`` are the pages that buffers may name, by default all; only they hold the pattern. The file can
+    neither shrink nor grow, so every mapping of it stays complete. Raises :class:`AdapterError` if the
+    machine lacks the memory.
     """
 
     def __init__(self, pages: int, nameable: PageSet | None = None) -> None:
@@ -57,7 +57,7 @@ class SharedRam:
             raise no_room(self.size_bytes) from None
 
     def close(self) -> None:
-        """Give the memory back; twice does no harm."""
+        """Give the memory back; harmless if called twice."""
         if not self._closed:
             self._closed = True
             os.close(self.descriptor)
@@ -65,7 +65,7 @@ class SharedRam:
     def examine(self, pages: PageSet) -> tuple[PageSet, PageSet]:
         """Return which of ``pages`` were discarded, and which were overwritten; then restore them.
 
-        Only nameable pages are looked at.
+        Only nameable pages are examined.
         """
         discarded: list[tuple[int, int]] = []
         overwritten: list[tuple[int, int]] = []
@@ -111,7 +111,7 @@ class SharedRam:
             count = min(_BLOCK_PAGES, end - page)
             if count < _BLOCK_PAGES:
                 expected, data = _BLOCK[: count << PAGE_SHIFT], bytearray(count << PAGE_SHIFT)
-            # Into one buffer: a fresh one for each block would cost more than the reading.
+            # One buffer serves all blocks: a fresh one for each would cost more than the reading.
             os.preadv(self.descriptor, [data], page << PAGE_SHIFT)
             if data != expected:
                 words = np.frombuffer(data, dtype=np.uint64).reshape(count, -1)

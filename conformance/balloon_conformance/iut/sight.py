@@ -1,9 +1,9 @@
-"""What a transport cannot tell: one table of every kind of adapter, with the reason in a sentence.
+"""What a transport cannot show: one table for every kind of adapter, with the reasons.
 
-A verdict rests on what was seen. What an adapter cannot show is no occasion to keep or to break anything, and
-after such a thing (a refusal of which the driver learned nothing, say) the suite stops judging what follows
-from it. An adapter tells what it does not show by an attribute ``unseen``, which may depend on what was
-negotiated; one without the attribute shows everything.
+A verdict depends on what was seen. What an adapter cannot show neither keeps nor breaks a requirement. After
+a hidden act (e.g. a refusal that the driver did not learn of) the suite stops judging what follows from it.
+An adapter names what it does not show in an attribute ``unseen``, which may depend on what was negotiated. An
+adapter without the attribute shows everything.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ __all__ = [
 ]
 
 KICKS = "a kick descriptor for every virtqueue"
-"""What a front-end may leave out; no protocol feature says so."""
+"""A front-end may leave this out; no protocol feature says so."""
 
 
 class Fact(StrEnum):
-    """What can be seen of an implementation, or told to it; named in a report as the reason for a hole."""
+    """What can be seen of an implementation, or told to it. A report names it as the reason for a gap."""
 
     OFFER = "offer"
     """That the driver is offered every feature that the suite offers."""
@@ -46,7 +46,7 @@ class Fact(StrEnum):
     BEFORE_DRIVER_OK = "before-driver-ok"
     """What the device does to buffers that are made available before DRIVER_OK."""
     REFUSAL = "refusal"
-    """Whether FEATURES_OK stayed: that the device takes, or refuses, the features that were accepted."""
+    """Whether FEATURES_OK stayed, i.e. whether the device takes or refuses the accepted features."""
     RESET = "reset"
     """That the device is reset while its connection lasts."""
     UNBOUND = "unbound"
@@ -66,15 +66,15 @@ class Fact(StrEnum):
     ALTERED = "altered"
     """That the device-readable part of a buffer in flight changed."""
     EXTENTS = "extents"
-    """Where the descriptors of a driver's buffer lie, and how long each is."""
+    """The address and length of each descriptor of a driver's buffer."""
 
 
 class OutOfSight(Exception):  # noqa: N818 - says nothing about the implementation, and is nobody's error
-    """What the rest of a case rests on cannot be told or shown over this transport; says why."""
+    """The transport cannot show or carry what the rest of a case depends on; the text says why."""
 
 
 class Kind(StrEnum):
-    """The kinds of adapters; the names are those of the command line."""
+    """The kinds of adapters, by their names on the command line."""
 
     REFERENCE_DEVICE = "reference-device"
     REFERENCE_DRIVER = "reference-driver"
@@ -90,7 +90,7 @@ class Kind(StrEnum):
 class Blind:
     """One fact that a kind of adapter does not show, and why.
 
-    ``unless`` are names of protocol features, or of capabilities, any of which brings it to light.
+    Any protocol feature or capability named in ``unless`` makes it visible.
     """
 
     fact: Fact
@@ -223,7 +223,7 @@ TABLE: Final[Mapping[Kind, tuple[Blind, ...]]] = MappingProxyType(
         ),
     }
 )
-"""What each kind of adapter does not show. ``python:`` adapters say it for themselves."""
+"""What each kind of adapter does not show. ``python:`` adapters have an attribute of their own."""
 
 
 RESTS_ON: Final[Mapping[Fact, tuple[str, ...]]] = MappingProxyType(
@@ -240,27 +240,27 @@ RESTS_ON: Final[Mapping[Fact, tuple[str, ...]]] = MappingProxyType(
         Fact.NEEDS_RESET: ("SAFE-10",),
     }
 )
-"""The requirements that nobody can decide without seeing a fact.
+"""The requirements that cannot be decided unless a fact is seen.
 
-Those on feature sets are not here: a refusal that was seen is one, whatever the transport has for it.
+Those about feature sets are not listed: a refusal that was seen counts, however the transport shows it.
 """
 
 
 def undecided(hidden: Mapping[Fact, str]) -> Mapping[str, str]:
-    """Return the requirements that cannot be decided, each with the reason, where ``hidden`` is not shown."""
+    """Return the requirements that cannot be decided if ``hidden`` is not shown, each with the reason."""
     return {name: because for fact, because in hidden.items() for name in RESTS_ON.get(fact, ())}
 
 
 def unseen(kind: Kind, has: Collection[str] = ()) -> Mapping[Fact, str]:
     """Return what an adapter of this kind does not show, with the reasons.
 
-    ``has`` are the names of the protocol features that were negotiated, or of the program's capabilities.
+    ``has`` are the names of the negotiated protocol features, or of the program's capabilities.
     """
     return MappingProxyType({one.fact: one.because for one in TABLE[kind] if one.unless.isdisjoint(has)})
 
 
 def without(hidden: Mapping[Fact, str], fact: Fact) -> Mapping[Fact, str]:
-    """Return what is not shown once ``fact`` was: an implementation may say what it need not say."""
+    """Return what is hidden once ``fact`` was seen: an implementation may show what it need not show."""
     return MappingProxyType({one: because for one, because in hidden.items() if one is not fact})
 
 
@@ -270,7 +270,7 @@ def names_of(features: ProtocolFeature) -> frozenset[str]:
 
 
 def unseen_by(adapter: object) -> Mapping[Fact, str]:
-    """Return what ``adapter`` does not show; nothing where it has no attribute ``unseen``."""
+    """Return what ``adapter`` does not show; empty if it has no attribute ``unseen``."""
     told: Mapping[Fact, str] = getattr(adapter, "unseen", _NOTHING)
     return told
 

@@ -1,7 +1,7 @@
 """Implementations with a name of their own: ``balloon-conformance.toml`` in the current directory.
 
-Each table ``[targets.NAME]`` says once what would otherwise be typed at every run: the adapter, its options,
-the profile, bit numbers, and the list of known failures. Paths are relative to the file.
+Each table ``[targets.NAME]`` states once what would otherwise be typed for every run: the adapter, its
+options, the profile, bit numbers, and the list of known failures. Paths are relative to the file.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from balloon_spec.features import PROFILES
 __all__ = ["FILE_NAME", "NamedTarget", "find", "load", "refuse_shadowed"]
 
 FILE_NAME: Final = "balloon-conformance.toml"
-"""The file, in the current directory."""
+"""The name of the file in the current directory."""
 
 _FIELDS: Final = ("adapter", "role", "profile", "known-failures", "options", "bits")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -30,7 +30,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 @dataclass(frozen=True, slots=True)
 class NamedTarget:
-    """One target of the file; what it does not say is empty.
+    """One target of the file. What the file does not say is empty.
 
     ``options`` are command-line options of ``run`` by their names without ``--``.
     """
@@ -45,9 +45,9 @@ class NamedTarget:
 
 
 def find(name: str, directory: Path, known_options: frozenset[str]) -> NamedTarget | None:
-    """Return the target called ``name``; None where there is no file, or no such name in it.
+    """Return the target called ``name``; None if there is no file, or no such name in it.
 
-    Raises :class:`IutError` for a file that is not in order, and for a name that is close to one in it.
+    Raises :class:`IutError` for a file with an error, and for a name that is close to one in it.
     """
     path = directory / FILE_NAME
     if not path.exists():
@@ -61,9 +61,9 @@ def find(name: str, directory: Path, known_options: frozenset[str]) -> NamedTarg
 
 
 def refuse_shadowed(name: str, directory: Path) -> None:
-    """Raise :class:`IutError` where the file has a target of a name that stands for something else already.
+    """Raise :class:`IutError` if the file has a target with a name that already means something else.
 
-    Nothing else of the file is looked at: a name that is not the file's is run whatever is in there.
+    Nothing else in the file is checked: other names do not depend on what is in it.
     """
     path = directory / FILE_NAME
     try:
@@ -92,7 +92,7 @@ def load(path: Path, known_options: frozenset[str]) -> Mapping[str, NamedTarget]
 
 
 class _Reader:
-    """Reads one file, target by target, and names the place of whatever is wrong."""
+    """Reads one file, target by target, and names the place of every error."""
 
     def __init__(self, path: Path, text: str, known_options: frozenset[str]) -> None:
         self._name = path.name
@@ -182,9 +182,10 @@ class _Reader:
         raise IutError(f"{self._name}:{self._line(at)}: {'.'.join(at)}: {problem}; {remedy}")
 
     def _line(self, at: tuple[str, ...]) -> int:
-        """Return the line of a field as most people write it: in a table of its own, or in its parent's.
+        """Return the line of a field written in the usual way: in a table of its own, or in its parent's.
 
-        The parser keeps no lines. Where it is written in another way, the line is that of what encloses it.
+        The parser keeps no lines. For a field written in another way, this is the line of the table around
+        it.
         """
         table: tuple[str, ...] = ()
         best, depth = 1, 0
@@ -201,5 +202,5 @@ class _Reader:
 
 
 def _keys(dotted: str) -> tuple[str, ...]:
-    """Split a dotted key; quoted keys with dots in them are not for names of targets."""
+    """Split a dotted key. The names of targets need no quoted keys with dots."""
     return tuple(word.strip().strip("\"'") for word in dotted.split("."))

@@ -1,1 +1,1 @@
-"""Failures a user knows of and lists beside their implementation, so that a run tells old ones from new."""
+"""Failures that a user lists beside their implementation, so that a run tells known ones from new ones."""

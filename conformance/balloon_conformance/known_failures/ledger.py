@@ -1,7 +1,8 @@
-"""A list of known failures held against a run: what it excuses, and what is wrong with the list itself.
+"""Compares a list of known failures with a run: what it excuses, and what is wrong with the list itself.
 
-An entry excuses what it pins, only while it has a reason and a link and has not expired. What a run shows to
-be untrue of an entry is a complaint, and fails the run: a list nobody can rely on is worth less than none.
+An entry excuses the failure that it pins, as long as it has a reason and a link and has not expired. If a run
+shows that an entry is untrue, that is a complaint, and fails the run: a list that is not true is worse than
+no list.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Complaint:
 
 @dataclass(frozen=True, slots=True)
 class KnownFailures:
-    """The entries of one list, in its order; ``name`` is the file, empty for no list at all."""
+    """The entries of one list, in its order; ``name`` is the file, empty if there is no list."""
 
     entries: tuple[KnownFailure, ...] = ()
     name: str = ""
@@ -47,7 +48,7 @@ class KnownFailures:
 
     @classmethod
     def of(cls, entries: Sequence[KnownFailure], name: str) -> KnownFailures:
-        """Return the list as it is to be read today (UTC)."""
+        """Return the list as it applies today (UTC)."""
         return cls(tuple(entries), name, datetime.now(UTC).date())
 
     # -- what is excused ----------------------------------------------------------------------------------
@@ -60,7 +61,7 @@ class KnownFailures:
         return next((one for one in self._live() if one.pins(case, finding)), None)
 
     def mark(self, outcome: Outcome) -> Outcome:
-        """Return the outcome with the entries that excuse it, if all of what failed in it is excused."""
+        """Return the outcome with the entries that excuse it, if every failure in it is excused."""
         if outcome.status is not Status.FAILED:
             return outcome
         if outcome.findings:
@@ -76,8 +77,8 @@ class KnownFailures:
     def complaints(self, outcomes: Sequence[Outcome], *, whole: bool) -> tuple[Complaint, ...]:
         """Return what the outcomes show to be wrong with the list, in its order.
 
-        Of a run that was not ``whole`` nothing follows for an entry whose case was not run, nor for one that
-        names a requirement only, which may be broken in the cases left out.
+        A run that was not ``whole`` says nothing about an entry whose case was not run. Nor does it say
+        anything about an entry that names only a requirement: that may be broken in a case that was left out.
         """
         found = (self._complaint(one, outcomes, whole=whole) for one in self.entries)
         return tuple(one for one in found if one is not None)
@@ -126,12 +127,13 @@ def _ended(outcome: Outcome) -> bool:
 
 
 def _others(entry: KnownFailure, outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """Yield how what an entry is about failed instead."""
+    """Yield how the case or the requirement of an entry failed instead."""
     for one in outcomes:
         if one.status is Status.ERROR or not entry.is_of(one.case):
             continue
         for finding in (*one.findings, *one.advice):
-            # A case that fails on another requirement fails differently; one with other advice passes.
+            # A case that breaks another requirement fails differently; a case that only gives other advice
+            # passes.
             if finding.requirement == entry.requirement or (entry.case and finding.level.binding):
                 yield f"{finding.requirement} in {one.case}: {finding.words}"
         if _ended(one) and entry.case:
@@ -139,7 +141,7 @@ def _others(entry: KnownFailure, outcomes: Sequence[Outcome]) -> Iterator[str]:
 
 
 def _exercises(entry: KnownFailure, outcome: Outcome) -> bool:
-    """Tell whether what an entry is about was put to the test in a case."""
+    """Tell whether a case exercised the case or the requirement of an entry."""
     if not entry.is_of(outcome.case) or outcome.status not in {Status.PASSED, Status.FAILED}:
         return False
     return not entry.requirement or bool(entry.case) or entry.requirement in outcome.exercised

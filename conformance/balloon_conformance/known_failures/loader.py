@@ -1,4 +1,4 @@
-"""Reads a list of known failures: strict YAML, the published schema, and then what a schema cannot say."""
+"""Reads a list of known failures: strict YAML, then the published schema, then the checks beyond a schema."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ SCHEMA_PATH = Path(__file__).with_name("known_failures.schema.json")
 
 
 class KnownFailuresError(ValueError):
-    """A list that is not in order: one line, ``file:line: field: what is wrong; remedy``."""
+    """A list has an error: one line, ``file:line: field: what is wrong; remedy``."""
 
 
 def load(path: Path, side: Side, cases: Collection[str]) -> KnownFailures:
-    """Read the list in the file ``path``, kept beside an implementation of the given side.
+    """Read the list in the file ``path``, which belongs to an implementation of the given side.
 
-    ``cases`` are the ids an entry may name. Raises :class:`KnownFailuresError`.
+    ``cases`` are the ids that an entry may name. Raises :class:`KnownFailuresError`.
     """
     return load_text(read(path), str(path), side, cases)
 
 
 def read(path: Path) -> str:
-    """Return the text of a list; :class:`KnownFailuresError` where there is none."""
+    """Return the text of a list; :class:`KnownFailuresError` if there is no such file."""
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -52,7 +52,7 @@ def read(path: Path) -> str:
 
 
 def load_text(text: str, name: str, side: Side, cases: Collection[str]) -> KnownFailures:
-    """Read the list in ``text``; ``name`` is what errors and reports call it."""
+    """Read the list in ``text``; errors and reports call it ``name``."""
     try:
         document = strict_yaml.load(text, name)
     except StrictYamlError as error:
@@ -67,7 +67,7 @@ def _schema() -> Mapping[str, Any]:
 
 
 class _Reader:
-    """Reads one document, entry by entry, and names the place of whatever is wrong."""
+    """Reads one document, entry by entry, and names the place of every error."""
 
     def __init__(self, document: Document, side: Side, cases: Collection[str]) -> None:
         self._document = document

@@ -1,8 +1,8 @@
-"""Writes a list of known failures anew after a whole run: what passes goes, what fails comes, the rest stays.
+"""Updates a list of known failures after a whole run: passing entries go, new failures come, the rest stays.
 
-The file is a person's. Nothing is changed in it but the lines of entries that are dropped, and lines are
-added at its end; comments outside an entry, the order and the layout stay. Comments that stand deeper than
-an entry's hyphen are the entry's, and go with it.
+A person owns the file. The only changes are the lines of dropped entries, and new lines at its end; comments
+outside an entry, the order and the layout stay. Comments that are indented deeper than an entry's hyphen
+belong to the entry, and go with it.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ BEGINNING = """\
 # that passes, fails differently, was not run, has expired or lacks its reason or link fails the run.
 known_failures: []
 """
-"""What a new list begins as."""
+"""The beginning of a new list."""
 
 _LIST = "known_failures"
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
-"""Text that needs no quotes whoever reads it; ``null`` and the like are not among ids."""
+"""Text that needs no quotes in any YAML reader; no id looks like ``null`` and its kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a run asks to be changed in a list: entries to drop, and to add without reason and link."""
+    """The changes that a run makes to a list: entries to drop, and entries to add without reason and link."""
 
     dropped: tuple[KnownFailure, ...]
     added: tuple[KnownFailure, ...]
@@ -44,10 +44,10 @@ class Changes:
 def changes(known: KnownFailures, outcomes: Sequence[Outcome], *, strict: bool) -> Changes:
     """Compare a list with the outcomes of a whole run.
 
-    An entry that fails differently is dropped, and what it fails with now is added, because the reason
-    that was written was one for another failure. With ``strict`` a SHOULD that was not followed is added too.
+    An entry that fails differently is replaced by one for its present failure, because its reason was about
+    another failure. With ``strict`` a SHOULD that was not followed is added too.
     """
-    # Whether an entry happens does not depend on its having a reason, or on the day.
+    # An entry's failure happens or not whatever its reason and its day of expiry are.
     bare = tuple(replace(one, reason="-", link="-", expires=None) for one in known.entries)
     gone = {
         one.entry.key
@@ -62,7 +62,7 @@ def changes(known: KnownFailures, outcomes: Sequence[Outcome], *, strict: bool) 
 def _unlisted(
     outcomes: Sequence[Outcome], kept: Collection[KnownFailure], *, strict: bool
 ) -> Iterator[KnownFailure]:
-    """Yield an entry for each failure no entry pins: one for all cases with the same finding."""
+    """Yield an entry for each failure that no entry pins; cases with the same finding share one entry."""
     seen: set[tuple[str, str, str]] = set()
     for outcome in outcomes:
         findings = (*outcome.findings, *(outcome.advice if strict else ()))
@@ -83,8 +83,8 @@ def _unlisted(
 def rewrite(text: str, known: KnownFailures, what: Changes) -> str:
     """Return the text of the list with the changes made.
 
-    ``text`` is what ``known`` was read from. Raises :class:`KnownFailuresError` where its layout does not
-    allow that; the file is then to be mended by hand.
+    ``known`` was read from ``text``. Raises :class:`KnownFailuresError` if the layout does not allow the
+    change; then a person has to edit the file.
     """
     if not what.dropped and not what.added:
         return text
@@ -105,7 +105,7 @@ def rewrite(text: str, known: KnownFailures, what: Changes) -> str:
 
 
 def _change(lines: list[str], head: int, starts: Mapping[KnownFailure, int], what: Changes) -> None:
-    """Change the lines of a list whose key stands at index ``head`` and whose entries begin at ``starts``."""
+    """Change the lines of a list whose key is at index ``head`` and whose entries begin at ``starts``."""
     first = lines[next(iter(starts.values()))] if starts else "  -"
     indent = first[: len(first) - len(first.lstrip())]
     for entry in reversed(what.dropped):
@@ -119,23 +119,23 @@ def _change(lines: list[str], head: int, starts: Mapping[KnownFailure, int], wha
 
 
 def _cut(lines: list[str], at: int) -> None:
-    """Remove the entry that begins at index ``at``, up to where less is indented."""
+    """Remove the entry that begins at index ``at``, up to the next line that is indented less."""
     column = len(lines[at]) - len(lines[at].lstrip())
     end = at + 1
     while end < len(lines) and (
         not lines[end].strip() or len(lines[end]) - len(lines[end].lstrip()) > column
     ):
         end += 1
-    # Blank lines below an entry set what follows apart.
+    # Blank lines below an entry separate it from the next, and stay.
     while not lines[end - 1].strip():
         end -= 1
     del lines[at:end]
 
 
 def _hyphen(lines: Sequence[str], head: int, at: int) -> int | None:
-    """Return where the hyphen of the entry stands whose first field is at index ``at``: there, or above.
+    """Return the index of the line with the hyphen of the entry whose first field is at index ``at``.
 
-    None where there is none between it and the list's key at index ``head``.
+    None if there is no hyphen between that line and the list's key at index ``head``.
     """
     return next((n for n in range(at, head, -1) if lines[n].lstrip().startswith("-")), None)
 
@@ -156,7 +156,7 @@ def _quoted(text: str) -> str:
 
 
 def _keys(text: str, name: str) -> list[tuple[str, str, str]] | None:
-    """Return the keys of the entries of a text; None where it cannot be read."""
+    """Return the keys of the entries of a text, or None if it cannot be read."""
     try:
         entries = strict_yaml.load(text, name).data[_LIST]
         return [(one.get("requirement", ""), one.get("case", ""), one["finding"].strip()) for one in entries]

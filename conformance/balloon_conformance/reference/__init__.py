@@ -1,9 +1,9 @@
 """A device and a driver that keep every requirement, without any input or output of their own.
 
-Both are tables: what may happen in which phase, and the method that answers it. A machine takes one input,
-gives back the outputs it leads to, and never waits; adapters join it to the outside
-(:mod:`balloon_conformance.iut.reference.adapter`). Each small method keeps one requirement, which is named
-above it, so that a subclass which overrides one method breaks one requirement.
+Both are tables that list, for each phase, which inputs may come and which method answers them. A machine
+takes one input, returns the outputs that follow from it, and never waits; adapters connect it to the outside
+(:mod:`balloon_conformance.iut.reference.adapter`). Each small method keeps one requirement, which the comment
+above it names. So a subclass that overrides one method breaks one requirement.
 """
 
 from balloon_conformance.reference.device import Device

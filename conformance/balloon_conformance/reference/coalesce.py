@@ -1,6 +1,6 @@
 """From a set of pages to the buffers that name them: pages, chunks, messages split at capacity.
 
-This is the canonical encoding: maximal runs in ascending order, and every message but the last filled to
+The encoding is the canonical one: maximal runs in ascending order, and every message but the last filled to
 its capacity (a sender is free to choose another, CHUNK-12). Page frame numbers are in 4 KiB units.
 """
 
@@ -30,7 +30,7 @@ def page_numbers(pages: PageSet) -> NDArray[np.uint64]:
 
 
 def split_at_runs(pages: PageSet, runs: int) -> tuple[PageSet, ...]:
-    """Cut a set into sets of ``runs`` runs each, the last with the rest; no set for no pages."""
+    """Cut a set into sets of ``runs`` runs each; the last has the rest. An empty set gives no sets."""
     table = run_table(pages)
     return tuple(
         PageSet.from_bounds(table[at : at + runs, 0], table[at : at + runs, 1])
@@ -39,13 +39,13 @@ def split_at_runs(pages: PageSet, runs: int) -> tuple[PageSet, ...]:
 
 
 def split_at_pages(pages: PageSet, count: int) -> tuple[PageSet, ...]:
-    """Cut a set into sets of ``count`` pages each, the last with the rest; no set for no pages."""
+    """Cut a set into sets of ``count`` pages each; the last has the rest. An empty set gives no sets."""
     numbers = page_numbers(pages)
     return tuple(PageSet.from_pfns(numbers[at : at + count]) for at in range(0, len(numbers), count))
 
 
 def lowest(pages: PageSet, count: int) -> PageSet:
-    """Return the ``count`` lowest pages of a set, or all where it has fewer; none for a negative count."""
+    """Return the ``count`` lowest pages of a set: all if the set has fewer, none if ``count`` is negative."""
     if count >= pages.pages:
         return pages
     if count <= 0:

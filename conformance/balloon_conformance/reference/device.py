@@ -81,7 +81,7 @@ QUEUES: Mapping[Queue, str] = MappingProxyType(
         HOST_REQUEST: "take_host_request_buffer",
     }
 )
-"""The method that takes a buffer of each queue. CONC-06: none of them looks at another queue."""
+"""The method that takes a buffer of each queue. No method looks at another queue (CONC-06)."""
 
 OPERATIONS: Mapping[OperatorAction, str] = MappingProxyType(
     {
@@ -97,7 +97,7 @@ _ID_MASK = (1 << 64) - 1
 
 
 class Device(RequestingDevice):
-    """A device that keeps every requirement; see :data:`DEVICE` for what it answers to."""
+    """A device that keeps every requirement; :data:`DEVICE` lists what it answers."""
 
     table = DEVICE
 
@@ -112,7 +112,7 @@ class Device(RequestingDevice):
         """Return the feature bits the device offers."""
         return self.options.features
 
-    # NEG-06, NEG-07, NEG-09: every legal subset and no other; MUST_TELL_HOST is not insisted on (NEG-08).
+    # NEG-06, NEG-07, NEG-09: every legal subset and no other. MUST_TELL_HOST may be left out (NEG-08).
     def allows(self, features: int) -> bool:
         """Tell whether FEATURES_OK stays for these accepted features."""
         return self.options.profile.may_accept(self.offer(), features)
@@ -133,12 +133,12 @@ class Device(RequestingDevice):
         return self.options.profile.queue_map(self.offer(), state.accepted).get(index)
 
     def keep_waiting(self, state: DeviceState, buffer: Available) -> Step:
-        """Leave a buffer alone that comes before DRIVER_OK."""
+        """Leave a buffer in its queue that was made available before DRIVER_OK."""
         return replace(state, waiting=(*state.waiting, buffer)), ()
 
-    # QUEUE-04: whatever is there at DRIVER_OK is taken, notified or not.
+    # QUEUE-04: whatever is available at DRIVER_OK is taken, whether it was notified or not.
     def begin(self, state: DeviceState, _given: DriverOk) -> Step:
-        """Look at every queue."""
+        """Take what is available on every queue."""
         waiting = state.waiting
         state = replace(state, phase=DevicePhase.RUNNING, waiting=())
         outputs: tuple[DeviceOutput, ...] = ()
@@ -149,15 +149,15 @@ class Device(RequestingDevice):
             outputs += more
         return state, outputs
 
-    # RESET-01, RESET-02, RESET-03, RESET-06: nothing of before is left to act on or to return.
+    # RESET-01, RESET-02, RESET-03, RESET-06: nothing from before the reset is acted on or returned.
     def reset(self, state: DeviceState, _given: Reset) -> Step:
-        """Begin anew; see the module's docstring for what stays."""
+        """Begin anew. The docstring of the module says what a reset keeps."""
         return DeviceState(num_pages=state.num_pages), ()
 
     # -- the queues ---------------------------------------------------------------------------------------
 
-    # QUEUE-05, QUEUE-06: a buffer comes whole, whatever its descriptors, and none is too many. Buffers are
-    # returned in the order they came, though nobody may count on it (CONC-07).
+    # QUEUE-05, QUEUE-06: a buffer comes whole, however it is cut into descriptors, and any number may come.
+    # Buffers are returned in the order they came, although no driver may rely on that (CONC-07).
     def take(self, state: DeviceState, buffer: Available) -> Step:
         """Take a buffer from its queue."""
         queue = self.queue(state, buffer.queue)
@@ -169,20 +169,22 @@ class Device(RequestingDevice):
     def take_inflate(self, state: DeviceState, buffer: Available) -> Step:
         """Discard the pages a buffer names and return it."""
         reading = self.read_pages(state, buffer)
-        # INF-06: a page that is in the balloon already is discarded once more, to no effect.
+        # INF-06: discarding a page that is already in the balloon has no further effect.
         balloon = state.balloon | reading.pages
         after = state if balloon is state.balloon else replace(state, balloon=balloon)
-        # INF-07, QUEUE-07: discarded first, returned then; returned whatever was discarded.
+        # INF-07, QUEUE-07: the pages are discarded first; the buffer is returned even if nothing was
+        # discarded.
         return after, (*reading.notes, *self.discard(reading.pages), self.return_buffer(buffer))
 
-    # INF-08, SAFE-01: exactly the pages that were named. INF-09: none where the host inhibits it.
+    # INF-08, SAFE-01: exactly the pages that were named. INF-09: no page if the host inhibits discarding.
     def discard(self, pages: PageSet) -> tuple[DeviceOutput, ...]:
         """Return the effect of inflating ``pages``."""
         return (Discard(pages),) if pages and not self.options.inhibited else ()
 
-    # DEF-07, DEF-08: to deflate is to stop counting the pages; memory comes back when the guest uses it.
+    # DEF-07, DEF-08: to deflate is to stop counting the pages. Their memory comes back when the guest uses
+    # them.
     def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
-        """Give up the pages a buffer names and return it."""
+        """Stop counting the pages that a buffer names, and return it."""
         reading = self.read_pages(state, buffer)
         notes = reading.notes
         foreign = reading.pages - state.balloon
@@ -191,12 +193,12 @@ class Device(RequestingDevice):
         return replace(state, balloon=state.balloon - reading.pages), (*notes, self.return_buffer(buffer))
 
     def read_pages(self, state: DeviceState, buffer: Available) -> Reading:
-        """Read an inflate or deflate buffer in the negotiated form; malformed ones name no pages."""
+        """Read an inflate or deflate buffer in the negotiated form. A malformed buffer names no pages."""
         if buffer.writable_bytes:
             return Reading(notes=(Note("QUEUE-03", "the buffer has a device-writable part"),))
-        # RESET-01: the form is that of the features accepted since the reset.
+        # RESET-01: the features accepted since the last reset decide the form.
         if self.has(state, "CHUNK_TRANSFER"):
-            # HDR-05: of the header only data_len is looked at.
+            # HDR-05: only data_len of the header is read.
             return self.read_message(buffer.readable, self.options.memory, self.options.max_data_bytes)
         return self.read_array(buffer.readable, self.options.memory)
 
@@ -216,20 +218,20 @@ class Device(RequestingDevice):
         return self.return_statistics(held) if state.statistics_wanted else (held, ())
 
     def want_statistics(self, state: DeviceState, _value: int) -> Step:
-        """Return the statistics buffer, now or as soon as there is one."""
+        """Return the statistics buffer, now or as soon as the driver makes one available."""
         if not self.has(state, "STATS_VQ"):
             return state, (Note("STATS-01", "the statistics queue is not negotiated"),)
         wanted = replace(state, statistics_wanted=True)
         return self.return_statistics(wanted) if wanted.statistics else (wanted, ())
 
     def return_statistics(self, state: DeviceState) -> Step:
-        """Report and return every statistics buffer at hand; there is one unless the driver is at fault."""
+        """Report and return every statistics buffer that is held. More than one is the driver's fault."""
         outputs: list[DeviceOutput] = []
         for buffer in state.statistics:
             outputs += [self.report_statistics(buffer.readable), self.return_buffer(buffer)]
         return replace(state, statistics=(), statistics_wanted=False), tuple(outputs)
 
-    # STATS-07, STATS-08: unknown tags are passed over, and order means nothing.
+    # STATS-07, STATS-08: unknown tags are skipped, and the order of the entries does not matter.
     def report_statistics(self, data: bytes) -> StatisticsReport:
         """Read the entries whose tags the device knows."""
         entries = statistics.parse(data).entries
@@ -238,15 +240,16 @@ class Device(RequestingDevice):
 
     # -- the configuration space --------------------------------------------------------------------------
 
-    # CFG-01, CFG-06, CFG-11: both little-endian, both in 4 KiB pages, actual as the driver wrote it.
+    # CFG-01, CFG-06, CFG-11: both fields are little-endian and count 4 KiB pages; actual is as the driver
+    # wrote it.
     def configuration(self, state: DeviceState | None = None) -> bytes:
         """Return the whole configuration space, 8 bytes."""
         state = state or self.state
         return configuration.build(configuration.Configuration(state.num_pages, state.actual))
 
-    # CFG-08: actual changes here and at reset. CFG-09: num_pages does not change here.
+    # CFG-08: only this and a reset change actual. CFG-09: num_pages does not change here.
     def configure(self, state: DeviceState, given: ConfigurationWritten) -> Step:
-        """Take a write; what falls on num_pages, or beyond the space, is dropped."""
+        """Take a write. Bytes that fall on num_pages, or beyond the space, are dropped."""
         space = bytearray(self.configuration(state))
         for at, byte in enumerate(given.data, given.offset):
             if configuration.ACTUAL_OFFSET <= at < len(space):
@@ -259,14 +262,14 @@ class Device(RequestingDevice):
     # -- the operator -------------------------------------------------------------------------------------
 
     def operate(self, state: DeviceState, given: Operator) -> Step:
-        """Carry out a wish while the driver runs."""
+        """Carry out an operator's request while the driver runs."""
         step: Step = getattr(self, OPERATIONS[given.action])(state, given.value)
         return step
 
     def remember(self, state: DeviceState, given: Operator) -> Step:
-        """Take the target while no driver runs: it will be read, and nobody is there to be notified.
+        """Take the operator's target while no driver runs: a later driver will read it.
 
-        Wishes that need the driver are dropped.
+        No driver can be notified now, and requests that need one are dropped.
         """
         if given.action is not OperatorAction.TARGET:
             return state, (Note("REQ-01", f"no driver runs that could answer {given.action}"),)

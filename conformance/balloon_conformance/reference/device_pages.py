@@ -1,7 +1,7 @@
-"""How the reference device reads buffers that name pages. Total: any bytes give a set of pages.
+"""How the reference device reads buffers that name pages. Any bytes give a set of pages.
 
-Everything is checked before it is used, nothing is looked at again after the buffer was returned (BUF-08),
-and what is not acted on is noted. No bytes end or stop the device, so that the next buffer is served like any
+Everything is checked before it is used, nothing is read again after the buffer was returned (BUF-08), and a
+note records what is not acted on. No bytes end or stop the device, so the next buffer is served like any
 other (SAFE-02, SAFE-05, SAFE-12) and nothing needs a reset (SAFE-04, SAFE-10).
 """
 
@@ -29,7 +29,7 @@ Chosen = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a buffer says: the pages to act on, the header of a sound message, and what was noted."""
+    """The content of a buffer: the pages to act on, the header of a well-formed message, and notes."""
 
     pages: PageSet = EMPTY
     header: ResponseHeader | None = None
@@ -40,40 +40,40 @@ class PageReader:
     """Reads messages and arrays of page frame numbers; each method keeps what its comment names."""
 
     def read_message(self, data: bytes, memory: PageSet, max_data_bytes: int) -> Reading:
-        """Read a response message; a message that is malformed as a whole has no header here."""
-        # SAFE-08: a buffer shorter than a header says nothing.
+        """Read a response message. If it is malformed as a whole, its header is None."""
+        # SAFE-08: a buffer shorter than a header names no pages.
         if len(data) < response_header.LENGTH_BYTES:
             return Reading(notes=(Note("HDR-01", f"a message of {len(data)} bytes"),))
         header = response_header.parse(data[: response_header.LENGTH_BYTES])
         body = data[response_header.LENGTH_BYTES :]
         if not self.accepts_data_len(header.data_len):
             return Reading(notes=(Note("HDR-03", f"data_len is {header.data_len}"),))
-        # HDR-07: this much is accepted; more is a message of more than one has to hold (HDR-08).
+        # HDR-07: this much is accepted. A longer message is more than a device has to accept (HDR-08).
         if min(header.data_len, len(body)) > max_data_bytes:
             return Reading(notes=(Note("HDR-08", f"{len(body)} bytes of response data"),))
         short = () if header.data_len == len(body) else (Note("HDR-02", f"data_len is {header.data_len}"),)
         pages, notes = self.read_chunks(self.response_data(header, body), memory)
         return Reading(pages, header, short + notes)
 
-    # SAFE-06: where data_len is not a multiple of 16, nobody knows which chunk is broken.
+    # SAFE-06: if data_len is not a multiple of 16, nobody knows which chunk is broken.
     def accepts_data_len(self, data_len: int) -> bool:
         """Tell whether a message with this data_len is acted on."""
         return data_len % chunk.LENGTH_BYTES == 0
 
-    # SAFE-07: neither what lies beyond data_len nor what lies beyond the buffer is response data.
+    # SAFE-07: bytes beyond data_len, or beyond the buffer, are no response data.
     def response_data(self, header: ResponseHeader, body: bytes) -> bytes:
         """Return the whole chunks of ``body``, the bytes after the header."""
         length_bytes = min(header.data_len, len(body))
         return body[: length_bytes - length_bytes % chunk.LENGTH_BYTES]
 
-    # CHUNK-10, CHUNK-13: a set of pages, so that order, cut and repetition make no difference.
+    # CHUNK-10, CHUNK-13: the result is a set of pages, so order, cut and repetition make no difference.
     def read_chunks(self, data: bytes, memory: PageSet) -> tuple[PageSet, tuple[Note, ...]]:
-        """Return the pages that whole chunks name and that may be acted on, and notes on the others."""
+        """Return the pages that whole chunks name and that may be acted on, with notes on the others."""
         words = self.chunk_words(data)
         first, count = self.chunk_pages(words)
         chosen = self.choose_chunks(first, count, memory)
         notes = []
-        # CHUNK-07: reserved bits are somebody's future, and a defect today.
+        # CHUNK-07: a later feature may define the reserved bits. Today a set bit is an error of the driver.
         dirty = int(((words & _RESERVED) != 0).any(axis=1).sum())
         if dirty:
             notes.append(Note("CHUNK-03", f"{dirty} chunks have reserved bits set"))
@@ -130,7 +130,7 @@ class PageReader:
         if not whole:
             return Reading(notes=tuple(notes))
         named = PageSet.from_pfns(pfn_array.decode(whole))
-        # PFN-06: an entry outside guest memory spoils no other.
+        # PFN-06: an entry outside guest memory does not spoil the others.
         pages = named & memory
         if pages != named:
             notes.append(Note("PFN-04", f"{named.pages - pages.pages} pages lie outside guest memory"))

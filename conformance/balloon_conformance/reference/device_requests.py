@@ -55,7 +55,7 @@ REQUESTS: Table = MappingProxyType(
         (_READY, RequestInput.STRAY): Move("return_stray", (_READY,), ("REQ-19",)),
         (_READY, RequestInput.EXPIRE): Refusal("no request is open"),
         (_OPEN, RequestInput.START): Refusal("the queue was opened at DRIVER_OK"),
-        # REQ-05: a buffer or a wish that comes early waits until the request is answered.
+        # REQ-05: a buffer or an operator's request that comes early waits until the open request is answered.
         (_OPEN, RequestInput.BUFFER): Move("keep_buffer", (_OPEN,), ("REQ-05",)),
         (_OPEN, RequestInput.WISH): Move("keep_wish", (_OPEN,), ("REQ-05",)),
         (_OPEN, RequestInput.CONT): Move("take_unused_pages", (_OPEN,)),
@@ -78,18 +78,18 @@ class RequestingDevice(PageReader, Machine[DeviceState, DeviceOutput]):
     requests_table: ClassVar[Table] = REQUESTS
 
     def request(self, kind: RequestInput, state: DeviceState, given: object) -> Step:
-        """Walk the table of host requests."""
+        """Take one step in the table of host requests."""
         return self.follow(self.requests_table, state.requests.phase, kind, state, given)
 
     # -- buffers ------------------------------------------------------------------------------------------
 
     def take_host_request_buffer(self, state: DeviceState, buffer: Available) -> Step:
-        """Sort a buffer of the host request queue: request buffer, message, or neither."""
+        """Tell a request buffer from a message, and serve it; return a buffer that is neither."""
         if buffer.readable and not buffer.writable_bytes:
             return self.take_unused_message(state, buffer)
         if not buffer.readable and buffer.writable_bytes >= host_request.LENGTH_BYTES:
             return self.request(RequestInput.BUFFER, state, buffer)
-        # SAFE-03: what is neither is given back, untouched.
+        # SAFE-03: a buffer that is neither is returned untouched.
         note = Note(
             "REQ-02",
             f"{len(buffer.readable)} readable and {buffer.writable_bytes} writable bytes on one buffer",
@@ -97,7 +97,7 @@ class RequestingDevice(PageReader, Machine[DeviceState, DeviceOutput]):
         return state, (note, self.return_buffer(buffer))
 
     def open_queue(self, state: DeviceState, _given: object) -> Step:
-        """DRIVER_OK: from here on request buffers may come."""
+        """Take DRIVER_OK: request buffers may come from here on."""
         return self._now(state, RequestPhase.EMPTY)
 
     def keep_buffer(self, state: DeviceState, buffer: Available) -> Step:
@@ -106,12 +106,12 @@ class RequestingDevice(PageReader, Machine[DeviceState, DeviceOutput]):
         return self._settle(replace(state, requests=requests))
 
     def keep_wish(self, state: DeviceState, identifier: int) -> Step:
-        """Hold the operator's wish until a request can be made."""
+        """Hold the operator's request until it can be made."""
         requests = replace(state.requests, wishes=(*state.requests.wishes, identifier))
         return self._settle(replace(state, requests=requests))
 
     def _settle(self, state: DeviceState) -> Step:
-        """Make the next request where one is wanted, possible and due; otherwise say which is missing."""
+        """Make the next request if one is wanted and a buffer is held; otherwise set the phase."""
         requests = state.requests
         if requests.phase is RequestPhase.OPEN and not self.may_ask_again(state):
             return state, ()
@@ -128,7 +128,7 @@ class RequestingDevice(PageReader, Machine[DeviceState, DeviceOutput]):
         """Tell whether a request may be made while another is open."""
         return False
 
-    # UNUSED-07: dirty tracking starts before the buffer is used; the operator asks after it has.
+    # UNUSED-07: dirty tracking starts before the buffer is used; the operator starts it before it asks.
     def ask(self, state: DeviceState) -> Step:
         """Use the oldest request buffer for the oldest wish."""
         requests = state.requests
@@ -145,12 +145,12 @@ class RequestingDevice(PageReader, Machine[DeviceState, DeviceOutput]):
         used = Used(buffer.queue, buffer.buffer, self.request_length_bytes(data), data)
         return replace(state, requests=asked), (used,)
 
-    # REQ-04: reserved words are zero. REQ-06, REQ-07: the id is the operator's to choose.
+    # REQ-04: reserved words are zero. REQ-06, REQ-07: the operator chooses the id.
     def encode_request(self, identifier: int) -> bytes:
         """Build the 16 bytes of a request for unused pages."""
         return host_request.build(HostRequest(CMD_GET_UNUSED_PAGES, (0, 0, 0), identifier))
 
-    # REQ-03, BUF-07: the used length is what was written, 16 bytes, also into a longer buffer.
+    # REQ-03, BUF-07: the used length is what was written: 16 bytes, in a longer buffer too.
     def request_length_bytes(self, data: bytes) -> int:
         """Return the used length to report for a request."""
         return len(data)
@@ -158,7 +158,7 @@ class RequestingDevice(PageReader, Machine[DeviceState, DeviceOutput]):
     # -- answers ------------------------------------------------------------------------------------------
 
     def take_unused_message(self, state: DeviceState, buffer: Available) -> Step:
-        """Sort a message by whether it belongs to the open request, and carry it out."""
+        """Tell whether a message belongs to the open request, and serve it accordingly."""
         reading = self.read_message(buffer.readable, self.options.memory, self.options.max_data_bytes)
         kind = RequestInput.STRAY
         if reading.header is not None and self.matches(state, reading.header):
@@ -166,8 +166,8 @@ class RequestingDevice(PageReader, Machine[DeviceState, DeviceOutput]):
         after, outputs = self.request(kind, state, (buffer, reading))
         return after, (*reading.notes, *outputs)
 
-    # REQ-19: cmd, id and flag must be those of the exchange; the table knows whether it is open. The id
-    # comes back in 16 bits.
+    # REQ-19: cmd, id and flag must be those of the exchange; the table knows whether it is open. The id comes
+    # back in 16 bits.
     def matches(self, state: DeviceState, header: ResponseHeader) -> bool:
         """Tell whether a message belongs to the last request."""
         is_answer = header.cmd == CMD_GET_UNUSED_PAGES and header.flag in _FLAGS
@@ -186,20 +186,20 @@ class RequestingDevice(PageReader, Machine[DeviceState, DeviceOutput]):
         """Return what the device does with reported pages."""
         return (Hint(request, reading.pages),) if reading.pages else ()
 
-    # REQ-18: DONE may come without chunks. REQ-20: nothing of this exchange comes after it.
+    # REQ-18: DONE may come without chunks. REQ-20: no message of this exchange follows it.
     def take_last_unused_pages(self, state: DeviceState, given: tuple[Available, Reading]) -> Step:
-        """Keep the pages of the last message, close the exchange, and ask again where that is wanted."""
+        """Keep the pages of the last message, close the exchange, and make the next request if one waits."""
         state, outputs = self.take_unused_pages(state, given)
         state, closing = self.close(state)
         return state, outputs + closing
 
     def close(self, state: DeviceState) -> Step:
-        """Close the exchange; a wish that waited is asked now."""
+        """Close the exchange, and make the next request if one waits."""
         return self._settle(replace(state, requests=replace(state.requests, phase=RequestPhase.EMPTY)))
 
-    # REQ-23: nothing else waited for the answer, so to go on is to stop expecting it.
+    # REQ-23: nothing else waited for the answer, so the device only has to stop expecting it.
     def go_on_without(self, state: DeviceState, _given: Expire) -> Step:
-        """Give an unanswered request up; what comes of it later is stray."""
+        """Give up an unanswered request. Messages that answer it later are stray."""
         return self.close(state)
 
     def return_stray(self, state: DeviceState, given: tuple[Available, Reading]) -> Step:
@@ -208,7 +208,7 @@ class RequestingDevice(PageReader, Machine[DeviceState, DeviceOutput]):
         notes = () if reading.header is None else (Note("REQ-16", "the message answers no open request"),)
         return state, (*notes, self.return_buffer(buffer))
 
-    # BUF-02, BUF-03, BUF-07: nothing is written to what is device-readable, and the used length says so.
+    # BUF-02, BUF-03, BUF-07: nothing is written to a device-readable part, and the used length says so.
     def return_buffer(self, buffer: Available) -> Used:
         """Return a buffer into which nothing was written."""
         return Used(buffer.queue, buffer.buffer, 0, b"")

@@ -1,4 +1,4 @@
-"""What the reference device is told, remembers and does: options, state, inputs and outputs."""
+"""The options, state, inputs and outputs of the reference device."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 MAX_DATA_BYTES = 8 * 64 * 1024
-"""The response data a device accepts in one message at least (HDR-07): 8 guest pages of 64 KiB."""
+"""The least response data that a device accepts in one message (HDR-07), in bytes: 8 pages of 64 KiB."""
 
 
 class DevicePhase(StrEnum):
@@ -36,7 +36,7 @@ class DevicePhase(StrEnum):
     FRESH = "fresh"
     """No features are accepted; no virtqueue exists."""
     NEGOTIATED = "negotiated"
-    """FEATURES_OK stands; buffers may be made available but are not looked at."""
+    """FEATURES_OK stands; buffers may be made available but are not taken yet."""
     RUNNING = "running"
     """DRIVER_OK stands."""
 
@@ -47,11 +47,11 @@ class RequestPhase(StrEnum):
     ABSENT = "absent"
     """HOST_REQ_VQ is not negotiated, or the driver is not running."""
     EMPTY = "empty"
-    """No request buffer is at hand, so no request can be made."""
+    """The device holds no request buffer, so no request can be made."""
     READY = "ready"
-    """A request buffer is at hand and nothing is asked."""
+    """The device holds a request buffer, and no request is open."""
     OPEN = "open"
-    """A request was made and DONE has not come."""
+    """A request was made, and DONE has not come."""
 
 
 class RequestInput(StrEnum):
@@ -101,7 +101,7 @@ class Discard:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """Output: pages the driver did not use when it answered request ``request``; for migration only."""
+    """Output: pages that the driver did not use when it answered request ``request``; for migration only."""
 
     request: int
     pages: PageSet
@@ -109,7 +109,7 @@ class Hint:
 
 @dataclass(frozen=True, slots=True)
 class StatisticsReport:
-    """Output: the statistics the device knows, as (tag, value) in the order of the buffer."""
+    """Output: the statistics that the device knows, as (tag, value) in the order of the buffer."""
 
     entries: tuple[tuple[int, int], ...]
 
@@ -121,11 +121,11 @@ DeviceOutput = (
 
 @dataclass(frozen=True, slots=True)
 class DeviceOptions:
-    """What a device is from power-on to power-off.
+    """The settings of a device, fixed from power-on to power-off.
 
-    ``offered`` are feature bits, by default all of the profile's own and VERSION_1; raises
-    :class:`ValueError` for a set that may not be offered (NEG-01, NEG-02). ``memory`` are the guest pages
-    that exist. ``inhibited`` says that the host may discard nothing, which the driver need not know.
+    ``offered`` are feature bits, by default VERSION_1 and all features of the profile. A set that may not be
+    offered raises :class:`ValueError` (NEG-01, NEG-02). ``memory`` are the guest pages that exist.
+    ``inhibited`` says that the host may discard nothing; the driver need not know.
     """
 
     profile: Profile = CHUNK_TRANSFER
@@ -136,7 +136,7 @@ class DeviceOptions:
 
     @property
     def features(self) -> int:
-        """The feature bits to offer; the ring's own features are left to the transport."""
+        """The feature bits to offer, without those of the rings, which belong to the transport."""
         if self.offered is not None:
             return self.offered
         return self.profile.mask([*(feature.name for feature in self.profile.device_features), "VERSION_1"])
@@ -149,7 +149,7 @@ class DeviceOptions:
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """Host requests: the buffers at hand, what the operator still wants, and the open request."""
+    """Host requests: the buffers held, the operator's waiting requests, and the open request."""
 
     phase: RequestPhase = RequestPhase.ABSENT
     buffers: tuple[Available, ...] = ()
@@ -162,7 +162,7 @@ class Requests:
 
 @dataclass(frozen=True, slots=True)
 class DeviceState:
-    """All a device remembers. A reset keeps ``num_pages``, which is the operator's, and nothing else."""
+    """Everything that a device remembers. A reset keeps only ``num_pages``, the operator's target."""
 
     phase: DevicePhase = DevicePhase.FRESH
     accepted: int = 0

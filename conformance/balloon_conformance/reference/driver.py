@@ -1,7 +1,7 @@
-"""The reference driver: negotiation, what comes back from the device, and what the guest wants.
+"""The reference driver: negotiation, what comes back from the device, and what the guest asks for.
 
-A reset ends every operation: the guest has the pages of the balloon back, and the next device starts with
-an empty one.
+A reset ends every operation: the guest has the pages of the balloon back, and the next device starts with an
+empty balloon.
 """
 
 from __future__ import annotations
@@ -85,11 +85,11 @@ WISHES: Mapping[GuestAction, str] = MappingProxyType(
         GuestAction.HOLD: "use",
     }
 )
-"""The method that takes each wish of the guest in."""
+"""The method that takes each request of the guest."""
 
 
 class Driver(BallooningDriver, AnsweringDriver):
-    """A driver that keeps every requirement; see :data:`DRIVER` for what it answers to."""
+    """A driver that keeps every requirement; :data:`DRIVER` lists what it answers."""
 
     table = DRIVER
 
@@ -100,7 +100,7 @@ class Driver(BallooningDriver, AnsweringDriver):
     # -- negotiation --------------------------------------------------------------------------------------
 
     # NEG-03, NEG-04: without STATS_VQ neither CHUNK_TRANSFER nor HOST_REQ_VQ, decided before FEATURES_OK.
-    # NEG-05: a subset of the offer. NEG-10: MUST_TELL_HOST is in it like every other feature.
+    # NEG-05: a subset of the offer. NEG-10: MUST_TELL_HOST is accepted like every other feature.
     def choose(self, offered: int) -> int:
         """Return the features to accept: all that are supported and legal together."""
         profile = self.options.profile
@@ -110,7 +110,7 @@ class Driver(BallooningDriver, AnsweringDriver):
         return chosen
 
     def negotiate(self, state: DriverState, given: Offer) -> Step:
-        """Accept features, set up the queues, set DRIVER_OK, and look at the target."""
+        """Accept features, set up the queues, set DRIVER_OK, and read the target."""
         state = replace(state, offered=given.offered, accepted=self.choose(given.offered))
         outputs: tuple[DriverOutput, ...] = (Accepted(state.accepted), Memory(self.options.memory))
         for set_up in (self.set_up_statistics, self.set_up_requests):
@@ -122,21 +122,21 @@ class Driver(BallooningDriver, AnsweringDriver):
 
     # STATS-01: one buffer from the start.
     def set_up_statistics(self, state: DriverState) -> Step:
-        """Make the first statistics buffer available where the queue exists (QUEUE-02)."""
+        """Make the first statistics buffer available if the queue exists (QUEUE-02)."""
         return self.post_statistics(state) if self.has(state, "STATS_VQ") else (state, ())
 
     # REQ-01: the request buffer is there at DRIVER_OK.
     def set_up_requests(self, state: DriverState) -> Step:
-        """Make the request buffer available where the queue exists (QUEUE-02)."""
+        """Make the request buffer available if the queue exists (QUEUE-02)."""
         return self.exchange(AnswerInput.START, state) if self.has(state, "HOST_REQ_VQ") else (state, ())
 
-    # RESET-05: an exchange does not outlive the device; nor do the balloon and the guest's wishes.
+    # RESET-05: no exchange outlives the device; nor do the balloon and the guest's requests.
     def reset(self, state: DriverState, _given: Reset) -> Step:
-        """Begin anew. Names of buffers are not used again, so a late return is not taken for another."""
+        """Begin anew. No buffer name is used again, so a late return is not taken for another buffer's."""
         return DriverState(pool=self.pool_after_reset(state), buffers=state.buffers), ()
 
     def pool_after_reset(self, state: DriverState) -> PageSet:
-        """Return the free pages: those there were, and the driver's own out of the balloon."""
+        """Return the free pages: those that were free, and those of the balloon that are the driver's own."""
         back = self.held(state)
         for pages in state.ballooning.left:
             back |= pages
@@ -145,7 +145,7 @@ class Driver(BallooningDriver, AnsweringDriver):
 
     # -- the device ---------------------------------------------------------------------------------------
 
-    # CONC-05: a buffer is known by its name, whatever came back before it.
+    # CONC-05: a buffer is known by its name, in whatever order buffers come back.
     def take_back(self, state: DriverState, used: Used) -> Step:
         """Take a returned buffer back."""
         flight = state.flights.get(used.buffer)
@@ -157,7 +157,7 @@ class Driver(BallooningDriver, AnsweringDriver):
         step: Step = getattr(self, RETURNS[flight.queue])(replace(state, flights=flights), flight, used)
         return step
 
-    # BUF-06: the used length of a device-readable buffer is not looked at.
+    # BUF-06: the used length of a device-readable buffer is ignored.
     def inflate_returned(self, state: DriverState, flight: Flight, _used: Used) -> Step:
         """Take an inflate buffer back."""
         return self.balloon(BalloonInput.INFLATE_RETURNED, state, flight)
@@ -189,14 +189,15 @@ class Driver(BallooningDriver, AnsweringDriver):
 
     # -- statistics ---------------------------------------------------------------------------------------
 
-    # STATS-02: only here and only when none is in flight. STATS-04, STATS-06: built by the schema.
+    # STATS-02: only this method makes one available, and only if none is in flight. STATS-04, STATS-06: the
+    # schema builds the bytes.
     def post_statistics(self, state: DriverState) -> Step:
         """Make a statistics buffer with fresh values available."""
         return self.fly(state, Flight(STATISTICS), statistics.build(self.statistics(state)))
 
     # STATS-05, STATS-10: the same three each time.
     def statistics(self, state: DriverState) -> Statistics:
-        """Return what the driver knows of the guest's memory: all of it, and all but the balloon."""
+        """Return what the driver knows of the guest's memory: its size, and its size without the balloon."""
         total = self.options.memory.size_bytes
         free = total - self.held(state).size_bytes
         values = {Tag.MEMFREE: free, Tag.MEMTOT: total, Tag.AVAIL: free}
@@ -210,12 +211,12 @@ class Driver(BallooningDriver, AnsweringDriver):
     # -- the guest ----------------------------------------------------------------------------------------
 
     def remember(self, state: DriverState, given: Guest) -> Step:
-        """Take a wish in while there is no device."""
+        """Keep a request of the guest while there is no device."""
         changed: DriverState = getattr(self, WISHES[given.action])(state, given)
         return changed, ()
 
     def wish(self, state: DriverState, given: Guest) -> Step:
-        """Take a wish in and act on it."""
+        """Take a request of the guest and act on it."""
         state, _ = self.remember(state, given)
         return self.balloon(BalloonInput.WISH, state)
 
@@ -225,18 +226,18 @@ class Driver(BallooningDriver, AnsweringDriver):
 
     # INF-10: the target may have asked for them before they were free.
     def take_freed(self, state: DriverState, given: Freed) -> Step:
-        """Remember pages that became free, and inflate with them where the target asks for it."""
+        """Remember pages that became free, and inflate with them if the target asks for it."""
         state, _ = self.put_aside(state, given)
         return self.balloon(BalloonInput.WISH, state)
 
     def give_up(self, state: DriverState, given: Guest) -> DriverState:
-        """The guest gives pages up; the last word on a page counts."""
+        """The guest gives pages up. The guest's last request about a page counts."""
         return replace(
             state, to_inflate=state.to_inflate | given.pages, to_deflate=state.to_deflate - given.pages
         )
 
     def want_back(self, state: DriverState, given: Guest) -> DriverState:
-        """The guest wants pages back; they are no longer free for the driver to take."""
+        """The guest wants pages back. The driver may no longer take them as free pages."""
         return replace(
             state,
             to_deflate=state.to_deflate | given.pages,
@@ -245,11 +246,11 @@ class Driver(BallooningDriver, AnsweringDriver):
         )
 
     def leave_unused(self, state: DriverState, given: Guest) -> DriverState:
-        """The guest says which pages it does not use; earlier words on that are void."""
+        """The guest says which pages it does not use. That replaces what it said before."""
         return replace(state, unused=given.pages)
 
     def use(self, state: DriverState, given: Guest) -> DriverState:
-        """The guest uses pages: they are neither unused nor free."""
+        """The guest uses pages: they are no longer unused or free."""
         return replace(
             state,
             unused=state.unused - given.pages,

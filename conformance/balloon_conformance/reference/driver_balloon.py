@@ -1,7 +1,7 @@
 """The balloon of the reference driver: one operation at a time, and what starts the next.
 
-An operation takes all the pages it can at once, shares them out to buffers, has as many of these in flight
-as it may (CONC-08), and writes ``actual`` when the last came back (CFG-10).
+An operation takes all the pages it can at once and divides them among buffers. It has as many of these in
+flight as it may (CONC-08), and writes ``actual`` when the last one came back (CFG-10).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ BALLOON: Table = MappingProxyType(
         (_INFLATING, BalloonInput.WISH): Refusal("wishes wait until the pages on their way are counted"),
         (_INFLATING, BalloonInput.INFLATE_RETURNED): Move("inflated", (_INFLATING, _RESTING, _DEFLATING)),
         (_INFLATING, BalloonInput.DEFLATE_RETURNED): Refusal("no deflate buffer is in flight"),
-        # DEF-03: a page is not deflated before its inflate buffer came back, because operations do not mix.
+        # DEF-03: operations do not overlap, so no page is deflated before its inflate buffer came back.
         (_DEFLATING, BalloonInput.WISH): Refusal("wishes wait until the pages on their way are counted"),
         (_DEFLATING, BalloonInput.INFLATE_RETURNED): Refusal("no inflate buffer is in flight"),
         (_DEFLATING, BalloonInput.DEFLATE_RETURNED): Move("deflated", (_DEFLATING, _RESTING, _INFLATING)),
@@ -55,13 +55,13 @@ class BallooningDriver(PageWriter):
     balloon_table: ClassVar[Table] = BALLOON
 
     def balloon(self, kind: BalloonInput, state: DriverState, given: object = None) -> Step:
-        """Walk the table of the balloon."""
+        """Take one step in the table of the balloon."""
         return self.follow(self.balloon_table, state.ballooning.phase, kind, state, given)
 
     # -- what to do next ----------------------------------------------------------------------------------
 
     def consider(self, state: DriverState, _given: object) -> Step:
-        """Start an operation where the target and the guest ask for one."""
+        """Start an operation if the target or the guest asks for one."""
         pages = self.pages_to_inflate(state)
         if pages:
             return self.start_inflating(state, pages)
@@ -70,17 +70,17 @@ class BallooningDriver(PageWriter):
             return self.start_deflating(state, pages)
         return state, ()
 
-    # INF-10: as many as num_pages asks for. INF-11: none that is in the balloon.
+    # INF-10: as many as num_pages asks for. INF-11: no page that is in the balloon.
     def pages_to_inflate(self, state: DriverState) -> PageSet:
-        """Return the pages to inflate now: what the guest gave first, then the driver's own."""
+        """Return the pages to inflate now: first those the guest gave up, then the driver's own."""
         room = state.num_pages - state.ballooning.balloon.pages
         free = self.nameable(state) - self.held(state)
         given = lowest(state.to_inflate & free, room)
         return given | lowest((state.pool & free) - given, room - given.pages)
 
-    # DEF-04: only pages of the balloon. DEF-10: as soon as the target is below what it holds.
+    # DEF-04: only pages of the balloon. DEF-10: as soon as the balloon exceeds the target.
     def pages_to_deflate(self, state: DriverState) -> PageSet:
-        """Return the pages to deflate now: what the guest wants first, then the excess."""
+        """Return the pages to deflate now: first those the guest wants, then the excess."""
         balloon = state.ballooning.balloon
         excess = balloon.pages - state.num_pages
         wanted = lowest(state.to_deflate & balloon, self.most_wanted(state, excess))
@@ -90,14 +90,14 @@ class BallooningDriver(PageWriter):
 
     # DEF-09: the balloon does not shrink below num_pages, unless DEFLATE_ON_OOM lets the guest decide.
     def most_wanted(self, state: DriverState, excess: int) -> int:
-        """Return how many pages the guest may have back; ``excess`` are those above the target."""
+        """Return how many pages the guest may have back; ``excess`` counts the pages above the target."""
         return state.ballooning.balloon.pages if self.has(state, "DEFLATE_ON_OOM") else excess
 
     # -- inflate ------------------------------------------------------------------------------------------
 
     def start_inflating(self, state: DriverState, pages: PageSet) -> Step:
-        """Take pages from the guest and offer them."""
-        # INF-04: from here on the guest has these pages no more, and nobody says they are unused.
+        """Take pages from the guest and make them available to the device."""
+        # INF-04: from here on the guest does not use these pages, and no message calls them unused.
         state = replace(
             state,
             to_inflate=state.to_inflate - pages,
@@ -107,7 +107,7 @@ class BallooningDriver(PageWriter):
         )
         return self.send_pages(state)
 
-    # INF-03, DEF-11: every page of the operation stands in one of the buffers.
+    # INF-03, DEF-11: every page of the operation is in one of the buffers.
     def send_pages(self, state: DriverState) -> Step:
         """Make buffers of the operation available while there is room."""
         queue = _QUEUES[state.ballooning.phase]
@@ -120,7 +120,7 @@ class BallooningDriver(PageWriter):
             outputs += more
         return state, outputs
 
-    # INF-05: a page counts when its buffer came back.
+    # INF-05: a page counts once its buffer came back.
     def inflated(self, state: DriverState, flight: Flight) -> Step:
         """Put the pages of a returned buffer into the balloon."""
         balloon = state.ballooning.balloon | flight.pages
@@ -131,16 +131,17 @@ class BallooningDriver(PageWriter):
 
     def start_deflating(self, state: DriverState, pages: PageSet) -> Step:
         """Tell the device which pages are taken back."""
-        # A wish for pages that are not in the balloon is fulfilled: the guest has them.
+        # A request for pages that are not in the balloon is already fulfilled: the guest has them.
         wanted = state.to_deflate & state.ballooning.balloon
         ballooning = replace(
             state.ballooning, phase=_DEFLATING, left=self.split(state, pages), promised=wanted & pages
         )
         return self.send_pages(replace(state, to_deflate=wanted - pages, ballooning=ballooning))
 
-    # DEF-05: the guest has its pages when the deflate buffer came back, MUST_TELL_HOST or not (DEF-06).
+    # DEF-05: the guest has its pages once the deflate buffer came back, with or without MUST_TELL_HOST
+    # (DEF-06).
     def deflated(self, state: DriverState, flight: Flight) -> Step:
-        """Take the pages of a returned buffer out of the balloon and hand them on."""
+        """Take the pages of a returned buffer out of the balloon, and give them to the guest."""
         ballooning = state.ballooning
         promised, own = flight.pages & ballooning.promised, flight.pages - ballooning.promised
         state = replace(
@@ -158,7 +159,7 @@ class BallooningDriver(PageWriter):
     # -- both ---------------------------------------------------------------------------------------------
 
     def go_on(self, state: DriverState) -> Step:
-        """Send what is left of the operation, or end it when every buffer came back."""
+        """Send what is left of the operation, or end it if every buffer came back."""
         state, outputs = self.send_pages(state)
         if state.ballooning.left or self.in_flight(state, _QUEUES[state.ballooning.phase]):
             return state, outputs
@@ -167,19 +168,19 @@ class BallooningDriver(PageWriter):
 
     # CFG-04: actual follows every change of the balloon.
     def finish(self, state: DriverState) -> Step:
-        """End the operation: write actual, and see what is wanted now."""
+        """End the operation: write actual, and start the next one if there is one."""
         ballooning = Ballooning(balloon=state.ballooning.balloon, promised=EMPTY)
         state = replace(state, ballooning=ballooning)
         written = self.write_actual(self.count(state))
         state, outputs = self.balloon(BalloonInput.WISH, state)
         return state, (*written, *outputs)
 
-    # CFG-05: the pages of the balloon, and nothing besides.
+    # CFG-05: the pages of the balloon and no others.
     def count(self, state: DriverState) -> int:
-        """Return what ``actual`` is to say."""
+        """Return the value of ``actual``."""
         return state.ballooning.balloon.pages
 
-    # CFG-02, CFG-03: one store of four bytes, and num_pages is left alone.
+    # CFG-02, CFG-03: one store of four bytes; num_pages is left alone.
     def write_actual(self, pages: int) -> tuple[DriverOutput, ...]:
         """Write ``actual``, little-endian."""
         space = configuration.build(configuration.Configuration(0, pages))

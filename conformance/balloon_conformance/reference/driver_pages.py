@@ -1,4 +1,4 @@
-"""How the reference driver makes buffers: their bytes, their number, and which are with the device."""
+"""How the reference driver builds buffers and makes them available, and which buffers are in flight."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = ["PageWriter", "Step"]
 Step: TypeAlias = tuple[DriverState, tuple[DriverOutput, ...]]
 
 _ARRAY_PAGES = PageSet([(0, 1 << 32)])
-"""The pages an entry of 32 bits can name."""
+"""The pages that an entry of 32 bits can name."""
 
 
 class PageWriter(Machine[DriverState, DriverOutput]):
@@ -52,7 +52,7 @@ class PageWriter(Machine[DriverState, DriverOutput]):
         """Return the virtqueue index that the queue has."""
         return self.options.profile.queue_index(queue, state.offered, state.accepted)
 
-    # CHUNK-05, PFN-04: no page outside guest memory; and none an array cannot name.
+    # CHUNK-05, PFN-04: no page outside guest memory, and no page that an array cannot name.
     def nameable(self, state: DriverState) -> PageSet:
         """Return the pages a buffer may name in the negotiated form."""
         memory = self.options.memory
@@ -64,9 +64,9 @@ class PageWriter(Machine[DriverState, DriverOutput]):
         """Return how many chunks fill a message."""
         return self.options.capacity_bytes // CHUNK_BYTES
 
-    # INF-02, DEF-02, PFN-02: no pages make no buffer, so every buffer names some.
+    # INF-02, DEF-02, PFN-02: no pages give no buffer, so every buffer names some.
     def split(self, state: DriverState, pages: PageSet) -> tuple[PageSet, ...]:
-        """Share the pages of an operation out to buffers, in the canonical way."""
+        """Divide the pages of an operation among buffers, in the canonical way."""
         if self.has(state, "CHUNK_TRANSFER"):
             return split_at_runs(pages, self.message_capacity())
         return split_at_pages(pages, self.options.array_pages)
@@ -75,7 +75,7 @@ class PageWriter(Machine[DriverState, DriverOutput]):
     def encode_pages(self, state: DriverState, pages: PageSet) -> bytes:
         """Build an inflate or deflate buffer."""
         if self.has(state, "CHUNK_TRANSFER"):
-            # HDR-04: cmd, flag and id say nothing here, and are zero.
+            # HDR-04: cmd, flag and id have no meaning here, and are zero.
             return self.encode_message(pages, 0, 0, 0)
         return self.encode_array(pages)
 
@@ -90,12 +90,13 @@ class PageWriter(Machine[DriverState, DriverOutput]):
         """Build a response header."""
         return response_header.build(ResponseHeader(cmd, flag, identifier, data_bytes))
 
-    # CHUNK-01, CHUNK-02, CHUNK-03, CHUNK-04, CHUNK-11: both numbers shifted by 12, nothing below.
+    # CHUNK-01, CHUNK-02, CHUNK-03, CHUNK-04, CHUNK-11: both numbers are shifted by 12, and the low bits are
+    # zero.
     def encode_chunks(self, pages: PageSet) -> bytes:
-        """Build one chunk a run."""
+        """Build one chunk for each run."""
         return chunk.encode(run_table(pages) << np.uint64(PAGE_SHIFT))
 
-    # PFN-03, PFN-08: 32 bits a page of 4 KiB, little-endian.
+    # PFN-03, PFN-08: 32 bits for each 4 KiB page, little-endian.
     def encode_array(self, pages: PageSet) -> bytes:
         """Build an array of page frame numbers."""
         return page_numbers(pages).astype("<u4").tobytes()
@@ -116,13 +117,13 @@ class PageWriter(Machine[DriverState, DriverOutput]):
         """Return what is with the device on the given queues, oldest first."""
         return tuple(flight for flight in state.flights.values() if flight.queue in queues)
 
-    # QUEUE-08: never more than the ring has descriptors.
+    # QUEUE-08: never more buffers than the ring has descriptors.
     def has_room(self, state: DriverState, queue: Queue) -> bool:
         """Tell whether another buffer may be made available."""
         return len(self.in_flight(state, queue)) < self.options.flight_limit
 
     def held(self, state: DriverState) -> PageSet:
-        """Return the pages the guest may not use: in the balloon, or offered to the device."""
+        """Return the pages that the guest may not use: those in the balloon or in flight."""
         pages = state.ballooning.balloon
         for flight in self.in_flight(state, INFLATE):
             pages |= flight.pages

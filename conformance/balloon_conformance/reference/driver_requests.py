@@ -1,6 +1,7 @@
 """How the reference driver answers host requests.
 
-Nothing here looks at the progress of the balloon, and nothing there looks here (CONC-02, CONC-03, CONC-04).
+Nothing here depends on the progress of the balloon, and the balloon depends on nothing here (CONC-02,
+CONC-03, CONC-04).
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class AnsweringDriver(PageWriter):
     answer_table: ClassVar[Table] = ANSWERS
 
     def exchange(self, kind: AnswerInput, state: DriverState, given: object = None) -> Step:
-        """Walk the table of host requests."""
+        """Take one step in the table of host requests."""
         return self.follow(self.answer_table, state.answering.phase, kind, state, given)
 
     # REQ-02, QUEUE-01: sixteen bytes to write, nothing to read, on the host request queue.
@@ -86,10 +87,10 @@ class AnsweringDriver(PageWriter):
         )
 
     def take_request_buffer(self, state: DriverState, used: Used) -> Step:
-        """Read what the device wrote, and go the way it says."""
+        """Read what the device wrote, and take the step that follows from it."""
         if used.length_bytes != host_request.LENGTH_BYTES or len(used.written) != host_request.LENGTH_BYTES:
             return self.exchange(AnswerInput.UNREADABLE, state, used)
-        # REQ-24: of its reserved words nothing is asked.
+        # REQ-24: the reserved words of a request are ignored.
         request = host_request.parse(used.written)
         if not self.knows_command(request.cmd):
             return self.exchange(AnswerInput.UNKNOWN, state, request)
@@ -103,13 +104,13 @@ class AnsweringDriver(PageWriter):
     def answer(self, state: DriverState, request: HostRequest) -> Step:
         """Begin the exchange that answers a request."""
         pages = self.unused_pages(state)
-        # UNUSED-04, UNUSED-05: a set, shared out once, names each page once at most.
+        # UNUSED-04, UNUSED-05: a set that is divided once names each page at most once.
         left = split_at_runs(pages, self.message_capacity()) or (EMPTY,)
         answering = Answering(_ANSWERING, request.cmd, request.param, left)
         return self.send_unused(replace(state, answering=answering), None)
 
-    # UNUSED-02: not the pages of the balloon. UNUSED-06: pages that are to be inflated are free until then.
-    # UNUSED-08: in runs of any length.
+    # UNUSED-02: no pages of the balloon. UNUSED-06: pages that are still to be inflated count as free.
+    # UNUSED-08: runs of any length.
     def unused_pages(self, state: DriverState) -> PageSet:
         """Return the pages an answer names."""
         return ((state.unused | state.pool) & self.options.memory) - self.held(state)

@@ -1,4 +1,4 @@
-"""What the reference driver is told, remembers and does: options, state, inputs and outputs."""
+"""The options, state, inputs and outputs of the reference driver."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class BalloonInput(StrEnum):
     """What happens to the balloon."""
 
     WISH = "wish"
-    """The target changed, or the guest gives pages or wants them back."""
+    """The target changed, or the guest gave pages up or wants some back."""
     INFLATE_RETURNED = "inflate-returned"
     DEFLATE_RETURNED = "deflate-returned"
 
@@ -104,14 +104,14 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Freed:
-    """Input: the guest has no more use for pages, and the driver may give them up by itself."""
+    """Input: the guest no longer uses pages, and the driver may give them up by itself."""
 
     pages: PageSet
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Output: the features the driver accepted, or None where it refused the device."""
+    """Output: the features that the driver accepted, or None if it refused the device."""
 
     features: int | None
 
@@ -131,13 +131,13 @@ DriverOutput = (
 
 @dataclass(frozen=True, slots=True)
 class DriverOptions:
-    """What a driver is from start to end.
+    """The settings of a driver, fixed from start to end.
 
-    ``supported`` are the feature bits it can accept, by default all of the profile's own and VERSION_1.
+    ``supported`` are the feature bits it can accept, by default VERSION_1 and all features of the profile.
     ``capacity_bytes`` is the response data of a message, ``array_pages`` the entries of an array of page
-    frame numbers. ``ring_size`` are the descriptors of every queue, and ``in_flight`` how many buffers of a
-    queue may be with the device at once, as many as the ring has room for where it is None.
-    ``own_memory`` are pages the driver may give up by itself; where it is None, the guest is asked.
+    frame numbers. ``ring_size`` is the number of descriptors of every queue. ``in_flight`` is
+    how many buffers of a queue may be with the device at once; None means as many as the ring has room for.
+    ``own_memory`` are pages that the driver may give up by itself; if it is None, the guest is asked.
 
     Raises :class:`ValueError` for a capacity that holds no chunk or exceeds what every device accepts.
     """
@@ -194,8 +194,8 @@ class Flight:
 class Ballooning:
     """The balloon and the operation under way.
 
-    ``balloon`` are the pages whose inflate buffers were returned and whose deflate buffers were not.
-    ``left`` are the pages of buffers still to be made available, a set a buffer. ``promised`` are the pages
+    ``balloon`` are the pages whose inflate buffers were returned and whose deflate buffers were not. ``left``
+    holds the pages of buffers still to be made available, one set for each buffer. ``promised`` are the pages
     of a deflation that the guest asked for.
     """
 
@@ -207,7 +207,7 @@ class Ballooning:
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """The exchange under way: what was asked, and the pages still to be reported, a set a message."""
+    """The exchange under way: the request, and the pages still to be reported, one set for each message."""
 
     phase: AnswerPhase = AnswerPhase.ABSENT
     cmd: int = 0
@@ -217,7 +217,7 @@ class Answering:
 
 @dataclass(frozen=True, slots=True)
 class DriverState:
-    """All a driver remembers. A reset keeps what the guest wishes, and how many buffers there ever were."""
+    """Everything that a driver remembers. A reset keeps the guest's requests and the count of buffers."""
 
     phase: DriverPhase = DriverPhase.FRESH
     offered: int = 0
@@ -228,10 +228,10 @@ class DriverState:
     flights: Mapping[str, Flight] = field(default_factory=lambda: MappingProxyType({}))
     buffers: int = 0
     to_inflate: PageSet = EMPTY
-    """Pages the guest gives up, as soon as the target asks for them."""
+    """Pages that the guest gives up as soon as the target asks for them."""
     to_deflate: PageSet = EMPTY
-    """Pages the guest wants back."""
+    """Pages that the guest wants back."""
     unused: PageSet = EMPTY
-    """Pages the guest does not use."""
+    """Pages that the guest does not use."""
     pool: PageSet = EMPTY
-    """Free pages the driver may give up by itself."""
+    """Free pages that the driver may give up by itself."""

@@ -1,8 +1,8 @@
-"""State tables as data, and the one way to walk them.
+"""State tables as data, and the one way to execute them.
 
-A table has an entry for every phase and every kind of input: a :class:`Move`, which names the method that
-answers, or a :class:`Refusal`, which says why the input means nothing in that phase. So no input is
-forgotten, and documentation can be drawn from the same tables that run.
+A table has an entry for every phase and every kind of input. The entry is a :class:`Move`, which names the
+method that answers, or a :class:`Refusal`, which says why the input has no effect in that phase. So no input
+is forgotten, and the documentation draws the same tables that run.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ __all__ = ["Machine", "Move", "Note", "Refusal", "Refused", "Table", "name_of"]
 class Move:
     """The method that answers an input, and the phases it may lead to.
 
-    ``clauses`` are the requirements the move itself keeps; those a method keeps stand in the method.
+    ``clauses`` are the requirements that the move itself keeps. Those that a method keeps are named above the
+    method.
     """
 
     handler: str
@@ -45,7 +46,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Output: the other side did not keep ``clause``; for logs and counters, not for the wire."""
+    """Output: the other side broke ``clause``; for logs and counters, never sent."""
 
     clause: str
     text: str
@@ -59,7 +60,7 @@ class HasPhase(Protocol):
 
     @property
     def phase(self) -> StrEnum:
-        """The row of the table that holds now."""
+        """The current row of the table."""
 
 
 S = TypeVar("S", bound=HasPhase)
@@ -72,7 +73,7 @@ def name_of(kind: StrEnum | type[Any]) -> str:
 
 
 class Machine(Generic[S, O]):
-    """A pure transition function over a table, and the state it was last in.
+    """A pure transition function over a table, and its current state.
 
     ``step`` changes nothing; ``receive`` is ``step`` on the machine's own state.
     """
@@ -83,14 +84,14 @@ class Machine(Generic[S, O]):
     def step(self, state: S, given: object) -> tuple[S, tuple[O, ...]]:
         """Return the state after ``given`` and the outputs, in the order they take effect.
 
-        Raises :class:`TypeError` for an input of a kind the table does not have.
+        Raises :class:`TypeError` if the table has no such kind of input.
         """
         return self.follow(self.table, state.phase, type(given), state, given)
 
     def follow(
         self, table: Table, phase: StrEnum, kind: StrEnum | type[Any], state: S, given: object
     ) -> tuple[S, tuple[O, ...]]:
-        """Carry out the entry for ``phase`` and ``kind``; raises :class:`TypeError` where there is none."""
+        """Carry out the entry for ``phase`` and ``kind``; raises :class:`TypeError` if there is none."""
         entry = table.get((phase, kind))
         if entry is None:
             raise TypeError(f"{type(self).__name__} takes no {name_of(kind)}; see its table")

@@ -1,9 +1,9 @@
-"""The reference device at speed, for whoever serves it: short messages are read without arrays.
+"""The reference device at speed, for servers and adapters: short messages are read without arrays.
 
-Most messages of a running driver are short and sound. Those are read here by plain numbers, at several times
-the speed of :class:`~balloon_conformance.reference.device_pages.PageReader`, which is written to be read and
-to be varied; whatever is out of the ordinary in any way is left to it. That both say the same of every
-message is shown by a property test.
+Most messages of a running driver are short and well-formed. This module reads them with plain integers,
+several times faster than :class:`~balloon_conformance.reference.device_pages.PageReader`, which is written to
+be read and varied. Every other message goes to that class. A property test shows that both read every message
+alike.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SHORT_BYTES: Final = response_header.LENGTH_BYTES + 16 * chunk.LENGTH_BYTES
 
 
 class QuickDevice(Device):
-    """A :class:`Device` that takes the short way where a message gives no cause for the long one."""
+    """A :class:`Device` that reads short, well-formed messages the quick way."""
 
     def read_message(self, data: bytes, memory: PageSet, max_data_bytes: int) -> Reading:
         """Read a response message."""

@@ -1,4 +1,4 @@
-"""A badge: what a run says, as a small SVG for a readme."""
+"""A badge: the result of a run as a small SVG for a readme."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LABEL = "virtio-balloon"
 
 
 def badge(file: ResultsFile) -> str:
-    """Return the badge of one run: how many requirements it kept of those that apply, or how many broke."""
+    """Return the badge of one run: how many of the requirements that apply it kept, or how many it broke."""
     if not file.whole:
         words, colour = "unfinished", _UNFINISHED
     elif broken := file.summary["broken"]:

@@ -1,7 +1,7 @@
-"""Results side by side: what may be compared, where implementations differ, and what became worse.
+"""Results side by side: which may be compared, where implementations differ, and what became worse.
 
-Requirements are rows, runs are columns. Runs of one target, in the order they are given, are runs over time:
-what a later one does not keep any more is a regression.
+Requirements are rows, runs are columns. Runs of one target, in the order they are given, are runs over time.
+If a later run no longer keeps something, that is a regression.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _RANK: Mapping[str, int] = {"kept": 0, "advice": 1, "not exercised": 2, "broken"
 
 
 class Incomparable(ValueError):  # noqa: N818 - a fact about the files
-    """Results that cannot stand beside one another: one line that says why and the remedy."""
+    """Results that cannot be compared: one line with the reason and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +36,20 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One requirement over every run."""
+    """One requirement in all runs."""
 
     requirement: str
     cells: tuple[Cell, ...]
 
     @property
     def differs(self) -> bool:
-        """Whether two runs say different things."""
+        """Whether the runs disagree."""
         return len({cell.verdict for cell in self.cells}) > 1
 
 
 @dataclass(frozen=True, slots=True)
 class Regression:
-    """What a later run of a target does not keep any more."""
+    """A requirement or a case that a later run of a target no longer keeps."""
 
     target: str
     what: str
@@ -59,17 +59,17 @@ class Regression:
 
     @property
     def is_case(self) -> bool:
-        """Whether it is a case that did not pass; one defect shows in many of these."""
+        """Whether it is a case that did not pass. One defect often shows in many cases."""
         return self.what.startswith(_CASE)
 
     def __str__(self) -> str:
-        """Say it in a line."""
+        """Return it as one line."""
         return f"{self.target}: {self.what} was {self.before} and is {self.after}"
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The columns by name, the rows, those that differ first, and the regressions."""
+    """The columns by name; the rows, of which those that differ come first; and the regressions."""
 
     columns: tuple[str, ...]
     files: tuple[ResultsFile, ...]
@@ -90,7 +90,7 @@ def compare(files: Sequence[ResultsFile]) -> Comparison:
         for name in catalogue()
         if any(name in file.verdicts for file in files)
     ]
-    # Of rows that differ, and of those that do not, the order is the specification's.
+    # Within both groups the rows keep the order of the specification.
     rows.sort(key=lambda row: not row.differs)
     return Comparison(_names(files), tuple(files), tuple(rows), tuple(_regressions(files)))
 
@@ -135,7 +135,7 @@ def _cell(file: ResultsFile, name: str) -> Cell:
 
 
 def _names(files: Sequence[ResultsFile]) -> tuple[str, ...]:
-    """Name each column after its target, or after its file where two have one target."""
+    """Name each column after its target, or after its file if two have the same target."""
     targets = [str(file.header["target"]) for file in files]
     return tuple(
         target if targets.count(target) == 1 else file.path.stem
@@ -151,7 +151,7 @@ def _regressions(files: Sequence[ResultsFile]) -> Iterator[Regression]:
         for earlier, later in pairwise(runs):
             for name in earlier.verdicts:
                 before, after = _cell(earlier, name).verdict, _cell(later, name).verdict
-                # What nobody had looked for a proof of has not become worse by having none.
+                # If the earlier run looked for no proofs, a missing proof does not make the later run worse.
                 as_before = after == "not exercised" and later.looked_for_proofs > earlier.looked_for_proofs
                 if _RANK[after] > _RANK[before] and not as_before:
                     yield Regression(target, name, before, after)

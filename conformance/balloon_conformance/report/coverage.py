@@ -23,9 +23,9 @@ _KINDS = ("rules", "vectors", "scenarios", "mutants")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What one results file says of the requirements, under a name no other column has.
+    """The verdicts of one results file, under a name that no other column has.
 
-    ``proven`` tells whether the run looked for what proves each *kept*.
+    ``proven`` tells whether the run looked for a proof of each *kept*.
     """
 
     name: str
@@ -35,11 +35,12 @@ class Column:
     verdicts: Mapping[str, RequirementResult]
 
     def verdict(self, requirement: Requirement) -> RequirementResult | None:
-        """Return the verdict on a requirement; None where the run could not have come to one."""
+        """Return the verdict on a requirement; None if the run could not have reached one."""
         one = self.verdicts.get(requirement.id)
         if one is None:
             return None
-        # What binds another profile only, or cannot be observed, may still have been exercised by chance.
+        # A requirement of another profile, or one that cannot be observed, may still have been exercised by
+        # chance.
         sought = applies(requirement, self.profile) and not requirement.not_observable
         return one if sought or one.verdict is not Verdict.NOT_EXERCISED else None
 
@@ -60,7 +61,7 @@ def columns_of(paths: Iterable[str]) -> tuple[Column, ...]:
 def print_coverage(
     chosen: Sequence[DecidedBy], columns: Sequence[Column], *, verbose: bool, as_json: bool
 ) -> None:
-    """Print a line for each requirement, what nothing decides or shows and why, and the sum of each level."""
+    """Print one line for each requirement, the reasons of undecided and hidden ones, and totals by level."""
     lines = _json_lines(chosen, columns) if as_json else _lines(chosen, columns, verbose=verbose)
     for line in lines:
         click.echo(line)

@@ -1,4 +1,4 @@
-"""A sequence drawn in text: a column a lane, arrows between them, as wide as the terminal."""
+"""A sequence drawn in text: one column for each lane, arrows between them, as wide as the terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["draw"]
 
 _LEAST_WIDTH, _MOST_WIDTH = 56, 120
 _SIDE_GAPS = (14, 26)
-"""The narrowest and the widest gap between the guest and the driver, the device and the operator."""
+"""The narrowest and the widest outer gap: from guest to driver, and from device to operator."""
 
 _LANE_STYLES: Mapping[Lane, str] = {
     Lane.GUEST: "magenta",
@@ -26,7 +26,7 @@ _LANE_STYLES: Mapping[Lane, str] = {
 
 @dataclass(frozen=True, slots=True)
 class _Pen:
-    """The characters a drawing is made of."""
+    """The characters of a drawing."""
 
     life: str
     line: str
@@ -58,7 +58,7 @@ class _Drawing:
         self._places = self._place()
 
     def _place(self) -> dict[Lane, int]:
-        """Give every lane its column: the sides what their words need, the rest to driver and device."""
+        """Give every lane its column: outer gaps as wide as their words, the rest in the middle."""
         lanes = self._picture.lanes
         left = self._numbers + 2 + len(lanes[0]) // 2
         right = self._width - 1 - (len(lanes[-1]) - 1) // 2
@@ -76,11 +76,11 @@ class _Drawing:
             for item in self._picture.items
             if isinstance(item, Message) and item.source is lane
         ]
-        # The drawing's middle keeps half of the width whatever stands at the sides.
+        # The middle of the drawing keeps half of the width, however long the words at the sides are.
         return min(max(least, max(words) + 7), most, max(least, self._width // 4))
 
     def lines(self) -> Iterator[Text]:
-        """Yield every line, heads first."""
+        """Yield every line, the heads of the lanes first."""
         yield self._heads()
         for item in self._picture.items:
             match item:
@@ -98,7 +98,7 @@ class _Drawing:
         return row.text()
 
     def _row(self, step: int | None = None) -> _Row:
-        """A line with nothing but the lifelines, and the number of the step where it begins."""
+        """Return a line with the lifelines, and the number of the step if one begins here."""
         row = _Row(self._width)
         if step is not None:
             row.put(0, f"{step:>{self._numbers}}", "dim")
@@ -163,7 +163,7 @@ class _Drawing:
 
 
 class _Row:
-    """One line of cells; what is put later covers what was there."""
+    """One line of cells. Later cells cover earlier ones."""
 
     def __init__(self, width: int) -> None:
         self._cells = [" "] * width

@@ -1,4 +1,4 @@
-"""A buffer as an annotated hex dump: offset, bytes, field, value, meaning; what is wrong below its field."""
+"""A buffer as an annotated hex dump: offset, bytes, field, value, meaning; a problem is below its field."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["configuration_fields", "dump_lines"]
 
 _SHOWN_BYTES = 8
 _LEAST_MEANING = 26
-"""Columns below which the meaning moves to a line of its own."""
+"""If fewer columns are left, the meaning moves to a line of its own."""
 _FIRST, _LAST, _PROBLEMS = 4, 3, 5
-"""How many records of a long buffer are shown from its start and its end, and of those with a problem."""
+"""How many records of a long buffer are shown: from its start, from its end, and of those with a problem."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """The widths of a dump; ``total`` is None where nothing limits it."""
+    """The widths of a dump; ``total`` is None if nothing limits it."""
 
     raw: int
     name: int
@@ -41,11 +41,11 @@ def dump_lines(
 ) -> Iterator[Text]:
     """Yield the lines of a dump, folded to ``width`` columns; None leaves every field on one line.
 
-    Unless ``whole``, the middle of a long array is left out, and a line says how much that is. ``base`` is
-    added to every offset.
+    Unless ``whole``, the middle of a long array is left out, and a line says how much. ``base`` is added to
+    every offset.
     """
     records = [list(group) for _, group in groupby(fields, key=lambda field: field.name.partition(".")[0])]
-    # Words before the array are a record each by that, and few.
+    # Each field before the array is a record too. These are few.
     kept = range(len(records)) if whole else _kept(records)
     shown = [field for index in kept for field in records[index]]
     columns = _Columns(
@@ -64,7 +64,7 @@ def dump_lines(
 
 
 def configuration_fields(data: bytes, offset: int) -> tuple[Field, ...]:
-    """Explain a part of the configuration space; a part that is not whole words is one field."""
+    """Explain a part of the configuration space. A part that does not consist of whole words is one field."""
     inside = tuple(
         field
         for field in annotate(configuration.NAME, bytes(offset) + data)
@@ -76,7 +76,7 @@ def configuration_fields(data: bytes, offset: int) -> tuple[Field, ...]:
 
 
 def _kept(records: Sequence[Sequence[Field]]) -> Sequence[int]:
-    """Return which records are shown: the ends, and the first that have a problem."""
+    """Return which records are shown: the ends, and the first ones with a problem."""
     fixed = sum(1 for record in records if "[" not in record[0].name)
     if len(records) <= fixed + _FIRST + _LAST + 1:
         return range(len(records))
@@ -86,7 +86,7 @@ def _kept(records: Sequence[Sequence[Field]]) -> Sequence[int]:
 
 
 def _left_out(records: Sequence[Sequence[Field]], base: int) -> Text:
-    """Say what is not shown between two records."""
+    """Say what is left out between two records."""
     first, last = records[0][0], records[-1]
     end = max(field.offset + len(field.raw) for field in last)
     noun = first.name.partition("[")[0]
@@ -101,7 +101,7 @@ def _left_out(records: Sequence[Sequence[Field]], base: int) -> Text:
 
 
 def _lines(field: Field, columns: _Columns, base: int) -> Iterator[Text]:
-    """Yield the lines of one field: its row, what of the meaning does not fit, and its problem."""
+    """Yield the lines of one field: its row, the rest of a long meaning, and its problem."""
     row = Text(f"{base + field.offset:#06x}", style="dim")
     row.append(f"  {_bytes(field):<{columns.raw}}", style="not dim")
     row.append(f"  {_name(field):<{columns.name}}", style="not dim bold")
@@ -135,7 +135,7 @@ def _bytes(field: Field) -> str:
 
 
 def _name(field: Field) -> str:
-    # The bits of a word stand below it, without bytes of their own.
+    # The bits of a word are listed below it, without bytes of their own.
     return field.name if field.raw or field.value is None else f"  {field.name}"
 
 

@@ -1,7 +1,7 @@
 """Results as one self-contained HTML page: readable without JavaScript, on a phone, in the dark and on paper.
 
-Everything is in the page: its style, and the little program that filters. What is looked for first comes
-first: what is broken, each finding with its bytes and the events around it, and the command that repeats it.
+The page contains its style and the small program that filters. What a reader looks for comes first: what is
+broken, each finding with its bytes and the events around it, and the command that repeats it.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from balloon_spec.requirement import catalogue
 __all__ = ["environment", "hex_rows", "render", "render_comparison"]
 
 _AROUND = 6
-"""How many events before and after the one a finding is about are shown."""
+"""How many events are shown before and after the event of a finding."""
 _BYTES_SHOWN = 512
 _FOUND_SHOWN = 4
-"""How many findings against one requirement are shown in full; of others the case is named."""
+"""How many findings against one requirement are shown in full. The others are named by their case."""
 _ROW_BYTES = 16
 
 
 @cache
 def environment() -> Environment:
-    """Return where the templates of this package are; what they print is escaped."""
+    """Return the templates of this package; their output is escaped."""
     return Environment(
         loader=PackageLoader("balloon_conformance.report", "templates"),
         autoescape=True,
@@ -46,7 +46,7 @@ def environment() -> Environment:
 
 @dataclass(frozen=True, slots=True)
 class _Event:
-    """A line of the trace near a finding; ``here`` marks the one the finding is about."""
+    """A line of the trace near a finding; ``here`` marks the event of the finding."""
 
     number: int
     words: str
@@ -75,12 +75,12 @@ class _Row:
     """``kept``, ``broken``, ``advice`` or ``not exercised``."""
     found: tuple[_Found, ...]
     others: tuple[str, ...]
-    """The cases beyond those of ``found`` that broke it as well."""
+    """The cases that broke it besides those of ``found``."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Area:
-    """The requirements of an area, and how many there are of each verdict."""
+    """The requirements of an area, and the number of each verdict."""
 
     title: str
     counts: Mapping[str, int]
@@ -90,7 +90,7 @@ class _Area:
 def render(results: Results, header: Mapping[str, Any], repeat: str) -> str:
     """Return the page.
 
-    ``header`` is what the results file begins with, ``repeat`` the command up to ``-k``.
+    ``header`` is the header of the results file, ``repeat`` the command up to ``-k``.
     """
     template: Template = environment().get_template("run.html.j2")
     return template.render(
@@ -153,7 +153,7 @@ def _found(one: RequirementResult, outcomes: Mapping[str, Outcome], repeat: str)
 
 
 def hex_rows(data: bytes) -> Iterator[tuple[str, str, str]]:
-    """Yield offset, bytes in hex and as text for every 16 bytes."""
+    """Yield for every 16 bytes: the offset, the bytes in hex, and the bytes as text."""
     for at in range(0, len(data), _ROW_BYTES):
         row = data[at : at + _ROW_BYTES]
         text = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in row)
@@ -168,7 +168,7 @@ def _around(trace: Sequence[str], event: int) -> Iterator[_Event]:
 
 
 def _words(line: Mapping[str, Any]) -> str:
-    """Write an event of a trace in a line: its kind, then its fields, long bytes cut short."""
+    """Write an event of a trace on one line: its kind, then its fields, long bytes cut short."""
     fields = dict(line)
     kind = str(fields.pop("event", ""))
     seconds = fields.pop("t", None)
@@ -183,7 +183,7 @@ def _short(value: Any) -> str:
 
 
 def render_comparison(comparison: Comparison) -> str:
-    """Return the page of runs side by side."""
+    """Return the page of a comparison."""
     template: Template = environment().get_template("compare.html.j2")
     return template.render(
         columns=comparison.columns,

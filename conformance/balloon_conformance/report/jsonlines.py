@@ -1,7 +1,7 @@
 """Results as JSON lines, written as they come so that nothing gathered is lost.
 
-The first line is a header, then follows a line for each case as it ends, and at the end one for each
-requirement and a summary. The schema of every line is :data:`SCHEMA_PATH`, JSON Schema draft 2020-12.
+The first line is a header. One line for each case follows as it ends, and at the end one for each requirement
+and a summary. The schema of every line is :data:`SCHEMA_PATH`, JSON Schema draft 2020-12.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SCHEMA_PATH = Path(__file__).with_name("results.schema.json")
 
 
 class _Text(Protocol):
-    """What is written to: a text file, or what stands for one."""
+    """A text file, or an object that can be written to like one."""
 
     def write(self, text: str, /) -> object: ...
 
@@ -46,7 +46,7 @@ class JsonLines:
         started: datetime,
         vectors: str,
     ) -> None:
-        """Write the header: what judged what, under which profile, when (with a time zone), by which vectors.
+        """Write the header: the suite, the target, the profile, the time (with a time zone), and the vectors.
 
         ``vectors`` is the SHA-256 of their manifest.
         """

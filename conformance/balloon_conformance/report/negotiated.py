@@ -1,9 +1,9 @@
-"""Whether what a run was told to exercise was ever negotiated: silence about it would pass for success.
+"""Whether a run ever negotiated what it was told to exercise. Silence about that would look like success.
 
-A run is told by its profile: ``chunk-transfer`` says that bits 3 and 4 are its features, so one of them at
-least is there. It is told of a single feature by ``--bit``. Either may be wrong: the implementation has other
-features on these bits, has them on other bits, or takes no notice of the numbers it was told. A run that
-selects no case which needs them is not told anything.
+The profile tells a run what to exercise: ``chunk-transfer`` says that bits 3 and 4 are its features, so at
+least one of them must be there. ``--bit`` tells it a single feature. Either may be wrong: the implementation
+has other features on these bits, has these features on other bits, or ignores the numbers. A run that selects
+no case which needs the features is told nothing.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ __all__ = ["Told", "never_negotiated"]
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a run was told: the features of each case, by its id, and those of which a person gave the bit.
+    """What a run was told: the features that each case needs, by its id, and those given with ``--bit``.
 
-    A scenario stands under its id without parameters.
+    The id of a scenario is without its parameters.
     """
 
     needs: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
@@ -31,9 +31,9 @@ class Told:
 
 
 def never_negotiated(side: Side, spoken: Profile, told: Told, outcomes: Iterable[Outcome]) -> str:
-    """Say which features were asked for and never negotiated, and the remedy; empty where all is well.
+    """Name the features that were asked for and never negotiated, and the remedy; empty if all is well.
 
-    One of several features of a profile may be missing: an implementation need not have all of them.
+    Some features of a profile may be missing: an implementation need not have all of them.
     """
     needed: set[str] = set()
     seen: set[str] = set()

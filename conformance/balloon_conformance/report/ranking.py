@@ -1,10 +1,10 @@
-"""Which finding to read first: the one nearest to the cause, with what follows from it folded below.
+"""Which finding to read first: the one nearest to the cause, with its consequences folded below it.
 
-One defect shows in many cases and under many names: a device that loses a page of every chunk loses it in
-descriptors, after a reset and behind reserved bits too, and each of these has a requirement of its own. The
-nearest to the cause is what was seen in the plainest circumstances: without a malformed buffer, under the
-fewest features, after the fewest buffers, in the shortest of them. Something seen later follows from it, in
-all likelihood, where the same rule found it, or where no case shows it without the other before it.
+One defect shows in many cases and under many names. A device that loses a page of every chunk also loses it
+in descriptors, after a reset and behind reserved bits, and each of these has a requirement of its own. The
+finding nearest to the cause is the one in the plainest circumstances: without a malformed buffer, under the
+fewest features, after the fewest buffers, in the shortest of them. A later finding probably follows from it
+in two cases: the same rule made it, or no case shows it without the other finding before it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Circumstances = tuple[bool, int, int, int, int, int, int]
 class Cause:
     """A requirement that was broken, and those that were probably broken as a consequence, in order.
 
-    ``case`` is the plainest in which it was found.
+    ``case`` is the plainest case in which it was found.
     """
 
     requirement: str
@@ -35,7 +35,7 @@ class Cause:
 
 
 def circumstances(outcome: Outcome, finding: Finding) -> Circumstances:
-    """Say how plain the circumstances of a finding were: the lower, the plainer."""
+    """Return how plain the circumstances of a finding were; lower is plainer."""
     resets = cuts = buffers = longest = 0
     for text in outcome.trace[1 : finding.event + 1]:
         if '"reset"' not in text and '"available"' not in text:
@@ -54,14 +54,15 @@ def circumstances(outcome: Outcome, finding: Finding) -> Circumstances:
 def nearest_first(
     found: Iterable[tuple[str, Finding]], outcomes: Mapping[str, Outcome]
 ) -> list[tuple[str, Finding]]:
-    """Return cases with a finding each, the plainest circumstances first."""
+    """Return cases with one finding each, the plainest circumstances first."""
     return sorted(found, key=lambda pair: circumstances(outcomes[pair[0]], pair[1]))
 
 
 def rank(broken: Mapping[str, Mapping[str, Finding]], outcomes: Mapping[str, Outcome]) -> tuple[Cause, ...]:
     """Order and group what was broken.
 
-    ``broken`` are the first findings against each requirement by case, ``outcomes`` those of the cases.
+    ``broken`` are the first findings against each requirement, by case; ``outcomes`` are the outcomes of the
+    cases.
     """
     plain = {}
     for name, by_case in broken.items():
@@ -94,7 +95,7 @@ def _follows(
 
 
 def explain(findings: Sequence[Finding]) -> Iterator[tuple[Finding, bool]]:
-    """Yield the findings of one case, oldest first, and whether each came after the first event with one."""
+    """Yield the findings of one case, oldest first, and whether an earlier event has one."""
     ordered = sorted(findings, key=lambda finding: finding.event)
     for finding in ordered:
         yield finding, finding.event > ordered[0].event

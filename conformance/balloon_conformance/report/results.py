@@ -23,11 +23,11 @@ from balloon_spec.requirement import Level, Requirement, catalogue
 __all__ = ["Exit", "RequirementResult", "Results", "Verdict", "applies"]
 
 _FEW = 2
-"""How many reasons are given where cases were not played for several."""
+"""How many reasons are given if cases were not played for several reasons."""
 
 
 class Verdict(StrEnum):
-    """What a run says of one requirement."""
+    """What a run says about one requirement."""
 
     KEPT = "kept"
     BROKEN = "broken"
@@ -43,7 +43,7 @@ class Exit(IntEnum):
     FAULT = 3
     """The adapter or the suite could not do its part."""
     NOTHING = 5
-    """Nothing was exercised, or nothing of what the run was told to exercise."""
+    """Nothing was exercised, or nothing that the run was told to exercise."""
     INTERRUPTED = 130
     TERMINATED = 143
     """Interrupted by SIGTERM."""
@@ -54,8 +54,8 @@ class RequirementResult:
     """The verdict on one requirement.
 
     ``decisions`` counts how often it was exercised. ``reason`` says why it was not. ``broken_by`` are the
-    cases that broke it, each with its first finding. ``known`` are the entries of a list of known failures
-    that excuse every finding against it. ``proof`` names a mutant that the run would have found out, for a
+    cases that broke it, each with its first finding. ``known`` are the entries of a list of known failures,
+    if they excuse every finding against it. ``proof`` names a mutant that the run would have found out, for a
     requirement that was kept and can be broken.
     """
 
@@ -69,12 +69,12 @@ class RequirementResult:
 
     @property
     def is_broken(self) -> bool:
-        """Whether a MUST or MUST NOT was broken, and not as it is known to be."""
+        """Whether a MUST or MUST NOT was broken, and not only as the list of known failures says."""
         return self.verdict is Verdict.BROKEN and self.requirement.level.binding and not self.known
 
     @property
     def is_advice(self) -> bool:
-        """Whether what was broken is a SHOULD, which an implementation may have its reasons for."""
+        """Whether a SHOULD was broken, which an implementation may have reasons for."""
         return self.verdict is Verdict.BROKEN and not self.requirement.level.binding and not self.known
 
     def to_json(self) -> dict[str, Any]:
@@ -95,7 +95,7 @@ class RequirementResult:
 
 
 def applies(requirement: Requirement, profile: Profile) -> bool:
-    """Tell whether the requirement binds for any set of the profile's features that may be negotiated."""
+    """Tell whether the requirement binds under some set of the profile's features that may be negotiated."""
     if requirement.about is not None and not requirement.about.holds(frozenset(profile.by_name)):
         return False
     names = requirement.when.names & profile.by_name.keys()
@@ -111,8 +111,8 @@ def applies(requirement: Requirement, profile: Profile) -> bool:
 class Results:
     """What a run against one implementation has shown so far.
 
-    ``about`` are the requirements each case of the suite is about, by the case's id; ``known`` are the
-    failures that are known, ``told`` what the run was told to exercise.
+    ``about`` are the requirements that each case of the suite is about, by the case's id; ``known`` are the
+    known failures, ``told`` what the run was told to exercise.
     """
 
     def __init__(
@@ -144,13 +144,13 @@ class Results:
         self._told = told
 
     def add(self, outcome: Outcome) -> None:
-        """Take in the outcome of a case; a case that errs after it ended is an error."""
+        """Add the outcome of a case. If a case has an error after it ended, it counts as an error."""
         known = self.outcomes.get(outcome.case)
         if known is None or outcome.status is Status.ERROR:
             self.outcomes[outcome.case] = outcome
 
     def settle(self) -> tuple[Outcome, ...]:
-        """Hold the outcomes against one another when no more come; return those that change by it."""
+        """Compare the outcomes when all have come; return those that change by it."""
         changed = tuple(self._known.mark(one) for one in settled(self.outcomes.values()))
         self.outcomes.update({one.case: one for one in changed})
         return changed
@@ -182,7 +182,7 @@ class Results:
         return tuple(results)
 
     def _is_earned(self, requirement: Requirement) -> bool:
-        """Tell whether *kept* is earned: a breach would have been seen, or there can be none."""
+        """Tell whether *kept* is justified: a breach would have been seen, or none is possible."""
         if self.proofs is None or requirement.level is Level.MAY:
             return True
         return requirement.id in self.proofs
@@ -193,14 +193,14 @@ class Results:
         return f"it was decided {times}, but no breach would be seen here{': ' if why else ''}{why}"
 
     def _hidden(self, requirement: Requirement) -> str:
-        """Say why the adapter cannot show what the requirement rests on; empty if it can."""
+        """Say why the adapter cannot show what the requirement depends on; empty if it can."""
         reasons = (one.hidden.get(requirement.id, "") for one in self.outcomes.values())
         return "; ".join(dict.fromkeys(filter(None, reasons)))
 
     def _broken(
         self, requirement: Requirement, decisions: int, found: Sequence[tuple[str, Finding]]
     ) -> RequirementResult:
-        # Reversed, so that the first finding of a case is the one that stays.
+        # Reversed, so that the first finding of each case stays.
         first = dict(reversed(found))
         by = dict(nearest_first([(case, first[case]) for case in dict(found)], self.outcomes))
         entries = [self._known.excuse(case, finding) for case, finding in found]
@@ -208,12 +208,12 @@ class Results:
         return RequirementResult(requirement, Verdict.BROKEN, decisions, broken_by=by, known=known)
 
     def causes(self, *, binding: bool) -> tuple[Cause, ...]:
-        """Return what was broken, or not followed as advised, nearest to the cause first."""
+        """Return what was broken, or not followed as advised; the nearest to the cause comes first."""
         group = [one for one in self.requirements() if (one.is_broken if binding else one.is_advice)]
         return rank({one.requirement.id: one.broken_by for one in group}, self.outcomes)
 
     def places(self) -> dict[str, dict[str, Any]]:
-        """Return as plain data where each requirement that was broken stands among the causes."""
+        """Return as plain data the place among the causes of each requirement that was broken."""
         places: dict[str, dict[str, Any]] = {}
         for binding in (True, False):
             for number, cause in enumerate(self.causes(binding=binding), 1):
@@ -225,7 +225,8 @@ class Results:
     def unexercised(self, levels: Collection[Level]) -> tuple[RequirementResult, ...]:
         """Return what binds the side under the profile at one of the levels and was not exercised.
 
-        What nothing outside an implementation can decide is not among them, nor is what no mutant can break.
+        Requirements that nothing outside an implementation can decide, or that no mutant can break, are left
+        out.
         """
         return tuple(
             one
@@ -272,7 +273,7 @@ class Results:
         return _listed(list(reasons), "; ")
 
     def _of(self, case: str) -> Iterator[Outcome]:
-        """Yield the outcomes of a case, which for a scenario with parameters are several."""
+        """Yield the outcomes of a case. A scenario with parameters has several."""
         for name, outcome in self.outcomes.items():
             if name == case or name.startswith(f"{case}["):
                 yield outcome
@@ -280,7 +281,7 @@ class Results:
     # -- the whole ----------------------------------------------------------------------------------------
 
     def exit_code(self, *, strict: bool = False) -> Exit:
-        """Return how the run ended; with ``strict`` a broken SHOULD counts as broken."""
+        """Return the exit code; with ``strict`` a broken SHOULD counts as broken."""
         outcomes = self.outcomes.values()
         verdicts = self.requirements()
         if self.interrupted:
@@ -297,19 +298,19 @@ class Results:
 
     @property
     def never_negotiated(self) -> str:
-        """What was to be exercised and could never be negotiated, in a sentence with the remedy."""
+        """The features that were to be exercised and never negotiated, in a sentence with the remedy."""
         return never_negotiated(self.side, self.profile, self._told, self.outcomes.values())
 
     @property
     def has_faults(self) -> bool:
-        """Whether the adapter or the suite could not do its part somewhere."""
+        """Whether the adapter or the suite could not do its part in some case."""
         return bool(self.faults) or any(one.status is Status.ERROR for one in self.outcomes.values())
 
     def summary(self) -> dict[str, Any]:
         """Return the counts of the run as plain data (the last line of a results file)."""
         verdicts = self.requirements()
         statuses = Counter(outcome.status for outcome in self.outcomes.values())
-        # Without the count nobody looked for proofs, which is not the same as that none was found.
+        # Without the count nobody looked for proofs. A count of 0 says that none was found.
         proven = {} if self.proofs is None else {"proven": sum(one.proof is not None for one in verdicts)}
         return {
             "binding": sum(applies(one.requirement, self.profile) for one in verdicts),

@@ -1,6 +1,6 @@
-"""Reads a results file back: what :class:`~balloon_conformance.report.jsonlines.JsonLines` wrote.
+"""Reads a results file that :class:`~balloon_conformance.report.jsonlines.JsonLines` wrote.
 
-A file that was cut short has no summary: what is there is read, and :attr:`ResultsFile.whole` says so.
+A file that was cut short has no summary. What is there is read, and :attr:`ResultsFile.whole` says so.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ UNPROVEN = (
     "nobody looked for proofs; what is kept here was decided, and whether a breach would have been seen is "
     "not known"
 )
-"""What is to be said of results that are older than proofs."""
+"""The reason given for results that are older than proofs."""
 
 
 class ResultsFileError(ValueError):
-    """A file that holds no results: one line, ``file:line: what is wrong; remedy``."""
+    """A file does not hold results: one line, ``file:line: what is wrong; remedy``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The verdict on one requirement as a file has it; see ``RequirementResult``."""
+    """The verdict on one requirement as a file records it; see ``RequirementResult``."""
 
     requirement: str
     level: str
@@ -52,15 +52,15 @@ class Recorded:
 
     @property
     def is_advice(self) -> bool:
-        """Whether what was broken is a SHOULD."""
+        """Whether a SHOULD was broken."""
         return self.verdict == "broken" and self.level.startswith("SHOULD")
 
 
 @dataclass(frozen=True, slots=True)
 class ResultsFile:
-    """One run: its header, what came of each case, the verdicts by requirement, and the summary.
+    """One run: its header, the outcome of each case, the verdicts by requirement, and the summary.
 
-    ``summary`` is empty where the file was cut short, and so may ``verdicts`` be.
+    If the file was cut short, ``summary`` is empty and ``verdicts`` may be.
     """
 
     path: Path
@@ -76,11 +76,11 @@ class ResultsFile:
 
     @property
     def looked_for_proofs(self) -> bool:
-        """Whether the run looked for what proves each *kept*, which one that was cut short did not."""
+        """Whether the run looked for a proof of each *kept*. A run that was cut short did not."""
         return "proven" in self.summary or any(one.proof for one in self.verdicts.values())
 
     def results(self) -> Results:
-        """Return the results as they were when the file was written, drawn from the cases that ended.
+        """Return the results as they were when the file was written, computed from the cases that ended.
 
         Raises :class:`ResultsFileError` for a profile or a requirement that this version does not know.
         """
@@ -102,24 +102,24 @@ class ResultsFile:
                         "make the results anew"
                     )
             results.add(outcome)
-        # A file that was cut short was not settled; for another this changes nothing.
+        # A file that was cut short was not settled. For every other file this changes nothing.
         results.settle()
         return results
 
 
 _KINDS = {"results": "header", "case": "case", "requirement": "verdict", "summary": "summary"}
-"""What a line is by the field that no other kind of line has, and what the schema calls it."""
+"""The kinds of lines: the field that only such a line has, and the name of the kind in the schema."""
 
 
 @cache
 def _validator(kind: str) -> Draft202012Validator:
-    """Return what checks one kind of line; to try them all, as the schema does, takes twice as long."""
+    """Return the validator of one kind of line. Trying all kinds, as the schema does, takes twice as long."""
     definitions = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))["$defs"]
     return Draft202012Validator(_inlined(definitions[kind], definitions))
 
 
 def _inlined(part: Any, definitions: Mapping[str, Any]) -> Any:
-    """Return a part of the schema with what its references name in their place: looking them up is slow."""
+    """Return a part of the schema with its references replaced by what they name: resolving them is slow."""
     if isinstance(part, list):
         return [_inlined(one, definitions) for one in part]
     if not isinstance(part, dict):
@@ -137,7 +137,7 @@ def _keeps_the_schema(entry: Any) -> bool:
 
 
 def read_results(path: Path) -> ResultsFile:
-    """Read the results at ``path``; raises :class:`ResultsFileError`, also for a file that cannot be read."""
+    """Read the results at ``path``; raises :class:`ResultsFileError`, also if the file cannot be read."""
     header: Mapping[str, Any] = {}
     outcomes: dict[str, Outcome] = {}
     verdicts: dict[str, Recorded] = {}

@@ -1,4 +1,4 @@
-"""Results for a person: what was broken and how to see it again, what the advice is, what nobody tried."""
+"""Results for a person: what was broken and how to see it again, the advice, and what was not exercised."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _FEW_LINES = 5
 
 
 def print_header(console: Console, suite: str, target: str, description: str, profile: str) -> None:
-    """Say in one line what judges what."""
+    """Print one line: the suite, the target and the profile."""
     said = "" if description == target else f" ({description})"
     console.print(Text(f"balloon-conformance {suite}: {target}{said}, profile {profile}"), soft_wrap=True)
 
 
 def print_results(console: Console, results: Results, repeat: str, *, verbose: bool = False) -> None:
-    """Print the whole; ``repeat`` is the command that runs one case again, up to ``-k``."""
+    """Print everything; ``repeat`` is the command that runs one case again, up to ``-k``."""
     verdicts = results.requirements()
     console.print()
     console.print(_areas(verdicts, results))
@@ -48,7 +48,7 @@ def print_results(console: Console, results: Results, repeat: str, *, verbose: b
 
 
 def _areas(verdicts: Sequence[RequirementResult], results: Results) -> Table:
-    """Count the verdicts of each area; what the profile leaves out is not counted."""
+    """Count the verdicts of each area, without what the profile leaves out."""
     table = Table(box=None, pad_edge=False, header_style="bold", collapse_padding=True)
     table.add_column("area", overflow="fold")
     styles = {"kept": "green", "broken": "bold red", "advice": "yellow", "known": "cyan"}
@@ -77,7 +77,7 @@ def _word(one: RequirementResult) -> str:
 
 
 def _print_each(console: Console, verdicts: Sequence[RequirementResult]) -> None:
-    """Print a line for each requirement, with the reason where it was not exercised."""
+    """Print one line for each requirement, with the reason if it was not exercised."""
     console.print()
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
@@ -105,7 +105,7 @@ def _print_group(
     *,
     binding: bool,
 ) -> None:
-    """Print what was broken, nearest to the cause first, and below each what follows from it."""
+    """Print what was broken, nearest to the cause first, and below each its consequences."""
     causes = results.causes(binding=binding)
     if not causes:
         return
@@ -146,7 +146,7 @@ def _finding(one: RequirementResult, outcomes: Mapping[str, Outcome]) -> Table:
         ("bytes", finding.excerpt),
         ("case", f"{case}, event {finding.event}{more}"),
         ("repeats", outcomes[case].repeats),
-        # So that who holds the other reading can say so, and is not told that a standard is against them.
+        # A reader who holds the other reading can say so, and is not told that a standard contradicts it.
         (
             "chosen",
             f"{choice.reading} (the sources leave this open: it is this project's choice)" if choice else "",
@@ -164,14 +164,14 @@ def _finding(one: RequirementResult, outcomes: Mapping[str, Outcome]) -> Table:
 
 
 def _few(lines: Sequence[str]) -> Sequence[str]:
-    """Shorten what was said: a kernel prints the cause first, and a program what it died of last."""
+    """Shorten a log: a kernel prints the cause first, a program prints it last."""
     if len(lines) <= _FEW_LINES:
         return lines
     return (*lines[:2], f"({len(lines) - _FEW_LINES} more)", *lines[2 - _FEW_LINES :])
 
 
 def _print_unattributed(console: Console, results: Results, repeat: str) -> None:
-    """Print the cases that failed without a finding: the implementation ended, and no rule says on what."""
+    """Print the cases that failed without a finding: the implementation ended, and no rule says why."""
     cases = [one for one in results.outcomes.values() if one.fails and not one.findings]
     if not cases:
         return
@@ -187,7 +187,7 @@ def _print_unattributed(console: Console, results: Results, repeat: str) -> None
 
 
 def _print_alarms(console: Console, results: Results) -> None:
-    """Print what the implementation complained of by itself in cases in which nothing was found."""
+    """Print what the implementation complained of by itself, in cases without a finding."""
     cases = [
         one
         for one in results.outcomes.values()
@@ -204,7 +204,7 @@ def _print_alarms(console: Console, results: Results) -> None:
 
 
 def _print_known(console: Console, verdicts: Sequence[RequirementResult], results: Results) -> None:
-    """Print what failed as it is known to: the requirements, and the cases that ended without a finding."""
+    """Print what failed as the list of known failures says: requirements, and cases without a finding."""
     known = [(one.requirement.id, list(one.broken_by), one.known) for one in verdicts if one.known]
     known += [
         (str(one.how), [one.case], one.known)
@@ -223,7 +223,7 @@ def _print_known(console: Console, verdicts: Sequence[RequirementResult], result
 
 
 def _print_complaints(console: Console, results: Results) -> None:
-    """Print what fails the run beside what is broken: a list that is not right, and holes."""
+    """Print what fails the run besides findings: errors of the list, and requirements not exercised."""
     if results.complaints:
         console.print()
         console.print(Text("The list of known failures is not right", style="bold red"))
@@ -242,7 +242,7 @@ def _print_complaints(console: Console, results: Results) -> None:
 
 
 def _print_errors(console: Console, results: Results) -> None:
-    """Print the faults of the adapter and of the suite, those with one reason together."""
+    """Print the faults of the adapter and of the suite; those with the same reason together."""
     groups: dict[tuple[str, str], list[str]] = {}
     for outcome in results.outcomes.values():
         if outcome.status is Status.ERROR:
@@ -262,7 +262,7 @@ def _print_errors(console: Console, results: Results) -> None:
 
 
 def _summary(results: Results) -> Text:
-    """Say in a line what the run has shown."""
+    """Return one line with what the run has shown."""
     counts = results.summary()
     broken, advice, known = counts["broken"], counts["advice"], counts["known"]
     failed = counts["cases"][Status.FAILED] - counts["known_cases"]

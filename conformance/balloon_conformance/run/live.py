@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from balloon_conformance.campaign.veil import Sight
+from balloon_conformance.campaign.veil import Visibility
 from balloon_conformance.report.jsonlines import JsonLines
 from balloon_conformance.report.results import Results
 from balloon_conformance.run.plugin import OUTCOME_ATTRIBUTE, SIGHT_ATTRIBUTE, explained, known_words
@@ -82,7 +82,7 @@ class Gatherer:
         self._file = file
         self._expected = self._ended = self._absent = 0
         self._nodes: dict[str, tuple[str, tuple[str, int | None, str]]] = {}
-        self.sight: Sight | None = None
+        self.sight: Visibility | None = None
         """What the adapter showed in the cases so far; None before the first."""
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -124,7 +124,7 @@ class Gatherer:
                 f"{self._expected - self._ended} cases were not played"
             )
         if (seen := getattr(report, SIGHT_ATTRIBUTE, None)) is not None:
-            self.sight = Sight.from_json(seen).beside(self.sight)
+            self.sight = Visibility.from_json(seen).beside(self.sight)
         if self._file is not None:
             self._file.case(outcome)
         self._nodes[outcome.case] = (report.nodeid, report.location)

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from balloon_conformance import scenarios
-from balloon_conformance.campaign.veil import Sight
+from balloon_conformance.campaign.veil import Visibility
 from balloon_conformance.iut.contract import (
     AdapterError,
     DeviceAdapter,
@@ -57,7 +57,7 @@ __all__ = ["OUTCOME_ATTRIBUTE", "SIGHT_ATTRIBUTE", "ConformancePlugin", "explain
 OUTCOME_ATTRIBUTE = "balloon_outcome"
 """Where a test report carries :meth:`Outcome.to_json`."""
 SIGHT_ATTRIBUTE = "balloon_sight"
-"""Where a test report carries :meth:`Sight.to_json`, what the adapter showed in the case."""
+"""Where a test report carries :meth:`Visibility.to_json`, what the adapter showed in the case."""
 
 _OUTCOME = pytest.StashKey[Outcome]()
 
@@ -255,7 +255,7 @@ class ConformancePlugin:
             outcome = failure(case_id(item), call.excinfo.value)
         setattr(report, OUTCOME_ATTRIBUTE, outcome.to_json())
         if self._adapter is not None:
-            setattr(report, SIGHT_ATTRIBUTE, Sight.of(self._adapter).to_json())
+            setattr(report, SIGHT_ATTRIBUTE, Visibility.of(self._adapter).to_json())
         if report.skipped:
             report.longrepr = (case_id(item), 0, outcome.reason)
         elif report.failed and outcome.known:

@@ -1,9 +1,9 @@
-"""What vectors cannot say: long random traffic, every negotiation there is, drivers that run freely.
+"""Cases that vectors cannot express: long random traffic, every negotiation, drivers that run freely.
 
-A scenario is a pytest function in a module of this package, marked with :func:`scenario`. It is given the
-``session`` (started by the suite before the function runs, stopped after it) and does with it what it likes;
-the judge's rules decide, so it asserts nothing. It may raise
-:class:`~balloon_conformance.running.case.NotExercised` with the reason why it cannot be played.
+A scenario is a pytest function in a module of this package, marked with :func:`scenario`. It receives the
+``session``, which the suite starts before the function and stops after it, and may use it in any way. The
+judge's rules decide, so it asserts nothing. It may raise
+:class:`~balloon_conformance.running.not_exercised.NotExercised` with the reason why it cannot be played.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _F = TypeVar("_F", bound=Callable[..., None])
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A scenario: the side it judges, what it is about, and what the suite breaks in it on purpose.
+    """A scenario: the side it judges, the requirements it is about, and those the suite breaks on purpose.
 
-    ``features`` are names the profile must have for the scenario to say anything. ``memory_pages`` are the
-    guest pages it asks for, of 4 KiB.
+    ``features`` are the features that the profile must have; without them the scenario says nothing.
+    ``memory_pages`` is the number of 4 KiB guest pages that it needs.
     """
 
     id: str
@@ -78,14 +78,14 @@ def scenario(
 
 
 def of(function: object) -> Scenario:
-    """Return what :func:`scenario` said of ``function``; AttributeError where it was not marked."""
+    """Return what :func:`scenario` recorded for ``function``; AttributeError if it was not marked."""
     one: Scenario = getattr(function, _ATTRIBUTE)
     return one
 
 
 @cache
 def scenarios() -> tuple[Scenario, ...]:
-    """Return every scenario, by module and in the order they stand there."""
+    """Return every scenario, module by module, in the order of the source."""
     for module in sorted(iter_modules([str(DIRECTORY)]), key=lambda found: found.name):
         import_module(f"{__name__}.{module.name}")
     return tuple(_SCENARIOS)

@@ -27,14 +27,14 @@ _QUIET_SECONDS = 0.05
 
 @scenario(Side.DEVICE, "CFG-08", "CFG-06", "CFG-09", "CFG-12", breaks=("CFG-02",))
 def test_the_configuration_stays_what_it_is(session: DeviceSession) -> None:
-    """Under every feature set the driver alone changes actual, and the operator alone num_pages."""
+    """Under every feature set only the driver changes actual, and only the operator changes num_pages."""
     served = 0
     for subset in subsets(session, legal=True):
         driving = Driving(session, _FIRST | _SECOND)
         try:
             driving.begin(accepted=subset)
         except NotExercised:
-            # A device may insist on MUST_TELL_HOST (NEG-08); what else it refuses is found by the rules.
+            # A device may insist on MUST_TELL_HOST (NEG-08). The rules find any other refusal.
             session.reset()
             continue
         served += 1
@@ -47,7 +47,7 @@ def test_the_configuration_stays_what_it_is(session: DeviceSession) -> None:
 
 @scenario(Side.DEVICE, "CFG-13", "CFG-07")
 def test_a_target_before_driver_ok(session: DeviceSession) -> None:
-    """A target that is set before DRIVER_OK is not announced then, and is there when the driver reads."""
+    """A target set before DRIVER_OK is not announced then, and the driver reads it later."""
     session.need(Capability.OPERATOR_TARGET)
     driving = Driving(session, _FIRST)
     driving.prepare()
@@ -60,7 +60,7 @@ def test_a_target_before_driver_ok(session: DeviceSession) -> None:
 
 @scenario(Side.DEVICE, "SAFE-13", "CFG-13", "CFG-07")
 def test_a_target_before_negotiation(session: DeviceSession) -> None:
-    """A target that is set before any driver is there ends no device, and stands there when one reads."""
+    """A target set before any driver is there ends no device, and the next driver reads it."""
     session.need(Capability.OPERATOR_TARGET)
     session.operate(ev.OperatorAction.TARGET, _TARGETS[0])
     session.settle(_QUIET_SECONDS)
@@ -73,7 +73,7 @@ def test_a_target_before_negotiation(session: DeviceSession) -> None:
 
 @scenario(Side.DEVICE, "SAFE-13", "CFG-14")
 def test_targets_beyond_guest_memory(session: DeviceSession) -> None:
-    """Targets that no guest can reach end no device, and it goes on with what it is given."""
+    """Targets that no guest can reach end no device, and it continues with what it is given."""
     session.need(Capability.OPERATOR_TARGET)
     driving = Driving(session, _FIRST)
     driving.begin()
@@ -94,7 +94,7 @@ def test_targets_beyond_guest_memory(session: DeviceSession) -> None:
 
 
 def _goes_through(driving: Driving) -> bool:
-    """Do everything there is, and read after each; False where a buffer did not come back."""
+    """Carry out every act, and read after each; return False if a buffer did not come back."""
     session = driving.session
     _read(session)
     steps: tuple[Callable[[Driving], bool], ...] = (

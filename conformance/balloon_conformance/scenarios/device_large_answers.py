@@ -1,4 +1,4 @@
-"""Answers as long as an answer can be, which as vectors would fill a file with their pages."""
+"""Answers of the greatest length. As vectors they would fill a file with their pages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from balloon_spec.wire.chunk import Chunk
 from balloon_spec.wire.response_header import FLAG_CONT, FLAG_DONE
 
 _PAGES = PageSet([(0x1000, 32768)])
-"""Each in a chunk of its own, they fill a message."""
+"""As one chunk for each page they fill a message."""
 _MEMORY_PAGES = 0x9000
 
 
@@ -25,7 +25,7 @@ _MEMORY_PAGES = 0x9000
     memory_pages=_MEMORY_PAGES,
 )
 def test_the_largest_answer(session: DeviceSession) -> None:
-    """An answer of 524288 bytes of response data is accepted, and the DONE behind it."""
+    """An answer of 524288 bytes of response data is accepted, and so is the DONE after it."""
     session.need(Capability.OPERATOR_UNUSED_PAGES)
     if missing := _PAGES - session.memory:
         raise NotExercised(f"the guest has no pages {missing}; give it the memory that start asks for")

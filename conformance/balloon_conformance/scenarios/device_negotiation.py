@@ -14,7 +14,7 @@ from balloon_spec.events import Side
 __all__ = ["subsets"]
 
 _FEATURE_BITS = 64
-"""As many as every transport has."""
+"""The number of feature bits that every transport has."""
 _TRANSPORT_BITS = range(24, 32)
 
 
@@ -33,7 +33,7 @@ def test_every_legal_subset(session: DeviceSession) -> None:
     features=frozenset({"CHUNK_TRANSFER", "HOST_REQ_VQ"}),
 )
 def test_every_subset_that_is_not_legal(session: DeviceSession) -> None:
-    """Every subset in which a feature stands without what it requires is refused."""
+    """Every subset that has a feature without another that it requires is refused."""
     session.need(Capability.RAW_FEATURES)
     unlawful = list(subsets(session, legal=False))
     if not unlawful:
@@ -45,9 +45,9 @@ def test_every_subset_that_is_not_legal(session: DeviceSession) -> None:
 
 @scenario(Side.DEVICE, "NEG-06", "NEG-07", breaks=("NEG-05",))
 def test_every_bit_that_is_not_offered(session: DeviceSession) -> None:
-    """Beside a set that is accepted every single bit that the device does not offer is refused.
+    """A set that is accepted is refused with any single bit added that the device does not offer.
 
-    The first that is kept ends the case.
+    The first bit that is kept ends the case.
     """
     session.need(Capability.RAW_FEATURES)
     offered, profile = session.offered(), session.profile
@@ -56,17 +56,17 @@ def test_every_bit_that_is_not_offered(session: DeviceSession) -> None:
         raise NotExercised("the device refuses what it offers")
     session.reset()
     for bit in range(_FEATURE_BITS):
-        # Some of the bits to queues mean something to a transport alone, offered or not.
+        # Some bits between the feature ranges mean something only to a transport, offered or not.
         if offered >> bit & 1 or (bit in _TRANSPORT_BITS and bit not in profile.by_bit):
             continue
         if session.negotiate(legal | 1 << bit, offered):
-            # One that is kept is enough to know.
+            # One that is kept decides the case.
             return
         session.reset()
 
 
 def subsets(session: DeviceSession, *, legal: bool) -> Iterator[int]:
-    """Yield the subsets of the balloon features offered, VERSION_1 in each where it is offered."""
+    """Yield the subsets of the balloon features offered, each with VERSION_1 if it is offered."""
     profile, offered = session.profile, session.offered()
     version_1 = profile.mask(["VERSION_1"]) & offered
     bits = [1 << feature.bit for feature in profile.device_features if offered >> feature.bit & 1]

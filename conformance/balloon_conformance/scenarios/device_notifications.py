@@ -1,4 +1,4 @@
-"""Returns of which a driver must hear: of good and bad buffers at once, of a held one, and after a reset."""
+"""Returns that must be notified: of good and bad buffers at once, of a held buffer, and after a reset."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from balloon_spec.pages import EMPTY, PageSet
 
 _PAGES = tuple(PageSet([(0x1000 + 16 * at, 2)]) for at in range(4))
 _CUT_OFF = bytes(3)
-"""Neither a header nor an entry: malformed in every form."""
+"""Neither a header nor an entry, so it is malformed in every form."""
 _BREAKS = ("HDR-01", "PFN-02")
 
 
 @scenario(Side.DEVICE, "QUEUE-12", breaks=_BREAKS)
 def test_good_and_bad_buffers_at_once(session: DeviceSession) -> None:
-    """Good and bad buffers of which the device is notified once come back, and the driver hears of all."""
+    """Good and bad buffers that share one notification come back, and the driver is notified of all."""
     driving = _begun(session)
     _send_batch(driving, *_PAGES[:2])
 
 
 @scenario(Side.DEVICE, "QUEUE-12", "SAFE-03", breaks=_BREAKS)
 def test_a_bad_buffer_alone(session: DeviceSession) -> None:
-    """The driver hears of a malformed buffer that comes back with no other."""
+    """The driver is notified of a malformed buffer that comes back alone."""
     driving = _begun(session)
     driving.send(INFLATE, _CUT_OFF, EMPTY)
     if driving.drain():
@@ -34,7 +34,7 @@ def test_a_bad_buffer_alone(session: DeviceSession) -> None:
 
 @scenario(Side.DEVICE, "QUEUE-12", breaks=_BREAKS)
 def test_notifications_after_a_reset(session: DeviceSession) -> None:
-    """The driver that begins anew hears of its buffers as the one before it did."""
+    """A driver that begins anew is notified of its buffers as the one before it was."""
     driving = _begun(session)
     if _send_batch(driving, *_PAGES[:2]):
         session.reset()
@@ -43,7 +43,7 @@ def test_notifications_after_a_reset(session: DeviceSession) -> None:
 
 @scenario(Side.DEVICE, "QUEUE-12")
 def test_statistics_refreshed_twice(session: DeviceSession) -> None:
-    """The driver hears of a statistics buffer that is returned when the operator asks, each time."""
+    """The driver is notified of a statistics buffer each time the operator has it returned."""
     driving = _begun(session)
     if "STATS_VQ" not in driving.features or not session.can(Capability.OPERATOR_STATISTICS):
         return
@@ -61,7 +61,7 @@ def _begun(session: DeviceSession) -> Driving:
 
 
 def _send_batch(driving: Driving, first: PageSet, second: PageSet) -> bool:
-    """Notify of the last of four buffers, two of them bad; True if all came back."""
+    """Make four buffers available, two of them bad, and notify only of the last; True if all came back."""
     for pages in (first, second):
         driving.send(INFLATE, _CUT_OFF, EMPTY, notify=False)
         data = encode(pages.runs, chunks=driving.chunks)

@@ -1,4 +1,4 @@
-"""What a reset ends, whatever stage the driver or the device had reached."""
+"""What a reset ends, at every stage of the driver and the device."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CONTROLS = (5, 6)
 @pytest.mark.parametrize("made", ["before-driver-ok", "without-a-notification"])
 @pytest.mark.parametrize("form", ["chunks", "arrays"])
 def test_a_reset_drops_what_waits(session: DeviceSession, made: str, form: str) -> None:
-    """Buffers that wait at the reset are neither returned nor carried out after it."""
+    """Buffers that wait at the reset are neither returned nor acted on after it."""
     without = frozenset({"CHUNK_TRANSFER"} if form == "arrays" else ())
     driving = Driving(session, _BEFORE | _AFTER, names="old")
     if made == "before-driver-ok":
@@ -60,7 +60,7 @@ def test_a_reset_leaves_a_device_that_serves(session: DeviceSession) -> None:
 
 
 def _serves(session: DeviceSession, subset: int, names: str) -> bool:
-    """Inflate and deflate under a set of features, and reset; False where the device refuses the set."""
+    """Inflate and deflate under a set of features, and reset; return False if the device refuses the set."""
     driving = Driving(session, _AFTER, names=f"{names}{subset:x}-")
     try:
         driving.begin(accepted=subset)
@@ -103,7 +103,7 @@ def test_driver_ok_is_written_again(session: DeviceSession) -> None:
     driving.begin()
     refreshes = "STATS_VQ" in driving.features and session.can(Capability.OPERATOR_STATISTICS)
     asks = "HOST_REQ_VQ" in driving.features and session.can(Capability.OPERATOR_UNUSED_PAGES)
-    # First without: a device may serve one wish and no more.
+    # First without a request: a device may serve only one.
     for number in _CONTROLS:
         refreshes = refreshes and _serves_wish(driving, ev.OperatorAction.STATISTICS, 0)
         asks = asks and _serves_wish(driving, ev.OperatorAction.UNUSED_PAGES, number)
@@ -124,7 +124,7 @@ def test_driver_ok_is_written_again(session: DeviceSession) -> None:
 
 @scenario(Side.DEVICE, "REQ-05", "QUEUE-14", features=frozenset({"HOST_REQ_VQ"}), breaks=("REQ-17",))
 def test_driver_ok_is_written_again_during_an_exchange(session: DeviceSession) -> None:
-    """DRIVER_OK is written once more while a request is open and another waits, and it waits on."""
+    """DRIVER_OK is written once more while a request is open and another waits; the other goes on waiting."""
     session.need(Capability.REGISTERS)
     session.need(Capability.OPERATOR_UNUSED_PAGES)
     driving = Driving(session, _AFTER)
@@ -134,7 +134,7 @@ def test_driver_ok_is_written_again_during_an_exchange(session: DeviceSession) -
     number = driving.requested(_REQUEST_IDS[0])
     if number is None:
         return
-    # The buffer for the next request comes early: without one nobody would see that the exchange was closed.
+    # The buffer for the next request comes early: without it nobody would see that the exchange was closed.
     session.make_available(
         session.index(HOST_REQUEST), Buffer("early", writable_bytes=host_request.LENGTH_BYTES)
     )
@@ -149,7 +149,7 @@ def test_driver_ok_is_written_again_during_an_exchange(session: DeviceSession) -
 
 
 def _fills_the_configuration(driving: Driving, pages: PageSet) -> bool:
-    """Give ``actual`` and ``num_pages`` values, and read both; False where a buffer did not return."""
+    """Give ``actual`` and ``num_pages`` values, and read both; return False if a buffer did not come back."""
     driving.inflate(pages)
     if not driving.drain():
         return False
@@ -160,7 +160,7 @@ def _fills_the_configuration(driving: Driving, pages: PageSet) -> bool:
 
 
 def _serves_wish(driving: Driving, action: ev.OperatorAction, value: int) -> bool:
-    """Have the operator wish for something; True if the device came back to the driver for it."""
+    """Have the operator request something; return True if the device reacts to it."""
     session = driving.session
     session.operate(action, value)
     served = driving.take_in()
@@ -173,13 +173,13 @@ def _serves_wish(driving: Driving, action: ev.OperatorAction, value: int) -> boo
 
 @scenario(Side.DEVICE, "RESET-10", "RESET-11", "RESET-12")
 def test_what_a_reset_leaves(session: DeviceSession) -> None:
-    """A target outlives the reset, ``actual`` is 0 or what it was, and a wish may be dropped."""
+    """A target outlives the reset, ``actual`` is 0 or its old value, and a request may be dropped."""
     driving = Driving(session, _AFTER, names="old")
     driving.begin()
     if not _fills_the_configuration(driving, _AFTER):
         return
     if "HOST_REQ_VQ" in driving.features and session.can(Capability.OPERATOR_UNUSED_PAGES):
-        # The second wish waits for the answer to the first, which does not come.
+        # The second request waits for the answer to the first, which does not come.
         for number in _REQUEST_IDS:
             session.operate(ev.OperatorAction.UNUSED_PAGES, number)
         session.wait_for(lambda seen: isinstance(seen, ev.Used) and bool(seen.written))

@@ -1,4 +1,4 @@
-"""Statistics that the host is asked for: what it learns of them, and which buffer the device finds."""
+"""Statistics that the host asks for: which values it gets, and which buffer the device finds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from balloon_spec.wire.statistics import Tag
 
 _KNOWN = tuple(int(tag) for tag in Tag)
 _UNKNOWN = (0x1234, 0xFFF0, 0x0100 | Tag.MEMFREE, 0x8000 | Tag.MEMTOT)
-"""The last two look like known ones to whoever reads 8 bits of a tag, or 15."""
+"""The last two equal known tags if only 8 bits of a tag are read, or 15."""
 _PLAIN = (*_KNOWN, *_UNKNOWN)
 _BOTH = frozenset({"STATS_VQ", "HOST_REQ_VQ"})
 _CONTROLS = range(2)
@@ -31,7 +31,7 @@ _ORDERS = {
 
 
 def _entries(tags: tuple[int, ...], number: int) -> tuple[tuple[int, int], ...]:
-    """Give each tag a value of eight different bytes, another in every buffer."""
+    """Give each tag a value of eight different bytes; the values differ in every buffer."""
     return tuple((tag, 0x0102030405060000 + (number << 12) + (tag & 0xFFF)) for tag in tags)
 
 
@@ -40,7 +40,7 @@ def _entries(tags: tuple[int, ...], number: int) -> tuple[tuple[int, int], ...]:
 )
 @pytest.mark.parametrize("order", list(_ORDERS))
 def test_what_the_host_reads(session: DeviceSession, order: str) -> None:
-    """Statistics come in order at first and then in another, and the host has all of them each time."""
+    """Statistics come in order first and in another order later, and the host has all of them each time."""
     _refresh(session, _ORDERS[order])
 
 
@@ -52,11 +52,12 @@ def test_what_the_host_reads_of_a_legacy_guest(session: DeviceSession) -> None:
 
 @scenario(Side.DEVICE, "QUEUE-04", features=_BOTH)
 def test_statistics_are_found_at_driver_ok(session: DeviceSession) -> None:
-    """A device that serves wishes for statistics finds the buffer of which nobody notified it."""
+    """A device that serves requests for statistics finds the buffer that was not notified."""
     session.need(Capability.OPERATOR_STATISTICS)
     _begin(session, "first")
     session.reset()
-    # With the same features, after a reset as well; the device is notified of the buffer, and may look then.
+    # First with a notification, under the same features and also after a reset; the device may look for it
+    # then.
     loud = _begin(session, "loud", early_statistics=False)
     for _ in _CONTROLS:
         session.operate(ev.OperatorAction.STATISTICS, 0)
@@ -79,14 +80,14 @@ def _begin(session: DeviceSession, names: str, *, early_statistics: bool = True)
 
 
 def _refresh(session: DeviceSession, tags: tuple[int, ...], *, without: frozenset[str] = frozenset()) -> None:
-    """Send statistics four times, from the third on under ``tags`` in this order; ask the host each time."""
+    """Send statistics four times, from the third on with ``tags`` in this order; ask the host each time."""
     for capability in (Capability.HOST_STATISTICS, Capability.OPERATOR_STATISTICS):
         session.need(capability)
     driving = Driving(session, EMPTY)
     driving.statistics = _entries(_PLAIN, 0)
     driving.begin(without=without)
     for number in range(1, 5):
-        # The first two are in order: what the host has of them it knows.
+        # The first two are in the usual order, so the statistics that the host has are ones it knows.
         driving.statistics = _entries(_PLAIN if number == 1 else tags, number)
         session.operate(ev.OperatorAction.STATISTICS, 0)
         if not driving.take_in() or not driving.in_flight(STATISTICS):

@@ -45,7 +45,7 @@ def test_storm_of_chunks(session: DeviceSession, seed: int) -> None:
 
 
 def _storm(driving: Driving, random: Random) -> None:
-    """Fill the rings and empty them in part, over and over; ``random`` decides everything."""
+    """Fill the rings and empty them in part, many times; ``random`` decides everything."""
     for _ in range(_ROUNDS):
         while _send_something(driving, random):
             pass
@@ -62,13 +62,13 @@ def _storm(driving: Driving, random: Random) -> None:
 
 
 def _send_something(driving: Driving, random: Random) -> bool:
-    """Make a random buffer available; False when the round is over or nothing more fits."""
+    """Make a random buffer available; return False if the round is over or nothing more fits."""
     choices = [
         (queue, pages)
         for queue, pages in ((INFLATE, driving.free), (DEFLATE, driving.balloon))
         if pages and driving.has_room(queue)
     ]
-    # Now and then a round ends with room left.
+    # Some rounds end although there is room left.
     if not choices or random.random() < 0.01:
         return False
     queue, pages = random.choice(choices)

@@ -1,4 +1,4 @@
-"""What looks like the end of an exchange and is not: a device that takes it for that asks too early."""
+"""Messages that look like the end of an exchange. A device that is misled asks again too early."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CONTROL = PageSet([(0x2010, 1)])
 _EARLY = "early"
 _QUIET_SECONDS = 0.05
 _ID_BITS, _COMMAND_BITS = 16, 8
-"""Those of the fields of a response header."""
+"""The widths of the fields of a response header."""
 _REQUESTS = frozenset({"HOST_REQ_VQ"})
 _BOTH = frozenset({"HOST_REQ_VQ", "CHUNK_TRANSFER"})
 
@@ -38,17 +38,17 @@ def _done(cmd: int, number: int, *chunks: Chunk) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """A request that is open, by its id in 16 bits, and keeps the device from the next one by itself."""
+    """An open request, by its id of 16 bits. While it is open, the device must not make the next request."""
 
     driving: Driving
     number: int
 
     @classmethod
     def make(cls, session: DeviceSession, wish: int = 7) -> _Open | None:
-        """Have the operator ask, and ask again with a request buffer at hand; None where no request comes.
+        """Have the operator ask twice, with a request buffer available; return None if no request comes.
 
-        The device is given twice the time it will have after a stray: one that gives a request up after a
-        while (REQ-23) is seen to do so here.
+        The device is given twice the time it will have after a stray. If it gives a request up after a while
+        (REQ-23), that shows here.
         """
         driving = Driving(session, _PAGE | _CONTROL)
         driving.begin()
@@ -64,12 +64,12 @@ class _Open:
         return cls(driving, number)
 
     def stray(self, queue: Queue, data: bytes) -> None:
-        """Send what does not end the exchange, and give the device its time."""
+        """Send a message that does not end the exchange, and give the device its time."""
         self.driving.session.make_available(self.driving.session.index(queue), Buffer("stray", data))
         self.driving.session.settle(_QUIET_SECONDS)
 
     def strays(self, messages: Iterable[bytes]) -> None:
-        """Send these, each as soon as the one before is back, and then give the device its time."""
+        """Send these messages, each once the one before came back, and then give the device its time."""
         for at, data in enumerate(messages):
             if not self.driving.answered(f"stray-{at}", data):
                 break
@@ -77,12 +77,12 @@ class _Open:
 
     @property
     def asked_again(self) -> bool:
-        """Whether the device made the next request already."""
+        """Whether the device has already made the next request."""
         events = (one.event for one in self.driving.session.trace)
         return any(isinstance(one, ev.Used) and one.buffer == _EARLY for one in events)
 
     def end(self) -> None:
-        """End the exchange: now the device makes the next request, unless it was too early."""
+        """End the exchange. Now the device makes the next request, unless it made it too early."""
         session = self.driving.session
         if self.asked_again:
             return
@@ -133,7 +133,7 @@ def test_an_id_of_zero_is_no_wild_card(session: DeviceSession, of: str) -> None:
         return
     if of == "the-request" and exchange.number:
         raise NotExercised("the device requests unused pages under another id than the operator's")
-    # All ones, too, is an id like every other.
+    # All ones is an id like every other.
     exchange.strays(_done(0, number) for number in (0, 0xFFFF) if number != exchange.number)
     exchange.end()
 
@@ -162,7 +162,7 @@ def test_a_done_on_a_queue_of_the_balloon(session: DeviceSession, queue: Queue) 
     if not exchange.driving.chunks:
         raise NotExercised("without CHUNK_TRANSFER the queues of the balloon carry no messages")
     driving = exchange.driving
-    # The same with an ordinary header first: to give a request up for the balloon is against advice alone.
+    # First with an ordinary header: giving a request up for the balloon only goes against advice.
     driving.inflate(_CONTROL)
     if queue is DEFLATE and driving.drain():
         driving.inflate(_PAGE)

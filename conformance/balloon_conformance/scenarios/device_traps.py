@@ -1,4 +1,4 @@
-"""Buffers on which devices of the field have come to grief, and the pages that show it."""
+"""Buffers that real devices have handled wrongly, and the pages that show it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _QUIET_SECONDS = 0.05
 
 @scenario(Side.DEVICE, "QUEUE-10", "QUEUE-07")
 def test_a_buffer_before_driver_ok(session: DeviceSession) -> None:
-    """An inflate buffer that is there at DRIVER_OK comes back after it and not before."""
+    """An inflate buffer that is available at DRIVER_OK comes back after it and not before."""
     driving = Driving(session, _GOOD | _PLAIN)
     driving.begin(early=_GOOD)
     if "HOST_REQ_VQ" not in driving.features:
-        # Only there does a device look for buffers that nobody notified it of (QUEUE-04).
+        # Only at DRIVER_OK does a device look for buffers without a notification (QUEUE-04).
         driving.inflate(_PLAIN)
     if driving.drain():
         driving.look(_GOOD)
@@ -32,7 +32,7 @@ def test_a_buffer_before_driver_ok(session: DeviceSession) -> None:
 
 @scenario(Side.DEVICE, "PFN-06", "SAFE-01", breaks=("PFN-04",))
 def test_an_entry_4_gib_above_a_page(session: DeviceSession) -> None:
-    """An array names a page outside memory whose number has the low 20 bits of one that is inside."""
+    """An array names a page outside memory; the low 20 bits of its number are those of a page inside."""
     driving = Driving(session, _PLAIN)
     driving.begin(without=frozenset({"CHUNK_TRANSFER"}))
     driving.inflate(_PLAIN)
@@ -47,7 +47,7 @@ def test_an_entry_4_gib_above_a_page(session: DeviceSession) -> None:
 
 @scenario(Side.DEVICE, "INF-08", features=frozenset({"CHUNK_TRANSFER"}))
 def test_a_message_that_would_do_for_an_array(session: DeviceSession) -> None:
-    """The words of a message are no page frame numbers, though one of them could be."""
+    """The words of a message are not read as page frame numbers, although one of them could be one."""
     driving = Driving(session, _GOOD)
     driving.begin()
     driving.inflate(_GOOD)

@@ -1,4 +1,4 @@
-"""What a driver does between a reset and the next negotiation: nothing, whatever anybody wants of it."""
+"""Between a reset and the next negotiation a driver does nothing, whatever anybody asks of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _QUIET_SECONDS = 0.1
 @scenario(Side.DRIVER, "RESET-09")
 @pytest.mark.parametrize("reason", ["a-buffer-in-flight", "pages-given-up", "pages-wanted-back"])
 def test_nothing_comes_without_a_device(session: DriverSession, reason: str) -> None:
-    """A driver that has reason to act when it is reset, or is given one later, waits for a device."""
+    """A driver that has a reason to act when it is reset, or gets one later, waits for a device."""
     if hidden := session.unseen.get(Fact.UNBOUND):
         raise NotExercised(hidden)
     hosting = Hosting(session)
@@ -39,7 +39,7 @@ def test_nothing_comes_without_a_device(session: DriverSession, reason: str) -> 
     elif reason == "pages-wanted-back":
         session.steer(ev.GuestAction.DEFLATE, _FIRST)
     session.settle(_QUIET_SECONDS)
-    # The host may have changed its mind meanwhile, and the driver finds the new target there.
+    # The host may have changed the target meanwhile, and the driver reads the new one now.
     again = Hosting(session)
     again.target = _SECOND.pages
     again.begin()

@@ -1,4 +1,4 @@
-"""Guests of many GiB, told which pages to give up: numbers that need more than 32 bits, and wide gaps."""
+"""Guests of many GiB that are told which pages to give up: numbers beyond 32 bits, and wide gaps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _QUIET_SECONDS = 0.05
 
 _ABOVE_4_GIB = PageSet([(4 * _PAGES_PER_GIB + 0x1000, 1), (5 * _PAGES_PER_GIB + 0x2000, 16)])
 _OVER_2_GIB = PageSet((0x1000 + page * (2 * _PAGES_PER_GIB // 2500), 1) for page in range(2500))
-"""More isolated pages than a message of 32 KiB holds, so that it takes two of them."""
+"""More isolated pages than a message of 32 KiB holds, so that two messages are needed."""
 _OVER_33_GIB = PageSet([(0x1000, 4), (33 * _PAGES_PER_GIB, 4)])
 
 _OVER_256_MIB = PageSet([(8 * _PAGES_PER_GIB, (1 << 16) + 16)])
@@ -50,6 +50,6 @@ def test_pages_of_a_large_guest(session: DriverSession, pages: PageSet) -> None:
 
 
 def _memory(session: DriverSession) -> PageSet:
-    """The guest pages that exist, as the driver told."""
+    """The guest pages that exist, as the driver reported them."""
     seen = [entry.event.pages for entry in session.trace if isinstance(entry.event, ev.Memory)]
     return seen[-1] if seen else EMPTY

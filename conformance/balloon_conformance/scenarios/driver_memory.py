@@ -1,4 +1,4 @@
-"""Whose the pages are: canaries in the balloon, a fragmented guest, compaction, and want of memory."""
+"""Who uses which page: canaries in the balloon, a fragmented guest, compaction, and lack of memory."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ _ABOUT = ("INF-03", "INF-05", "DEF-03", "DEF-04", "CFG-05")
 
 
 class _Canaries:
-    """A device that writes a pattern into the pages of the balloon, and so sees who else writes there.
+    """A device that writes a pattern into the pages of the balloon, to see whether anybody else writes there.
 
-    A device may change a page from the time it is offered until the deflate buffer that takes it back was
-    returned; without MUST_TELL_HOST only until then the pattern is of any use.
+    A device may change a page from the time it is named by an inflate buffer until the deflate buffer that
+    takes it back was returned. Without MUST_TELL_HOST the pattern is of use only until the deflate buffer
+    comes.
     """
 
     def __init__(self, session: DriverSession) -> None:
@@ -39,7 +40,7 @@ class _Canaries:
         self.freed = EMPTY
 
     def take(self, buffer: ev.Available, pages: PageSet) -> None:
-        """Plant in pages that are offered; look for use of pages that are taken back too early."""
+        """Write the pattern into pages that are given up; look for early use of pages that are taken back."""
         if self._session.queue(buffer.queue) is INFLATE:
             self._plant(pages - self.planted)
         else:
@@ -53,11 +54,11 @@ class _Canaries:
             self.planted -= pages
 
     def seen_in_use(self) -> None:
-        """Report the pages taken back that the guest has since written to, as it may."""
+        """Report the pages taken back that the guest has written to since, as it may."""
         self._report(self.freed)
 
     def look_over(self) -> None:
-        """Look at every page of the balloon: nobody but the device may have written there."""
+        """Look at every page of the balloon. Only the device may have written there."""
         self._report(self.planted)
 
     def _plant(self, pages: PageSet) -> None:
@@ -88,7 +89,7 @@ def _pattern(pfn: int) -> bytes:
 @scenario(Side.DRIVER, "INF-04", "DEF-05", "DEF-06", *_ABOUT)
 @pytest.mark.parametrize("without", [[], ["MUST_TELL_HOST"]], ids=["told", "untold"])
 def test_canaries_in_the_balloon(session: DriverSession, without: list[str]) -> None:
-    """No page is written to between the time it is offered and the time it may be used again."""
+    """No page is written to between the time it is given up and the time it may be used again."""
     session.need(Capability.GUEST_MEMORY)
     hosting = Hosting(session)
     hosting.begin(*without)
@@ -102,7 +103,7 @@ def test_canaries_in_the_balloon(session: DriverSession, without: list[str]) -> 
     if not hosting.serve():
         return
     if session.can(Capability.STEER_GUEST):
-        # What was taken back is free; a guest that fills its memory writes to it.
+        # Pages that were taken back are free, and a guest that fills its memory writes to them.
         hosting.command("fill", "probe")
         canaries.seen_in_use()
         hosting.command("release", "probe")
@@ -110,7 +111,7 @@ def test_canaries_in_the_balloon(session: DriverSession, without: list[str]) -> 
 
 
 def _fill_what_is_free(hosting: Hosting, canaries: _Canaries) -> None:
-    """Have the guest write to the memory it has left, which is no page of the balloon."""
+    """Have the guest write to all of its free memory, which contains no page of the balloon."""
     hosting.command("fill", "filling")
     canaries.look_over()
     hosting.command("release", "filling")
@@ -118,7 +119,7 @@ def _fill_what_is_free(hosting: Hosting, canaries: _Canaries) -> None:
 
 @scenario(Side.DRIVER, "INF-04", "DEF-05", *_ABOUT, memory_pages=_LARGE_GUEST_PAGES)
 def test_canaries_in_a_large_guest(session: DriverSession) -> None:
-    """A guest with memory above 4 GiB never writes to pages that were named from there."""
+    """A guest with memory above 4 GiB never writes to pages up there that it gave up."""
     session.need(Capability.STEER_GUEST, Capability.GUEST_MEMORY)
     hosting = Hosting(session)
     hosting.begin()
@@ -138,10 +139,10 @@ def test_canaries_in_a_large_guest(session: DriverSession) -> None:
 @scenario(Side.DRIVER, *_ABOUT, "INF-11", "CFG-04", memory_pages=FRAGMENTED_GUEST_PAGES)
 @pytest.mark.parametrize("fragments", FRAGMENTS)
 def test_a_fragmented_guest(session: DriverSession, fragments: int) -> None:
-    """Isolated pages, fewer than one message holds or more, go into the balloon and come back."""
+    """Isolated pages, fewer or more than one message holds, go into the balloon and come back."""
     hosting = Hosting(session)
     without = fragments > FRAGMENTS[0] and "the driver sends no chunks, and to an array all pages are alike"
-    # Where the profile has none, no driver has to be brought up to know.
+    # If the profile lacks the feature, the driver need not be started.
     if without and "CHUNK_TRANSFER" not in session.profile.by_name:
         raise NotExercised(without)
     if "CHUNK_TRANSFER" not in hosting.begin() and without:
@@ -161,10 +162,10 @@ def test_a_fragmented_guest(session: DriverSession, fragments: int) -> None:
 
 @scenario(Side.DRIVER, "DEF-05", "INF-04", *_ABOUT, "CFG-04", "INF-11")
 def test_compaction_with_canaries(session: DriverSession) -> None:
-    """A guest compacts its memory, and uses what that gave it; later the balloon grows and shrinks.
+    """A guest compacts its memory, and uses the pages that this freed; later the balloon grows and shrinks.
 
-    A page of the balloon may be exchanged for another: the host is told of both before the guest writes to
-    the one it got back.
+    A page of the balloon may be exchanged for another. Then the host is told of both before the guest writes
+    to the page that it got back.
     """
     session.need(Capability.STEER_GUEST, Capability.GUEST_MEMORY)
     hosting = Hosting(session)
@@ -187,7 +188,7 @@ def test_compaction_with_canaries(session: DriverSession) -> None:
 
 @scenario(Side.DRIVER, *_ABOUT, "DEF-05", "CFG-04")
 def test_a_balloon_filled_in_steps_and_emptied_at_once(session: DriverSession) -> None:
-    """Isolated pages go into the balloon half by half, and come back by more messages than one."""
+    """Isolated pages go into the balloon in two halves, and come back with more than one message."""
     session.need(Capability.STEER_PAGES)
     hosting = Hosting(session)
     hosting.begin()
@@ -205,10 +206,10 @@ def test_a_balloon_filled_in_steps_and_emptied_at_once(session: DriverSession) -
 @scenario(Side.DRIVER, *_ABOUT, "DEF-05", "INF-11", "CFG-04")
 @pytest.mark.parametrize("without", [[], ["MUST_TELL_HOST"]], ids=["told", "untold"])
 def test_pages_that_move(session: DriverSession, without: list[str]) -> None:
-    """A guest gives up a page for each it wants back, as compaction does; later the balloon grows.
+    """A guest gives up one page for each that it wants back, as compaction does; later the balloon grows.
 
-    The target stands where it is, so this takes DEFLATE_ON_OOM. A driver may inflate first or deflate first,
-    and tells the host of both before the guest has its page.
+    The target does not change, so this needs DEFLATE_ON_OOM. A driver may inflate or deflate first, and tells
+    the host of both before the guest has its page.
     """
     session.need(Capability.STEER_PAGES)
     hosting = Hosting(session)
@@ -232,7 +233,7 @@ def test_pages_that_move(session: DriverSession, without: list[str]) -> None:
 def test_want_of_memory_while_inflating(session: DriverSession, on_their_way: bool) -> None:
     """A guest short of memory wants pages back while the first of several inflate messages is held.
 
-    They are pages of the balloon, or some of those that the messages to come will name.
+    They are pages of the balloon, or pages that the messages to come will name.
     """
     session.need(Capability.STEER_PAGES)
     hosting = Hosting(session)
@@ -273,7 +274,7 @@ def test_a_guest_that_wants_memory(session: DriverSession, command: str) -> None
 
 @scenario(Side.DRIVER, "DEF-09", *_ABOUT)
 def test_targets_without_deflate_on_oom(session: DriverSession) -> None:
-    """A driver that may not deflate for want of memory stops at the target on its way down."""
+    """A driver that may not deflate for lack of memory stops at the target on its way down."""
     hosting = Hosting(session)
     hosting.begin("DEFLATE_ON_OOM")
     pages = PageSet([(0x1000, _PAGES)])

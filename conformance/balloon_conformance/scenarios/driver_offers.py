@@ -1,6 +1,6 @@
-"""What a driver accepts of an offer: features without what they need, and every bit left out in turn.
+"""What a driver accepts of an offer: features without those they need, and every bit left out in turn.
 
-Nothing is asked of the guest, so every driver can be put to this.
+Nothing is asked of the guest, so this works with every driver.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ def _offer_without_statistics(session: DriverSession, needy: tuple[str, ...], be
     others = {feature.name for feature in session.profile.device_features} - {*_NEEDY, "STATS_VQ"}
     accepted = Hosting(session).offer(*needy, *(others if beside else ()))
     if accepted is None or not accepted.isdisjoint(needy):
-        # A driver that wants none of it has gone, and one that took what is not legal is told no more: over
-        # vhost-user without STATUS it cannot be told that FEATURES_OK was refused.
+        # The driver has refused, or it has accepted an illegal set. In that case it is told nothing more:
+        # over vhost-user without STATUS it cannot be told that FEATURES_OK was refused.
         return
     session.settle(_QUIET_SECONDS)
 
@@ -32,14 +32,14 @@ def _offer_without_statistics(session: DriverSession, needy: tuple[str, ...], be
 @scenario(Side.DRIVER, "NEG-03", "NEG-05", "QUEUE-02", features=frozenset(_NEEDY), breaks=("NEG-01",))
 @pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside-the-others"])
 def test_chunk_transfer_offered_without_statistics(session: DriverSession, beside: bool) -> None:
-    """A driver leaves CHUNK_TRANSFER alone where STATS_VQ is not offered."""
+    """A driver does not accept CHUNK_TRANSFER if STATS_VQ is not offered."""
     _offer_without_statistics(session, ("CHUNK_TRANSFER",), beside)
 
 
 @scenario(Side.DRIVER, "NEG-04", "NEG-05", "QUEUE-02", features=frozenset(_NEEDY), breaks=("NEG-02",))
 @pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside-the-others"])
 def test_host_requests_offered_without_statistics(session: DriverSession, beside: bool) -> None:
-    """A driver leaves HOST_REQ_VQ alone where STATS_VQ is not offered."""
+    """A driver does not accept HOST_REQ_VQ if STATS_VQ is not offered."""
     _offer_without_statistics(session, ("HOST_REQ_VQ",), beside)
 
 
@@ -51,14 +51,14 @@ def test_host_requests_offered_without_statistics(session: DriverSession, beside
 )
 @pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside-the-others"])
 def test_both_offered_without_statistics(session: DriverSession, beside: bool) -> None:
-    """A driver leaves CHUNK_TRANSFER and HOST_REQ_VQ alone where STATS_VQ is not offered."""
+    """A driver accepts neither CHUNK_TRANSFER nor HOST_REQ_VQ if STATS_VQ is not offered."""
     _offer_without_statistics(session, _NEEDY, beside)
 
 
 @scenario(Side.DRIVER, "NEG-11", "NEG-12", "NEG-05", "QUEUE-02", "INF-03", "DEF-11")
 @pytest.mark.parametrize("bit", [23, 49, 63])
 def test_a_bit_that_means_nothing(session: DriverSession, bit: int) -> None:
-    """A driver that is offered a bit without a meaning, beside the others, leaves it alone and goes on."""
+    """A driver that is offered a bit without a meaning besides the others does not accept it, and goes on."""
     session.need(Capability.RAW_FEATURES)
     profile = session.profile
     if bit in profile.by_bit:
@@ -76,12 +76,12 @@ def test_a_bit_that_means_nothing(session: DriverSession, bit: int) -> None:
     "left_out", ["MUST_TELL_HOST", "STATS_VQ", "DEFLATE_ON_OOM", "CHUNK_TRANSFER", "HOST_REQ_VQ"]
 )
 def test_a_bit_that_is_not_offered(session: DriverSession, left_out: str) -> None:
-    """A driver that is offered all but one feature accepts no other bit, and goes without that one."""
+    """A driver that is offered all features but one accepts no other bit, and works without that feature."""
     profile = session.profile
     if left_out not in profile.by_name:
         raise NotExercised(f"profile {profile.name} has no {left_out} to leave out")
     names = {feature.name for feature in profile.device_features} - {left_out}
-    # What needs the one that is left out may not be offered either.
+    # Features that need the one left out may not be offered either.
     names -= {feature for feature, _ in profile.missing_requirements(profile.mask(names))}
     hosting = Hosting(session)
     accepted = hosting.offer(*names)

@@ -1,4 +1,4 @@
-"""Requests for unused pages to a driver that runs freely: beside other buffers, unknown, repeated."""
+"""Requests for unused pages to a driver that runs freely: besides other buffers, unknown, repeated."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _UNUSED = PageSet([(0x2000, 64), (0x2100, 8)])
 _KEPT = "kept"
 _KEPT_PAGES = 256
 _SMALL_GUEST_PAGES = 0x1000
-"""Of a guest whose memory is looked through."""
+"""The size of a guest whose memory is searched."""
 _READ_PAGES = 64
 _QUIET_SECONDS = 0.05
 
@@ -38,7 +38,7 @@ _ABOUT = ("REQ-08", "REQ-09", "REQ-10", "REQ-11", "REQ-13", "UNUSED-02", "UNUSED
 
 
 class _Asking:
-    """One device that asks for unused pages and takes the answers in."""
+    """A device that asks for unused pages and reads the answers."""
 
     def __init__(self, session: DriverSession) -> None:
         self.hosting = Hosting(session)
@@ -50,16 +50,17 @@ class _Asking:
         self._held: list[ev.Available] = []
 
     def next_buffer(self) -> ev.Available | None:
-        """Await a buffer on the host request queue, a request buffer or a message; None where none comes."""
+        """Await a buffer on the host request queue, a request buffer or a message; None if none comes."""
         event = self._session.wait_for(
             lambda seen: isinstance(seen, ev.Available) and self._session.queue(seen.queue) is HOST_REQUEST
         )
         return event if isinstance(event, ev.Available) else None
 
     def ask(self, param: int, *, command: int = 0, length_bytes: int = host_request.LENGTH_BYTES) -> bool:
-        """Write a request into the request buffer; False where the driver has made none available.
+        """Write a request into the request buffer; return False if the driver has made none available.
 
-        A message that nobody asked for is none, nor is a buffer the request does not fit: either is found.
+        A message that nobody asked for is no request buffer, and neither is a buffer that the request does
+        not fit. The rules find both.
         """
         buffer = self.next_buffer()
         if buffer is None or buffer.writable_bytes < length_bytes or buffer.readable:
@@ -71,10 +72,10 @@ class _Asking:
         return True
 
     def answer(self, *, hold: int = 0) -> bool:
-        """Take messages in until DONE, ``hold`` of them unanswered at a time; False where none came.
+        """Read messages until DONE, with ``hold`` of them unanswered at a time; return False if no DONE came.
 
-        False also where there are more chunks than the guest has pages: that is no answer (UNUSED-05), and
-        may be without end.
+        It also returns False if there are more chunks than the guest has pages. That is no answer
+        (UNUSED-05), and may never end.
         """
         room_bytes = self.hosting.memory_pages * chunk.LENGTH_BYTES
         while room_bytes >= 0:
@@ -85,7 +86,7 @@ class _Asking:
             room_bytes -= max(len(message.readable), chunk.LENGTH_BYTES)
             done = _is_done(message.readable)
             while len(self._held) > (0 if done else hold):
-                # The newest first: a driver may not count on the order of returns.
+                # The newest first: a driver may not rely on the order of returns.
                 returned = self._held.pop()
                 self._session.use(returned.queue, returned.buffer, 0, b"")
             if done:
@@ -102,7 +103,7 @@ def _is_done(data: bytes) -> bool:
 
 @scenario(Side.DRIVER, *_ABOUT, "REQ-01", "REQ-02", features=_FEATURES)
 def test_one_request_after_another(session: DriverSession) -> None:
-    """Twenty requests with fresh ids, each answered to its DONE."""
+    """Twenty requests with new ids are each answered up to DONE."""
     asking = _Asking(session)
     for identifier in range(1, 21):
         if not asking.ask(identifier) or not asking.answer():
@@ -113,7 +114,7 @@ def test_one_request_after_another(session: DriverSession) -> None:
 @scenario(Side.DRIVER, "REQ-14", "REQ-13", features=_FEATURES)
 @pytest.mark.parametrize("command", [9, 0x100, 0xFFFF])
 def test_an_unknown_command(session: DriverSession, command: int) -> None:
-    """A driver says nothing to a command that it does not know, and serves the next request."""
+    """A driver does not answer an unknown command, and serves the next request."""
     asking = _Asking(session)
     if asking.ask(1, command=command) and asking.ask(2):
         asking.answer()
@@ -132,7 +133,7 @@ def test_a_request_that_is_not_whole(session: DriverSession, length_bytes: int) 
 
 @scenario(Side.DRIVER, "REQ-08", "REQ-11", "REQ-13", features=_FEATURES)
 def test_an_id_of_more_than_16_bits(session: DriverSession) -> None:
-    """A device that uses more of the id than comes back, as it should not, finds the low 16 bits of it."""
+    """A device that, against advice, uses more bits of the id finds the low 16 in the answer."""
     asking = _Asking(session)
     for identifier in (0x11234, 0xFFFF_0000_0000_4321):
         if not asking.ask(identifier) or not asking.answer():
@@ -142,7 +143,7 @@ def test_an_id_of_more_than_16_bits(session: DriverSession) -> None:
 
 @scenario(Side.DRIVER, "HDR-04", "REQ-13", "INF-03", "DEF-11", features=_FEATURES)
 def test_a_request_before_the_first_inflation(session: DriverSession) -> None:
-    """Nothing of an answered request is left in the headers of inflate and deflate messages."""
+    """The headers of inflate and deflate messages hold nothing of a request that was answered before."""
     asking = _Asking(session)
     if asking.ask(0x1234) and asking.answer():
         asking.hosting.move_a_few()
@@ -151,7 +152,7 @@ def test_a_request_before_the_first_inflation(session: DriverSession) -> None:
 
 @scenario(Side.DRIVER, *_ABOUT, features=_FEATURES)
 def test_a_request_with_the_id_of_the_one_before(session: DriverSession) -> None:
-    """A device that repeats an id, as it should not, is answered all the same."""
+    """A device that repeats an id, against advice, is answered all the same."""
     asking = _Asking(session)
     for identifier in (7, 7, 0xFFFF):
         if not asking.ask(identifier) or not asking.answer():
@@ -162,9 +163,9 @@ def test_a_request_with_the_id_of_the_one_before(session: DriverSession) -> None
 @scenario(Side.DRIVER, "CONC-02", "CONC-03", *_ABOUT, features=_FEATURES)
 @pytest.mark.parametrize("queue", ["inflate", "deflate"])
 def test_a_request_beside_an_unanswered_buffer(session: DriverSession, queue: str) -> None:
-    """A request is answered to its DONE while an inflate, or a deflate, buffer is held back.
+    """A request is answered up to DONE while an inflate or a deflate buffer is held back.
 
-    Whether or not it was, the driver goes on when it gets the buffer back.
+    Whether or not it was answered, the driver goes on when it gets the buffer back.
     """
     asking = _Asking(session)
     hosting = asking.hosting
@@ -190,10 +191,10 @@ def test_a_request_beside_an_unanswered_buffer(session: DriverSession, queue: st
 )
 @pytest.mark.parametrize("blocks", [*FRAGMENTS, 2048, 2049])
 def test_many_isolated_unused_pages(session: DriverSession, blocks: int) -> None:
-    """A guest with many isolated unused pages answers to its DONE, and can still inflate and deflate.
+    """A guest with many isolated unused pages answers up to DONE, and can still inflate and deflate.
 
-    2048 fill a message of 32 KiB; more than 4096 are more than it has words. A guest that chooses by itself
-    has other unused pages besides.
+    2048 pages fill a message of 32 KiB; more than 4096 exceed its number of words. A guest that chooses by
+    itself has other unused pages too.
     """
     asking = _Asking(session)
     if session.can(Capability.STEER_GUEST):
@@ -210,7 +211,8 @@ def test_many_isolated_unused_pages(session: DriverSession, blocks: int) -> None
 def test_inflating_beside_an_unanswered_message(session: DriverSession) -> None:
     """A driver inflates and deflates while a message of unused pages is held back.
 
-    It has done both before, so it can. Whether or not it does, it goes on when it gets the message back.
+    It has done both before, so it is able to. Whether or not it does, it goes on when it gets the message
+    back.
     """
     asking = _Asking(session)
     hosting = asking.hosting
@@ -229,7 +231,7 @@ def test_inflating_beside_an_unanswered_message(session: DriverSession) -> None:
 
 @scenario(Side.DRIVER, "UNUSED-10", *_ABOUT, features=_FEATURES, memory_pages=_SMALL_GUEST_PAGES)
 def test_a_request_while_the_guest_keeps_data(session: DriverSession) -> None:
-    """Pages in which the guest keeps data from before the request to after the answer are not unused."""
+    """Pages in which the guest keeps data from before the request until after the answer are not unused."""
     session.need(Capability.STEER_GUEST, Capability.GUEST_MEMORY)
     asking = _Asking(session)
     asking.hosting.command("allocate", _KEPT, _KEPT_PAGES)
@@ -242,7 +244,7 @@ def test_a_request_while_the_guest_keeps_data(session: DriverSession) -> None:
 
 
 def _look_for_kept(session: DriverSession) -> PageSet:
-    """Find the pages in which the guest keeps its data; of what stands twice nobody knows which it is."""
+    """Find the pages in which the guest keeps its data. Content that is there twice cannot be located."""
     wanted = {pattern(_KEPT, page): page for page in range(_KEPT_PAGES)}
     places: dict[int, list[int]] = {}
     for run in session.judge.memory or EMPTY:
@@ -260,7 +262,7 @@ def _look_for_kept(session: DriverSession) -> PageSet:
 
 @scenario(Side.DRIVER, "UNUSED-02", "REQ-11", "REQ-13", features=_FEATURES)
 def test_a_request_to_a_balloon_at_rest(session: DriverSession) -> None:
-    """A request while pages are in the balloon and nothing moves, filled and then half emptied."""
+    """A request while nothing moves, with the balloon full and later half empty."""
     asking = _Asking(session)
     hosting = asking.hosting
     half = PageSet([(0x1000, 256)])

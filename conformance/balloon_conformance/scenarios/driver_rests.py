@@ -1,7 +1,7 @@
-"""Where a driver comes to rest: at each target, after one that moved, and when the guest wants memory back.
+"""Where a driver comes to rest: at each target, after a moving one, and when the guest wants memory back.
 
-Every target is held until the driver was silent for a whole deadline, so the judge sees the end of the
-matter. Before that the statistics are asked for: whether a guest could have given more is its own word.
+Every target is held until the driver was silent for a whole deadline, so the judge sees the final state.
+Before that the statistics are asked for: only the guest can say whether it could have given more.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from balloon_spec.pages import PageSet
 _FIRST_PAGE = 0x1000
 _PAGES = 512
 _UNEVEN_PAGES = 500
-"""A number by which pages of a driver that rounds its targets can be told from those of one that does not."""
+"""Not a multiple of any usual unit, so that a driver which rounds its targets can be told from the others."""
 _WANTED = 64
 _RESTING_SECONDS = 10.0
 _PAUSE_SECONDS = 0.3
@@ -45,7 +45,7 @@ def _run(pages: int) -> PageSet:
 
 
 def _aim(hosting: Hosting, target: int) -> None:
-    """Set the target; a driver that can be steered is given, or asked for, the pages between the two."""
+    """Set the target. The guest of a steered driver is told to give up, or to want back, the difference."""
     before = hosting.target
     up, down = _run(target) - _run(before), _run(before) - _run(target)
     hosting.aim(target, inflate=up, deflate=down)
@@ -58,7 +58,7 @@ def _aim(hosting: Hosting, target: int) -> None:
     ids=["all-features", "without-oom", "pfn-arrays"],
 )
 def test_rest_at_each_target(session: DriverSession, without: list[str]) -> None:
-    """Small targets and large ones, upwards and downwards, each held until the driver rests."""
+    """Small and large targets, upwards and downwards, each held until the driver rests."""
     hosting = Hosting(session)
     hosting.begin(*without)
     for target in (1, 300, _PAGES, 255, 1, 0):
@@ -70,7 +70,7 @@ def test_rest_at_each_target(session: DriverSession, without: list[str]) -> None
 @pytest.mark.parametrize("held", ["inflate", "deflate"])
 @pytest.mark.parametrize("target", [_UNEVEN_PAGES * 2, _UNEVEN_PAGES // 4], ids=["rises", "falls"])
 def test_a_target_that_moves_while_a_buffer_is_held(session: DriverSession, target: int, held: str) -> None:
-    """The target rises, or falls, while a buffer is with the device; announced once, it holds."""
+    """The target rises or falls while a buffer is held back. It is announced once, and counts."""
     hosting = Hosting(session)
     hosting.begin()
     _aim(hosting, _UNEVEN_PAGES)
@@ -90,7 +90,8 @@ def test_a_target_that_moves_while_a_buffer_is_held(session: DriverSession, targ
 def test_a_guest_that_wants_pages_at_the_target(session: DriverSession, without: list[str]) -> None:
     """The balloon is at its target and the guest wants some of it back: DEFLATE_ON_OOM decides.
 
-    With it the driver may give them back, and leaves it at that. Without it the balloon stays as it is.
+    With it the driver may give pages back, and does not take them again. Without it the balloon stays as it
+    is.
     """
     session.need(Capability.STEER_PAGES)
     hosting = Hosting(session)

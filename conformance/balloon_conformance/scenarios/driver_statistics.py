@@ -38,7 +38,7 @@ def test_statistics_again_and_again(session: DriverSession) -> None:
 
 @scenario(Side.DRIVER, "BUF-06", "STATS-03", features=frozenset({"STATS_VQ"}), breaks=("BUF-03",))
 def test_statistics_returned_with_a_length(session: DriverSession) -> None:
-    """A used length that says something was written does not keep a driver from going on."""
+    """A driver goes on after a used length which says that something was written."""
     hosting = Hosting(session)
     if "STATS_VQ" not in hosting.begin():
         raise NotExercised("the driver did not accept STATS_VQ")

@@ -1,4 +1,4 @@
-"""Targets a driver must cope with: the same twice, beyond the guest, turned around, over a reset."""
+"""Targets that a driver must handle: repeated, beyond the guest's size, reversed, across a reset."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ABOUT = ("INF-03", "INF-05", "INF-11", "DEF-03", "DEF-04", "CFG-03", "CFG-04", 
 
 @scenario(Side.DRIVER, *_ABOUT)
 def test_the_same_target_twice(session: DriverSession) -> None:
-    """A target that is announced again moves nothing."""
+    """A target that is announced twice moves no page."""
     hosting = Hosting(session)
     hosting.begin()
     hosting.aim(_BALLOON.pages, inflate=_BALLOON)
@@ -38,7 +38,7 @@ def test_the_same_target_twice(session: DriverSession) -> None:
 
 @scenario(Side.DRIVER, *_ABOUT, "INF-10")
 def test_a_target_beyond_the_guest(session: DriverSession) -> None:
-    """A target of more pages than the guest can give is approached, and left again when it is lowered."""
+    """A driver approaches a target beyond what the guest can give, and leaves it again if it is lowered."""
     hosting = Hosting(session)
     hosting.begin()
     hosting.aim(hosting.memory_pages * 2, inflate=_BALLOON)
@@ -51,7 +51,7 @@ def test_a_target_beyond_the_guest(session: DriverSession) -> None:
 
 @scenario(Side.DRIVER, *_ABOUT)
 def test_a_target_that_turns_around(session: DriverSession) -> None:
-    """A target that is lowered while an inflate buffer is held back, and raised while a deflate buffer is."""
+    """A target is lowered while an inflate buffer is held back, and raised while a deflate buffer is."""
     hosting = Hosting(session)
     hosting.begin()
     hosting.aim(_BALLOON.pages, inflate=_BALLOON)
@@ -71,7 +71,7 @@ def test_a_target_that_turns_around(session: DriverSession) -> None:
 @scenario(Side.DRIVER, *_ABOUT, "RESET-04", "RESET-05")
 @pytest.mark.parametrize("when", ["on-its-way", "at-its-target"])
 def test_a_reset_in_the_middle(session: DriverSession, when: str) -> None:
-    """A driver that begins anew, on its way to the target or there, begins with an empty balloon."""
+    """A driver that begins anew, before or after it reached the target, begins with an empty balloon."""
     hosting = Hosting(session)
     hosting.begin()
     hosting.aim(_BALLOON.pages, inflate=_BALLOON)
@@ -91,7 +91,7 @@ def test_a_reset_in_the_middle(session: DriverSession, when: str) -> None:
 
 @scenario(Side.DRIVER, "QUEUE-09", "STATS-01", "REQ-01")
 def test_nothing_but_what_is_due_at_first(session: DriverSession) -> None:
-    """A driver that is asked for nothing makes its first buffers available and leaves the rest alone."""
+    """A driver that is asked for nothing makes its first buffers available and does nothing else."""
     hosting = Hosting(session)
     hosting.begin()
     for event in session.settle(_QUIET_SECONDS):

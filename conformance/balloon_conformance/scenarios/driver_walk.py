@@ -1,4 +1,4 @@
-"""Targets that wander, and buffers that are held back: a driver left to find its own way."""
+"""Targets that wander, and buffers that are held back; the driver chooses how to follow."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_walk_by_single_pages(session: DriverSession, without: list[str]) -> Non
     for _ in range(_STEPS):
         up = balloon.pages == 0 or (balloon.pages < _MOST_PAGES and random.random() < 0.55)
         if up:
-            # Every second page, so that no two make a run by themselves.
+            # Only every second page, so that no two pages make a run.
             page = PageSet([(_FIRST_PAGE + 2 * random.randrange(_MOST_PAGES * 2), 1)])
             while page <= balloon:
                 page = PageSet([(_FIRST_PAGE + 2 * random.randrange(_MOST_PAGES * 2), 1)])
@@ -53,9 +53,9 @@ def test_walk_by_single_pages(session: DriverSession, without: list[str]) -> Non
 @scenario(Side.DRIVER, *_ABOUT, "DEF-11", "DEF-05", "INF-10")
 @pytest.mark.parametrize("way", ["up", "down"])
 def test_one_page_at_a_time(session: DriverSession, way: str) -> None:
-    """The target moves by one page many times over, upwards, or downwards from where it was reached at once.
+    """The target moves by one page many times, upwards, or downwards from a balloon that was filled at once.
 
-    The pages are likely to follow each other, so one of them has a number that is a multiple of 64.
+    The pages are likely to be neighbours, so the number of one of them is a multiple of 64.
     """
     hosting = Hosting(session)
     hosting.begin()
@@ -78,9 +78,9 @@ def test_one_page_at_a_time(session: DriverSession, way: str) -> None:
 @scenario(Side.DRIVER, *_ABOUT, "CONC-05")
 @pytest.mark.parametrize("without", [["CHUNK_TRANSFER"], []], ids=["pfn-arrays", "all-features"])
 def test_buffers_held_back(session: DriverSession, without: list[str]) -> None:
-    """A large target and then none; buffers are held back until no more come, and returned newest first.
+    """A large target and then none. Buffers are held back until no more come, and returned newest first.
 
-    Before that the driver has shown that it goes on if they come back in turn.
+    Before that the driver has shown that it goes on if they come back in order.
     """
     hosting = Hosting(session)
     hosting.begin(*without)
@@ -96,7 +96,7 @@ def test_buffers_held_back(session: DriverSession, without: list[str]) -> None:
 
 
 def _serve_newest_first(hosting: Hosting) -> bool:
-    """Let the driver get to the target; False where it stops before."""
+    """Let the driver reach the target; return False if it stops before."""
     while hosting.actual != hosting.target or hosting.held:
         if not hosting.held and not hosting.take_in():
             return False

@@ -1,4 +1,4 @@
-"""Drives a device as a driver that keeps every requirement: what the scenarios for devices have in common."""
+"""Drives a device as a driver that keeps every requirement; the scenarios for devices share it."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from balloon_spec.wire.statistics import Statistic, Statistics, Tag
 __all__ = ["Driving", "encode"]
 
 _RING_FEATURES = frozenset({"INDIRECT_DESC", "EVENT_IDX", "IN_ORDER"})
-"""Left alone: what they change is the transport's, and an adapter may have no rings."""
+"""Never accepted: they change only the transport, and an adapter may have no rings."""
 
 _FEW_IN_FLIGHT = 32
-"""Buffers in flight on a queue whose size the adapter does not tell."""
+"""The most buffers in flight on a queue whose size the adapter does not tell."""
 
 
 def encode(runs: Iterable[Run], *, chunks: bool) -> bytes:
@@ -38,14 +38,14 @@ def encode(runs: Iterable[Run], *, chunks: bool) -> bytes:
 
 
 class Driving:
-    """One driver's bookkeeping: what is in flight, what is in the balloon, and what is not.
+    """The state of one driver: the buffers in flight, the pages in the balloon, and those that are free.
 
     ``balloon`` are the pages whose inflate buffer was returned and whose deflate buffer was not made
-    available yet; ``free`` those of ``arena`` that the guest has and no buffer in flight names.
+    available yet. ``free`` are those of ``arena`` that the guest has and no buffer in flight names.
     """
 
     def __init__(self, session: DeviceSession, arena: PageSet, *, names: str = "b") -> None:
-        """Drive ``session``; ``names`` begins the name of every buffer, which tells drivers apart."""
+        """Drive ``session``. Every buffer name begins with ``names``, which tells drivers apart."""
         self.session = session
         self.names = names
         self.balloon = EMPTY
@@ -73,14 +73,14 @@ class Driving:
     ) -> None:
         """Accept ``accepted``, by default what the device offers and the profile knows; set DRIVER_OK.
 
-        The features ``without`` are left out. The pages ``early`` are offered before DRIVER_OK, without a
-        notification.
+        The features ``without`` are not accepted. The pages ``early`` are given up before DRIVER_OK, without
+        a notification.
         """
         self.prepare(without=without, early=early, accepted=accepted)
         self.driver_ok()
 
     def driver_ok(self) -> None:
-        """Set DRIVER_OK, and tell a device of the statistics that need not look for them (QUEUE-04)."""
+        """Set DRIVER_OK, and notify a device of the statistics if it need not look for them (QUEUE-04)."""
         self.session.driver_ok()
         if "STATS_VQ" in self.features and not self.in_flight(STATISTICS):
             self._post_statistics()
@@ -131,19 +131,19 @@ class Driving:
         self.send(INFLATE, encode(pages.runs, chunks=self.chunks), pages)
 
     def deflate(self, pages: PageSet) -> None:
-        """Take pages of the balloon back; look at them first, while the device may still discard them."""
+        """Take pages of the balloon back. Look at them first, while the device may still discard them."""
         self.look(pages)
         self.balloon -= pages
         self.send(DEFLATE, encode(pages.runs, chunks=self.chunks), pages)
 
     def send(self, queue: Queue, data: bytes, pages: PageSet, *, notify: bool = True) -> None:
-        """Send bytes, well-formed or not, that name ``pages``; NotExercised where these are missing."""
+        """Send bytes, well-formed or not, that name ``pages``; NotExercised if the guest lacks these."""
         if missing := pages & self.session.setup.memory - self.session.memory:
             raise NotExercised(f"the guest has no pages {missing}; give it the memory that start asks for")
         self._make_available(queue, Buffer(self._name(), data, notify=notify), pages)
 
     def take_in(self) -> bool:
-        """Await the return of any buffer; False where none came before the deadline."""
+        """Await the return of any buffer; return False if none came before the deadline."""
         event = self.session.wait_for(lambda seen: isinstance(seen, ev.Used))
         if not isinstance(event, ev.Used):
             return False
@@ -160,28 +160,28 @@ class Driving:
         return True
 
     def drain(self) -> bool:
-        """Await the return of every inflate and deflate buffer; False where one did not come."""
+        """Await the return of every inflate and deflate buffer; return False if one did not come."""
         while self.in_flight(INFLATE) or self.in_flight(DEFLATE):
             if not self.take_in():
                 return False
         return True
 
     def tell_actual(self) -> None:
-        """Write ``actual``; no inflate or deflate buffer is in flight."""
+        """Write ``actual``, while no inflate or deflate buffer is in flight."""
         data = self.balloon.pages.to_bytes(4, "little")
         self.session.write_configuration(configuration.ACTUAL_OFFSET, data)
 
     def set_target(self, pages: int) -> None:
-        """Have the operator want a balloon of so many pages, if it can be had; the driver is told of it."""
+        """Have the operator set a target of so many pages, if it can; the driver is told of it."""
         if self.session.can(Capability.OPERATOR_TARGET):
             self.session.operate(ev.OperatorAction.TARGET, pages)
             self.session.wait_for(lambda seen: isinstance(seen, ev.ConfigurationChanged))
 
     def requested(self, wish: int) -> int | None:
-        """Have the operator want unused pages; return the id of the request that comes, in 16 bits.
+        """Have the operator ask for unused pages; return the id of the request that comes, in 16 bits.
 
-        None where none comes that is whole. Raises :class:`NotExercised` where the device asks for something
-        else.
+        Return None if no complete request comes. Raises :class:`NotExercised` if the device asks for
+        something else.
         """
         self.session.operate(ev.OperatorAction.UNUSED_PAGES, wish)
         asked = self.session.wait_for(lambda seen: isinstance(seen, ev.Used) and bool(seen.written))
@@ -193,18 +193,18 @@ class Driving:
         return request.param & 0xFFFF
 
     def answered(self, name: str, data: bytes) -> bool:
-        """Send a message of an answer, well-formed or not; False where its buffer ``name`` did not return."""
+        """Send a message of an answer, well-formed or not; False if its buffer ``name`` did not return."""
         self.session.make_available(self.session.index(HOST_REQUEST), Buffer(name, data))
         event = self.session.wait_for(lambda seen: isinstance(seen, ev.Used) and seen.buffer == name)
         return event is not None
 
     def look(self, pages: PageSet) -> None:
-        """Look at guest memory where the adapter can."""
+        """Look at guest memory if the adapter can."""
         if self.session.can(Capability.DISCARDS):
             self.session.look(pages & self.session.memory)
 
     def _answer(self, request: host_request.HostRequest) -> None:
-        """Answer a request the device made of its own accord: no page is unused."""
+        """Answer a request that the device made on its own: no page is unused."""
         if request.cmd == 0:
             answer = response_message.message([], flag=FLAG_DONE, id=request.param & 0xFFFF)
             data = response_message.build(answer)
@@ -212,7 +212,7 @@ class Driving:
         self._post_request()
 
     def _post_statistics(self, *, notify: bool = True) -> None:
-        # Whatever an adapter says that there is, the value has 64 bits.
+        # The value has 64 bits, however much memory the adapter reports.
         entry = Statistic(Tag.MEMTOT, min(self.session.memory.size_bytes, (1 << 64) - 1))
         told = [Statistic(tag, value) for tag, value in self.statistics]
         data = statistics.build(Statistics(tuple(told or (entry,))))

@@ -1,4 +1,4 @@
-"""Serves a driver as a device that keeps every requirement: what the scenarios for drivers have in common."""
+"""Serves a driver as a device that keeps every requirement; the scenarios for drivers share it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["FRAGMENTED_GUEST_PAGES", "FRAGMENTS", "Hosting", "Watch", "actual_of
 FRAGMENTS = (1000, 3500, 5000, 7000)
 """Isolated pages for a part of one message of 32 KiB, which holds 2048 chunks; for two, three and four."""
 FRAGMENTED_GUEST_PAGES = 0x8000
-"""A guest that can have so many."""
+"""The size of a guest that can have so many."""
 
 _COMMAND_SECONDS = 60.0
 _LISTEN_SECONDS = 0.1
@@ -42,10 +42,10 @@ class Watch(Protocol):
 
 
 class Hosting:
-    """One device's bookkeeping: the target, what the driver last wrote to ``actual``, and what is held back.
+    """The state of one device: the target, the driver's last ``actual``, and the buffers held back.
 
     ``held`` are the inflate and deflate buffers that were made available and not returned, oldest first;
-    ``watch`` sees them come and go.
+    ``watch`` sees each of them come and go.
     """
 
     def __init__(self, session: DriverSession) -> None:
@@ -57,7 +57,7 @@ class Hosting:
         self._features: frozenset[str] = frozenset()
 
     def begin(self, *without: str) -> frozenset[str]:
-        """Offer every balloon feature of the profile but ``without``, and VERSION_1; return the accepted."""
+        """Offer VERSION_1 and all balloon features but ``without``; return the accepted ones."""
         profile = self.session.profile
         for name in without:
             if name not in profile.by_name:
@@ -69,7 +69,7 @@ class Hosting:
         return accepted
 
     def offer(self, *names: str, beside: int = 0) -> frozenset[str] | None:
-        """Offer these features, VERSION_1 and the bits ``beside``; return the accepted, None for none."""
+        """Offer these features, VERSION_1 and the bits ``beside``; return the accepted, None if refused."""
         profile = self.session.profile
         offered = profile.mask({*names, "VERSION_1"}) | beside
         accepted = self.session.negotiate(offered, self._configuration())
@@ -80,11 +80,11 @@ class Hosting:
 
     @property
     def memory_pages(self) -> int:
-        """How many 4 KiB pages the guest has at the most."""
+        """The most 4 KiB pages that the guest has."""
         return self.session.setup.memory_pages
 
     def aim(self, target: int, *, inflate: PageSet | None = None, deflate: PageSet | None = None) -> None:
-        """Set the target; a driver that can be steered takes or gives back the pages named."""
+        """Set the target; a driver that can be steered takes or gives back the named pages."""
         self.target = target
         self.session.operate(ev.OperatorAction.TARGET, target)
         self.session.change_configuration(self._configuration())
@@ -95,7 +95,7 @@ class Hosting:
                 self.session.steer(ev.GuestAction.DEFLATE, deflate)
 
     def take_in(self, deadline_seconds: float | None = None) -> bool:
-        """Await one act of the driver; False where none came before the deadline."""
+        """Await one act of the driver; return False if none came before the deadline."""
         event = self.session.wait_for(self._is_act, deadline_seconds)
         if isinstance(event, ev.Available):
             self.held.append(event)
@@ -113,7 +113,7 @@ class Hosting:
         self.session.use(event.queue, event.buffer, 0, b"")
 
     def serve(self) -> bool:
-        """Return every buffer as it comes until the driver is at the target; False where it stops before."""
+        """Return every buffer as it comes until the driver reaches the target; False if it stops before."""
         while self.actual != self.target or self.held:
             if self.held:
                 self.give_back()
@@ -122,11 +122,11 @@ class Hosting:
         return True
 
     def move_a_few(self) -> bool:
-        """Have a few pages inflated and deflated; False where the driver stops before."""
+        """Have a few pages inflated and deflated; return False if the driver stops before."""
         return self.move(_FEW)
 
     def move(self, pages: PageSet) -> bool:
-        """Have as many pages inflated and deflated, these if the driver can be steered; False as before."""
+        """Have as many pages inflated and deflated, these if the driver can be steered; False as above."""
         for target, given, wanted in ((pages.pages, pages, None), (0, None, pages)):
             self.aim(target, inflate=given, deflate=wanted)
             if not self.serve():
@@ -147,9 +147,9 @@ class Hosting:
         raise AdapterError(f"the guest did not answer {command} within {_COMMAND_SECONDS:g} s")
 
     def serve_for(self, seconds: float, quiet_seconds: float) -> None:
-        """Return every buffer as it comes until the driver rests, for ``seconds`` at the most.
+        """Return every buffer as it comes until the driver rests, for at most ``seconds``.
 
-        For targets a driver cannot reach: it may try again for ever.
+        This is for targets that a driver cannot reach, because it may try again for ever.
         """
         until = self.session.now() + seconds
         while self.session.now() < until:
@@ -159,9 +159,9 @@ class Hosting:
                 return
 
     def serve_on_its_way(self, seconds: float, quiet_seconds: float) -> None:
-        """Do as :meth:`serve_for`, and end as soon as the driver has come to the target.
+        """Do as :meth:`serve_for`, and end as soon as the driver has reached the target.
 
-        One that was there before, and does nothing, is given the quiet time like any other.
+        A driver that was there before, and does nothing, is given the quiet time like any other.
         """
         until = self.session.now() + seconds
         came = False
@@ -173,9 +173,9 @@ class Hosting:
             came = True
 
     def serve_patiently(self, seconds: float) -> None:
-        """Serve the driver until it is at the target, through pauses of any length, ``seconds`` in all.
+        """Serve the driver until it reaches the target, through pauses of any length, for ``seconds`` in all.
 
-        For a guest that has been short of memory and needs time to come to itself.
+        This is for a guest that was short of memory and needs time to recover.
         """
         until = self.session.now() + seconds
         while self.session.now() < until and (self.actual != self.target or self.held):
@@ -184,7 +184,7 @@ class Hosting:
             self.take_in(_LISTEN_SECONDS)
 
     def _pages(self, event: ev.Available) -> PageSet:
-        """Return the pages a buffer names, as far as they exist: of others nobody can read or write."""
+        """Return the existing pages that a buffer names. Nobody can read or write the others."""
         known = self.session.judge.memory
         everything = PageSet([(0, PFN_LIMIT)]) if known is None else known
         if "CHUNK_TRANSFER" in self._features:
@@ -192,7 +192,7 @@ class Hosting:
         return read_array(event.readable, everything).pages
 
     def _is_act(self, event: ev.Event) -> bool:
-        """Tell whether the event is one that a device answers, or the driver's word on its balloon."""
+        """Tell whether the event is one that a device answers, or a write of ``actual``."""
         if isinstance(event, ev.Available):
             return self.session.queue(event.queue) in BALLOON_QUEUES
         return isinstance(event, ev.ConfigurationWritten)
@@ -202,5 +202,5 @@ class Hosting:
 
 
 def actual_of(event: ev.ConfigurationWritten) -> int:
-    """Return what a store to ``actual`` leaves there, however long it is."""
+    """Return the value of ``actual`` after a store of any length."""
     return int.from_bytes(event.data[: configuration.LENGTH_BYTES - configuration.ACTUAL_OFFSET], "little")

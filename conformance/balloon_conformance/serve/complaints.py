@@ -1,4 +1,4 @@
-"""What a server says of peers that misbehave: one line each, and not without end. To leave is none of it."""
+"""Logs why connections ended, in at most 100 lines. A plain disconnect is not logged."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _LIMIT: Final = 100
 
 
 class Complaints:
-    """Says why connections ended, the first hundred times; a peer shall not fill a log, or a pipe."""
+    """Logs why connections ended, so that no peer can fill a log or a pipe."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._said = 0
 
     def __call__(self, error: Exception) -> None:
-        """Say that a connection ended so."""
+        """Log the error that ended a connection, unless the peer only disconnected."""
         if isinstance(error, PeerClosed):
             return
         self._said += 1

@@ -1,4 +1,4 @@
-"""The reference device at work: a front-end's connection, memory and rings, and the device behind them."""
+"""One front-end's connection, memory and rings, and the reference device that serves them."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ _ANSWER_SECONDS: Final = 5.0
 _QUEUES: Final = 4
 _EVENT: Final = (1).to_bytes(8, "little")
 _EVENT_LIMIT_BYTES: Final = 4096
-"""What is read of a notification: 8 bytes of an event descriptor, or whatever is in a pipe."""
+"""How many bytes of a notification are read: an event descriptor has 8, a pipe may have more."""
 
 Guard = Callable[[Callable[[], object]], None]
 
 
 @dataclass(slots=True)
 class _Ring:
-    """What the front-end gave for one virtqueue; a call descriptor of a pipe could block who writes to it."""
+    """The addresses and descriptors of a virtqueue. Writing to a full call pipe may block."""
 
     kick: int | None = None
     call: int | None = None
@@ -62,7 +62,8 @@ class _Ring:
 class ConnectedDevice:
     """Serves one front-end at a time within ``loop``; the device behind it stays the same.
 
-    Without STATUS nobody says DRIVER_OK: the device takes the first virtqueue that is enabled for it.
+    Without STATUS the front-end cannot say DRIVER_OK. The device then takes the first enabled virtqueue for
+    it.
     """
 
     def __init__(
@@ -92,14 +93,14 @@ class ConnectedDevice:
         return self._connection is not None
 
     def connect(self, connection: socket.socket, guard: Guard) -> None:
-        """Serve a front-end. ``guard`` is given each piece of work, and disconnects where that fails."""
+        """Serve a front-end. ``guard`` carries out each piece of work, and disconnects if one fails."""
         self._connection = Connection(connection, Sender.FRONTEND, "the front-end")
         self._session = self._fresh_session()
         self._guard = guard
         self._loop.add(self._connection.fileno(), lambda: guard(self._converse))
 
     def disconnect(self) -> None:
-        """Hang up, let go of everything the front-end gave, and reset the device; twice does no harm."""
+        """Hang up, release everything the front-end gave, and reset the device; harmless if called twice."""
         if self._connection is not None:
             self._loop.remove(self._connection.fileno())
             self._connection.close()
@@ -113,7 +114,7 @@ class ConnectedDevice:
         self._unmap()
 
     def operate(self, wish: Operator) -> None:
-        """Carry out an operator's wish."""
+        """Carry out an operator's request."""
         self._device.operate(wish)
 
     def _fresh_session(self) -> BackendSession:
@@ -125,7 +126,7 @@ class ConnectedDevice:
     # -- the connection -----------------------------------------------------------------------------------
 
     def _converse(self) -> None:
-        """Take one message and do what it asks for."""
+        """Receive one message and carry out what it asks for."""
         connection = self._connection
         if connection is None:
             return
@@ -163,7 +164,7 @@ class ConnectedDevice:
                 close_descriptors([ring.error] if ring.error is not None else [])
                 ring.error = action.descriptor
             case said.VringStarted():
-                # Whether it is enabled is said next.
+                # The next message says whether it is enabled.
                 self._device.stop_queue(action.index)
                 ring = self._ring(action.index)
                 ring.started, ring.enabled = action, False
@@ -184,7 +185,7 @@ class ConnectedDevice:
                 pass
 
     def _acknowledgement(self, message: Message) -> Message:
-        """Return the reply, which says so where the device did not take the features."""
+        """Return the reply; it reports a failure if the device refused the features."""
         if self._refused and message.request == Request.SET_FEATURES:
             return Message(message.request, Number(1), reply=True)
         return message
@@ -192,7 +193,7 @@ class ConnectedDevice:
     # -- memory -------------------------------------------------------------------------------------------
 
     def _map(self, shared: said.MemoryShared) -> None:
-        """Map guest memory; rings that are served go on in it from where they are."""
+        """Map guest memory. Rings that are served continue in it at their current index."""
         bases = {index: self._device.next_available(index) for index in self._rings}
         for index in bases:
             self._device.stop_queue(index)
@@ -226,7 +227,7 @@ class ConnectedDevice:
         return self._rings.setdefault(index, _Ring())
 
     def _attach(self, index: int, base: int) -> None:
-        """Hand a virtqueue to the device where everything is known of it and it is enabled."""
+        """Hand a virtqueue to the device once it is enabled and all its parts are known."""
         ring = self._ring(index)
         self._device.stop_queue(index)
         if ring.started is None or not ring.enabled or self._memory is None:
@@ -275,12 +276,12 @@ class ConnectedDevice:
         except BlockingIOError:
             return
         if not came:
-            # The other end of a pipe is gone: it would be readable for ever.
+            # The other end of a pipe is closed: the descriptor would count as readable for ever.
             self._loop.remove(descriptor)
         self._device.serve(index)
 
     def _watch_polled(self) -> None:
-        """Look regularly at rings that have no kick descriptor, as long as there are any."""
+        """Look regularly at the rings without a kick descriptor, as long as there are any."""
         polled = [index for index, ring in self._rings.items() if ring.polled]
         self._loop.every_round = (lambda: self._guard(lambda: self._serve(polled))) if polled else None
 
@@ -312,13 +313,13 @@ class ConnectedDevice:
             _signal(ring.call, _EVENT, may_block=ring.call_may_block)
 
     def _changed(self) -> None:
-        """Tell the front-end that the configuration changed; it is asked for no reply."""
+        """Tell the front-end that the configuration changed. No reply is requested."""
         if self._channel is not None:
             message = Message(BackendRequest.CONFIG_CHANGE).build(Sender.BACKEND)
             _signal(self._channel, message, may_block=True)
 
     def _broken(self, index: int) -> None:
-        """A ring is of no more use: the device needs a reset, as far as that can be said."""
+        """Tell the driver, as far as the protocol can, that the device needs a reset: a ring is unusable."""
         self._session.status |= Status.NEEDS_RESET
         self._changed()
         ring = self._rings.get(index)
@@ -331,7 +332,7 @@ def _unguarded(action: Callable[[], object]) -> None:
 
 
 def _signal(descriptor: int, data: bytes, *, may_block: bool) -> None:
-    """Write to a descriptor of the front-end's; one it does not read is not waited for."""
+    """Write to a descriptor of the front-end, without waiting for a reader."""
     if may_block:
         poll = select.poll()
         poll.register(descriptor, select.POLLOUT)

@@ -1,12 +1,12 @@
-"""The control socket: an operator's or a guest's wishes as JSON lines, each answered with one.
+"""The control socket: requests of an operator or a guest as JSON lines; each is answered with one line.
 
 This is this project's own extension; vhost-user has no such channel. A client sends one object a line::
 
     {"operator": "target", "value": 19}           to a device: target, unused-pages or statistics
     {"guest": "inflate", "pages": ["0x1000+16"]}  to a driver: inflate, deflate, unused or use
 
-and receives ``{"ok": true}``, or ``{"error": "..."}`` where nothing came of it. A wish has been carried out
-when its answer arrives: what it leads to on the vhost-user socket was sent before.
+and receives ``{"ok": true}``, or ``{"error": "..."}`` if the request failed. A request has been carried out
+when its answer arrives: everything that it sends over the vhost-user socket was sent before.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from balloon_spec.pages import PageSet
 __all__ = ["LINE_LIMIT_BYTES", "Control", "guest_wish", "operator_wish"]
 
 LINE_LIMIT_BYTES: Final = 1 << 22
-"""The longest line a client may send."""
+"""The longest line that a client may send."""
 _ANSWER_SECONDS: Final = 1.0
 _VALUE_LIMIT: Final = 1 << 64
 
@@ -34,7 +34,7 @@ _VALUE_LIMIT: Final = 1 << 64
 class Control:
     """Serves the control socket at ``path`` within ``loop``.
 
-    ``carry_out`` takes one wish; what it raises as :class:`ServeError` becomes the answer.
+    ``carry_out`` takes one request. A :class:`ServeError` that it raises becomes the answer.
     """
 
     def __init__(self, path: str, loop: Loop, carry_out: Callable[[dict[str, Any]], None]) -> None:
@@ -55,7 +55,7 @@ class Control:
         client = self._listening.accept()
         if client is None:
             return
-        # Bounds the writing of an answer to a client that does not read.
+        # Bounds how long an answer to a client that does not read may take.
         client.settimeout(_ANSWER_SECONDS)
         self._clients[client] = bytearray()
         self._loop.add(client.fileno(), lambda: self._read(client))
@@ -89,11 +89,11 @@ class Control:
             return {"error": f"this is not JSON: {error}"}
         except ServeError as error:
             return {"error": str(error)}
-        return {"error": "a wish is a JSON object in one line"}
+        return {"error": "a request is one JSON object in one line"}
 
 
 def operator_wish(wish: dict[str, Any]) -> Operator:
-    """Read an operator's wish; :class:`ServeError` for anything else."""
+    """Parse an operator's request; :class:`ServeError` if it is malformed."""
     _only(wish, {"operator", "value"})
     try:
         action = OperatorAction(str(wish.get("operator")))
@@ -106,7 +106,7 @@ def operator_wish(wish: dict[str, Any]) -> Operator:
 
 
 def guest_wish(wish: dict[str, Any]) -> Guest:
-    """Read a guest's wish; :class:`ServeError` for anything else."""
+    """Parse a guest's request; :class:`ServeError` if it is malformed."""
     _only(wish, {"guest", "pages"})
     action = next((one for one in WISHES if one == wish.get("guest")), None)
     if action is None:
@@ -123,4 +123,4 @@ def guest_wish(wish: dict[str, Any]) -> Guest:
 def _only(wish: dict[str, Any], known: set[str]) -> None:
     unknown = sorted(wish.keys() - known)
     if unknown:
-        raise ServeError(f"{unknown[0]!r} is not known here; a wish has {' and '.join(sorted(known))}")
+        raise ServeError(f"{unknown[0]!r} is not known here; a request has {' and '.join(sorted(known))}")

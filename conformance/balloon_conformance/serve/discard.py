@@ -1,7 +1,7 @@
-"""Gives guest memory back to the host, in the way its kind of memory takes.
+"""Gives guest memory back to the host, in the way that fits the kind of memory.
 
-A shared mapping of a file keeps its pages when it is told MADV_DONTNEED: there a hole has to be punched into
-the file. What is no file with holes is told by its mapping.
+A shared mapping of a file keeps its pages when MADV_DONTNEED is applied, so a hole has to be punched into the
+file. Memory that is not a file with holes gets MADV_DONTNEED.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _fallocate.restype = ctypes.c_int
 
 
 def punch_hole(descriptor: int, offset_bytes: int, length_bytes: int) -> None:
-    """Discard a range of a file, in every mapping of it; :class:`OSError` where the file has no holes."""
+    """Discard a range of a file, in every mapping of it; :class:`OSError` if the file system has no holes."""
     if _fallocate(descriptor, _KEEP_SIZE | _PUNCH_HOLE, offset_bytes, length_bytes):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
 
 
 class HostMemory:
-    """What the host knows of guest memory: the files of its regions, one descriptor each, copied here."""
+    """The host's view of guest memory: the files of its regions, one copied descriptor each."""
 
     def __init__(self, regions: Sequence[MemoryRegion], descriptors: Sequence[int]) -> None:
         self._regions = tuple(regions)
@@ -50,7 +50,7 @@ class HostMemory:
             raise
 
     def close(self) -> None:
-        """Let go of the memory; twice does no harm."""
+        """Release the memory; harmless if called twice."""
         for mapping in self._mappings.values():
             mapping.close()
         close_descriptors(self._descriptors)
@@ -58,9 +58,9 @@ class HostMemory:
         self._descriptors.clear()
 
     def discard(self, pages: PageSet) -> None:
-        """Give pages back to the host; those that are in no region are nobody's to give back.
+        """Give pages back to the host. Pages that are in no region are ignored.
 
-        Raises :class:`OSError` where the memory cannot be given back at all.
+        Raises :class:`OSError` if the memory cannot be given back at all.
         """
         bounds = pages.bounds
         for first, past in zip(bounds[0::2], bounds[1::2], strict=True):

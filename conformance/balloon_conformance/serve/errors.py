@@ -6,4 +6,4 @@ __all__ = ["ServeError"]
 
 
 class ServeError(Exception):
-    """What keeps a server from serving: one line that names the place and the remedy."""
+    """Why a server cannot do its work: one line with the place and the remedy."""

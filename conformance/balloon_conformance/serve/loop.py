@@ -1,4 +1,4 @@
-"""A loop over file descriptors that ends on SIGINT and SIGTERM, after whatever was being done."""
+"""A loop over file descriptors. SIGINT and SIGTERM end it after the callback that is running."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ROUND_SECONDS: Final = 0.001
 
 
 class Loop:
-    """Calls back whoever has something to read. For the main thread: it takes the signals for itself.
+    """Calls the callback of each descriptor that can be read. It handles signals: use it in the main thread.
 
     A callback may add and remove any descriptor, its own too, and may call :meth:`end`.
     """
@@ -50,12 +50,12 @@ class Loop:
         self._wake.close()
 
     def add(self, descriptor: int, callback: Callable[[], object]) -> None:
-        """Call ``callback`` whenever ``descriptor`` can be read, or its other end is gone."""
+        """Call ``callback`` whenever ``descriptor`` can be read, or its other end is closed."""
         self._callbacks[descriptor] = callback
         self._epoll.register(descriptor, select.EPOLLIN)
 
     def remove(self, descriptor: int) -> None:
-        """Forget a descriptor, before it is closed; one that was not added does no harm."""
+        """Forget a descriptor before it is closed; harmless if it was not added."""
         if self._callbacks.pop(descriptor, None) is not None:
             self._epoll.unregister(descriptor)
 
@@ -73,14 +73,14 @@ class Loop:
         poll, callbacks = self._epoll.poll, self._callbacks
         while not self._ended:
             for descriptor, _ in poll(None if self.every_round is None else _ROUND_SECONDS):
-                # Whoever was called before in this round may have removed it.
+                # A callback of this round may have removed it.
                 if callback := callbacks.get(descriptor):
                     callback()
             if self.every_round is not None:
                 self.every_round()
 
     def wait(self, seconds: float | None) -> None:
-        """Serve once what comes within ``seconds``, however long it takes where that is None."""
+        """Serve once what comes within ``seconds``; None waits without a limit."""
         for descriptor, _ in self._epoll.poll(seconds):
             if callback := self._callbacks.get(descriptor):
                 callback()

@@ -31,7 +31,7 @@ def serve_device(
     """Serve the device at ``path`` until SIGINT or SIGTERM, or with ``once`` until the first front-end left.
 
     A front-end that connects finds the device as after a reset: the operator's target outlives the driver.
-    ``make`` builds it from its options; ``say`` is told, line by line, what happens. Raises
+    ``make`` builds it from its options; ``say`` receives one line for each thing that happens. Raises
     :class:`~balloon_conformance.vhost_user.errors.SocketError`.
     """
     with ExitStack() as stack:
@@ -46,7 +46,7 @@ def serve_device(
 
 
 class _DeviceServer:
-    """The device, and the front-end that is connected or not; others wait their turn."""
+    """The device and the front-end that is connected, if any. Other front-ends wait their turn."""
 
     def __init__(
         self,
@@ -65,11 +65,11 @@ class _DeviceServer:
         self._loop.add(listening.socket.fileno(), self._accept)
 
     def carry_out(self, wish: dict[str, Any]) -> None:
-        """Take an operator's wish from the control socket."""
+        """Carry out an operator's request from the control socket."""
         self._guarded(lambda: self._connected.operate(operator_wish(wish)))
 
     def hang_up(self) -> None:
-        """Close the connection, where there is one."""
+        """Close the connection if there is one."""
         self._connected.disconnect()
 
     def _accept(self) -> None:
@@ -80,7 +80,7 @@ class _DeviceServer:
         self._connected.connect(connection, self._guarded)
 
     def _guarded(self, action: Callable[[], object]) -> None:
-        """Do something on the connection; whatever its other end does ends the connection alone."""
+        """Do something on the connection. An error of the other end ends only this connection."""
         try:
             action()
         except (PeerError, OSError) as error:

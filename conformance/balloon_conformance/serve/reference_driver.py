@@ -44,7 +44,7 @@ __all__ = ["serve_driver"]
 _ANSWER_SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 0.01
 _GUEST_BYTES: Final = b"used by the guest".ljust(32, b".") * (PAGE_BYTES // 32)
-"""What a page holds once the guest uses it again."""
+"""The content of a page once the guest uses it again."""
 
 
 def serve_driver(
@@ -56,11 +56,11 @@ def serve_driver(
     once: bool = False,
     say: Callable[[str], None],
 ) -> None:
-    """Connect to the back-end at ``path`` and be its driver until SIGINT or SIGTERM, or its first end.
+    """Connect to the back-end at ``path`` and be its driver until SIGINT or SIGTERM.
 
-    Waits for somebody to listen at ``path``; with ``once`` it ends with the first connection, otherwise it
-    connects again, as a fresh driver. ``make`` builds it from its options; ``say`` is told, line by line,
-    what happens. Raises :class:`ServeError`, or
+    It waits until somebody listens at ``path``. With ``once`` it ends with the first connection, otherwise it
+    connects again as a fresh driver. ``make`` builds it from its options; ``say`` receives one line for each
+    thing that happens. Raises :class:`ServeError`, or
     :class:`~balloon_conformance.vhost_user.errors.SocketError` for a path that no socket can have.
     """
     check_path(path)
@@ -87,7 +87,7 @@ def serve_driver(
 
 
 class _DriverServer:
-    """One driver, and the connection it has or not."""
+    """One driver, and its connection if it has one."""
 
     def __init__(
         self,
@@ -113,11 +113,11 @@ class _DriverServer:
         return self._front_end is not None
 
     def carry_out(self, wish: dict[str, Any]) -> None:
-        """Take a guest's wish from the control socket."""
+        """Carry out a guest's request from the control socket."""
         self._guarded(lambda: self._tell(guest_wish(wish)))
 
     def connect(self) -> bool:
-        """Connect and negotiate where somebody listens; False where nobody does."""
+        """Connect and negotiate if somebody listens; return whether somebody does."""
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.settimeout(_ANSWER_SECONDS)
         try:
@@ -138,7 +138,7 @@ class _DriverServer:
         return True
 
     def hang_up(self) -> None:
-        """Close the connection, where there is one; the driver begins anew."""
+        """Close the connection if there is one; the driver begins anew."""
         if self._front_end is not None:
             self._loop.remove(self._front_end.fileno())
             self._front_end.close()
@@ -148,7 +148,7 @@ class _DriverServer:
         self._driver.receive(Reset())
 
     def _guarded(self, action: Callable[[], None]) -> None:
-        """Carry something out on the connection; whatever its other end does ends the connection alone."""
+        """Do something on the connection. An error of the other end ends only this connection."""
         try:
             action()
         except (PeerError, AdapterError) as error:
@@ -190,7 +190,7 @@ class _DriverServer:
                     for page in range(run.first, run.end):
                         os.pwrite(self._memory.ram.descriptor, _GUEST_BYTES, page << PAGE_SHIFT)
             case _:
-                # Memory is shared with the queues, reads were made already, and notes are for a log.
+                # Nothing to do: the queues share the memory, reads were made before, and notes are for a log.
                 pass
 
     def _set_up(self, features: int | None) -> None:
@@ -211,7 +211,7 @@ class _DriverServer:
             self._layouts[index] = self._lent.set_up(index, self._driver.options.ring_size)
 
     def _begin(self) -> None:
-        """Hand memory and queues over; the buffers that are in them already are seen then."""
+        """Hand memory and queues over. The back-end finds the buffers that are in them already."""
         front_end = self._connection()
         front_end.share(self._memory.table, self._memory.descriptors)
         for index, layout in self._layouts.items():

@@ -1,4 +1,4 @@
-"""The reference device on real virtqueues: what lies in the rings goes in, what it does comes out."""
+"""The reference device on real virtqueues: it takes buffers from the rings and returns them there."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ from balloon_spec.pages import PageSet
 __all__ = ["READ_LIMIT_BYTES", "RingDevice"]
 
 READ_LIMIT_BYTES: Final = 1 << 24
-"""What is read of one buffer at most: segments may overlap, so a small guest can offer 4 GiB."""
+"""How many bytes of one buffer are read. Segments may overlap, so a small guest can offer 4 GiB."""
 
 
 class RingDevice:
     """Joins the device that ``make`` builds to :class:`DeviceQueue` objects.
 
     ``discard`` gives pages back to the host, ``call`` notifies the driver of used buffers on a queue, and
-    ``changed`` of a new configuration. A queue whose ring is broken beyond repair is served no more until
-    the reset, and ``broken`` is told. Chains that break a rule are returned unread.
+    ``changed`` notifies it of a new configuration. A queue whose ring is broken beyond repair is not served
+    again before a reset, and ``broken`` is called. Chains that break a rule are returned unread.
     """
 
     def __init__(
@@ -68,21 +68,21 @@ class RingDevice:
 
     @property
     def running(self) -> bool:
-        """Whether DRIVER_OK stands."""
+        """Whether DRIVER_OK is set."""
         return self.device.state.phase is DevicePhase.RUNNING
 
     @property
     def accepted(self) -> int | None:
-        """The accepted features, None before they were accepted."""
+        """The accepted features, or None before any were accepted."""
         state = self.device.state
         return None if state.phase is DevicePhase.FRESH else state.accepted
 
     def remember(self, memory: PageSet) -> None:
-        """Take in which guest pages exist."""
+        """Store which guest pages exist."""
         self.device.options = replace(self.device.options, memory=memory)
 
     def reset(self) -> None:
-        """Reset the device and let go of every queue."""
+        """Reset the device and release every queue."""
         self._queues.clear()
         self._owed.clear()
         self._chains.clear()
@@ -95,15 +95,15 @@ class RingDevice:
         return any(isinstance(output, FeaturesOk) and output.kept for output in outputs)
 
     def driver_ok(self) -> None:
-        """Begin, and look at every queue (QUEUE-04)."""
+        """Begin, and serve every queue (QUEUE-04)."""
         self._tell(DriverOk())
         for index in list(self._queues):
             self.serve(index)
 
     def start_queue(self, index: int, queue: DeviceQueue) -> None:
-        """Serve a queue from here on; what is in it already is served at once while the driver runs.
+        """Serve a queue from here on. If the driver runs, the buffers already in it are served at once.
 
-        A queue that was stopped since the reset goes on: buffers the device holds are still held.
+        A queue that was stopped since the reset goes on: buffers that the device holds are still held.
         """
         self._queues[index] = queue
         for used in self._owed.pop(index, ()):
@@ -111,17 +111,17 @@ class RingDevice:
         self.serve(index)
 
     def stop_queue(self, index: int) -> None:
-        """Serve a queue no more, until it is started again; its memory is not touched meanwhile."""
+        """Stop serving a queue until it is started again; its memory is not touched meanwhile."""
         self._touched.discard(index)
         self._queues.pop(index, None)
 
     def next_available(self, index: int) -> int | None:
-        """Return the available index a queue would go on from, None where it is not served."""
+        """Return the available index at which a queue would go on, or None if it is not served."""
         queue = self._queues.get(index)
         return None if queue is None else queue.next_available
 
     def serve(self, index: int) -> None:
-        """Take every buffer of a queue there is."""
+        """Serve every buffer that is available on a queue."""
         queue = self._queues.get(index)
         if queue is None or not self.running:
             return
@@ -142,7 +142,7 @@ class RingDevice:
         self._notify()
 
     def operate(self, wish: Operator) -> None:
-        """Carry out an operator's wish."""
+        """Carry out an operator's request."""
         self._tell(wish)
 
     def write_configuration(self, offset: int, data: bytes) -> None:
@@ -187,13 +187,14 @@ class RingDevice:
         try:
             queue.push(chain.head, used.length_bytes)
         except ValueError:
-            # Taken before the queue was stopped: the object that serves it now does not know the head.
+            # The chain was taken before the queue was stopped, so the queue's present object does not know
+            # the head.
             queue.push_raw(chain.head, used.length_bytes)
         if used.notified is not False:
             self._touched.add(used.queue)
 
     def _survives(self, index: int, queue: DeviceQueue, error: RingError) -> bool:
-        """Return a chain that breaks a rule; False where the ring itself is of no more use."""
+        """Return a chain that breaks a rule; return False if the ring itself is unusable."""
         if error.head is not None:
             queue.push(error.head, 0)
             self._touched.add(index)

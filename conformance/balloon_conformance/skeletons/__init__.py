@@ -1,1 +1,1 @@
-"""What other languages begin with: the skeleton of a program for ``stdio:COMMAND``, and a header for C."""
+"""Beginnings for other languages: the skeleton of a program for ``stdio:COMMAND``, and a header for C."""

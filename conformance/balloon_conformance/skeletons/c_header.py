@@ -1,9 +1,8 @@
 """The wire structures and constants as one C header, for C11 and for C++.
 
-Every structure is made of bytes alone, so that it has no padding, may stand at any address and never holds a
-number in the byte order of the host: fields are read and written through accessors. Offsets and widths come
-from the construct schemas by :func:`~balloon_spec.wire.layout.read_layout`; the header asserts each of them
-when it is compiled.
+Every structure consists of bytes, so it has no padding, may be at any address, and holds no number in the
+host's byte order; accessors read and write its fields. Offsets and widths come from the construct schemas
+through :func:`~balloon_spec.wire.layout.read_layout`; the header asserts each of them when it is compiled.
 """
 
 from __future__ import annotations
@@ -27,17 +26,17 @@ _PREFIX: Final = "virtio_balloon"
 _MACRO: Final = _PREFIX.upper()
 
 _RING_MACROS: Final = {"INDIRECT_DESC": "VIRTIO_RING_F", "EVENT_IDX": "VIRTIO_RING_F"}
-"""Features of the ring that VIRTIO names for it; the others of :data:`RING_FEATURES` are ``VIRTIO_F``."""
+"""The prefix of the macro of some :data:`RING_FEATURES`; the others have ``VIRTIO_F``."""
 
 _INT_BITS: Final = 32
-"""Narrower numbers become ``int`` in every operation, and are cut back to their own width."""
+"""C computes with ``int`` for narrower numbers, so their results are cut back to their own width."""
 
 _ELEMENT = re.compile(r"(?P<name>\w+)\[(?P<index>\d+)\]")
 
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """One member of a structure: a word, or ``count`` of them one after another; 0 where it is no array."""
+    """One member of a structure: an array of ``count`` words, or one word if ``count`` is 0."""
 
     word: Word
     name: str
@@ -56,7 +55,7 @@ class _Member:
 
 @dataclass(frozen=True, slots=True)
 class _Structure:
-    """One structure by its name in C, with a line on what it is."""
+    """One structure: its name in C, its members, and a line that says what it is."""
 
     name: str
     about: str
@@ -115,7 +114,7 @@ _STRUCTURES: Final = (
 
 
 def c_header(profile: Profile) -> str:
-    """Return the header for the bit numbers of ``profile``; the same for the same profile, always."""
+    """Return the header for the bit numbers of ``profile``. Equal profiles give equal headers."""
     lines = [
         "/*",
         " * The wire format of the virtio-balloon device with chunk transfer.",
@@ -209,7 +208,7 @@ def _table(rows: Iterable[tuple[str, str, str]]) -> Iterator[str]:
 def _helpers() -> Iterator[str]:
     """Yield loads and stores of little-endian numbers at any address."""
     for width in (16, 32, 64):
-        # A shift of a byte is of int, so every byte is widened first.
+        # C shifts a byte as an int, so every byte is widened first.
         terms = " |\n           ".join(
             f"(uint{width}_t)byte[{at}]{_shift('<<', 8 * at)}" for at in range(width // 8)
         )
@@ -259,7 +258,7 @@ def _assertion(condition: str, words: str) -> str:
 
 
 def _accessors(structure: _Structure, member: _Member) -> Iterator[str]:
-    """Yield the functions that read and write one member; of an array, one of its elements."""
+    """Yield the functions that read and write one member, or one element if it is an array."""
     number = f"uint{member.width_bits}_t"
     index, at = (", size_t index", "[index]") if member.count else ("", "")
     place = f"it->{member.name}{at}"

@@ -1,4 +1,4 @@
-"""Writes the skeleton of a program for ``stdio:COMMAND``: it starts, and fails honestly at all else."""
+"""Writes the skeleton of a program for ``stdio:COMMAND``: it starts, and refuses every other command."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from balloon_spec.events import Side
 
 __all__ = ["LANGUAGES", "Skeleton", "skeleton"]
 
-_GIVEN: Final = ("start", "observe", "stop")
-"""Commands that the templates themselves have."""
+_IN_TEMPLATES: Final = ("start", "observe", "stop")
+"""The commands that the templates contain."""
 
 NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,40}")
-"""What an adapter may be called: it becomes a file name."""
+"""The form of an adapter's name, which becomes a file name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Skeleton:
-    """Files by their names, which of them is executable, how to build, and the COMMAND of ``stdio:``."""
+    """Files by their names, the executable one, the command to build it, and the COMMAND of ``stdio:``."""
 
     files: Mapping[str, str]
     executable: str
@@ -33,26 +33,26 @@ class Skeleton:
 
 
 def skeleton(language: str, role: Side, name: str) -> Skeleton:
-    """Return the skeleton in one of :data:`LANGUAGES`; ValueError for a name that cannot be a file's."""
+    """Return the skeleton in one of :data:`LANGUAGES`; ValueError for a name that no file can have."""
     if not NAME.fullmatch(name):
         raise ValueError(f"{name!r} cannot be a file name; use letters, digits, _ and -, a letter first")
     return LANGUAGES[language](role, name)
 
 
 def _missing(side: Side) -> list[CommandForm]:
-    """Return the commands of a side that are left to write."""
-    return [form for form in COMMANDS.values() if side in form.sides and form.name not in _GIVEN]
+    """Return the commands of a side that are left for the user to write."""
+    return [form for form in COMMANDS.values() if side in form.sides and form.name not in _IN_TEMPLATES]
 
 
 def _comment(form: CommandForm, side: Side) -> str:
-    """Say what a command is, with its fields and the capability it needs."""
+    """Describe a command, with its fields and the capability it needs."""
     fields = ", ".join(one.name for one in command_fields(form, side))
-    words = form.about
+    text = form.about
     if fields:
-        words += f" Fields: {fields}."
+        text += f" Fields: {fields}."
     if form.needs:
-        words += f" Only asked of who claims {' or '.join(map(str, form.needs))}."
-    return words
+        text += f" Only asked of who claims {' or '.join(map(str, form.needs))}."
+    return text
 
 
 def _python(role: Side, name: str) -> Skeleton:
@@ -69,7 +69,7 @@ def _python(role: Side, name: str) -> Skeleton:
             f'        raise NotImplementedYet("{form.name} is not written yet")',
             "",
         ]
-    names = {**{one: one for one in _GIVEN}, **identifiers}
+    names = {**{one: one for one in _IN_TEMPLATES}, **identifiers}
     text = _fill(
         "adapter.py.txt",
         ROLE=role,
@@ -98,7 +98,7 @@ def _c(role: Side, name: str) -> Skeleton:
             "}",
             "",
         ]
-    names = {**{one: one for one in _GIVEN}, **identifiers}
+    names = {**{one: one for one in _IN_TEMPLATES}, **identifiers}
     values = {
         "ROLE": str(role),
         "NAME": name,
@@ -124,4 +124,4 @@ def _fill(template: str, **values: str) -> str:
 LANGUAGES: Final[Mapping[str, Callable[[Side, str], Skeleton]]] = MappingProxyType(
     {"c": _c, "python": _python}
 )
-"""The languages there are skeletons in."""
+"""The function that makes the skeleton in each language."""

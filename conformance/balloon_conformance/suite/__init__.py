@@ -1,1 +1,1 @@
-"""The cases of the suite: which there are for an implementation, and what decides a requirement."""
+"""The cases of the suite: which ones apply to an implementation, and which of them decide a requirement."""

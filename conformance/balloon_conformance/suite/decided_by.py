@@ -18,7 +18,7 @@ __all__ = ["DecidedBy", "deciders"]
 class DecidedBy:
     """The names of the rules, vectors and scenarios that can decide one requirement.
 
-    ``mutants`` are the names of those that are to be blamed for breaking it.
+    ``mutants`` are the names of the mutants that break it.
     """
 
     requirement: Requirement
@@ -38,7 +38,7 @@ class DecidedBy:
         }
 
     def __str__(self) -> str:
-        """Say briefly how many of each there are."""
+        """Say briefly how many of each kind there are."""
         counts = (
             (len(self.rules), "rule"),
             (len(self.vectors), "vector"),

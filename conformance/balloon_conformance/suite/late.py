@@ -1,8 +1,8 @@
-"""What only the whole run shows: pages that a device left, of which it gives others back.
+"""Findings that only a whole run shows: a device kept some pages, and gave others back.
 
-A case by itself can often say no more than that pages are still there, which INF-07 lets a device have its
-reasons for. The outcomes carry what each case saw of the device, and when no more cases come they are held
-against one another: see :mod:`balloon_spec.judge.given_back`.
+One case can often say no more than that pages are still there, and INF-07 allows a device reasons for that.
+The outcomes carry what each case saw of the device. When all cases have run, their observations are compared:
+see :mod:`balloon_spec.judge.given_back`.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ __all__ = ["settled"]
 
 
 def settled(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
-    """Return those outcomes that the others change, with the findings that follow added.
+    """Return the outcomes that change in the light of the others, with the findings added.
 
-    An outcome that was changed has nothing left to be settled, so that settling twice changes nothing.
+    An outcome that was changed has nothing left to decide, so a second call changes nothing.
     """
     sound = [one for one in outcomes if one.status is not Status.ERROR]
     blamed = _blamed(sound)
@@ -46,7 +46,7 @@ def settled(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
 
 
 def _blamed(outcomes: Sequence[Outcome]) -> dict[str, list[tuple[LeftBehind, str]]]:
-    """Return what was left by case, with the requirement that it breaks; simple buffers come first."""
+    """Return by case the pages that were kept, with the requirement this breaks; simple buffers first."""
     able: dict[Circumstances, float] = {}
     for seen in (one.given_back for one in outcomes):
         for where, seconds in seen.able.items():
@@ -66,9 +66,9 @@ def _blamed(outcomes: Sequence[Outcome]) -> dict[str, list[tuple[LeftBehind, str
 def _company(
     outcome: Outcome, name: str, outcomes: Sequence[Outcome], before: Sequence[tuple[str, ...]]
 ) -> tuple[str, ...]:
-    """Return the other cases that are enough to hold ``name`` against this one, and none too many.
+    """Return the fewest other cases that suffice, with this one, to blame ``name``.
 
-    What was enough for other findings is tried first, for few cases tell most about a device.
+    The cases that sufficed for other findings are tried first, because few cases tell most about a device.
     """
 
     def enough(others: Sequence[Outcome]) -> bool:
@@ -91,7 +91,7 @@ def _company(
 def _with(
     outcome: Outcome, late: Sequence[tuple[LeftBehind, str]], rests_on: Mapping[str, tuple[str, ...]]
 ) -> Outcome:
-    """Add to an outcome what its left pages break; the advice on them goes."""
+    """Add to an outcome the findings about its kept pages, and drop the advice about them."""
     events = {left.event for left, _ in late}
     fresh = [_finding(left, name) for left, name in late]
     advice = [one for one in outcome.advice if not (one.requirement == "INF-07" and one.event in events)]

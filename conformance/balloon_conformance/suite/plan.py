@@ -1,7 +1,8 @@
-"""Which cases there are for an implementation, and which of them say nothing about it.
+"""Which cases apply to an implementation, and which of them say nothing about it.
 
-A run has a profile, and a vector has one. A vector that needs features the run's profile does not have is
-reported as not exercised; one whose features have other bit numbers in the run is moved.
+A run has a profile, and so does a vector. A vector that needs features which the run's profile does not have
+is reported as not exercised. If the run gives the vector's features other bit numbers, the vector is moved to
+these.
 """
 
 from __future__ import annotations
@@ -30,18 +31,18 @@ class Plan:
     scenarios: tuple[Scenario, ...]
 
     def about(self) -> Mapping[str, tuple[str, ...]]:
-        """Return the requirements each case is about, by its id; those of a scenario without parameters."""
+        """Return the requirements that each case is about, by id; a scenario's id is without parameters."""
         cases: tuple[Case, ...] = (*self.vectors, *self.scenarios)
         return {case.id: case.requirements for case in cases}
 
     def needs(self) -> Mapping[str, frozenset[str]]:
-        """Return the features without which a case cannot be played, by its id."""
+        """Return the features that a case needs, by its id."""
         needs = {vector.id: vector.profile.names(_accepted(vector)) for vector in self.vectors}
         return needs | {one.id: one.features for one in self.scenarios}
 
 
 def _accepted(vector: Vector) -> int:
-    """Return the features that a vector has accepted at any time, and legally."""
+    """Return the features that a vector has accepted at any time, in legal sets."""
     resets = [step.features for step in vector.steps if isinstance(step, ResetStep)]
     legal = [sets for sets in (vector.features, *resets) if sets.features_ok]
     return reduce(or_, (sets.accepted & sets.offered for sets in legal), 0)
@@ -60,9 +61,9 @@ def plan(side: Side, directory: Path | None = None) -> Plan:
 
 
 def case_ids(directory: Path | None = None) -> frozenset[str]:
-    """Return the ids of all cases there are: the suite's own for both sides, and vectors below a directory.
+    """Return the ids of all cases: the suite's own for both sides, and the vectors below a directory.
 
-    Those of a scenario with parameters are without them.
+    The id of a scenario is without its parameters.
     """
     places = {None, directory}
     return frozenset(name for side in Side for place in places for name in plan(side, place).about())
@@ -79,7 +80,7 @@ def why_foreign(profile: Profile, names: frozenset[str], target: str) -> str:
 
 
 def stock_note(target: str, profile: Profile) -> str:
-    """Say why a target is judged under less than the whole protocol by its own default; empty elsewhere."""
+    """Say why a target's default profile covers only a part of the protocol; empty if it covers all."""
     if target != "qemu" or "CHUNK_TRANSFER" in profile.by_name:
         return ""
     return (

@@ -1,1 +1,1 @@
-"""Recordings in other forms than the suite's own, read as traces."""
+"""Reads recordings in foreign forms as traces."""

@@ -1,32 +1,32 @@
-"""Recordings: what a recording device saw of a driver, as JSON lines that know queues and heads alone.
+"""Reads recordings: what a device saw of a driver, as JSON lines that name buffers by queue and head.
 
-A recorder that sits where a device would (a vhost-user back-end, say) writes one JSON object a line, each
+A recorder takes the place of a device (e.g. a vhost-user back-end). It writes one JSON object on each line,
 with ``t``, the time in seconds, and ``event``:
 
 ========================  =============================================================================
 ``negotiated``            ``offered``, ``accepted``: feature words in hex
 ``memory``                ``regions``: pairs of guest-physical address and length in bytes, in hex
 ``available``             ``queue``, ``id`` (the descriptor head), ``readable`` (hex), ``writable`` (bytes)
-``used``                  ``queue``, ``id``, ``written`` (hex), and ``readable_now`` (hex) where the readable
-                          bytes are not those that were made available
+``used``                  ``queue``, ``id``, ``written`` (hex), and ``readable_now`` (hex) if the readable
+                          bytes changed since they were made available
 ``config_change``         ``config``: the whole configuration space, in hex
 ``config_write``          ``offset``, ``data`` (hex)
 ``note``                  ``text``
 ========================  =============================================================================
 
 :func:`read` turns these into the events of :mod:`balloon_spec.events`, so that the same judge serves both
-forms. Three things a recording does not say, and what is made of each:
+forms. A recording leaves three things out, which are read as follows:
 
-- **DRIVER_OK and FEATURES_OK.** No DRIVER_OK is put in, so nothing is decided by it. FEATURES_OK is taken to
-  have stayed: a driver that was refused makes no buffers available.
-- **Used lengths.** The length is taken to be that of ``written``.
-- **Time to act.** Where nothing happens between two lines for ``quiet_seconds``, the driver had that long to
-  do what it owed, and did not; a note is nothing that happens. Before its first act after a negotiation it
-  has ten times as long, for it may be busy setting up. Nothing is concluded before another negotiation,
-  because the driver may have been gone; nor about the device, which may be holding a buffer on purpose; nor
-  from the end of a recording, which may have been cut.
+- **DRIVER_OK and FEATURES_OK.** No DRIVER_OK is added, so nothing is decided by it. FEATURES_OK counts as
+  set: a driver that was refused makes no buffers available.
+- **Used lengths.** The used length is the length of ``written``.
+- **Time to act.** If nothing but notes comes between two lines for ``quiet_seconds``, the driver had that
+  long to do what it must, and did not do it. Before its first act after a negotiation it has ten times as
+  long, because it may be busy setting up. Three silences decide nothing: one before another negotiation,
+  because the driver may have been away; a silence of the device, which may hold a buffer on purpose; and the
+  end of a recording, which may have been cut.
 
-A second negotiation is a driver that began anew. Reading is strict, as that of traces is, and raises the same
+After a second negotiation the driver begins anew. Reading is as strict as for traces, and raises the same
 :class:`~balloon_spec.trace.TraceError`.
 """
 
@@ -45,7 +45,7 @@ from balloon_spec.trace import Entry, Header, TraceError, objects, read_seconds,
 __all__ = ["QUIET_SECONDS", "is_recording", "read"]
 
 QUIET_SECONDS = 1.0
-"""How long a driver has for what it owes, as in a run."""
+"""How long a driver has to do what it must, in seconds, as in a run."""
 
 _HEX_WORD = re.compile(r"0[xX][0-9a-fA-F]{1,16}")
 
@@ -119,7 +119,7 @@ _FIELDS: Mapping[str, Mapping[str, _Read]] = MappingProxyType(
         "note": {"text": _text},
     }
 )
-"""The lines there are, the fields of each, and how each field is read."""
+"""The kinds of lines, the fields of each, and how each field is read."""
 
 _OPTIONAL = frozenset({"readable_now"})
 _SET_UP_TIMES = 10
@@ -127,7 +127,7 @@ _BY_DRIVER = frozenset({"available", "config_write"})
 
 
 def is_recording(line: Mapping[str, Any]) -> bool:
-    """Tell whether the first line of a file, as an object, is that of a recording and no trace's header."""
+    """Tell whether an object, the first line of a file, begins a recording; otherwise a trace begins."""
     return "trace" not in line and line.get("event") in _FIELDS and "t" in line
 
 
@@ -136,9 +136,8 @@ def read(
 ) -> Iterator[Header | Entry]:
     """Read a recording as :func:`balloon_spec.trace.read` does a trace: a header, then its events.
 
-    ``profile`` says what bits 3 and up mean, which no recording tells. An event that was put in has the
-    number of the line that follows it. Raises :class:`TraceError` at the line that is wrong; what was
-    yielded before it stands.
+    ``profile`` says what bits 3 and up mean, because a recording does not. An added event has the number of
+    the line that follows it. Raises :class:`TraceError` at a wrong line; what was yielded before it is valid.
     """
     yield Header(profile)
     latest: float | None = None
@@ -169,7 +168,7 @@ def read(
 
 
 def _line(line: dict[str, Any], place: str) -> tuple[str, float, dict[str, Any]]:
-    """Return what happened, when, and the values of its fields."""
+    """Return the kind of event, its time in seconds, and the values of its fields."""
     kind = line.get("event")
     fields = _FIELDS.get(kind) if isinstance(kind, str) else None
     if fields is None or not isinstance(kind, str):
@@ -209,7 +208,7 @@ def _events(kind: str, values: Mapping[str, Any]) -> Iterator[ev.Event]:
         case "used":
             queue, buffer, written = values["queue"], str(values["id"]), values["written"]
             if "readable_now" in values:
-                # The device is the recorder, and it writes to no readable part.
+                # The recorder is the device. It writes to no readable part, so the driver did.
                 yield ev.BufferAltered(queue, buffer, values["readable_now"], ev.Side.DRIVER)
             yield ev.Used(queue, buffer, len(written), written)
         case "config_change":

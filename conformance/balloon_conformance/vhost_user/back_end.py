@@ -1,9 +1,9 @@
-"""A back-end at work: one connection of a front-end, its memory and its virtqueues, turned into events.
+"""Turns one front-end's connection, its memory and its virtqueues into events.
 
-:class:`BackEnd` is the device's end of the wire without a device: what the driver does is told as events,
-and when a buffer is returned and what becomes of the configuration space is for its owner to say. It raises
-the errors of :mod:`balloon_conformance.vhost_user.errors`, and
-:class:`~balloon_conformance.virtio.RingError` for rings the driver broke.
+:class:`BackEnd` is the device's end of the connection without a device. It reports what the driver does as
+events; its owner decides when a buffer is returned and what the configuration space holds. It raises the
+errors of :mod:`balloon_conformance.vhost_user.errors`, and :class:`~balloon_conformance.virtio.RingError` if
+the driver broke the rings.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from balloon_conformance.vhost_user.backend_actions import (
     VringSwitched,
 )
 from balloon_conformance.vhost_user.backend_session import SERVED, BackendSession
+from balloon_conformance.vhost_user.configuration_writes import driver_writes
 from balloon_conformance.vhost_user.connection import Connection, close_descriptors
 from balloon_conformance.vhost_user.errors import PeerBroke, PeerClosed, PeerError, PeerSilent
 from balloon_conformance.vhost_user.frontend_session import Status
@@ -44,7 +45,6 @@ from balloon_conformance.vhost_user.memory import SharedMemory
 from balloon_conformance.vhost_user.messages import BackendRequest, Message, ProtocolFeature, Sender
 from balloon_conformance.vhost_user.served_vring import ServedVring
 from balloon_conformance.vhost_user.signals import listen_to, notify, write_all
-from balloon_conformance.vhost_user.stored import stores
 from balloon_conformance.virtio import GuestMemory
 from balloon_spec.events import (
     ConfigurationRead,
@@ -64,16 +64,16 @@ from balloon_spec.wire import configuration
 __all__ = ["BackEnd"]
 
 _LOOK_SECONDS: Final = 0.01
-"""How often the vrings are looked at while nobody notifies: a buffer is not lost with its notification."""
+"""How often the vrings are checked without a notification, so that a lost notification loses no buffer."""
 _ACTUAL: Final = slice(configuration.ACTUAL_OFFSET, configuration.LENGTH_BYTES)
 
 
 class BackEnd:
-    """Serves the front-end at the other end of ``connection``, which is owned from here on.
+    """Serves the front-end at the other end of ``connection``, and owns the connection from here on.
 
     ``offered`` are the driver's features, ``protocol`` the protocol features, and ``space`` is the
-    configuration space; ``answer_seconds`` bounds every message. ``accepted`` is None until the driver has
-    accepted features; ``gave_up`` that it set FAILED.
+    configuration space; ``answer_seconds`` bounds every message. ``accepted`` is None until the driver
+    accepted features; ``gave_up`` tells whether it set FAILED.
     """
 
     def __init__(
@@ -106,22 +106,22 @@ class BackEnd:
         self._assumed = False
         self._dead_kicks: set[int] = set()
         self._found: set[int] = set()
-        """The vrings in which buffers were found that nobody notified of."""
+        """The vrings in which buffers were found without a notification."""
         self._unheard: set[int] = set()
-        """The vrings of which a notification is due and has not come."""
+        """The vrings for which a notification is due and has not come."""
         self.accepted: int | None = None
         self.gave_up = False
         self.heard_at = time.monotonic()
-        """When the last message came, or the connection was made."""
+        """When the last message came or, if none did, the connection was made (monotonic seconds)."""
 
     @property
     def session(self) -> BackendSession:
-        """What was said on the connection."""
+        """The session of the connection, which knows what the front-end has said."""
         return self._session
 
     @property
     def guest_memory(self) -> GuestMemory:
-        """The driver's memory; :class:`PeerBroke` where its files have shrunk, or none was shared."""
+        """The driver's memory; :class:`PeerBroke` if its files have shrunk, or if none was shared."""
         if self._memory is None:
             raise PeerBroke("the driver has shared no memory")
         self._memory.check()
@@ -139,12 +139,12 @@ class BackEnd:
 
     @property
     def gives_kicks(self) -> bool:
-        """Whether every virtqueue that was started has a descriptor through which the driver notifies."""
+        """Whether every started virtqueue has a descriptor through which the driver notifies."""
         return not self._unkicked
 
     @property
     def getting_ready(self) -> bool:
-        """Whether the driver accepted features and has yet to say DRIVER_OK, where that can be seen."""
+        """Whether the driver accepted features and has not said DRIVER_OK. Without STATUS this is False."""
         session = self._session
         if session.accepted is None or ProtocolFeature.STATUS not in session.protocol_features:
             return False
@@ -152,7 +152,7 @@ class BackEnd:
 
     @property
     def is_assumed(self) -> bool:
-        """Whether the driver is taken to be running although it never said DRIVER_OK."""
+        """Whether the driver counts as running although it never said DRIVER_OK."""
         return self._assumed
 
     @property
@@ -165,23 +165,23 @@ class BackEnd:
 
     @property
     def missing(self) -> tuple[int, ...]:
-        """The virtqueues of the accepted features that are not served yet; none before there are features."""
+        """The virtqueues of the accepted features that are not served yet; empty before acceptance."""
         if self.accepted is None or not self._may_accept(self.accepted):
             return ()
         serving = self.serving
         return tuple(index for index in self._queues if index not in serving)
 
     def assume_running(self) -> None:
-        """Serve a driver that has yet to say DRIVER_OK; should it say so later, nobody is told."""
+        """Serve a driver that has not said DRIVER_OK yet. A later DRIVER_OK is not reported."""
         self._assumed = True
 
     @property
     def waiting(self) -> bool:
-        """Whether a message, or the end of the connection, waits to be served."""
+        """Whether a message, or the end of the connection, is ready to be served."""
         return self._connection.waiting(0)
 
     def close(self) -> None:
-        """Hang up, unmap the driver's memory and close every descriptor; twice does no harm."""
+        """Hang up, unmap the driver's memory and close every descriptor; harmless if called twice."""
         self._connection.close()
         for table in (self._kicks, self._calls, self._errors):
             close_descriptors(table.values())
@@ -202,9 +202,9 @@ class BackEnd:
         return events
 
     def expect_anew(self, offered: int, space: bytes) -> None:
-        """Take the next negotiation on this connection for one the suite asked for.
+        """Treat the next negotiation on this connection as one that the suite asked for.
 
-        What is offered reaches only a front-end that asks for it again; Linux does not.
+        A front-end learns the new offer only if it asks for it again. Linux does not ask.
         """
         self._session.offered = offered
         self._session.configuration = space
@@ -214,20 +214,20 @@ class BackEnd:
         self.accepted = None
 
     def pump(self, seconds: float) -> None:
-        """Wait until the driver does something, ``seconds`` at most, and serve what it did.
+        """Wait up to ``seconds`` until the driver does something, and serve what it did.
 
-        One message is served at most, so that a driver that never stops talking does not keep this call.
+        At most one message is served, so a driver that never stops sending does not keep this call.
         """
         if self._wait_and_look(seconds):
             message = self._connection.receive(self._answer_seconds)
             if self._session.waits_for_reply(message):
-                # The driver does nothing more before it has its reply: what is in its rings came first.
+                # The driver does nothing before it has its reply, so what is in its rings came first.
                 self.settle()
             self._serve(message)
         self._take()
 
     def _wait_and_look(self, seconds: float) -> bool:
-        """Wait for a message, a kick, or a buffer nobody notified of; tell whether there is a message."""
+        """Wait for a message, a kick, or a buffer without a notification; tell whether a message came."""
         until = time.monotonic() + seconds
         while True:
             left_seconds = until - time.monotonic()
@@ -240,20 +240,20 @@ class BackEnd:
                 vring.index for vring in self._vrings.values() if self._may_look(vring) and vring.waits
             }
             if self._found:
-                # A message that was sent before the buffer came is here by now, and comes first.
+                # A message that was sent before the buffer came has arrived by now, and comes first.
                 return self._wait(0)
             if left_seconds <= 0:
                 return False
 
     def _may_look(self, vring: ServedVring) -> bool:
-        """Tell whether a vring is looked at without a notification: if its driver runs and can send one."""
+        """Tell whether a vring is checked without a notification: its driver runs and can send one."""
         return vring.enabled and not self.getting_ready and vring.index not in self._dead_kicks
 
     def check_kicks(self) -> None:
-        """Raise :class:`PeerBroke` where buffers wait whose notification could not come.
+        """Raise :class:`PeerBroke` if buffers wait whose notification could not come.
 
-        To be asked of a driver that is silent: one that is ending closes its descriptors before it says so,
-        and has nothing in its rings that is still to be taken.
+        Call this only if the driver is silent. A driver that is ending closes its descriptors before it says
+        so, and has nothing left in its rings to take.
         """
         for index in sorted(self._dead_kicks):
             vring = self._vrings.get(index)
@@ -264,14 +264,14 @@ class BackEnd:
                 )
 
     def settle(self) -> None:
-        """Take what was kicked before the connection ended; no message is served."""
+        """Take buffers that were kicked before the connection ended; serve no message."""
         self._wait(0)
         self._take()
 
     def use(self, index: int, name: str, length_bytes: int, written: bytes) -> None:
-        """Return a buffer to the driver; nothing happens where the driver took it back by itself.
+        """Return a buffer to the driver; do nothing if the driver took it back by itself.
 
-        Raises :class:`KeyError` for a buffer that was never there.
+        Raises :class:`KeyError` for a buffer that never existed.
         """
         if (index, name) in self._withdrawn:
             return
@@ -279,7 +279,7 @@ class BackEnd:
         if vring is None or name not in vring.held:
             raise KeyError(name)
         if not vring.enabled:
-            # Its driver may have given the memory to something else.
+            # The driver may have given the memory to something else.
             return
         self._events.extend(vring.give_back(name, length_bytes, written))
         call = self._calls.get(index)
@@ -292,19 +292,19 @@ class BackEnd:
                 ) from None
 
     def change_configuration(self, space: bytes) -> bool:
-        """Replace the configuration space and tell the driver; False where it gave no way to be told."""
+        """Replace the configuration space and tell the driver; return False if it cannot be told."""
         self._session.configuration = space
         self._shown.add(space)
         if self._channel is None:
             return False
-        # Never with NEED_REPLY: where the channel is a pipe, nothing can come back through it.
+        # Never with NEED_REPLY: if the channel is a pipe, nothing can come back through it.
         data = Message(BackendRequest.CONFIG_CHANGE).build(Sender.BACKEND)
         try:
             write_all(self._channel, data, self._answer_seconds)
         except TimeoutError as error:
             raise PeerSilent(f"the front-end did not take CONFIG_CHANGE: {error}") from None
         except OSError:
-            # The connection proper tells whether the front-end is still there.
+            # The main connection shows whether the front-end is still there.
             close_descriptors([self._channel])
             self._channel = None
             return False
@@ -314,7 +314,7 @@ class BackEnd:
         return self._profile.may_accept(self._session.offered, features)
 
     def _wait(self, seconds: float) -> bool:
-        """Wait for a message or a kick; take in the kicks, and tell whether there is a message."""
+        """Wait for a message or a kick, and take the kicks; return whether there is a message."""
         poll = select.poll()
         poll.register(self._connection.fileno(), select.POLLIN)
         for descriptor in self._kicks.values():
@@ -346,21 +346,21 @@ class BackEnd:
             self._early_kicks.add(index)
 
     def _take(self) -> None:
-        """Take the buffers of every vring that may be served and was kicked, or in which some were found."""
+        """Take the buffers of every vring that may be served, if it was kicked or a check found buffers."""
         found, self._found = self._found, set()
         for index, vring in self._vrings.items():
             if vring.enabled and (vring.kicked or index in found):
                 self._take_from(vring, due=not self.getting_ready and index not in self._unkicked)
 
     def _take_early(self) -> None:
-        """Take what lay in the rings at DRIVER_OK."""
+        """Take the buffers that were in the rings at DRIVER_OK."""
         for vring in self._vrings.values():
             if vring.enabled:
                 names = (f"q{vring.index}-{number}" for number in self._numbers)
                 self._events.extend(vring.take_early(names))
 
     def _take_from(self, vring: ServedVring, *, due: bool) -> None:
-        """Take every buffer of a vring; ``due`` says that the driver owes a notification of them."""
+        """Take every buffer of a vring; ``due`` says that the driver owes a notification for them."""
         unheard = False if due or self.getting_ready else None
         names = (f"q{vring.index}-{number}" for number in self._numbers)
         for event in vring.take(names, due=due, unheard=unheard):
@@ -383,7 +383,7 @@ class BackEnd:
     def _carry_out(self, action: Action) -> None:
         match action:
             case Reply(message):
-                # A front-end may go without its last replies: what it sent before still counts.
+                # A front-end may leave before its last replies. What it sent before still counts.
                 with suppress(PeerClosed):
                     self._connection.send(message, self._answer_seconds)
             case Accepted(features):
@@ -431,7 +431,7 @@ class BackEnd:
         self.accepted = features
         self._assumed = False
         if self._told:
-            # The driver began anew by itself: nobody else will tell.
+            # The driver began anew by itself, and nothing else will report that.
             legal = self._may_accept(features)
             shown = ProtocolFeature.STATUS in self._session.protocol_features
             self._events.append(Negotiated(self._session.offered, features, legal, shown=shown))
@@ -471,9 +471,9 @@ class BackEnd:
     def _switch(self, vring: ServedVring, *, enabled: bool) -> None:
         vring.enabled = enabled
         if enabled:
-            # A driver fills some queues before anybody may look, and notifies no more (QUEUE-04).
+            # A driver fills some queues before they may be served, and does not notify again (QUEUE-04).
             self._wait(0)
-            # What a driver that runs has put there before may have been notified of to somebody else.
+            # A running driver may have notified an earlier back-end of the buffers it put there before.
             self._take_from(vring, due=False)
 
     def _stop(self, index: int) -> None:
@@ -490,19 +490,19 @@ class BackEnd:
 
     def _store(self, action: ConfigurationStored) -> None:
         space = bytearray(self._session.configuration)
-        for offset, data in stores(action.offset, action.data, self._shown):
+        for offset, data in driver_writes(action.offset, action.data, self._shown):
             self._events.append(ConfigurationWritten(offset, data))
             for at, byte in enumerate(data, offset):
-                # The other fields are the device's; what the driver writes there has no effect.
+                # Writes to the other fields have no effect: they belong to the device.
                 if _ACTUAL.start <= at < min(_ACTUAL.stop, len(space)):
                     space[at] = byte
         self._session.configuration = bytes(space)
 
     def _keep(self, table: dict[int, int], index: int, descriptor: int | None) -> None:
-        """Keep the descriptor of a vring in place of the one before."""
+        """Keep a vring's descriptor, and close the one it replaces."""
         before: Iterable[int] = [table.pop(index)] if index in table else ()
         close_descriptors(before)
         if descriptor is not None:
-            # A peer that takes its own notifications away again must not leave this process waiting.
+            # A peer may read its own notifications away; this process must not block on them then.
             os.set_blocking(descriptor, False)
             table[index] = descriptor

@@ -1,4 +1,4 @@
-"""What a back-end's session wants done: actions, to be carried out in the order they come."""
+"""The actions of a back-end's session. Its owner carries them out in the order they come."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The driver accepted these features; bit 30 is none of its."""
+    """The driver accepted these features; bit 30, vhost-user's own, is removed."""
 
     features: int
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryShared:
-    """This is guest memory from here on; what was shared before is no more."""
+    """This is guest memory from here on. It replaces what was shared before."""
 
     table: MemoryTable
     descriptors: tuple[int, ...]
@@ -50,7 +50,7 @@ class MemoryShared:
 
 @dataclass(frozen=True, slots=True)
 class VringKick:
-    """The driver's notifications for a vring come here; None: look at the vring now and then."""
+    """The driver's notifications for a vring come here. None: check the vring regularly."""
 
     index: int
     descriptor: int | None
@@ -58,7 +58,7 @@ class VringKick:
 
 @dataclass(frozen=True, slots=True)
 class VringCall:
-    """The driver is notified of used buffers here; None: it does not want to be."""
+    """Used buffers are notified to the driver here. None: the driver wants no notifications."""
 
     index: int
     descriptor: int | None
@@ -74,7 +74,7 @@ class VringError:
 
 @dataclass(frozen=True, slots=True)
 class VringStarted:
-    """A vring lies here, as user addresses, and goes on from available index ``base``; it may be moved so."""
+    """A vring at these user addresses goes on from available index ``base``. A running vring may be moved."""
 
     index: int
     size: int
@@ -84,14 +84,14 @@ class VringStarted:
 
 @dataclass(frozen=True, slots=True)
 class VringStopped:
-    """A vring and its descriptors must not be touched any more."""
+    """A vring and its descriptors must not be used any more."""
 
     index: int
 
 
 @dataclass(frozen=True, slots=True)
 class VringSwitched:
-    """A vring that was started may, or must not, be served."""
+    """A started vring may be served, or must not be."""
 
     index: int
     enabled: bool
@@ -99,14 +99,14 @@ class VringSwitched:
 
 @dataclass(frozen=True, slots=True)
 class RequestChannel:
-    """Requests of the back-end are written here: a socket, or a pipe through which no reply can come."""
+    """The back-end's own requests go here: to a socket, or to a pipe through which no reply can come."""
 
     descriptor: int
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationAsked:
-    """The front-end read ``data`` of the configuration space, as far as the space reaches."""
+    """The front-end read ``data`` of the configuration space. Bytes beyond the space are left out."""
 
     offset: int
     data: bytes
@@ -127,12 +127,12 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class GaveUp:
-    """The driver set FAILED: it gave up on the device."""
+    """The driver set FAILED: it gave the device up."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResetAsked:
-    """The driver reset the device; memory stays shared, vrings and features are as at the beginning."""
+    """The driver reset the device. Memory stays shared; vrings and features are as at the beginning."""
 
 
 Action = (

@@ -1,10 +1,9 @@
-"""The back-end's end of vhost-user without a socket: messages of a front-end in, replies and actions out.
+"""The back-end's end of vhost-user without a socket: a front-end's messages go in, actions come out.
 
-The session knows the protocol and what the front-end has said; whoever owns it maps the memory, serves the
-vrings and keeps ``configuration`` and each vring's ``base`` up to date. A message out of its turn, or one
-nobody knows, raises :class:`~balloon_conformance.vhost_user.errors.PeerBroke`, after which the session
-is of no more use. Descriptors go from the message into the action; those of a refused message stay with
-the caller.
+The session knows the protocol and what the front-end has said. Its owner maps the memory, serves the vrings,
+and keeps ``configuration`` and each vring's ``base`` up to date. An unknown message, or one that must not
+come now, raises :class:`~balloon_conformance.vhost_user.errors.PeerBroke`; the session is unusable after
+that. Descriptors go from the message into the action; those of a refused message stay with the caller.
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ _SIZE_LIMIT: Final = 32768
 
 @dataclass(slots=True)
 class Vring:
-    """What the front-end has said of one vring. ``base`` is where it would go on: the owner moves it on."""
+    """The state of one vring as the front-end set it. The owner keeps ``base``, where it would go on."""
 
     size: int | None = None
     address: VringAddress | None = None
@@ -79,9 +78,9 @@ class Vring:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How a request is served: by which method, and what must have been said before.
+    """How a request is served: by which method, and under which conditions.
 
-    ``needs`` is the protocol feature it belongs to; ``after`` the request that comes first.
+    ``needs`` is the protocol feature that must be negotiated; ``after`` is the request that must come first.
     """
 
     method: str
@@ -161,11 +160,11 @@ class BackendSession:
         return tuple(at for at, vring in enumerate(self.vrings) if vring.started and vring.enabled)
 
     def waits_for_reply(self, message: Message) -> bool:
-        """Tell whether the front-end does nothing more before it has an answer to this message."""
+        """Tell whether the front-end waits for an answer to this message before it does anything else."""
         return message.need_reply and ProtocolFeature.REPLY_ACK in self._protocol
 
     def receive(self, message: Message) -> tuple[Action, ...]:
-        """Serve one message; the actions are to be carried out in order, the acknowledgement last."""
+        """Serve one message. Carry the actions out in order; the acknowledgement comes last."""
         name = name_of(Sender.FRONTEND, message.request, reply=message.reply)
         rule = RULES.get(Request(message.request)) if message.request in _KNOWN else None
         if rule is None or message.reply:
@@ -182,7 +181,7 @@ class BackendSession:
             actions += (self._reply(message, Number(0)),)
         return actions
 
-    # What follows serves one request each; RULES says which.
+    # Each of the following methods serves one request; RULES says which.
 
     def _own(self, _body: Any, _message: Message) -> tuple[Action, ...]:
         return ()
@@ -203,8 +202,8 @@ class BackendSession:
     def _accept(self, body: Number, _message: Message) -> tuple[Action, ...]:
         if serving := self.serving:
             raise PeerBroke(f"the front-end sent SET_FEATURES while vring {serving[0]} is served")
-        # A driver that negotiates once more on the same connection begins anew: user-mode Linux does so
-        # when its driver is bound again, and says nothing of a reset.
+        # A driver that negotiates again on the same connection begins anew. User-mode Linux does so when its
+        # driver is bound again, and does not send a reset.
         again = self.accepted is not None
         stopped = self._forget() if again else ()
         self._speaks_protocol |= bool(body.value & _PROTOCOL_FEATURES)
@@ -243,7 +242,7 @@ class BackendSession:
     def _place(self, body: VringAddress, message: Message) -> tuple[Action, ...]:
         vring = self._vring(body, message)
         vring.address = body
-        # A vring that runs may be given addresses again, as when memory moved.
+        # A running vring may be given addresses again, e.g. when memory moved.
         vring.started = False
         return self._consider(body.index)
 
@@ -273,14 +272,15 @@ class BackendSession:
     def _stop(self, body: VringState, message: Message) -> tuple[Action, ...]:
         vring = self._vring(body, message)
         base = vring.base
-        # Enabled or not is said apart and outlives the stop.
+        # The vring is enabled by a message of its own, so that outlives the stop.
         self.vrings[body.index] = Vring(enabled=vring.enabled)
         return (VringStopped(body.index), self._reply(message, VringState(body.index, base)))
 
     def _read(self, body: ConfigurationSpace, message: Message) -> tuple[Action, ...]:
         length_bytes = len(body.data)
         data = self.configuration[body.offset : body.offset + length_bytes]
-        # As many bytes as were asked for: Linux takes nothing else. What is beyond the space reads as zero.
+        # Return as many bytes as were asked for: Linux accepts nothing else. Bytes beyond the space read as
+        # zero.
         space = ConfigurationSpace(body.offset, data.ljust(length_bytes, b"\0"), body.flags)
         return (ConfigurationAsked(body.offset, data), self._reply(message, space))
 
@@ -304,7 +304,7 @@ class BackendSession:
         return (self._reply(message, Number(self.status)),)
 
     def _reset(self, _body: Any, _message: Message) -> tuple[Action, ...]:
-        # The status is written 0 before anything else, too: then there is nothing to forget.
+        # The status is also written 0 before anything else happens; then there is nothing to forget.
         begun = self.accepted is not None
         stopped = self._forget()
         return (*stopped, ResetAsked()) if begun else ()
@@ -324,7 +324,7 @@ class BackendSession:
         return self.vrings[body.index]
 
     def _halted(self, body: VringState, message: Message) -> tuple[Vring, tuple[Action, ...]]:
-        """Return a vring that may be laid anew; one that is disabled is stopped for it."""
+        """Return a vring that may be laid out anew; a disabled one is stopped first."""
         vring = self._vring(body, message)
         if not vring.started:
             return vring, ()
@@ -335,7 +335,7 @@ class BackendSession:
         return self.vrings[body.index], (VringStopped(body.index),)
 
     def _consider(self, index: int) -> tuple[Action, ...]:
-        """Start a vring once everything was said of it."""
+        """Start a vring once all its parts are known."""
         vring = self.vrings[index]
         if vring.started or not vring.kicks or vring.size is None or vring.address is None:
             return ()

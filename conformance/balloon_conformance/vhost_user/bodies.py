@@ -1,8 +1,8 @@
-"""What stands behind the header of a vhost-user message: schemas, and typed values at the boundary.
+"""The bodies of vhost-user messages: schemas, and typed values at the boundary.
 
-The protocol uses the host's byte order; the suite runs on little-endian machines only, so the schemas say
-little-endian. Every body is a frozen dataclass; :func:`parse` and :func:`build` take the name of the
-message, so that an error says which message it is and which field.
+The protocol uses the host's byte order. The suite runs only on little-endian machines, so the schemas say
+little-endian. Every body is a frozen dataclass; :func:`parse` and :func:`build` take the name of the message,
+so that an error names the message and the field.
 """
 
 from __future__ import annotations
@@ -58,14 +58,14 @@ class Nothing:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """The payload of a message nobody here knows."""
+    """The payload of an unknown message."""
 
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """One 64-bit number: feature bits, a status, a count, or how a request went (0 is well)."""
+    """One 64-bit number: feature bits, a status, a count, or the result of a request (0 means success)."""
 
     value: int
 
@@ -80,7 +80,7 @@ class VringState:
 
 @dataclass(frozen=True, slots=True)
 class VringDescriptor:
-    """Which vring (0 to 255) the descriptor sent along is for, or that none is sent."""
+    """The vring (0 to 255) to which the descriptor of the message belongs, or that the message has none."""
 
     index: int
     has_descriptor: bool = True
@@ -88,7 +88,7 @@ class VringDescriptor:
 
 @dataclass(frozen=True, slots=True)
 class VringAddress:
-    """Where the parts of a vring lie, as addresses in the memory of the front-end's process."""
+    """The parts of a vring, as addresses in the memory of the front-end's process."""
 
     index: int
     flags: int
@@ -100,9 +100,9 @@ class VringAddress:
 
 @dataclass(frozen=True, slots=True)
 class MemoryRegion:
-    """``length_bytes`` of guest memory, from ``offset_bytes`` on in the file whose descriptor is sent along.
+    """``length_bytes`` of guest memory, at ``offset_bytes`` in the file whose descriptor is sent along.
 
-    ``user_address`` is where the front-end's process has it mapped: the addresses of vrings count from there.
+    ``user_address`` is where the front-end's process maps it. The addresses of vrings are such addresses.
     """
 
     guest_address: int
@@ -113,7 +113,7 @@ class MemoryRegion:
 
 @dataclass(frozen=True, slots=True)
 class MemoryTable:
-    """All guest memory that is shared, one descriptor a region, in order."""
+    """All guest memory that is shared, with one descriptor for each region, in order."""
 
     regions: tuple[MemoryRegion, ...]
 
@@ -164,7 +164,7 @@ MEMORY_TABLE: Final[Any] = Struct(
     Terminated,
 )
 CONFIGURATION: Final[Any] = Struct("offset" / Int32ul, "size" / Int32ul, "flags" / Int32ul, Terminated)
-"""The words before the bytes of the space."""
+"""The 32-bit words before the bytes of the space."""
 
 _LAYOUTS: Final[Mapping[type, Layout]] = MappingProxyType(
     {
@@ -229,7 +229,7 @@ def _parse_address(message: str, payload: bytes) -> VringAddress:
 
 
 def _parse_table(message: str, payload: bytes) -> MemoryTable:
-    """Read as many regions as the table says it has; it may have room for more (Linux always sends two)."""
+    """Read as many regions as the table counts. The payload may hold more: Linux always sends two."""
     layout = _LAYOUTS[MemoryTable]
     check_length(message, layout, len(payload))
     parsed = MEMORY_TABLE.parse(payload)
@@ -256,7 +256,7 @@ def _build_table(message: str, body: MemoryTable) -> bytes:
 
 def _parse_configuration(message: str, payload: bytes) -> ConfigurationSpace | Nothing:
     if not payload:
-        # In a reply: the back-end could not serve the read.
+        # In a reply this means that the back-end could not serve the read.
         return Nothing()
     header, data = payload[:CONFIGURATION_HEADER_BYTES], payload[CONFIGURATION_HEADER_BYTES:]
     check_length(message, _LAYOUTS[ConfigurationSpace], len(header))
@@ -276,7 +276,7 @@ def _build_configuration(message: str, body: ConfigurationSpace) -> bytes:
 
 
 def _words(schema: Any, kind: type[Body]) -> Callable[[str, Any], bytes]:
-    """Return the builder of a body whose fields are the words of its schema."""
+    """Return the builder of a body whose fields are the fields of its schema."""
     names = [field.name for field in fields(kind)]
 
     def build_words(message: str, body: Any) -> bytes:

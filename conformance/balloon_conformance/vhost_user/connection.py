@@ -1,8 +1,8 @@
 """A connection that carries vhost-user messages with their descriptors, in both directions.
 
-Everything is bounded: how long a wait is, how long a message is, and how many descriptors come with it. A
-descriptor that was received belongs to the connection until its message is handed over, and is closed when
-that never happens.
+Everything is bounded: the time of a wait, the length of a message, and the number of descriptors with it. The
+connection owns a received descriptor until it hands over the descriptor's message. If it never does, it
+closes the descriptor.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from balloon_spec.wire.errors import WireError
 __all__ = ["Connection", "PeerBroke", "PeerClosed", "PeerError", "PeerSilent", "close_descriptors"]
 
 _ROOM: Final = socket.CMSG_SPACE(array("i").itemsize * 2 * DESCRIPTOR_LIMIT)
-"""Ancillary room for more descriptors than any message may have, so that too many are seen as such."""
+"""Ancillary space for more descriptors than a message may have, so that too many are noticed."""
 
 
 def close_descriptors(descriptors: Iterable[int]) -> None:
@@ -48,11 +48,12 @@ def close_descriptors(descriptors: Iterable[int]) -> None:
 class Connection:
     """Messages over a connected unix stream socket, which the connection owns from here on.
 
-    ``asks`` says whose requests travel here: the front-end's on the connection proper, the back-end's on its
-    request channel; replies go the other way. ``peer`` is what errors call the other end.
+    ``asks`` says whose requests travel here: the front-end's on the main connection, the back-end's on its
+    request channel. Replies go the other way. ``peer`` names the other end in errors.
 
-    Every call raises :class:`PeerClosed` when the peer is gone and :class:`PeerBroke` when what it sent is
-    no message; after these the connection is of no more use, and each later call raises the same again.
+    Every call raises :class:`PeerClosed` if the peer closed the connection, and :class:`PeerBroke` if it sent
+    something that is not a message. The connection is unusable after that, and each later call raises the
+    same error.
     """
 
     def __init__(self, connection: socket.socket, asks: Sender, peer: str) -> None:
@@ -78,12 +79,12 @@ class Connection:
         return self._socket.fileno()
 
     def close(self) -> None:
-        """Close the socket and every descriptor that was not handed over; twice does no harm."""
+        """Close the socket and every descriptor that was not handed over; harmless if called twice."""
         self._drop_descriptors()
         self._socket.close()
 
     def waiting(self, seconds: float) -> bool:
-        """Wait until there is something to receive, or the peer is gone; False where ``seconds`` passed."""
+        """Wait until there is something to receive, or the peer closed; False if ``seconds`` passed."""
         if self._lost is not None:
             return True
         poll = select.poll()
@@ -93,7 +94,7 @@ class Connection:
     def send(self, message: Message, seconds: float) -> None:
         """Send a message; its descriptors stay the caller's.
 
-        Raises :class:`PeerSilent` when the peer does not take it within ``seconds``, and
+        Raises :class:`PeerSilent` if the peer does not take it within ``seconds``, and
         :class:`~balloon_spec.wire.errors.WireError` for a message that cannot be built.
         """
         self._refuse_when_lost()
@@ -111,13 +112,13 @@ class Connection:
         except (TimeoutError, BlockingIOError):
             self._lose(PeerSilent(f"{self._peer} did not take {name} within {seconds:g} seconds"))
         except ConnectionError:
-            # What the peer sent before it went can still be received.
+            # What the peer sent before it closed can still be received.
             raise self._closed(f"{self._peer} closed the connection before it took {name}") from None
 
     def receive(self, seconds: float) -> Message:
-        """Return the next message; raises :class:`PeerSilent` when it is not whole within ``seconds``.
+        """Return the next message; raises :class:`PeerSilent` if it is not complete within ``seconds``.
 
-        What came of it is kept, so a later call goes on from there.
+        A part that has come is kept, so a later call continues it.
         """
         self._refuse_when_lost()
         until = time.monotonic() + seconds
@@ -150,7 +151,7 @@ class Connection:
         return message
 
     def _fill(self, length_bytes: int, until: float, what: str) -> None:
-        """Receive until ``length_bytes`` are there; :class:`TimeoutError` says how far it came."""
+        """Receive until ``length_bytes`` are there; :class:`TimeoutError` says how many came."""
         while (have := len(self._received)) < length_bytes:
             try:
                 self._allow(until)
@@ -187,7 +188,7 @@ class Connection:
             self._heard = True
 
     def _allow(self, until: float) -> None:
-        # A timeout of zero would mean a socket that does not block, with another exception.
+        # A timeout of zero would make the socket non-blocking, which raises another exception.
         self._socket.settimeout(max(until - time.monotonic(), 1e-6))
 
     def _refuse_when_lost(self) -> None:
@@ -200,7 +201,7 @@ class Connection:
         return error
 
     def _lose(self, error: PeerError) -> NoReturn:
-        """Remember why the connection is of no more use, and let go of what was half received."""
+        """Remember why the connection is unusable, and drop what was half received."""
         self._lost = error
         self._drop_descriptors()
         raise error

@@ -1,4 +1,4 @@
-"""How a peer at the other end of a vhost-user connection fails: by going, by silence, by breaking a rule."""
+"""How a peer at the other end of a vhost-user connection fails: it closes, is silent, or breaks a rule."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ class PeerError(Exception):
 
 
 class PeerClosed(PeerError):  # noqa: N818 - says what the peer did
-    """The peer closed the connection; ``unheard`` says that nothing had come through it before."""
+    """The peer closed the connection; ``unheard`` says that it had never sent anything."""
 
     unheard = False
 
 
 class PeerSilent(PeerError):  # noqa: N818 - says what the peer did
-    """The peer did not do in time what it owed."""
+    """The peer did not do in time what it had to do."""
 
 
 class PeerBroke(PeerError):  # noqa: N818 - says what the peer did
-    """The peer broke a rule of vhost-user: a message that is none, or one out of its turn."""
+    """The peer broke a rule of vhost-user: it sent no valid message, or one that must not come now."""
 
 
 class SocketError(Exception):
-    """A socket on which nobody can listen: one line that names the place and the remedy."""
+    """Nobody can listen on this socket: one line with the place and the remedy."""

@@ -1,7 +1,7 @@
-"""A front-end at work: a connection to a back-end, its virtqueues' two event descriptors each, and waiting.
+"""A front-end's connection to a back-end, with two event descriptors for each virtqueue, and waiting.
 
-:class:`FrontEnd` is what both the suite, which judges a device, and the served reference driver stand on. It
-raises the errors of :mod:`balloon_conformance.vhost_user.errors`.
+Both the suite, when it judges a device, and the served reference driver use :class:`FrontEnd`. It raises the
+errors of :mod:`balloon_conformance.vhost_user.errors`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _EVENT_BYTES: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """What a back-end did: it called for used buffers on ``queues``, or said the configuration changed."""
+    """What a back-end did: it notified of used buffers on ``queues``, or of a changed configuration."""
 
     queues: tuple[int, ...] = ()
     changed: bool = False
@@ -61,31 +61,31 @@ class _Session(FrontendSession):
 
     @property
     def shows_refusal(self) -> bool:
-        """Whether the back-end can say that it does not take a set of features."""
+        """Whether the back-end can show that it refuses a set of features."""
         return self.has(ProtocolFeature.STATUS) or self.has(ProtocolFeature.REPLY_ACK)
 
     def accept(self, features: int) -> Exchange[bool]:
-        """Write the accepted features; returns whether the back-end took them.
+        """Write the accepted features; return whether the back-end took them.
 
-        Without STATUS there is no FEATURES_OK: then an acknowledgement other than 0 is a refusal, and so is
-        the end of the connection. An acknowledgement of 0 says that the message was taken and no more.
+        Without STATUS there is no FEATURES_OK. Then a refusal is an acknowledgement other than 0, or the end
+        of the connection. An acknowledgement of 0 only says that the message arrived.
         """
         own = 1 << PROTOCOL_FEATURES_BIT if self._speaks_protocol else 0
         yield from self.set_status(Status.ACKNOWLEDGE | Status.DRIVER)
         if (yield from self._try(Request.SET_FEATURES, Number(features | own))):
             return False
         if not (self.has(ProtocolFeature.STATUS) or self.has(ProtocolFeature.REPLY_ACK)):
-            # Whatever answers behind it says that the back-end did not hang up at the features.
+            # An answer to a later message shows that the back-end did not hang up because of the features.
             yield from self.offered()
         yield from self.set_status(self.status | Status.FEATURES_OK)
         return bool((yield from self.read_status()) & Status.FEATURES_OK)
 
     def write_configuration(self, offset: int, data: bytes) -> Exchange[None]:
-        """Write the configuration space; a back-end may refuse to take what is not the driver's to write."""
+        """Write the configuration space; a back-end may refuse to store what is not the driver's to write."""
         yield from self._try(Request.SET_CONFIG, ConfigurationSpace(offset, data))
 
     def _try(self, request: Request, body: Body) -> Exchange[int]:
-        """Send a request and return how it was acknowledged: 0, also where nothing is acknowledged."""
+        """Send a request and return its acknowledgement, which is 0 if requests are not acknowledged."""
         ask = self.has(ProtocolFeature.REPLY_ACK)
         reply = yield Call(Message(request, body, need_reply=ask), ask)
         if reply is None:
@@ -96,11 +96,11 @@ class _Session(FrontendSession):
 
 
 class FrontEnd:
-    """One connection to the back-end that listens at the other end of ``connection``, which is owned now.
+    """One connection to the back-end at the other end of ``connection``, which this object owns.
 
-    ``answer_seconds`` bounds each message and each reply; ``wanted`` are the protocol features to take where
-    they are offered. ``offered`` are the features for the driver.
-    :meth:`fileno` can be polled: :meth:`take` has something to tell when it is readable.
+    ``answer_seconds`` bounds each message and each reply; ``wanted`` are the protocol features to accept if
+    they are offered. ``offered`` are the features for the driver. :meth:`fileno` can be polled: if it is
+    readable, :meth:`take` has something to report.
     """
 
     def __init__(
@@ -130,12 +130,12 @@ class FrontEnd:
 
     @property
     def queue_limit(self) -> int | None:
-        """How many queues the back-end has; None where it does not tell."""
+        """How many queues the back-end has; None if it does not tell."""
         return self._session.queue_limit
 
     @property
     def shows_refusal(self) -> bool:
-        """Whether the back-end can say that it does not take a set of features."""
+        """Whether the back-end can show that it refuses a set of features."""
         return self._session.shows_refusal
 
     def has(self, feature: ProtocolFeature) -> bool:
@@ -152,7 +152,7 @@ class FrontEnd:
         return self._epoll.fileno()
 
     def close(self) -> None:
-        """Close everything; twice does no harm."""
+        """Close everything; harmless if called twice."""
         self._close_rings()
         self._connection.close()
         if self._channel is not None:
@@ -181,7 +181,7 @@ class FrontEnd:
             self._epoll.register(self._calls[index], select.EPOLLIN)
 
     def start_queue(self, index: int, layout: RingLayout, user_base: int) -> None:
-        """Hand a queue over, whose guest addresses are ``user_base`` away from those of this process."""
+        """Hand a queue over. Its addresses in this process are its guest addresses plus ``user_base``."""
         self.make_kickable(index)
         vring = Vring(
             index,
@@ -195,9 +195,10 @@ class FrontEnd:
         self._perform(self._session.start_vring(vring))
 
     def driver_ok(self) -> None:
-        """Set DRIVER_OK where the back-end can see it, and kick every queue once.
+        """Set DRIVER_OK if the back-end has STATUS, and kick every queue once.
 
-        A vhost-user ring starts with its first kick: without one, buffers that are in it are not seen.
+        A vhost-user ring starts with its first kick. Without one, the back-end does not take buffers that are
+        in it.
         """
         self._perform(self._session.driver_ok())
         for index in self._kicks:
@@ -208,21 +209,21 @@ class FrontEnd:
         os.eventfd_write(self._kicks[index], 1)
 
     def stop_queues(self, started: Sequence[int]) -> None:
-        """Stop the queues that were handed over: the back-end touches no memory for them any more."""
+        """Stop the queues that were handed over: the back-end no longer uses their memory."""
         for index in started:
             self._perform(self._session.stop_vring(index))
         self._close_rings()
 
     def reset(self) -> bool:
-        """Reset the device, whose queues are stopped; False where only a new connection will do it."""
+        """Reset the device, whose queues are stopped; return False if only a new connection resets it."""
         return self._perform(self._session.reset())
 
     def needs_reset(self) -> bool:
-        """Read whether the back-end set DEVICE_NEEDS_RESET; False where there is no STATUS."""
+        """Read whether the back-end set DEVICE_NEEDS_RESET; False without STATUS."""
         return bool(self._perform(self._session.read_status()) & Status.NEEDS_RESET)
 
     def read_configuration(self, offset: int, length_bytes: int) -> bytes:
-        """Read the configuration space; beyond what one message carries there are zeros."""
+        """Read the configuration space. Bytes beyond what one message carries are zeros."""
         within = max(min(length_bytes, CONFIGURATION_LIMIT_BYTES - offset), 0)
         data = self._perform(self._session.read_configuration(offset, within)) if within else b""
         return data.ljust(length_bytes, b"\0")
@@ -231,17 +232,17 @@ class FrontEnd:
         """Write the configuration space; the back-end has taken it when this returns."""
         self._perform(self._session.write_configuration(offset, data))
         if not self.has(ProtocolFeature.REPLY_ACK):
-            # Any answer that comes behind the write says that the write was seen.
+            # An answer to a later message shows that the back-end has seen the write.
             self._perform(self._session.offered())
 
     def wait(self, seconds: float) -> bool:
-        """Wait until :meth:`take` has something to tell, ``seconds`` at most; tell whether it has."""
+        """Wait up to ``seconds`` until :meth:`take` has something to report; return whether it has."""
         return bool(self._epoll.poll(max(seconds, 0.0)))
 
     def take(self, seconds: float) -> Activity | None:
-        """Wait for the back-end to do something, ``seconds`` at most; None when it did not.
+        """Wait up to ``seconds`` for the back-end to do something; return None if it does nothing.
 
-        Its end, or a message out of its turn, raises.
+        If it closes, or sends a message that must not come now, an error is raised.
         """
         ready = self._epoll.poll(max(seconds, 0.0))
         if not ready:
@@ -261,13 +262,14 @@ class FrontEnd:
         return Activity(tuple(queues), changed)
 
     def _serve_channel(self) -> bool:
-        """Take one request of the back-end; tell whether it is about the configuration space."""
+        """Serve one request of the back-end; return whether it is about the configuration space."""
         if self._channel is None:
             raise AssertionError("only a channel that exists is polled")
         try:
             message = self._channel.receive(self._answer_seconds)
         except PeerClosed:
-            # The back-end may do without; the connection proper tells whether it is still there.
+            # The back-end may close its channel. The main connection shows whether the back-end is still
+            # there.
             self._epoll.unregister(self._channel.fileno())
             self._channel.close()
             self._channel = None

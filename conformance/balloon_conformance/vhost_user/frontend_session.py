@@ -1,9 +1,8 @@
-"""The front-end's end of vhost-user without a socket: what to send, in which order, and what to make of it.
+"""The front-end's end of vhost-user without a socket: which messages to send, and how to read the replies.
 
-Every method is an :data:`Exchange`: a generator that yields the messages to send one by one, is sent the
-reply where :attr:`Call.awaits_reply` says that there will be one, and returns what came of it.
-:func:`perform` carries one out over a connection. A reply that is not what was asked for raises
-:class:`~balloon_conformance.vhost_user.errors.PeerBroke`.
+Every method is an :data:`Exchange`: a generator that yields the messages to send one by one, receives a reply
+for each call with :attr:`Call.awaits_reply`, and returns the result. :func:`perform` carries one out over a
+connection. A wrong reply raises :class:`~balloon_conformance.vhost_user.errors.PeerBroke`.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ WANTED: Final = (
     | ProtocolFeature.RESET_DEVICE
     | ProtocolFeature.STATUS
 )
-"""The protocol features a front-end of a balloon takes when it is offered them."""
+"""The protocol features that a balloon's front-end accepts if they are offered."""
 
 _PROTOCOL_FEATURES: Final = 1 << PROTOCOL_FEATURES_BIT
 _BACKEND: Final = "the back-end"
@@ -65,14 +64,14 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A message to send, and whether the back-end owes a reply to it."""
+    """A message to send, and whether the back-end has to reply."""
 
     message: Message
     awaits_reply: bool
 
 
 Exchange: TypeAlias = Generator[Call, Message | None, _T]
-"""A piece of conversation; see :func:`perform`."""
+"""A generator of messages to send; see :func:`perform`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +112,8 @@ def perform(connection: Connection, exchange: Exchange[_T], seconds: float) -> _
 class FrontendSession:
     """One connection to a back-end, from its first message to its end.
 
-    ``wanted`` are the protocol features to take where they are offered. A back-end that loses its connection
-    is a fresh one: begin again with another session.
+    ``wanted`` are the protocol features to accept if they are offered. A back-end starts afresh with each
+    connection, so use another session for the next one.
     """
 
     def __init__(self, wanted: ProtocolFeature = WANTED) -> None:
@@ -142,7 +141,7 @@ class FrontendSession:
         self._speaks_protocol = bool(offered & _PROTOCOL_FEATURES)
         if self._speaks_protocol:
             available = yield from self._number(Request.GET_PROTOCOL_FEATURES)
-            # What a front-end does not know it must not take; REPLY_ACK holds from this message on.
+            # A front-end must not accept features it does not know. REPLY_ACK applies from this message on.
             self._protocol = ProtocolFeature(available & self._wanted)
             yield from self._tell(Request.SET_PROTOCOL_FEATURES, Number(int(self._protocol)), ask=False)
             if self.has(ProtocolFeature.MQ):
@@ -159,7 +158,7 @@ class FrontendSession:
         yield from self._tell(Request.SET_BACKEND_REQ_FD, descriptors=(descriptor,))
 
     def accept(self, features: int) -> Exchange[bool]:
-        """Write the accepted features; returns whether FEATURES_OK stayed, True where it cannot be seen."""
+        """Write the accepted features; return whether FEATURES_OK stayed, True if that cannot be seen."""
         own = _PROTOCOL_FEATURES if self._speaks_protocol else 0
         yield from self.set_status(Status.ACKNOWLEDGE | Status.DRIVER)
         yield from self._tell(Request.SET_FEATURES, Number(features | own))
@@ -167,7 +166,7 @@ class FrontendSession:
         return bool((yield from self.read_status()) & Status.FEATURES_OK)
 
     def share_memory(self, regions: Sequence[MemoryRegion], descriptors: Sequence[int]) -> Exchange[None]:
-        """Share guest memory, one descriptor a region."""
+        """Share guest memory, with one descriptor for each region."""
         table = MemoryTable(tuple(regions))
         yield from self._tell(Request.SET_MEM_TABLE, table, descriptors=tuple(descriptors))
 
@@ -185,12 +184,12 @@ class FrontendSession:
         yield from self.enable_vring(index, enabled=True)
 
     def enable_vring(self, index: int, *, enabled: bool) -> Exchange[None]:
-        """Enable or disable a virtqueue; without protocol features it is enabled all the time."""
+        """Enable or disable a virtqueue. Without protocol features it is always enabled."""
         if self._speaks_protocol:
             yield from self._tell(Request.SET_VRING_ENABLE, VringState(index, int(enabled)))
 
     def stop_vring(self, index: int) -> Exchange[int]:
-        """Stop a virtqueue; returns the 16-bit available index the back-end would have gone on from."""
+        """Stop a virtqueue; return the 16-bit available index at which the back-end would have gone on."""
         state = yield from self._ask(Request.GET_VRING_BASE, VringState(index, 0), VringState)
         if state.index != index or state.number > 0xFFFF:
             raise PeerBroke(
@@ -200,17 +199,17 @@ class FrontendSession:
         return state.number
 
     def driver_ok(self) -> Exchange[None]:
-        """Set DRIVER_OK where the back-end can see it."""
+        """Set DRIVER_OK if STATUS was negotiated."""
         yield from self.set_status(self.status | Status.DRIVER_OK)
 
     def set_status(self, status: int) -> Exchange[None]:
-        """Write the device status, where STATUS was negotiated."""
+        """Write the device status if STATUS was negotiated."""
         self.status = status
         if self.has(ProtocolFeature.STATUS):
             yield from self._tell(Request.SET_STATUS, Number(status))
 
     def read_status(self) -> Exchange[int]:
-        """Read the device status; without STATUS it is what was written last."""
+        """Read the device status. Without STATUS it is the one that was written last."""
         if self.has(ProtocolFeature.STATUS):
             self.status = yield from self._number(Request.GET_STATUS)
             if self.status > 0xFF:
@@ -218,9 +217,9 @@ class FrontendSession:
         return self.status
 
     def read_configuration(self, offset: int, length_bytes: int) -> Exchange[bytes]:
-        """Read the configuration space, 256 bytes at most; CONFIG must be negotiated.
+        """Read at most 256 bytes of the configuration space; CONFIG must be negotiated.
 
-        Asks from offset 0 on, as Linux does: a back-end that serves nothing else is served by that as well.
+        It reads from offset 0 on, as Linux does, because some back-ends serve only that.
         """
         end = offset + length_bytes
         if not 0 < end <= CONFIGURATION_LIMIT_BYTES:
@@ -239,10 +238,10 @@ class FrontendSession:
         yield from self._tell(Request.SET_CONFIG, ConfigurationSpace(offset, data))
 
     def reset(self) -> Exchange[bool]:
-        """Reset the device; returns False where only a new connection will do it.
+        """Reset the device; return False if only a new connection resets it.
 
-        STATUS resets by writing 0, as a driver does, RESET_DEVICE by a message of its own. Stop the vrings
-        first.
+        With STATUS the reset is a write of 0, as a driver's; with RESET_DEVICE it is a message. Stop the
+        vrings first.
         """
         if self.has(ProtocolFeature.STATUS):
             yield from self.set_status(0)
@@ -254,9 +253,10 @@ class FrontendSession:
         return False
 
     def answer(self, message: Message) -> tuple[BackendRequest, Message | None]:
-        """Take a request of the back-end; returns what it is, and the reply to send where one is owed.
+        """Take a request of the back-end; return its kind, and the reply if one must be sent.
 
-        VRING_CALL and VRING_ERR are for those who agreed to do without descriptors: refused here.
+        VRING_CALL and VRING_ERR are refused: they are for peers that agreed on notifications without
+        descriptors.
         """
         if message.request not in BACKEND_REQUESTS or message.reply:
             raise PeerBroke(f"{_BACKEND} sent request {message.request}, which is none of a back-end's")
@@ -274,7 +274,7 @@ class FrontendSession:
         descriptors: tuple[int, ...] = (),
         ask: bool = True,
     ) -> Exchange[None]:
-        """Send a request without an answer of its own, and have it acknowledged where that was agreed."""
+        """Send a request that has no reply, and await its acknowledgement if REPLY_ACK was negotiated."""
         ask = ask and self.has(ProtocolFeature.REPLY_ACK)
         message = Message(request, body or Nothing(), need_reply=ask, descriptors=descriptors)
         reply = yield Call(message, ask)
@@ -284,7 +284,7 @@ class FrontendSession:
                 raise PeerBroke(f"{_BACKEND} refused {request.name}: it answered {body.value:#x}, not 0")
 
     def _ask(self, request: Request, body: Body, kind: type[_T]) -> Exchange[_T]:
-        """Send a request that has an answer of its own."""
+        """Send a request that has a reply."""
         reply = yield Call(Message(request, body), awaits_reply=True)
         return _body_of(reply, request, kind)
 
@@ -293,7 +293,7 @@ class FrontendSession:
 
 
 def _body_of(reply: Message | None, request: Request, kind: type[_T]) -> _T:
-    """Return the body of a reply after it was found to be the one to ``request``."""
+    """Return the body of a reply, after checking that it answers ``request``."""
     if reply is None:
         raise AssertionError("an awaited reply was not handed over")
     if not reply.reply or reply.request != request:

@@ -1,4 +1,4 @@
-"""A listening UNIX socket that takes the place of a dead one and leaves none behind."""
+"""A listening UNIX socket. It replaces a dead one, and removes its path in the end."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from balloon_conformance.vhost_user.errors import SocketError
 __all__ = ["PATH_LIMIT_BYTES", "Listening", "check_path"]
 
 PATH_LIMIT_BYTES: Final = 107
-"""The longest path the kernel takes for a socket."""
+"""The longest path of a socket that the kernel accepts, in bytes."""
 
 
 def check_path(path: str) -> None:
-    """Raise :class:`SocketError` for a path no socket can have."""
+    """Raise :class:`SocketError` if no socket can have this path."""
     if not path or len(os.fsencode(path)) > PATH_LIMIT_BYTES:
         raise SocketError(f"{path!r} is no path for a socket; give one of 1 to {PATH_LIMIT_BYTES} bytes")
 
 
 class Listening:
-    """Listens at ``path``. A socket there that nobody listens on is replaced; nothing else is.
+    """Listens at ``path``. A socket at which nobody listens is replaced; anything else at the path is kept.
 
     Raises :class:`SocketError`.
     """
@@ -54,14 +54,14 @@ class Listening:
         self.close()
 
     def close(self) -> None:
-        """Listen no more and remove the path, if it is still ours; twice does no harm."""
+        """Stop listening, and remove the path if it is still ours; harmless if called twice."""
         self.socket.close()
         with suppress(OSError):
             if Path(self.path).stat().st_ino == self._inode:
                 Path(self.path).unlink()
 
     def accept(self) -> socket.socket | None:
-        """Take a connection; None when whoever asked has gone again."""
+        """Accept a connection; None if the peer has closed it already."""
         try:
             connection, _ = self.socket.accept()
         except (BlockingIOError, ConnectionAbortedError, InterruptedError):

@@ -1,8 +1,7 @@
-"""Guest memory that a front-end shares: mapped from the descriptors of its memory table.
+"""Guest memory that a front-end shares, mapped from the descriptors of its memory table.
 
-A driver under test may share less than it says. Reading a mapping behind the end of its file would kill
-this process, so every file is measured before it is mapped, and again whenever :meth:`SharedMemory.check`
-is called.
+A driver under test may share less than it says. Reading a mapping beyond the end of its file would kill this
+process. So every file is measured before it is mapped, and again at each :meth:`SharedMemory.check`.
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ _ADDRESS_LIMIT: Final = 1 << 64
 
 
 class SharedMemory:
-    """The regions of ``table``, mapped; takes over ``descriptors``, and closes them even where it fails.
+    """The regions of ``table``, mapped. It owns ``descriptors``, and closes them even if it fails.
 
     ``guest`` is the memory by guest-physical address. Raises :class:`PeerBroke` for regions that overlap,
-    leave the 64-bit addresses, or that their files cannot serve.
+    exceed 64-bit addresses, or are longer than their files.
     """
 
     def __init__(self, table: MemoryTable, descriptors: Sequence[int]) -> None:
@@ -63,7 +62,7 @@ class SharedMemory:
         return PageSet(runs)
 
     def check(self) -> None:
-        """Refuse a region whose file is, or has become, shorter than the region; :class:`PeerBroke`."""
+        """Raise :class:`PeerBroke` if the file of a region is, or has become, shorter than the region."""
         for at, (region, descriptor) in enumerate(zip(self.regions, self._descriptors, strict=True)):
             end, size_bytes = region.offset_bytes + region.length_bytes, os.fstat(descriptor).st_size
             if end > size_bytes:
@@ -72,9 +71,9 @@ class SharedMemory:
                 )
 
     def guest_address(self, user_address: int, length_bytes: int, what: str) -> int:
-        """Return where ``length_bytes`` bytes at an address of the front-end's process lie in guest memory.
+        """Return the guest address of ``length_bytes`` bytes at an address of the front-end's process.
 
-        Raises :class:`PeerBroke` naming ``what`` when they are not all within one region.
+        Raises :class:`PeerBroke` with ``what`` in its text if they are not all within one region.
         """
         for region in self.regions:
             offset = user_address - region.user_address
@@ -90,12 +89,12 @@ class SharedMemory:
         )
 
     def close(self) -> None:
-        """Unmap everything and close the descriptors; twice does no harm."""
+        """Unmap everything and close the descriptors; harmless if called twice."""
         self.guest.release()
         self._unmap()
 
     def _map(self, region: MemoryRegion, descriptor: int) -> memoryview:
-        # A mapping begins at a page of the file, a region anywhere.
+        # A mapping begins at a page of the file; a region may begin anywhere.
         skipped_bytes = region.offset_bytes % PAGE_BYTES
         try:
             mapping = mmap.mmap(
@@ -124,7 +123,7 @@ class SharedMemory:
 
 
 def _refuse_overlap(what: str, placed: Iterable[tuple[int, MemoryRegion]]) -> None:
-    """Refuse regions that share an address, are empty, or pass the end of the address space."""
+    """Raise :class:`PeerBroke` for regions that share an address, are empty, or exceed the address space."""
     ordered = sorted(placed, key=lambda pair: pair[0])
     for address, region in ordered:
         if not region.length_bytes or address + region.length_bytes > _ADDRESS_LIMIT:

@@ -73,11 +73,11 @@ __all__ = [
 ]
 
 PROTOCOL_FEATURES_BIT: Final = 30
-"""The feature bit by which a back-end offers protocol features; a driver never sees it."""
+"""The feature bit by which a back-end offers protocol features. It is never shown to a driver."""
 DESCRIPTOR_LIMIT: Final = MEMORY_REGION_LIMIT
-"""The most descriptors that go with one message."""
+"""The most descriptors that one message may have."""
 BODY_LIMIT_BYTES: Final = 4096
-"""The longest body that is taken in; the longest anybody has a reason to send has 268 bytes."""
+"""The longest body that is accepted. The longest that a peer needs has 268 bytes."""
 
 _VERSION: Final = 1
 
@@ -124,7 +124,7 @@ class BackendRequest(IntEnum):
 
 
 class ProtocolFeature(IntFlag):
-    """The protocol features of vhost-user a balloon has a use for."""
+    """The protocol features of vhost-user that a balloon can use."""
 
     MQ = 1 << 0
     REPLY_ACK = 1 << 3
@@ -136,10 +136,11 @@ class ProtocolFeature(IntFlag):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a message is called and carries.
+    """The name of a message, and its parts.
 
-    ``reply`` is the body of the answer of its own, None where there is but an acknowledgement. With
-    ``descriptor`` exactly one descriptor goes along; the body says how many for a memory table and a vring.
+    ``reply`` is the body of the reply, None if there is only an acknowledgement. With ``descriptor`` the
+    message has exactly one descriptor. The body of a memory table, and of a vring's descriptor, says how many
+    there are.
     """
 
     name: str
@@ -225,8 +226,8 @@ class Header:
 class Message:
     """One message: a request, or with ``reply`` the answer to one.
 
-    ``descriptors`` go along: borrowed for the time of sending, and owned by whoever takes a received message,
-    who has to close them.
+    It carries ``descriptors``: the sender lends them for the time of sending, and the receiver owns them and
+    has to close them.
     """
 
     request: int
@@ -238,7 +239,7 @@ class Message:
     def build(self, sender: Sender) -> bytes:
         """Build header and body as ``sender`` sends them; :class:`WireError` names message and field.
 
-        ``sender`` is whose *request* this is: for a reply the other end's.
+        ``sender`` is the end that sends the *request*: for a reply, the other end.
         """
         name = name_of(sender, self.request, reply=self.reply)
         body = bodies.build(name, self.body)
@@ -249,14 +250,14 @@ class Message:
 
 
 def name_of(sender: Sender, request: int, *, reply: bool = False) -> str:
-    """Return what a message is called, the number of one that is not known."""
+    """Return the name of a message, or its number if it is unknown."""
     shape = _TABLES[sender].get(request)
     name = shape.name if shape else f"request {request} of the {sender}"
     return f"reply to {name}" if reply else name
 
 
 def parse_header(data: bytes) -> Header:
-    """Parse twelve bytes, whatever they say; :class:`WireError` for any other length."""
+    """Parse any twelve bytes; :class:`WireError` for any other length."""
     check_length("header", _HEADER_LAYOUT, len(data))
     parsed = HEADER.parse(data)
     flags = parsed.flags
@@ -266,7 +267,7 @@ def parse_header(data: bytes) -> Header:
 
 
 def check_header(sender: Sender, header: Header) -> None:
-    """Refuse a header nobody may send, before its body is awaited; :class:`WireError` names the field."""
+    """Refuse a header that nobody may send, before its body comes; :class:`WireError` names the field."""
     name = name_of(sender, header.request, reply=header.reply)
     if header.version != _VERSION:
         raise WireError(name, "flags.version", 4, f"{_VERSION}", f"{header.version}")
@@ -277,9 +278,9 @@ def check_header(sender: Sender, header: Header) -> None:
 
 
 def parse_body(sender: Sender, header: Header, payload: bytes) -> Body:
-    """Parse what follows a header; a message nobody knows comes as :class:`Raw`.
+    """Parse the bytes after a header; an unknown message gives :class:`Raw`.
 
-    ``sender`` is whose request it is: for a reply the other end's. Raises :class:`WireError`.
+    ``sender`` is the end that sends the request: for a reply, the other end. Raises :class:`WireError`.
     """
     shape = _TABLES[sender].get(header.request)
     name = name_of(sender, header.request, reply=header.reply)
@@ -294,7 +295,7 @@ def parse_body(sender: Sender, header: Header, payload: bytes) -> Body:
 
 
 def descriptors_of(sender: Sender, header: Header, body: Body) -> int | None:
-    """Return how many descriptors go with a message; None where any number may, because nobody knows it."""
+    """Return how many descriptors a message has; None for an unknown message, which may have any number."""
     shape = _TABLES[sender].get(header.request)
     if shape is None:
         return None

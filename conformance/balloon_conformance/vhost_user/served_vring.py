@@ -1,7 +1,7 @@
-"""One virtqueue that a driver laid, served: its buffers are taken, watched while held, and given back.
+"""One virtqueue that a driver laid out: its buffers are taken, watched while they are held, and given back.
 
-The readable bytes of a buffer are copied once, when it is taken; whatever is said of it later is said of
-this copy. As long as the buffer is held the copy is compared with what is there.
+The readable bytes of a buffer are copied once, when it is taken; every later statement about the buffer is
+about this copy. While the buffer is held, the copy is compared with guest memory.
 """
 
 from __future__ import annotations
@@ -21,25 +21,24 @@ from balloon_spec.events import Available, BufferAltered, Side
 __all__ = ["BUFFER_LIMIT_BYTES", "ServedVring"]
 
 BUFFER_LIMIT_BYTES: Final = 1 << 24
-"""The longest readable part that is taken in; descriptors may overlap, so a small guest can name 4 GiB."""
+"""The longest readable part that is read. Descriptors may overlap, so a small guest can name 4 GiB."""
 
 _PARTS: Final = (("descriptor table", 16, 0), ("available ring", 2, 6), ("used ring", 8, 6))
-"""The name of each part of a vring, its bytes an entry, and its bytes beside them."""
+"""For each part of a vring: its name, the bytes of an entry, and the bytes that are not entries."""
 
 
 @dataclass(slots=True)
 class _Held:
-    """A buffer the device holds. ``readable`` is what it held when it was last looked at."""
+    """A buffer that the device holds. ``readable`` is what it contained at the last comparison."""
 
     chain: Chain
     readable: bytes
 
 
 class ServedVring:
-    """The vring ``started`` says, in ``memory``; a fault of its rings raises :class:`RingError`.
+    """The vring that ``started`` describes, in ``memory``; a fault of its rings raises :class:`RingError`.
 
-    ``enabled`` is whether it may be touched: while it is not, its buffers are the driver's to do with what
-    it likes.
+    ``enabled`` says whether the vring may be used. While it may not, its buffers belong to the driver.
     """
 
     def __init__(
@@ -50,7 +49,7 @@ class ServedVring:
         self.kicked = False
         """Whether the driver notified the device since buffers were last taken."""
         self._reach: tuple[int, int] | None = None
-        """Up to where the available ring was filled before and after a notification was taken."""
+        """The indices to which the available ring was filled before and after a notification was taken."""
         self._indirect = indirect
         self._event_index = event_index
         self._held: dict[str, _Held] = {}
@@ -59,7 +58,7 @@ class ServedVring:
 
     @property
     def next_available(self) -> int:
-        """The 16-bit available index of the next buffer; those that are held count as consumed."""
+        """The 16-bit available index of the next buffer. Held buffers count as consumed."""
         return self._queue.next_available
 
     @property
@@ -74,22 +73,22 @@ class ServedVring:
 
     @property
     def filled(self) -> int:
-        """The 16-bit available index up to which the driver has filled the ring, where it is enabled."""
+        """The 16-bit available index up to which the driver has filled the ring, if it is enabled."""
         self._memory.check()
         return self._queue.available_index
 
     @property
     def waits(self) -> bool:
-        """Whether a buffer is in the ring that was not taken yet."""
+        """Whether the ring has a buffer that was not taken yet."""
         return self.filled != self.next_available
 
     def hear(self, filled: int | None) -> None:
-        """Take in a notification; ``filled`` is what it was just before, None where that may not be read."""
+        """Take in a notification. ``filled`` is :attr:`filled` just before it, None if unreadable."""
         self.kicked = True
         self._reach = None if filled is None else (filled, self.filled)
 
     def move(self, memory: SharedMemory, started: VringStarted) -> None:
-        """Go on with the vring at another place or in other memory, and keep what is held."""
+        """Continue the vring at another place or in other memory, and keep the held buffers."""
         self._queue = self._attach(memory, started, self.next_available)
         self._memory = memory
 
@@ -98,8 +97,8 @@ class ServedVring:
     ) -> Iterator[Available]:
         """Take every available buffer, each under the next of ``names``.
 
-        ``unheard`` is said of a buffer of which no notification was taken. ``due`` means that the driver
-        owes one where the device did not ask to be left alone (2.7.10.1).
+        ``unheard`` is the value of ``notified`` for a buffer for which no notification was taken. ``due``
+        means that the driver owes one, unless the device suppressed notifications (2.7.10.1).
         """
         kicked, self.kicked = self.kicked, False
         reach, self._reach = self._reach, None
@@ -117,7 +116,7 @@ class ServedVring:
             name = next(names)
             notified = _was_notified(position, reach, unheard) if kicked else unheard
             if due and not sure:
-                # The driver may have looked at avail_event before it was stored anew.
+                # The driver may have read avail_event before it was stored anew.
                 notified = None
             sure = not self._event_index
             readable = self._queue.read(chain)
@@ -135,37 +134,37 @@ class ServedVring:
             )
 
     def take_early(self, names: Iterator[str]) -> Iterator[Available]:
-        """Take what is available at DRIVER_OK; a notification taken in by now may have come after that."""
+        """Take what is available at DRIVER_OK. A notification taken by now may have come after that."""
         kicked, self.kicked = self.kicked, False
         reach, self._reach = self._reach, None
         yield from self.take(names, unheard=None if kicked else False)
         self.kicked, self._reach = kicked, reach
 
     def alterations(self) -> Iterator[BufferAltered]:
-        """Tell which held buffers do not hold what they did when they were last looked at (BUF-01)."""
+        """Report held buffers whose content changed since the last comparison (BUF-01)."""
         if self.enabled and self._held:
             self._memory.check()
             for name, held in self._held.items():
                 yield from self._alteration(name, held)
 
     def give_back(self, name: str, length_bytes: int, written: bytes) -> Iterator[BufferAltered]:
-        """Write to a held buffer and return it, ``length_bytes`` being what the used ring says.
+        """Write to a held buffer and return it; the used ring says ``length_bytes``.
 
-        Tells first whether it was altered. Bytes beyond the writable part are not written.
+        First report whether the driver altered it. Bytes beyond the writable part are not written.
         """
         self._memory.check()
         held = self._held.pop(name)
         yield from self._alteration(name, held)
         self._queue.write(held.chain, written)
         head = held.chain.head
-        # After the vring moved, its queue does not know what was taken before.
+        # After the vring moved, its queue does not know the buffers that were taken before.
         if head in self._queue.in_flight:
             self._queue.push(head, length_bytes)
         else:
             self._queue.push_raw(head, length_bytes)
 
     def wants_call(self) -> bool:
-        """Tell whether the driver wants to hear of what was returned since this was last asked."""
+        """Tell whether the driver wants a notification of the buffers returned since the last call."""
         return self._queue.needs_interrupt()
 
     def _pop(self) -> Chain | None:
@@ -174,7 +173,7 @@ class ServedVring:
 
     @contextmanager
     def _named(self) -> Iterator[None]:
-        """Have a fault of the rings say in which vring it is."""
+        """Add the number of the vring to a fault of its rings."""
         try:
             yield
         except RingError as error:
@@ -211,5 +210,5 @@ def _was_notified(position: int, reach: tuple[int, int] | None, unheard: bool | 
     """Tell whether the notification that was taken came after the entry at this available index."""
     if reach is None or 0 < (reach[0] - position) & 0xFFFF <= QUEUE_SIZE_LIMIT:
         return True
-    # What came while the notification was taken may have been behind it.
+    # An entry that came while the notification was taken may have come after it.
     return None if 0 < (reach[1] - position) & 0xFFFF <= QUEUE_SIZE_LIMIT else unheard

@@ -1,6 +1,6 @@
-"""Notifications over a descriptor, which is an event descriptor (eventfd) or one end of a pipe.
+"""Notifications through a descriptor: an event descriptor (eventfd) or one end of a pipe.
 
-Both carry 8 bytes a notification. None of these calls waits.
+Both carry 8 bytes for each notification. None of these calls waits.
 """
 
 from __future__ import annotations
@@ -16,31 +16,32 @@ _AT_ONCE: Final = 4096
 
 
 def listen_to(descriptor: int) -> bool:
-    """Take the notifications that came; False when none can come any more.
+    """Take the notifications that came; return False if none can come any more.
 
     Raises :class:`OSError` for a descriptor that cannot be read.
     """
     try:
-        # An event descriptor gives its 8 bytes however many are asked for, a pipe all that wait in it.
+        # An event descriptor returns its 8 bytes however many are asked for; a pipe returns all that it
+        # holds.
         return bool(os.read(descriptor, _AT_ONCE))
     except BlockingIOError:
         return True
 
 
 def notify(descriptor: int) -> None:
-    """Notify the other end. Where that cannot take more, a notification is waiting for it already.
+    """Notify the other end. If the descriptor is full, a notification is waiting there already.
 
     Raises :class:`OSError` for a descriptor that cannot be written.
     """
     try:
         os.write(descriptor, _ONE)
     except (BlockingIOError, BrokenPipeError):
-        # Nobody reads: the end of the connection will tell.
+        # Nobody reads. The end of the connection will show that.
         return
 
 
 def write_all(descriptor: int, data: bytes, seconds: float) -> None:
-    """Write ``data`` to a pipe or a socket; :class:`TimeoutError` when it is not taken in time."""
+    """Write ``data`` to a pipe or a socket; :class:`TimeoutError` if it is not taken in time."""
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)
     left = memoryview(data)

@@ -8,7 +8,7 @@ __all__ = ["Arena", "ArenaExhaustedError"]
 
 
 class ArenaExhaustedError(Exception):
-    """No free range of an arena is long enough; the message says what was asked for and what is left."""
+    """No free range of an arena is long enough; the message names the length asked for and what is left."""
 
 
 class Arena:

@@ -63,8 +63,8 @@ class Chain:
 class DeviceQueue:
     """The device's side of one virtqueue that a driver has laid out.
 
-    One thread at a time may use it. Where guest memory is replaced or the queue is stopped and started,
-    create another with ``next_available`` of the old one.
+    One thread at a time may use it. If guest memory is replaced, or the queue is stopped and started, create
+    another with ``next_available`` of the old one.
     """
 
     def __init__(
@@ -87,9 +87,9 @@ class DeviceQueue:
         self._indirect = indirect
         self._event_index = event_index
         self._in_flight: set[int] = set()
-        # Counts, of which the low 16 bits are the index in the used ring.
+        # These count without bound; their low 16 bits are the index in the used ring.
         self._used = self._ring.used[1]
-        # None: what was signalled before this object existed is not known.
+        # None: nobody knows what was signalled before this object existed.
         self._signalled: int | None = 0 if self._used == 0 else None
         self._notifications = True
         self._fence = Fence()
@@ -258,7 +258,7 @@ class DeviceQueue:
             self._ring.descriptors, DESCRIPTOR_BYTES * head
         )
         if not flags & ~_WRITE and self._memory.contains(address, length_bytes):
-            # One descriptor and nothing wrong with it, as most buffers are; all else is read anew below.
+            # Most buffers are one descriptor with nothing wrong. Every other chain is read anew below.
             segments = (Segment(address, length_bytes, bool(flags)),)
             return Chain(head, (), segments) if flags else Chain(head, segments, ())
         entries = self._walk(self._ring.descriptors, self._size, head, head, None)
@@ -327,7 +327,7 @@ class DeviceQueue:
                     f"next {following} is not below the {count} entries of the table",
                     head,
                 )
-            # A walk of as many steps as the table has entries that still goes on must meet one again.
+            # A walk that goes on after as many steps as the table has entries must meet an entry twice.
             if len(entries) == count:
                 raise RingError(RingFault.LOOP, place, f"the chain loops; next is {following}", head)
             slot = following

@@ -47,7 +47,7 @@ class QueueFullError(Exception):
 
 
 class DriverQueue:
-    """The driver's side of one virtqueue. Creating it clears the rings, so create it before the device looks.
+    """The driver's side of one virtqueue. It clears the rings, so create it before the device reads them.
 
     One thread at a time may use it; the device may run in another thread or process on the same memory.
     """
@@ -130,7 +130,7 @@ class DriverQueue:
                 raise self._full(count)
             chain = free[-count:]
             del free[-count:]
-            # Laid from the tail, so that each descriptor knows the one behind it.
+            # Laid from the tail, so that each descriptor knows the one that follows it.
             flags = following = 0
             for slot, segment in zip(chain, reversed(segments), strict=True):
                 DESCRIPTOR.pack_into(
@@ -174,7 +174,7 @@ class DriverQueue:
         self._publish(head)
 
     def overwrite_available_index(self, index: int) -> None:
-        """Store any 16-bit index in the available ring, as a broken driver would; the queue is lost then."""
+        """Store any 16-bit index in the available ring, as a broken driver would; it ends the queue."""
         self._ring.available[1] = index
 
     def needs_notification(self) -> bool:
@@ -225,7 +225,7 @@ class DriverQueue:
             if not self._event_index or not self._interrupts:
                 return elements
             ring.available[ring.used_event] = self._collected & 0xFFFF
-            # The device may have used a buffer before it could see the new event: look once more.
+            # The device may have used a buffer before it could see the new event, so look once more.
             self._fence()
             if ring.used[1] == self._collected & 0xFFFF:
                 return elements
@@ -255,7 +255,7 @@ class DriverQueue:
         else:
             self._ring.available[0] = 0
         self._fence()
-        # Of what was used meanwhile nothing is due.
+        # No notification is due for buffers that were used meanwhile.
         self._unsure = self._ring.used[1] != self._collected & 0xFFFF
         return self._unsure
 

@@ -27,8 +27,8 @@ WritableBuffer = bytearray | memoryview | mmap
 class GuestMemoryError(Exception):
     """An access or a region that guest memory cannot serve.
 
-    ``address`` is guest-physical, ``length_bytes`` is what was asked for, and ``regions`` are the
-    (first address, length in bytes) pairs that exist.
+    ``address`` is guest-physical, ``length_bytes`` is the length asked for, and ``regions`` are the (first
+    address, length in bytes) pairs that exist.
     """
 
     def __init__(
@@ -182,7 +182,7 @@ class GuestMemory:
         self._handed_out.clear()
 
     def _hand_out(self, address: int, length_bytes: int, code: Literal["B", "H"]) -> memoryview:
-        # Kept by place: a queue that is set up anew after each reset costs nothing more.
+        # Kept by address and length, so setting up a queue again after a reset costs nothing more.
         key = (address, length_bytes, code)
         if key not in self._handed_out:
             pieces = list(self._pieces(address, length_bytes))
@@ -193,7 +193,7 @@ class GuestMemory:
         return self._handed_out[key]
 
     def _pieces(self, address: int, length_bytes: int) -> Iterator[tuple[memoryview, int, int]]:
-        """Cut a range into (view, low, high), after all of it was found to be inside."""
+        """Cut a range into (view, low, high), after checking that all of it is inside."""
         if self._released:
             raise self._error("guest memory was released", address, length_bytes)
         if not self.contains(address, length_bytes):

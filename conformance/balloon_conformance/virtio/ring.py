@@ -62,7 +62,7 @@ class DescriptorFlag(IntFlag):
 
 
 class RingFault(StrEnum):
-    """What is wrong with a ring, for a program; :class:`RingError` says the same to a person."""
+    """The kinds of faults of a ring, for a program; :class:`RingError` says the same to a person."""
 
     LAYOUT = "layout"
     AVAILABLE_JUMP = "available-jump"
@@ -102,10 +102,10 @@ class UsedElement:
 class RingError(Exception):
     """The other side of a virtqueue broke its layout or its rules.
 
-    ``fault`` says what for a program; ``place`` says where in the rings and ``detail`` what, for a person.
-    ``head`` is the chain at fault when that chain was taken from the ring and can still be given back as
-    used. ``used`` holds the good elements a poll collected in front of the bad one. ``queue`` is the index of
-    the virtqueue, for whoever knows it to set: a queue by itself does not.
+    ``fault`` is the kind of fault, for a program; ``place`` and ``detail`` tell a person where and what.
+    ``head`` is the chain at fault, if it was taken from the ring and can still be given back as used.
+    ``used`` holds the good elements that a poll collected before the bad one. ``queue`` is the index of the
+    virtqueue; its owner sets it, because the queue does not know it.
     """
 
     queue: int | None = None

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from balloon_conformance.campaign import campaign as module
 from balloon_conformance.campaign.campaign import Campaign, run_campaign
 from balloon_conformance.campaign.cases import cases
-from balloon_conformance.campaign.examine import Examined, Sight, Verdict, examine
+from balloon_conformance.campaign.examine import Examined, Reaction, Verdict, examine
 from balloon_conformance.cli import main
 from balloon_conformance.cli import mutants as command
 from balloon_conformance.mutants import mutants
@@ -51,20 +51,20 @@ def faults_of(whole, **changes):
 
 
 def test_a_survivor_is_a_fault(whole):
-    found = faults_of(whole, sights={**whole.sights, NAME: [Sight(NAME, "inflate-two-runs")]})
+    found = faults_of(whole, reactions={**whole.reactions, NAME: [Reaction(NAME, "inflate-two-runs")]})
     assert f"mutant {NAME}: survives: none of 1 cases notices it" in found
 
 
 def test_a_mutant_blamed_for_what_it_does_not_declare_is_a_fault(whole):
-    wrong = Sight(NAME, "inflate-two-runs", True, ("CHUNK-01",), frozenset({"CHUNK-01"}))
-    found = faults_of(whole, sights={**whole.sights, NAME: [wrong]})
+    wrong = Reaction(NAME, "inflate-two-runs", True, ("CHUNK-01",), frozenset({"CHUNK-01"}))
+    found = faults_of(whole, reactions={**whole.reactions, NAME: [wrong]})
     assert f"mutant {NAME}: is blamed for CHUNK-01 in inflate-two-runs, which it does not declare" in found
     assert f"mutant {NAME}: is nowhere blamed first for QUEUE-11, which it breaks" in found
 
 
 def test_a_mutant_that_cannot_be_played_is_a_fault(whole):
     found = faults_of(
-        whole, sights={**whole.sights, NAME: [Sight(NAME, "inflate-two-runs", error="it fell")]}
+        whole, reactions={**whole.reactions, NAME: [Reaction(NAME, "inflate-two-runs", error="it fell")]}
     )
     assert f"mutant {NAME}: inflate-two-runs: it fell" in found
 
@@ -76,20 +76,20 @@ def test_a_requirement_without_a_mutant_is_a_fault(whole):
 
 def test_a_vector_and_a_rule_that_catch_nothing_are_faults(whole):
     idle = {
-        name: [one for one in sights if one.case != "inflate-two-runs"]
-        for name, sights in whole.sights.items()
+        name: [one for one in reactions if one.case != "inflate-two-runs"]
+        for name, reactions in whole.reactions.items()
     }
-    found = faults_of(whole, sights=idle)
-    assert any(words.startswith("vector inflate-two-runs: catches no device") for words in found)
+    found = faults_of(whole, reactions=idle)
+    assert any(text.startswith("vector inflate-two-runs: catches no device") for text in found)
     dumb = {
-        name: [replace(one, rules=one.rules - {"rings_can_be_what_they_are"}) for one in sights]
-        for name, sights in whole.sights.items()
+        name: [replace(one, rules=one.rules - {"rings_can_be_what_they_are"}) for one in reactions]
+        for name, reactions in whole.reactions.items()
     }
-    assert "rule rings_can_be_what_they_are: finds nothing in any mutant" in faults_of(whole, sights=dumb)
+    assert "rule rings_can_be_what_they_are: finds nothing in any mutant" in faults_of(whole, reactions=dumb)
 
 
 @pytest.mark.parametrize(
-    ("table", "name", "words"),
+    ("table", "name", "text"),
     [
         ("NO_MUTANT", "X-01", "requirement X-01: is excused and does not exist"),
         (
@@ -105,9 +105,9 @@ def test_a_vector_and_a_rule_that_catch_nothing_are_faults(whole):
         ),
     ],
 )
-def test_an_excuse_that_is_not_needed_is_a_fault(whole, monkeypatch, table, name, words):
+def test_an_excuse_that_is_not_needed_is_a_fault(whole, monkeypatch, table, name, text):
     monkeypatch.setattr(module, table, {**getattr(module, table), name: "for this test"})
-    assert words in list(whole.faults())
+    assert text in list(whole.faults())
 
 
 def test_a_mutant_that_is_right_survives_every_case(monkeypatch):
@@ -117,17 +117,17 @@ def test_a_mutant_that_is_right_survives_every_case(monkeypatch):
 
     harmless = Mutant("keeps-all", Side.DRIVER, "Nothing.", ("QUEUE-11",), right.also, "", ReferenceDriver)
     monkeypatch.setattr(examining, "mutants", lambda: {harmless.name: harmless})
-    examining.look.cache_clear()
-    sights = examine("keeps-all", everything=True)
-    assert len(sights) == len(cases(Side.DRIVER))
-    assert Examined(harmless, sights).verdict is Verdict.SURVIVED
-    assert "survives" in next(Examined(harmless, sights).faults())
+    examining.play_against.cache_clear()
+    reactions = examine("keeps-all", everything=True)
+    assert len(reactions) == len(cases(Side.DRIVER))
+    assert Examined(harmless, reactions).verdict is Verdict.SURVIVED
+    assert "survives" in next(Examined(harmless, reactions).faults())
 
 
 def test_the_same_campaign_comes_of_one_process_and_of_two():
     chosen = [one for one in mutants().values() if "CHUNK-03" in one.breaks]
     one, two = (run_campaign(chosen, processes=number) for number in (1, 2))
-    assert one.sights == two.sights
+    assert one.reactions == two.reactions
     assert not one.is_whole
 
 
@@ -141,7 +141,7 @@ def test_a_selection_is_played_in_full_and_says_what_is_not_judged(tmp_path):
 
 def test_a_fault_is_in_the_exit_code(monkeypatch):
     def blunt(chosen, **_):
-        return Campaign(tuple(chosen), False, False, {NAME: [Sight(NAME, "inflate-two-runs")]})
+        return Campaign(tuple(chosen), False, False, {NAME: [Reaction(NAME, "inflate-two-runs")]})
 
     monkeypatch.setattr(command, "run_campaign", blunt)
     done = run(NAME)
@@ -150,7 +150,7 @@ def test_a_fault_is_in_the_exit_code(monkeypatch):
 
     def fallen(chosen, **_):
         return Campaign(
-            tuple(chosen), False, False, {NAME: [Sight(NAME, "inflate-two-runs", error="it fell")]}
+            tuple(chosen), False, False, {NAME: [Reaction(NAME, "inflate-two-runs", error="it fell")]}
         )
 
     monkeypatch.setattr(command, "run_campaign", fallen)
@@ -172,7 +172,7 @@ def test_the_matrix_shows_who_catches_whom():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "text"),
     [
         (("no-such-mutant",), "no mutant 'no-such-mutant'; balloon-conformance mutants lists them"),
         (("returns-on-the-wrong",), "there is returns-on-the-wrong-queue"),
@@ -182,8 +182,8 @@ def test_the_matrix_shows_who_catches_whom():
         (("-n", "0"), "Invalid value for '-n'"),
     ],
 )
-def test_bad_usage_gets_one_line(arguments, words):
+def test_bad_usage_gets_one_line(arguments, text):
     done = run(*arguments)
     assert done.exit_code == 2
-    assert words in done.stderr
+    assert text in done.stderr
     assert done.stderr.count("\n") == 1

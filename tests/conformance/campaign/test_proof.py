@@ -6,7 +6,7 @@ import pytest
 
 from balloon_conformance.campaign.cases import cases
 from balloon_conformance.campaign.proof import prove
-from balloon_conformance.campaign.veil import Sight, veiled
+from balloon_conformance.campaign.veil import Visibility, veiled
 from balloon_conformance.iut.contract import Capability
 from balloon_conformance.iut.reference.adapter import ReferenceDevice, ReferenceDriver
 from balloon_conformance.iut.sight import Fact
@@ -17,15 +17,15 @@ from balloon_spec import events as ev
 from balloon_spec.events import Side
 from balloon_spec.features import BASE, CHUNK_TRANSFER
 
-EVERYTHING = Sight()
+EVERYTHING = Visibility()
 
 
-def proofs(side, *names, sight=EVERYTHING, profile=CHUNK_TRANSFER):
+def proofs(side, *names, visibility=EVERYTHING, profile=CHUNK_TRANSFER):
     suite = cases(side)
     adapter = ReferenceDevice() if side is Side.DEVICE else ReferenceDriver()
     outcomes = [suite[name].play(adapter, profile) for name in names]
     assert [one.status for one in outcomes] == [Status.PASSED] * len(names)
-    return outcomes, prove(outcomes, suite, profile, side, sight)
+    return outcomes, prove(outcomes, suite, profile, side, visibility)
 
 
 def test_a_proof_is_a_mutant_that_breaks_the_requirement_and_a_case_of_the_run_that_blames_it():
@@ -41,8 +41,8 @@ def test_a_proof_is_a_mutant_that_breaks_the_requirement_and_a_case_of_the_run_t
 
 def test_what_the_adapter_cannot_do_proves_nothing():
     _, found = proofs(Side.DEVICE, "inflate-two-runs")
-    blind = Sight(frozenset(Capability) - {Capability.DISCARDS})
-    _, less = proofs(Side.DEVICE, "inflate-two-runs", sight=blind)
+    blind = Visibility(frozenset(Capability) - {Capability.DISCARDS})
+    _, less = proofs(Side.DEVICE, "inflate-two-runs", visibility=blind)
     assert {"INF-07"} <= found.keys() - less.keys()
     assert "QUEUE-07" in less
 
@@ -51,7 +51,9 @@ def test_what_the_adapter_does_not_show_proves_nothing():
     name = "nobody-is-notified-before-driver-ok"
     _, found = proofs(Side.DRIVER, name)
     assert found["QUEUE-09"] == Proof("notifies-before-driver-ok", name)
-    _, less = proofs(Side.DRIVER, name, sight=Sight(unseen={Fact.DRIVER_OK: "the transport hides it"}))
+    _, less = proofs(
+        Side.DRIVER, name, visibility=Visibility(unseen={Fact.DRIVER_OK: "the transport hides it"})
+    )
     assert "QUEUE-09" not in less
 
 
@@ -71,7 +73,7 @@ def test_a_case_that_decides_nothing_of_a_side_proves_nothing_of_it():
 def test_behind_a_veil_a_mutant_has_no_more_capabilities_and_shows_no_more():
     mutant = mutants()["refuses-every-driver"]
     reason = {Fact.NEEDS_RESET: "nobody reads the status"}
-    adapter = veiled(mutant, Sight(frozenset({Capability.DISCARDS, Capability.STEER_PAGES}), reason))
+    adapter = veiled(mutant, Visibility(frozenset({Capability.DISCARDS, Capability.STEER_PAGES}), reason))
     assert adapter.capabilities == {Capability.DISCARDS}
     assert adapter.unseen[Fact.NEEDS_RESET] == "nobody reads the status"
     # Another adapter to the same mutant has no veil.
@@ -79,19 +81,19 @@ def test_behind_a_veil_a_mutant_has_no_more_capabilities_and_shows_no_more():
 
 
 def test_a_driver_that_cannot_be_steered_is_represented_by_one_that_chooses_its_pages():
-    free = veiled(mutants()["counts-before-the-return"], Sight(frozenset({Capability.GUEST_MEMORY})))
+    free = veiled(mutants()["counts-before-the-return"], Visibility(frozenset({Capability.GUEST_MEMORY})))
     assert free.capabilities == {Capability.GUEST_MEMORY}
     # A mutant in its adapter alone is the same adapter, left free.
     kind = type(mutants()["lays-chains-in-a-circle"].make())
-    rings = veiled(mutants()["lays-chains-in-a-circle"], Sight(frozenset()))
+    rings = veiled(mutants()["lays-chains-in-a-circle"], Visibility(frozenset()))
     assert type(rings) is kind
     assert not rings.capabilities
 
 
 def test_sight_crosses_from_one_process_to_another_and_adds_up():
-    one = Sight(frozenset({Capability.DISCARDS}), {Fact.RESET: "r", Fact.REFUSAL: "f"})
-    other = Sight(frozenset({Capability.DESCRIPTORS}), {Fact.RESET: "r"})
-    assert Sight.from_json(one.to_json()) == one
+    one = Visibility(frozenset({Capability.DISCARDS}), {Fact.RESET: "r", Fact.REFUSAL: "f"})
+    other = Visibility(frozenset({Capability.DESCRIPTORS}), {Fact.RESET: "r"})
+    assert Visibility.from_json(one.to_json()) == one
     assert one.beside(None) == one
     both = one.beside(other)
     assert both.capabilities == {Capability.DISCARDS, Capability.DESCRIPTORS}
@@ -146,7 +148,7 @@ def test_notifications_are_hidden_where_nobody_sees_them():
         ({Fact.USED_NOTIFICATION: "no"}, [ev.Used(0, "a"), ev.Notified(Side.DRIVER, 0)]),
         ({Fact.AVAILABLE_NOTIFICATION: "no"}, events[:2]),
     ):
-        adapter = veiled(mutants()["refuses-every-driver"], Sight(unseen=unseen))
+        adapter = veiled(mutants()["refuses-every-driver"], Visibility(unseen=unseen))
         adapter.diary = type("Diary", (), {"tear_off": lambda *_: events})()
         assert adapter.observe(0.0) == expected
 
@@ -155,6 +157,6 @@ def test_notifications_are_hidden_where_nobody_sees_them():
 def test_events_that_are_hidden_are_held_back(kind):
     fact = Fact.DRIVER_OK if kind is ev.DriverOk else Fact.NEEDS_RESET
     mutant = mutants()["posted-notifies-early"] if kind is ev.DriverOk else mutants()["refuses-every-driver"]
-    adapter = veiled(mutant, Sight(unseen={fact: "hidden"}))
+    adapter = veiled(mutant, Visibility(unseen={fact: "hidden"}))
     adapter.diary = type("Diary", (), {"tear_off": lambda *_: [kind(), ev.Reset()]})()
     assert adapter.observe(0.0) == [ev.Reset()]

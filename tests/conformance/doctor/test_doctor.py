@@ -9,10 +9,10 @@ import stdio_programs as programs
 from jsonschema import Draft202012Validator
 from run_command import run_command
 
-from balloon_conformance.doctor import biting
+from balloon_conformance.doctor import impossible_cases
 from balloon_conformance.doctor.diagnosis import Health
 from balloon_conformance.doctor.examination import examine, examine_briefly, examine_program
-from balloon_conformance.doctor.looks import LOOKS
+from balloon_conformance.doctor.program_checks import PROGRAM_CHECKS
 from balloon_conformance.iut.contract import AdapterError, Target
 from balloon_conformance.iut.reference.adapter import (
     ReferenceDevice,
@@ -94,10 +94,10 @@ REREADS = dedent("""
 
 def examined(body, what=None, *, side=Side.DEVICE, capabilities=("synchronous",)):
     """Return the diagnoses by what was looked at: of one look, or of all."""
-    words = programs.program(body, role=str(side), capabilities=capabilities)
-    program = program_of(programs.target(words, answer_seconds=2.0))
-    looks = [look for look in LOOKS if what in {None, look[0]}]
-    return {one.what: one for one in examine_program(program, looks)}
+    text = programs.program(body, role=str(side), capabilities=capabilities)
+    program = program_of(programs.target(text, answer_seconds=2.0))
+    checks = [check for check in PROGRAM_CHECKS if what in {None, check[0]}]
+    return {one.what: one for one in examine_program(program, checks)}
 
 
 @pytest.mark.parametrize("side", list(Side))
@@ -261,10 +261,10 @@ UNWELL = {
 
 
 def unwell(case):
-    body, what, words, *options = case
+    body, what, text, *options = case
     one = examined(body, what, **dict(*options))[what]
-    assert words in one.words
-    assert "\n" not in one.words
+    assert text in one.text
+    assert "\n" not in one.text
     assert one.page.startswith("docs/test/stdio-protocol.md#")
     return one.health
 
@@ -306,10 +306,10 @@ def test_what_costs_time_or_hides_something_is_advice(case):
 
 def test_one_thing_to_mend_is_told_once():
     found = examined("for seq, *_ in answers(): tell(seq=seq, error='not-implemented')")
-    mend = [what for what, one in found.items() if "answered negotiate with" in one.words]
+    mend = [what for what, one in found.items() if "answered negotiate with" in one.text]
     assert mend == ["a negotiation"]
     assert found["a reset forgets"].health is Health.OPEN
-    assert found["a reset forgets"].words == "not seen: a negotiation is in the way"
+    assert found["a reset forgets"].text == "not seen: a negotiation is in the way"
 
 
 # -- any adapter ------------------------------------------------------------------------------------------
@@ -324,7 +324,7 @@ def test_the_references_are_well(target):
     found = {one.what: one.health for one in examine(target)}
     assert set(found.values()) == {Health.WELL}
     assert len(found) >= 5
-    assert biting.bite(target).passed == ()
+    assert impossible_cases.play_impossible_cases(target).passed == ()
 
 
 class DiscardsNothing(ReferenceDevice):
@@ -354,19 +354,19 @@ def diagnosed(kind):
 def test_what_an_adapter_raises_is_what_is_to_mend():
     found = diagnosed(NeverStarts)
     one = found["a start, and another"]
-    assert (one.health, one.words) == (Health.MEND, "the adapter raised RuntimeError: no board")
+    assert (one.health, one.text) == (Health.MEND, "the adapter raised RuntimeError: no board")
     assert found["a case that it must fail"].health is Health.OPEN
     target = Target("python:mine:Adapter", Side.DRIVER, StopsOnce)
-    assert {one.what: one.words for one in examine(target)}["a stop without a start, and two of them"] == (
+    assert {one.what: one.text for one in examine(target)}["a stop without a start, and two of them"] == (
         "nothing to stop; start it first"
     )
 
 
 def test_an_adapter_that_says_yes_to_everything_is_seen(monkeypatch):
-    monkeypatch.setattr(biting, "play", lambda vector, *_rest: Outcome(vector.id, Status.PASSED))
+    monkeypatch.setattr(impossible_cases, "play", lambda vector, *_rest: Outcome(vector.id, Status.PASSED))
     one = list(examine(reference_device_target()))[-1]
     assert one.health is Health.MEND
-    assert one.words.startswith("it passes what cannot be passed (A page beside the one given up is")
+    assert one.text.startswith("it passes what cannot be passed (A page beside the one given up is")
 
 
 def test_a_device_that_discards_nothing_is_not_taken_for_one_that_says_yes():
@@ -400,9 +400,9 @@ def test_what_cannot_be_looked_at_is_not_called_well(tmp_path):
     done = run_command(tmp_path, "doctor", stdio(body))
     assert done.code == 5, done.out
     assert "can be trusted." not in done.out
-    words = " ".join(done.out.split())
-    assert "Nothing to mend was seen, but " in words
-    assert words.endswith("could not be looked at: whether its verdicts can be trusted is not known.")
+    text = " ".join(done.out.split())
+    assert "Nothing to mend was seen, but " in text
+    assert text.endswith("could not be looked at: whether its verdicts can be trusted is not known.")
 
 
 def test_a_program_that_keeps_what_it_returned_is_well():
@@ -424,18 +424,18 @@ def test_a_run_says_first_when_the_adapter_is_at_fault(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("answer", "text"),
     [
         ('tell(seq=seq, error="crashed", text="oops")', "oops"),
         ("sys.stdout.write('{\"seq\": '); sys.stdout.flush(); os._exit(3)", "exit status 3"),
     ],
 )
-def test_an_implementation_that_ends_over_its_first_negotiation_is_judged(tmp_path, answer, words):
+def test_an_implementation_that_ends_over_its_first_negotiation_is_judged(tmp_path, answer, text):
     body = HONEST[Side.DEVICE].replace("tell(seq=seq, features_ok=True)", answer)
     done = run_command(tmp_path, "run", stdio(body), "-k", "inflate-one-run")
     assert done.code == 1, done.out + done.err
     assert "the adapter is at fault" not in done.err
-    assert words in done.out
+    assert text in done.out
 
 
 def test_the_short_form_is_for_programs_and_keeps_to_one_process(tmp_path):
@@ -453,9 +453,9 @@ def test_the_short_form_is_for_programs_and_keeps_to_one_process(tmp_path):
 def test_what_the_doctor_sends_keeps_the_published_schema(tmp_path, side):
     log = tmp_path / "log.jsonl"
     served = " ".join(programs.REFERENCE[side])
-    words = ("sh", "-c", f"tee -a {log} | {served}")
-    looked = list(examine_program(program_of(programs.target(words))))
-    assert {one.health for one in looked} == {Health.WELL}, looked
+    text = ("sh", "-c", f"tee -a {log} | {served}")
+    diagnoses = list(examine_program(program_of(programs.target(text))))
+    assert {one.health for one in diagnoses} == {Health.WELL}, diagnoses
     keeps = Draft202012Validator(command_schema())
     sent = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     for line in sent:

@@ -152,8 +152,8 @@ def test_a_front_end_that_breaks_a_rule_is_cut_off_and_the_next_is_served(alone,
         ({"operator": "explode"}, {"error": "operator: choose one of target, unused-pages, statistics"}),
         ({"operator": "target", "value": -1}, {"error": "value: give a number from 0 to 2**64-1"}),
         ({"operator": "target", "value": True}, {"error": "value: give a number from 0 to 2**64-1"}),
-        ({"target": 19}, {"error": "'target' is not known here; a wish has operator and value"}),
-        ([1], {"error": "a wish is a JSON object in one line"}),
+        ({"target": 19}, {"error": "'target' is not known here; a request has operator and value"}),
+        ([1], {"error": "a request is one JSON object in one line"}),
     ],
 )
 def test_a_wish_at_the_control_socket_is_answered(served, wish, answer):

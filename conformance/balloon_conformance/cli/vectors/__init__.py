@@ -1,4 +1,4 @@
-"""``balloon-conformance vectors``: one module a subcommand."""
+"""``balloon-conformance vectors``: one module for each subcommand."""
 
 from __future__ import annotations
 

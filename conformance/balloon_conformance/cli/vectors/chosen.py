@@ -1,4 +1,4 @@
-"""What is called by its id on the command line: vectors, and the intents they are filled from."""
+"""Selects things that the command line names by id: vectors, and the intents that they are filled from."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _One = TypeVar("_One", bound=_Named)
 
 
 def chosen(there: Iterable[_One], ids: Sequence[str], noun: str) -> list[_One]:
-    """Return those called ``ids``, with or without their area, in that order; all of them for no ids.
+    """Return those called ``ids``, with or without their area, in that order; without ids return all.
 
-    Raises :class:`BadInput` for an id that none has; ``noun`` says of what.
+    Raises :class:`BadInput` for an id that does not exist; ``noun`` says what kind of thing it should name.
     """
     known = {one.id: one for one in there}
     names = [name.rpartition("/")[2] for name in ids]

@@ -28,10 +28,10 @@ __all__ = ["generate"]
 def generate(*, ids: tuple[str, ...], check: bool, directory: Path | None) -> int:
     """Write the vectors, all or those called ID, from their intents.
 
-    An intent says what happens in the protocol's words; the schemas and the reference implementations make
-    the bytes of it, and MANIFEST.sha256 has their digests. The output is the same on every machine. With
-    --check a file that is missing, was edited by hand, or has no intent is named. Exit codes: 0 all well; 1
-    with --check, some differ, or without it a file has no intent; 2 bad input.
+    An intent says what happens, in the protocol's words. The schemas and the reference implementations turn
+    it into bytes; MANIFEST.sha256 has the digests. The output is the same on every machine. With --check,
+    files that are missing, were edited by hand, or have no intent are named. Exit codes: 0 all well; 1 with
+    --check, some differ, or without it a file has no intent; 2 bad input.
     """
     where = schema.directory() if directory is None else directory
     with bad_input(FillError):

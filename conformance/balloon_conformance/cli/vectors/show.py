@@ -22,7 +22,7 @@ from balloon_spec.wire.hint import Context
 __all__ = ["show"]
 
 _PIPED_WIDTH = 100
-"""Columns of a drawing that goes into a file."""
+"""The width, in columns, of a drawing that goes to a file."""
 
 
 @click.command("show")
@@ -31,9 +31,9 @@ _PIPED_WIDTH = 100
 def show(*, name: str, whole: bool) -> None:
     """Draw the vector called ID: who sends what in which order, and each buffer field by field.
 
-    A number on the left is that of the step, by which a buffer is found below the drawing.
+    The number on the left of a step is also the number of its buffer below the drawing.
     """
-    # A vector's file has its id for a name.
+    # The file of a vector is named after its id.
     paths = {path.stem: path for path in schema.directory().rglob("*.yaml")}
     wanted = name.rpartition("/")[2]
     if wanted not in paths:
@@ -68,7 +68,7 @@ def _show(vector: model.Vector, width: int | None, *, whole: bool, ascii_only: b
 
 
 def _buffer(message: Message, width: int | None, *, whole: bool) -> Iterator[Text]:
-    """Yield the bytes that one message carries, explained."""
+    """Yield the bytes of one message, explained."""
     content = message.content
     assert content is not None
     yield Text(

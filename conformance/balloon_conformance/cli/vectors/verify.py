@@ -1,4 +1,4 @@
-"""``balloon-conformance vectors verify``: whether everything there is about the vectors agrees."""
+"""``balloon-conformance vectors verify``: checks that all sources about the vectors agree."""
 
 from __future__ import annotations
 
@@ -72,11 +72,11 @@ Exit codes:
     help="Processes; by default one a processor.",
 )
 def verify(*, paths: tuple[Path, ...], processes: int | None) -> int:
-    """Hold vectors against everything there is to hold them against.
+    """Compare vectors with everything they can be compared with.
 
-    Without PATH the suite's own, and that none is missing; a PATH is a file, or a directory whose files are
-    all taken, with its manifest where it has one. A vector that does not say that it was generated has no
-    intent: it is judged as a trace and played, and its bytes are its author's.
+    Without PATH these are the suite's own vectors, and none may be missing. A PATH is a file, or a directory
+    with all its files and its manifest if it has one. A vector that does not say that it was generated has no
+    intent: it is judged as a trace and played, and its author answers for its bytes.
     """
     whole = not paths
     with bad_input(VectorError):
@@ -100,7 +100,7 @@ def verify(*, paths: tuple[Path, ...], processes: int | None) -> int:
                 faults += (strays := list(out_of_step(directory)))
                 counts[Check.MANIFEST] += 0 if strays else len(paths_below(directory))
     finally:
-        # Whatever ends the work, what it found is said.
+        # Print what was found, however the work ends.
         for fault in faults:
             click.echo(str(fault))
     for check in Check:

@@ -1,8 +1,8 @@
-"""A Linux kernel in user mode: its own balloon driver under test, without KVM and without root.
+"""A Linux kernel in user mode with its own balloon driver under test, without KVM and without root.
 
-Debian's ``user-mode-linux`` and ``busybox-static`` are all it takes; any other kernel and module can be
-named. The suite is the device: it speaks vhost-user with the kernel's ``virtio_uml``, and commands the guest,
-whose only program is busybox, over a serial line.
+Debian's ``user-mode-linux`` and ``busybox-static`` are enough; any other kernel and module can be named. The
+suite is the device: it speaks vhost-user with the kernel's ``virtio_uml``. It commands the guest, whose only
+program is busybox, over a serial line.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ COMMANDS: Final = frozenset(
         "memory",
     }
 )
-"""What the guest can be told; each is described in this module's docstring."""
+"""The commands to the guest; this module's docstring describes each."""
 
 _FAULTS: Final = (ImplementationCrashed, ImplementationHung, ImplementationViolation)
 
@@ -88,7 +88,7 @@ class LinuxUml:
 
     @property
     def description(self) -> str:
-        """The kernel's release and which module it is; :class:`AdapterError` where a part is missing."""
+        """The kernel's release and its module; :class:`AdapterError` if a part is missing."""
         return find_parts(self._options).description
 
     @property
@@ -97,7 +97,7 @@ class LinuxUml:
         return self._running().pid
 
     def start(self, setup: Setup) -> None:
-        """Have a guest with no device yet, of the case before where that is fit for it."""
+        """Provide a guest without a device, that of the case before if it is in order."""
         self._alarms.clear()
         if self._guest is not None and self._options.reuse:
             try:
@@ -113,14 +113,14 @@ class LinuxUml:
         self._guest.renew(setup)
 
     def stop(self) -> None:
-        """Kill the kernel, and remove all that is left of it but what it complained of."""
+        """Kill the kernel and drop everything about it except its complaints."""
         if self._guest is not None:
             self._guest.stop()
             self._alarms += self._guest.console.alarms()
             self._guest = None
 
     def conclude(self, *, suspect: bool) -> None:
-        """Take the guest's device away, which the driver may not survive; replace a guest that is unwell."""
+        """Take the guest's device away, which the driver may not survive; replace a faulty guest."""
         if self._guest is None:
             if self.served:
                 self._alarms.append("the guest was replaced after this case")
@@ -140,7 +140,7 @@ class LinuxUml:
                 self._guest.console.forget()
 
     def alarms(self) -> Sequence[str]:
-        """Return what the kernel complained of since the start, and whether its guest was replaced."""
+        """Return the kernel's complaints since the start, and whether its guest was replaced."""
         console = () if self._guest is None else self._guest.console.alarms()
         return (*self._alarms, *console)
 
@@ -150,15 +150,15 @@ class LinuxUml:
         self.served = 0
 
     def reset(self) -> None:
-        """Take the guest's device away and load its driver anew; buffers it waits for are returned."""
+        """Take the guest's device away and load its driver anew; return the buffers that it waits for."""
         self._running().unbind()
 
     def negotiate(self, offered: int, configuration: bytes) -> int | None:
-        """Give the guest a device; return what its driver accepted, None where it refused the device."""
+        """Give the guest a device; return what its driver accepted, None if it refused the device."""
         return self._running().bind(offered, configuration)
 
     def is_setting_up(self) -> bool:
-        """Tell whether the driver has yet to enable its virtqueues."""
+        """Tell whether the driver has not enabled its virtqueues yet."""
         return self._guest is not None and self._guest.is_setting_up()
 
     def observe(self, deadline_seconds: float) -> Sequence[Event]:
@@ -192,13 +192,13 @@ class LinuxUml:
         self._running().command(" ".join([command, *map(str, words)]))
 
     def guest_answer(self, deadline_seconds: float) -> str | None:
-        """Return what the guest answered; None where there are events to observe, or none came in time."""
+        """Return the guest's answer; None if there are events to observe, or if none came in time."""
         return self._running().answer(deadline_seconds)
 
     def guest(self, command: str, *words: str | int) -> str:
-        """Give a command that needs no buffer returned meanwhile, and await the answer.
+        """Give a command that needs no buffer returned, and await its answer.
 
-        Raises :class:`ImplementationHung` where it does not come; what the driver does meanwhile is kept.
+        Raises :class:`ImplementationHung` if no answer comes; what the driver does meanwhile is kept.
         """
         self.guest_begin(command, *words)
         return self._running().finish()

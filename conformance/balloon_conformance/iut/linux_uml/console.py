@@ -1,7 +1,7 @@
-"""What a kernel prints: the end of it is kept, and the lines in which it says that something went wrong.
+"""A kernel's console: the end of its output, and the lines that report an error, are kept.
 
-A kernel prints the cause first, and a stack trace after it; the last line of all is the least of use. What is
-quoted of a kernel that ended is therefore its first alarm.
+A kernel prints the cause first and a stack trace after it; the last line says least. So the first alarm is
+quoted as evidence of a kernel that ended.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _ALARM: Final = re.compile(
     r"\bBUG: |kernel BUG at |\bWARNING: |\bOops\b|Kernel panic\b|\bINFO: (?:task|rcu)|\brcu: INFO: "
     r"|\blist_(?:add|del) corruption|\bUBSAN: |\bKFENCE: |general protection fault|refcount_t: "
 )
-"""Of Linux: include/asm-generic/bug.h, kernel/panic.c, mm/page_alloc.c and lib/list_debug.c, among others."""
+"""From Linux: include/asm-generic/bug.h, kernel/panic.c, mm/page_alloc.c, lib/list_debug.c and others."""
 _STAMP: Final = re.compile(r"^(?:<\d>)?\[ *\d+\.\d+\](?:\[[^]]*\])? ")
-"""CONFIG_PRINTK_TIME and CONFIG_PRINTK_CALLER put it before a line."""
+"""CONFIG_PRINTK_TIME and CONFIG_PRINTK_CALLER put this before a line."""
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
 
 _MOST_ALARMS: Final = 20
@@ -28,11 +28,11 @@ _LONGEST_LINE_BYTES: Final = 1024
 _READ_BYTES: Final = 1 << 16
 _KEPT_BYTES: Final = 1 << 16
 _MOST_READS: Final = 16
-"""More than a pipe holds at a time: whoever asks gets all there is, and is not kept by one that goes on."""
+"""More than a pipe holds. A reader gets all there is, and a kernel that goes on printing does not keep it."""
 
 
 class Console:
-    """Reads a kernel's console from ``pipe`` until that ends, so that the kernel never waits for a reader."""
+    """Reads a kernel's console from ``pipe`` until it ends, so that the kernel never waits for a reader."""
 
     def __init__(self, pipe: IO[bytes]) -> None:
         self._pipe = pipe
@@ -47,33 +47,33 @@ class Console:
         self._listener.start()
 
     def forget(self) -> None:
-        """Begin anew: what was printed before is none of the next case's."""
+        """Forget what was printed before, which does not belong to the next case."""
         with self._lock:
             self._take_all()
             self._alarms.clear()
             self._more = 0
 
     def alarms(self) -> tuple[str, ...]:
-        """Return the lines since then in which the kernel says that something went wrong, oldest first."""
+        """Return the lines since :meth:`forget` in which the kernel reports an error, oldest first."""
         with self._lock:
             self._take_all()
             more = (f"and {self._more} such lines more",) if self._more else ()
             return (*self._alarms, *more)
 
     def last_words(self) -> str:
-        """Return the first alarm since then, or else the last line; empty if nothing was printed."""
+        """Return the first alarm since :meth:`forget`, or else the last line; empty if none was printed."""
         with self._lock:
             self._take_all()
             return self._alarms[0] if self._alarms else _plain(self._line) or self._last
 
     def printed(self, words: str) -> bool:
-        """Tell whether ``words`` stand in the last 64 KiB of what was printed."""
+        """Tell whether ``text`` is in the last 64 KiB of the output."""
         with self._lock:
             self._take_all()
             return words.encode() in self._kept
 
     def join(self, seconds: float) -> None:
-        """Await the end of what is printed."""
+        """Wait for the end of the output."""
         self._listener.join(seconds)
 
     def _listen(self) -> None:
@@ -85,7 +85,7 @@ class Console:
             self._pipe.close()
 
     def _take_all(self) -> None:
-        """Take in what is there to be read."""
+        """Read everything that the pipe holds."""
         for _ in range(_MOST_READS):
             if self._ended or not select.select([self._pipe], [], [], 0)[0]:
                 return
@@ -109,6 +109,6 @@ class Console:
 
 
 def _plain(line: bytes | bytearray) -> str:
-    """Return a line without what would steer a terminal, and without the time."""
+    """Return a line without terminal control characters and without the time."""
     text = _UNPRINTABLE.sub(" ", bytes(line[:_LONGEST_LINE_BYTES]).decode("ascii", "replace"))
     return _STAMP.sub("", text).strip()

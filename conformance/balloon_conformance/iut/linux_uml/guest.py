@@ -1,7 +1,7 @@
 """One running guest: its serial line and its driver's vhost-user connection, served together.
 
-The kernel stands still while it waits for a reply on the connection, so whoever awaits an answer on the
-serial line serves the connection meanwhile.
+The kernel stands still while it waits for a reply on the connection. So whoever waits for an answer on the
+serial line also serves the connection.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from balloon_spec.families.statistics import STATISTICS
 __all__ = ["Guest"]
 
 _SLICE_SECONDS: Final = 0.005
-"""How long the connection is listened to before the serial line is looked at again."""
+"""How long the connection is served before the serial line is read again."""
 _ENDING_SECONDS: Final = 1.0
-"""A kernel that panics closes its connections somewhat before it ends."""
+"""A kernel that panics closes its connections this long before it ends."""
 
 
 class Guest:
@@ -40,10 +40,10 @@ class Guest:
         self._bound = False
         self._events: list[Event] = []
         self._in_flight: dict[tuple[int, str], Available] = {}
-        # What the kernel's parts complain of at every boot is no case's.
+        # What the kernel complains of at every boot belongs to no case.
         self._kernel.console.forget()
         try:
-            # Without a device a module that does not fit the kernel is told from a driver that fails.
+            # Loading without a device tells a module that does not fit the kernel from a driver that fails.
             self._kernel.ask("load")
         except BaseException:
             self._kernel.stop()
@@ -56,7 +56,7 @@ class Guest:
 
     @property
     def console(self) -> Console:
-        """What the kernel prints."""
+        """The kernel's console."""
         return self._kernel.console
 
     @property
@@ -65,19 +65,19 @@ class Guest:
         return self._wire
 
     def stop(self) -> None:
-        """End the kernel and hang up; twice does no harm."""
+        """End the kernel and hang up; harmless if called twice."""
         self._kernel.stop()
         self._wire.stop()
 
     def renew(self, setup: Setup) -> None:
-        """Bring the guest back to where it was after the boot; raises whatever keeps it from that."""
+        """Bring the guest back to its state after the boot. Any fault that prevents it is raised."""
         self.unbind()
         with self._witness():
             self._kernel.ask("clear")
         self._wire.start(setup)
 
     def bind(self, offered: int, configuration: bytes) -> int | None:
-        """Give the guest a device; return what its driver accepts of ``offered``, None where it refuses."""
+        """Give the guest a device; return what its driver accepts of ``offered``, None if it refuses."""
         with self._witness():
             self._begin("bind")
             self._bound = True
@@ -87,13 +87,13 @@ class Guest:
         return accepted
 
     def unbind(self) -> None:
-        """Take the device away, and load the driver anew; all it still wants is granted.
+        """Take the device away, and load the driver anew.
 
-        The buffers it waits for are returned, and what it does meanwhile is not told.
+        The buffers that it waits for are returned. What it does meanwhile is not reported.
         """
         if self._bound:
             if self._command:
-                # What became of a command that nobody awaited is nobody's business.
+                # The result of a command that nobody awaited is ignored.
                 with suppress(AdapterError):
                     self._serve_alone()
             self._begin("unbind")
@@ -106,16 +106,16 @@ class Guest:
         self._in_flight.clear()
 
     def command(self, line: str) -> None:
-        """Give the guest a command; the answer to the one before is awaited first."""
+        """Give the guest a command, after the answer to the one before."""
         if self._command == "bind":
-            # The guest says so when its driver has started, which nobody had to wait for.
+            # The guest reports the start of its driver, which nobody had to wait for.
             self.finish()
         if self._command:
             raise AdapterError(f"the guest is still at {self._command!r}; await its answer first")
         self._begin(line)
 
     def answer(self, deadline_seconds: float) -> str | None:
-        """Return the answer to the command; None where there are events, or it does not come in time."""
+        """Return the answer to the command; None if there are events, or if it does not come in time."""
         if not self._command:
             raise AdapterError("the guest was given no command; give it one first")
         with self._witness():
@@ -132,7 +132,7 @@ class Guest:
     def finish(self) -> str:
         """Await the answer to a command that needs no buffer returned.
 
-        Raises :class:`ImplementationHung` where it does not come.
+        Raises :class:`ImplementationHung` if it does not come.
         """
         until = time.monotonic() + self._seconds
         kept: list[Event] = []
@@ -147,7 +147,7 @@ class Guest:
         return answer
 
     def is_setting_up(self) -> bool:
-        """Tell whether the driver has its device, and has yet to enable its virtqueues."""
+        """Tell whether the driver has its device and has not enabled its virtqueues yet."""
         with self._witness():
             return self._bound and self._wire.is_setting_up()
 
@@ -179,12 +179,12 @@ class Guest:
             self._command = line
 
     def _take(self, seconds: float) -> bool:
-        """Serve the connection and keep what the driver did; tell whether there is any."""
+        """Serve the connection and keep what the driver did; return whether anything is kept."""
         if not self._bound:
             return False
         events = self._wire.observe(seconds)
         if not events and self._kernel.ended(0):
-            # Processes it left behind may hold its end of the connection open.
+            # Processes that the kernel left behind may hold its end of the connection open.
             raise ImplementationCrashed(f"the kernel ended: {self._kernel.last_words()}")
         for event in events:
             self._events.append(event)
@@ -195,7 +195,7 @@ class Guest:
         return bool(self._events)
 
     def _serve_alone(self) -> None:
-        """Await the end of a command, returning every buffer that the driver may wait for."""
+        """Await the end of a command, and return every buffer that the driver may wait for."""
         until = time.monotonic() + self._seconds
         while True:
             for (queue, name), buffer in list(self._in_flight.items()):
@@ -208,7 +208,7 @@ class Guest:
                 raise self._silence()
 
     def _is_awaited(self, buffer: Available) -> bool:
-        """Tell whether a driver waits for the buffer's return before it goes.
+        """Tell whether a driver waits for the return of this buffer before it leaves.
 
         It answers a returned statistics buffer by another, and one for requests is the device's to keep.
         """
@@ -218,11 +218,11 @@ class Guest:
 
     @contextmanager
     def _witness(self) -> Iterator[None]:
-        """Add to a connection that ended how the kernel did."""
+        """Add to the error of a connection that ended how the kernel ended."""
         try:
             yield
         except ImplementationCrashed as error:
-            # What the kernel's own end was told by has it already.
+            # An error that reports the kernel's end says so already.
             if error.__cause__ is None or not self._kernel.ended(_ENDING_SECONDS):
                 raise
             raise ImplementationCrashed(f"{error}; {self._kernel.last_words()}") from error
@@ -231,8 +231,8 @@ class Guest:
 class _Wire(VhostUserDriver):
     """The connection to the driver of one kernel.
 
-    ``answered`` says that the guest's answer to ``bind`` was taken: it is looked for because a guest that has
-    its device, and accepted nothing, has refused it.
+    ``answered`` says that the guest's answer to ``bind`` was read. A guest that has its device and accepted
+    nothing has refused it, so the answer is awaited together with the features.
     """
 
     def __init__(self, kernel: GuestKernel, seconds: float) -> None:
@@ -254,7 +254,7 @@ class _Wire(VhostUserDriver):
             while back_end.accepted is None and not back_end.gave_up:
                 if self.answered:
                     return None
-                # Whatever the driver says before the guest's answer was served before it.
+                # Everything that the driver sent before the guest's answer was served before it.
                 if (line := self._kernel.answer(0)) is not None:
                     self.answered = True
                     result("bind", line)

@@ -32,7 +32,7 @@ APPLETS: Final = (
     "stty",
     "sync",
 )
-"""What the guest's program calls of busybox, beyond its shell."""
+"""The busybox applets that the guest's program calls, besides the shell."""
 
 _TRAILER: Final = "TRAILER!!!"
 _FIRST_INODE: Final = 1
@@ -41,7 +41,7 @@ _DIRECTORIES: Final = ("bin", "dev", "mem", "proc", "sys")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One name in the archive: ``mode`` with the file type, ``contents``, the numbers of a device node."""
+    """One name in the archive: ``mode`` with the file type, ``contents``, and a device node's numbers."""
 
     name: str
     mode: int
@@ -71,10 +71,10 @@ def device(name: str, major: int, minor: int) -> Entry:
 
 
 def archive(entries: Iterable[Entry]) -> bytes:
-    """Return the entries as a cpio archive, in the order given: a directory comes before what is in it.
+    """Return the entries as a cpio archive, in the order given: a directory comes before its contents.
 
-    Raises :class:`ValueError` for a name the archive cannot hold: empty, absolute, with a zero byte, twice,
-    or that of the trailer.
+    Raises :class:`ValueError` for a name that the archive cannot hold: one that is empty, absolute, has a
+    zero byte, comes twice, or is that of the trailer.
     """
     seen: set[str] = set()
     parts: list[bytes] = []
@@ -91,7 +91,7 @@ def archive(entries: Iterable[Entry]) -> bytes:
 
 
 def guest_files(busybox: bytes, module: bytes | None) -> tuple[Entry, ...]:
-    """Return what the guest needs: ``busybox``, a static one, and the ``module`` unless it is built in."""
+    """Return the guest's files: a static ``busybox``, and the ``module`` unless it is built in."""
     init = Path(__file__).with_name("init.sh").read_bytes()
     entries = [
         *map(directory, _DIRECTORIES),

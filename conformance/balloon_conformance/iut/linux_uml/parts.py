@@ -1,4 +1,4 @@
-"""Finds what a guest is made of: the kernel, the driver's module and busybox, each with a remedy."""
+"""Finds the parts of a guest: the kernel, the driver's module and busybox. Errors name the remedy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from balloon_conformance.iut.linux_uml.options import BUILT_IN, UmlOptions
 __all__ = ["MODULES", "Parts", "find_parts", "unpacked"]
 
 MODULES: Final = Path("/usr/lib/uml/modules")
-"""Where Debian keeps the modules of its kernels in user mode, by release."""
+"""The directory of the modules of Debian's kernels in user mode, by release."""
 
 _ASK_SECONDS: Final = 5.0
 _ELF: Final = b"\x7fELF"
@@ -30,7 +30,7 @@ _PACKED: Final = ("", ".xz", ".zst", ".gz")
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a guest is started from. ``initramfs`` is the archive; ``description`` goes into reports."""
+    """The files that start a guest. ``initramfs`` is the archive; ``description`` is for reports."""
 
     kernel: str
     initramfs: bytes
@@ -38,7 +38,7 @@ class Parts:
 
 
 def find_parts(options: UmlOptions) -> Parts:
-    """Find every part; :class:`AdapterError` for the first that is missing, with the package to install."""
+    """Find every part; :class:`AdapterError` for the first missing one, with the package to install."""
     kernel = shutil.which(options.kernel)
     if kernel is None:
         raise AdapterError(
@@ -53,9 +53,9 @@ def find_parts(options: UmlOptions) -> Parts:
 
 
 def unpacked(path: Path) -> bytes:
-    """Return a module's bytes, unpacked where its name says that it is packed.
+    """Return a module's bytes, unpacked if its name says that it is packed.
 
-    Raises :class:`AdapterError` where that cannot be done, or where what comes of it is no module.
+    Raises :class:`AdapterError` if it cannot be unpacked, or if the result is not a module.
     """
     try:
         data = path.read_bytes()
@@ -114,7 +114,7 @@ def _assemble(
     module: Path | None,
     _module_stamp: int | None,
 ) -> Parts:
-    """Read and pack the files; what was packed before is taken again while the files stay as they are."""
+    """Read and pack the files. The result is kept as long as the files do not change."""
     data = None if module is None else unpacked(module)
     words = "driver built in" if data is None else f"virtio_balloon module {sha256(data).hexdigest()[:12]}"
     try:
@@ -132,7 +132,7 @@ def _version_of(kernel: str) -> str:
 
 @lru_cache(maxsize=16)
 def _release(kernel: str, _stamp: int) -> str:
-    """Return the release a kernel in user mode says it is of."""
+    """Return the release that a kernel in user mode reports."""
     try:
         done = subprocess.run(  # noqa: S603 - the user names the kernel under test
             [kernel, "--version"],

@@ -1,9 +1,9 @@
-"""Starts a Linux kernel in user mode, speaks with its guest, and ends it, with nothing left behind.
+"""Starts a Linux kernel in user mode, exchanges lines with its guest, and ends it, with nothing left behind.
 
-The kernel runs as whoever runs the suite. Everything it makes lies in a directory of its own, which goes with
-it; its memory is a file there without a name. The guest's commands travel over a socket pair that is the
-guest's first serial line: a guest whose suite is gone reads the end of it and ends by itself, and where it
-cannot a guard ends it. What the kernel prints is kept, as far as it is worth keeping, for evidence.
+The kernel runs as the user who runs the suite. All its files are in a directory of its own, which is removed
+with it; its memory is a file there without a name. The guest's commands travel over a socket pair that is the
+guest's first serial line. If the suite is gone, the guest reads the end of that line and ends by itself; if
+it cannot, a guard ends it. The useful part of what the kernel prints is kept as evidence.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ _SOCKET_NAME: Final = "vhost"
 _BALLOON_ID: Final = 5
 
 _outgrown: Final[set[str]] = set()
-"""The kernels that were seen to need the library of ``xstate.c``, so that each fails but once."""
+"""The kernels that turned out to need the library of ``xstate.c``, so that each fails only once."""
 
 _QUIET_ARGUMENTS: Final = (
-    # Whatever the kernel warns of is printed, and nothing of what it does.
+    # The kernel prints its warnings, and nothing about its work.
     "loglevel=5",
-    # A driver that corrupts the kernel's state shall not be judged as if nothing had happened.
+    # After a driver corrupted the kernel's state, nothing it does may be judged.
     "oops=panic",
-    # The idle loop of user mode goes to sleep even where a notification came just before, until the next
-    # timer: with the tick stopped that may be a second off, and the driver would be blamed for it.
+    # The idle loop of user mode goes to sleep until the next timer, even if a notification came just before.
+    # With the tick stopped that may take a second, and the driver would be blamed for it.
     "nohz=off",
-    # Choosing the fastest RAID checksum takes longer than everything else in the boot together.
+    # Choosing the fastest RAID checksum takes longer than the rest of the boot.
     "initcall_blacklist=raid6_select_algo",
 )
 
@@ -55,9 +55,9 @@ _QUIET_ARGUMENTS: Final = (
 class GuestKernel:
     """One running kernel, whose guest has said that it is ready.
 
-    The guest's virtio device looks for a vhost-user back-end at ``socket`` when told to attach, and not
-    before. ``console`` is what it prints. Raises :class:`AdapterError` when a part is missing, and when the
-    kernel dies or hangs at start.
+    The guest's virtio device connects to a vhost-user back-end at ``socket`` when it is told to attach.
+    ``console`` is its output. Raises :class:`AdapterError` if a part is missing, and if the kernel dies or
+    hangs at start.
     """
 
     console: Console
@@ -120,7 +120,7 @@ class GuestKernel:
         if (pipe := self._process.stdout) is None:
             raise AssertionError("standard output is a pipe")
         self.console = Console(pipe)
-        # A kernel that panics aborts; it shall not leave a core file.
+        # A kernel that panics aborts. It must not leave a core file.
         with suppress(OSError):
             resource.prlimit(self._process.pid, resource.RLIMIT_CORE, (0, 0))
 
@@ -131,11 +131,11 @@ class GuestKernel:
 
     @property
     def socket(self) -> str:
-        """The path at which the guest's device looks for its back-end."""
+        """The path at which the guest's device expects its back-end."""
         return str(self._directory / _SOCKET_NAME)
 
     def ended(self, seconds: float) -> bool:
-        """Wait ``seconds`` at most for the kernel to end; tell whether it did."""
+        """Wait up to ``seconds`` for the kernel to end; return whether it did."""
         try:
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -156,15 +156,15 @@ class GuestKernel:
             raise ImplementationCrashed(f"the kernel ended before {command!r}: {self.last_words()}") from None
 
     def answer(self, deadline_seconds: float) -> str | None:
-        """Return the guest's next line, None where none came within ``deadline_seconds``.
+        """Return the guest's next line, None if none came within ``deadline_seconds``.
 
-        Raises :class:`ImplementationCrashed` when the kernel is gone.
+        Raises :class:`ImplementationCrashed` if the kernel ended.
         """
         until = time.monotonic() + deadline_seconds
         while (end := self._answer.find(b"\n")) < 0:
             if len(self._answer) > _ANSWER_LIMIT_BYTES:
                 raise AdapterError(f"the guest's answer is longer than {_ANSWER_LIMIT_BYTES} bytes")
-            # Processes the kernel left behind may hold its end of the line open.
+            # Processes that the kernel left behind may hold its end of the line open.
             left_seconds = max(until - time.monotonic(), 0.0)
             ready = select.select([self._line.fileno(), self._end], [], [], left_seconds)[0]
             if not ready:
@@ -181,10 +181,10 @@ class GuestKernel:
         return line.strip()
 
     def ask(self, command: str) -> str:
-        """Send a command and return what the guest answers; nothing else is served meanwhile.
+        """Send a command and return the guest's answer. Nothing else is served meanwhile.
 
-        Raises :class:`AdapterError` for an error the guest reports, and :class:`ImplementationHung` when it
-        does not answer.
+        Raises :class:`AdapterError` for an error that the guest reports, and :class:`ImplementationHung` if
+        it does not answer.
         """
         self.send(command)
         line = self.answer(self._options.answer_seconds)
@@ -200,24 +200,24 @@ class GuestKernel:
         )
 
     def last_words(self) -> str:
-        """Tell how the kernel ended, or that it still runs, and what it printed first of what went wrong."""
+        """Say how the kernel ended, or that it still runs, and quote its first alarm."""
         try:
             code = self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
             how = "it closed its line and still runs"
         else:
             how = f"exit status {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
-            # Processes it started may hold the console open, and would for ever.
+            # Processes that it started may hold the console open for ever.
             self._kill()
             self.console.join(_END_SECONDS)
         said = self._said()
         return f"{how}; {said}" if said else f"{how}, without a word"
 
     def stop(self) -> None:
-        """Kill the kernel's process group and remove its directory; twice does no harm.
+        """Kill the kernel's process group and remove its directory; harmless if called twice.
 
-        It is not asked to end: it holds nothing worth saving, and ignores SIGTERM when it is wedged. The
-        processes it traces are in its group and end with it.
+        The kernel is not asked to end: it holds nothing worth saving, and a wedged kernel ignores SIGTERM.
+        The processes that it traces are in its group and end with it.
         """
         if self._line.fileno() < 0:
             return
@@ -231,7 +231,7 @@ class GuestKernel:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _kill(self) -> None:
-        # The group outlives its leader while one of the processes it traced does.
+        # The group outlives its leader as long as one of the traced processes lives.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
@@ -240,7 +240,7 @@ class GuestKernel:
             f"mem={self._options.memory_mib}M",
             f"initrd={initramfs}",
             f"uml_dir={self._directory}",
-            # The console prints to standard output and reads nothing; there are no others.
+            # The console prints to standard output and reads nothing. There are no other consoles.
             *("con=null", "con0=null,fd:1", "ssl=null", f"ssl0=fd:{line}"),
             f"virtio_uml.device={self.socket}:{_BALLOON_ID}",
             *_QUIET_ARGUMENTS,
@@ -248,7 +248,7 @@ class GuestKernel:
         ]
 
     def _await_ready(self, kernel: str) -> bool:
-        """Await the guest's first line; tell False if it must be started again, with help."""
+        """Await the guest's first line; return False if the kernel must be started again with the library."""
         try:
             line = self.answer(self._options.start_seconds)
         except ImplementationCrashed:
@@ -284,7 +284,7 @@ class GuestKernel:
 
 
 def result(command: str, line: str) -> str:
-    """Return what the guest's answer to a command says; :class:`AdapterError` for an error."""
+    """Return the result in the guest's answer to a command; :class:`AdapterError` for an error."""
     verdict, _, words = line.partition(" ")
     if verdict == "ok":
         return words
@@ -293,9 +293,9 @@ def result(command: str, line: str) -> str:
 
 
 def memory_directory(size_bytes: int) -> str:
-    """Return a directory that can hold guest memory: it is mapped to be executed, and is fast in a tmpfs.
+    """Return a directory for guest memory: executable mappings must be allowed, and a tmpfs is fast.
 
-    Raises :class:`AdapterError` where no place is fit.
+    Raises :class:`AdapterError` if there is none.
     """
     tried = []
     for place in ("/dev/shm", os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir()):  # noqa: S108

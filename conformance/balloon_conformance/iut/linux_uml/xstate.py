@@ -1,8 +1,7 @@
 """Helps a kernel in user mode whose register buffer is smaller than the XSAVE area of the host's CPU.
 
-Such a kernel cannot start a process: the host takes back nothing less than its whole area. A small library,
-``xstate.c``, makes up for what is missing. It is built where it is needed, and a kernel that can do without
-never meets it.
+Such a kernel cannot start a process, because the host accepts only its whole area. A small library,
+``xstate.c``, adds the missing bytes. It is built when a kernel needs it; other kernels never load it.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ SOURCE: Final = Path(__file__).with_name("xstate.c")
 LIBRARY_NAME: Final = "xstate.so"
 
 REFUSED: Final = "ptrace set fp regs failed, errno = 14"
-"""What the kernel prints when the host refused a short area with EFAULT; its first program dies of it."""
+"""What the kernel prints if the host refused a short area with EFAULT. Its first program dies of that."""
 
 _COMPILERS: Final = ("cc", "gcc", "clang")
 _FLAGS: Final = ("-std=c11", "-O2", "-shared", "-fPIC")
@@ -36,7 +35,7 @@ _PT_INTERP: Final = 3
 
 
 def is_static(program: Path) -> bool:
-    """Tell whether a program names no loader, and thus cannot be given a library; a script is not static."""
+    """Tell whether a program names no loader, so it cannot be given a library. A script is not static."""
     with program.open("rb") as file:
         head = file.read(_PROGRAM_HEADERS.size)
         if not head.startswith(_ELF_64) or len(head) < _PROGRAM_HEADERS.size:
@@ -51,7 +50,7 @@ def is_static(program: Path) -> bool:
 
 @lru_cache(maxsize=1)
 def library() -> bytes:
-    """Build the library; :class:`AdapterError` where there is no compiler, or where it fails."""
+    """Build the library; :class:`AdapterError` if there is no compiler, or if it fails."""
     compiler = next(filter(None, map(shutil.which, _COMPILERS)), None)
     if compiler is None:
         raise AdapterError(

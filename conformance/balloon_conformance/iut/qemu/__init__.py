@@ -1,8 +1,8 @@
 """QEMU's own balloon device under test, driven from outside: no guest, no KVM, no root.
 
 QEMU runs a ``microvm`` whose firmware halts. The suite is the driver: it reaches the virtio-mmio registers
-through qtest, lays real split virtqueues in guest RAM that both processes map, and is the operator through
-QMP.
+through qtest, and lays real split virtqueues in guest RAM that both processes map. Through QMP it is also the
+operator.
 """
 
 from __future__ import annotations

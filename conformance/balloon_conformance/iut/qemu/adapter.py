@@ -1,9 +1,9 @@
 """QEMU's balloon device behind the contract of a device under test.
 
-Every case begins as after power-on. QEMU keeps ``num_pages``, ``actual`` and the polling of statistics over
-a device reset, so a process that serves one more case is reset, has these three put back, and has its
-configuration space read: one that does not show zeros, or that crashed, hung or needed a reset before, is
-replaced by a fresh process. The guest's RAM outlives the process, because filling it is what costs time.
+Every case begins as after power-on. QEMU keeps ``num_pages``, ``actual`` and the polling of statistics over a
+device reset. So a process that serves another case is reset, these three are set back, and the configuration
+space is read. A process whose space is not zero, or that crashed, hung or needed a reset before, is replaced.
+The guest's RAM outlives the process, because filling it costs time.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _CAPABILITIES: Final = frozenset(
     }
 )
 _CONFIGURATION_BYTES: Final = 8
-"""num_pages and actual; QEMU's space is longer where it offers features of neither profile."""
+"""The length of num_pages and actual. QEMU's space is longer if it offers features outside both profiles."""
 _ACTUAL_OFFSET: Final = 4
 _BALLOON: Final = "/machine/peripheral/balloon0"
 _POLLING: Final = "guest-stats-polling-interval"
@@ -70,23 +70,22 @@ _NAMED: Final = {
     "stat-htlb-pgalloc": Tag.HTLB_PGALLOC,
     "stat-htlb-pgfail": Tag.HTLB_PGFAIL,
 }
-"""The tags by QEMU's names."""
+"""QEMU's name of each tag."""
 _NEVER_SENT: Final = (1 << 64) - 1
-"""What QEMU gives for a statistic that the guest did not send."""
+"""The value QEMU gives for a statistic that the guest did not send."""
 _PAUSE_SECONDS: Final = 0.001
 _SETTLED_LOOKS: Final = 8
 _FOREIGN_PROPERTIES: Final = {"free-page-hint": 3, "page-poison": 4}
-"""Properties that give bits the chunk-transfer profile uses another meaning."""
+"""Properties that give another meaning to bits of the chunk-transfer profile."""
 
 
 @dataclass(slots=True)
 class _Negotiation:
-    """What holds from one reset to the next.
+    """The state between two resets.
 
-    ``configuration`` is the space as of its last change.
-    ``reported`` says that there was a statistics buffer: what QEMU has of statistics it keeps over a reset.
-    ``awaiting`` says that a wish of the operator shows no effect yet.
-    ``left_status`` is the device status that the reset left.
+    ``configuration`` is the space as of its last change. ``reported`` says that there was a statistics
+    buffer: QEMU keeps its statistics over a reset. ``awaiting`` says that an operator's request shows no
+    effect yet. ``left_status`` is the device status that the reset left.
     """
 
     lent: LentBuffers | None = None
@@ -101,10 +100,10 @@ class _Negotiation:
 
 
 class QemuDevice:
-    """A device adapter for QEMU's ``virtio-balloon-device``; see :class:`QemuOptions` for the choices.
+    """A device adapter for QEMU's ``virtio-balloon-device``; :class:`QemuOptions` has the choices.
 
-    Its ``memory`` ends where the case says guest memory ends. It lacks pages 0x40 to 0xff: there lie the
-    rings, the buffers and the firmware, and no buffer may name them.
+    Its ``memory`` ends where the case says that guest memory ends. It lacks pages 0x40 to 0xff, which hold
+    the rings, the buffers and the firmware; no buffer may name them.
     """
 
     def __init__(self, options: QemuOptions) -> None:
@@ -122,7 +121,7 @@ class QemuDevice:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """Everything a device may be capable of, but requests for unused pages: QEMU cannot make any."""
+        """All capabilities of a device except requests for unused pages, which QEMU cannot make."""
         return _CAPABILITIES
 
     @property
@@ -132,11 +131,11 @@ class QemuDevice:
 
     @property
     def memory(self) -> PageSet:
-        """The pages buffers may name."""
+        """The pages that buffers may name."""
         return self._ram.nameable if self._ram else EMPTY
 
     def start(self, setup: Setup) -> None:
-        """Bring a device up as after power-on, in the process of the case before where that is fit for it."""
+        """Provide a device as after power-on, in the process of the case before if it is in order."""
         require_library()
         self._refuse_foreign_bits(setup.profile)
         self._profile = setup.profile
@@ -162,7 +161,7 @@ class QemuDevice:
             self._ram = None
 
     def reset(self) -> None:
-        """Reset the device and begin anew, as far as the DRIVER status bit."""
+        """Reset the device and begin anew, up to the DRIVER status bit."""
         self._now = _Negotiation()
         device = self._running()
         self._now.left_status = int(device.reset())
@@ -222,9 +221,9 @@ class QemuDevice:
         device.add_status(Status.DRIVER_OK)
 
     def make_available(self, queue: int, buffer: Buffer) -> None:
-        """Make a buffer available and, unless the case leaves that out, notify the device, early or not.
+        """Make a buffer available and, unless the case omits that, notify the device, also before DRIVER_OK.
 
-        Where INDIRECT_DESC was accepted, a buffer of several descriptors takes an indirect table.
+        If INDIRECT_DESC was accepted, a buffer of several descriptors takes an indirect table.
         """
         device = self._running()
         if self._now.lent is None:
@@ -239,14 +238,14 @@ class QemuDevice:
         return self._running().read_configuration(offset, length_bytes)
 
     def write_configuration(self, offset: int, data: bytes) -> None:
-        """Write the configuration space: one store for 1, 2 or 4 bytes at an offset aligned to them."""
+        """Write the configuration space, with one store if 1, 2 or 4 bytes go to an aligned offset."""
         self._running().write_configuration(offset, data)
 
     def observe(self, deadline_seconds: float) -> Sequence[Event]:
         """Return what the device did since the last call.
 
-        QEMU serves a notification before it answers the register write, and a wish of the operator
-        sometimes later: so the deadline is waited for only where such a wish shows no effect yet.
+        QEMU serves a notification before it answers the register write, but may serve an operator's request
+        later. So this waits until the deadline only if such a request shows no effect yet.
         """
         device = self._running()
         now = time.monotonic()
@@ -266,10 +265,10 @@ class QemuDevice:
             self._qemu().qtest.wait(min(_PAUSE_SECONDS, deadline - now))
 
     def status(self) -> int:
-        """Read the device status, but for the bits that say how far its driver has come to know it.
+        """Read the device status, without the bits that tell how far the driver has come.
 
-        The reset of this adapter sets ACKNOWLEDGE and DRIVER already, once the status has read 0. Where it
-        never did, that is the status which the reset left.
+        This adapter's reset sets ACKNOWLEDGE and DRIVER once the status has read 0. If it never did, this is
+        the status that the reset left.
         """
         if self._now.left_status:
             return self._now.left_status
@@ -289,7 +288,7 @@ class QemuDevice:
 
     @property
     def largest_target(self) -> int:
-        """One page less than guest memory: QEMU takes what the guest shall keep, and not nothing."""
+        """One page less than guest memory: QMP sets how much the guest keeps, which cannot be nothing."""
         return self._ram.pages - 1 if self._ram is not None else 0
 
     def operate(self, action: str, value: int) -> None:
@@ -300,13 +299,13 @@ class QemuDevice:
             self._now.awaiting = True
         elif action == OperatorAction.STATISTICS:
             self._poll_statistics(0)
-            # The timer fires at once; should no statistics buffer be there then, again each second.
+            # The timer fires at once, and again each second until there is a statistics buffer.
             self._poll_statistics(1)
         else:
             raise AdapterError(f"QEMU cannot be asked for {action}; see the adapter's capabilities")
 
     def statistics(self) -> tuple[tuple[int, int], ...]:
-        """Return what QEMU read of the statistics, empty before it read any."""
+        """Return the statistics that QEMU read; empty before it read any."""
         if not self._now.reported:
             return ()
         told = self._qemu().monitor.execute("qom-get", path=_BALLOON, property=_STATISTICS)
@@ -314,7 +313,7 @@ class QemuDevice:
         return tuple((int(tag), value) for tag, value in sorted(values.items()) if value != _NEVER_SENT)
 
     def _look(self, device: VirtioMmio) -> list[Event]:
-        """Look once at everything the device may have done."""
+        """Collect everything that the device may have done."""
         lent = self._now.lent
         before = [] if lent is None else lent.collect()
         interrupts, status = device.take_interrupts(), device.status()
@@ -327,8 +326,8 @@ class QemuDevice:
         broken = Status.DEVICE_NEEDS_RESET in status and not self._now.needs_reset
         if Interrupt.CONFIGURATION_CHANGE in interrupts:
             data = device.read_configuration(0, _CONFIGURATION_BYTES)
-            # DEVICE_NEEDS_RESET is announced by this very interrupt (2.1.2): then only a change of the
-            # space shows that the interrupt also meant one.
+            # The same interrupt announces DEVICE_NEEDS_RESET (2.1.2). Then only a changed space shows that
+            # the interrupt also meant a change of the configuration.
             if not broken or data != self._now.configuration:
                 events.append(ConfigurationChanged(data))
             self._now.configuration = data
@@ -341,7 +340,7 @@ class QemuDevice:
         ram = self._ram
         if ram is None or not 0 <= pages <= self.largest_target:
             raise AdapterError(f"QEMU takes a target of 0 up to one page less than guest memory, not {pages}")
-        # QMP takes what the guest shall keep, and QEMU counts the balloon as the rest.
+        # QMP is told how much the guest keeps; QEMU counts the rest as the balloon.
         self._qemu().monitor.execute("balloon", value=(ram.pages - pages) << PAGE_SHIFT)
         self._target_set = pages > 0
 
@@ -350,7 +349,7 @@ class QemuDevice:
         self._polling = seconds > 0
 
     def _power_on_again(self) -> bool:
-        """Bring the running process back to its state at power-on; False where only a fresh one will do."""
+        """Bring the running process back to its state at power-on; False if only a fresh one will do."""
         device, process = self._device, self._process
         if device is None or process is None or self._ram is None or self._spent or not self._options.reuse:
             return False
@@ -396,7 +395,7 @@ class QemuDevice:
 
 
 def _ram_pages(case_pages: int, least_mib: int) -> int:
-    """Return how many pages the guest gets; QEMU wants an even number."""
+    """Return how many pages the guest gets. QEMU needs an even number."""
     pages = max(case_pages, least_mib << 8, MINIMUM_PAGES)
     pages += pages & 1
     if pages > MAXIMUM_PAGES:

@@ -23,7 +23,7 @@ _MAGIC: Final = 0x74726976
 _FIRST_SLOT_ADDRESS: Final = 0xFEB0_0000
 _SLOT_BYTES: Final = 0x200
 _SLOTS: Final = 24
-"""Where QEMU's microvm has its virtio-mmio slots; without a second IOAPIC only the first 8 exist."""
+"""The virtio-mmio slots of QEMU's microvm. Without a second IOAPIC only the first 8 exist."""
 _RETRIES: Final = 1000
 _RESET_SECONDS: Final = 5.0
 """How long a device may take to be reset."""
@@ -81,7 +81,7 @@ class VirtioMmio:
 
     @classmethod
     def find(cls, qtest: QtestClient, device_id: int = BALLOON_DEVICE_ID) -> VirtioMmio:
-        """Return the device with ``device_id``; :class:`AdapterError` when the machine has none."""
+        """Return the device with ``device_id``; :class:`AdapterError` if the machine has none."""
         # QEMU fills its slots from the last one down.
         for slot in reversed(range(_SLOTS)):
             device = cls(qtest, _FIRST_SLOT_ADDRESS + _SLOT_BYTES * slot)
@@ -104,9 +104,9 @@ class VirtioMmio:
         self._qtest.writel(self.address + register, value)
 
     def reset(self, deadline_seconds: float = _RESET_SECONDS) -> Status:
-        """Reset the device and wait until it says that it is done (4.2.2.1, 2.4); return its status then.
+        """Reset the device and wait until it is done (4.2.2.1, 2.4); return its status then.
 
-        That is 0, unless the deadline passed before.
+        That is 0, unless the deadline passed.
         """
         self.write(Register.STATUS, 0)
         until = time.monotonic() + deadline_seconds
@@ -119,7 +119,7 @@ class VirtioMmio:
         return Status(self.read(Register.STATUS))
 
     def add_status(self, bits: Status) -> Status:
-        """Set more bits of the device status; return what the device made of them."""
+        """Set more bits of the device status; return the status that the device shows then."""
         self.write(Register.STATUS, self.status() | bits)
         return self.status()
 
@@ -135,12 +135,12 @@ class VirtioMmio:
             self.write(Register.DRIVER_FEATURES, features >> 32 * word & 0xFFFF_FFFF)
 
     def queue_size_maximum(self, index: int) -> int:
-        """Return how many descriptors queue ``index`` may have; 0 when it does not exist."""
+        """Return how many descriptors queue ``index`` may have; 0 if it does not exist."""
         self.write(Register.QUEUE_SELECT, index)
         return self.read(Register.QUEUE_SIZE_MAXIMUM)
 
     def enable_queue(self, index: int, layout: RingLayout) -> None:
-        """Tell the device where queue ``index`` lies, and that it is ready."""
+        """Give the device the addresses of queue ``index``, and tell it that the queue is ready."""
         self.write(Register.QUEUE_SELECT, index)
         if self.read(Register.QUEUE_READY):
             raise ImplementationViolation(
@@ -161,7 +161,7 @@ class VirtioMmio:
         self.write(Register.QUEUE_NOTIFY, index)
 
     def take_interrupts(self) -> Interrupt:
-        """Return the interrupts that are pending, acknowledged."""
+        """Return and acknowledge the pending interrupts."""
         pending = self.read(Register.INTERRUPT_STATUS)
         if pending:
             self.write(Register.INTERRUPT_ACKNOWLEDGE, pending)
@@ -179,7 +179,7 @@ class VirtioMmio:
         raise ImplementationHung(f"ConfigGeneration changed in each of {_RETRIES} reads of the configuration")
 
     def write_configuration(self, offset: int, data: bytes) -> None:
-        """Write the configuration space: one store for 1, 2 or 4 bytes at an offset aligned to them."""
+        """Write the configuration space, with one store if 1, 2 or 4 bytes go to an aligned offset."""
         for at, width in _pieces(offset, len(data)):
             value = int.from_bytes(data[at - offset : at - offset + width], "little")
             address = self.address + Register.CONFIGURATION + at
@@ -202,7 +202,7 @@ class VirtioMmio:
 
 
 def _pieces(offset: int, length_bytes: int) -> list[tuple[int, int]]:
-    """Cut a range of the configuration space into aligned (offset, width) accesses, as wide as may be."""
+    """Cut a range of the configuration space into aligned (offset, width) accesses, as wide as possible."""
     pieces, end = [], offset + length_bytes
     while offset < end:
         width = next(w for w in (4, 2, 1) if not offset % w and offset + w <= end)

@@ -1,7 +1,7 @@
-"""Starts QEMU, holds its ends of qtest and QMP, and ends it, with nothing left behind.
+"""Starts QEMU, holds the suite's ends of qtest and QMP, and ends it, with nothing left behind.
 
-Both channels are socket pairs and the firmware and RAM are memory files without names, which the process
-inherits: there is no directory to clean up, and a QEMU that dies closes its channels at once.
+Both channels are socket pairs, and the firmware and RAM are memory files without names, which the process
+inherits. So there is no directory to clean up, and a QEMU that dies closes its channels at once.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def firmware_image() -> bytes:
 
 
 def find_binary(name: str) -> str:
-    """Return the path of the QEMU called ``name``; :class:`AdapterError` when there is none."""
+    """Return the path of the QEMU called ``name``; :class:`AdapterError` if there is none."""
     path = shutil.which(name)
     if path is None:
         raise AdapterError(
@@ -55,7 +55,7 @@ def find_binary(name: str) -> str:
 def version(binary: str) -> str:
     """Return the version of the QEMU at path ``binary``, as it prints it.
 
-    Raises :class:`AdapterError` when it is older than :data:`OLDEST_VERSION`, or no QEMU.
+    Raises :class:`AdapterError` if it is older than :data:`OLDEST_VERSION`, or is not a QEMU.
     """
     return _version(binary, Path(binary).stat().st_mtime_ns)
 
@@ -84,10 +84,10 @@ def _version(binary: str, _modified_ns: int) -> str:
 
 
 class QemuProcess:
-    """One running QEMU with a balloon on virtio-mmio; ``qtest`` and ``monitor`` reach it.
+    """One running QEMU with a balloon on virtio-mmio; ``qtest`` and ``monitor`` are its channels.
 
-    ``ram_descriptor`` is a file of ``ram_bytes`` bytes that becomes guest RAM from address 0 on.
-    Raises :class:`AdapterError` when the binary is missing or too old, or when QEMU dies at start.
+    ``ram_descriptor`` is a file of ``ram_bytes`` bytes that becomes guest RAM from address 0 on. Raises
+    :class:`AdapterError` if the binary is missing or too old, and if QEMU dies at start.
     """
 
     def __init__(self, options: QemuOptions, ram_descriptor: int, ram_bytes: int) -> None:
@@ -131,7 +131,7 @@ class QemuProcess:
             raise AssertionError("standard error is a pipe")
         self._listener = Thread(target=self._listen, args=(pipe,), name="qemu-stderr", daemon=True)
         self._listener.start()
-        # A QEMU that aborts shall not leave a core file in whatever directory this is.
+        # A QEMU that aborts must not leave a core file in the current directory.
         with suppress(OSError):
             resource.prlimit(self._process.pid, resource.RLIMIT_CORE, (0, 0))
         self._await_start()
@@ -146,7 +146,7 @@ class QemuProcess:
         return self._process.poll() is None
 
     def last_words(self) -> str:
-        """Tell how QEMU ended, or that it still runs, and the last line it wrote to standard error."""
+        """Say how QEMU ended, or that it still runs, and quote the last line of its standard error."""
         try:
             code = self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
@@ -159,9 +159,9 @@ class QemuProcess:
         return f"{how}; its last words: {said}" if said else f"{how}, without a word"
 
     def stop(self) -> None:
-        """Kill QEMU's process group and close everything; twice does no harm.
+        """Kill QEMU's process group and close everything; harmless if called twice.
 
-        It is not asked to end: it holds nothing worth saving, and one that is wedged would not listen.
+        QEMU is not asked to end: it holds nothing worth saving, and a wedged process would not react.
         """
         with suppress(ProcessLookupError):
             if self._process.returncode is None:
@@ -174,7 +174,7 @@ class QemuProcess:
 
     def _await_start(self) -> None:
         try:
-            # Any access does: QEMU answers once the machine is built.
+            # Any access will do: QEMU answers once the machine is built.
             self.qtest.command("readb 0xfffffff0", self._options.start_seconds)
         except ImplementationCrashed:
             words = self.last_words()
@@ -193,7 +193,7 @@ class QemuProcess:
             raise
 
     def _listen(self, pipe: IO[bytes]) -> None:
-        """Keep the end of what QEMU writes to standard error, so that it never blocks on a full pipe."""
+        """Read QEMU's standard error, so that QEMU never blocks on a full pipe; keep the end of it."""
         with pipe:
             while data := os.read(pipe.fileno(), _LAST_WORDS_BYTES):
                 self._said += data
@@ -206,7 +206,7 @@ def _arguments(
     """Return QEMU's arguments; the four descriptors are inherited."""
     machine = "microvm,memory-backend=ram,pit=off,pic=off,rtc=off,isa-serial=off,x-option-roms=off"
     return [
-        # Not every build has the qtest accelerator, and under it no clock runs by itself.
+        # Not every build has the qtest accelerator, and with it no clock runs by itself.
         *("-accel", "tcg", "-machine", f"{machine},auto-kernel-cmdline=off"),
         *("-m", f"{ram_bytes >> 10}k"),
         *("-object", f"memory-backend-file,id=ram,share=on,mem-path=/proc/self/fd/{ram},size={ram_bytes}"),
@@ -214,7 +214,7 @@ def _arguments(
         *("-nodefaults", "-no-user-config", "-display", "none"),
         *("-global", "virtio-mmio.force-legacy=false"),
         *("-device", options.device),
-        # qtest looks its channel up under this very name.
+        # qtest looks its channel up under this name.
         *("-chardev", f"socket,id=qtest,fd={qtest}", "-qtest", "chardev:qtest", "-qtest-log", "none"),
         *("-chardev", f"socket,id=qmp,fd={control}", "-mon", "chardev=qmp,mode=control"),
     ]

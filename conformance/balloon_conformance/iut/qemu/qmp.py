@@ -1,4 +1,4 @@
-"""QMP, QEMU's control channel, made synchronous; the protocol itself is the library ``qemu.qmp``."""
+"""QMP, QEMU's control channel, with synchronous calls. The library ``qemu.qmp`` speaks the protocol."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Monitor", "require_library"]
 
 
 def require_library() -> Any:
-    """Return the module ``qemu.qmp``; :class:`AdapterError` when it is not installed."""
+    """Return the module ``qemu.qmp``; :class:`AdapterError` if it is not installed."""
     try:
         return importlib.import_module("qemu.qmp")
     except ImportError:
@@ -27,11 +27,11 @@ def require_library() -> Any:
 
 
 class Monitor:
-    """The operator's commands to the QEMU at the other end of ``connection``, which this object then owns.
+    """The operator's commands to the QEMU at the other end of ``connection``, which this object owns.
 
-    It connects with the first command. Commands raise :class:`ImplementationCrashed` when QEMU is gone,
-    :class:`ImplementationHung` when it does not answer within ``answer_seconds``, and
-    :class:`AdapterError` when it refuses.
+    It connects with the first command. Commands raise :class:`ImplementationCrashed` if QEMU ended,
+    :class:`ImplementationHung` if it does not answer within ``answer_seconds``, and :class:`AdapterError` if
+    it refuses.
     """
 
     def __init__(
@@ -48,16 +48,16 @@ class Monitor:
         self._client: Any = None
 
     def execute(self, command: str, **arguments: object) -> Any:
-        """Carry out one command and return what it returned."""
+        """Carry out one command and return its result."""
         if self._client is None:
             self._loop = asyncio.new_event_loop()
-            # A copy of the descriptor: the library closes what it connects, also where that fails.
+            # A copy of the descriptor: the library closes its own, also if connecting fails.
             self._client = self._library.QMPClient("balloon-conformance")
             self._run("the greeting", self._client.connect(self._connection.dup()))
         return self._run(command, self._client.execute(command, arguments or None))
 
     def close(self) -> None:
-        """Disconnect; twice does no harm, and so does a QEMU that is gone."""
+        """Disconnect; harmless if called twice, or after QEMU ended."""
         self._connection.close()
         if self._loop is not None:
             with suppress(self._library.QMPError, OSError, EOFError, TimeoutError):

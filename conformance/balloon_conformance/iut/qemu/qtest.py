@@ -25,10 +25,10 @@ _BITS: Final = {"b": 8, "w": 16, "l": 32, "q": 64}
 class QtestClient:
     """Reads and writes physical addresses of the machine at the other end of ``connection``.
 
-    ``last_words`` is called once the peer closed the connection and returns evidence of how it ended.
-    Every call raises :class:`ImplementationCrashed` when the peer is gone, :class:`ImplementationHung` when
-    it does not answer within ``answer_seconds``, and :class:`AdapterError` when its answer is not qtest.
-    After any of these the connection is of no more use, and every later call raises the same again.
+    ``last_words`` returns evidence of how the peer ended; it is called once the peer closed the connection.
+    Every call raises :class:`ImplementationCrashed` if the peer ended, :class:`ImplementationHung` if it does
+    not answer within ``answer_seconds``, and :class:`AdapterError` if its answer is not qtest. After that the
+    connection is unusable, and every later call raises the same error.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class QtestClient:
         self.interrupt_lines = 0
 
     def close(self) -> None:
-        """Close the connection; twice does no harm."""
+        """Close the connection; harmless if called twice."""
         self._socket.close()
 
     def readb(self, address: int) -> int:
@@ -81,7 +81,7 @@ class QtestClient:
         self._write("q", address, value)
 
     def command(self, text: str, answer_seconds: float | None = None) -> str:
-        """Send one command and return what follows ``OK`` in its answer."""
+        """Send one command and return the part of its answer after ``OK``."""
         if self._lost:
             raise self._lost
         seconds = self._answer_seconds if answer_seconds is None else answer_seconds
@@ -104,9 +104,9 @@ class QtestClient:
         return rest
 
     def wait(self, seconds: float) -> None:
-        """Return after ``seconds``, or as soon as the peer said something by itself.
+        """Return after ``seconds``, or as soon as the peer sends something by itself.
 
-        Raises :class:`ImplementationCrashed` at once when the peer ends meanwhile.
+        Raises :class:`ImplementationCrashed` at once if the peer ends meanwhile.
         """
         if self._lost:
             raise self._lost
@@ -129,7 +129,7 @@ class QtestClient:
         self.command(f"write{width} {address:#x} {value:#x}")
 
     def _next_line(self) -> str | None:
-        """Take the next line that is no interrupt out of what was received; None when there is none."""
+        """Take the next line that is no interrupt from what was received; None if there is none."""
         while (end := self._received.find(b"\n")) >= 0:
             line = self._received[:end].decode("ascii", "backslashreplace").rstrip("\r")
             del self._received[: end + 1]
@@ -143,8 +143,8 @@ class QtestClient:
         return None
 
     def _receive(self, deadline: float) -> bool:
-        """Wait for bytes until the deadline; False when none came."""
-        # A timeout of zero would mean a socket that does not block, with another exception.
+        """Wait for bytes until the deadline; return False if none came."""
+        # A timeout of zero would make the socket non-blocking, which raises another exception.
         self._socket.settimeout(max(deadline - time.monotonic(), 1e-6))
         try:
             data = self._socket.recv(_LINE_LIMIT_BYTES)
@@ -161,7 +161,7 @@ class QtestClient:
         return ImplementationCrashed(f"QEMU ended: {self._last_words()}")
 
     def _lose(self, error: Exception) -> Exception:
-        """Remember why the connection is of no more use."""
+        """Remember why the connection is unusable."""
         self._lost = error
         return error
 

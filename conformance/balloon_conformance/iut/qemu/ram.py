@@ -1,4 +1,4 @@
-"""Guest RAM that QEMU and the suite both map: which pages a case may name, and where the rings lie."""
+"""Guest RAM that QEMU and the suite both map: the pages that a case may name, and the place of the rings."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from balloon_spec.pages import PAGE_SHIFT, PageSet
 __all__ = ["FIRMWARE", "MAXIMUM_PAGES", "MINIMUM_PAGES", "RESERVED", "GuestRam"]
 
 RESERVED: Final = PageSet([(0x40, 0xB0)])
-"""Where the rings and buffers lie. It is low because RAM must end where a case says it ends: a page above
-the last one has to be outside guest memory. On a PC part of this range is not RAM anyway."""
+"""The place of the rings and buffers.
+
+It is low because RAM must end where a case says it ends, so that the page after the last one is outside guest
+memory. On a PC part of this range is not RAM anyway.
+"""
 FIRMWARE: Final = PageSet([(0xF0, 0x10)])
-"""Here the firmware's image lies over the RAM."""
+"""The firmware's image covers the RAM here."""
 MINIMUM_PAGES: Final = 0x200
 MAXIMUM_PAGES: Final = 0xB0000
 """Beyond this microvm would put part of the RAM above 4 GiB."""
@@ -24,8 +27,8 @@ MAXIMUM_PAGES: Final = 0xB0000
 class GuestRam(SharedRam):
     """``pages`` pages of guest RAM from guest-physical address 0 on, in the file ``descriptor``.
 
-    ``reserved`` is the part the suite uses for itself, mapped; no page of it may be named.
-    Raises :class:`AdapterError` when the machine lacks the memory.
+    ``reserved`` is the mapped part that the suite uses itself; no page of it may be named. Raises
+    :class:`AdapterError` if the machine lacks the memory.
     """
 
     def __init__(self, pages: int) -> None:
@@ -37,8 +40,8 @@ class GuestRam(SharedRam):
         self.reserved = GuestMemory([Region(self.reserved_address, self._map)])
 
     def close(self) -> None:
-        """Give the memory back; twice does no harm."""
-        # Without the memory to fill its file, this was never mapped.
+        """Give the memory back; harmless if called twice."""
+        # If the machine lacked memory for the file, the part was never mapped.
         if hasattr(self, "reserved"):
             self.reserved.release()
             self._map.close()

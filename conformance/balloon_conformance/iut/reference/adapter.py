@@ -1,9 +1,8 @@
 """Adapters to the reference device and the reference driver, in this process.
 
-Both answer at once, so an ``observe`` that finds nothing knows that nothing will come and never waits: the
-time it was given passes on a simulated clock.
-Subclasses of :class:`~balloon_conformance.reference.device.Device` and
-:class:`~balloon_conformance.reference.driver.Driver` go through the same adapters.
+Both answer at once, so an ``observe`` that finds nothing never waits: nothing will come, and the deadline
+passes on a simulated clock. Subclasses of :class:`~balloon_conformance.reference.device.Device` and
+:class:`~balloon_conformance.reference.driver.Driver` use the same adapters.
 """
 
 from __future__ import annotations
@@ -59,16 +58,16 @@ MakeDevice = Callable[[DeviceOptions], Device]
 MakeDriver = Callable[[DriverOptions], Driver]
 
 RING_SIZE = 256
-"""The buffers the reference device is said to have room for on every queue."""
+"""The number of descriptors that the reference device reports for every queue."""
 
 _FEATURE_BITS = 128
-"""As many as VIRTIO 1.4 has; here a feature set is a number of any length."""
+"""As many as in VIRTIO 1.4. The reference takes a feature set of any length."""
 
 _NOT_STARTED = "the adapter is not started; call start first"
 
 
 class _Diary:
-    """What a machine put out: events for ``observe``, and counters of everything else."""
+    """The outputs of a machine: events for ``observe``, and counts of everything else."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -78,7 +77,7 @@ class _Diary:
         """How often an input had no effect, by what it was."""
 
     def enter(self, output: DeviceOutput | DriverOutput) -> None:
-        """File one output; what is neither an event nor counted is for the machine's own adapter."""
+        """Record one output. The machine's own adapter handles what is neither an event nor counted."""
         match output:
             case Note():
                 self.notes[output.clause] += 1
@@ -93,7 +92,7 @@ class _Diary:
                 pass
 
     def tear_off(self, clock: SimulatedClock, deadline_seconds: float) -> list[Event]:
-        """Return the events since the last time; where there are none the deadline passes."""
+        """Return the events since the last call; if there are none, let the deadline pass."""
         events, self.events = self.events, []
         if events:
             clock.act()
@@ -113,8 +112,8 @@ _STATUS: Mapping[DevicePhase, int] = {
 class ReferenceDevice:
     """A :class:`~balloon_conformance.iut.contract.DeviceAdapter` to a device in this process.
 
-    ``make`` builds the device from its options; a subclass of ``Device`` is one. ``offered`` are the
-    feature bits to offer, the device's own choice where it is None.
+    ``make`` builds the device from its options; it may be a subclass of ``Device``. ``offered`` are the
+    feature bits to offer; None leaves the choice to the device.
     """
 
     capabilities = frozenset(
@@ -194,7 +193,7 @@ class ReferenceDevice:
         return any(isinstance(output, FeaturesOk) and output.kept for output in outputs)
 
     def ring_sizes(self) -> tuple[tuple[int, int], ...]:
-        """Return the size said of every queue of the accepted features."""
+        """Return the reported size of every queue of the accepted features."""
         device = self.device
         there = device.options.profile.queue_map(device.offer(), device.state.accepted)
         return tuple((index, RING_SIZE) for index in there)
@@ -207,7 +206,7 @@ class ReferenceDevice:
         self._tell(DriverOk())
 
     def make_available(self, queue: int, buffer: Buffer) -> None:
-        """Hand a buffer over whole; :class:`AdapterError` for a cut that does not make up the buffer."""
+        """Hand a whole buffer over; :class:`AdapterError` if the cut does not add up to the buffer."""
         if buffer.cut and sum(buffer.cut) != len(buffer.readable):
             raise AdapterError(
                 f"buffer {buffer.name} is cut into {sum(buffer.cut)} bytes and has {len(buffer.readable)}; "
@@ -216,7 +215,7 @@ class ReferenceDevice:
         self._tell(Available(queue, buffer.name, buffer.readable, buffer.writable_bytes, buffer.notify))
 
     def read_configuration(self, offset: int, length_bytes: int) -> bytes:
-        """Read the configuration space; beyond its end there are zeros."""
+        """Read the configuration space; bytes beyond its end are zeros."""
         return self.device.configuration()[offset : offset + length_bytes].ljust(length_bytes, b"\0")
 
     def write_configuration(self, offset: int, data: bytes) -> None:
@@ -224,10 +223,10 @@ class ReferenceDevice:
         self._tell(ConfigurationWritten(offset, data))
 
     def discarded(self, pages: PageSet) -> tuple[PageSet, PageSet]:
-        """Return which of ``pages`` were discarded since they were last asked for, and that none was changed.
+        """Return which of ``pages`` were discarded since the last call for them; no page counts as changed.
 
-        As with real memory, a page that nobody looked at stays discarded until somebody does. What a device
-        does at one blow is seen in its order: whoever looks at a return does not see what came after it.
+        As with real memory, a discarded page stays discarded until somebody looks at it. The acts of a device
+        in one step are seen in their order: a look after a return does not show what came after that return.
         """
         found = self._discarded & pages
         self._discarded -= pages
@@ -243,19 +242,19 @@ class ReferenceDevice:
         return _STATUS[self.device.state.phase]
 
     def write_status_again(self) -> None:
-        """Write the status as it is; a device that runs is told of DRIVER_OK once more."""
+        """Write the status as it is. A running device receives DRIVER_OK once more."""
         if self.device.state.phase is DevicePhase.RUNNING:
             self._tell(DriverOk())
 
     def notify(self, queue: int) -> None:
-        """Do nothing: the device takes what it is handed, and needs no notification."""
+        """Do nothing: the device takes every buffer it is given, without a notification."""
 
     def statistics(self) -> tuple[tuple[int, int], ...]:
         """Return what the device reported last."""
         return self._statistics
 
     def operate(self, action: str, value: int) -> None:
-        """Carry out an operator's wish."""
+        """Carry out an operator's request."""
         self._tell(Operator(OperatorAction(action), value))
 
     def _tell(self, given: object) -> tuple[DeviceOutput, ...]:
@@ -264,7 +263,7 @@ class ReferenceDevice:
         outputs = self.device.receive(given)
         for output in outputs:
             if isinstance(output, Used):
-                # As on a ring: a device that says nothing of it notifies the driver.
+                # As on a ring: a device that does not say otherwise notifies the driver.
                 self.diary.enter(replace(output, notified=output.notified is not False))
                 returned = True
                 continue
@@ -281,8 +280,8 @@ class ReferenceDevice:
 class ReferenceDriver:
     """A :class:`~balloon_conformance.iut.contract.DriverAdapter` to a driver in this process.
 
-    ``make`` builds the driver from its options; a subclass of ``Driver`` is one, and a function that
-    replaces some options by others. With ``steered`` False the driver gives up pages of its own choice out of
+    ``make`` builds the driver from its options; it may be a subclass of ``Driver``, or a function that
+    replaces some options. With ``steered`` False the driver chooses the pages it gives up out of
     ``own_memory``, by default all of guest memory, and cannot be told which.
     """
 
@@ -318,7 +317,7 @@ class ReferenceDriver:
         return self._driver
 
     def left_free(self) -> ReferenceDriver:
-        """Return an adapter to the same driver, not started, that cannot be told which pages to give up."""
+        """Return an adapter, not started, to the same driver that cannot be told which pages to give up."""
         free = copy(self)
         free.capabilities -= {Capability.STEER_PAGES}
         free.clock, free.diary = SimulatedClock(), _Diary()
@@ -351,7 +350,7 @@ class ReferenceDriver:
         return self.diary.tear_off(self.clock, deadline_seconds)
 
     def negotiate(self, offered: int, configuration: bytes) -> int | None:
-        """Offer features; return what the driver accepted. It is running from here on."""
+        """Offer features; return what the driver accepted. The driver runs from here on."""
         for output in self._tell(Offer(offered, configuration)):
             if isinstance(output, Accepted):
                 return output.features
@@ -366,13 +365,13 @@ class ReferenceDriver:
         self._tell(ConfigurationChanged(configuration))
 
     def steer(self, action: str, pages: PageSet) -> None:
-        """Carry out a guest's wish; :class:`AdapterError` where the driver chooses by itself."""
+        """Carry out a guest's request; :class:`AdapterError` if the driver chooses by itself."""
         if not self.steered:
             raise AdapterError("the driver chooses its own pages; build the adapter with steered=True")
         self._tell(Guest(GuestAction(action), pages))
 
     def enter(self, output: DriverOutput) -> None:
-        """Take down one thing that the driver did."""
+        """Record one act of the driver."""
         self.diary.enter(output)
 
     def _tell(self, given: object) -> tuple[DriverOutput, ...]:

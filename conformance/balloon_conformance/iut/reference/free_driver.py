@@ -1,13 +1,12 @@
-"""Adapter to a reference driver that chooses its own pages, in a guest that is modelled around it.
+"""Adapter to a reference driver that chooses its own pages, in a modelled guest.
 
-To the suite it is what a kernel is: nobody can tell it which pages to give up. Its guest can be commanded
-(:attr:`Capability.STEER_GUEST`), and its memory read and written (:attr:`Capability.GUEST_MEMORY`), so the
-scenarios for a kernel serve it too. What the guest does with a page shows in memory alone: no event tells
-of it.
+To the suite it is like a kernel: nobody can tell it which pages to give up. Its guest takes commands
+(:attr:`Capability.STEER_GUEST`), and its memory can be read and written (:attr:`Capability.GUEST_MEMORY`), so
+the scenarios for a kernel serve it too. The guest's use of a page shows only in memory; no event reports it.
 
-The commands are those of :mod:`balloon_conformance.iut.linux_uml.adapter`, without the ones for a module.
-A guest with memory above 4 GiB gives up pages from there, as a kernel takes them from its highest zone, and
-uses the others for itself.
+The commands are those of :mod:`balloon_conformance.iut.linux_uml.adapter`, without the ones for a module. A
+guest with memory above 4 GiB gives up pages from there, as a kernel takes them from its highest zone, and
+uses the others itself.
 """
 
 from __future__ import annotations
@@ -31,14 +30,14 @@ COMMANDS: Final = frozenset(
         *("drop-caches", "compact", "oom", "memory"),
     }
 )
-"""What the guest can be told."""
+"""The commands to the guest."""
 
 _FIRST_HIGH_PAGE: Final = 1 << 20
 """The page at 4 GiB."""
 _RESERVE_PAGES: Final = 1024
-"""What the guest leaves alone when it is told to take memory."""
+"""The pages that the guest leaves free when it is told to take memory."""
 _MOST_FILLED_PAGES: Final = 1 << 15
-"""What it takes at the most when it is to fill its memory: a model of a large guest lives in a small one."""
+"""The most pages that it takes to fill its memory: the model of a large guest is small."""
 _MOVED_PAGES: Final = 16
 """The pages of the balloon that one compaction moves."""
 _WANTED_PAGES: Final = 256
@@ -75,7 +74,7 @@ class FreeReferenceDriver(ReferenceDriver):
         return memory & PageSet([(_FIRST_HIGH_PAGE, PFN_LIMIT - _FIRST_HIGH_PAGE)]) or memory
 
     def enter(self, output: DriverOutput) -> None:
-        """Take down what the driver did; what the guest does with its pages shows in memory."""
+        """Record an act of the driver. The guest's use of its pages goes to memory."""
         if isinstance(output, Guest):
             self._around.use(output.pages, _OWN_USE)
         else:
@@ -90,7 +89,7 @@ class FreeReferenceDriver(ReferenceDriver):
         self._around.write(address, data)
 
     def guest_begin(self, command: str, *words: str | int) -> None:
-        """Give the guest one of :data:`COMMANDS`; it is carried out at once, but for what the driver owes."""
+        """Give the guest one of :data:`COMMANDS`. It acts at once; the driver's part may come later."""
         if command not in COMMANDS:
             raise AdapterError(f"the guest has no command {command!r}; it has {', '.join(sorted(COMMANDS))}")
         if self._answer is not None:
@@ -98,7 +97,7 @@ class FreeReferenceDriver(ReferenceDriver):
         self._answer = getattr(self, f"_{command.replace('-', '_')}")(*words) or ""
 
     def guest_answer(self, deadline_seconds: float) -> str | None:  # noqa: ARG002 - the contract's method
-        """Return the answer; None where there are events of the driver to observe first."""
+        """Return the answer; None if there are events of the driver to observe first."""
         if self._answer is None:
             raise AdapterError("the guest was given no command; give it one first")
         if self.diary.events:
@@ -107,7 +106,7 @@ class FreeReferenceDriver(ReferenceDriver):
         return answer
 
     def guest(self, command: str, *words: str | int) -> str:
-        """Give a command that needs no buffer returned meanwhile, and return the answer."""
+        """Give a command that needs no buffer returned, and return the answer."""
         self.guest_begin(command, *words)
         answer, self._answer = self._answer or "", None
         return answer
@@ -148,7 +147,7 @@ class FreeReferenceDriver(ReferenceDriver):
         """Do nothing: there are no caches."""
 
     def _compact(self) -> None:
-        """Move pages of the balloon to others, as far as the driver may let go of them."""
+        """Move pages of the balloon to other pages, as far as the driver may release them."""
         state = self.driver.state
         if not self.driver.has(state, "DEFLATE_ON_OOM"):
             return
@@ -171,7 +170,7 @@ class FreeReferenceDriver(ReferenceDriver):
         return self._around.bystanders.pages + self.driver.state.pool.pages
 
     def _take(self, name: str, count: int) -> None:
-        """Take the lowest free pages, of those that the driver does not touch first."""
+        """Take the lowest free pages, first those that the driver does not use."""
         around = self._around
         if count + _RESERVE_PAGES > self._free_pages:
             raise AdapterError(f"the guest failed: out of memory: {self._free_pages} pages are free")

@@ -1,7 +1,7 @@
-"""A guest in this process: what stands in its pages, and what of them it uses under which name.
+"""A guest in this process: the contents of its pages, and the pages that it uses under each name.
 
-Memory is kept page by page, and a page nobody wrote to is zero, so a guest may be large. Page frame numbers
-are of 4 KiB.
+Memory is kept page by page, and a page that nobody wrote to is zero, so a guest may be large. Page frame
+numbers count 4 KiB pages.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ _ZERO = bytes(PAGE_BYTES)
 
 
 def pattern(name: str, page: int) -> bytes:
-    """Return what the guest writes into page number ``page`` of what it calls ``name``."""
+    """Return the content that the guest writes to page number ``page`` of those it took as ``name``."""
     return f"{name:<4087} {page:08d}".encode()
 
 
 class ModelledGuest:
     """The memory of a guest, with the pages that its programs use.
 
-    ``taken`` are those pages by the name they were taken under; ``bystanders`` are free pages that the
-    balloon's driver does not touch.
+    ``taken`` are those pages, by the name under which they were taken; ``bystanders`` are free pages that the
+    balloon's driver does not use.
     """
 
     def __init__(self, bystanders: PageSet = EMPTY) -> None:
@@ -49,17 +49,17 @@ class ModelledGuest:
             address += len(part)
 
     def use(self, pages: PageSet, name: str) -> None:
-        """Write to pages, as whoever takes them does, and keep them under ``name``."""
+        """Write to pages, as a program that takes them does, and keep them under ``name``."""
         self._pages.update(dict.fromkeys(page_numbers(pages).tolist(), _BLANK))
         self.taken[name] = self.taken.get(name, EMPTY) | pages
 
     def fill(self, name: str) -> None:
-        """Write the pattern into the pages taken as ``name``, each with another."""
+        """Write the pattern into the pages taken as ``name``; it differs from page to page."""
         for at, pfn in enumerate(page_numbers(self.taken[name]).tolist()):
             self._pages[pfn] = pattern(name, at)
 
     def first_altered(self, name: str) -> int | None:
-        """Return the first page frame number taken as ``name`` that has lost its pattern; None for none."""
+        """Return the first page frame number taken as ``name`` that lost its pattern; None if none did."""
         for at, pfn in enumerate(page_numbers(self.taken[name]).tolist()):
             if self._pages[pfn] != pattern(name, at):
                 return int(pfn)

@@ -1,4 +1,4 @@
-"""Time for implementations that answer at once: it passes where somebody waits, and nobody waits for it."""
+"""Time for implementations that answer at once: a wait makes it pass, and takes no real time."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ _ACT_SECONDS = 0.001
 
 
 class SimulatedClock:
-    """A clock that stands still but for :meth:`wait` and :meth:`act`; calling it gives the seconds so far.
+    """A clock that advances only by :meth:`wait` and :meth:`act`; calling it returns the seconds so far.
 
-    With it a deadline of seconds passes in no time, a trace has the same times on every machine, and an
+    With it a deadline of seconds takes no real time, a trace has the same times on every machine, and an
     implementation can be late.
     """
 
@@ -26,5 +26,5 @@ class SimulatedClock:
         self._seconds += seconds
 
     def act(self) -> None:
-        """Let the time of one observed act pass, so that one that acts without end comes to a deadline."""
+        """Advance by the time of one observed act, so that endless acting reaches a deadline."""
         self._seconds += _ACT_SECONDS

@@ -1,7 +1,7 @@
-"""Implementations in any language: a program spoken to over its standard streams (``stdio:COMMAND``).
+"""Implementations in any language: programs that speak over their standard streams (``stdio:COMMAND``).
 
-``docs/test/stdio-protocol.md`` is the protocol for those who write such a program; :mod:`.messages` is the
-same as a table, from which the published schemas are made and by which every line is read.
+``docs/test/stdio-protocol.md`` describes the protocol to the author of such a program. :mod:`.forms` is the
+same as a table; the published schemas are made from it, and every line is read by it.
 """
 
 from balloon_conformance.iut.stdio.target import KIND

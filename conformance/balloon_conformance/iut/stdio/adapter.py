@@ -1,4 +1,4 @@
-"""What the adapters to a device and to a driver have in common: the program, and what it told so far."""
+"""What the adapters to a device and to a driver share: the program, and its events so far."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ _EVENTS: Mapping[str, Callable[[Mapping[str, Any]], Event]] = MappingProxyType(
         "guest-used": lambda told: ev.Guest(ev.GuestAction.USE, told["pages"]),
     }
 )
-"""What the events of an answer become."""
+"""The event of the suite for each event of an answer."""
 
 _NOTIFICATIONS: Mapping[str, sight.Fact] = MappingProxyType(
     {"used": sight.Fact.USED_NOTIFICATION, "available": sight.Fact.AVAILABLE_NOTIFICATION}
 )
-"""What an event shows that says whether the other side is notified."""
+"""The events with a field that says whether the other side was notified, and the fact that this shows."""
 
 
 class StdioAdapter:
@@ -65,7 +65,7 @@ class StdioAdapter:
         self._lent: dict[tuple[int, str], bytes] = {}
 
     def start(self, setup: Setup) -> None:
-        """Have the program begin anew; a fresh one is started where there is none."""
+        """Have the program begin anew; start a fresh one if there is none."""
         self._forget()
         answer = self.program.start(setup)
         self._take(answer)
@@ -100,23 +100,23 @@ class StdioAdapter:
         return events
 
     def said(self) -> Sequence[str]:
-        """Return the last lines the program wrote to standard error since the last start."""
+        """Return the last lines that the program wrote to standard error since the last start."""
         return self.program.said()
 
     # -- for the sides ------------------------------------------------------------------------------------
 
     def _started(self, answer: Answer) -> None:
-        """Take in what the answer to a start or a reset says beyond what both sides say."""
+        """Read the side's own fields of the answer to a start or a reset."""
 
     def _look_again(self, deadline_seconds: float) -> None:
-        """Read buffers again where nothing else happened; ``deadline_seconds`` as :meth:`observe` has it."""
+        """Read buffers again if nothing else happened; ``deadline_seconds`` is that of :meth:`observe`."""
 
     def _enter(self, event: Event) -> None:
-        """Take one event in."""
+        """Record one event."""
         self._events.append(event)
 
     def _tell(self, command: str, **fields: Any) -> Answer:
-        """Send a command and take in the events of its answer."""
+        """Send a command and record the events of its answer."""
         answer = self.program.ask(command, **fields)
         if answer.events:
             self._take(answer)
@@ -134,7 +134,7 @@ class StdioAdapter:
                 self._take_other(name, told)
 
     def _take_other(self, name: str, told: Mapping[str, Any]) -> None:
-        """Take in what is no event of the exchange."""
+        """Record an event of an answer that is not an event of the exchange."""
 
     def _take_memory(self, answer: Answer) -> None:
         if answer.fields["memory"] is not None:
@@ -145,7 +145,7 @@ class StdioAdapter:
         self._lent.clear()
 
     def _reread(self, queue: int, buffer: str, by: ev.Side) -> None:
-        """Read the readable part of a buffer again, and take in that it changed where it did."""
+        """Read the readable part of a buffer again; record an event if it changed."""
         before = self._lent.get((queue, buffer))
         if before is None:
             return

@@ -1,4 +1,4 @@
-"""A device behind a program: ``stdio:COMMAND`` where the program says that it is one."""
+"""A device behind a program: ``stdio:COMMAND`` if the program says that it is a device."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class StdioDevice(StdioAdapter):
         return self._memory
 
     def offered(self) -> int:
-        """Return what the device offered at the start, or after the last reset."""
+        """Return what the device offered at the start or after the last reset."""
         return self._offered
 
     def accept(self, features: int) -> bool:
-        """Negotiate; where FEATURES_OK stayed the virtqueues are set up too."""
+        """Negotiate. If FEATURES_OK stayed, the virtqueues are set up too."""
         answer = self._tell("negotiate", accepted=features)
         self._ring_sizes = answer.fields["ring_sizes"]
         self._take_memory(answer)
@@ -38,7 +38,7 @@ class StdioDevice(StdioAdapter):
         return kept
 
     def ring_sizes(self) -> tuple[tuple[int, int], ...]:
-        """Return what the answer to the negotiation said."""
+        """Return the sizes in the answer to the negotiation."""
         return self._ring_sizes
 
     def prepare(self) -> None:
@@ -88,12 +88,12 @@ class StdioDevice(StdioAdapter):
         return gone, changed
 
     def statistics(self) -> tuple[tuple[int, int], ...]:
-        """Return what the host read of the statistics."""
+        """Return the statistics that the host read."""
         told: tuple[tuple[int, int], ...] = self._tell("host-statistics").fields["statistics"]
         return told
 
     def operate(self, action: str, value: int) -> None:
-        """Carry out an operator's wish."""
+        """Carry out an operator's request."""
         self._tell("operator", action=OperatorAction(action), value=value)
 
     def _started(self, answer: Answer) -> None:
@@ -101,7 +101,7 @@ class StdioDevice(StdioAdapter):
         self._ring_sizes = ()
 
     def _take(self, answer: Answer) -> None:
-        """Take events in; buffers that were returned are read again before anything else is asked."""
+        """Record events. Buffers that were returned are read again before anything else is asked."""
         fresh = len(self._events)
         super()._take(answer)
         if not self._lent:
@@ -114,6 +114,6 @@ class StdioDevice(StdioAdapter):
             self._events.append(event)
 
     def _look_again(self, deadline_seconds: float) -> None:
-        # Not each time the events are collected: what was changed is still seen when the buffer comes back.
+        # Not at every call: a change is still seen when the buffer comes back.
         if deadline_seconds > 0:
             self._reread_all(Side.DEVICE)

@@ -1,4 +1,4 @@
-"""A driver behind a program: ``stdio:COMMAND`` where the program says that it is one."""
+"""A driver behind a program: ``stdio:COMMAND`` if the program says that it is a driver."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _GUEST_SECONDS: Final = 30.0
 class StdioDriver(StdioAdapter):
     """A :class:`~balloon_conformance.iut.contract.DriverAdapter`.
 
-    The program's guest can be commanded, and its memory reached, where it claims so
-    (:class:`~balloon_conformance.iut.contract.SteersGuest`,
-    :class:`~balloon_conformance.iut.contract.ReachesMemory`).
+    If the program claims it, its guest takes commands
+    (:class:`~balloon_conformance.iut.contract.SteersGuest`), and its memory can be read and written
+    (:class:`~balloon_conformance.iut.contract.ReachesMemory`).
     """
 
     _kind = sight.Kind.STDIO_DRIVER
@@ -35,7 +35,7 @@ class StdioDriver(StdioAdapter):
         accepted: int | None = answer.fields["accepted"]
         self._take_memory(answer)
         if accepted is not None:
-            # Before the first buffer, whatever the program knew when.
+            # It comes before the first buffer, whenever the program learned of it.
             self._events.append(Memory(self._memory))
         self._take(answer)
         return accepted
@@ -50,7 +50,7 @@ class StdioDriver(StdioAdapter):
         self._tell("configuration-change", data=configuration)
 
     def steer(self, action: str, pages: PageSet) -> None:
-        """Carry out a guest's wish."""
+        """Carry out a guest's request."""
         self._tell("guest", action=action, pages=pages)
 
     def guest_begin(self, command: str, *words: str | int) -> None:
@@ -59,13 +59,13 @@ class StdioDriver(StdioAdapter):
         self._tell("guest-command", words=(command, *words))
 
     def guest_answer(self, deadline_seconds: float) -> str | None:
-        """Return what the guest answered; None where there are events to observe first, or none came."""
+        """Return the guest's answer; None if there are events to observe first, or if none came."""
         if not self._events and self._answer is None:
             self._events = [*self.observe(deadline_seconds)]
         if self._events:
             return None
         if self._answer is None and self._synchronous:
-            # Waiting would be for ever: nothing happens between commands.
+            # Waiting would never end: nothing happens between commands.
             raise self.program.fault("did not answer the command to its guest, and has nothing to return")
         answer, self._answer = self._answer, None
         if isinstance(answer, AdapterError):
@@ -73,7 +73,7 @@ class StdioDriver(StdioAdapter):
         return answer
 
     def guest(self, command: str, *words: str | int) -> str:
-        """Give a command that needs no buffer returned meanwhile, and await the answer."""
+        """Give a command that needs no buffer returned, and await its answer."""
         self.guest_begin(command, *words)
         until = time.monotonic() + _GUEST_SECONDS
         while (answer := self._answer) is None:
@@ -111,7 +111,7 @@ class StdioDriver(StdioAdapter):
         self._answer = text if name == "guest-answer" else self.program.fault(f"says of its guest: {text}")
 
     def _look_again(self, deadline_seconds: float) -> None:  # noqa: ARG002 - the device's looks at it
-        # Also when a buffer is about to be returned: afterwards it is the driver's to change.
+        # Also before a buffer is returned: afterwards the driver may change it.
         self._reread_all(Side.DRIVER)
 
     def _forget(self) -> None:

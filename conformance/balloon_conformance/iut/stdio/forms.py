@@ -1,7 +1,7 @@
-"""Every message of the protocol as a table: what it is called, its fields, and what each of them holds.
+"""Every message of the protocol as a table: its name, its fields, and the kind of value in each.
 
 The published schemas (:mod:`.schema`) are made from this table, and every line is read by it
-(:mod:`.messages`), so there is one truth for both.
+(:mod:`.messages`), so the two always agree.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ __all__ = [
 
 PROTOCOL_VERSION = 1
 LINE_LIMIT_BYTES = 1 << 22
-"""The longest line either side may write, its line end included: HDR-07 makes messages of 512 KiB legal."""
+"""The longest line that either side may write, including its line end. HDR-07 allows messages of 512 KiB."""
 
 SYNCHRONOUS = "synchronous"
-"""Capability: what the program does, it does before it answers; between commands nothing happens."""
+"""Capability: the program acts only before it answers; between commands nothing happens."""
 REREAD = "reread"
 """Capability: the device-readable part of a buffer can be read again."""
 
@@ -75,19 +75,19 @@ _EVERY_CAPABILITY = tuple(dict.fromkeys(str(name) for side in Side for name in _
 
 
 def known_capabilities(side: Side | None = None) -> tuple[str, ...]:
-    """Return the names of the capabilities a program of ``side`` may claim; of both sides without one."""
+    """Return the capabilities that a program of ``side`` may claim; those of both sides without ``side``."""
     return _EVERY_CAPABILITY if side is None else tuple(str(name) for name in _OF[side])
 
 
 class ErrorKind(StrEnum):
-    """What a program says by answering with an error, and with it whose fault it is."""
+    """The kinds of errors in a program's answers. The kind tells whose fault it is."""
 
     UNKNOWN_COMMAND = "unknown-command"
     """The program has no such command."""
     NOT_IMPLEMENTED = "not-implemented"
-    """The program knows the command and cannot carry it out; it does not claim the capability for it."""
+    """The program knows the command, cannot carry it out, and does not claim the capability for it."""
     REFUSED = "refused"
-    """The command makes no sense now, or its fields do not."""
+    """The command, or a field of it, makes no sense now."""
     CRASHED = "crashed"
     """The implementation behind the program ended."""
     HUNG = "hung"
@@ -98,7 +98,7 @@ class ErrorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a message; ``default`` is what an absent one means, where it may be absent."""
+    """One field of a message. If it may be absent, ``default`` is its value then."""
 
     name: str
     kind: Kind
@@ -113,9 +113,9 @@ def _optional(name: str, kind: Kind, about: str, default: Any = None) -> Field:
 
 @dataclass(frozen=True, slots=True)
 class CommandForm:
-    """One command: the sides that have it, its fields, and those of its answer by side.
+    """One command: the sides that have it, its fields, and the fields of its answer by side.
 
-    ``needs`` are capabilities of which a program must claim at least one before the suite sends it.
+    The suite sends it only if the program claims at least one of the capabilities in ``needs``.
     """
 
     name: str
@@ -160,7 +160,7 @@ _MEMORY = _optional(
 )
 
 ROLE = Field("role", values.choice(*Side), "which side the implementation under test is")
-"""The field of the answer to ``start`` on which its other fields depend."""
+"""The field of the answer to ``start`` that decides its other fields."""
 
 _INTRODUCTION = (
     Field("protocol", values.UNSIGNED_32, "the version of this protocol the program speaks"),
@@ -425,7 +425,7 @@ _EVENT_FORMS = (
 EVENTS: Mapping[tuple[Side, str], EventForm] = MappingProxyType(
     {(side, form.name): form for form in _EVENT_FORMS for side in form.sides}
 )
-"""Every event by the side that has it, and its name."""
+"""Every event by its side and its name."""
 
 
 def command_fields(form: CommandForm, side: Side) -> tuple[Field, ...]:
@@ -434,7 +434,7 @@ def command_fields(form: CommandForm, side: Side) -> tuple[Field, ...]:
 
 
 def answer_fields(form: CommandForm, side: Side) -> tuple[Field, ...]:
-    """Return the fields of the answer of a program of ``side``, ``seq`` and ``events`` aside."""
+    """Return the fields of the answer of a program of ``side``, without ``seq`` and ``events``."""
     return form.answers.get(side, ())
 
 
@@ -442,4 +442,4 @@ ERROR_FIELDS = (
     Field("error", values.choice(*ErrorKind), "what kind of error it is"),
     _optional("text", values.TEXT, "what is wrong, in one line", default=""),
 )
-"""The fields of an answer that is an error."""
+"""The fields of an error answer."""

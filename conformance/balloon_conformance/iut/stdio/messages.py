@@ -1,4 +1,4 @@
-"""Lines, read and written by the table of messages."""
+"""Reads and writes lines according to the table of messages."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ __all__ = ["Answer", "BadMessageError", "read_answer", "read_command", "write_li
 
 
 class BadMessageError(ValueError):
-    """A line that is not the message it should be: one line that names the field."""
+    """The line is not the expected message: one line that names the field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer, read: its fields, the events it carried as (name, fields), and its error if it is one."""
+    """A parsed answer: its fields, its events as (name, fields), and its error if it is one."""
 
     fields: Mapping[str, Any]
     events: tuple[tuple[str, Mapping[str, Any]], ...] = ()
@@ -39,9 +39,10 @@ class Answer:
 
 
 def read_answer(answer: Mapping[str, Any], command: str, side: Side | None) -> Answer:
-    """Read the answer to ``command``; ``seq`` was looked at before.
+    """Read the answer to ``command``; ``seq`` was checked before.
 
-    ``side`` None, for the first ``start``, takes the side from the answer. Raises :class:`BadMessageError`.
+    If ``side`` is None, for the first ``start``, the answer says which side it is. Raises
+    :class:`BadMessageError`.
     """
     rest = dict(answer)
     rest.pop("seq", None)
@@ -103,7 +104,7 @@ def _read_one(one: Field, rest: Mapping[str, Any]) -> Any:
 def read_command(line: Mapping[str, Any], side: Side) -> tuple[str, dict[str, Any]]:
     """Read a command as a program of ``side`` does: its name and its fields; :class:`BadMessageError`.
 
-    A field that is not known is passed over, as the protocol wants of programs.
+    An unknown field is skipped, as the protocol demands of programs.
     """
     name = line.get("command")
     form = COMMANDS.get(name) if type(name) is str else None
@@ -114,7 +115,7 @@ def read_command(line: Mapping[str, Any], side: Side) -> tuple[str, dict[str, An
 
 
 def write_line(message: Mapping[str, Any]) -> bytes:
-    """Return the line of a message whose values are plain data."""
+    """Return the line for a message whose values are plain data."""
     return _encode(message).encode() + b"\n"
 
 

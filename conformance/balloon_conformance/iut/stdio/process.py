@@ -1,8 +1,7 @@
-"""One program and its three streams: a line out, a line back, each within a deadline and of bounded length.
+"""One program and its three streams: a line out, a line back, each within a deadline and of limited length.
 
-The program has a process group of its own, a guard that ends it should the suite be killed, and a mark in its
-environment by which those of its children are found that left the group. Nothing here knows what the lines
-mean.
+The program has a process group of its own, and a guard that ends it if the suite is killed. A mark in its
+environment finds those of its children that left the group. This module does not know what the lines mean.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from balloon_conformance.iut.stdio.forms import LINE_LIMIT_BYTES
 __all__ = ["MARK", "ProgramError", "StdioProcess"]
 
 MARK: Final = "BALLOON_CONFORMANCE_PROGRAM"
-"""The environment variable by which a program's children are known."""
+"""The environment variable that marks a program's children."""
 
 _READ_BYTES: Final = 1 << 16
 _SAID_LIMIT_BYTES: Final = 1 << 14
@@ -38,16 +37,16 @@ _KILL_ROUNDS: Final = 100
 
 
 class ProgramError(AdapterError):
-    """A program that cannot be started, or did not come to its first answer; one line with the remedy."""
+    """A program cannot be started, or did not reach its first answer; one line with the remedy."""
 
 
 class StdioProcess:
-    """A running program; raises :class:`ProgramError` where COMMAND cannot be started.
+    """A running program; raises :class:`ProgramError` if COMMAND cannot be started.
 
-    ``words`` are the program and its arguments. What it does wrong is told apart by what is raised:
-    :class:`ImplementationCrashed` when it ends, :class:`ImplementationHung` when it does not answer, and
-    :class:`AdapterError` when it breaks the form of the conversation. After any of them only :meth:`kill`
-    makes sense.
+    ``words`` are the program and its arguments. The exception tells what the program did wrong:
+    :class:`ImplementationCrashed` if it ended, :class:`ImplementationHung` if it does not answer, and
+    :class:`AdapterError` if it breaks the form of the conversation. After any of them only :meth:`kill` may
+    be called.
     """
 
     def __init__(self, words: Sequence[str]) -> None:
@@ -60,7 +59,7 @@ class StdioProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
-                # Ctrl-C is for the suite; and whatever the program starts is ended with it.
+                # Ctrl-C goes to the suite, and everything that the program starts is ended with it.
                 start_new_session=True,
                 env={**os.environ, MARK: self._mark},
             )
@@ -70,7 +69,7 @@ class StdioProcess:
                 "can be run, with its path if it is not in PATH"
             ) from None
         self._guard = Guard(self._process.pid)
-        # A program that aborts shall not leave a core file in whatever directory this is.
+        # A program that aborts must not leave a core file in the current directory.
         with suppress(OSError):
             resource.prlimit(self._process.pid, resource.RLIMIT_CORE, (0, 0))
         streams = (self._process.stdin, self._process.stdout, self._process.stderr)
@@ -96,10 +95,10 @@ class StdioProcess:
         return self._name
 
     def exchange(self, line: bytes, seconds: float, asked: str) -> bytes:
-        """Write a line and return the one that comes back, without its end; ``asked`` names it in errors.
+        """Write a line and return the next one without its end; ``asked`` names the command in errors.
 
-        What the program wrote unasked is found here where it came with the answer before; what came later is
-        returned as the answer, and has another number.
+        Output that nobody asked for is found here if it came with the answer before. If it came later, it is
+        returned as the answer, and has a wrong number.
         """
         if self._received and self.ended():
             raise self.over()
@@ -140,11 +139,11 @@ class StdioProcess:
         return unasked
 
     def ended(self, seconds: float = 0.0) -> bool:
-        """Tell whether the program ended, within ``seconds``."""
+        """Tell whether the program ended within ``seconds``."""
         return self._closed or bool(_readable(self._exit, seconds))
 
     def said(self) -> tuple[str, ...]:
-        """Return the last lines the program wrote to standard error, oldest first."""
+        """Return the last lines that the program wrote to standard error, oldest first."""
         if not self._closed:
             with suppress(OSError):
                 self._listen()
@@ -152,12 +151,12 @@ class StdioProcess:
         return tuple(_printable(line) for line in lines if line.strip())[-_SAID_LINES:]
 
     def forget_said(self) -> None:
-        """Drop what the program wrote to standard error so far."""
+        """Forget what the program has written to standard error."""
         self.said()
         self._said.clear()
 
     def end(self, seconds: float) -> bool:
-        """Close the program's input, wait for its end, and kill what is left; False where anything was."""
+        """Close the program's input, wait for its end, kill what is left; return whether nothing was left."""
         with suppress(OSError):
             if self._process.stdin and not self._closed:
                 self._process.stdin.close()
@@ -165,9 +164,9 @@ class StdioProcess:
         return self.kill() == 0 and went
 
     def kill(self) -> int:
-        """Kill the program with all its children, and close everything; twice does no harm.
+        """Kill the program with all its children, and close everything; harmless if called twice.
 
-        Returns how many processes had outlived the program.
+        Returns how many processes outlived the program.
         """
         if self._closed:
             return 0
@@ -175,12 +174,12 @@ class StdioProcess:
         self.said()
         self._closed = True
         outlived = _marked(self._mark) - {self._process.pid} if went else frozenset()
-        # The program is not waited for before, so its number still names its own group and no other.
+        # Nobody has waited for the program yet, so its number still names its own group.
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._guard.dismiss()
-        # Those that left the group; whoever is killed may have had another child meanwhile.
+        # Then those that left the group. A process that is killed may have started another child meanwhile.
         for _ in range(_KILL_ROUNDS):
             for pid in (strays := _marked(self._mark)):
                 with suppress(ProcessLookupError):
@@ -197,7 +196,7 @@ class StdioProcess:
     # -- what comes and goes ------------------------------------------------------------------------------
 
     def _pump(self, until: float) -> bool:
-        """Read what there is, once something is; False when the time is over."""
+        """Read what there is as soon as there is something; return False if the time is over."""
         ready = self._poll.poll(max(until - time.monotonic(), 0.0) * 1000)
         for descriptor, _ in ready:
             if descriptor == self._errors:
@@ -210,7 +209,7 @@ class StdioProcess:
         return bool(ready)
 
     def _listen(self) -> None:
-        """Keep the end of what the program writes to standard error."""
+        """Keep the end of the program's standard error."""
         while True:
             try:
                 data = os.read(self._errors, _READ_BYTES)
@@ -226,7 +225,7 @@ class StdioProcess:
                 return
 
     def _write(self, rest: memoryview, until: float, seconds: float, asked: str) -> None:
-        """Write what did not fit the pipe at once, and read meanwhile, so that neither side is stuck."""
+        """Write what did not fit the pipe at once, and read meanwhile, so that neither side blocks."""
         self._poll.register(self._input, select.POLLOUT)
         try:
             while rest:
@@ -242,7 +241,7 @@ class StdioProcess:
     # -- how it ends --------------------------------------------------------------------------------------
 
     def over(self, when: str = "") -> ImplementationCrashed | AdapterError:
-        """Return the error of a program that ended, or whose output did; ``when`` says at what time."""
+        """Return the error for a program that ended, or closed its output; ``when`` says at what time."""
         if not self.ended(_END_SECONDS):
             return AdapterError(
                 f"{self._name} closed its standard output and still runs; keep it open until stop"
@@ -264,9 +263,9 @@ class StdioProcess:
         reader = select.poll()
         reader.register(self._input, 0)
         if reader.poll(0):
-            # The command was written before the program closed its end.
+            # The command was written before the program closed its input.
             return self._refuses_input()
-        # What keeps a program from its first answer is, more often than not, a stream that it buffers.
+        # A program that does not reach its first answer often buffers its output.
         remedy = (
             "; flush its output after every line, and read its input line by line" if asked == "start" else ""
         )
@@ -275,7 +274,7 @@ class StdioProcess:
         )
 
     def _how(self) -> str:
-        """Say how the program ended, without taking its number away from it."""
+        """Say how the program ended, without reaping it: its number stays its own."""
         status = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         if status is None or status.si_code == os.CLD_EXITED:
             return f"ended with exit status {status.si_status if status else 'unknown'}"
@@ -287,7 +286,7 @@ class StdioProcess:
 
 
 def _printable(line: str) -> str:
-    """Return a line of a program's log without what would steer a terminal."""
+    """Return a line of a program's log without terminal control characters."""
     return "".join(one if one.isprintable() else " " for one in line).rstrip()
 
 
@@ -304,11 +303,11 @@ def _readable(descriptor: int, seconds: float) -> bool:
 
 
 def _marked(mark: str) -> frozenset[int]:
-    """Return the numbers of the live processes whose environment has the mark."""
+    """Return the ids of the live processes whose environment has the mark."""
     wanted, found = f"{MARK}={mark}".encode(), set()
     for entry in os.scandir("/proc"):
         if entry.name.isdecimal():
-            # Of other people's processes the environment cannot be read; one that ended has none.
+            # Other users' environments cannot be read, and a process that ended has none.
             with suppress(OSError):
                 if wanted in Path(entry.path, "environ").read_bytes():
                     found.add(int(entry.name))

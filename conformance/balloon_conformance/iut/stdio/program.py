@@ -1,4 +1,4 @@
-"""A conversation with a program: numbered commands out, checked answers in, and whose fault it is if not."""
+"""A conversation with a program: numbered commands out, checked answers in, and faults attributed."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ _EXAMPLE: Final = "stdio:./my-device --verbose"
 _SHOWN: Final = 80
 _STOP_SECONDS: Final = 1.0
 _DYING_SECONDS: Final = 0.2
-"""How long a program that wrote what is no answer is given to end."""
+"""How long a program that wrote something that is no answer has to end."""
 _MOST_MILLISECONDS: Final = (1 << 32) - 1
 
 
 @dataclass(frozen=True, slots=True)
 class StdioOptions:
-    """How to reach a program: the words of its command, and how long it may take to answer."""
+    """How to reach a program: the words of its command, and how long its answers may take."""
 
     words: tuple[str, ...]
     start_seconds: float = 10.0
@@ -62,7 +62,7 @@ class StdioOptions:
 
 @dataclass(frozen=True, slots=True)
 class Introduction:
-    """What a program says of itself when it is started; the same every time."""
+    """What a program says about itself when it is started; the same every time."""
 
     role: Side
     name: str
@@ -71,7 +71,7 @@ class Introduction:
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> Introduction:
-        """Take it from an answer to ``start``."""
+        """Read it from an answer to ``start``."""
         return cls(Side(fields["role"]), fields["name"], fields["version"], fields["capabilities"])
 
     @property
@@ -86,7 +86,7 @@ class Introduction:
 
 
 def split(command: str) -> tuple[str, ...]:
-    """Split a command into words as a shell would; :class:`IutError` where that cannot be done."""
+    """Split a command into words as a shell would; :class:`IutError` if that is not possible."""
     try:
         words = tuple(shlex.split(command))
     except ValueError as error:
@@ -106,7 +106,8 @@ def _suite_version() -> str:
 class Program:
     """The program of one adapter, started when it is needed.
 
-    ``introduction`` is what it said of itself before; without one, the first answer to ``start`` is taken.
+    ``introduction`` is what it said about itself before; if it is None, the first answer to ``start`` gives
+    it.
     """
 
     def __init__(self, options: StdioOptions, introduction: Introduction | None = None) -> None:
@@ -120,7 +121,7 @@ class Program:
 
     @property
     def process(self) -> StdioProcess:
-        """The running process; it is started where there is none."""
+        """The running process; it is started if there is none."""
         if self._process is None:
             self._process = StdioProcess(self.options.words)
             self._sequence = 0
@@ -133,10 +134,10 @@ class Program:
         return self._process is not None
 
     def start(self, setup: Setup, *, more: tuple[str, ...] = ()) -> Answer:
-        """Start the implementation for a case, in the process there is or in a fresh one.
+        """Start the implementation for a case, in the running process or in a fresh one.
 
         A program that cannot begin anew in the same process refuses, and is started again. ``more`` are
-        further names to say in ``may_ask``.
+        further names for ``may_ask``.
         """
         reused = self._process is not None
         try:
@@ -161,7 +162,7 @@ class Program:
         return answer
 
     def ask(self, command: str, **fields: Any) -> Answer:
-        """Send a command and return its answer; an answer that is an error is raised as what it means."""
+        """Send a command and return its answer. An error answer is raised as the exception it stands for."""
         if self._process is None:
             raise AdapterError("the adapter is not started; call start first")
         answer = self.ask_openly(command, fields)
@@ -172,10 +173,9 @@ class Program:
     def ask_openly(
         self, command: str, fields: Mapping[str, Any], *, seconds: float | None = None, extra: Any = None
     ) -> Answer:
-        """Send a command and return its answer, also one that is an error.
+        """Send a command and return its answer, even if it is an error.
 
-        ``seconds`` is the deadline where it is not the usual one; ``extra`` are fields, plain data, that no
-        table knows.
+        ``seconds`` replaces the usual deadline; ``extra`` are fields, plain data, that are in no table.
         """
         process = self.process
         self._sequence += 1
@@ -186,7 +186,7 @@ class Program:
                     line[one.name] = one.kind.write(fields[one.name])
         if extra:
             line.update(extra)
-        # Whatever is raised from here on, the conversation cannot be taken up again.
+        # If an exception follows, the conversation cannot be continued.
         lost, self._lost = self._lost, True
         text = process.exchange(
             write_line(line), self.options.answer_seconds if seconds is None else seconds, command
@@ -197,7 +197,7 @@ class Program:
             answer = None
         if type(answer) is not dict:
             if process.ended(_DYING_SECONDS):
-                # Its last words came by the wrong stream; that it ended is the implementation's doing.
+                # Its last words came through the wrong stream. The implementation is to blame that it ended.
                 raise process.over(f"after it wrote {_shown(text)}")
             raise self.fault(
                 f"answered {command} with {_shown(text)}, which is not a JSON object; write "
@@ -219,7 +219,7 @@ class Program:
         return read
 
     def observe(self, seconds: float) -> Answer:
-        """Have the program wait until something happens, ``seconds`` at the most."""
+        """Have the program wait up to ``seconds`` until something happens."""
         milliseconds = min(int(seconds * 1000), _MOST_MILLISECONDS)
         fields = {"milliseconds": milliseconds}
         answer = self.ask_openly("observe", fields, seconds=seconds + self.options.answer_seconds)
@@ -227,13 +227,13 @@ class Program:
         return answer
 
     def fault(self, words: str) -> AdapterError:
-        """Return the error of a program that did something no adapter does."""
+        """Return the error for a program that did something no adapter does."""
         return AdapterError(f"{self.options.program} {words}")
 
     def stop(self) -> bool:
-        """Ask the program to end, and kill what is left of it; twice does no harm.
+        """Ask the program to end, and kill what is left of it; harmless if called twice.
 
-        False where it did not answer, or had to be killed.
+        Return False if it did not answer, or had to be killed.
         """
         if self._process is None:
             return True
@@ -246,7 +246,7 @@ class Program:
         return went
 
     def kill(self) -> None:
-        """Kill the program and its children; twice does no harm."""
+        """Kill the program and its children; harmless if called twice."""
         process, self._process = self._process, None
         if process is not None:
             self._said = process.said()
@@ -257,7 +257,7 @@ class Program:
         return self._said if self._process is None else self._process.said()
 
     def _check_alive(self, process: StdioProcess) -> None:
-        """Raise where the program ended after its last answer, which no case has seen."""
+        """Raise an error if the program ended after its last answer, which no case has seen."""
         if process.ended():
             raise process.over("after the case before")
 
@@ -274,7 +274,7 @@ class Program:
         return self.ask_openly("start", fields, seconds=self.options.start_seconds)
 
     def _introduce(self, answer: Answer) -> None:
-        """Take the introduction, or compare it with that of before."""
+        """Store the introduction, or compare it with the one before."""
         protocol = answer.fields["protocol"]
         if protocol != PROTOCOL_VERSION:
             raise self.fault(
@@ -309,9 +309,10 @@ _read_value = json.JSONDecoder().raw_decode
 
 
 def _decode(line: bytes) -> Any:
-    """Return the JSON value in a line; ValueError where there is none, or anything else.
+    """Return the JSON value of a line; ValueError if the line is anything else.
 
-    As :func:`json.loads` does, without its two looks for blanks: most of an exchange is time in such steps.
+    It does what :func:`json.loads` does, without the two checks for blanks: most of the time of an exchange
+    goes into such steps.
     """
     text = line.decode().strip(" \t\r")
     value, end = _read_value(text)

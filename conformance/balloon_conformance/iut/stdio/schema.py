@@ -38,7 +38,7 @@ def _object(
     also: Iterable[str] = (),
     more: bool = False,
 ) -> Any:
-    """Return the schema of an object: ``fixed`` of every such message, all required but for ``also``.
+    """Return the schema of an object: ``fixed`` and ``fields``, all required except those in ``also``.
 
     ``more`` says that a later version may add fields.
     """
@@ -60,7 +60,7 @@ def _object(
 def _by_side(
     form: CommandForm, shape: Callable[[CommandForm, Side], tuple[Field, ...]]
 ) -> list[tuple[str, Side]]:
-    """Return the names a message has in a schema: one, or one a side where the sides have other shapes."""
+    """Return the names of a message in a schema: one, or one for each side if the sides differ."""
     shapes = [shape(form, side) for side in form.sides]
     if all(one == shapes[0] for one in shapes):
         return [(form.name, form.sides[0])]
@@ -68,10 +68,10 @@ def _by_side(
 
 
 def command_schema() -> dict[str, Any]:
-    """Return the schema of every line the suite writes, now or later.
+    """Return the schema of every line that the suite writes, now or later.
 
-    A program passes over fields it does not know and answers commands it does not know, and the doctor sends
-    it both: so a command may have more fields, and an unknown name.
+    A program skips unknown fields and answers unknown commands, and the doctor sends it both. So a command
+    may have more fields, and an unknown name.
     """
     definitions = {
         name: _object(
@@ -98,7 +98,7 @@ def command_schema() -> dict[str, Any]:
 
 
 def answer_schema() -> dict[str, Any]:
-    """Return the schema of every line a program writes; ``$defs`` has each answer by its command."""
+    """Return the schema of every line that a program writes; ``$defs`` has each answer by its command."""
     events = {
         f"event-{form.name}": _object(form.about, {"event": {"const": form.name}}, form.fields)
         for form in {one.name: one for one in EVENTS.values()}.values()
@@ -144,7 +144,7 @@ def answer_schema() -> dict[str, Any]:
 
 
 def _constant_role(form: CommandForm, side: Side) -> tuple[Field, ...]:
-    """Return the fields of an answer; in that to ``start`` the role decides which capabilities there are."""
+    """Return the fields of an answer. In that to ``start`` the role decides which capabilities exist."""
     if form.name != "start":
         return answer_fields(form, side)
     narrowed = {

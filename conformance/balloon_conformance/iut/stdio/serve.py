@@ -1,7 +1,7 @@
-"""Any adapter served over standard streams: the program's end of the protocol, in Python.
+"""Serves any adapter over standard streams: the program's end of the protocol, in Python.
 
-``balloon-conformance serve reference-device --stdio`` is the reference device behind it: the living example
-of the protocol, and the proof that nothing is lost on the way.
+``balloon-conformance serve reference-device --stdio`` serves the reference device in this way. It is a
+working example of the protocol, and shows that nothing is lost on the way.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ _EVENTS: Mapping[type[ev.Event], tuple[str, Callable[[Any], dict[str, Any]]]] = 
         ev.Guest: ("guest-used", lambda seen: {"pages": seen.pages}),
     }
 )
-"""How the events of an adapter are told; see :meth:`_Served.tell` for the two that become something else."""
+"""How the events of an adapter are sent; :meth:`_Served.tell` treats two of them differently."""
 
 _TEXT_LIMIT: Final = 4096
 
@@ -105,7 +105,7 @@ class _RefusedError(Exception):
 
 
 class _Served:
-    """What the two sides have in common: commands by name, and events told in the answers."""
+    """What the two sides share: commands by name, and events sent in the answers."""
 
     side: Side
 
@@ -122,12 +122,12 @@ class _Served:
 
     @property
     def capabilities(self) -> list[str]:
-        """What is claimed: what the adapter can, and what is said of it by whoever serves it."""
+        """The capabilities to claim: those of the adapter, and those that whoever serves it adds."""
         own = {str(one) for one in self.adapter.capabilities} | self._claims
         return sorted(own & set(known_capabilities(self.side)))
 
     def need(self, capability: Capability) -> None:
-        """Refuse what the adapter cannot do, as the protocol wants it."""
+        """Answer ``not-implemented`` if the adapter lacks the capability."""
         if capability not in self.adapter.capabilities:
             raise _RefusedError(ErrorKind.NOT_IMPLEMENTED, f"the adapter lacks {capability}")
 
@@ -169,7 +169,7 @@ class _Served:
         return {}
 
     def reread(self, fields: Fields) -> dict[str, Any]:
-        """Read a buffer again: as it was made available, or as it was last seen to be altered."""
+        """Read a buffer again: as it was made available, or as the last alteration left it."""
         if REREAD not in self._claims:
             raise _RefusedError(ErrorKind.NOT_IMPLEMENTED, "the adapter does not see buffers change")
         readable = self._readable.get((fields["queue"], fields["buffer"]))
@@ -178,12 +178,12 @@ class _Served:
         return {"readable": readable}
 
     def take_in(self, seconds: float = 0.0) -> None:
-        """Take in what the implementation did."""
+        """Record what the implementation did."""
         for event in self.adapter.observe(seconds):
             self.tell(event)
 
     def tell(self, event: ev.Event) -> None:
-        """Put an event into the next answer; that a buffer was altered is told when it is read again."""
+        """Put an event into the next answer. An altered buffer is only reported when it is read again."""
         if isinstance(event, ev.BufferAltered):
             self._readable[event.queue, event.buffer] = event.readable_now
             return
@@ -333,8 +333,8 @@ def serve(
 ) -> None:
     """Answer commands until ``stop``, or until there are no more.
 
-    ``claims`` are capabilities of the protocol's own: ``synchronous`` where the adapter's ``observe`` never
-    has to wait, and ``reread`` where it sees a buffer in flight change.
+    ``claims`` are capabilities of the protocol itself: ``synchronous`` if the adapter's ``observe`` never has
+    to wait, and ``reread`` if it sees a buffer in flight change.
     """
     kind = _ServedDevice if side is Side.DEVICE else _ServedDriver
     served = kind(adapter, name, version, claims)

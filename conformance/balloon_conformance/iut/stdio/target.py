@@ -65,12 +65,12 @@ def _read_seconds(option: Option, text: str) -> float:
 
 
 def introduce(options: StdioOptions) -> Introduction:
-    """Start the program, take its introduction, and end it; :class:`IutError` where there is none."""
+    """Start the program, read its introduction, and end it; :class:`IutError` if it gives none."""
     program = Program(options)
     try:
         program.start(Setup(CHUNK_TRANSFER))
     except (AdapterError, ImplementationCrashed, ImplementationHung, ImplementationViolation) as error:
-        # A command may have lines of its own; what went wrong with it has one.
+        # A command may contain several lines; an error must be one line.
         raise IutError(" ".join(f"{options.name}: {error}".split())) from None
     finally:
         program.stop()
@@ -80,7 +80,7 @@ def introduce(options: StdioOptions) -> Introduction:
 
 
 def stdio_target(options: StdioOptions) -> Target:
-    """Return the target of a program, of the side it says it is."""
+    """Return the target of a program; the program says which side it is."""
     introduction = introduce(options)
 
     def make() -> DeviceAdapter | DriverAdapter:
@@ -92,7 +92,7 @@ def stdio_target(options: StdioOptions) -> Target:
 
 
 def program_of(target: Target) -> Program | None:
-    """Return the program of a target made by :func:`stdio_target`, not started; None of any other target."""
+    """Return the program of a target made by :func:`stdio_target`, not started; None for any other target."""
     adapter = target.make()
     return adapter.program if isinstance(adapter, StdioAdapter) else None
 

@@ -1,7 +1,7 @@
-"""What stands in the fields of a message: each kind of value with its schema and the one way to read it.
+"""The kinds of values in a message's fields, each with its schema and its reader.
 
-A kind reads a JSON value into what the suite works with, and writes it back. Reading is strict; what is wrong
-is said by :class:`BadValueError`, in words that follow the name of a field.
+A kind reads a JSON value into what the suite works with, and writes it back. Reading is strict. An error is a
+:class:`BadValueError`, whose text follows the name of a field.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _HEX_NUMBER = re.compile(r"0x[0-9a-f]{1,16}")
 
 
 class BadValueError(ValueError):
-    """A value that is not what its field holds: ``expected ..., found ...``."""
+    """A value is not of the kind its field needs: ``expected ..., found ...``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def _fault(expected: str, found: object) -> BadValueError:
 
 
 def _is_number(value: Any, most: int) -> bool:
-    # true and 16.0 are not numbers here, although JSON Schema takes 16.0 for an integer.
+    # true and 16.0 are no numbers here, although JSON Schema accepts 16.0 as an integer.
     return type(value) is int and 0 <= value <= most
 
 
@@ -116,14 +116,14 @@ BOOLEAN = Kind({"type": "boolean"}, _read_boolean)
 
 
 def _read_bytes(value: Any) -> bytes:
-    # bytes.fromhex alone would let spaces through.
+    # bytes.fromhex alone would accept spaces.
     if type(value) is not str or not _HEX_PAIRS.fullmatch(value):
         raise _fault("bytes as a string of hex pairs without spaces", value)
     return bytes.fromhex(value)
 
 
 BYTES = Kind({"type": "string", "pattern": "^([0-9a-fA-F]{2})*$"}, _read_bytes, bytes.hex)
-"""Bytes, two hex digits each, in the order they stand in memory."""
+"""Bytes as pairs of hex digits, in the order they have in memory."""
 
 
 def _text(least: int, most: int, words: str) -> Kind:
@@ -235,7 +235,7 @@ ADDRESSES = Kind(
     _read_addresses,
     lambda extents: [[hex(address), length] for address, length in extents],
 )
-"""Where the descriptors of a buffer lie: [guest-physical address, length in bytes]."""
+"""The descriptors of a buffer: [guest-physical address, length in bytes]."""
 
 
 def _list(item: Schema, words: str, valid: Callable[[Any], bool]) -> Kind:
@@ -257,7 +257,7 @@ NAMES = _list(
     "a list of names",
     lambda value: type(value) is str and 1 <= len(value) <= 64,
 )
-"""Names of any kind, known or not."""
+"""Any names, known or not."""
 
 WORDS = _list(
     {"oneOf": [{"type": "string", "minLength": 1, "maxLength": 64}, UNSIGNED_32.schema]},
@@ -268,10 +268,10 @@ WORDS = _list(
 
 
 def choice(*options: str) -> Kind:
-    """Return the kind of one of some words."""
+    """Return the kind of a value that is one of some words."""
 
     def read(value: Any) -> str:
-        # A list would not do as a key.
+        # A list cannot be looked up in a set.
         if type(value) is not str or value not in options:
             raise _fault(" or ".join(options), value)
         return value

@@ -1,4 +1,4 @@
-"""Devices and drivers that speak vhost-user: a back-end, a front-end, and a front-end that is steered."""
+"""Devices and drivers that speak vhost-user: a back-end, a front-end, and one with a steered guest."""
 
 from __future__ import annotations
 

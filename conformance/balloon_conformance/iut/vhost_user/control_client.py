@@ -17,11 +17,11 @@ _ANSWER_LIMIT_BYTES = 1 << 16
 
 
 class ControlClient:
-    """Connects to ``path`` when the first wish is made; ``answer_seconds`` bounds each.
+    """Connects to ``path`` with the first request; ``answer_seconds`` bounds each.
 
-    Raises :class:`AdapterError` where nobody listens there or a wish is refused,
-    :class:`ImplementationCrashed` when the other end closes, and :class:`ImplementationHung` when it does
-    not answer.
+    Raises :class:`AdapterError` if nobody listens there or a request is refused,
+    :class:`ImplementationCrashed` if the other end closes, and :class:`ImplementationHung` if it does not
+    answer.
     """
 
     def __init__(self, path: str, answer_seconds: float) -> None:
@@ -32,26 +32,26 @@ class ControlClient:
         self._asked: dict[str, object] = {}
 
     def close(self) -> None:
-        """Hang up; twice does no harm, and the next wish connects again."""
+        """Hang up; harmless if called twice. The next request connects again."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
         self._received = b""
 
     def wish(self, **words: object) -> None:
-        """Make a wish and wait until it was carried out."""
+        """Send a request and wait until it was carried out."""
         self.ask(**words)
         if not self.answered(self._answer_seconds):
             raise self.silence()
 
     def ask(self, **words: object) -> None:
-        """Make a wish; :meth:`answered` tells when it was carried out."""
+        """Send a request; :meth:`answered` tells whether it was carried out."""
         self._asked = words
         with self._attributed():
             self._connected().sendall(json.dumps(words).encode() + b"\n")
 
     def answered(self, seconds: float) -> bool:
-        """Tell whether the wish was carried out within ``seconds``."""
+        """Tell whether the request was carried out within ``seconds``."""
         until = time.monotonic() + seconds
         with self._attributed():
             connection = self._connected()
@@ -66,7 +66,7 @@ class ControlClient:
         return True
 
     def silence(self) -> ImplementationHung:
-        """Return the error of a wish that was not answered in time, and hang up."""
+        """Return the error for a request that was not answered in time, and hang up."""
         self.close()
         return ImplementationHung(
             f"the control socket {self._path} did not answer within {self._answer_seconds:g} seconds"

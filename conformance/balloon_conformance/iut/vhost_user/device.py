@@ -73,17 +73,17 @@ _FAULTS: Final = (ImplementationCrashed, ImplementationHung, ImplementationViola
 _CONFIGURATION_BYTES: Final = 8
 _PAUSE_SECONDS: Final = 0.01
 _LONG_PAUSE_SECONDS: Final = 0.04
-"""How often the rings are looked at while the device is silent: more rarely, the longer it is."""
+"""How often the rings are read while the device is silent: the longer it is silent, the more rarely."""
 
 
 @dataclass(frozen=True, slots=True)
 class VhostUserOptions:
-    """Where a back-end is, and how it is to be treated.
+    """How to reach a back-end, and how to treat it.
 
-    ``socket`` is the path it listens at, ``control`` that of its control socket, empty where it has none.
-    ``ring_size`` are the descriptors of each queue, a power of 2. ``answer_seconds`` bounds every message
-    and reply, and how long a back-end may take until it listens, for the first time or again. ``without`` are
-    protocol features that are not taken.
+    ``socket`` is the path at which it listens, ``control`` that of its control socket, empty if it has none.
+    ``ring_size`` is the number of descriptors of each queue, a power of 2. ``answer_seconds`` bounds every
+    message and reply, and the time until the back-end listens, for the first time or again. ``without`` are
+    protocol features that are not accepted.
     """
 
     socket: str
@@ -114,7 +114,7 @@ class VhostUserDevice:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """What can be done, as far as the back-end's protocol features tell; it is asked once."""
+        """What can be done, as far as the back-end's protocol features tell. The back-end is asked once."""
         capabilities = {
             Capability.DISCARDS,
             Capability.DESCRIPTORS,
@@ -122,10 +122,10 @@ class VhostUserDevice:
             Capability.MEMORY_HOLES,
         }
         try:
-            # Nobody is waited for here: whoever is slow to listen is, at the start of a case.
+            # Nobody waits here. A back-end that is slow to listen is waited for at the start of a case.
             _, shows_refusal = self._described or self._look(0.0)
         except (AdapterError, *_FAULTS):
-            # Nobody is there to ask; what is wrong is said where the back-end is needed, at the start.
+            # Nobody answers. The error is reported at the start of a case, which needs the back-end.
             shows_refusal = True
         if not shows_refusal:
             capabilities.remove(Capability.RAW_FEATURES)
@@ -133,16 +133,16 @@ class VhostUserDevice:
 
     @property
     def unseen(self) -> Mapping[sight.Fact, str]:
-        """What the protocol features of the connection, or of the last one, do not show."""
+        """What the protocol features of the present or the last connection do not show."""
         shown = self._protocol
         if self._front_end is not None and not self._front_end.has_channel:
-            # Agreed upon is not kept: a back-end may close its channel.
+            # A back-end may close its channel although the feature was negotiated.
             shown -= {str(ProtocolFeature.BACKEND_REQ.name)}
         return sight.unseen(sight.Kind.VHOST_USER_DEVICE, shown)
 
     @property
     def description(self) -> str:
-        """The socket, and the protocol features the back-end and the suite agree on."""
+        """The socket, and the protocol features on which the back-end and the suite agree."""
         try:
             words, _ = self._described or self._look(self._options.answer_seconds)
         except _FAULTS as error:
@@ -151,16 +151,16 @@ class VhostUserDevice:
 
     @property
     def memory(self) -> PageSet:
-        """The pages of guest RAM, all of which may be named."""
+        """The pages of guest RAM. All of them may be named."""
         return self._memory.ram.nameable if self._memory else EMPTY
 
     def start(self, setup: Setup) -> None:
-        """Connect anew, with memory in which nothing has happened; the target is 0 where it can be set."""
+        """Connect anew, with fresh memory and, if it can be set, a target of 0."""
         self._profile = setup.profile
         try:
             self._begin(setup)
         except BaseException:
-            # Nothing is kept of a back-end that failed here: the next case meets another, or none.
+            # Keep nothing of a back-end that failed here. The next case meets another one, or none.
             self.stop()
             raise
 
@@ -175,7 +175,7 @@ class VhostUserDevice:
             self._control.close()
 
     def reset(self) -> None:
-        """Reset the device: by a message where there is one, by a new connection where not."""
+        """Reset the device, by a message if the back-end has one, otherwise by a new connection."""
         front_end = self._connected()
         with peer_faults():
             self._stop_queues(front_end)
@@ -193,7 +193,7 @@ class VhostUserDevice:
         return self._offered
 
     def accept(self, features: int) -> bool:
-        """Write the accepted features; return whether the device took them, True where it cannot be seen."""
+        """Write the accepted features; return whether the device took them, True if that cannot be seen."""
         self._accepted = features
         front_end = self._connected()
         with peer_faults():
@@ -202,7 +202,7 @@ class VhostUserDevice:
             except PeerClosed:
                 if front_end.has(ProtocolFeature.STATUS):
                     raise
-        # Without STATUS a back-end has no other way to refuse. One that has gone for good is not met again.
+        # Without STATUS a back-end can refuse in no other way. One that has left for good does not come back.
         front_end.close()
         self._front_end = None
         self._front_end = self._connect()
@@ -249,7 +249,7 @@ class VhostUserDevice:
             front_end.driver_ok()
 
     def make_available(self, queue: int, buffer: Buffer) -> None:
-        """Make a buffer available and, unless the case leaves that out, notify the device."""
+        """Make a buffer available and, unless the case omits that, notify the device."""
         if self._lent is None or self._front_end is None:
             raise AdapterError(f"buffer {buffer.name}: no queue is set up; call prepare first")
         self._lent.lend(queue, buffer)
@@ -267,9 +267,9 @@ class VhostUserDevice:
             self._connected().write_configuration(offset, data)
 
     def observe(self, deadline_seconds: float) -> Sequence[Event]:
-        """Return what the device did since the last call, waiting for it until the deadline.
+        """Return what the device did since the last call; wait for it until the deadline.
 
-        The rings are looked at again and again: a buffer whose notification is lost is not lost itself.
+        The rings are read repeatedly, so a buffer is found even if its notification was lost.
         """
         front_end = self._connected()
         until = time.monotonic() + deadline_seconds
@@ -289,14 +289,14 @@ class VhostUserDevice:
         return self._memory.ram.examine(pages) if self._memory else (EMPTY, EMPTY)
 
     def operate(self, action: str, value: int) -> None:
-        """Have the operator at the control socket carry a wish out."""
+        """Have the operator at the control socket carry a request out."""
         self._connected()
         if self._control is None:
             raise AdapterError(f"nobody is there to be asked for {action}; name a control socket")
         self._control.wish(operator=action, value=value)
 
     def _see(self, front_end: FrontEnd) -> list[Event]:
-        """Look once at the rings and at what the back-end told; see :class:`Notifications` for the order."""
+        """Read the rings and the back-end's messages once, in the order that :class:`Notifications` needs."""
         before = [] if self._lent is None else self._lent.collect()
         activity = front_end.take(0.0) or Activity()
         after = [] if self._lent is None else self._lent.collect()
@@ -305,8 +305,8 @@ class VhostUserDevice:
             return events
         data = front_end.read_configuration(0, _CONFIGURATION_BYTES)
         broken = not self._needs_reset and front_end.needs_reset()
-        # DEVICE_NEEDS_RESET is announced as a change of the configuration (2.1.2): then only a change of the
-        # space shows that there was one besides.
+        # DEVICE_NEEDS_RESET is announced as a change of the configuration (2.1.2). Then only a changed space
+        # shows that the configuration also changed.
         if not broken or data != self._configuration:
             events.append(ConfigurationChanged(data))
         self._configuration = data
@@ -327,7 +327,7 @@ class VhostUserDevice:
             self._control.wish(operator=OperatorAction.TARGET, value=0)
 
     def _look(self, seconds: float) -> tuple[str, bool]:
-        """Connect only to find out what there is."""
+        """Connect only to find out what the back-end offers."""
         if self._front_end is not None:
             return self._describe(self._front_end)
         front_end = self._connect(seconds)
@@ -353,7 +353,7 @@ class VhostUserDevice:
                     front_end = FrontEnd(connection, options.answer_seconds, WANTED & ~options.without)
                     break
                 except PeerClosed as error:
-                    # A listener that is about to go takes connections to which nobody comes any more.
+                    # A listener that is about to end accepts connections that it will never serve.
                     if not error.unheard or time.monotonic() >= until:
                         raise
             select.select([], [], [], _PAUSE_SECONDS)
@@ -367,7 +367,7 @@ class VhostUserDevice:
         return front_end
 
     def _let_go(self) -> None:
-        """End the connection of the case before; memory that its device may still touch is given up."""
+        """End the connection of the case before, and give up memory that its device may still use."""
         if self._front_end is None:
             return
         try:
@@ -401,10 +401,10 @@ class VhostUserDevice:
 
 
 def connect(path: str, seconds: float, *, served: bool) -> socket.socket:
-    """Connect to the socket at ``path``; ``seconds`` is how long it may take until somebody listens there.
+    """Connect to the socket at ``path``; wait up to ``seconds`` until somebody listens there.
 
-    Raises :class:`PeerAbsent` where nobody did in that time, and :class:`PeerLeft` where somebody ``served``
-    before and is gone for good.
+    Raises :class:`PeerAbsent` if nobody did in that time, and :class:`PeerLeft` if somebody ``served`` before
+    and has left for good.
     """
     until = time.monotonic() + seconds
     while True:
@@ -419,7 +419,7 @@ def connect(path: str, seconds: float, *, served: bool) -> socket.socket:
             connection.close()
             gone = error.errno in (errno.ENOENT, errno.ECONNREFUSED)
             if gone and time.monotonic() < until:
-                # Nothing can be polled that tells when a path gets a listener.
+                # There is nothing to poll that tells when somebody begins to listen at a path.
                 select.select([], [], [], _PAUSE_SECONDS)
                 continue
             if served and gone:

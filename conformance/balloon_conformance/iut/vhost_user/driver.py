@@ -58,7 +58,7 @@ _NO_DRIVER_OK: Final = (
 _SHORT: Final = 0.1
 _NOT_NEGOTIATED: Final = "no driver is connected; call negotiate first"
 _LATE_MESSAGES: Final = 64
-"""How many messages an observation serves at least where they are waiting, whatever its deadline."""
+"""How many waiting messages one observation serves at least, whatever its deadline."""
 _UNSERVED: Final = {
     26: "logging of dirty pages",
     30: "the protocol features of vhost-user",
@@ -66,12 +66,12 @@ _UNSERVED: Final = {
     34: "packed virtqueues",
     38: "notifications with data",
 }
-"""Features of the ring and the transport this adapter does not serve, by bit."""
+"""Features of the ring and the transport that this adapter does not serve, by bit."""
 
 
 @contextmanager
 def driver_faults() -> Iterator[None]:
-    """Turn a peer's failure into the driver's: gone is crashed, silent is hung, the rest is a violation."""
+    """Turn a peer's failure into the driver's: closed is crashed, silent is hung, the rest is a violation."""
     try:
         yield
     except PeerClosed as error:
@@ -93,9 +93,9 @@ class VhostUserDriver:
     """A :class:`~balloon_conformance.iut.contract.DriverAdapter` to whatever connects to ``path``.
 
     ``connect_seconds`` is how long a driver may take to connect, ``negotiate_seconds`` to accept features
-    once it has, and ``answer_seconds`` to finish a message or take one. Once it accepted features it may be
-    silent for ``ready_seconds`` before its virtqueues are enabled, and it said DRIVER_OK where it can.
-    ``without`` are protocol features that are not offered to it.
+    after that, and ``answer_seconds`` to finish a message or take one. After accepting features it may be
+    silent for ``ready_seconds`` before it enables its virtqueues and, if it can, says DRIVER_OK. ``without``
+    are protocol features that are not offered to it.
     """
 
     capabilities = frozenset({Capability.RAW_FEATURES, Capability.GUEST_MEMORY})
@@ -130,7 +130,7 @@ class VhostUserDriver:
 
     @property
     def unseen(self) -> Mapping[sight.Fact, str]:
-        """What the connection to the driver, or the last one, does not show."""
+        """What the present or the last connection to the driver does not show."""
         if self._back_end is not None:
             self._shown = _shows(self._back_end)
             if self._back_end.is_assumed:
@@ -139,7 +139,7 @@ class VhostUserDriver:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What a reader of the results is to know of how the driver was served."""
+        """What a reader of the results should know about how the driver was served."""
         return (_NO_DRIVER_OK,) if self._back_end is not None and self._back_end.is_assumed else ()
 
     @property
@@ -160,7 +160,7 @@ class VhostUserDriver:
                 raise AdapterError(str(error)) from None
 
     def stop(self) -> None:
-        """Hang up and listen no more."""
+        """Hang up and stop listening."""
         self.reset()
         if self._listening is not None:
             self._listening.close()
@@ -175,7 +175,7 @@ class VhostUserDriver:
             self._back_end = None
 
     def negotiate(self, offered: int, configuration: bytes) -> int | None:
-        """Await a driver, offer it features and return what it accepted; None where it refused the device."""
+        """Await a driver, offer it features and return what it accepted; None if it refused the device."""
         for bit, meaning in _UNSERVED.items():
             if offered >> bit & 1:
                 raise AdapterError(
@@ -197,16 +197,16 @@ class VhostUserDriver:
         return self._await_features(self._back_end)
 
     def is_setting_up(self) -> bool:
-        """Tell whether the driver has yet to enable virtqueues of its features, or to say DRIVER_OK.
+        """Tell whether the driver has not enabled virtqueues of its features yet, or not said DRIVER_OK.
 
-        Until then it owes nothing. Raises :class:`ImplementationHung` for one that enables none at all.
+        Until then it has to do nothing. Raises :class:`ImplementationHung` if it enables no virtqueue at all.
         """
         back_end = self._back_end
         if back_end is None or back_end.accepted is None or back_end.gave_up or self._is_ready:
             return False
         missing = back_end.missing
         if missing or back_end.getting_ready:
-            # Where one connection went without DRIVER_OK, the next is not waited for as long.
+            # If one connection went without DRIVER_OK, the next is not waited for as long.
             short = self._lacks_driver_ok and not missing
             patience = self._ready_seconds * (_SHORT if short else 1)
             if time.monotonic() < back_end.heard_at + patience:
@@ -238,7 +238,7 @@ class VhostUserDriver:
                     back_end.settle()
                     return back_end.take_events() or self._hung_up(back_end)
                 except (PeerBroke, PeerSilent, RingError) as error:
-                    # What the driver did well before is told first.
+                    # What the driver did before its fault is reported first.
                     self._fault = error
                     if events := back_end.take_events():
                         return events
@@ -246,14 +246,14 @@ class VhostUserDriver:
                 if not back_end.getting_ready and (events := back_end.take_events()):
                     return events
                 pumped += 1
-                # What was sent before the deadline is served after it, as far as that comes to an end.
+                # Messages sent before the deadline are served after it, up to a limit.
                 if time.monotonic() >= until and (pumped >= _LATE_MESSAGES or not back_end.waiting):
                     if deadline_seconds > 0:
                         back_end.check_kicks()
                     return ()
 
     def use(self, queue: int, buffer: str, length_bytes: int, written: bytes) -> None:
-        """Return a buffer to the driver; nothing happens where the driver hung up or took it back itself."""
+        """Return a buffer to the driver; do nothing if the driver hung up or took the buffer back itself."""
         if self._ended:
             return
         try:
@@ -280,7 +280,7 @@ class VhostUserDriver:
             return
         back_end = self.back_end
         with driver_faults():
-            # The front-end may give its request channel at any time; what waits to be said comes first.
+            # The front-end may give its request channel at any time, so waiting messages are served first.
             for _ in range(_LATE_MESSAGES):
                 if back_end.has_channel or not back_end.waiting:
                     break
@@ -289,11 +289,11 @@ class VhostUserDriver:
                 raise OutOfSight(self.unseen[sight.Fact.CONFIGURATION_CHANGE])
 
     def steer(self, action: str, pages: PageSet) -> None:  # noqa: ARG002 - the contract's method
-        """Refuse: nothing in vhost-user reaches the guest."""
+        """Refuse: vhost-user has no way to reach the guest."""
         raise AdapterError(f"the guest cannot be told to {action} through vhost-user; see the capabilities")
 
     def _await_driver(self) -> socket.socket:
-        """Return the next connection whose other end is still there."""
+        """Return the next connection whose other end is still open."""
         if self._listening is None:
             raise AdapterError("the adapter is not started; call start first")
         until = time.monotonic() + self._connect_seconds
@@ -304,7 +304,7 @@ class VhostUserDriver:
             if connection is None:
                 continue
             if _gone(connection):
-                # It was queued here, and its driver ended before its turn came.
+                # It waited in the queue here, and its driver ended before its turn.
                 connection.close()
                 continue
             return connection
@@ -331,7 +331,7 @@ class VhostUserDriver:
         return back_end.accepted
 
     def _hung_up(self, back_end: BackEnd) -> Sequence[Event]:
-        """Take the end of the connection for a reset where the driver had stopped every virtqueue before."""
+        """Treat the end of the connection as a reset if the driver had stopped every virtqueue before."""
         if serving := back_end.serving:
             queues = ", ".join(map(str, serving))
             raise PeerClosed(f"the driver closed its connection with virtqueues {queues} in use")
@@ -343,7 +343,7 @@ class VhostUserDriver:
 def vhost_user_driver_target(
     path: str, *, without: ProtocolFeature = _NO_FEATURE, **seconds: float
 ) -> Target:
-    """Return the target of the driver that connects to ``path``; the rest as :class:`VhostUserDriver`."""
+    """Return the target of the driver that connects to ``path``; the rest as for :class:`VhostUserDriver`."""
     return Target(
         f"vhost-user-driver:{path}",
         Side.DRIVER,
@@ -353,16 +353,16 @@ def vhost_user_driver_target(
 
 
 def _shows(back_end: BackEnd) -> frozenset[str]:
-    """Return the names of what :mod:`~balloon_conformance.iut.sight` asks for, as far as it is there."""
+    """Return the features in effect, under the names in :mod:`~balloon_conformance.iut.sight`."""
     names = sight.names_of(back_end.session.protocol_features)
     if not back_end.has_channel:
-        # Negotiated is not given: a front-end may keep the channel to itself.
+        # A negotiated channel need not be given: the front-end may keep it.
         names -= {str(ProtocolFeature.BACKEND_REQ.name)}
     return names | {sight.KICKS} if back_end.gives_kicks else names
 
 
 def _gone(connection: socket.socket) -> bool:
-    """Tell whether the other end of a fresh connection was closed without a word."""
+    """Tell whether the other end of a fresh connection was closed without sending anything."""
     connection.setblocking(False)
     try:
         return not connection.recv(1, socket.MSG_PEEK)

@@ -1,4 +1,4 @@
-"""What a vhost-user peer did, as the contract of an adapter has it."""
+"""Translates the failures of a vhost-user peer into the errors of an adapter's contract."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["peer_faults"]
 
 @contextmanager
 def peer_faults() -> Iterator[None]:
-    """Turn a peer's failure into the implementation's: gone is crashed, silent is hung, else a violation."""
+    """Turn a peer's failure into the implementation's: closed is crashed, silent is hung, else violation."""
     try:
         yield
     except PeerClosed as error:

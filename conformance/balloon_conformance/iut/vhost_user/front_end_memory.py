@@ -1,6 +1,6 @@
 """Guest memory of a front-end: RAM from address 0 on, and the rings and buffers in a region of their own.
 
-The RAM ends where a case says that guest memory ends, so that a page behind it is outside; the rings lie far
+The RAM ends where a case says that guest memory ends, so the page after it is outside. The rings are far
 above, where no case names a page.
 """
 
@@ -21,24 +21,24 @@ __all__ = ["MAXIMUM_PAGES", "RINGS_ADDRESS", "RINGS_BYTES", "FrontEndMemory", "u
 
 MAXIMUM_PAGES: Final = 0x400_0000
 RINGS_ADDRESS: Final = 0x7F_0000_0000
-"""Above any guest memory; the pages here exist for the device, but nobody may name them."""
+"""Above any guest memory. The pages here exist for the device, but nobody may name them."""
 RINGS_BYTES: Final = 1 << 24
 _USER_BASE: Final = 0x7F00_0000_0000
 
 
 def user_address(guest_address: int) -> int:
-    """Return what vhost-user calls ``guest_address`` in this front-end.
+    """Return the user address that this front-end gives to ``guest_address``.
 
-    The two differ, so that a back-end which takes one for the other is found out.
+    The two differ, so a back-end that confuses them is found out.
     """
     return _USER_BASE + guest_address
 
 
 class FrontEndMemory:
-    """``pages`` pages of RAM, of which ``patterned`` hold the pattern of :class:`SharedRam`, and the rings.
+    """``pages`` pages of RAM and the rings; those in ``patterned`` hold the pattern of :class:`SharedRam`.
 
-    The pages of ``holes`` are in no region that a back-end is told of, and none of them is patterned. Raises
-    :class:`AdapterError` for more pages than fit below the rings, or than the machine has.
+    The pages of ``holes`` are in no region that a back-end is told of, and hold no pattern. Raises
+    :class:`AdapterError` if the pages do not fit below the rings, or exceed the machine's memory.
     """
 
     def __init__(self, pages: int, patterned: PageSet | None = None, holes: PageSet = EMPTY) -> None:
@@ -83,7 +83,7 @@ class FrontEndMemory:
         )
 
     def close(self) -> None:
-        """Give the memory back; twice does no harm."""
+        """Give the memory back; harmless if called twice."""
         if not self._closed:
             self._closed = True
             self.rings.release()
@@ -93,5 +93,5 @@ class FrontEndMemory:
 
 
 def _region(address: int, size_bytes: int) -> MemoryRegion:
-    """Return a region of RAM; in its file each page lies where it lies in the guest."""
+    """Return a region of RAM; each page has the same offset in its file as in the guest."""
     return MemoryRegion(address, size_bytes, user_address(address), address)

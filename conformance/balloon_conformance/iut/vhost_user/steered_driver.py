@@ -1,6 +1,6 @@
-"""A vhost-user driver whose guest can be told what to do, over a control socket.
+"""A vhost-user driver whose guest takes requests over a control socket.
 
-The socket is this project's own extension, as ``balloon-conformance serve reference-driver`` has it.
+The socket is this project's own extension; ``balloon-conformance serve reference-driver`` has it.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ class SteeredVhostUserDriver(VhostUserDriver):
         super().reset()
 
     def negotiate(self, offered: int, configuration: bytes) -> int | None:
-        """Offer features; where the driver can say that it is ready, return only when it is.
+        """Offer features. If the driver can say that it is ready, return only when it is.
 
-        Its guest is told things from here on, and a driver that is not ready need not heed them.
+        Its guest receives requests from here on, and a driver that is not ready may ignore them.
         """
         accepted = super().negotiate(offered, configuration)
         if accepted is None:
@@ -71,20 +71,20 @@ class SteeredVhostUserDriver(VhostUserDriver):
         return accepted
 
     def observe(self, deadline_seconds: float) -> Sequence[Event]:
-        """Return what the driver did since the last call, also while it was told something."""
+        """Return what the driver did since the last call, also while its guest took a request."""
         seen, self._seen = self._seen, []
         return [*seen, *super().observe(0.0 if seen else deadline_seconds)]
 
     def stop(self) -> None:
-        """Hang up on both sockets, and listen no more."""
+        """Hang up on both sockets, and stop listening."""
         super().stop()
         self._control.close()
 
     def steer(self, action: str, pages: PageSet) -> None:
-        """Tell the guest, and serve its driver until the wish was carried out."""
+        """Send a request to the guest, and serve its driver until the request was carried out."""
         self._control.ask(guest=action, pages=pages.texts())
         until = time.monotonic() + self._steer_seconds
-        # The driver may be waiting for a reply of this very back-end before it listens to its guest.
+        # The driver may wait for a reply of this back-end before it listens to its guest.
         while not self._control.answered(0.0):
             if time.monotonic() > until:
                 raise self._control.silence()

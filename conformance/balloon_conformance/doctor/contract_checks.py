@@ -1,8 +1,9 @@
-"""What the doctor looks at through the contract of any adapter, one function each.
+"""The doctor's checks of any adapter through its contract, one function each.
 
-Each looks for an adapter that would make verdicts untrue, whatever the implementation does: one that brings
-something of a case into the next, shows another thing than what is there, or does as if. A look returns words
-as those of :mod:`balloon_conformance.doctor.looks` do, and :class:`Unsaid` if it could not look.
+Each looks for an adapter that makes verdicts untrue whatever the implementation does: one that carries
+something of a case into the next, that reports something else than what is there, or that only pretends. A
+check returns text as those of :mod:`balloon_conformance.doctor.program_checks` do, or :class:`NotExamined` if
+it could not look.
 """
 
 from __future__ import annotations
@@ -14,17 +15,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from balloon_conformance.doctor import biting
+from balloon_conformance.doctor import impossible_cases
+from balloon_conformance.doctor.check import Advice
 from balloon_conformance.doctor.lives import (
+    COMPARED_PAGES,
     FIRST_PAGES,
-    LOOKED_AT,
     Device,
     Driver,
-    Sights,
+    Observations,
     configuration,
     numbers,
 )
-from balloon_conformance.doctor.look import Advice
 from balloon_conformance.iut.contract import (
     AdapterError,
     Capability,
@@ -36,7 +37,7 @@ from balloon_conformance.iut.contract import (
 from balloon_spec.events import OperatorAction, Side
 from balloon_spec.features import profile
 
-__all__ = ["CONTRACT_LOOKS", "Unsaid"]
+__all__ = ["CONTRACT_CHECKS", "NotExamined"]
 
 _SLOW_SECONDS: Final = 2.0
 _CHUNKS: Final = "CHUNK_TRANSFER"
@@ -46,15 +47,15 @@ _MOVED: Final = 41
 _WORD: Final = bytes.fromhex("d0c70123456789ab")
 
 
-class Unsaid(str):
-    """Why something could not be looked at."""
+class NotExamined(str):
+    """Why something could not be examined."""
 
     __slots__ = ()
 
 
 @contextmanager
 def _life(target: Target) -> Iterator[Any]:
-    """Lend the lives of a fresh adapter; it is stopped however that ends."""
+    """Yield a fresh adapter with its short lives; the adapter is stopped in any case."""
     adapter: Any = target.make()
     kind = Device if target.side is Side.DEVICE else Driver
     try:
@@ -63,26 +64,26 @@ def _life(target: Target) -> Iterator[Any]:
         adapter.stop()
 
 
-def _of(
+def _check_of(
     side: Side, *needs: Capability
 ) -> Callable[[Callable[[Any], str | None]], Callable[[Target], str | None]]:
-    """Make a look at one side of its life: there is nothing to look at in the other, or without ``needs``."""
+    """Make a check of one side. It returns None for the other side, and for an adapter without ``needs``."""
 
-    def decorate(look: Callable[[Any], str | None]) -> Callable[[Target], str | None]:
-        @functools.wraps(look)
-        def looked(target: Target) -> str | None:
+    def decorate(check: Callable[[Any], str | None]) -> Callable[[Target], str | None]:
+        @functools.wraps(check)
+        def run_check(target: Target) -> str | None:
             if target.side is not side:
                 return None
             with _life(target) as life:
-                return look(life) if all(life.can(one) for one in needs) else None
+                return check(life) if all(life.can(one) for one in needs) else None
 
-        return looked
+        return run_check
 
     return decorate
 
 
 def starts(target: Target) -> str:
-    """Start it twice, and take the time."""
+    """Start the adapter twice, and take the time."""
     with _life(target) as life:
         began = time.monotonic()
         life.adapter.start(life.setup)
@@ -94,7 +95,7 @@ def starts(target: Target) -> str:
 
 
 def stops(target: Target) -> str:
-    """Stop it before it was started, and twice after."""
+    """Stop the adapter before it was started, and twice after."""
     with _life(target) as life:
         life.adapter.stop()
         life.adapter.start(life.setup)
@@ -103,12 +104,12 @@ def stops(target: Target) -> str:
 
 
 def forgets(target: Target) -> str:
-    """Compare a life after a busy one with that of a fresh adapter."""
+    """Compare what a fresh adapter shows with what it shows after a busy life."""
     with _life(target) as life:
-        fresh: Sights = life.sights()
+        fresh: Observations = life.observe_compared_life()
     with _life(target) as life:
-        life.be_busy()
-        after: Sights = life.sights()
+        life.live_busily()
+        after: Observations = life.observe_compared_life()
     for what, seen in fresh.items():
         if (now := after.get(what, "nothing")) != seen:
             return (
@@ -118,32 +119,32 @@ def forgets(target: Target) -> str:
     return ""
 
 
-@_of(Side.DEVICE, Capability.DISCARDS)
+@_check_of(Side.DEVICE, Capability.DISCARDS)
 def memory_is_looked_at(life: Any) -> str | None:
-    """Look at pages nobody gave up, and twice at those that were."""
+    """Ask about pages that nobody gave up, and ask twice about pages that were given up."""
     if life.begin(life.common) is None:
-        return Unsaid("the device refused what was accepted")
+        return NotExamined("the device refused what was accepted")
     life.adapter.driver_ok()
-    for pages in life.adapter.discarded(LOOKED_AT):
+    for pages in life.adapter.discarded(COMPARED_PAGES):
         if pages:
             return f"it says that {pages} was discarded or overwritten, which nobody gave up; look at memory"
     life.give("doctor", numbers(FIRST_PAGES))
     life.events()
-    gone, changed = life.adapter.discarded(LOOKED_AT)
-    again = life.adapter.discarded(LOOKED_AT)
+    discarded, changed = life.adapter.discarded(COMPARED_PAGES)
+    again = life.adapter.discarded(COMPARED_PAGES)
     if again[0] | again[1]:
         return (
-            f"it says that {gone | changed} was discarded or overwritten, and says so again of"
+            f"it says that {discarded | changed} was discarded or overwritten, and says so again of"
             f" {again[0] | again[1]} when it is asked a second time; tell what happened since the last look"
         )
     return ""
 
 
-@_of(Side.DEVICE)
+@_check_of(Side.DEVICE)
 def configuration_in_parts(life: Any) -> str | None:
-    """Read the configuration whole and in parts, and write one word of it."""
+    """Read the configuration whole and in parts, and write one field of it."""
     if life.begin(life.common) is None:
-        return Unsaid("the device refused what was accepted")
+        return NotExamined("the device refused what was accepted")
     life.adapter.driver_ok()
     at_first = life.adapter.read_configuration(0, 8)
     if life.can(Capability.OPERATOR_TARGET):
@@ -159,14 +160,14 @@ def configuration_in_parts(life: Any) -> str | None:
                 f"the configuration is {whole.hex()} read whole, and {part.hex()} for {length} bytes at"
                 f" offset {offset}; go by offset and length"
             )
-    # What follows may be the device's own fault, and then it is not told here.
+    # The device itself may be at fault from here on. Then the adapter is not blamed.
     if whole[:4] != before[:4]:
-        return Unsaid(
+        return NotExamined(
             f"a write at offset 4 of the configuration changed what is at offset 0 from {before[:4].hex()} to"
             f" {whole[:4].hex()}: the adapter does not go by the offset, or the device does not"
         )
     if life.can(Capability.OPERATOR_TARGET) and before[:4] == at_first[:4]:
-        return Unsaid(
+        return NotExamined(
             f"it claims {Capability.OPERATOR_TARGET}, and a target of 0x203 changed nothing of num_pages: the"
             " adapter does not pass it on, or the device does not heed it"
         )
@@ -174,7 +175,7 @@ def configuration_in_parts(life: Any) -> str | None:
 
 
 def bits_are_taken(target: Target) -> str | None:
-    """Start a device with other numbers for the features of its profile, and see what it offers."""
+    """Start a device with another bit number for a feature of its profile, and read what it offers."""
     name = target.default_profile
     if target.side is Side.DRIVER or _CHUNKS not in profile(name).by_name:
         return None
@@ -193,11 +194,11 @@ def bits_are_taken(target: Target) -> str | None:
     return ""
 
 
-@_of(Side.DRIVER)
+@_check_of(Side.DRIVER)
 def configuration_is_shown(life: Any) -> str | None:
-    """See that a driver reads the configuration that the suite has, and names its buffers apart."""
+    """Check that a driver reads the configuration the suite set, and tells its buffers in flight apart."""
     if life.begin(life.common, configuration(5)) is None:
-        return Unsaid("the driver refused the device")
+        return NotExamined("the driver refused the device")
     life.serve()
     life.change(configuration(6))
     life.serve()
@@ -205,40 +206,40 @@ def configuration_is_shown(life: Any) -> str | None:
     life.serve()
     if life.wrong_reads:
         return f"the driver is said to have read {life.wrong_reads[0]}; show it the configuration it is given"
-    if life.twice:
+    if life.reused_names:
         return (
-            f"it made {life.twice[0]} available while a buffer of that name was in flight; give each buffer"
-            " in flight a name of its own"
+            f"it made {life.reused_names[0]} available while a buffer of that name was in flight; give each"
+            " buffer in flight a name of its own"
         )
     return ""
 
 
-@_of(Side.DRIVER, Capability.STEER_PAGES)
+@_check_of(Side.DRIVER, Capability.STEER_PAGES)
 def pages_are_steered(life: Any) -> str | None:
-    """See that a driver that can be told which pages to give up gives up these."""
-    life.sights()
+    """Check that a driver which can be told which pages to give up gives up exactly these."""
+    life.observe_compared_life()
     seen = life.inflated
     if len(seen) != 4 * FIRST_PAGES.pages:
-        return Unsaid(f"the driver named its pages with {seen.hex() or 'nothing'}")
-    # However the driver may err in their form, these are the pages.
+        return NotExamined(f"the driver named its pages with {seen.hex() or 'nothing'}")
+    # A driver that errs in their byte order has still given up these pages.
     for order in "<>":
         named = struct.unpack(f"{order}{len(seen) // 4}I", seen)
         if all(page in FIRST_PAGES for page in named):
             return ""
-    return Unsaid(
+    return NotExamined(
         f"it was told to give up {FIRST_PAGES}, and gave up {seen.hex()}: the adapter does not pass the"
         " guest's wish on, or the driver errs in its numbers"
     )
 
 
-@_of(Side.DRIVER, Capability.GUEST_MEMORY)
+@_check_of(Side.DRIVER, Capability.GUEST_MEMORY)
 def guest_memory(life: Any) -> str | None:
-    """Write to a page of the balloon, and read it back whole and in part."""
+    """Write to a page of the balloon, and read the page back whole and in part."""
     if not isinstance(life.adapter, ReachesMemory):
         return None
-    life.sights()
+    life.observe_compared_life()
     if len(life.inflated) < 4:
-        return Unsaid("no page went into the balloon")
+        return NotExamined("no page went into the balloon")
     address = struct.unpack_from("<I", life.inflated)[0] * _PAGE_BYTES
     life.adapter.write_memory(address, bytes(16))
     life.adapter.write_memory(address + 8, _WORD)
@@ -252,13 +253,13 @@ def guest_memory(life: Any) -> str | None:
     return ""
 
 
-@_of(Side.DRIVER, Capability.STEER_GUEST)
+@_check_of(Side.DRIVER, Capability.STEER_GUEST)
 def guest_commands(life: Any) -> str | None:
-    """Give the guest a command that there is not."""
+    """Give the guest a command that does not exist."""
     if not isinstance(life.adapter, SteersGuest):
         return None
     if life.begin(life.common, configuration(0)) is None:
-        return Unsaid("the driver refused the device")
+        return NotExamined("the driver refused the device")
     life.serve()
     until = time.monotonic() + _GUEST_SECONDS
     try:
@@ -272,17 +273,17 @@ def guest_commands(life: Any) -> str | None:
     return f"the guest did not answer the command make-coffee within {_GUEST_SECONDS:g} seconds; refuse it"
 
 
-def bites(target: Target) -> str:
-    """Play cases that it has to fail."""
-    found = biting.bite(target)
+def fails_impossible_cases(target: Target) -> str:
+    """Play the cases that have to fail."""
+    found = impossible_cases.play_impossible_cases(target)
     if found.passed:
         return f"it passes what cannot be passed ({found.passed[0]}); tell what the implementation does"
     if not found.failed:
-        return Unsaid(f"no case came far enough to tell ({'; '.join(dict.fromkeys(found.unsaid))})")
+        return NotExamined(f"no case came far enough to tell ({'; '.join(dict.fromkeys(found.undecided))})")
     return ""
 
 
-CONTRACT_LOOKS: Final = (
+CONTRACT_CHECKS: Final = (
     ("a start, and another", starts),
     ("a stop without a start, and two of them", stops),
     ("a start forgets", forgets),
@@ -293,6 +294,6 @@ CONTRACT_LOOKS: Final = (
     ("pages as the guest wishes", pages_are_steered),
     ("guest memory", guest_memory),
     ("a command that the guest does not know", guest_commands),
-    ("a case that it must fail", bites),
+    ("a case that it must fail", fails_impossible_cases),
 )
-"""Everything that is looked at in any adapter."""
+"""All checks of any adapter."""

@@ -1,4 +1,4 @@
-"""A program under examination: started for each look, asked openly, and always ended."""
+"""A program under examination: started afresh for each check, and always ended."""
 
 from __future__ import annotations
 
@@ -16,24 +16,32 @@ from balloon_spec.families.base import INFLATE
 from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.features import CHUNK_TRANSFER
 
-__all__ = ["FEATURES", "INFLATE_INDEX", "SETTLE_SECONDS", "SETUP", "STATISTICS_INDEX", "Patient", "Room"]
+__all__ = [
+    "FEATURES",
+    "INFLATE_INDEX",
+    "SETTLE_SECONDS",
+    "SETUP",
+    "STATISTICS_INDEX",
+    "ExaminedProgram",
+    "ProgramSession",
+]
 
 SETUP: Final = Setup(CHUNK_TRANSFER, 0x4000)
-"""What every look begins with."""
+"""The setup with which every check starts the program."""
 
 SETTLE_SECONDS: Final = 0.5
-"""After how long without an event a program that is not synchronous is taken to have done what it will."""
+"""A program that does not claim ``synchronous`` counts as at rest after this long without an event."""
 
 FEATURES: Final = CHUNK_TRANSFER.mask(["VERSION_1", "STATS_VQ"])
-"""What is negotiated, where the implementation takes part in it."""
+"""The features that are negotiated, as far as the implementation takes part."""
 
 INFLATE_INDEX: Final = CHUNK_TRANSFER.queue_index(INFLATE, FEATURES, FEATURES)
 STATISTICS_INDEX: Final = CHUNK_TRANSFER.queue_index(STATISTICS, FEATURES, FEATURES)
-"""The virtqueue indices that looks use."""
+"""The virtqueue indices that checks use."""
 
 
-class Room:
-    """One look at a program that was started."""
+class ProgramSession:
+    """One check's conversation with a program that was started."""
 
     def __init__(
         self, program: Program, introduction: Introduction, started: Answer, seconds: list[float]
@@ -54,25 +62,25 @@ class Room:
         return capability in self.introduction.capabilities
 
     def ask(self, command: str, *, extra: Mapping[str, Any] | None = None, **fields: Any) -> Answer:
-        """Send a command, whatever it answers, and remember how long that took."""
+        """Send a command, accept any answer, and remember how long it took."""
         began = time.monotonic()
         answer = self.program.ask_openly(command, fields, extra=extra)
         self.seconds.append(time.monotonic() - began)
         return answer
 
     def observe(self, seconds: float = 0.0) -> Answer:
-        """Have it wait for something to happen."""
+        """Have the program wait for something to happen, for at most this long."""
         return self.program.observe(seconds)
 
     def events(self, answer: Answer) -> list[tuple[str, Mapping[str, Any]]]:
-        """Return the events of an answer, and those that follow where the program is not synchronous."""
+        """Return the events of an answer, and later ones if the program does not claim ``synchronous``."""
         found = list(answer.events)
         while not self.claims(SYNCHRONOUS) and (later := self.observe(SETTLE_SECONDS).events):
             found += later
         return found
 
     def negotiate(self) -> tuple[bool, list[tuple[str, Mapping[str, Any]]]]:
-        """Negotiate what is common to all; return whether it came about, and what the program did."""
+        """Negotiate what is common to all; return whether that succeeded, and what the program did."""
         if self.side is Side.DRIVER:
             answer = self.program.ask("negotiate", offered=FEATURES, configuration=bytes(8))
             return answer.fields["accepted"] is not None, self.events(answer)
@@ -84,13 +92,13 @@ class Room:
         return answer.fields["features_ok"], events
 
     def start_again(self) -> Answer:
-        """Start a second time in the same process."""
+        """Start the program a second time in the same process."""
         self.started = self.program.start(SETUP)
         return self.started
 
 
-class Patient:
-    """The program of ``options``, as it introduced itself."""
+class ExaminedProgram:
+    """The program of ``options``, and how it introduced itself."""
 
     def __init__(self, options: StdioOptions, introduction: Introduction) -> None:
         self.options = options
@@ -98,16 +106,16 @@ class Patient:
         self._seconds: list[float] = []
 
     @classmethod
-    def of(cls, program: Program) -> Patient:
-        """Take the program of an adapter, of which a target knows how it introduced itself."""
+    def of(cls, program: Program) -> ExaminedProgram:
+        """Take the program of an adapter. It has introduced itself before."""
         assert program.introduction is not None
         return cls(program.options, program.introduction)
 
     @contextmanager
-    def room(self) -> Iterator[Room]:
-        """Start the program afresh; it is ended however the look ends."""
+    def session(self) -> Iterator[ProgramSession]:
+        """Start the program afresh; it is ended in any case."""
         program = Program(self.options, self.introduction)
         try:
-            yield Room(program, self.introduction, program.start(SETUP), self._seconds)
+            yield ProgramSession(program, self.introduction, program.start(SETUP), self._seconds)
         finally:
             program.stop()

@@ -1,7 +1,7 @@
-"""Cases that cannot be passed honestly: an adapter that passes one says yes to everything.
+"""Cases that no honest adapter passes: one that does reports success whatever the implementation does.
 
-Each comes as a pair: a case any implementation should pass, and the same with an expectation turned round. A
-pair says something only where the first passes; then the second has to fail.
+The cases come in pairs. Any implementation should pass the first case of a pair. The second is the same case
+with one wrong expectation, so it has to fail. A pair decides something only if its first case passes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from balloon_conformance.running.player import play
 from balloon_conformance.vectors.loader import load_text
 from balloon_spec.events import Side
 
-__all__ = ["Bite", "bite"]
+__all__ = ["ImpossibleCases", "play_impossible_cases"]
 
 _BEGINNING: Final = """\
 vector: {name}
@@ -43,7 +43,7 @@ _WISH: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """The steps of a case that should pass, and of one that must not; ``title`` says what the second is."""
+    """The steps of a case that should pass and of one that must fail; ``title`` names the error."""
 
     title: str
     requirement: str
@@ -52,7 +52,7 @@ class _Pair:
     doctored: str
 
     def vectors(self, side: Side) -> tuple[str, str]:
-        """Return both as text."""
+        """Return both vectors as YAML text, the sound one first."""
         return tuple(  # type: ignore[return-value]  # two of them
             _BEGINNING.format(
                 name=name, title=self.title, side=side, requirement=self.requirement, features=self.features
@@ -65,7 +65,7 @@ class _Pair:
 _PAIRS: Mapping[Side, tuple[_Pair, ...]] = MappingProxyType(
     {
         Side.DEVICE: (
-            # That a page which was given up stays is no case: a device may discard all of its balloon.
+            # A page that stays although it was given up makes no pair: a device need not discard its balloon.
             _Pair(
                 "A page beside the one given up is expected to be discarded",
                 "PFN-05",
@@ -77,7 +77,7 @@ _PAIRS: Mapping[Side, tuple[_Pair, ...]] = MappingProxyType(
                 "The driver is expected to read in actual what nobody wrote there",
                 "CFG-06",
                 "VERSION_1",
-                # No page is given up here, so a device that discards nothing has nothing to be advised of.
+                # No page is given up here, so a device that never discards pages gets no advice either.
                 '  - driver: {read: {offset: 4, length: 4}, data: "00 00 00 00"}\n',
                 '  - driver: {read: {offset: 4, length: 4}, data: "5a a5 5a a5"}\n',
             ),
@@ -105,17 +105,21 @@ _PAIRS: Mapping[Side, tuple[_Pair, ...]] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Bite:
-    """What came of the pairs: titles of what passed and cannot, of what failed; why others say nothing."""
+class ImpossibleCases:
+    """The result of the pairs.
+
+    ``passed`` and ``failed`` hold the titles of impossible cases, ``undecided`` the reasons why the other
+    pairs decided nothing.
+    """
 
     passed: tuple[str, ...]
     failed: tuple[str, ...]
-    unsaid: tuple[str, ...]
+    undecided: tuple[str, ...]
 
 
-def bite(target: Target) -> Bite:
-    """Play every pair of the target's side."""
-    passed, failed, unsaid = [], [], []
+def play_impossible_cases(target: Target) -> ImpossibleCases:
+    """Play every pair of the target's side, all with one adapter."""
+    passed, failed, undecided = [], [], []
     adapter = target.make()
     try:
         for pair in _PAIRS[target.side]:
@@ -123,19 +127,19 @@ def bite(target: Target) -> Bite:
                 play(load_text(text, "doctor"), adapter, target.side, DEFAULT_PATIENCE)
                 for text in pair.vectors(target.side)
             )
-            # Passed whole: a case of which a part was left out says nothing of that part.
+            # A case of which a part was left out does not show that the whole case would pass.
             if sound.status is not Status.PASSED or sound.reason:
-                unsaid.append(_why(sound))
+                undecided.append(_why(sound))
             elif doctored.status is Status.FAILED or len(doctored.advice) > len(sound.advice):
-                # A page that stays where it was is advice: the difference was seen.
+                # A page that was not discarded is only advice. The advice shows that the difference was seen.
                 failed.append(pair.title)
             elif doctored.status is Status.PASSED:
                 passed.append(pair.title)
             else:
-                unsaid.append(_why(doctored))
+                undecided.append(_why(doctored))
     finally:
         adapter.stop()
-    return Bite(tuple(passed), tuple(failed), tuple(unsaid))
+    return ImpossibleCases(tuple(passed), tuple(failed), tuple(undecided))
 
 
 def _why(outcome: Outcome) -> str:

@@ -30,7 +30,7 @@ def of(kind):
 def unwell(kind):
     """Return what is not well, with its words."""
     fine = {Health.WELL, Health.ADVICE}
-    return {one.what: (one.health, one.words) for one in examine(of(kind)) if one.health not in fine}
+    return {one.what: (one.health, one.text) for one in examine(of(kind)) if one.health not in fine}
 
 
 # -- what survives a start ----------------------------------------------------------------------------------
@@ -330,7 +330,7 @@ def test_a_device_of_fixed_bit_numbers_is_advised_of_it():
 
     (advice,) = [one for one in examine(of(Fixed)) if one.health is Health.ADVICE]
     assert advice.what == "bit numbers as they are given"
-    assert "although CHUNK_TRANSFER was said to be bit 41" in advice.words
+    assert "although CHUNK_TRANSFER was said to be bit 41" in advice.text
 
 
 def test_a_device_without_discards_or_an_operator_is_not_asked_for_them():
