@@ -39,6 +39,7 @@ __all__ = [
     "Quiet",
     "Reset",
     "RingBroken",
+    "Segment",
     "Side",
     "StatisticsRead",
     "Used",
@@ -119,15 +120,27 @@ class DriverOk:
 
 
 @dataclass(frozen=True, slots=True)
+class Segment:
+    """What one descriptor holds of a buffer: ``length_bytes`` bytes, for the device to read or to write.
+
+    ``address`` is guest-physical. It is None if it cannot be seen, or if whoever lays the buffer chooses it.
+    """
+
+    length_bytes: int
+    writable: bool = False
+    address: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Available:
     """The driver made a buffer available.
 
     ``readable`` is its device-readable part, the descriptors joined; ``writable_bytes`` the length of its
     device-writable part. ``notified`` tells whether the driver notified the device of it: False where a
     notification was due and none had come by then (a later one is :class:`Notified`), None where nothing is
-    known, or where the device asked for none. ``cut`` are the lengths in bytes of the descriptors of the
-    readable part, and ``extents`` the (guest-physical address, length in bytes) of all its descriptors; both
-    are empty where they cannot be seen.
+    known, or where the device asked for none. ``segments`` are its descriptors, in their order; those of a
+    part that cannot be seen are left out. A segment may lie where no memory is: ``readable`` has its bytes
+    then, which no device can read.
     """
 
     queue: int
@@ -135,8 +148,18 @@ class Available:
     readable: bytes = b""
     writable_bytes: int = 0
     notified: bool | None = None
-    cut: tuple[int, ...] = ()
-    extents: tuple[tuple[int, int], ...] = ()
+    segments: tuple[Segment, ...] = ()
+
+    @property
+    def cut(self) -> tuple[int, ...]:
+        """The lengths in bytes of the descriptors of the device-readable part; empty if they are not seen."""
+        return tuple(one.length_bytes for one in self.segments if not one.writable)
+
+    @property
+    def extents(self) -> tuple[tuple[int, int], ...]:
+        """(guest-physical address, length in bytes) of every descriptor; empty unless all are known."""
+        known = tuple((one.address, one.length_bytes) for one in self.segments if one.address is not None)
+        return known if len(known) == len(self.segments) else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ The first line is the header, ``{"trace": "virtio-balloon", "version": 1, "profi
 ``"bits"`` for the numbers of features that were moved.
 Each further line is one event: ``{"event": NAME, ...}`` with the fields of its class in
 :mod:`balloon_spec.events`, bytes in hex, feature sets as hex strings, pages as runs, and optionally
-``t``, the time in seconds on any one clock. A field that has its default value may be left out.
+``t``, the time in seconds on any one clock. A field that has its default value may be left out. Segments
+have a form of their own (:mod:`balloon_spec.segments`).
 
 Reading is strict: an unknown event, an unknown field, a missing one, one that stands twice, one of the wrong
 type or a number that its field cannot hold is a :class:`TraceError` that names the line.
@@ -24,7 +25,7 @@ from functools import cache, partial
 from types import MappingProxyType
 from typing import Any, get_type_hints
 
-from balloon_spec import strict_json
+from balloon_spec import segments, strict_json
 from balloon_spec.events import (
     EVENTS,
     Available,
@@ -39,6 +40,7 @@ from balloon_spec.events import (
     Quiet,
     Reset,
     RingBroken,
+    Segment,
     StatisticsRead,
     Used,
 )
@@ -130,7 +132,7 @@ def event_fields(event: Event) -> dict[str, Any]:
         value = getattr(event, one.name)
         default = one.default_factory() if one.default_factory is not dataclasses.MISSING else one.default
         if default is dataclasses.MISSING or value != default:
-            line[one.name] = _plain(one.name, value)
+            line |= segments.plain(value) if one.name == "segments" else {one.name: _plain(one.name, value)}
     return line
 
 
@@ -289,6 +291,8 @@ def read_event(line: Mapping[str, Any], place: str) -> Event:
         )
     known = _fields_of(line["event"])
     unknown = line.keys() - known.keys() - {"event"}
+    if kind is Available:
+        unknown -= _EARLIER.keys()
     if unknown:
         raise TraceError(
             f"{place}: {_key(min(unknown))}: {line['event']} has no such field; "
@@ -304,12 +308,36 @@ def read_event(line: Mapping[str, Any], place: str) -> Event:
         elif is_required:
             raise TraceError(f"{place}: {name}: missing; {line['event']} must have it")
     event = kind(**values)
+    if isinstance(event, Available) and line.keys() & _EARLIER:
+        event = _with_earlier(event, line, place)
     if isinstance(event, Quiet) and event.seconds <= 0:
         raise TraceError(
             f"{place}: seconds: {shown(event.seconds)} is no time to act in; "
             f"say how long the {event.side} was given, which is more than 0"
         )
     return event
+
+
+_EARLIER: Mapping[str, object] = MappingProxyType(
+    {"cut": tuple[int, ...], "extents": tuple[tuple[int, int], ...]}
+)
+"""The fields in which segments stood before; ``cut`` is still written if their lengths say everything."""
+
+
+def _with_earlier(event: Available, line: Mapping[str, Any], place: str) -> Available:
+    """Return a buffer with the segments that ``cut`` and ``extents`` of its line state."""
+    if "segments" in line:
+        raise TraceError(
+            f"{place}: segments: stands beside {min(line.keys() & _EARLIER)}; say it in segments alone"
+        )
+    found: dict[str, Any] = {}
+    for name in _EARLIER.keys() & line.keys():
+        try:
+            found[name] = _reader(name, _EARLIER[name])(line[name])
+        except (ValueError, TypeError) as error:
+            raise TraceError(f"{place}: {name}: {error}") from error
+    stated = segments.from_parts(found.get("cut", ()), found.get("extents", ()), len(event.readable))
+    return dataclasses.replace(event, segments=stated)
 
 
 def _key(name: str) -> str:
@@ -417,6 +445,7 @@ def _of(kind: type | tuple[type, ...], value: Any, words: str) -> Any:
 _READERS: Mapping[object, _Reader] = MappingProxyType(
     {
         bytes: _read_bytes,
+        tuple[Segment, ...]: segments.read,
         PageSet: _read_pages,
         float: _read_seconds,
         bool: partial(_of, bool, words="true or false"),

@@ -30,6 +30,7 @@ from judge_script import (
 )
 
 from balloon_spec import events as ev
+from balloon_spec.segments import from_lengths
 
 C = chunk(0x3000, 1)
 IN_ORDER = 1 << 35
@@ -52,8 +53,8 @@ def at(address, length=24):
     """A buffer at an address beside the one of 24 bytes at 0x5010."""
     return [
         *start(),
-        ev.Available(INFLATE, "m", message(A), extents=((0x5010, 24),)),
-        ev.Available(INFLATE, "n", message(B), extents=((address, length),)),
+        ev.Available(INFLATE, "m", message(A), segments=(ev.Segment(24, address=0x5010),)),
+        ev.Available(INFLATE, "n", message(B), segments=(ev.Segment(length, address=address),)),
     ]
 
 
@@ -78,16 +79,16 @@ FOUND = {
     "statistics in the memory of a message": (
         [
             *start(MESSAGES, posts=False),
-            ev.Available(INFLATE, "m", message(A), extents=((0x5010, 24),)),
-            ev.Available(STATISTICS, "s0", statistics((4, 1)), extents=((0x5010, 10),)),
+            ev.Available(INFLATE, "m", message(A), segments=(ev.Segment(24, address=0x5010),)),
+            ev.Available(STATISTICS, "s0", statistics((4, 1)), segments=(ev.Segment(10, address=0x5010),)),
         ],
         ["BUF-05"],
     ),
     "a request buffer in the memory of a message": (
         [
             *start(posts=False),
-            ev.Available(INFLATE, "m", message(A), extents=((0x5010, 24),)),
-            ev.Available(REQUESTS, "r0", writable_bytes=16, extents=((0x5010, 16),)),
+            ev.Available(INFLATE, "m", message(A), segments=(ev.Segment(24, address=0x5010),)),
+            ev.Available(REQUESTS, "r0", writable_bytes=16, segments=(ev.Segment(16, address=0x5010),)),
         ],
         ["BUF-05"],
     ),
@@ -95,8 +96,10 @@ FOUND = {
         [
             *start(),
             request(),
-            ev.Available(INFLATE, "m", message(A), extents=((0x5010, 24),)),
-            ev.Available(REQUESTS, "u", message(B, flag=1, ident=7), extents=((0x5010, 24),)),
+            ev.Available(INFLATE, "m", message(A), segments=(ev.Segment(24, address=0x5010),)),
+            ev.Available(
+                REQUESTS, "u", message(B, flag=1, ident=7), segments=(ev.Segment(24, address=0x5010),)
+            ),
         ],
         ["CONC-01"],
     ),
@@ -231,7 +234,11 @@ COUNTED = {
         {"BUF-01": 0, "BUF-02": 0, "BUF-03": 0, "BUF-07": 1},
     ),
     "a buffer of which no address is known": (
-        [*start(), ev.Available(INFLATE, "m", WRITTEN, extents=((0x5010, 24),)), inflate("n", B)],
+        [
+            *start(),
+            ev.Available(INFLATE, "m", WRITTEN, segments=(ev.Segment(24, address=0x5010),)),
+            inflate("n", B),
+        ],
         {"BUF-05": 0, "CONC-01": 0},
     ),
     "buffers with memory of their own": (at(0x6000), {"BUF-05": 1, "CONC-01": 0}),
@@ -239,8 +246,10 @@ COUNTED = {
         [
             *start(),
             request(),
-            ev.Available(INFLATE, "m", WRITTEN, extents=((0x5010, 24),)),
-            ev.Available(REQUESTS, "u", message(B, flag=1, ident=7), extents=((0x6000, 24),)),
+            ev.Available(INFLATE, "m", WRITTEN, segments=(ev.Segment(24, address=0x5010),)),
+            ev.Available(
+                REQUESTS, "u", message(B, flag=1, ident=7), segments=(ev.Segment(24, address=0x6000),)
+            ),
         ],
         {"BUF-05": 0, "CONC-01": 1},
     ),
@@ -269,10 +278,13 @@ COUNTED = {
         {"QUEUE-07": 2, "INF-09": 1},
     ),
     "the return of a request buffer that came late": ([*start(), request(), post()], {"QUEUE-04": 0}),
-    "one descriptor": (in_parts(cut=(24,)), {"QUEUE-05": 0}),
-    "two descriptors": (in_parts(cut=(8, 16)), {"QUEUE-05": 1}),
-    "one descriptor at an address": (in_parts(extents=((0x5000, 24),)), {"QUEUE-05": 0}),
-    "two descriptors at addresses": (in_parts(extents=((0x5000, 8), (0x6000, 16))), {"QUEUE-05": 1}),
+    "one descriptor": (in_parts(segments=from_lengths((24,))), {"QUEUE-05": 0}),
+    "two descriptors": (in_parts(segments=from_lengths((8, 16))), {"QUEUE-05": 1}),
+    "one descriptor at an address": (in_parts(segments=(ev.Segment(24, address=0x5000),)), {"QUEUE-05": 0}),
+    "two descriptors at addresses": (
+        in_parts(segments=(ev.Segment(8, address=0x5000), ev.Segment(16, address=0x6000))),
+        {"QUEUE-05": 1},
+    ),
 }
 
 SEEN = {

@@ -14,6 +14,7 @@ PAGES = st.lists(st.tuples(st.integers(0, 2**40), st.integers(1, 2**20)), max_si
 BYTES = st.binary(max_size=40)
 NUMBER = st.integers(0, 2**32 - 1)
 FEATURES = st.integers(0, 2**64 - 1)
+ADDRESS = st.integers(0, 2**64 - 1)
 NAME = st.text(max_size=8)
 STRATEGIES = {
     ev.Negotiated: st.builds(ev.Negotiated, FEATURES, FEATURES, st.booleans(), st.just(((0, 128), (3, 2)))),
@@ -26,8 +27,7 @@ STRATEGIES = {
         BYTES,
         NUMBER,
         st.sampled_from([None, False, True]),
-        st.lists(NUMBER, max_size=3).map(tuple),
-        st.lists(st.tuples(NUMBER, NUMBER), max_size=3).map(tuple),
+        st.lists(st.builds(ev.Segment, NUMBER, st.booleans(), st.none() | ADDRESS), max_size=3).map(tuple),
     ),
     ev.Used: st.builds(ev.Used, st.integers(0, 3), NAME, NUMBER, BYTES, st.sampled_from([None, False, True])),
     ev.Notified: st.builds(ev.Notified, st.sampled_from(ev.Side), st.integers(0, 3)),
@@ -94,6 +94,40 @@ def test_a_line_is_what_the_documentation_says():
     assert used == {"event": "negotiated", "offered": "0x5", "accepted": "0x1"}
 
 
+def buffer_of(**fields):
+    _, entry = read(line(event="available", queue=0, buffer="m", readable="00" * 24, **fields))
+    return entry.event
+
+
+def test_segments_are_written_as_lengths_if_these_say_everything():
+    event = ev.Available(0, "m", segments=(ev.Segment(8), ev.Segment(16)))
+    assert json.loads(list(write(Header(BASE), [event]))[1])["cut"] == [8, 16]
+    event = ev.Available(0, "m", segments=(ev.Segment(8, address=0x5000), ev.Segment(16, writable=True)))
+    assert json.loads(list(write(Header(BASE), [event]))[1])["segments"] == [
+        {"address": "0x5000", "length": 8},
+        {"length": 16, "writable": True},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "segments"),
+    [
+        ({"cut": [8, 16]}, (ev.Segment(8), ev.Segment(16))),
+        ({"extents": [[0x5000, 24]]}, (ev.Segment(24, address=0x5000),)),
+        (
+            {"cut": [8, 16], "extents": [[0x5000, 8], [0x6000, 16], [0x7000, 4]], "writable_bytes": 4},
+            (ev.Segment(8, False, 0x5000), ev.Segment(16, False, 0x6000), ev.Segment(4, True, 0x7000)),
+        ),
+        (
+            {"extents": [[0x5000, 24], [0x7000, 4]], "writable_bytes": 4},
+            (ev.Segment(24, False, 0x5000), ev.Segment(4, True, 0x7000)),
+        ),
+    ],
+)
+def test_a_trace_that_says_segments_in_the_earlier_form_is_read(earlier, segments):
+    assert buffer_of(**earlier).segments == segments
+
+
 def test_blank_lines_are_passed_over_and_counted():
     _, entry = read([HEAD + "\n", "\n", '{"event": "reset"}\n'])
     assert entry.line == 3
@@ -140,6 +174,27 @@ def line(**fields):
         (
             line(event="available", queue=0, buffer="m", extents=[[1]]),
             "t:2: extents: expected a list of pairs",
+        ),
+        *(
+            (line(event="available", queue=0, buffer="m", segments=wrong), f"t:2: segments: {words}")
+            for wrong, words in (
+                (4, "expected a list of segments, as in "),
+                ([4], "expected a list of segments, as in "),
+                ([{"length": 4, "colour": 1}], "expected a list of segments, as in "),
+                ([{}], "expected the length of a segment as a whole number of 32 bits"),
+                ([{"length": 1 << 32}], "expected the length of a segment as a whole number of 32 bits"),
+                ([{"length": True}], "expected the length of a segment as a whole number of 32 bits"),
+                ([{"length": 4, "writable": 1}], "expected true or false for whether a segment is writable"),
+                ([{"length": 4, "address": 4}], "expected the address of a segment as a string of up to 16"),
+                (
+                    [{"length": 4, "address": "0x" + "1" * 17}],
+                    "expected the address of a segment as a string",
+                ),
+            )
+        ),
+        (
+            line(event="available", queue=0, buffer="m", segments=[{"length": 4}], cut=[4]),
+            "t:2: segments: stands beside cut; say it in segments alone",
         ),
         (line(event="reset", t=float("nan")), "t:2: t: expected a time in seconds, found nan"),
         (

@@ -41,7 +41,7 @@ from balloon_conformance.vectors.model import (
     UsedStep,
     Vector,
 )
-from balloon_spec.events import GuestAction, OperatorAction, Side
+from balloon_spec.events import GuestAction, OperatorAction, Segment, Side
 from balloon_spec.families import registry
 from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.features import Profile, profile
@@ -49,6 +49,7 @@ from balloon_spec.judge.content import read_array, read_message
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.requirement import catalogue
+from balloon_spec.segments import from_lengths
 from balloon_spec.wire import configuration
 from balloon_spec.wire.errors import WireError
 
@@ -248,7 +249,7 @@ class _Filler:
             readable=readable,
             writable_bytes=step.writable_bytes,
             match=match,
-            cut=step.cut,
+            segments=tuple(Segment(*one) for one in step.segments) or from_lengths(step.cut),
             notify=step.notify,
             **common,
         )

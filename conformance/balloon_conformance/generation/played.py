@@ -107,7 +107,7 @@ class PlayedDevice:
 
     def make_available(self, step: BufferStep) -> None:
         """Make the buffer of a step available."""
-        buffer = Buffer(step.name, step.readable, step.writable_bytes, step.cut, step.notify)
+        buffer = Buffer(step.name, step.readable, step.writable_bytes, step.segments, step.notify)
         index = self._profile.queue_index(step.queue, self._sets.offered, self._sets.accepted)
         self._adapter.make_available(index, buffer)
         self._observe()

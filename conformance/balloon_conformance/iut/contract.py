@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
-from balloon_spec.events import Event, RingBroken, Side
+from balloon_spec.events import Event, RingBroken, Segment, Side
 from balloon_spec.features import Profile
 from balloon_spec.pages import EMPTY, PageSet
 
@@ -61,6 +61,8 @@ class Capability(StrEnum):
     """The suite can see which pages were discarded."""
     DESCRIPTORS = "descriptors"
     """The suite chooses how a buffer is cut into descriptors."""
+    ADDRESSES = "addresses"
+    """The suite chooses where descriptors point, also to where no memory is."""
     HOST_STATISTICS = "host-statistics"
     """The suite can ask which statistics the host read (:class:`TellsStatistics`)."""
     REGISTERS = "registers"
@@ -102,15 +104,27 @@ class Setup:
 class Buffer:
     """A buffer that the suite makes available: device-readable bytes, and ``writable_bytes`` to write to.
 
-    ``cut`` lists the lengths in bytes into which the readable part is cut, one descriptor for each; empty
-    means one descriptor. If ``notify`` is False, the device has to find the buffer by itself.
+    ``segments`` are its descriptors, in their order. A part of which none is stated is one descriptor, where
+    the adapter likes. A segment with an address lies there, even if no memory is there; its bytes are laid
+    nowhere then. A device-writable one at a stated address keeps what stands there. ``notify`` False leaves
+    the device to find the buffer by itself.
     """
 
     name: str
     readable: bytes = b""
     writable_bytes: int = 0
-    cut: tuple[int, ...] = ()
+    segments: tuple[Segment, ...] = ()
     notify: bool = True
+
+    @property
+    def cut(self) -> tuple[int, ...]:
+        """The lengths in bytes of the device-readable segments; empty if none is stated."""
+        return tuple(one.length_bytes for one in self.segments if not one.writable)
+
+    @property
+    def has_addresses(self) -> bool:
+        """Whether a segment says where it lies."""
+        return any(one.address is not None for one in self.segments)
 
 
 class AdapterError(Exception):

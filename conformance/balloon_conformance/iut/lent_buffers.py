@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from balloon_conformance.iut.contract import AdapterError
 from balloon_conformance.virtio import (
@@ -17,6 +17,7 @@ from balloon_conformance.virtio import (
     RingLayout,
     Segment,
 )
+from balloon_spec import events as ev
 from balloon_spec.events import BufferAltered, RingBroken, Side, Used
 
 if TYPE_CHECKING:
@@ -26,12 +27,25 @@ if TYPE_CHECKING:
     from balloon_conformance.virtio import GuestMemory, UsedElement
     from balloon_spec.events import Event
 
-__all__ = ["LentBuffers"]
+__all__ = ["LentBuffers", "Ram"]
 
 _GAP_BYTES: Final = 16
 """The gap after each piece. A device that reads beyond the end of a descriptor finds foreign bytes there."""
 _GAP: Final = b"\xee" * _GAP_BYTES
 _DESCRIPTOR_BYTES: Final = 16
+
+
+class Ram(Protocol):
+    """The guest memory beside that of the queues, in which a segment may be stated to lie."""
+
+    def contains(self, address: int, length_bytes: int) -> bool:
+        """Tell whether all of these bytes are there."""
+
+    def lay(self, address: int, data: bytes) -> None:
+        """Write bytes that are there."""
+
+    def read(self, address: int, length_bytes: int) -> bytes:
+        """Read bytes that are there."""
 
 
 @dataclass(slots=True)
@@ -42,10 +56,36 @@ class _Lent:
     segments: tuple[Segment, ...]
     allocated: tuple[int, ...]
     readable_now: bytes
+    is_reached: bool
+    """Whether all of the device-readable part lies in memory."""
+
+
+def _segments(buffer: Buffer) -> tuple[ev.Segment, ...]:
+    """Return the segments of a buffer; a part of which none is stated is one.
+
+    Raises :class:`AdapterError` for segments that do not make up the buffer.
+    """
+    readable = tuple(one for one in buffer.segments if not one.writable)
+    writable = tuple(one for one in buffer.segments if one.writable)
+    if not readable and (buffer.readable or not buffer.writable_bytes):
+        readable = (ev.Segment(len(buffer.readable)),)
+    if not writable and buffer.writable_bytes:
+        writable = (ev.Segment(buffer.writable_bytes, writable=True),)
+    parts = (("readable", readable, len(buffer.readable)), ("writable", writable, buffer.writable_bytes))
+    for name, segments, length_bytes in parts:
+        lengths = tuple(one.length_bytes for one in segments)
+        if sum(lengths) != length_bytes or min(lengths, default=0) < 0:
+            raise AdapterError(
+                f"buffer {buffer.name}: a cut into {lengths} does not fit {length_bytes} {name} bytes"
+            )
+    return readable + writable
 
 
 class LentBuffers:
-    """The split virtqueues of one negotiation, laid into ``length_bytes`` bytes from ``address`` on."""
+    """The split virtqueues of one negotiation, laid into ``length_bytes`` bytes from ``address`` on.
+
+    ``ram`` is the guest memory beside ``memory``; segments that say their address may lie there too.
+    """
 
     def __init__(
         self,
@@ -53,10 +93,12 @@ class LentBuffers:
         address: int,
         length_bytes: int,
         *,
+        ram: Ram,
         event_index: bool = False,
         indirect: bool = False,
     ) -> None:
         self._memory = memory
+        self._ram = ram
         self._arena = Arena(address, length_bytes)
         self._event_index = event_index
         self._indirect = indirect
@@ -88,35 +130,32 @@ class LentBuffers:
         """
         if index not in self._queues:
             raise AdapterError(f"buffer {buffer.name}: queue {index} was not set up; accept its feature")
-        cut = buffer.cut or ((len(buffer.readable),) if buffer.readable or not buffer.writable_bytes else ())
-        if sum(cut) != len(buffer.readable) or min(cut, default=0) < 0:
-            raise AdapterError(
-                f"buffer {buffer.name}: a cut into {cut} does not fit {len(buffer.readable)} readable bytes"
-            )
-        lengths = [(length, False) for length in cut]
-        if buffer.writable_bytes:
-            lengths.append((buffer.writable_bytes, True))
+        wanted = _segments(buffer)
         allocated: list[int] = []
         try:
             # From the last to the first: reading beyond a piece must not find the next one.
-            for length_bytes, _ in reversed(lengths):
-                allocated.append(self._allocate(length_bytes + _GAP_BYTES))
-            segments = tuple(
-                Segment(address, length_bytes, writable)
-                for address, (length_bytes, writable) in zip(reversed(allocated), lengths, strict=True)
-            )
+            segments = tuple(reversed([self._placed(one, allocated) for one in reversed(wanted)]))
             taken = 0
-            for segment in segments:
+            for segment, chosen in zip(segments, wanted, strict=True):
                 end = taken + segment.length_bytes
                 data = bytes(segment.length_bytes) if segment.writable else buffer.readable[taken:end]
-                self._memory.write(segment.address, data + _GAP)
                 taken = end
+                if chosen.address is None:
+                    self._memory.write(segment.address, data + _GAP)
+                elif not segment.writable and self._reaches(segment):
+                    self._lay(segment.address, data)
             head = self._add(self._queues[index], segments, allocated)
         except (AdapterError, QueueFullError, ValueError) as error:
             for address in allocated:
                 self._arena.free(address)
             raise AdapterError(f"buffer {buffer.name}, queue {index}: {error}") from None
-        self._lent[index][head] = _Lent(buffer, segments, tuple(allocated), buffer.readable)
+        self._lent[index][head] = _Lent(
+            buffer,
+            segments,
+            tuple(allocated),
+            buffer.readable,
+            all(segment.writable or self._reaches(segment) for segment in segments),
+        )
 
     def collect(self, indices: Iterable[int] | None = None) -> list[Event]:
         """Return the buffers that the device returned, and those whose readable part it changed.
@@ -173,12 +212,7 @@ class LentBuffers:
     def _take_back(self, index: int, element: UsedElement, *, due: bool) -> list[Event]:
         lent = self._lent[index].pop(element.head)
         events = self._alterations(index, lent)
-        writable = next((segment for segment in lent.segments if segment.writable), None)
-        written = b""
-        if writable is not None:
-            written = self._memory.read(
-                writable.address, min(element.length_bytes, lent.buffer.writable_bytes)
-            )
+        written = self._written(lent.segments, min(element.length_bytes, lent.buffer.writable_bytes))
         for address in lent.allocated:
             self._arena.free(address)
         notified = False if due else None
@@ -186,9 +220,11 @@ class LentBuffers:
         return events
 
     def _alterations(self, index: int, lent: _Lent) -> list[Event]:
+        if not lent.is_reached:
+            return []
         now = b"".join(
             [
-                self._memory.read(segment.address, segment.length_bytes)
+                self._read(segment.address, segment.length_bytes)
                 for segment in lent.segments
                 if not segment.writable
             ]
@@ -197,6 +233,40 @@ class LentBuffers:
             return []
         lent.readable_now = now
         return [BufferAltered(index, lent.buffer.name, now, by=Side.DEVICE)]
+
+    def _placed(self, wanted: ev.Segment, allocated: list[int]) -> Segment:
+        """Return where a segment lies: where it says, or else in memory that is noted in ``allocated``."""
+        if wanted.address is not None:
+            return Segment(wanted.address, wanted.length_bytes, wanted.writable)
+        allocated.append(self._allocate(wanted.length_bytes + _GAP_BYTES))
+        return Segment(allocated[-1], wanted.length_bytes, wanted.writable)
+
+    def _reaches(self, segment: Segment) -> bool:
+        where = (segment.address, segment.length_bytes)
+        return self._memory.contains(*where) or self._ram.contains(*where)
+
+    def _lay(self, address: int, data: bytes) -> None:
+        if self._memory.contains(address, len(data)):
+            self._memory.write(address, data)
+        else:
+            self._ram.lay(address, data)
+
+    def _read(self, address: int, length_bytes: int) -> bytes:
+        if self._memory.contains(address, length_bytes):
+            return self._memory.read(address, length_bytes)
+        return self._ram.read(address, length_bytes)
+
+    def _written(self, segments: tuple[Segment, ...], length_bytes: int) -> bytes:
+        """Read the start of the device-writable part, as far as it lies in memory."""
+        written = b""
+        for segment in segments:
+            left = length_bytes - len(written)
+            if not segment.writable or not left:
+                continue
+            if not self._reaches(segment):
+                break
+            written += self._read(segment.address, min(left, segment.length_bytes))
+        return written
 
     def _allocate(self, length_bytes: int) -> int:
         try:

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from balloon_conformance.iut.contract import AdapterError
-from balloon_spec.pages import PAGE_BYTES, PAGE_SHIFT, PageSet
+from balloon_spec.pages import EMPTY, PAGE_BYTES, PAGE_SHIFT, PageSet
 
 __all__ = ["SharedRam", "no_room"]
 
@@ -30,6 +30,14 @@ _BLOCKS_AT_ONCE: Final = 64
 def no_room(size_bytes: int) -> AdapterError:
     """Return the error for a machine that lacks memory for a guest."""
     return AdapterError(f"no room for {size_bytes >> 20} MiB of guest RAM; free memory, or ask for less")
+
+
+def _pages(address: int, length_bytes: int) -> PageSet:
+    """Return the pages that some bytes lie in; none for no bytes."""
+    if not length_bytes:
+        return EMPTY
+    first = address >> PAGE_SHIFT
+    return PageSet([(first, ((address + length_bytes - 1) >> PAGE_SHIFT) - first + 1)])
 
 
 class SharedRam:
@@ -46,6 +54,8 @@ class SharedRam:
         self.nameable = PageSet([(0, pages)]) if nameable is None else nameable
         self.descriptor = os.memfd_create("guest-ram", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         self._closed = False
+        self._laid = EMPTY
+        """Where the suite laid bytes of its own since: nobody can tell these pages from overwritten ones."""
         try:
             os.ftruncate(self.descriptor, self.size_bytes)
             fcntl(self.descriptor, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW)
@@ -62,6 +72,19 @@ class SharedRam:
             self._closed = True
             os.close(self.descriptor)
 
+    def contains(self, address: int, length_bytes: int) -> bool:
+        """Tell whether ``length_bytes`` bytes from ``address`` on lie in pages that may be named."""
+        return _pages(address, length_bytes) <= self.nameable
+
+    def lay(self, address: int, data: bytes) -> None:
+        """Write bytes of a buffer to pages that may be named; they do not count as overwritten then."""
+        self._laid |= _pages(address, len(data))
+        os.pwrite(self.descriptor, data, address)
+
+    def read(self, address: int, length_bytes: int) -> bytes:
+        """Read bytes; a hole reads as zeros, and stays one."""
+        return os.pread(self.descriptor, length_bytes, address)
+
     def examine(self, pages: PageSet) -> tuple[PageSet, PageSet]:
         """Return which of ``pages`` were discarded, and which were overwritten; then restore them.
 
@@ -74,13 +97,16 @@ class SharedRam:
                 discarded.append((first, end - first))
             else:
                 overwritten.extend((page, 1) for page in self._differing(first, end))
-        found = PageSet(discarded), PageSet(overwritten)
+        found = PageSet(discarded), PageSet(overwritten) - self._laid
         self._fill(found[0] | found[1])
+        self._laid -= found[0]
         return found
 
     def restore(self) -> None:
         """Bring every nameable page back to the pattern."""
         self.examine(self.nameable)
+        self._fill(self._laid)
+        self._laid = EMPTY
 
     def _extents(self, pages: PageSet) -> Iterator[tuple[int, int, bool]]:
         """Cut ``pages`` into (first, end, whether it is a hole)."""

@@ -15,6 +15,7 @@ from balloon_spec.events import Available, DriverOk, Event
 from balloon_spec.families.base import DEFLATE
 from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.features import CHUNK_TRANSFER
+from balloon_spec.segments import from_lengths
 
 Pending = list[tuple[int, Buffer]]
 
@@ -246,7 +247,7 @@ class ReadsOnlyTheFirstDescriptor(ReferenceDevice):
     def make_available(self, queue: int, buffer: Buffer) -> None:
         """Hand the first descriptor over."""
         first = buffer.readable[: buffer.cut[0]] if buffer.cut else buffer.readable
-        super().make_available(queue, replace(buffer, readable=first, cut=()))
+        super().make_available(queue, replace(buffer, readable=first, segments=()))
 
 
 @mutant("QUEUE-05", origin="StratoVirt and Dragonball, read in source: some chains are never returned")
@@ -267,5 +268,5 @@ class JoinsSixtyFourPieces(ReferenceDevice):
         """Read the first ones."""
         if len(buffer.cut) > 64:
             first = buffer.cut[:64]
-            buffer = replace(buffer, readable=buffer.readable[: sum(first)], cut=first)
+            buffer = replace(buffer, readable=buffer.readable[: sum(first)], segments=from_lengths(first))
         super().make_available(queue, buffer)

@@ -19,7 +19,7 @@ from balloon_conformance.reference.driver_state import (
     DriverState,
     Flight,
 )
-from balloon_spec.events import Available, BufferAltered, Event, Reset, Side, Used
+from balloon_spec.events import Available, BufferAltered, Event, Reset, Segment, Side, Used
 from balloon_spec.families.base import INFLATE
 from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.families.statistics import STATISTICS
@@ -112,7 +112,11 @@ class SharesTheMessageBuffer(AltersBuffers):
     def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
         """Give every message the same address."""
         shares = event.readable and flight.queue is not STATISTICS
-        return replace(event, extents=((_SHARED_ADDRESS, len(event.readable)),)) if shares else event
+        return (
+            replace(event, segments=(Segment(len(event.readable), address=_SHARED_ADDRESS),))
+            if shares
+            else event
+        )
 
 
 @mutant("CONC-05", also=("REQ-13", "CFG-04", "CONC-04", "DEF-05"))
@@ -189,7 +193,7 @@ class UsesOneInflateBuffer(SendsSmallMessages):
         """Give inflate buffers the same address."""
         if flight.queue is not INFLATE:
             return event
-        return replace(event, extents=((_SHARED_ADDRESS, len(event.readable)),))
+        return replace(event, segments=(Segment(len(event.readable), address=_SHARED_ADDRESS),))
 
 
 # -- reset ------------------------------------------------------------------------------------------------

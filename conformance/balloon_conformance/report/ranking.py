@@ -45,7 +45,7 @@ def circumstances(outcome: Outcome, finding: Finding) -> Circumstances:
             resets += 1
         elif line.get("event") == "available":
             buffers += 1
-            cuts += bool(line.get("cut"))
+            cuts += bool(line.get("cut") or line.get("segments"))
             longest = max(longest, len(line.get("readable", "")) // 2)
     features = len(outcome.negotiated)
     return outcome.malformed, features, resets, cuts, buffers, longest, finding.event

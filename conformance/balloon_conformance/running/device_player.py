@@ -146,7 +146,7 @@ class DevicePlayer:
                 self._buffers[step.name] = step
                 session.make_available(
                     session.index(step.queue),
-                    Buffer(step.name, step.readable, step.writable_bytes, step.cut, step.notify),
+                    Buffer(step.name, step.readable, step.writable_bytes, step.segments, step.notify),
                 )
             case model.ActualStep():
                 session.write_configuration(configuration.ACTUAL_OFFSET, step.pages.to_bytes(4, "little"))

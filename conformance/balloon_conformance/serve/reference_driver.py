@@ -204,6 +204,7 @@ class _DriverServer:
             self._memory.rings,
             RINGS_ADDRESS,
             RINGS_BYTES,
+            ram=self._memory.ram,
             event_index="EVENT_IDX" in names,
             indirect="INDIRECT_DESC" in names,
         )

@@ -26,6 +26,7 @@ from balloon_spec.events import (
     DriverOk,
     Operator,
     Reset,
+    Segment,
     Used,
 )
 from balloon_spec.pages import PageSet
@@ -138,7 +139,12 @@ class RingDevice:
             name = str(chain.head)
             self._chains[index, name] = chain
             readable = queue.read(chain, limit_bytes=READ_LIMIT_BYTES) if chain.readable else b""
-            self._carry_out(self.device.receive(Available(index, name, readable, chain.writable_bytes)))
+            segments = tuple(
+                Segment(one.length_bytes, one.writable, one.address)
+                for one in (*chain.readable, *chain.writable)
+            )
+            buffer = Available(index, name, readable, chain.writable_bytes, segments=segments)
+            self._carry_out(self.device.receive(buffer))
         self._notify()
 
     def operate(self, wish: Operator) -> None:

@@ -41,7 +41,9 @@ def located(vector: model.Vector) -> Iterator[tuple[int, ev.Event]]:
                 queues[step.name] = index
                 yield (
                     step.line,
-                    ev.Available(index, step.name, step.readable, step.writable_bytes, step.notify, step.cut),
+                    ev.Available(
+                        index, step.name, step.readable, step.writable_bytes, step.notify, step.segments
+                    ),
                 )
             case model.ActualStep():
                 actual = step.pages

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from balloon_conformance.iut.contract import Capability
-from balloon_spec.events import GuestAction, OperatorAction, Side
+from balloon_spec.events import GuestAction, OperatorAction, Segment, Side
 from balloon_spec.features import Profile
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
@@ -114,8 +114,8 @@ class GuestStep(_Step):
 class BufferStep(_Step):
     """The driver makes a buffer available.
 
-    ``readable`` is the device-readable part, ``cut`` the lengths in bytes of its descriptors (empty: one
-    descriptor). ``notify`` False leaves the device to find the buffer by itself.
+    ``readable`` is the device-readable part. ``segments`` are the descriptors; a part of which none is stated
+    is one descriptor, wherever it lies. ``notify`` False leaves the device to find the buffer by itself.
     """
 
     queue: Queue
@@ -123,7 +123,7 @@ class BufferStep(_Step):
     readable: bytes = b""
     writable_bytes: int = 0
     match: Match = Match.EXACT
-    cut: tuple[int, ...] = ()
+    segments: tuple[Segment, ...] = ()
     notify: bool = True
 
 
@@ -302,8 +302,10 @@ def needs(vector: Vector, side: Side) -> frozenset[Capability]:
     for step in vector.steps:
         if isinstance(step, OperatorStep):
             wanted.add(_OPERATOR_CAPABILITIES[step.action])
-        elif isinstance(step, BufferStep) and step.cut:
+        elif isinstance(step, BufferStep) and step.segments:
             wanted.add(Capability.DESCRIPTORS)
+            if any(one.address is not None for one in step.segments):
+                wanted.add(Capability.ADDRESSES)
     if not all(vector.profile.may_accept(sets.offered, sets.accepted) for sets in vector.negotiations):
         wanted.add(Capability.RAW_FEATURES)
     return frozenset(wanted)

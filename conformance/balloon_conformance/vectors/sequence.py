@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from balloon_conformance.vectors import model
-from balloon_spec.events import OperatorAction, Side
+from balloon_spec.events import OperatorAction, Segment, Side
 from balloon_spec.features import Profile
 from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration
@@ -192,7 +192,7 @@ class _Drawing:
         self._queues[step.name] = step.queue
         details = [f"{len(step.readable)} bytes"] if step.readable else []
         details += [f"{step.writable_bytes} writable"] if step.writable_bytes else []
-        details += [f"cut {'+'.join(map(str, step.cut))}"] if step.cut else []
+        details += [f"cut {'+'.join(map(_segment, step.segments))}"] if step.segments else []
         details += [] if step.match is model.Match.EXACT else [f"match {step.match}"]
         details += [] if step.notify else ["not notified"]
         content = None
@@ -223,6 +223,11 @@ class _Drawing:
             Content(step.written, written_structure(queue)) if step.written else None,
             condition=step.condition,
         )
+
+
+def _segment(segment: Segment) -> str:
+    place = "" if segment.address is None else f" at {segment.address:#x}"
+    return f"{segment.length_bytes}{' writable' if segment.writable else ''}{place}"
 
 
 def _wish(step: model.OperatorStep) -> str:

@@ -31,12 +31,13 @@ from balloon_conformance.vectors.model import (
     Step,
     UsedStep,
 )
-from balloon_spec.events import GuestAction, OperatorAction, Side
+from balloon_spec.events import GuestAction, OperatorAction, Segment, Side
 from balloon_spec.families import registry
 from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.features import Profile
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
+from balloon_spec.segments import from_lengths
 from balloon_spec.strict_yaml import Document, Path
 
 __all__ = ["Frame", "StepReader", "VectorError"]
@@ -181,15 +182,7 @@ class StepReader:
         match = Match(value.get("match", "exact"))
         if match is Match.EQUIVALENT and queue is STATISTICS:
             self._refuse((*path, "match"), "a statistics buffer names no pages", "write exact or any")
-        cut = tuple(value.get("cut", ()))
-        if cut and sum(cut) != len(readable):
-            self._refuse(
-                (*path, "cut"),
-                f"the descriptors hold {sum(cut)} bytes, readable has {len(readable)}",
-                "make the sum equal",
-            )
-        if 0 in cut and self._frame.kind is Kind.EXCHANGE:
-            self._refuse((*path, "cut"), "a descriptor has no bytes", "give it one, or remove it")
+        segments = self._segments(path, value, len(readable), writable)
         self._flights[name] = _Flight(common["line"], writable, common["condition"])
         return BufferStep(
             queue=queue,
@@ -197,10 +190,35 @@ class StepReader:
             readable=readable,
             writable_bytes=writable,
             match=match,
-            cut=cut,
+            segments=segments,
             notify=value.get("notify", True),
             **common,
         )
+
+    def _segments(
+        self, path: Path, value: Mapping[str, Any], readable_bytes: int, writable_bytes: int
+    ) -> tuple[Segment, ...]:
+        key = "segments" if "segments" in value else "cut"
+        if key in value and "cut" in value and key != "cut":
+            self._refuse((*path, "cut"), "cut and segments stand together", "say it in segments alone")
+        stated = tuple(
+            Segment(one["length"], one.get("writable", False), one.get("address"))
+            for one in value.get("segments", ())
+        ) or from_lengths(value.get("cut", ()))
+        for part, there, length in (
+            ("readable", [one for one in stated if not one.writable], readable_bytes),
+            ("writable", [one for one in stated if one.writable], writable_bytes),
+        ):
+            held = sum(one.length_bytes for one in there)
+            if there and held != length:
+                words = f"the descriptors hold {held} bytes, {part} has {length}"
+                self._refuse((*path, key), words, "make the sum equal")
+        if [one.writable for one in stated] != sorted(one.writable for one in stated):
+            words = "a device-readable segment stands behind a device-writable one"
+            self._refuse((*path, key), words, "put the device-writable ones last")
+        if any(not one.length_bytes for one in stated) and self._frame.kind is Kind.EXCHANGE:
+            self._refuse((*path, key), "a descriptor has no bytes", "give it one, or remove it")
+        return stated
 
     def _check_queue(self, path: Path, queue: Queue) -> None:
         if not self._features.features_ok:

@@ -28,8 +28,9 @@ from balloon_conformance.vectors.model import (
     Vector,
 )
 from balloon_conformance.vectors.remarks import inline, readable_lines, remark_on_request, remark_on_space
-from balloon_spec.events import OperatorAction, Side
+from balloon_spec.events import OperatorAction, Segment, Side
 from balloon_spec.pages import PageSet
+from balloon_spec.segments import are_lengths_alone
 
 __all__ = ["write_vector"]
 
@@ -116,7 +117,7 @@ class _Writer:
     def _buffer(self, step: BufferStep) -> Iterator[str]:
         fields = [f"queue: {step.queue}", f"as: {step.name}"]
         fields += [f"match: {step.match}"] if step.match is not Match.EXACT else []
-        fields += [f"cut: [{', '.join(map(str, step.cut))}]"] if step.cut else []
+        fields += _segments(step)
         fields += [f"writable: {step.writable_bytes}"] if step.writable_bytes else []
         fields += [] if step.notify else ["notify: false"]
         if not step.readable:
@@ -157,6 +158,22 @@ def _plain_act(step: Step) -> str:
             return f"effect: {{{', '.join(parts)}}}"
         case _:
             raise TypeError(f"{type(step).__name__} has bytes, or is no step")
+
+
+def _segments(step: BufferStep) -> list[str]:
+    """Write the segments of a buffer: their lengths, if these say everything."""
+    if not step.segments:
+        return []
+    if are_lengths_alone(step.segments):
+        return [f"cut: [{', '.join(str(one.length_bytes) for one in step.segments)}]"]
+    each = ", ".join(f"{{{_segment(one)}}}" for one in step.segments)
+    return [f"segments: [{each}]"]
+
+
+def _segment(segment: Segment) -> str:
+    fields = [] if segment.address is None else [f"address: {segment.address:#x}"]
+    fields.append(f"length: {segment.length_bytes}")
+    return ", ".join([*fields, "writable: true"] if segment.writable else fields)
 
 
 def _used(step: UsedStep) -> str:

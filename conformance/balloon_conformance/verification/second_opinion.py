@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from balloon_conformance.generation.intents.model import Intent
@@ -11,6 +11,8 @@ from balloon_conformance.vectors import model
 from balloon_conformance.verification.second_encoder.encoder import Stream, Streams, encode
 from balloon_conformance.verification.second_encoder.structures import maximal_runs
 from balloon_conformance.verification.second_encoder.wishes import Burst, bursts, named
+from balloon_spec.events import Segment
+from balloon_spec.segments import are_lengths_alone
 
 __all__ = ["Difference", "against_the_intent", "against_the_wishes", "held"]
 
@@ -137,6 +139,24 @@ def _numbers(stream: Stream) -> str:
     return ", ".join(str(number) for (number,) in struct.iter_unpack("<I", stream.data)) or "nothing"
 
 
+_ANYWHERE = (1 << 64) - 1
+"""The address of a descriptor that may lie where it likes."""
+
+
+def _descriptors(segments: Sequence[Segment]) -> Stream:
+    if are_lengths_alone(segments):
+        return Stream(("driver", "cut"), b"".join(_word(one.length_bytes) for one in segments))
+    return Stream(
+        ("driver", "segments"),
+        b"".join(
+            (_ANYWHERE if one.address is None else one.address).to_bytes(8, "little")
+            + _word(one.length_bytes)
+            + _word(one.writable)
+            for one in segments
+        ),
+    )
+
+
 def _word(number: int) -> bytes:
     return number.to_bytes(4, "little")
 
@@ -155,7 +175,7 @@ def _step(step: model.Step, queue_index: int) -> Streams:
                 Stream(("driver", "queue"), _word(queue_index)),
                 Stream(("driver", "readable"), step.readable),
                 Stream(("driver", "writable"), _word(step.writable_bytes)),
-                Stream(("driver", "cut"), b"".join(map(_word, step.cut))),
+                _descriptors(step.segments),
             )
         case model.ActualStep():
             return (Stream(("driver", "actual"), _word(step.pages)),)

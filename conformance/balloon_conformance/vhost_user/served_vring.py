@@ -16,7 +16,7 @@ from balloon_conformance.vhost_user.errors import PeerBroke
 from balloon_conformance.vhost_user.memory import SharedMemory
 from balloon_conformance.virtio import Chain, DeviceQueue, RingError, RingLayout
 from balloon_conformance.virtio.ring import QUEUE_SIZE_LIMIT
-from balloon_spec.events import Available, BufferAltered, Side
+from balloon_spec.events import Available, BufferAltered, Segment, Side
 
 __all__ = ["BUFFER_LIMIT_BYTES", "ServedVring"]
 
@@ -127,9 +127,9 @@ class ServedVring:
                 readable,
                 chain.writable_bytes,
                 notified,
-                tuple(segment.length_bytes for segment in chain.readable),
                 tuple(
-                    (segment.address, segment.length_bytes) for segment in (*chain.readable, *chain.writable)
+                    Segment(one.length_bytes, one.writable, one.address)
+                    for one in (*chain.readable, *chain.writable)
                 ),
             )
 

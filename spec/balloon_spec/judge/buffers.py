@@ -243,7 +243,7 @@ def nothing_is_held_back(event: Quiet, scene: Scene) -> Iterator[Decision]:
     if event.side is not Side.DEVICE or exchange.needs_reset or not exchange.driver_ok:
         return
     for buffer in exchange.in_flight.values():
-        if buffer.shape not in _PAGES or buffer.number in exchange.missed:
+        if buffer.shape not in _PAGES or buffer.number in exchange.missed or not buffer.is_reachable:
             continue
         if buffer.early and not _is_looked_for(exchange, buffer) and buffer.queue not in exchange.notified:
             # Without a notification since DRIVER_OK the device need not know of it.

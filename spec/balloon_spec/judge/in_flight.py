@@ -45,6 +45,8 @@ class InFlight:
     """It was made available before DRIVER_OK and without a notification."""
     tests: frozenset[str] = frozenset()
     """The requirements of the device that this buffer puts to the test."""
+    is_reachable: bool = True
+    """Every descriptor points into guest memory, as far as that is known."""
 
     @property
     def is_sound(self) -> bool:
@@ -58,7 +60,11 @@ class InFlight:
         A message that answers no open request, and pages the balloon has or has not, are not malformed:
         what a device does with these has requirements of its own.
         """
-        if self.content.is_malformed or self.shape in {"wrong-array", "wrong-message"}:
+        if (
+            self.content.is_malformed
+            or not self.is_reachable
+            or self.shape in {"wrong-array", "wrong-message"}
+        ):
             return True
         writable_bytes = self.event.writable_bytes
         if self.shape == "request":

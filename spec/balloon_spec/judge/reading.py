@@ -16,6 +16,7 @@ from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.in_flight import InFlight, Shape
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
+from balloon_spec.segments import segments_outside
 from balloon_spec.wire import host_request, response_header
 
 __all__ = ["read"]
@@ -57,6 +58,8 @@ def read(exchange: Exchange, event: ev.Available) -> InFlight:
         content = _without_memory(content)
     early = not exchange.driver_ok and not event.notified
     buffer = InFlight(event, queue, shape, content, exchange.count, early)
+    if segments_outside(event.segments, exchange.memory):
+        return replace(buffer, is_reachable=False, content=replace(content, firm=EMPTY))
     return replace(buffer, tests=_tests(exchange, buffer))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from balloon_spec.events import Available, RingBroken, Side
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.rule import Scene, rule
+from balloon_spec.segments import segments_outside
 
 
 @rule(RingBroken, "QUEUE-11", "BUF-04")
@@ -39,7 +40,15 @@ def a_buffer_in_flight_is_the_devices(event: Available, scene: Scene) -> Iterato
 
 
 @rule(Available, "QUEUE-11")
-def a_chain_that_was_followed_is_well_formed(event: Available, _scene: Scene) -> Iterator[Decision]:
+def a_chain_that_was_followed_is_well_formed(event: Available, scene: Scene) -> Iterator[Decision]:
     """A buffer whose descriptors were seen came of a well-formed chain; elsewhere nobody laid one."""
-    if event.extents:
+    if outside := segments_outside(event.segments, scene.exchange.memory):
+        yield broken(
+            "QUEUE-11",
+            "a descriptor points where no guest memory is",
+            field=f"queue {event.queue}",
+            expected="addresses in guest memory",
+            seen=", ".join(f"{one.length_bytes} bytes at {one.address or 0:#x}" for one in outside),
+        )
+    elif event.extents:
         yield kept("QUEUE-11")

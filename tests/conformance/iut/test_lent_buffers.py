@@ -9,8 +9,11 @@ import pytest
 
 from balloon_conformance.iut.contract import AdapterError, Buffer
 from balloon_conformance.iut.lent_buffers import LentBuffers
+from balloon_conformance.iut.shared_ram import SharedRam
 from balloon_conformance.virtio import GuestMemory, Region
-from balloon_spec.events import BufferAltered, Side, Used
+from balloon_spec.events import BufferAltered, Segment, Side, Used
+from balloon_spec.pages import PageSet
+from balloon_spec.segments import from_lengths
 
 BEGIN = 0x40000
 QUEUE = 3
@@ -22,9 +25,16 @@ def ram():
 
 
 @pytest.fixture
-def make(ram):
+def pages():
+    pages = SharedRam(16)
+    yield pages
+    pages.close()
+
+
+@pytest.fixture
+def make(ram, pages):
     def make(**options):
-        lent = LentBuffers(GuestMemory([Region(BEGIN, ram)]), BEGIN, len(ram), **options)
+        lent = LentBuffers(GuestMemory([Region(BEGIN, ram)]), BEGIN, len(ram), ram=pages, **options)
         return lent, lent.set_up(QUEUE, 4)
 
     return make
@@ -67,7 +77,7 @@ class HandDevice:
 
 
 def test_a_buffer_lies_in_pieces_that_do_not_follow_each_other(lent, device):
-    lent.lend(QUEUE, Buffer("b", b"abcdef", writable_bytes=8, cut=(1, 2, 3)))
+    lent.lend(QUEUE, Buffer("b", b"abcdef", writable_bytes=8, segments=from_lengths((1, 2, 3))))
     pieces = device.chain(device.head(0))
     assert [(length, writable) for _, length, writable in pieces] == [(1, 0), (2, 0), (3, 0), (8, 2)]
     assert [bytes(device.ram[at : at + length]) for at, length, _ in pieces] == [
@@ -81,8 +91,54 @@ def test_a_buffer_lies_in_pieces_that_do_not_follow_each_other(lent, device):
     assert lent.in_flight(QUEUE) == 1
 
 
+def placed(lent, *segments, readable=b"", writable_bytes=0):
+    lent.lend(QUEUE, Buffer("b", readable, writable_bytes, tuple(Segment(*one) for one in segments)))
+
+
+def test_a_segment_lies_where_it_says_with_its_bytes(lent, device, pages):
+    placed(lent, (2, False, 0x3010), (4,), (1, False, 0x5000), readable=b"abcdefg")
+    (first, *_), (second, *_), (third, *_) = device.chain(device.head(0))
+    assert (first + BEGIN, third + BEGIN) == (0x3010, 0x5000)
+    assert bytes(device.ram[second : second + 4]) == b"cdef"
+    assert (pages.read(0x3010, 2), pages.read(0x5000, 1)) == (b"ab", b"g")
+    # Only the bytes are the suite's: what a device does to the pages beside is still seen.
+    assert pages.examine(PageSet([(0, 16)])) == (PageSet(), PageSet())
+
+
+def test_a_writable_segment_that_says_where_it_lies_is_left_as_it_stands(lent, device, pages):
+    before = pages.read(0x3000, 0x1000)
+    placed(lent, (0x1000, True, 0x3000), writable_bytes=0x1000)
+    ((at, length, flags),) = device.chain(device.head(0))
+    assert (at + BEGIN, length, flags) == (0x3000, 0x1000, 2)
+    assert pages.read(0x3000, 0x1000) == before
+    pages.lay(0x3000, b"XY")
+    device.use(0, device.head(0), 2)
+    assert lent.collect() == [Used(QUEUE, "b", 2, b"XY", notified=False)]
+
+
+@pytest.mark.parametrize("address", [0x10000, 0x0FFF8, 0xFFFF_FFFF_FFFF_F000])
+def test_a_descriptor_may_point_where_no_memory_is(lent, device, pages, address):
+    placed(
+        lent, (8,), (16, False, address), (4, True, address + 8), readable=bytes(range(24)), writable_bytes=4
+    )
+    chain = device.chain(device.head(0))
+    assert [(at + BEGIN, length, flags) for at, length, flags in chain[1:]] == [
+        (address, 16, 0),
+        (address + 8, 4, 2),
+    ]
+    device.use(0, device.head(0), 4)
+    assert lent.collect() == [Used(QUEUE, "b", 4, b"", notified=False)]
+    assert pages.examine(PageSet([(0, 16)])) == (PageSet(), PageSet())
+
+
+@pytest.mark.parametrize("segments", [((8, True),), ((3,), (4, True)), ((4,), (4, True), (1, True))])
+def test_segments_that_do_not_make_up_the_buffer_are_the_suites_fault(lent, segments):
+    with pytest.raises(AdapterError, match="buffer b: a cut into"):
+        placed(lent, *segments, readable=b"abcd", writable_bytes=4)
+
+
 def test_a_descriptor_of_no_bytes_is_laid_as_it_is(lent, device):
-    lent.lend(QUEUE, Buffer("b", b"abcd", cut=(2, 0, 2)))
+    lent.lend(QUEUE, Buffer("b", b"abcd", segments=from_lengths((2, 0, 2))))
     assert [length for _, length, _ in device.chain(device.head(0))] == [2, 0, 2]
 
 
@@ -109,7 +165,7 @@ def test_a_length_for_a_buffer_without_a_writable_part_is_reported(lent, device)
 
 
 def test_a_changed_readable_part_is_reported_once_for_each_change(lent, device):
-    lent.lend(QUEUE, Buffer("b", b"abcd", cut=(3, 1)))
+    lent.lend(QUEUE, Buffer("b", b"abcd", segments=from_lengths((3, 1))))
     (at, _, _), _ = device.chain(device.head(0))
     device.ram[at + 1] = ord("X")
     altered = BufferAltered(QUEUE, "b", b"aXcd", Side.DEVICE)
@@ -156,21 +212,21 @@ def test_the_memory_of_a_returned_buffer_is_used_again(lent, device):
 def test_a_refused_buffer_leaves_no_memory_taken(lent):
     for _ in range(100):
         with pytest.raises(AdapterError, match="buffer b, queue 3: no room for"):
-            lent.lend(QUEUE, Buffer("b", bytes(0x5000), cut=(0x3000, 0x2000)))
+            lent.lend(QUEUE, Buffer("b", bytes(0x5000), segments=from_lengths((0x3000, 0x2000))))
     lent.lend(QUEUE, Buffer("b", bytes(0x3E00)))
 
 
 def test_no_neighbouring_slots_for_an_illegal_chain_is_said(lent):
-    lent.lend(QUEUE, Buffer("a", b"abc", cut=(1, 1, 1)))
+    lent.lend(QUEUE, Buffer("a", b"abc", segments=from_lengths((1, 1, 1))))
     with pytest.raises(AdapterError, match="no 2 neighbouring descriptors are free"):
-        lent.lend(QUEUE, Buffer("b", b"a", cut=(1, 0)))
+        lent.lend(QUEUE, Buffer("b", b"a", segments=from_lengths((1, 0))))
 
 
 def test_an_indirect_table_takes_one_descriptor_where_it_was_negotiated(make, ram):
     lent, _ = make(indirect=True)
     device = HandDevice(ram)
     for name in "abcd":
-        lent.lend(QUEUE, Buffer(name, b"xyz", cut=(1, 2)))
+        lent.lend(QUEUE, Buffer(name, b"xyz", segments=from_lengths((1, 2))))
     address, length_bytes, flags, _ = device.descriptor(device.head(0))
     assert (length_bytes, flags) == (32, 4)
     first, second = struct.iter_unpack("<QIHH", ram[address - BEGIN : address - BEGIN + 32])

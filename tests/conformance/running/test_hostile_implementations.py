@@ -32,8 +32,13 @@ FIELDS = {
         "readable": BYTES,
         "writable_bytes": WORDS,
         "notified": (False,),
-        "cut": ((0,), (0xFFFFFFFF, 1)),
-        "extents": (((0, 0),), (((1 << 64) - 1, 0xFFFFFFFF),)),
+        "segments": (
+            (ev.Segment(0),),
+            (ev.Segment(0xFFFFFFFF), ev.Segment(1)),
+            (ev.Segment(0, address=0),),
+            (ev.Segment(0xFFFFFFFF, address=(1 << 64) - 1),),
+            (ev.Segment(8, True, 0), ev.Segment(8)),
+        ),
     },
     ev.ConfigurationWritten: {"offset": WORDS, "data": BYTES},
 }

@@ -27,6 +27,7 @@ from balloon_spec import trace
 from balloon_spec.features import BASE, CHUNK_TRANSFER
 from balloon_spec.judge import Judge
 from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.segments import from_lengths
 
 VERSION, TELL, STATS = 1 << 32, 1 << 0, 1 << 1
 ARRAY = (0x1000).to_bytes(4, "little")
@@ -63,7 +64,7 @@ def test_every_event_is_recorded_in_order_with_its_time():
         assert session.negotiate(VERSION) is True
         session.driver_ok()
         session.operate(ev.OperatorAction.TARGET, 1)
-        session.make_available(0, Buffer("m1", ARRAY, cut=(2, 2), notify=False))
+        session.make_available(0, Buffer("m1", ARRAY, segments=from_lengths((2, 2)), notify=False))
         assert session.wait_for(is_used) == ev.Used(0, "m1", notified=True)
         session.write_configuration(4, b"\1\0\0\0")
         assert session.read_configuration(0, 8) == b"\1\0\0\0\1\0\0\0"

@@ -59,7 +59,7 @@ def inflations():
         f"{vector.id} {step.name} {len(step.readable)}"
         for vector in VECTORS
         for step in vector.steps
-        if isinstance(step, model.BufferStep) and step.queue.value == "inflate" and step.readable
+        if isinstance(step, model.BufferStep) and step.queue.name == "inflate" and step.readable
         if Side.DEVICE in vector.sides
     ]
 

@@ -104,7 +104,7 @@ def columns(step, queues):
                 "word": str(step.match),
                 "queue": str(step.queue.index),
                 "data": step.readable.hex(),
-                "cut": "".join(f"{length} " for length in step.cut),
+                "cut": "".join(f"{length} " for length in (one.length_bytes for one in step.segments)),
                 "notify": str(int(step.notify)),
                 "number": str(step.writable_bytes),
             }

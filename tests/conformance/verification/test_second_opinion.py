@@ -17,6 +17,7 @@ from balloon_conformance.verification.second_encoder.wishes import bursts
 from balloon_conformance.verification.second_opinion import against_the_intent, against_the_wishes
 from balloon_conformance.verification.verify import Check
 from balloon_conformance.verification.verify_each import verify_each
+from balloon_spec.segments import from_lengths
 
 INTENTS = {intent.id: intent for intent in intents()}
 
@@ -270,7 +271,7 @@ def test_bytes_that_are_missing_and_bytes_too_many_differ_at_the_end():
 
 def test_another_cut_into_descriptors_is_a_difference_of_numbers():
     vector, intent = published("inflate-two-runs")
-    assert said(against_the_intent(with_step(vector, 4, cut=(8, 32)), intent)) == [
+    assert said(against_the_intent(with_step(vector, 4, segments=from_lengths((8, 32))), intent)) == [
         (("steps", 4, "driver", "cut"), None, "it is 8, 32; in the intent nothing")
     ]
 

@@ -50,6 +50,7 @@ from balloon_spec.judge import Finding, Judge, Rule
 from balloon_spec.judge.decision import kept
 from balloon_spec.pages import PageSet
 from balloon_spec.requirement import catalogue
+from balloon_spec.segments import from_lengths
 
 BIG = chunk(0x1000, 4)[7::-1] + chunk(0x1000, 4)[:7:-1]
 RESET = [ev.Reset(), *start(FULL)]
@@ -98,7 +99,11 @@ BROKEN = {
     "QUEUE-12": [*start(), inflate("m", A), ev.Used(INFLATE, "m", notified=False), DEVICE_QUIET],
     "QUEUE-13": [*start(), ev.Available(INFLATE, "m", message(A), notified=False), DRIVER_QUIET],
     "QUEUE-11": [*start(), ev.RingBroken(ev.Side.DRIVER, INFLATE, "loop", "the chain loops")],
-    "QUEUE-05": [*start(), ev.Available(INFLATE, "m", message(A), cut=(4, 20)), DEVICE_QUIET],
+    "QUEUE-05": [
+        *start(),
+        ev.Available(INFLATE, "m", message(A), segments=from_lengths((4, 20))),
+        DEVICE_QUIET,
+    ],
     "HDR-01": [*start(), ev.Available(INFLATE, "m", b"\0" * 7)],
     "HDR-02": [*start(), inflate("m", A, data_len=24)],
     "HDR-03": [*start(), ev.Available(INFLATE, "m", message(A[:8]))],
@@ -278,8 +283,8 @@ BROKEN = {
     "UNUSED-10": [*start(), wants("unused", "0x1000"), request(), unused("u", A)],
     "CONC-01": [
         *OPEN,
-        ev.Available(INFLATE, "m", message(A), extents=((0x5000, 24),)),
-        ev.Available(REQUESTS, "u", message(B, flag=1, ident=7), extents=((0x5010, 24),)),
+        ev.Available(INFLATE, "m", message(A), segments=(ev.Segment(24, address=0x5000),)),
+        ev.Available(REQUESTS, "u", message(B, flag=1, ident=7), segments=(ev.Segment(24, address=0x5010),)),
     ],
     "CONC-02": [*start(), inflate("m", A), request(), DRIVER_QUIET],
     "CONC-03": [*held(features=FULL), deflate("d", A), request(), DRIVER_QUIET],
@@ -291,8 +296,8 @@ BROKEN = {
     "BUF-04": [*start(), inflate("m", A), used(INFLATE, "m"), used(INFLATE, "m")],
     "BUF-05": [
         *start(),
-        ev.Available(INFLATE, "m", message(A), extents=((0x5000, 24),)),
-        ev.Available(INFLATE, "n", message(B), extents=((0x5000, 24),)),
+        ev.Available(INFLATE, "m", message(A), segments=(ev.Segment(24, address=0x5000),)),
+        ev.Available(INFLATE, "n", message(B), segments=(ev.Segment(24, address=0x5000),)),
     ],
     "BUF-07": [*start(), used(REQUESTS, "r0", 17, b"\0" * 16)],
     "SAFE-01": [*start(), inflate("m", A, data_len=24), used(INFLATE, "m"), gone("0x3000")],
@@ -554,7 +559,7 @@ COUNTED_ONLY_BY = {
     ),
     "a_chain_that_was_followed_is_well_formed": (
         "QUEUE-11",
-        [*start(), ev.Available(INFLATE, "m", message(A), extents=((0x5000, 24),))],
+        [*start(), ev.Available(INFLATE, "m", message(A), segments=(ev.Segment(24, address=0x5000),))],
     ),
     "a_stray_closes_nothing": (
         "HDR-05",
@@ -745,9 +750,19 @@ def test_the_first_48_bytes_are_shown_and_that_there_are_more():
 
 
 def test_a_chain_that_was_followed_keeps_its_requirement_and_one_nobody_laid_decides_nothing():
-    judge, findings = judged([*start(), ev.Available(INFLATE, "m", message(A), extents=((0x5000, 24),))])
+    judge, findings = judged(
+        [*start(), ev.Available(INFLATE, "m", message(A), segments=(ev.Segment(24, address=0x5000),))]
+    )
     assert (judge.exercised["QUEUE-11"], findings) == (1, [])
     assert "QUEUE-11" not in judged([*start(), inflate("m", A)])[0].exercised
+
+
+@pytest.mark.parametrize("address", [0x4000 << 12, (0x4000 << 12) - 1, (1 << 64) - 4096])
+def test_a_descriptor_that_points_where_no_memory_is_breaks_the_rule_of_the_chain(address):
+    segments = (ev.Segment(8), ev.Segment(16, address=address))
+    events = [*start(), ev.Available(INFLATE, "m", message(A), segments=segments), DEVICE_QUIET]
+    _, (finding,) = judged(events)
+    assert (finding.requirement, finding.seen) == ("QUEUE-11", f"16 bytes at {address:#x}")
 
 
 def test_a_used_ring_that_names_what_is_not_in_flight_is_the_devices_fault():

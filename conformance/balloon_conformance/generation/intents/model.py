@@ -44,6 +44,7 @@ __all__ = [
     "Reset",
     "Run",
     "Runs",
+    "Segment",
     "Side",
     "Silent",
     "Statistics",
@@ -66,6 +67,14 @@ class Run(NamedTuple):
 
 
 Runs: TypeAlias = tuple[Run, ...]
+
+
+class Segment(NamedTuple):
+    """One descriptor of a buffer: ``length_bytes`` bytes at a guest-physical address, None for anywhere."""
+
+    length_bytes: int
+    writable: bool = False
+    address: int | None = None
 
 
 # -- what is in a buffer -----------------------------------------------------------------------------------
@@ -216,7 +225,8 @@ class DriverBuffer(_Step):
 
     ``content`` is what is device-readable, None for nothing; ``writable_bytes`` the length of the
     device-writable part; ``cut`` the lengths in bytes of the descriptors of the readable part, empty for one.
-    ``notify`` False: the device finds the buffer by itself.
+    ``segments`` are all descriptors, in place of ``cut``, if it is stated where they lie. ``notify`` False:
+    the device finds the buffer by itself.
     """
 
     queue: Queue
@@ -226,6 +236,7 @@ class DriverBuffer(_Step):
     match: Match = "exact"
     cut: tuple[int, ...] = ()
     notify: bool = True
+    segments: tuple[Segment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

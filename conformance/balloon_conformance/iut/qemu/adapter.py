@@ -47,6 +47,7 @@ _CAPABILITIES: Final = frozenset(
         Capability.OPERATOR_STATISTICS,
         Capability.DISCARDS,
         Capability.DESCRIPTORS,
+        Capability.ADDRESSES,
         Capability.RAW_FEATURES,
         Capability.HOST_STATISTICS,
         Capability.REGISTERS,
@@ -202,6 +203,7 @@ class QemuDevice:
             self._ram.reserved,
             self._ram.reserved_address,
             self._ram.reserved_bytes,
+            ram=self._ram,
             event_index="EVENT_IDX" in names,
             indirect="INDIRECT_DESC" in names,
         )

@@ -46,6 +46,7 @@ from balloon_spec.events import (
     Used,
 )
 from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.segments import segments_outside
 
 __all__ = [
     "ReferenceDevice",
@@ -123,6 +124,7 @@ class ReferenceDevice:
             Capability.OPERATOR_STATISTICS,
             Capability.DISCARDS,
             Capability.DESCRIPTORS,
+            Capability.ADDRESSES,
             Capability.RAW_FEATURES,
             Capability.MEMORY_HOLES,
             Capability.HOST_STATISTICS,
@@ -206,13 +208,19 @@ class ReferenceDevice:
         self._tell(DriverOk())
 
     def make_available(self, queue: int, buffer: Buffer) -> None:
-        """Hand a whole buffer over; :class:`AdapterError` if the cut does not add up to the buffer."""
+        """Hand a whole buffer over; :class:`AdapterError` if the segments do not add up to the buffer.
+
+        If a segment lies where no memory is, the device can read nothing of the buffer and write nothing.
+        """
         if buffer.cut and sum(buffer.cut) != len(buffer.readable):
             raise AdapterError(
                 f"buffer {buffer.name} is cut into {sum(buffer.cut)} bytes and has {len(buffer.readable)}; "
                 "make the lengths add up"
             )
-        self._tell(Available(queue, buffer.name, buffer.readable, buffer.writable_bytes, buffer.notify))
+        readable, writable_bytes = buffer.readable, buffer.writable_bytes
+        if segments_outside(buffer.segments, self.memory):
+            readable, writable_bytes = b"", 0
+        self._tell(Available(queue, buffer.name, readable, writable_bytes, buffer.notify, buffer.segments))
 
     def read_configuration(self, offset: int, length_bytes: int) -> bytes:
         """Read the configuration space; bytes beyond its end are zeros."""

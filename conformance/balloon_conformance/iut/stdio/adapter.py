@@ -14,6 +14,7 @@ from balloon_conformance.iut.stdio.program import Introduction, Program, StdioOp
 from balloon_spec import events as ev
 from balloon_spec.events import Event
 from balloon_spec.pages import PageSet
+from balloon_spec.segments import from_parts
 
 __all__ = ["StdioAdapter"]
 
@@ -29,7 +30,8 @@ _EVENTS: Mapping[str, Callable[[Mapping[str, Any]], Event]] = MappingProxyType(
         "driver-ok": lambda _told: ev.DriverOk(),
         "available": lambda told: ev.Available(
             *(told["queue"], told["buffer"], told["readable"], told["writable"]),
-            *(told["notify"], told["cut"], told["extents"]),
+            told["notify"],
+            told["segments"] or from_parts(told["cut"], told["extents"], len(told["readable"])),
         ),
         "configuration-read": lambda told: ev.ConfigurationRead(told["offset"], told["data"]),
         "configuration-written": lambda told: ev.ConfigurationWritten(told["offset"], told["data"]),

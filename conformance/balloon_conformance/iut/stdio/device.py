@@ -8,6 +8,7 @@ from balloon_conformance.iut.stdio.adapter import StdioAdapter
 from balloon_conformance.iut.stdio.messages import Answer
 from balloon_spec.events import OperatorAction, Side, Used
 from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.segments import are_lengths_alone
 
 __all__ = ["StdioDevice"]
 
@@ -55,7 +56,9 @@ class StdioDevice(StdioAdapter):
         fields: dict[str, object] = {}
         if not buffer.notify:
             fields["notify"] = False
-        if buffer.cut:
+        if not are_lengths_alone(buffer.segments):
+            fields["segments"] = buffer.segments
+        elif buffer.segments:
             fields["cut"] = buffer.cut
         self._tell(
             "available",

@@ -53,6 +53,7 @@ _OF: Mapping[Side, tuple[str, ...]] = MappingProxyType(
             Capability.OPERATOR_STATISTICS,
             Capability.DISCARDS,
             Capability.DESCRIPTORS,
+            Capability.ADDRESSES,
             Capability.HOST_STATISTICS,
             Capability.RAW_FEATURES,
             Capability.MEMORY_HOLES,
@@ -154,6 +155,7 @@ _NOTIFIED_DRIVER = _optional(
 _CUT = _optional(
     "cut", values.LENGTHS, "the lengths of the descriptors of the readable part; one when absent", default=()
 )
+_SEGMENTS = "the descriptors one by one, in place of cut, where more than the lengths of the readable ones is"
 _OFFERED = Field("offered", values.BITS_64, "the feature bits the device offers")
 _MEMORY = _optional(
     "memory", values.PAGES, "the guest pages that exist; those that start asks for when absent"
@@ -237,7 +239,10 @@ _FORMS = (
         "available",
         "The driver makes a buffer available.",
         _DEVICE,
-        (_QUEUE, _BUFFER, _READABLE, _WRITABLE, _NOTIFY, _CUT),
+        (
+            *(_QUEUE, _BUFFER, _READABLE, _WRITABLE, _NOTIFY, _CUT),
+            _optional("segments", values.SEGMENTS, f"{_SEGMENTS} stated", default=()),
+        ),
     ),
     CommandForm("used", "The device returns a buffer.", _DRIVER, (_QUEUE, _BUFFER, _LENGTH_USED, _WRITTEN)),
     CommandForm(
@@ -400,6 +405,7 @@ _EVENT_FORMS = (
         (
             *(_QUEUE, _BUFFER, _READABLE, _WRITABLE, _NOTIFIED_DEVICE, _CUT),
             _optional("extents", values.ADDRESSES, "where the descriptors lie, where known", default=()),
+            _optional("segments", values.SEGMENTS, f"{_SEGMENTS} known", default=()),
         ),
     ),
     EventForm("configuration-read", "The driver read the configuration space.", _DRIVER, (_OFFSET, _DATA)),

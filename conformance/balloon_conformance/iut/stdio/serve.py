@@ -38,6 +38,7 @@ from balloon_conformance.iut.stdio.messages import BadMessageError, read_command
 from balloon_spec import events as ev
 from balloon_spec.events import Side
 from balloon_spec.features import profile
+from balloon_spec.segments import are_lengths_alone, from_lengths
 
 __all__ = ["serve"]
 
@@ -75,8 +76,9 @@ _EVENTS: Mapping[type[ev.Event], tuple[str, Callable[[Any], dict[str, Any]]]] = 
                 "readable": seen.readable,
                 "writable": seen.writable_bytes,
                 "notify": seen.notified,
-                "cut": seen.cut,
-                "extents": seen.extents,
+                "cut": seen.cut if are_lengths_alone(seen.segments) else (),
+                "extents": (),
+                "segments": () if are_lengths_alone(seen.segments) else seen.segments,
             },
         ),
         ev.ConfigurationRead: (
@@ -220,12 +222,13 @@ class _ServedDevice(_Served):
         return {}
 
     def available(self, fields: Fields) -> dict[str, Any]:
-        if fields["cut"]:
+        segments = fields["segments"] or from_lengths(fields["cut"])
+        if segments:
             self.need(Capability.DESCRIPTORS)
         self._readable[fields["queue"], fields["buffer"]] = fields["readable"]
-        buffer = Buffer(
-            fields["buffer"], fields["readable"], fields["writable"], fields["cut"], fields["notify"]
-        )
+        buffer = Buffer(fields["buffer"], fields["readable"], fields["writable"], segments, fields["notify"])
+        if buffer.has_addresses:
+            self.need(Capability.ADDRESSES)
         self.adapter.make_available(fields["queue"], buffer)
         return {}
 

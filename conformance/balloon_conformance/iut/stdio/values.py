@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from balloon_spec import segments
+from balloon_spec.events import Segment
 from balloon_spec.pages import PFN_LIMIT, PageSet
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "NAMES",
     "PAGES",
     "RING_SIZES",
+    "SEGMENTS",
     "STATISTICS",
     "TEXT",
     "UNSIGNED_16",
@@ -236,6 +239,36 @@ ADDRESSES = Kind(
     lambda extents: [[hex(address), length] for address, length in extents],
 )
 """The descriptors of a buffer: [guest-physical address, length in bytes]."""
+
+
+def _read_segments(value: Any) -> tuple[Segment, ...]:
+    try:
+        return segments.read(value)
+    except (ValueError, TypeError) as error:
+        raise BadValueError(str(error)) from None
+
+
+SEGMENTS = Kind(
+    {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {
+                "address": {"description": "the guest-physical address", **_BITS_SCHEMA},
+                "length": {"description": "how many bytes", **UNSIGNED_32.schema},
+                "writable": {
+                    "description": "device-writable; device-readable when absent",
+                    "type": "boolean",
+                },
+            },
+            "required": ["length"],
+            "additionalProperties": False,
+        },
+    },
+    _read_segments,
+    segments.objects,
+)
+"""The descriptors of a buffer: where each lies if that is known, how long it is, and for what."""
 
 
 def _list(item: Schema, words: str, valid: Callable[[Any], bool]) -> Kind:

@@ -118,6 +118,7 @@ class VhostUserDevice:
         capabilities = {
             Capability.DISCARDS,
             Capability.DESCRIPTORS,
+            Capability.ADDRESSES,
             Capability.RAW_FEATURES,
             Capability.MEMORY_HOLES,
         }
@@ -228,6 +229,7 @@ class VhostUserDevice:
             self._memory.rings,
             RINGS_ADDRESS,
             RINGS_BYTES,
+            ram=self._memory.ram,
             event_index="EVENT_IDX" in names,
             indirect="INDIRECT_DESC" in names,
         )

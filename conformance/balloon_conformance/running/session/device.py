@@ -115,7 +115,7 @@ class DeviceSession(Session):
             raise NotExercised(f"the ring of queue {queue} has {room} descriptors, and the case needs more")
         self.intend(
             ev.Available(
-                queue, buffer.name, buffer.readable, buffer.writable_bytes, buffer.notify, buffer.cut
+                queue, buffer.name, buffer.readable, buffer.writable_bytes, buffer.notify, buffer.segments
             )
         )
         self._act(lambda: self._adapter.make_available(queue, buffer))

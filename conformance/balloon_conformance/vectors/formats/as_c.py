@@ -60,7 +60,7 @@ struct balloon_step {
     size_t page_runs;
     const struct balloon_run *kept;
     size_t kept_runs;
-};
+__SEGMENTS__};
 
 struct balloon_vector {
     const char *id;
@@ -80,17 +80,35 @@ struct balloon_vector {
 };
 """
 
+_SEGMENT = """\
+/* One descriptor of a buffer. */
+struct balloon_segment {
+    uint64_t address; /* guest-physical, perhaps where no memory is */
+    int placed;       /* 0: the descriptor may lie anywhere, and address is 0 */
+    uint32_t length;
+    int writable;
+};
+
+"""
+_SEGMENT_FIELDS = """\
+    const struct balloon_segment *segments; /* the descriptors one by one, if it is stated where they lie */
+    size_t segment_count;
+"""
+
 # A read has an offset and a length; its length is that of its data.
 _NUMBERS = ("offset", "writable_bytes", "length_bytes", "num_pages")
 
 
 def c_lines(vectors: Iterable[Vector]) -> Iterator[str]:
     """Yield the lines of the header, each with its end."""
-    yield _HEAD
+    all_described = [plain(vector) for vector in vectors]
+    # What no vector states is in no table: the header is as long as it has to be.
+    placed = any("segments" in step for one in all_described for step in one["steps"])
+    head = _HEAD.replace("__SEGMENTS__", _SEGMENT_FIELDS if placed else "")
+    yield head.replace("struct balloon_step {", f"{_SEGMENT}struct balloon_step {{") if placed else head
     table = []
-    for vector in vectors:
-        described = plain(vector)
-        yield from _vector(described)
+    for described in all_described:
+        yield from _vector(described, placed=placed)
         table.append(_row(described))
     yield "\nstatic const struct balloon_vector balloon_vectors[] = {\n"
     yield from table
@@ -98,7 +116,7 @@ def c_lines(vectors: Iterable[Vector]) -> Iterator[str]:
     yield "\n#endif\n"
 
 
-def _vector(vector: dict[str, Any]) -> Iterator[str]:
+def _vector(vector: dict[str, Any], *, placed: bool) -> Iterator[str]:
     """Yield the arrays of a vector, and the table of its steps."""
     prefix = _identifier(vector["id"])
     rows = []
@@ -113,6 +131,8 @@ def _vector(vector: dict[str, Any]) -> Iterator[str]:
             yield "};\n"
         if step.get("cut"):
             yield f"static const uint32_t {name}_cut[] = {{{', '.join(map(str, step['cut']))}}};\n"
+        if "segments" in step:
+            yield _segment_array(f"{name}_segments", step["segments"])
         if "features" in step:
             yield f"static const struct balloon_features {name}_features = {_features(step['features'])};\n"
         runs = {
@@ -122,7 +142,7 @@ def _vector(vector: dict[str, Any]) -> Iterator[str]:
         for kind, listed in runs.items():
             if listed:
                 yield _run_array(f"{name}_{kind}", listed)
-        rows.append(_step(step, name, len(data), runs))
+        rows.append(_step(step, name, len(data), runs, placed=placed))
     if vector["memory_holes"]:
         yield _run_array(f"{prefix}_holes", vector["memory_holes"])
     if rows:
@@ -136,7 +156,18 @@ def _run_array(name: str, listed: list[list[int]]) -> str:
     return f"static const struct balloon_run {name}[] = {{{pairs}}};\n"
 
 
-def _step(step: dict[str, Any], name: str, length: int, runs: dict[str, list[list[int]]]) -> str:
+def _segment_array(name: str, listed: list[dict[str, Any]]) -> str:
+    rows = ", ".join(
+        f"{{{one.get('address', '0x0')}u, {int('address' in one)}, {one['length']}u,"
+        f" {int(one.get('writable', False))}}}"
+        for one in listed
+    )
+    return f"static const struct balloon_segment {name}[] = {{{rows}}};\n"
+
+
+def _step(
+    step: dict[str, Any], name: str, length: int, runs: dict[str, list[list[int]]], *, placed: bool
+) -> str:
     word = step.get("wish", step.get("match", " ".join(step.get("allowed", ()))))
     pages = step.get("pages")
     number = pages if isinstance(pages, int) else next((step[key] for key in _NUMBERS if key in step), 0)
@@ -161,6 +192,9 @@ def _step(step: dict[str, Any], name: str, length: int, runs: dict[str, list[lis
     ]
     for kind, listed in runs.items():
         fields += [f"{name}_{kind}" if listed else "NULL", str(len(listed))]
+    if placed:
+        segments = step.get("segments", ())
+        fields += [f"{name}_segments" if segments else "NULL", str(len(segments))]
     return f"    {{{', '.join(fields)}}},\n"
 
 

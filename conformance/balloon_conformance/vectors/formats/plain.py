@@ -9,6 +9,7 @@ from balloon_conformance.vectors import model
 from balloon_conformance.vectors.sequence import Content, Message, sequence
 from balloon_spec.features import Profile
 from balloon_spec.pages import PageSet
+from balloon_spec.segments import are_lengths_alone, objects
 
 __all__ = ["ACTIONS", "bytes_of", "plain"]
 
@@ -84,7 +85,8 @@ def _step(
                 "buffer": step.name,
                 "readable": step.readable.hex(),
                 "writable_bytes": step.writable_bytes,
-                "cut": list(step.cut),
+                "cut": [one.length_bytes for one in step.segments if not one.writable],
+                **({} if are_lengths_alone(step.segments) else {"segments": objects(step.segments)}),
                 "match": step.match.value,
                 "notify": step.notify,
             }

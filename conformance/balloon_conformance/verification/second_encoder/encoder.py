@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 
 from balloon_conformance.generation.intents import model
@@ -76,16 +77,26 @@ def _features(where: tuple[str, ...], features: model.Features) -> Streams:
     )
 
 
+def _descriptors(step: model.DriverBuffer) -> Stream:
+    """Return the descriptors: their lengths, or address (all ones for any), length and direction of each."""
+    if not step.segments:
+        return Stream(("driver", "cut"), b"".join(map(structures.word, step.cut)))
+    rows = [
+        struct.pack("<QII", (1 << 64) - 1 if address is None else address, length, writable)
+        for length, writable, address in step.segments
+    ]
+    return Stream(("driver", "segments"), b"".join(rows))
+
+
 def _step(step: model.Step) -> Streams:
     match step:
         case model.DriverBuffer():
             readable = encode_content(step.content)
-            cut = b"".join(map(structures.word, step.cut))
             return (
                 Stream(("driver", "queue"), structures.word(structures.QUEUES[step.queue])),
                 Stream(("driver", "readable"), readable),
                 Stream(("driver", "writable"), structures.word(step.writable_bytes)),
-                Stream(("driver", "cut"), cut),
+                _descriptors(step),
             )
         case model.DriverActual():
             return (Stream(("driver", "actual"), structures.word(step.pages)),)

@@ -23,9 +23,10 @@ from balloon_conformance.iut.contract import (
 from balloon_conformance.iut.qemu import QemuDevice, QemuOptions
 from balloon_conformance.iut.qemu.mmio import Status, VirtioMmio
 from balloon_conformance.running.session import DeviceSession
-from balloon_spec.events import ConfigurationChanged, NeedsReset, Notified, Side, Used
+from balloon_spec.events import ConfigurationChanged, NeedsReset, Notified, Segment, Side, Used
 from balloon_spec.features import BASE
 from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.segments import from_lengths
 
 PAGES = 0x1000
 MEMORY = PageSet([(0, 0x40), (0x100, PAGES - 0x100)])
@@ -157,15 +158,32 @@ def test_pages_outside_guest_memory_are_outside_of_it(driving):
 @pytest.mark.parametrize("features", [USUAL, USUAL | INDIRECT_DESC, USUAL | INDIRECT_DESC | EVENT_IDX])
 def test_a_buffer_may_be_cut_anywhere(device, features):
     negotiate(device, features)
-    device.make_available(INFLATE, Buffer("a", pfns(0x200, 0x300, 0x400), cut=(3, 6, 1, 2)))
+    device.make_available(
+        INFLATE, Buffer("a", pfns(0x200, 0x300, 0x400), segments=from_lengths((3, 6, 1, 2)))
+    )
     assert returned(device) == [Used(INFLATE, "a", 0, b"")]
     assert device.discarded(MEMORY)[0] == PageSet.parse("0x200", "0x300", "0x400")
+
+
+def test_a_descriptor_lies_where_it_is_stated(driving):
+    segments = (Segment(2), Segment(2, address=0x300123))
+    driving.make_available(INFLATE, Buffer("a", pfns(0x200), segments=segments))
+    assert returned(driving) == [Used(INFLATE, "a", 0, b"")]
+    assert driving.discarded(MEMORY) == (PageSet.parse("0x200"), EMPTY)
+
+
+def test_a_descriptor_may_point_where_no_memory_is(driving):
+    """This QEMU reads zeros there, and so takes page 0 for named."""
+    segments = (Segment(4), Segment(4, address=0x7F000000))
+    driving.make_available(INFLATE, Buffer("a", pfns(0x200, 0x300), segments=segments))
+    assert returned(driving) == [Used(INFLATE, "a", 0, b"")]
+    assert driving.discarded(MEMORY)[0] - PageSet.parse("0") == PageSet.parse("0x200")
 
 
 @pytest.mark.parametrize("cut", [(3,), (4, 1), (5, -1)])
 def test_a_cut_that_does_not_fit_the_bytes_is_refused(driving, cut):
     with pytest.raises(AdapterError, match="buffer a: a cut into"):
-        driving.make_available(INFLATE, Buffer("a", pfns(0x200), cut=cut))
+        driving.make_available(INFLATE, Buffer("a", pfns(0x200), segments=from_lengths(cut)))
 
 
 def test_a_full_queue_comes_back_whole_and_can_be_filled_again(make):
@@ -261,7 +279,9 @@ def test_unused_pages_cannot_be_asked_for(driving):
         driving.operate("unused-pages", 1)
 
 
-@pytest.mark.parametrize("buffer", [Buffer("z"), Buffer("z", pfns(0x200, 0x201), cut=(4, 0, 4))])
+@pytest.mark.parametrize(
+    "buffer", [Buffer("z"), Buffer("z", pfns(0x200, 0x201), segments=from_lengths((4, 0, 4)))]
+)
 def test_a_descriptor_without_bytes_needs_a_reset_which_is_seen_once(driving, buffer):
     driving.make_available(INFLATE, buffer)
     assert driving.observe(5) == [NeedsReset()]

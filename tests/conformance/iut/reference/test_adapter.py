@@ -31,11 +31,13 @@ from balloon_spec.events import (
     Guest,
     GuestAction,
     Memory,
+    Segment,
     Side,
     Used,
 )
 from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.pages import PageSet
+from balloon_spec.segments import from_lengths
 
 SETUP = Setup(CHUNK_TRANSFER, 0x1000)
 ALL = CHUNK_TRANSFER.mask([*(feature.name for feature in CHUNK_TRANSFER.device_features), "VERSION_1"])
@@ -129,7 +131,7 @@ def test_a_device_offers_and_keeps_features() -> None:
 
 
 def test_a_buffer_is_joined_from_its_cuts_and_returned(device: ReferenceDevice) -> None:
-    device.make_available(0, Buffer("a", message((0x10, 4)), cut=(3, 20, 1), notify=False))
+    device.make_available(0, Buffer("a", message((0x10, 4)), segments=from_lengths((3, 20, 1)), notify=False))
     assert device.observe(5.0) == [Used(0, "a", 0, b"", notified=True)]
     assert device.observe(5.0) == []
 
@@ -138,7 +140,17 @@ def test_a_cut_that_does_not_add_up_is_the_suites_fault(device: ReferenceDevice)
     with pytest.raises(
         AdapterError, match="buffer a is cut into 3 bytes and has 24; make the lengths add up"
     ):
-        device.make_available(0, Buffer("a", message((0x10, 4)), cut=(3,)))
+        device.make_available(0, Buffer("a", message((0x10, 4)), segments=from_lengths((3,))))
+
+
+def test_of_a_buffer_with_a_descriptor_beyond_memory_a_device_reads_nothing(device: ReferenceDevice) -> None:
+    segments = (Segment(8), Segment(16, address=0xFFFFF0))
+    device.make_available(0, Buffer("inside", message((0x10, 4)), segments=segments))
+    assert device.discarded(device.memory)[0] == PageSet([(0x10, 4)])
+    segments = (Segment(8), Segment(16, address=0xFFFFF1))
+    device.make_available(0, Buffer("beyond", message((0x20, 4)), segments=segments))
+    assert [used.buffer for used in device.observe(5.0)] == ["inside", "beyond"]
+    assert device.discarded(device.memory)[0] == PageSet()
 
 
 def test_a_discard_is_seen_once_by_who_looks_at_it(device: ReferenceDevice) -> None:

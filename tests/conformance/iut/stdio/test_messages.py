@@ -15,7 +15,7 @@ from places import STDIO_PAGE
 from balloon_conformance.iut.stdio import messages, schema
 from balloon_conformance.iut.stdio.forms import COMMANDS, EVENTS, ErrorKind, known_capabilities
 from balloon_conformance.iut.stdio.messages import BadMessageError
-from balloon_spec.events import Side
+from balloon_spec.events import Segment, Side
 from balloon_spec.pages import PageSet
 
 PACKAGE = Path(schema.__file__).parent
@@ -46,6 +46,7 @@ COMMAND_SAMPLES = {
         "writable": 0,
         "notify": False,
         "cut": [8, 16],
+        "segments": [{"address": "0x1000", "length": 24}, {"length": 8, "writable": True}],
     },
     ("used", Side.DRIVER): {"queue": 3, "buffer": "b1", "length": 16, "written": "00" * 16},
     ("configuration-read", Side.DEVICE): {"offset": 0, "length": 8},
@@ -105,6 +106,7 @@ EVENT_SAMPLES = {
         "notify": True,
         "cut": [24],
         "extents": [["0xfffffffffffff000", 24]],
+        "segments": [{"address": "0xfffffffffffff000", "length": 24}, {"length": 4, "writable": True}],
     },
     (Side.DRIVER, "configuration-read"): {"offset": 0, "data": "13000000"},
     (Side.DRIVER, "configuration-written"): {"offset": 4, "data": "13000000"},
@@ -197,6 +199,7 @@ def test_values_come_out_as_what_the_suite_works_with():
     ((_, fields),) = messages.read_answer(line, "observe", Side.DRIVER).events
     assert fields["readable"] == bytes.fromhex(MESSAGE)
     assert fields["extents"] == ((0xFFFFFFFFFFFFF000, 24),)
+    assert fields["segments"] == (Segment(24, address=0xFFFFFFFFFFFFF000), Segment(4, writable=True))
 
 
 @pytest.mark.parametrize("kind", ErrorKind)

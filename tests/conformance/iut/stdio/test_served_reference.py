@@ -10,10 +10,13 @@ import pytest
 from places import STDIO_PAGE
 from run_command import run_command
 
-from balloon_conformance.iut.contract import Capability
-from balloon_conformance.iut.reference.adapter import ReferenceDevice
+from balloon_conformance.iut.contract import Buffer, Capability
+from balloon_conformance.iut.reference.adapter import ReferenceDevice, ReferenceDriver
+from balloon_conformance.iut.stdio.adapter import _EVENTS as EVENTS
+from balloon_conformance.iut.stdio.device import StdioDevice
+from balloon_conformance.iut.stdio.messages import read_answer
 from balloon_conformance.iut.stdio.serve import serve
-from balloon_spec.events import Side
+from balloon_spec.events import Available, Segment, Side
 
 COMMAND = f"{sys.executable} -m balloon_conformance serve reference-{{}} --stdio"
 
@@ -95,22 +98,89 @@ def _shared(answer):
     }
 
 
+START = {
+    "command": "start",
+    "protocol": 1,
+    "suite": "0",
+    "profile": "chunk-transfer",
+    "bits": {},
+    "memory_pages": 16,
+    "may_ask": [],
+}
+
+
+def answers(adapter, *lines):
+    """Serve an adapter, and return the answers to commands."""
+    said = io.BytesIO()
+    numbered = ({**line, "seq": number} for number, line in enumerate(lines, 1))
+    commands = io.BytesIO(b"".join(json.dumps(line).encode() + b"\n" for line in numbered))
+    serve(adapter, commands, said, side=adapter_side(adapter), name="served")
+    return list(map(json.loads, said.getvalue().splitlines()))
+
+
+def adapter_side(adapter):
+    return Side.DEVICE if isinstance(adapter, ReferenceDevice) else Side.DRIVER
+
+
+class TakesBuffers(ReferenceDevice):
+    """Keeps the buffers it was handed."""
+
+    def __init__(self):
+        super().__init__()
+        self.taken = []
+
+    def make_available(self, queue, buffer):
+        self.taken.append(buffer)
+
+
+STATED = [{"length": 4}, {"address": "0x1000", "length": 4}, {"length": 8, "writable": True}]
+SEGMENTS = (Segment(4), Segment(4, False, 0x1000), Segment(8, True))
+
+
+def test_segments_arrive_at_a_device_as_they_are_stated():
+    """Through the program's side of the protocol, and from the suite's: one writes what the other reads."""
+    adapter = TakesBuffers()
+    buffer = {"command": "available", "queue": 0, "buffer": "m1", "readable": "00" * 8, "writable": 8}
+    told = answers(adapter, START, buffer | {"segments": STATED}, buffer | {"cut": [3, 5]}, buffer)
+    assert [one.segments for one in adapter.taken] == [SEGMENTS, (Segment(3), Segment(5)), ()]
+    assert not any("error" in one for one in told)
+    adapter.capabilities -= {Capability.ADDRESSES}
+    (*_, refused) = answers(adapter, START, buffer | {"segments": STATED})
+    assert (refused["error"], refused["text"]) == ("not-implemented", "the adapter lacks addresses")
+
+
+def test_a_stdio_device_is_told_segments_only_if_lengths_do_not_say_everything():
+    device = object.__new__(StdioDevice)
+    device._rereads, sent = False, []
+    device._tell = lambda command, **fields: sent.append(fields)
+    for segments in (SEGMENTS, (Segment(3), Segment(5)), ()):
+        device.make_available(0, Buffer("m1", bytes(8), 8, segments))
+    assert [{key: one[key] for key in ("cut", "segments") if key in one} for one in sent] == [
+        {"segments": SEGMENTS},
+        {"cut": (3, 5)},
+        {},
+    ]
+
+
+class MakesOneAvailable(ReferenceDriver):
+    """Makes a buffer available at its start, whose segments are known."""
+
+    def start(self, setup):
+        super().start(setup)
+        self.enter(Available(0, "m1", bytes(8), 8, segments=SEGMENTS))
+
+
+def test_the_segments_of_a_driver_are_told_and_understood():
+    (answer,) = answers(MakesOneAvailable(), START)
+    (told,) = answer["events"]
+    assert told["segments"] == STATED
+    ((_, fields),) = read_answer(answer, "start", Side.DRIVER).events
+    assert EVENTS["available"](fields) == Available(0, "m1", bytes(8), 8, segments=SEGMENTS)
+
+
 def test_a_served_adapter_without_memory_holes_refuses_them():
     adapter = ReferenceDevice()
     adapter.capabilities = adapter.capabilities - {Capability.MEMORY_HOLES}
-    start = {
-        "command": "start",
-        "protocol": 1,
-        "suite": "0",
-        "profile": "chunk-transfer",
-        "bits": {},
-        "memory_pages": 16,
-        "may_ask": [],
-    }
-    lines = [start | {"seq": 1}, start | {"seq": 2, "memory_holes": [[1, 2]]}]
-    said = io.BytesIO()
-    commands = io.BytesIO(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
-    serve(adapter, commands, said, side=Side.DEVICE, name="served")
-    first, second = map(json.loads, said.getvalue().splitlines())
+    first, second = answers(adapter, START, START | {"memory_holes": [[1, 2]]})
     assert "error" not in first
     assert (second["error"], second["text"]) == ("not-implemented", "the adapter lacks memory-holes")

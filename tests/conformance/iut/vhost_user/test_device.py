@@ -35,9 +35,10 @@ from balloon_conformance.iut.vhost_user.device import (
 from balloon_conformance.running.outcome import Fault, Status
 from balloon_conformance.running.player import Patience, play
 from balloon_conformance.vectors.loader import load_all
-from balloon_spec.events import ConfigurationChanged, NeedsReset, Notified, Side, Used
+from balloon_spec.events import ConfigurationChanged, NeedsReset, Notified, Segment, Side, Used
 from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.pages import PageSet
+from balloon_spec.segments import from_lengths
 
 SETUP = Setup(CHUNK_TRANSFER, 0x400)
 ALL = CHUNK_TRANSFER.mask([*(feature.name for feature in CHUNK_TRANSFER.device_features), "VERSION_1"])
@@ -447,8 +448,21 @@ def test_every_feature_of_the_ring_serves(served, extra):
     run_up_offering_more(adapter, ALL | CHUNK_TRANSFER.mask(extra))
     for at in range(600):
         data = chunks((at % 0x400, 1))
-        adapter.make_available(at % 2, Buffer("a", data, cut=(1, 7, len(data) - 8)))
+        adapter.make_available(at % 2, Buffer("a", data, segments=from_lengths((1, 7, len(data) - 8))))
         assert returned(adapter) == [Used(at % 2, "a")]
+
+
+@pytest.mark.parametrize("address", [0x80000, 1 << 40])
+def test_a_descriptor_lies_where_it_is_stated(served, address):
+    """At an address in RAM the device reads the chunk; at one where no memory is there is nothing to read."""
+    adapter = served[1]
+    run_up_offering_more(adapter)
+    data = chunks((0x10, 4))
+    segments = (Segment(8), Segment(16, address=address))
+    adapter.make_available(0, Buffer("a", data, segments=segments))
+    assert returned(adapter) == [Used(0, "a")]
+    named = PageSet([(0x10, 4)]) if address == 0x80000 else PageSet()
+    assert adapter.discarded(adapter.memory) == (named, PageSet())
 
 
 def test_early_buffers_wait_for_driver_ok_notified_or_not(served):

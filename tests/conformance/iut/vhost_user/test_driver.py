@@ -88,7 +88,7 @@ def test_buffers_go_there_and_back(adapter, connect, pipes):
     driver.offer(2, b"stats12345", head=7)
     (seen,) = adapter.observe(1)
     assert seen == ev.Available(
-        2, seen.buffer, b"stats12345", 0, True, (10,), ((driver.data_address(7), 10),)
+        2, seen.buffer, b"stats12345", 0, True, (ev.Segment(10, address=driver.data_address(7)),)
     )
     assert driver.called(2) == 0
     adapter.use(2, seen.buffer, 0, b"")
@@ -106,8 +106,11 @@ def test_the_length_and_the_bytes_of_a_return_are_the_suites(adapter, driver):
     driver.make_available(0, 1)
     driver.kick(0)
     (seen,) = adapter.observe(1)
-    assert (seen.readable, seen.writable_bytes, seen.cut) == (b"ask", 8, (3,))
-    assert seen.extents == ((driver.data_address(1), 3), (driver.data_address(2), 8))
+    assert (seen.readable, seen.writable_bytes) == (b"ask", 8)
+    assert seen.segments == (
+        ev.Segment(3, False, driver.data_address(1)),
+        ev.Segment(8, True, driver.data_address(2)),
+    )
     adapter.use(0, seen.buffer, 4096, b"request!!!")
     assert driver.used(0) == [(1, 4096)]
     assert driver.memory[0x20800:0x2080A] == b"request!\0\0"

@@ -1,0 +1,106 @@
+"""The segments of a buffer: where they lie, and how they are said in JSON by traces, vectors and programs.
+
+Each is an object, ``{"address": "0x5000", "length": 24, "writable": true}``: ``address`` is left out if it is
+not known, ``writable`` if the segment is device-readable. Segments that are all device-readable and say no
+address are written as their lengths alone, ``"cut": [8, 16]``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from balloon_spec.events import Segment
+from balloon_spec.pages import PAGE_SHIFT, PageSet
+
+__all__ = ["are_lengths_alone", "from_lengths", "from_parts", "objects", "plain", "read", "segments_outside"]
+
+_ADDRESS: Final = re.compile(r"0x[0-9a-f]{1,16}", re.IGNORECASE)
+_LENGTH_LIMIT: Final = 1 << 32
+_WORDS: Final = 'a list of segments, as in [{"address": "0x5000", "length": 24, "writable": true}]'
+
+
+def segments_outside(segments: Sequence[Segment], memory: PageSet | None) -> tuple[Segment, ...]:
+    """Return the segments that point where no memory is; none as long as nobody said which there is."""
+    return () if memory is None else tuple(one for one in segments if _is_outside(one, memory))
+
+
+def _is_outside(segment: Segment, memory: PageSet) -> bool:
+    """Tell whether a segment is known to lie, with some byte or all, on a page that does not exist."""
+    if segment.address is None or not segment.length_bytes:
+        return False
+    first = segment.address >> PAGE_SHIFT
+    last = (segment.address + segment.length_bytes - 1) >> PAGE_SHIFT
+    return not PageSet([(first, last - first + 1)]) <= memory
+
+
+def plain(segments: Sequence[Segment]) -> dict[str, Any]:
+    """Return the field that says ``segments``: ``cut`` if their lengths say everything, or ``segments``."""
+    if are_lengths_alone(segments):
+        return {"cut": [one.length_bytes for one in segments]} if segments else {}
+    return {"segments": objects(segments)}
+
+
+def are_lengths_alone(segments: Sequence[Segment]) -> bool:
+    """Tell whether nothing is stated but the lengths of device-readable segments."""
+    return not any(one.writable or one.address is not None for one in segments)
+
+
+def objects(segments: Sequence[Segment]) -> list[dict[str, Any]]:
+    """Return each segment as an object."""
+    return [_object(one) for one in segments]
+
+
+def _object(segment: Segment) -> dict[str, Any]:
+    said: dict[str, Any] = {} if segment.address is None else {"address": hex(segment.address)}
+    said["length"] = segment.length_bytes
+    if segment.writable:
+        said["writable"] = True
+    return said
+
+
+def read(value: object) -> tuple[Segment, ...]:
+    """Return the segments that a list of objects states; ValueError or TypeError say what else was found."""
+    if not isinstance(value, list):
+        raise TypeError(f"expected {_WORDS}, found {type(value).__name__}")
+    return tuple(_segment(one) for one in value)
+
+
+def _segment(value: object) -> Segment:
+    if not isinstance(value, Mapping) or value.keys() - {"address", "length", "writable"}:
+        raise ValueError(f"expected {_WORDS}")
+    length, address, writable = value.get("length"), value.get("address"), value.get("writable", False)
+    if type(length) is not int or not 0 <= length < _LENGTH_LIMIT:
+        raise ValueError("expected the length of a segment as a whole number of 32 bits")
+    if not isinstance(writable, bool):
+        raise TypeError("expected true or false for whether a segment is writable")
+    if address is None:
+        return Segment(length, writable)
+    if not isinstance(address, str) or not _ADDRESS.fullmatch(address):
+        raise ValueError("expected the address of a segment as a string of up to 16 hex digits after 0x")
+    return Segment(length, writable, int(address, 16))
+
+
+def from_lengths(lengths: Sequence[int]) -> tuple[Segment, ...]:
+    """Return device-readable segments of these lengths, whose addresses are not known."""
+    return tuple(Segment(length) for length in lengths)
+
+
+def from_parts(
+    cut: Sequence[int], extents: Sequence[tuple[int, int]], readable_bytes: int
+) -> tuple[Segment, ...]:
+    """Return the segments of a buffer from the two fields that stated them before.
+
+    ``cut`` are the lengths of the device-readable ones, ``extents`` the (address, length) of all. Without
+    ``cut`` those are device-readable that begin within the first ``readable_bytes`` bytes.
+    """
+    if not extents:
+        return from_lengths(cut)
+    segments: list[Segment] = []
+    begin = 0
+    for index, (address, length) in enumerate(extents):
+        writable = index >= len(cut) if cut else begin >= readable_bytes
+        segments.append(Segment(length, writable, address))
+        begin += length
+    return tuple(segments)
