@@ -1,8 +1,8 @@
-"""Implementations that are right in all but one respect, and the proof that the suite notices each.
+"""Implementations that are right in all but one respect, which the suite must notice.
 
-The mutants stand in the modules ``device_*`` and ``driver_*`` by what they are wrong about, and those that
-together are the driver that was posted in 2017 in ``posted``;
-:mod:`balloon_conformance.mutants.mutant` says how one is written.
+The modules ``device_*`` and ``driver_*`` hold the mutants by what they are wrong about. ``posted`` holds
+those that together are the driver posted in 2017. :mod:`balloon_conformance.mutants.mutant` says how one is
+written.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ __all__ = ["Mutant", "mutants"]
 
 @cache
 def mutants() -> Mapping[str, Mutant]:
-    """Return every mutant by name: those of devices first, by module and in the order they stand there."""
+    """Return every mutant by name: first those of devices, by module and in the order of the source."""
     for module in sorted(iter_modules([str(Path(__file__).parent)]), key=lambda found: found.name):
         if module.name.startswith(("device_", "driver_")):
             import_module(f"{__name__}.{module.name}")
     import_module(f"{__name__}.posted")
-    # By module, and not as they were imported: somebody may have imported one of the modules before.
+    # Sorted by module, because modules may have been imported in any order.
     ordered = sorted(MUTANTS.values(), key=lambda one: (one.side, one.module))
     return MappingProxyType({one.name: one for one in ordered})

@@ -21,10 +21,10 @@ _TAG_OFFSET, _ENTRY_BYTES = 0, 10
 
 @mutant("CFG-07")
 class NeverAnnouncesATarget(Device):
-    """The operator sets a target, and the guest never hears of it."""
+    """The operator sets a target, and the guest is never notified of it."""
 
     def change_target(self, state: DeviceState, value: int) -> Step:
-        """Set it quietly."""
+        """Set it without a notification."""
         state, outputs = super().change_target(state, value)
         return state, tuple(one for one in outputs if not isinstance(one, ConfigurationChanged))
 
@@ -41,7 +41,7 @@ class SwapsTheConfiguration(Device):
 
 @mutant("CFG-01", also=("CFG-06", "CFG-08"))
 class PutsActualFirst(Device):
-    """The guest reads how much it has given for how much it is to give, and never moves.
+    """The guest reads actual in place of num_pages, and never moves a page.
 
     What it wrote to ``actual`` does not read back from there.
     """
@@ -54,7 +54,7 @@ class PutsActualFirst(Device):
 
 @mutant("CFG-07")
 class LosesATargetDuringAnExchange(Device):
-    """A target that is set while a guest is moved elsewhere never reaches it."""
+    """A target that is set during a migration never reaches the guest."""
 
     def change_target(self, state: DeviceState, value: int) -> Step:
         """Do nothing while a request is open."""
@@ -65,30 +65,30 @@ class LosesATargetDuringAnExchange(Device):
 
 @mutant("CFG-07")
 class LosesATargetWhileStatisticsAreWanted(Device):
-    """A guest is not told of a target that is set while its statistics are awaited."""
+    """A guest is not notified of a target that is set while its statistics are awaited."""
 
     def change_target(self, state: DeviceState, value: int) -> Step:
-        """Set it quietly then."""
+        """Set it without a notification then."""
         after, outputs = super().change_target(state, value)
         return after, (() if state.statistics_wanted else outputs)
 
 
 @mutant("CFG-07")
 class AnnouncesNothingToABalloonAtItsTarget(Device):
-    """A guest that is on its way to a target is not told that what it gave is enough by now."""
+    """A guest on its way to a target is not notified when the target becomes what it has given by then."""
 
     def change_target(self, state: DeviceState, value: int) -> Step:
-        """Set what actual is quietly, unless that is 0."""
+        """Set a target equal to actual without a notification, unless it is 0."""
         after, outputs = super().change_target(state, value)
         return after, (() if after.num_pages == state.actual != 0 else outputs)
 
 
 @mutant("CFG-11")
 class CountsTheTargetInBytes(Device):
-    """The guest is asked for 4096 times the memory the operator named."""
+    """The guest is asked for 4096 times the memory that the operator named."""
 
     def target_pages(self, value: int) -> int:
-        """Give bytes."""
+        """Show the target in bytes."""
         return super().target_pages(value * 4096)
 
 
@@ -97,34 +97,34 @@ class ForgetsActual(Device):
     """The operator never sees how large the balloon is."""
 
     def configure(self, state: DeviceState, given: ConfigurationWritten) -> Step:
-        """Keep what there was."""
+        """Keep the old value."""
         after, outputs = super().configure(state, given)
         return replace(after, actual=state.actual), outputs
 
 
 @mutant("CFG-06")
 class DropsActualBeforeDriverOk(Device):
-    """A driver that sets actual right before it begins is not heard."""
+    """The value of actual that a driver writes before DRIVER_OK is lost."""
 
     def configure(self, state: DeviceState, given: ConfigurationWritten) -> Step:
-        """Keep what there was until DRIVER_OK."""
+        """Keep the old value until DRIVER_OK."""
         after, outputs = super().configure(state, given)
         return (after if state.phase is DevicePhase.RUNNING else state), outputs
 
 
 @mutant("CFG-08", origin="kvmtool: its device writes actual itself")
 class ChangesActual(Device):
-    """The size of the balloon changes under the driver's hands, because the device counts for itself."""
+    """The device counts the balloon itself, and actual changes although the driver did not write it."""
 
     def take_inflate(self, state: DeviceState, buffer: Available) -> Step:
-        """Count what was named."""
+        """Count the named pages."""
         state, outputs = super().take_inflate(state, buffer)
         return replace(state, actual=state.balloon.pages), outputs
 
 
 @mutant("CFG-08", origin="a device that took a new target for a balloon that begins anew")
 class ForgetsActualAtANewTarget(Device):
-    """The host believes that the guest gave nothing, from the moment it asks for more."""
+    """The host sees an empty balloon as soon as it sets a target."""
 
     def change_target(self, state: DeviceState, value: int) -> Step:
         """Count from zero."""
@@ -133,7 +133,7 @@ class ForgetsActualAtANewTarget(Device):
 
 @mutant("CFG-08")
 class ForgetsActualAtAChunk(Device):
-    """The host believes that the guest gave nothing, whenever it gives more in chunks."""
+    """The host sees an empty balloon whenever the guest gives more pages in chunks."""
 
     def take_inflate(self, state: DeviceState, buffer: Available) -> Step:
         """Count from zero with chunks, and leave the count alone with arrays."""
@@ -153,7 +153,7 @@ class ForgetsActualWhenItDeflates(Device):
 
 @mutant("CFG-08")
 class CountsUnusedPagesIn(Device):
-    """Pages that were named as a hint count as given up."""
+    """Pages that were reported as unused count as given up."""
 
     def take_unused_pages(self, state: DeviceState, given: tuple[Available, Reading]) -> Step:
         """Add them to actual."""
@@ -163,7 +163,7 @@ class CountsUnusedPagesIn(Device):
 
 @mutant("CFG-08")
 class ForgetsActualForStatistics(Device):
-    """Whoever asks for fresh statistics is told of an empty balloon as well."""
+    """A request for fresh statistics sets the size of the balloon to zero."""
 
     def return_statistics(self, state: DeviceState) -> Step:
         """Count from zero."""
@@ -173,7 +173,7 @@ class ForgetsActualForStatistics(Device):
 
 @mutant("CFG-08", also=("CFG-06", "RESET-11"))
 class CountsTheRequestIn(Device):
-    """The id of a request for unused pages is taken for a count."""
+    """The id of a request for unused pages is stored as the size of the balloon."""
 
     def ask(self, state: DeviceState) -> Step:
         """Write it into actual."""
@@ -196,9 +196,9 @@ class AnnouncesAnEmptyBalloon(Device):
 
 @mutant("CFG-12", also=("CFG-11", "CFG-01"))
 class AnnouncesAheadOfItself(Device):
-    """The guest hears of a target and finds the old one there when it looks.
+    """The guest is notified of a target, and still reads the old one.
 
-    Whoever reads num_pages after that finds another target than the operator's.
+    Every later read of num_pages shows another target than the operator's too.
     """
 
     def change_target(self, state: DeviceState, value: int) -> Step:
@@ -209,10 +209,10 @@ class AnnouncesAheadOfItself(Device):
 
 @mutant("CFG-09", origin="Firecracker: a guest may write any configuration field, num_pages among them")
 class LetsTheDriverSetTheTarget(Device):
-    """A guest chooses for itself how much memory it has to give."""
+    """A guest can set its own target."""
 
     def configure(self, state: DeviceState, given: ConfigurationWritten) -> Step:
-        """Take num_pages too."""
+        """Accept writes to num_pages too."""
         after, outputs = super().configure(state, given)
         if given.offset == 0:
             after = replace(after, num_pages=int.from_bytes(given.data[:4], "little"))
@@ -221,10 +221,10 @@ class LetsTheDriverSetTheTarget(Device):
 
 @mutant("CFG-01")
 class ReadsOneFieldAtATime(ReferenceDevice):
-    """A driver that reads across both fields finds zeros where the second begins."""
+    """A driver that reads across both fields gets zeros for the second."""
 
     def read_configuration(self, offset: int, length_bytes: int) -> bytes:
-        """End a read that begins within num_pages at its end."""
+        """End a read that begins within num_pages at the end of that field."""
         data = super().read_configuration(offset, length_bytes)
         return data[: 4 - offset].ljust(length_bytes, b"\0") if 0 < offset < 4 else data
 
@@ -233,16 +233,16 @@ class ReadsOneFieldAtATime(ReferenceDevice):
 
 
 def _tags(buffer: Available) -> list[int]:
-    """Return the low bytes of the tags of a statistics buffer, which tell all known ones."""
+    """Return the low bytes of the tags of a statistics buffer; these distinguish all known tags."""
     return list(buffer.readable[_TAG_OFFSET::_ENTRY_BYTES])
 
 
 @mutant("STATS-07", origin="Linux sends tags 10 to 15, which no specification names")
 class KeepsUnknownStatistics(Device):
-    """A newer guest's statistics never arrive, because one of them is new."""
+    """A newer guest's statistics never arrive, because one of them is unknown."""
 
     def return_statistics(self, state: DeviceState) -> Step:
-        """Return buffers of known tags alone."""
+        """Return buffers that have only known tags."""
         known = tuple(one for one in state.statistics if all(tag < 16 for tag in _tags(one)))
         return super().return_statistics(replace(state, statistics=known))
 
@@ -253,13 +253,13 @@ class KeepsUnknownStatistics(Device):
     origin="a device in Go: an index out of range for a tag above those it knows",
 )
 class DiesOfAnUnknownTag(Device):
-    """A newer guest ends its device with its first statistics, which nobody has asked for yet.
+    """A newer guest crashes its device with its first statistics, which nobody has asked for yet.
 
     A malformed statistics buffer has unknown tags too.
     """
 
     def take_statistics(self, state: DeviceState, buffer: Available) -> Step:
-        """End at a tag above the known ones."""
+        """Crash at a tag above the known ones."""
         if any(tag > 15 for tag in _tags(buffer)):
             raise ImplementationCrashed("exit status 2")
         return super().take_statistics(state, buffer)
@@ -267,9 +267,9 @@ class DiesOfAnUnknownTag(Device):
 
 @mutant("STATS-08")
 class KeepsUnsortedStatistics(Device):
-    """A guest that lists its statistics in another order never has them read."""
+    """The statistics of a guest that lists them in another order are never read."""
 
     def return_statistics(self, state: DeviceState) -> Step:
-        """Return buffers of rising tags alone."""
+        """Return buffers with rising tags only."""
         known = tuple(one for one in state.statistics if _tags(one) == sorted(_tags(one)))
         return super().return_statistics(replace(state, statistics=known))

@@ -1,4 +1,4 @@
-"""Devices that are wrong about pages that come back from the balloon, or never were in it."""
+"""Devices that are wrong about pages that come back from the balloon, or were never in it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.wire import response_header
 
 _LONG_RUN = 100
-"""Runs from here on are not counted page by page."""
+"""Runs of this length or more are not counted page by page."""
 
 # -- pages that came back ---------------------------------------------------------------------------------
 
@@ -26,12 +26,12 @@ class DiscardsWhatCameBackAtTheNextTarget(Remembers):
     """Pages that a guest took back are emptied as soon as the operator changes the target."""
 
     def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
-        """Remember what comes back."""
+        """Remember the pages that come back."""
         self.seen |= self.read_pages(state, buffer).pages & state.balloon
         return super().take_deflate(state, buffer)
 
     def change_target(self, state: DeviceState, value: int) -> Step:
-        """Discard it, but for what was given up again."""
+        """Discard them, except those that were given up again."""
         back, self.seen = self.seen - state.balloon, EMPTY
         state, outputs = super().change_target(state, value)
         return state, (*outputs, *self.discard(back))
@@ -39,10 +39,10 @@ class DiscardsWhatCameBackAtTheNextTarget(Remembers):
 
 @mutant("DEF-08")
 class DiscardsWhatIsDeflatedTwice(Remembers):
-    """A page that a guest takes back once more, without having given it up again, is emptied."""
+    """A page that a guest takes back twice is discarded the second time."""
 
     def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
-        """Discard what came back before."""
+        """Discard pages that came back before."""
         pages = self.read_pages(state, buffer).pages
         twice = (pages & self.seen) - state.balloon
         self.seen |= pages & state.balloon
@@ -52,10 +52,10 @@ class DiscardsWhatIsDeflatedTwice(Remembers):
 
 @mutant("SAFE-13")
 class CrashesOnAForeignPageInDistress(Device):
-    """With DEFLATE_ON_OOM a guest ends its host process by taking back a page that it never gave."""
+    """With DEFLATE_ON_OOM a guest crashes its host process by taking back a page that it never gave up."""
 
     def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
-        """Look for a page that is not there."""
+        """Look up a page that is not there."""
         foreign = self.read_pages(state, buffer).pages - state.balloon
         if foreign and self.has(state, "DEFLATE_ON_OOM"):
             raise ImplementationCrashed("exit status 139")
@@ -64,10 +64,10 @@ class CrashesOnAForeignPageInDistress(Device):
 
 @mutant("QUEUE-07")
 class HoldsWhatGoesBelowTheTarget(Device):
-    """A guest in distress waits for ever for the pages that DEFLATE_ON_OOM lets it take back."""
+    """A guest in distress waits for ever for pages that DEFLATE_ON_OOM lets it take back."""
 
     def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
-        """Hold what leaves the balloon below its target."""
+        """Hold a buffer that would leave fewer pages than the target."""
         after, outputs = super().take_deflate(state, buffer)
         below = after.balloon.pages < min(state.num_pages, state.balloon.pages)
         held = below and self.has(state, "DEFLATE_ON_OOM")
@@ -83,7 +83,7 @@ class CountsHowOftenAPageWasGiven(Device):
         self.counts: dict[int, int] = {}
 
     def take_inflate(self, state: DeviceState, buffer: Available) -> Step:
-        """Count, and discard again what the count says is in the balloon."""
+        """Count the times each page was named, and discard again what still counts as in the balloon."""
         for page in _few_pages(self.read_pages(state, buffer).pages):
             self.counts[page] = self.counts.get(page, 0) + 1
         state, outputs = super().take_inflate(state, buffer)
@@ -112,7 +112,7 @@ def _few_pages(pages: PageSet) -> Iterator[int]:
 
 @mutant("DEF-08", also=("SAFE-01",))
 class InflatesByMalformedDeflates(Device):
-    """Pages in use are emptied by a deflate message that ends within a chunk."""
+    """A deflate message that ends within a chunk discards pages in use."""
 
     def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
         """Act on its whole chunks as if they were to be inflated."""
@@ -126,7 +126,7 @@ class InflatesByMalformedDeflates(Device):
 
 @mutant("DEF-07", also=("DEF-08",))
 class InflatesByWritableDeflates(Device):
-    """Pages in use are emptied by a deflate buffer that has a device-writable part."""
+    """A deflate buffer with a device-writable part discards pages in use."""
 
     def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
         """Act on it as if it were to be inflated."""
@@ -155,19 +155,19 @@ class _RemembersReports(Remembers):
 
 @mutant("CHUNK-13")
 class TakesReportedPagesForGiven(_RemembersReports):
-    """A page that was reported unused is taken to be in the balloon, and does not go when it is given up."""
+    """A page that was reported unused counts as in the balloon, and is not discarded when it is given up."""
 
     def discard(self, pages: PageSet) -> tuple[DeviceOutput, ...]:
-        """Leave out what was reported."""
+        """Leave out the reported pages."""
         return super().discard(pages - self.seen)
 
 
 @mutant("QUEUE-07")
 class DropsReportedPagesFromTheBalloon(_RemembersReports):
-    """A guest waits for ever for a page of the balloon that it reported unused in between."""
+    """A guest waits for ever for a page of the balloon that it reported unused meanwhile."""
 
     def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
-        """Hold what was dropped."""
+        """Hold buffers with such pages."""
         dropped = self.read_pages(state, buffer).pages & self.seen
         state, outputs = super().take_deflate(state, buffer)
         return state, (without_returns(outputs) if dropped else outputs)
@@ -175,10 +175,10 @@ class DropsReportedPagesFromTheBalloon(_RemembersReports):
 
 @mutant("UNUSED-01")
 class DiscardsReportedPagesAsTheyComeBack(_RemembersReports):
-    """A page of the balloon that was reported unused is emptied just as the guest has it back."""
+    """A page of the balloon that was reported unused is discarded when the guest has it back."""
 
     def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
-        """Discard what was reported."""
+        """Discard the reported pages."""
         reported = self.read_pages(state, buffer).pages & self.seen
         state, outputs = super().take_deflate(state, buffer)
         return state, (*outputs, *self.discard(reported))
@@ -186,13 +186,13 @@ class DiscardsReportedPagesAsTheyComeBack(_RemembersReports):
 
 @mutant("UNUSED-01")
 class DiscardsReportedPagesItOnceHad(Remembers):
-    """A page that was in the balloon before is emptied when it is reported unused."""
+    """A page that was in the balloon before is discarded when it is reported unused."""
 
     def take_inflate(self, state: DeviceState, buffer: Available) -> Step:
-        """Remember what was given."""
+        """Remember the pages that were given up."""
         self.seen |= self.read_pages(state, buffer).pages
         return super().take_inflate(state, buffer)
 
     def act_on_unused(self, request: int, reading: Reading) -> tuple[DeviceOutput, ...]:
-        """Take it for given again."""
+        """Treat them as given up again."""
         return (*super().act_on_unused(request, reading), *self.discard(reading.pages & self.seen))

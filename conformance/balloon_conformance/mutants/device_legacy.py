@@ -1,4 +1,4 @@
-"""Devices that are wrong when their driver does not accept VERSION_1, for a guest that is little-endian."""
+"""Devices that are wrong if their driver, in a little-endian guest, does not accept VERSION_1."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _ORIGIN = "a device on a big-endian host that takes its own byte order for that 
 
 
 class _Legacy(Device):
-    """A device that knows whether its driver keeps to the legacy interface."""
+    """A device that knows whether its driver uses the legacy interface."""
 
     @property
     def is_legacy(self) -> bool:
-        """Whether features were accepted, and VERSION_1 is not among them."""
+        """Whether features were accepted without VERSION_1."""
         return self.state.phase is not DevicePhase.FRESH and not self.has(self.state, "VERSION_1")
 
 
@@ -37,7 +37,7 @@ class SwapsTheLegacyConfiguration(_Legacy):
 
 @mutant("PFN-10", origin=_ORIGIN)
 class ReadsLegacyArraysBigEndian(_Legacy):
-    """An old guest gives its pages up, and the host has none of them."""
+    """An old guest gives its pages up, and the host gets none of them."""
 
     def read_array(self, data: bytes, memory: PageSet) -> Reading:
         """Swap the bytes."""
@@ -48,7 +48,7 @@ class ReadsLegacyArraysBigEndian(_Legacy):
 
 @mutant("CHUNK-13", origin=_ORIGIN)
 class ReadsLegacyChunksBigEndian(_Legacy):
-    """Chunks of an old guest are taken to be in its byte order, which they never are."""
+    """Chunks of an old guest are read in its byte order, which they never have."""
 
     def chunk_pages(self, words: Words) -> tuple[Words, Words]:
         """Swap both words."""
@@ -67,7 +67,7 @@ class ReadsLegacyIdsBigEndian(_Legacy):
 
 @mutant("STATS-13", origin=_ORIGIN)
 class ReadsLegacyStatisticsBigEndian(_Legacy):
-    """The host is told that an old guest has more memory than there is in the world."""
+    """The host is told that an old guest has an impossible amount of memory."""
 
     def report_statistics(self, data: bytes) -> StatisticsReport:
         """Swap every value."""

@@ -27,16 +27,16 @@ from balloon_spec.events import ConfigurationChanged, DriverOk, Operator, Operat
     origin="crosvm, commit 313f64127: no support for a reset",
 )
 class DoesNothingAtAReset(Device):
-    """A guest that reboots finds the device as the one before left it, and no features to be had."""
+    """A guest that reboots finds the device as the one before left it, and no features to negotiate."""
 
     def reset(self, state: DeviceState, _given: Reset) -> Step:
-        """Leave everything."""
+        """Keep everything."""
         return state, ()
 
 
 @mutant("RESET-08", also=("NEG-07", "NEG-09"))
 class RefusesAfterAReset(Device):
-    """A guest that suspends has no balloon when it resumes: whatever it accepts is refused."""
+    """A guest that suspends has no balloon when it resumes, because every set of features is refused."""
 
     def __init__(self, options: DeviceOptions) -> None:
         super().__init__(options)
@@ -54,19 +54,19 @@ class RefusesAfterAReset(Device):
 
 @mutant("SAFE-13")
 class DiesOfANotificationBetweenSessions(ReferenceDevice):
-    """A driver that notifies too early ends the device, for there is no queue yet."""
+    """A driver that notifies too early crashes the device, because there is no queue yet."""
 
     def notify(self, queue: int) -> None:
-        """End where nothing is negotiated."""
+        """Crash if nothing is negotiated."""
         if self.device.state.phase is DevicePhase.FRESH:
             raise ImplementationCrashed(f"no queue {queue}")
 
 
 @mutant("QUEUE-14", origin="QEMU: each write of DRIVER_OK looks for a statistics buffer anew")
 class StartsAgainAtEachDriverOk(Device):
-    """A driver that writes its status once more gets its statistics buffer never back.
+    """A driver that writes its status again never gets its statistics buffer back.
 
-    Nor is a request made with the request buffer that was there.
+    The request buffer that was there is not used for a request either.
     """
 
     table = MappingProxyType(
@@ -82,7 +82,7 @@ class StartsAgainAtEachDriverOk(Device):
 
 
 class _GoesOnAtEachDriverOk(Device):
-    """It goes on as before if DRIVER_OK is written again, but for what :meth:`go_on` does."""
+    """Continues as before if DRIVER_OK is written again, except for what :meth:`go_on` does."""
 
     table = MappingProxyType(
         {**DEVICE, (DevicePhase.RUNNING, DriverOk): Move("go_on", (DevicePhase.RUNNING,))}
@@ -95,7 +95,7 @@ class _GoesOnAtEachDriverOk(Device):
 
 @mutant("CFG-08")
 class ForgetsActualAtEachDriverOk(_GoesOnAtEachDriverOk):
-    """The host believes that the guest gave nothing, since its driver wrote its status once more."""
+    """The host sees an empty balloon after the driver wrote its status again."""
 
     def go_on(self, state: DeviceState, given: DriverOk) -> Step:
         """Count from zero."""
@@ -105,17 +105,17 @@ class ForgetsActualAtEachDriverOk(_GoesOnAtEachDriverOk):
 
 @mutant("CFG-11")
 class ForgetsTheTargetAtEachDriverOk(_GoesOnAtEachDriverOk):
-    """What the operator wants of a guest is gone without a word, since its driver wrote its status again."""
+    """An operator's waiting request is lost when the driver writes its status again."""
 
     def go_on(self, state: DeviceState, given: DriverOk) -> Step:
-        """Want nothing."""
+        """Drop all requests."""
         state, outputs = super().go_on(state, given)
         return replace(state, num_pages=0), outputs
 
 
 @mutant("REQ-05")
 class ClosesTheExchangeAtEachDriverOk(_GoesOnAtEachDriverOk):
-    """The answer to a request ends halfway, since the driver wrote its status once more."""
+    """An exchange ends halfway when the driver writes its status again."""
 
     def go_on(self, state: DeviceState, given: DriverOk) -> Step:
         """Go on to the next request."""
@@ -128,7 +128,7 @@ class ClosesTheExchangeAtEachDriverOk(_GoesOnAtEachDriverOk):
 
 @mutant("RESET-10", origin="devices that make themselves anew at a reset, the operator's wish included")
 class ForgetsTheTarget(Device):
-    """A guest that boots anew gets the memory that the host has promised to another."""
+    """A guest that boots again gets memory that the host has promised to another."""
 
     def reset(self, state: DeviceState, given: Reset) -> Step:
         """Begin as at power-on."""
@@ -141,14 +141,14 @@ class TakesTheTargetForTheBalloon(Device):
     """The tools of a guest that boots show a balloon that nobody filled."""
 
     def reset(self, state: DeviceState, given: Reset) -> Step:
-        """Count what was wished for, and one page of its own."""
+        """Count the target, and one page more."""
         state, outputs = super().reset(state, given)
         return replace(state, actual=state.num_pages + 1), outputs
 
 
 @mutant("CFG-13", origin="crosvm: the configuration interrupt is raised whatever the status")
 class AnnouncesToNobody(Device):
-    """A driver that is not ready is notified, and may take it for a device that went wrong."""
+    """A driver that is not ready is notified, and may take the device for broken."""
 
     def remember(self, state: DeviceState, given: Operator) -> Step:
         """Notify of a new target once features are negotiated."""
@@ -160,7 +160,7 @@ class AnnouncesToNobody(Device):
 
 @mutant("CFG-07")
 class DropsATargetBeforeItsTime(Device):
-    """What the operator wants while a guest boots is lost."""
+    """The operator's requests are lost while a guest boots."""
 
     def remember(self, state: DeviceState, given: Operator) -> Step:
         """Do nothing."""

@@ -1,4 +1,4 @@
-"""Devices that malformed or unusual buffers lead astray: harm, crash and hang."""
+"""Devices that malformed or unusual buffers harm, crash or hang."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from balloon_spec.wire.response_header import ResponseHeader
 
 @mutant("CHUNK-09")
 class TakesZeroPagesForOne(Device):
-    """A chunk of no pages costs the guest one."""
+    """A chunk of no pages discards one page of the guest."""
 
     def chunk_pages(self, words: Words) -> tuple[Words, Words]:
-        """Count one at least."""
+        """Count at least one page."""
         first, count = super().chunk_pages(words)
         return first, np.maximum(count, np.uint64(1))
 
 
 @mutant("SAFE-06")
 class ActsOnMisalignedDataLen(Device):
-    """A message whose length cannot be right is acted on, and what it meant is guessed."""
+    """A message with an impossible length is acted on, and its meaning is guessed."""
 
     def accepts_data_len(self, data_len: int) -> bool:
-        """Accept any."""
+        """Accept any length."""
         return True
 
 
@@ -50,7 +50,7 @@ class ActsOnMisalignedDataLen(Device):
     origin="RFC QEMU, March 2016: a length of the guest's is believed; Firecracker, statistics tail",
 )
 class ReadsBeyondDataLen(Device):
-    """Bytes behind the message are taken for chunks, and pages vanish that nobody named."""
+    """Bytes after the message are read as chunks, and pages vanish that nobody named."""
 
     def response_data(self, header: ResponseHeader, body: bytes) -> bytes:
         """Read the whole buffer."""
@@ -59,10 +59,10 @@ class ReadsBeyondDataLen(Device):
 
 @mutant("SAFE-09")
 class LetsAddressesWrap(Device):
-    """A chunk at the end of the address space costs the guest pages at its beginning."""
+    """A chunk at the end of the address space discards pages at the beginning."""
 
     def chunk_pages(self, words: Words) -> tuple[Words, Words]:
-        """Go on from zero."""
+        """Wrap to zero."""
         first, count = super().chunk_pages(words)
         wraps = first + count > np.uint64(1 << 52)
         return np.where(wraps, np.uint64(0), first), np.where(wraps, np.uint64(0x300), count)
@@ -70,10 +70,10 @@ class LetsAddressesWrap(Device):
 
 @mutant("SAFE-11", origin="cloud-hypervisor clamps a range to its region; commit 326cd8807 where it did not")
 class ClipsChunks(Device):
-    """A chunk that reaches beyond memory is acted on in part, though nobody can know what it meant."""
+    """A chunk that extends beyond memory is acted on in part, although nobody can know what it meant."""
 
     def chunk_pages(self, words: Words) -> tuple[Words, Words]:
-        """End with memory."""
+        """Cut it at the end of memory."""
         first, count = super().chunk_pages(words)
         end = np.uint64(self.options.memory.runs[-1].end)
         sane = (first < end) & (first + count <= np.uint64(1 << 52))
@@ -82,23 +82,23 @@ class ClipsChunks(Device):
 
 @mutant("SAFE-11")
 class LooksAtBothEndsOfAChunk(Device):
-    """A chunk across a memory hole is acted on, because its first page exists and its last one does."""
+    """A chunk across a memory hole is acted on, because its first and its last page exist."""
 
     def is_inside(self, first: Words, count: Words, memory: PageSet) -> Chosen:
-        """Ask about two pages."""
+        """Check these two pages."""
         one = np.ones_like(count)
         return super().is_inside(first, one, memory) & super().is_inside(first + count - one, one, memory)
 
 
 @mutant("SAFE-08", also=("SAFE-01",))
 class PadsShortMessages(Device):
-    """A buffer of seven bytes, which names nothing, costs the guest a page.
+    """A buffer of seven bytes, which names nothing, discards a page of the guest.
 
-    A short buffer may also be an array of page frame numbers, sent where a message is due.
+    A short buffer may also be an array of page frame numbers that came in place of a message.
     """
 
     def take_inflate(self, state: DeviceState, buffer: Available) -> Step:
-        """Act on what lies behind it."""
+        """Act on the bytes after it."""
         state, outputs = super().take_inflate(state, buffer)
         short = self.has(state, "CHUNK_TRANSFER") and len(buffer.readable) < 8
         return state, ((Discard(PageSet([(0x200, 1)])), *outputs) if short else outputs)
@@ -109,7 +109,7 @@ class PadsShortMessages(Device):
 
 @mutant("SAFE-02", origin="cloud-hypervisor, commit 3402bc076: an error of the worker ends the whole VMM")
 class CrashesOnAShortMessage(ReferenceDevice):
-    """A guest ends its own host process with a buffer of seven bytes."""
+    """A guest crashes its host process with a buffer of seven bytes."""
 
     def make_available(self, queue: int, buffer: Buffer) -> None:
         """Crash on it."""
@@ -120,10 +120,10 @@ class CrashesOnAShortMessage(ReferenceDevice):
 
 @mutant("SAFE-02", origin="libkrun, candidate C4 (read in source): unwrap of an address that is not mapped")
 class CrashesOutsideMemory(Device):
-    """A guest ends its own host process by naming a page that is not there."""
+    """A guest crashes its host process by naming a page that does not exist."""
 
     def take(self, state: DeviceState, buffer: Available) -> Step:
-        """Crash where the page is looked up."""
+        """Crash when the page is looked up."""
         state, outputs = super().take(state, buffer)
         if any(isinstance(one, Note) and one.clause in {"CHUNK-05", "PFN-04"} for one in outputs):
             raise ImplementationCrashed("exit status 134")
@@ -134,10 +134,10 @@ class CrashesOutsideMemory(Device):
     "SAFE-02", origin="kvmtool, candidate C5 (read in source), and Firecracker, commit ed96b50d2: no bound"
 )
 class CrashesOnBrokenStatistics(Device):
-    """A guest ends its own host process with a statistics buffer of the wrong length."""
+    """A guest crashes its host process with a statistics buffer of the wrong length."""
 
     def take_statistics(self, state: DeviceState, buffer: Available) -> Step:
-        """Crash behind the last whole entry."""
+        """Crash after the last whole entry."""
         state, outputs = super().take_statistics(state, buffer)
         if any(isinstance(one, Note) and one.clause == "STATS-04" for one in outputs):
             raise ImplementationCrashed("exit status 139")
@@ -146,7 +146,7 @@ class CrashesOnBrokenStatistics(Device):
 
 @mutant("SAFE-12")
 class HangsOnAWrappedChunk(ReferenceDevice):
-    """A guest stops its own host process with one chunk at the end of the address space."""
+    """A guest hangs its host process with one chunk at the end of the address space."""
 
     def make_available(self, queue: int, buffer: Buffer) -> None:
         """Hang on it."""
@@ -157,10 +157,10 @@ class HangsOnAWrappedChunk(ReferenceDevice):
 
 @mutant("SAFE-12", origin="cloud-hypervisor, pull request 8177: a huge length is walked page by page")
 class WalksHugeChunks(Device):
-    """A guest stops its own host process with a chunk of more pages than anybody has."""
+    """A guest hangs its host process with a chunk of more pages than any memory has."""
 
     def chunk_pages(self, words: Words) -> tuple[Words, Words]:
-        """Hang where the count is beyond all memory."""
+        """Hang if the count exceeds all memory."""
         first, count = super().chunk_pages(words)
         if bool((count >= np.uint64(1 << 40)).any()):
             raise ImplementationHung("no answer within 1 s")
@@ -173,9 +173,9 @@ class WalksHugeChunks(Device):
     origin="a device behind a program of its own that was judged over standard streams",
 )
 class EndsOnItsSecondBuffer(ReferenceDevice):
-    """The host process ends as soon as a guest sends a second buffer, which is as good as the first.
+    """The host process crashes at a guest's second buffer, which is as good as the first.
 
-    Where the second is malformed it looks as if that were why.
+    If the second is malformed, that seems to be the reason.
     """
 
     def start(self, setup: Setup) -> None:
@@ -193,7 +193,7 @@ class EndsOnItsSecondBuffer(ReferenceDevice):
 
 @mutant("SAFE-13")
 class HangsOnATarget(ReferenceDevice):
-    """The host process stops as soon as its operator sets a target."""
+    """The host process hangs as soon as its operator sets a target."""
 
     def operate(self, action: str, value: int) -> None:
         """Hang on it."""
@@ -204,7 +204,7 @@ class HangsOnATarget(ReferenceDevice):
 
 @mutant("SAFE-13")
 class NeverPauses(ReferenceDevice):
-    """A device that was given a target notifies its driver of it for ever."""
+    """A device with a target notifies its driver of it without end."""
 
     def operate(self, action: str, value: int) -> None:
         """Begin."""
@@ -226,10 +226,10 @@ class NeverPauses(ReferenceDevice):
 
 @mutant("SAFE-13")
 class DiesOfAnEarlyTarget(ReferenceDevice):
-    """The host process ends if its operator sets a target before a driver is there."""
+    """The host process crashes if its operator sets a target before a driver is there."""
 
     def operate(self, action: str, value: int) -> None:
-        """End where nothing is negotiated."""
+        """Crash if nothing is negotiated."""
         if action == OperatorAction.TARGET and self.device.state.phase is DevicePhase.FRESH:
             raise ImplementationCrashed("exit status 139")
         super().operate(action, value)
@@ -237,10 +237,10 @@ class DiesOfAnEarlyTarget(ReferenceDevice):
 
 @mutant("SAFE-13")
 class DiesOfALargeTarget(ReferenceDevice):
-    """The host process ends if its operator wants more than the guest has."""
+    """The host process crashes if its operator asks for more than the guest has."""
 
     def operate(self, action: str, value: int) -> None:
-        """End beyond guest memory."""
+        """Crash beyond guest memory."""
         if action == OperatorAction.TARGET and value > self.memory.pages:
             raise ImplementationCrashed("exit status 134")
         super().operate(action, value)
@@ -248,10 +248,10 @@ class DiesOfALargeTarget(ReferenceDevice):
 
 @mutant("SAFE-13")
 class DiesOfASignedTarget(ReferenceDevice):
-    """The host process ends if its operator sets a target of 2^31 pages, which has a sign."""
+    """The host process crashes if its operator sets a target of 2^31 pages, a negative signed number."""
 
     def operate(self, action: str, value: int) -> None:
-        """End on a number that is negative in 32 bits."""
+        """Crash at a number that is negative in 32 bits."""
         if action == OperatorAction.TARGET and value >> 31:
             raise ImplementationCrashed("exit status 134")
         super().operate(action, value)

@@ -21,8 +21,8 @@ _LOW_PFNS = np.uint64((1 << 20) - 1)
 # -- messages ---------------------------------------------------------------------------------------------
 
 
-# A device that understands no message looks in each case like one that may not discard, which no more than
-# INF-07 forbids. That it discards the pages of arrays, other cases of the run show.
+# A device that understands no message looks in each case like one that may not discard, so a case can only
+# advise by INF-07. Other cases of the run show that it discards the pages of arrays.
 
 
 @mutant(
@@ -31,7 +31,7 @@ _LOW_PFNS = np.uint64((1 << 20) - 1)
     origin="QEMU trees of 2016 to 2018: fields read in host order; kvmtool: arrays are",
 )
 class ReadsChunksBigEndian(Device):
-    """On a big-endian host the balloon frees nothing, because every chunk seems to lie outside memory."""
+    """On a big-endian host the balloon frees nothing, because every chunk seems to be outside memory."""
 
     def chunk_words(self, data: bytes) -> Words:
         """Swap the bytes."""
@@ -47,14 +47,14 @@ class ReadsDataLenBigEndian(Device):
     """On a big-endian host the balloon frees nothing, because every message seems to be cut short."""
 
     def response_data(self, header: ResponseHeader, body: bytes) -> bytes:
-        """Take the swapped length where it fits."""
+        """Use the swapped length if it fits."""
         swapped = int.from_bytes(header.data_len.to_bytes(4, "little"), "big")
         return body[:swapped] if swapped <= len(body) else b""
 
 
 @mutant("CHUNK-13", also=("INF-07", "HDR-07", "QUEUE-05", "CHUNK-06", "CHUNK-08"))
 class ReadsTheHeaderIntoDataLen(Device):
-    """The host never has the last chunk of a message back, because data_len is taken to count the header."""
+    """The host never gets the last chunk of a message back, because data_len seems to include the header."""
 
     def response_data(self, header: ResponseHeader, body: bytes) -> bytes:
         """Read eight bytes less."""
@@ -63,10 +63,10 @@ class ReadsTheHeaderIntoDataLen(Device):
 
 @mutant("CHUNK-06", also=("INF-07",))
 class IgnoresChunksWithReservedBits(Device):
-    """A guest that gives the reserved bits a meaning later has its pages left where they are."""
+    """A later guest that uses the reserved bits has its pages left where they are."""
 
     def read_chunks(self, data: bytes, memory: PageSet) -> tuple[PageSet, tuple[Note, ...]]:
-        """Leave dirty chunks out."""
+        """Leave out chunks with reserved bits."""
         words = self.chunk_words(data)
         clean = words[((words & np.uint64(0xFFF)) == 0).all(axis=1)]
         return super().read_chunks(clean.astype("<u8").tobytes(), memory)
@@ -74,9 +74,9 @@ class IgnoresChunksWithReservedBits(Device):
 
 @mutant("SAFE-01", "CHUNK-09")
 class RoundsReservedBitsUp(Device):
-    """A chunk with dirty bits takes one page more from the guest than it has.
+    """A chunk with reserved bits set discards one page too many.
 
-    It takes size for bytes, and a begun page for a page.
+    It reads size as bytes, and a partial page as a whole one.
     """
 
     def chunk_pages(self, words: Words) -> tuple[Words, Words]:
@@ -87,10 +87,10 @@ class RoundsReservedBitsUp(Device):
 
 @mutant("HDR-05", origin="posted driver, D4: it sends what lay in memory in these fields")
 class RejectsHeaderJunk(Device):
-    """The posted driver's messages do nothing, because bytes that mean nothing are not zero."""
+    """The posted driver's messages do nothing, because unused fields of their header are not zero."""
 
     def read_pages(self, state: DeviceState, buffer: Available) -> Reading:
-        """Read messages with a clean header alone."""
+        """Read only messages with a zero header."""
         reading = super().read_pages(state, buffer)
         header = reading.header
         return Reading() if header and (header.cmd or header.flag or header.id) else reading
@@ -101,7 +101,7 @@ class TakesOneMemoryPageOfChunks(Device):
     """The pages of a large balloon stay where they are, because a long message is not read."""
 
     def read_message(self, data: bytes, memory: PageSet, max_data_bytes: int) -> Reading:
-        """Read 4096 bytes of chunks at most."""
+        """Read at most 4096 bytes of chunks."""
         return super().read_message(data, memory, 4096)
 
 
@@ -112,9 +112,9 @@ class TakesOneMemoryPageOfChunks(Device):
     origin="Wei Wang's QEMU tree, 2017: first element only",
 )
 class ReadsOnlyTheFirstChunk(Device):
-    """Of every message the host has the first run back and no other.
+    """The host gets only the first run of each message back.
 
-    To leave a good chunk out is to fail whatever else the message puts to the test.
+    A device that leaves out a good chunk fails whatever else the message tests.
     """
 
     def read_chunks(self, data: bytes, memory: PageSet) -> tuple[PageSet, tuple[Note, ...]]:
@@ -128,23 +128,23 @@ class ReadsOnlyTheFirstChunk(Device):
     origin="Wei Wang's QEMU tree, 2017: stops at the first range that is not memory",
 )
 class StopsAtABadChunk(Device):
-    """One chunk outside memory, or of no pages, keeps the host from all that follow it."""
+    """One chunk outside memory, or of no pages, hides all that follow it from the host."""
 
     def choose_chunks(self, first: Words, count: Words, memory: PageSet) -> Chosen:
-        """Choose those before the first bad one."""
+        """Choose the chunks before the first bad one."""
         chosen: Chosen = np.logical_and.accumulate(super().choose_chunks(first, count, memory))
         return chosen
 
 
 @mutant("CHUNK-10", also=("HDR-07",), origin="Firecracker, commit 106ad5e7b: pages named twice")
 class RejectsOverlappingChunks(Device):
-    """A message that names a page twice does nothing at all.
+    """A message that names a page twice has no effect.
 
-    The largest messages repeat chunks, for want of memory.
+    The largest messages repeat chunks, because memory is too small for more.
     """
 
     def read_chunks(self, data: bytes, memory: PageSet) -> tuple[PageSet, tuple[Note, ...]]:
-        """Read nothing where the counts do not add up."""
+        """Read nothing if the counts do not add up."""
         pages, notes = super().read_chunks(data, memory)
         first, count = self.chunk_pages(self.chunk_words(data))
         chosen = self.choose_chunks(first, count, memory)
@@ -155,20 +155,20 @@ class RejectsOverlappingChunks(Device):
 class RejectsUnsortedChunks(Device):
     """A driver that does not sort its chunks gives nothing back.
 
-    The chunk outside memory stands before a good one.
+    The chunk outside memory precedes a good one.
     """
 
     def read_chunks(self, data: bytes, memory: PageSet) -> tuple[PageSet, tuple[Note, ...]]:
-        """Read nothing where a chunk goes back."""
+        """Read nothing if a chunk precedes the one before it."""
         first, _ = self.chunk_pages(self.chunk_words(data))
         return super().read_chunks(data if bool((first[1:] >= first[:-1]).all()) else b"", memory)
 
 
 @mutant("SAFE-01", origin="cloud-hypervisor, commit 50da100af: page addresses cut to 32 bits")
 class CutsChunkAddressesToWords(Device):
-    """A page above 4 GiB is given up, and another guest page, 4 GiB or more below it, is emptied.
+    """If a page above 4 GiB is given up, another page, 4 GiB or more below it, is discarded.
 
-    Shown by chunks above the end of memory, so that no guest of that size is needed.
+    Chunks above the end of memory show it, so no guest of that size is needed.
     """
 
     def chunk_pages(self, words: Words) -> tuple[Words, Words]:
@@ -182,7 +182,7 @@ class CutsChunkAddressesToWords(Device):
     origin="a device of 2026 in Go: the offset of a page in its mapping is taken modulo the size of it",
 )
 class WrapsChunksIntoMemory(Device):
-    """A page beyond the end of memory is given up, and the guest loses one that lies within it."""
+    """If a page beyond the end of memory is given up, a page within it is discarded."""
 
     def chunk_pages(self, words: Words) -> tuple[Words, Words]:
         """Wrap the address."""
@@ -195,7 +195,7 @@ class WrapsChunksIntoMemory(Device):
 
 @mutant("PFN-05", also=("INF-07", "SAFE-01"), origin="kvmtool: page frame numbers in host order")
 class ReadsArraysBigEndian(Device):
-    """On a big-endian host the balloon frees nothing, because every page seems to lie outside memory."""
+    """On a big-endian host the balloon frees nothing, because every page seems to be outside memory."""
 
     def read_array(self, data: bytes, memory: PageSet) -> Reading:
         """Swap the bytes."""
@@ -205,7 +205,7 @@ class ReadsArraysBigEndian(Device):
 
 @mutant("PFN-07", origin="QEMU, commit ffa207d082: page frame numbers held in a signed int")
 class ReadsSignedPageFrameNumbers(Device):
-    """A page number with the top bit set discards a page before the end of memory, which was not named."""
+    """A page number with the top bit set discards an unnamed page before the end of memory."""
 
     def read_array(self, data: bytes, memory: PageSet) -> Reading:
         """Count a negative number back from the end of memory."""
@@ -219,7 +219,7 @@ class ReadsSignedPageFrameNumbers(Device):
 class EndsArraysAtANegativeNumber(Device):
     """A page number with the top bit set ends the array, and the pages after it are never given back.
 
-    It may be that the number is read as a signed one; that no more is done is what PFN-06 advises against.
+    Reading the number as a signed one is a possible reason. PFN-06 only advises against doing no more.
     """
 
     def read_array(self, data: bytes, memory: PageSet) -> Reading:
@@ -231,10 +231,10 @@ class EndsArraysAtANegativeNumber(Device):
 
 @mutant("PFN-06")
 class RejectsArraysWithABadEntry(Device):
-    """One page outside memory keeps the host from all the others of its array."""
+    """One page outside memory hides all others of its array from the host."""
 
     def read_array(self, data: bytes, memory: PageSet) -> Reading:
-        """Read nothing where not all is memory."""
+        """Read nothing if a page is outside memory."""
         reading = super().read_array(data, memory)
         outside = any(note.clause == "PFN-04" for note in reading.notes)
         return replace(reading, pages=EMPTY) if outside else reading
@@ -242,10 +242,10 @@ class RejectsArraysWithABadEntry(Device):
 
 @mutant("PFN-05", also=("PFN-06", "QUEUE-05", "INF-07"))
 class ReadsOnlyTheFirstEntry(Device):
-    """Of every array the host has the first page back and no other.
+    """The host gets only the first page of each array back.
 
-    To leave a good entry out is to fail whatever else the array puts to the test. In a vector that has the
-    device discard nothing plain before, no more than INF-07 can be said.
+    A device that leaves out a good entry fails whatever else the array tests. If it discarded nothing plain
+    before in the vector, only INF-07 can be named.
     """
 
     def read_array(self, data: bytes, memory: PageSet) -> Reading:
@@ -261,11 +261,11 @@ class ReadsOnlyTheFirstEntry(Device):
 class ReadsPageFrameNumbersInPairs(Device):
     """The balloon frees nothing, because two numbers of an array are read as one of 64 bits.
 
-    A device that gives no page of a plain array back breaks no more than INF-07.
+    A device that gives no page of a plain array back breaks only INF-07.
     """
 
     def read_array(self, data: bytes, memory: PageSet) -> Reading:
-        """Read pairs; a number with a high half that is not zero lies outside memory."""
+        """Read pairs; a number whose upper half is not zero is outside memory."""
         whole = data[: len(data) & ~7]
         pairs = np.frombuffer(whole, "<u4").reshape(-1, 2)
         lone = pairs[pairs[:, 1] == 0, 0].astype("<u4").tobytes()
@@ -277,31 +277,31 @@ class ReadsPageFrameNumbersInPairs(Device):
     origin="cloud-hypervisor since May 2026: an array above 1024 bytes is skipped with a warning",
 )
 class SkipsLongArrays(Device):
-    """A driver that sends more than 256 pages a buffer, as that of Windows does, gives nothing back."""
+    """A driver that sends more than 256 pages in a buffer, as that of Windows does, gives nothing back."""
 
     def read_array(self, data: bytes, memory: PageSet) -> Reading:
-        """Read 1024 bytes at most."""
+        """Read at most 1024 bytes."""
         return super().read_array(data if len(data) <= 1024 else b"", memory)
 
 
 @mutant("PFN-09")
 class ActsOnAPartialEntry(Device):
-    """An odd byte at the end of an array costs the guest a page it never named."""
+    """An odd byte at the end of an array discards a page that it never named."""
 
     def read_array(self, data: bytes, memory: PageSet) -> Reading:
-        """Fill the entry up with zeros."""
+        """Complete the entry with zeros."""
         return super().read_array(data + bytes(-len(data) % 4), memory)
 
 
 @mutant("SAFE-01", origin="kvmtool, commit c818344, and cloud-hypervisor, commit 50da100af")
 class CutsArrayAddressesToWords(Device):
-    """A page above 4 GiB is given up in an array, and a guest page below 4 GiB is emptied in its place.
+    """If a page above 4 GiB is given up in an array, a page below 4 GiB is discarded instead.
 
-    Shown by numbers above the end of memory, so that no guest of that size is needed.
+    Numbers above the end of memory show it, so no guest of that size is needed.
     """
 
     def read_array(self, data: bytes, memory: PageSet) -> Reading:
-        """Cut the address that comes of each number."""
+        """Cut the address of each number."""
         whole, rest = data[: len(data) & ~3], data[len(data) & ~3 :]
         words = np.frombuffer(whole, "<u4") & np.uint32(_LOW_PFNS)
         return super().read_array(words.astype("<u4").tobytes() + rest, memory)

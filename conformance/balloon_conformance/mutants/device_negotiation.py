@@ -25,7 +25,7 @@ Pending = list[tuple[int, Buffer]]
 
 @mutant("NEG-06")
 class KeepsAnyFeatures(Device):
-    """FEATURES_OK stays whatever is accepted, and a driver learns only by its failure that it was wrong."""
+    """FEATURES_OK stays whatever is accepted, and a driver learns only from failures that it was wrong."""
 
     def allows(self, features: int) -> bool:
         """Allow everything."""
@@ -34,16 +34,16 @@ class KeepsAnyFeatures(Device):
 
 @mutant("NEG-06")
 class KeepsHighFeatures(Device):
-    """FEATURES_OK stays if a driver accepts a feature from bit 40 on that was not offered to it."""
+    """FEATURES_OK stays if a driver accepts a feature from bit 40 on that was not offered."""
 
     def allows(self, features: int) -> bool:
-        """Look at the lower bits alone."""
+        """Check only the lower bits."""
         return super().allows(features & (1 << 40) - 1)
 
 
 @mutant("NEG-01", origin="chunk transfer as posted, where nothing ties bit 3 to bit 1")
 class OffersChunksWithoutStatistics(Device):
-    """CHUNK_TRANSFER is offered alone, and a driver that needs STATS_VQ beside it cannot accept it."""
+    """CHUNK_TRANSFER is offered without STATS_VQ, and a driver that needs both cannot accept it."""
 
     def offer(self) -> int:
         """Leave the statistics out."""
@@ -52,7 +52,7 @@ class OffersChunksWithoutStatistics(Device):
 
 @mutant("NEG-02", origin="chunk transfer as posted, where nothing ties bit 4 to bit 1")
 class OffersRequestsWithoutStatistics(Device):
-    """HOST_REQ_VQ is offered alone, and queue 3 has no queue 2 before it."""
+    """HOST_REQ_VQ is offered without STATS_VQ, so queue 3 exists without queue 2."""
 
     def offer(self) -> int:
         """Leave the statistics out."""
@@ -61,27 +61,27 @@ class OffersRequestsWithoutStatistics(Device):
 
 @mutant("NEG-09")
 class InsistsOnChunksForRequests(Device):
-    """A driver that wants host requests and no chunk transfer is refused."""
+    """A driver that accepts host requests without chunk transfer is refused."""
 
     def allows(self, features: int) -> bool:
-        """Allow host requests beside chunks alone."""
+        """Allow host requests only with chunks."""
         names = self.options.profile.names(features)
         return super().allows(features) and not ("HOST_REQ_VQ" in names and "CHUNK_TRANSFER" not in names)
 
 
 @mutant("NEG-09")
 class ServesNoRequestsWithoutChunks(Device):
-    """Without chunk transfer the host request queue lies dead, although it was negotiated."""
+    """Without chunk transfer the host request queue is not served, although it was negotiated."""
 
     def has(self, state: DeviceState, feature: str) -> bool:
-        """Take host requests for negotiated only with chunks."""
+        """Count host requests as negotiated only with chunks."""
         own = super().has(state, feature)
         return own and (feature != "HOST_REQ_VQ" or super().has(state, "CHUNK_TRANSFER"))
 
 
 @mutant("NEG-07")
 class InsistsOnStatistics(Device):
-    """A driver that knows no statistics gets no balloon."""
+    """A driver without statistics gets no balloon."""
 
     def allows(self, features: int) -> bool:
         """Allow only sets with statistics."""
@@ -90,10 +90,10 @@ class InsistsOnStatistics(Device):
 
 @mutant("NEG-07")
 class RefusesWhatItOffers(Device):
-    """FEATURES_OK stays for VERSION_1 alone, and the features that were offered are of no use."""
+    """FEATURES_OK stays for VERSION_1 alone, and the offered features are of no use."""
 
     def allows(self, features: int) -> bool:
-        """Allow no feature of the balloon's own."""
+        """Allow none of the balloon's own features."""
         return super().allows(features) and features == self.options.profile.mask(["VERSION_1"])
 
 
@@ -101,8 +101,8 @@ class RefusesWhatItOffers(Device):
 class RefusesEveryDriver(Device):
     """No driver gets a balloon, whatever it accepts.
 
-    MUST_TELL_HOST is not offered, so that there is no right to refuse either. Among those refused are the
-    drivers that want host requests and no chunks.
+    MUST_TELL_HOST is not offered, so the device has no right to refuse. The drivers that want host requests
+    without chunks are refused too.
     """
 
     def offer(self) -> int:
@@ -119,22 +119,22 @@ class RefusesEveryDriver(Device):
 
 @mutant("QUEUE-10", also=("QUEUE-04",), origin="posted driver, D14: it is kicked before DRIVER_OK")
 class StartsBeforeDriverOk(Device):
-    """Buffers are taken while the driver is still setting itself up, and it misses their return.
+    """Buffers are taken while the driver is still setting up, and it misses their return.
 
-    A request buffer it cannot use yet is lost.
+    A request buffer that the device cannot use yet is lost.
     """
 
     def keep_waiting(self, state: DeviceState, buffer: Available) -> Step:
-        """Wait for nothing."""
+        """Do not wait."""
         return self.take(state, buffer)
 
 
 @mutant("QUEUE-10")
 class DeflatesBeforeDriverOk(Device):
-    """A driver that is still setting itself up misses the return of what it deflates."""
+    """A driver that is still setting up misses the return of its deflate buffers."""
 
     def keep_waiting(self, state: DeviceState, buffer: Available) -> Step:
-        """Let deflate buffers wait for nothing."""
+        """Do not wait for deflate buffers."""
         if self.queue(state, buffer.queue) is DEFLATE:
             return self.take(state, buffer)
         return super().keep_waiting(state, buffer)
@@ -142,20 +142,20 @@ class DeflatesBeforeDriverOk(Device):
 
 @mutant("QUEUE-04", also=("QUEUE-07",), origin="posted driver, D14: a device that ignores its early kick")
 class WaitsForANotification(Device):
-    """A driver that posts its first buffers quietly, as it has to, never hears of them again.
+    """A driver's first buffers, which it must not notify, are never returned.
 
-    On every queue, though QUEUE-04 speaks of two.
+    This holds for every queue, while QUEUE-04 names two.
     """
 
     def begin(self, state: DeviceState, given: DriverOk) -> Step:
-        """Forget what came without a notification."""
+        """Forget buffers that came without a notification."""
         waiting = tuple(one for one in state.waiting if one.notified)
         return super().begin(replace(state, waiting=waiting), given)
 
 
 @mutant("QUEUE-04")
 class WaitsForANotificationOfStatistics(Device):
-    """The host asks a posted driver for its statistics, and never has any."""
+    """The host asks a posted driver for its statistics, and never gets any."""
 
     def begin(self, state: DeviceState, given: DriverOk) -> Step:
         """Forget the statistics buffer that came without a notification."""
@@ -169,7 +169,7 @@ class WaitsForANotificationOfStatistics(Device):
 
 
 class _LooksLater(ReferenceDevice):
-    """It takes buffers in only when it is observed, all that :meth:`chosen` leaves; the others it forgets."""
+    """It takes buffers only when it is observed: those that :meth:`chosen` returns. It forgets the others."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -190,7 +190,7 @@ class _LooksLater(ReferenceDevice):
         self.pending.append((queue, buffer))
 
     def observe(self, deadline_seconds: float) -> Sequence[Event]:
-        """Take in what was chosen."""
+        """Take the chosen buffers."""
         pending, self.pending = self.pending, []
         for queue, buffer in self.chosen(pending):
             super().make_available(queue, buffer)
@@ -206,7 +206,7 @@ class TakesFourBuffersOfAQueue(_LooksLater):
     """A driver that fills its ring waits for ever for all buffers but the first four."""
 
     def chosen(self, pending: Pending) -> Iterable[tuple[int, Buffer]]:
-        """Take four of each queue."""
+        """Take four buffers of each queue."""
         counts = dict.fromkeys(range(4), 0)
         for queue, buffer in pending:
             counts[queue] += 1
@@ -218,12 +218,12 @@ class TakesFourBuffersOfAQueue(_LooksLater):
 class ServesOneQueueAtATime(_LooksLater):
     """While one queue is busy the others stand still: migration waits for ballooning.
 
-    Of inflate buffers, deflate buffers and messages it takes those of the kind that came first. With a
-    request open that is REQ-23, and without a host request queue no more than QUEUE-07.
+    Of inflate buffers, deflate buffers and messages it takes only the kind that came first. With an open
+    request that breaks REQ-23, and without a host request queue only QUEUE-07.
     """
 
     def chosen(self, pending: Pending) -> Iterable[tuple[int, Buffer]]:
-        """Take the buffers of one queue that names pages, and all of the others."""
+        """Take the buffers of one queue that names pages, and those of all other queues."""
         first = next((queue for queue, buffer in pending if self.has_pages(queue, buffer)), None)
         return [(queue, one) for queue, one in pending if queue == first or not self.has_pages(queue, one)]
 
@@ -239,13 +239,13 @@ class ServesOneQueueAtATime(_LooksLater):
     origin="cloud-hypervisor, commit 52db3f865: first descriptor of a chain only",
 )
 class ReadsOnlyTheFirstDescriptor(ReferenceDevice):
-    """Of a buffer cut into descriptors the first alone counts, and pages in the others are never given back.
+    """Only the first descriptor of a buffer counts, and pages in the others are never given back.
 
-    A DONE it reads no further than that does not close the exchange.
+    A DONE that it does not read completely does not close the exchange.
     """
 
     def make_available(self, queue: int, buffer: Buffer) -> None:
-        """Hand the first descriptor over."""
+        """Pass on the first descriptor."""
         first = buffer.readable[: buffer.cut[0]] if buffer.cut else buffer.readable
         super().make_available(queue, replace(buffer, readable=first, segments=()))
 
@@ -255,17 +255,17 @@ class HoldsChains(ReferenceDevice):
     """A buffer of several descriptors never comes back, and its driver waits for ever."""
 
     def make_available(self, queue: int, buffer: Buffer) -> None:
-        """Take single descriptors alone."""
+        """Take only buffers of one descriptor."""
         if len(buffer.cut) < 2:
             super().make_available(queue, buffer)
 
 
 @mutant("QUEUE-05")
 class JoinsSixtyFourPieces(ReferenceDevice):
-    """What lies beyond the 64th descriptor of a buffer is lost."""
+    """The bytes beyond the 64th descriptor of a buffer are lost."""
 
     def make_available(self, queue: int, buffer: Buffer) -> None:
-        """Read the first ones."""
+        """Read the first descriptors."""
         if len(buffer.cut) > 64:
             first = buffer.cut[:64]
             buffer = replace(buffer, readable=buffer.readable[: sum(first)], segments=from_lengths(first))

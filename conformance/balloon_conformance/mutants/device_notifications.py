@@ -1,4 +1,4 @@
-"""Devices that return buffers and do not tell: the driver sleeps on, or finds them by chance."""
+"""Devices that return buffers without a notification, so the driver sleeps on or finds them by chance."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from balloon_spec.events import Operator, Reset, Used
 
 
 class _ChoosesToNotify(Device, ABC):
-    """A device that notifies of the returns for which :meth:`notifies` says so, and of no other."""
+    """A device that notifies only of the returns for which :meth:`notifies` returns True."""
 
     def __init__(self, options: DeviceOptions | None = None) -> None:
         super().__init__(options)
@@ -22,7 +22,7 @@ class _ChoosesToNotify(Device, ABC):
         self.resets = 0
 
     def receive(self, given: object) -> tuple[DeviceOutput, ...]:
-        """Say of each return whether the driver is notified of it."""
+        """Mark each return as notified or not."""
         if isinstance(given, Reset):
             self.returns, self.resets = 0, self.resets + 1
         outputs = super().receive(given)
@@ -38,12 +38,12 @@ class _ChoosesToNotify(Device, ABC):
 
     @abstractmethod
     def notifies(self, given: object, *, malformed: bool) -> bool:
-        """Tell whether the driver is notified of a return; ``given`` led to it, ``malformed`` or not."""
+        """Tell whether the driver is notified of a return that ``given`` caused; it may be ``malformed``."""
 
 
 @mutant("QUEUE-12")
 class NeverNotifiesOfReturns(_ChoosesToNotify):
-    """A driver that waits for its interrupt waits for ever, though every buffer came back long ago."""
+    """A driver that waits for its interrupt waits for ever, although every buffer came back long ago."""
 
     def notifies(self, given: object, *, malformed: bool) -> bool:
         """Never."""
@@ -52,35 +52,35 @@ class NeverNotifiesOfReturns(_ChoosesToNotify):
 
 @mutant("QUEUE-12")
 class NotifiesOfItsFirstReturnOnly(_ChoosesToNotify):
-    """The first buffer comes back with a notification, and all that follow without one."""
+    """The first buffer comes back with a notification, and all later ones without."""
 
     def notifies(self, given: object, *, malformed: bool) -> bool:
-        """Once between two resets."""
+        """Notify once between two resets."""
         return not self.returns
 
 
 @mutant("QUEUE-12", origin="back-ends that return early out of the function that handles a bad buffer")
 class LosesTheNotificationOfABadBuffer(_ChoosesToNotify):
-    """A malformed buffer comes back and the driver is not told, so it waits for a buffer that is there."""
+    """A malformed buffer comes back without a notification, so the driver waits on although it is there."""
 
     def notifies(self, given: object, *, malformed: bool) -> bool:
-        """Not where there was something to complain of."""
+        """Notify unless the buffer was malformed."""
         return not malformed
 
 
 @mutant("QUEUE-12")
 class NotifiesNoMoreAfterAReset(_ChoosesToNotify):
-    """The driver that is loaded second never hears of its buffers."""
+    """The second driver that is loaded never gets a notification of its buffers."""
 
     def notifies(self, given: object, *, malformed: bool) -> bool:
-        """Before the first reset."""
+        """Notify before the first reset."""
         return not self.resets
 
 
 @mutant("QUEUE-12")
 class LosesTheNotificationOfALateReturn(_ChoosesToNotify):
-    """Buffers that are held until the operator asks come back in silence, so one refresh is the last."""
+    """Buffers that are held until the operator asks come back without a notification."""
 
     def notifies(self, given: object, *, malformed: bool) -> bool:
-        """Where the return answers the driver at once."""
+        """Notify if the return answers the driver at once."""
         return not isinstance(given, Operator)

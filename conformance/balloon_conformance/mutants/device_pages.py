@@ -1,4 +1,4 @@
-"""Devices that give back other pages than were named, or pages nobody gave up."""
+"""Devices that give back other pages than were named, or pages that nobody gave up."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from balloon_spec.pages import PageSet
 
 @mutant("INF-08", also=("UNUSED-01", "DEF-08"))
 class DiscardsOnePageTooMany(Device):
-    """The page after every inflated run is emptied too, and the guest loses what stood there.
+    """The page after every inflated run is discarded too, and the guest loses its contents.
 
-    Now and then that page is one which was reported unused, or taken back.
+    Sometimes that page was reported unused, or was taken back.
     """
 
     def discard(self, pages: PageSet) -> tuple[DeviceOutput, ...]:
-        """Discard one page more a run."""
+        """Discard one page more for each run."""
         return super().discard(PageSet((run.first, run.count + 1) for run in pages))
 
 
@@ -31,9 +31,9 @@ class DiscardsOnePageTooMany(Device):
     origin="QEMU, commit 483f13524b: more than the 4 KiB page named is discarded where host pages are larger",
 )
 class DiscardsWholeHostPages(Device):
-    """On a host with pages of 64 KiB, 15 pages of the guest go with every one that it gave up.
+    """On a host with pages of 64 KiB, each page that the guest gives up takes 15 others with it.
 
-    Among them, in some cases, those it took back or merely reported unused.
+    In some cases these were taken back or merely reported unused.
     """
 
     def discard(self, pages: PageSet) -> tuple[DeviceOutput, ...]:
@@ -47,14 +47,14 @@ class DiscardsWholeHostPages(Device):
     origin="QEMU, commits b27b323914 and a8cd64d488: parts of a host page count across deflation",
 )
 class CountsPartsOfHostPagesForEver(Remembers):
-    """A page the guest has taken back is emptied when its neighbour is inflated.
+    """A page that the guest has taken back is discarded when its neighbour is inflated.
 
-    Once each half of a host page of 8 KiB was inflated the whole of it is discarded, whatever was deflated
-    in between.
+    Once each half of a host page of 8 KiB was inflated, the whole page is discarded, whatever was deflated in
+    between.
     """
 
     def discard(self, pages: PageSet) -> tuple[DeviceOutput, ...]:
-        """Discard the neighbours as well that were seen before."""
+        """Discard the neighbours as well that were named before."""
         known, self.seen = self.seen, self.seen | pages
         neighbours = PageSet((run.first & ~1, ((run.end + 1) & ~1) - (run.first & ~1)) for run in pages)
         return super().discard(pages | (neighbours & known))
@@ -62,13 +62,13 @@ class CountsPartsOfHostPagesForEver(Remembers):
 
 @mutant("CHUNK-13", "PFN-05", also=("INF-07", "CHUNK-08", "CHUNK-10", "QUEUE-05"))
 class DiscardsOnePageTooFew(Device):
-    """The host never has the last page of a run back.
+    """The host never gets the last page of a run back.
 
-    It is left whatever the buffer puts to the test besides.
+    It leaves that page whatever else the buffer tests.
     """
 
     def discard(self, pages: PageSet) -> tuple[DeviceOutput, ...]:
-        """Discard one page less a run."""
+        """Discard one page less for each run."""
         return super().discard(PageSet((run.first, run.count - 1) for run in pages))
 
 
@@ -77,7 +77,7 @@ class DiscardsOnePageTooFew(Device):
     origin="cloud-hypervisor, commit 3fed07419, and Firecracker, bd85e437c: no effect on shared memory",
 )
 class DiscardsNothing(Device):
-    """The balloon inflates, and the host has not a page more."""
+    """The balloon inflates, and the host gets no memory."""
 
     def discard(self, pages: PageSet) -> tuple[DeviceOutput, ...]:
         """Do nothing."""
@@ -86,7 +86,7 @@ class DiscardsNothing(Device):
 
 @mutant("DEF-08")
 class DiscardsWhatIsDeflated(Device):
-    """Pages are emptied just as the guest has them back."""
+    """Pages are discarded after the guest has them back."""
 
     def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
         """Discard after the return."""
@@ -97,9 +97,9 @@ class DiscardsWhatIsDeflated(Device):
 
 @mutant("DEF-08")
 class EmptiesWhatItEverInflated(Remembers):
-    """Pages vanish that the guest took back, as soon as it gives up others.
+    """Pages that the guest took back are discarded as soon as it gives up others.
 
-    With each inflate buffer it discards the whole balloon again, and knows of no page that left it.
+    Each inflate buffer discards the whole balloon again, and the device forgets no page that left it.
     """
 
     def take_inflate(self, state: DeviceState, buffer: Available) -> Step:
@@ -111,7 +111,7 @@ class EmptiesWhatItEverInflated(Remembers):
 
 @mutant("DEF-07")
 class DiscardsWhatWasNeverInflated(Device):
-    """Pages that a guest names by mistake are emptied when it asks for them back."""
+    """Pages that a guest names by mistake are discarded when it asks for them back."""
 
     def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
         """Discard what is not in the balloon."""
@@ -122,9 +122,9 @@ class DiscardsWhatWasNeverInflated(Device):
 
 @mutant("INF-08", also=("UNUSED-01", "DEF-08"))
 class ClearsTheNextPage(ReferenceDevice):
-    """The page after every inflated run is overwritten, and the guest loses what stood there.
+    """The page after every inflated run is overwritten, and the guest loses its contents.
 
-    It does not give the page back, it writes to it; now and then that is one which was reported unused, or
+    The device does not give that page back, it writes to it. Sometimes the page was reported unused, or was
     taken back.
     """
 
@@ -144,9 +144,9 @@ class ClearsTheNextPage(ReferenceDevice):
     origin="any mainline device with bit 3 forced on it: a message is read as page frame numbers",
 )
 class ReadsMessagesAsArrays(Device):
-    """Page 0 and other low pages of the guest vanish, because the message is taken for page frame numbers.
+    """Page 0 and other low pages of the guest are discarded, because a message is read as page frame numbers.
 
-    Whatever a page is there for, a word of some message names it.
+    Some word of some message names every such page.
     """
 
     def take_inflate(self, state: DeviceState, buffer: Available) -> Step:
@@ -161,10 +161,10 @@ class ReadsMessagesAsArrays(Device):
 
 @mutant("PFN-05", also=("INF-07",))
 class ReadsArraysAsMessagesBesideRequests(Device):
-    """The balloon frees nothing for a driver that has host requests and no chunks.
+    """The balloon frees nothing for a driver that accepts host requests without chunks.
 
-    As soon as HOST_REQ_VQ is negotiated every buffer is taken for a message. Without it, and with
-    CHUNK_TRANSFER, all is well: no case by itself can tell it from a device that may not discard.
+    As soon as HOST_REQ_VQ is negotiated, every buffer is read as a message. Without it, and with
+    CHUNK_TRANSFER, all is well. So no case alone can tell the device from one that may not discard.
     """
 
     def read_pages(self, state: DeviceState, buffer: Available) -> Reading:
@@ -175,12 +175,12 @@ class ReadsArraysAsMessagesBesideRequests(Device):
 
 
 class _CollectsParts(Remembers):
-    """Discards a page of the host, of 64 KiB, when all of its parts were inflated; forgets none of them."""
+    """Discards a host page of 64 KiB once all of its parts were inflated, and forgets none of them."""
 
     parts = 16
 
     def discard(self, pages: PageSet) -> tuple[DeviceOutput, ...]:
-        """Discard what became whole."""
+        """Discard host pages that became complete."""
         self.seen |= pages
         inward = [(-(-run.first // self.parts), run.end // self.parts) for run in self.seen]
         whole = PageSet(
@@ -198,7 +198,7 @@ class _CollectsParts(Remembers):
 class CollectsPartsOfLargeHostPages(_CollectsParts):
     """On a host with pages of 64 KiB the guest loses pages that it took back, when it gives up the others.
 
-    A page of the host goes when each of its parts was inflated once, whatever was deflated in between.
+    A host page is discarded once each of its parts was inflated, whatever was deflated in between.
     """
 
 
@@ -208,7 +208,7 @@ class CollectsPartsOfLargeHostPages(_CollectsParts):
     origin="QEMU, commit a8cd64d488: the parts of a host page are kept across requests, here across a reset",
 )
 class KeepsPartsOverAReset(_CollectsParts):
-    """After a reboot the guest loses pages that the one before gave up, when it gives up their neighbours."""
+    """After a reboot a guest that gives up pages loses their neighbours, which the one before gave up."""
 
     def reset(self, state: DeviceState, given: Reset) -> Step:
         """Keep the parts."""
@@ -218,7 +218,7 @@ class KeepsPartsOverAReset(_CollectsParts):
         return done
 
     def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
-        """Forget what is taken back."""
+        """Forget pages that are taken back."""
         state, outputs = super().take_deflate(state, buffer)
         self.seen -= self.read_pages(state, buffer).pages
         return state, outputs
@@ -226,10 +226,10 @@ class KeepsPartsOverAReset(_CollectsParts):
 
 @mutant("CHUNK-13", "PFN-05", also=("INF-07",))
 class LosesTheLastPageIfItMustBeTold(Device):
-    """Under MUST_TELL_HOST the host never has the last page of a run back."""
+    """Under MUST_TELL_HOST the host never gets the last page of a run back."""
 
     def take_inflate(self, state: DeviceState, buffer: Available) -> Step:
-        """Discard one page less a run."""
+        """Discard one page less for each run."""
         state, outputs = super().take_inflate(state, buffer)
         if self.has(state, "MUST_TELL_HOST"):
             outputs = tuple(_without_last(one) if isinstance(one, Discard) else one for one in outputs)

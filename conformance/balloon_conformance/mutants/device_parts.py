@@ -1,4 +1,4 @@
-"""What several wrong devices are made of."""
+"""What several wrong devices share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Remembers", "is_malformed", "without_returns"]
 
 
 def is_malformed(outputs: Iterable[DeviceOutput]) -> bool:
-    """Tell whether the device found a buffer malformed, by what it noted."""
+    """Tell from the notes whether the device found a buffer malformed."""
     return any(isinstance(one, Note) and one.clause not in {"CHUNK-03", "DEF-04"} for one in outputs)
 
 

@@ -28,7 +28,7 @@ from balloon_spec.wire.response_header import ResponseHeader
 
 @mutant("REQ-03")
 class WritesHalfARequest(Device):
-    """The driver finds half a request, and cannot answer it."""
+    """The driver receives half a request, and cannot answer it."""
 
     def encode_request(self, identifier: int) -> bytes:
         """Leave the id out."""
@@ -37,7 +37,7 @@ class WritesHalfARequest(Device):
 
 @mutant("BUF-07", also=("REQ-03",))
 class ReportsALongRequest(Device):
-    """The driver is told of more bytes than the buffer has, and reads beyond it."""
+    """The driver is told that more bytes were written than the buffer has, and reads beyond it."""
 
     def request_length_bytes(self, data: bytes) -> int:
         """Report 24 bytes."""
@@ -46,7 +46,7 @@ class ReportsALongRequest(Device):
 
 @mutant("REQ-28")
 class AsksByAnotherCommand(Device):
-    """No driver ever names an unused page, because none knows what it is asked for."""
+    """No driver ever names an unused page, because none knows the request's command."""
 
     def encode_request(self, identifier: int) -> bytes:
         """Set the command to 1."""
@@ -64,7 +64,7 @@ class RequestsInShortBuffers(Device):
         return super().take_host_request_buffer(state, buffer)
 
     def ask(self, state: DeviceState) -> Step:
-        """Write what there is room for."""
+        """Write as much as fits."""
         room = state.requests.buffers[0].writable_bytes
         state, (used,) = super().ask(state)
         if not isinstance(used, Used):
@@ -74,10 +74,10 @@ class RequestsInShortBuffers(Device):
 
 @mutant("REQ-03")
 class FillsLongBuffers(Device):
-    """The used length is that of the buffer, and no driver takes what it finds for a request."""
+    """The used length is the buffer's length, so no driver reads a request in it."""
 
     def ask(self, state: DeviceState) -> Step:
-        """Write zeros behind the request."""
+        """Write zeros after the request."""
         room = state.requests.buffers[0].writable_bytes
         state, (used,) = super().ask(state)
         if not isinstance(used, Used):
@@ -87,7 +87,7 @@ class FillsLongBuffers(Device):
 
 @mutant("REQ-04")
 class FillsReservedWords(Device):
-    """Reserved words of a request hold junk, and a driver that gives them a meaning later is misled."""
+    """Reserved words of a request hold junk, which misleads a later driver that uses them."""
 
     def encode_request(self, identifier: int) -> bytes:
         """Set the last of them."""
@@ -98,7 +98,7 @@ class FillsReservedWords(Device):
     "REQ-06", origin="Wei Wang's QEMU tree, 2017: reports have no id, so old ones count for the next round"
 )
 class RequestsUnderOneId(Device):
-    """What comes late of one request is taken for the answer to the next."""
+    """Late messages that answer one request count as answers to the next."""
 
     def encode_request(self, identifier: int) -> bytes:
         """Write the same id each time."""
@@ -107,7 +107,7 @@ class RequestsUnderOneId(Device):
 
 @mutant("REQ-07", origin="posted driver, D13: it answers with the low 16 bits")
 class RequestsUnderWideIds(Device):
-    """Two requests look alike in the 16 bits that come back."""
+    """Two requests look alike in the 16 bits of the id that come back."""
 
     def encode_request(self, identifier: int) -> bytes:
         """Set bit 32."""
@@ -116,7 +116,7 @@ class RequestsUnderWideIds(Device):
 
 @mutant("REQ-05")
 class RequestsBeforeTheAnswer(Device):
-    """A second request is made while the first is open, and its driver has two to answer at once."""
+    """A second request is made while the first is open, and its driver has to answer two at once."""
 
     def may_ask_again(self, _state: DeviceState) -> bool:
         """Ask whenever there is a buffer."""
@@ -128,13 +128,13 @@ class RequestsBeforeTheAnswer(Device):
 
 @mutant("REQ-18", also=("SAFE-03", "REQ-19"))
 class HoldsEmptyMessages(Device):
-    """A guest with no unused page is never done with its answer.
+    """The answer of a guest without unused pages never ends.
 
-    An empty CONT too is held, which is malformed, and an empty DONE that nobody asked for.
+    An empty CONT, which is malformed, is held too, and so is an empty DONE that nobody asked for.
     """
 
     def take_unused_message(self, state: DeviceState, buffer: Available) -> Step:
-        """Hold what has no chunks."""
+        """Hold messages without chunks."""
         if len(buffer.readable) == 8:
             return state, ()
         return super().take_unused_message(state, buffer)
@@ -146,9 +146,9 @@ class HoldsEmptyMessages(Device):
     origin="Wei Wang's QEMU tree, 2017: elements of an unknown class are neither completed nor freed",
 )
 class HoldsStrayMessages(Device):
-    """A message nobody asked for is held for ever, and a guest can have the host hold as many as it likes.
+    """A message that nobody asked for is held for ever, and a guest can have the host hold any number.
 
-    Those it cannot read are no answers either.
+    Messages that it cannot read are held too.
     """
 
     def return_stray(self, state: DeviceState, given: tuple[Available, Reading]) -> Step:
@@ -161,69 +161,69 @@ class HoldsStrayMessages(Device):
     origin="RFC QEMU, March 2016: the state becomes done without a look whether a request is open",
 )
 class TakesAnyIdForTheAnswer(Device):
-    """The late answer to an old request is taken for that to the new one, and migration loses pages.
+    """A late answer to an old request counts as the answer to the new one, and migration loses pages.
 
-    What is seen of it is that the next request comes before the answer.
+    It shows when the next request comes before the answer.
     """
 
     def matches(self, state: DeviceState, header: ResponseHeader) -> bool:
-        """Look at everything but the id."""
+        """Compare everything except the id."""
         return super().matches(state, replace(header, id=state.requests.request & 0xFFFF))
 
 
 @mutant("REQ-19")
 class ComparesIdsInEightBits(Device):
-    """Of 256 late answers one is taken for that to the open request."""
+    """One in 256 late answers counts as the answer to the open request."""
 
     def matches(self, state: DeviceState, header: ResponseHeader) -> bool:
-        """Look at the low byte of the id alone."""
+        """Compare the low byte of the id."""
         low = state.requests.request & 0xFF00 | header.id & 0xFF
         return super().matches(state, replace(header, id=low))
 
 
 @mutant("REQ-19")
 class TakesIdZeroForEveryId(Device):
-    """A driver that leaves the id out ends whatever exchange there is."""
+    """A driver that leaves the id out ends any exchange."""
 
     def matches(self, state: DeviceState, header: ResponseHeader) -> bool:
-        """Let a message without an id pass."""
+        """Accept a message without an id."""
         return super().matches(state, replace(header, id=header.id or state.requests.request & 0xFFFF))
 
 
 @mutant("REQ-19")
 class TakesEveryIdForZero(Device):
-    """Whoever asks under id 0 takes any answer, also a late one."""
+    """A request with id 0 is closed by any answer, even a late one."""
 
     def matches(self, state: DeviceState, header: ResponseHeader) -> bool:
-        """Compare no id with that of a request that has none."""
+        """Do not compare the id of a request with id 0."""
         own = state.requests.request & 0xFFFF
         return super().matches(state, replace(header, id=header.id if own else 0))
 
 
 @mutant("REQ-19")
 class TakesAnyCommandForTheAnswer(Device):
-    """The end of an answer of another kind ends the wait for unused pages."""
+    """The end of an answer of another kind closes the request for unused pages."""
 
     def matches(self, state: DeviceState, header: ResponseHeader) -> bool:
-        """Look at everything but the command."""
+        """Compare everything except the command."""
         return super().matches(state, replace(header, cmd=0))
 
 
 @mutant("REQ-25")
 class TakesAnyFlagForDone(Device):
-    """What a later driver says beside CONT and DONE ends the exchange, and the rest of its answer is lost."""
+    """A later driver's flag besides CONT and DONE ends the exchange, and the rest of its answer is lost."""
 
     def take_unused_message(self, state: DeviceState, buffer: Available) -> Step:
-        """Read every flag but CONT as DONE."""
+        """Read every flag except CONT as DONE."""
         return super().take_unused_message(state, _with_flag(buffer, lambda flag: int(flag > 0)))
 
 
 @mutant("REQ-25")
 class TakesTheFlagForABit(Device):
-    """A flag that has the lowest bit set ends the exchange, whatever else it says."""
+    """A flag with the lowest bit set ends the exchange, whatever its other bits are."""
 
     def take_unused_message(self, state: DeviceState, buffer: Available) -> Step:
-        """Look at bit 0 alone."""
+        """Test bit 0."""
         return super().take_unused_message(state, _with_flag(buffer, lambda flag: flag & 1))
 
 
@@ -234,7 +234,7 @@ def _with_flag(buffer: Available, change: Callable[[int], int]) -> Available:
 
 
 class _ClosesEarly(Device, ABC):
-    """It takes for the answer's end what :meth:`ends` says, though the exchange goes on."""
+    """Treats the messages for which :meth:`ends` is true as the answer's end, and the exchange goes on."""
 
     @abstractmethod
     def ends(self, state: DeviceState, buffer: Available) -> bool:
@@ -252,38 +252,38 @@ class _ClosesEarly(Device, ABC):
 
 @mutant("HDR-05", origin="posted driver, D4: its deflate header carries flag 1 and the id of the request")
 class TakesADeflationForTheAnswer(_ClosesEarly):
-    """Whoever deflates after a migration began ends it, for its header says DONE."""
+    """A deflate message whose header says DONE ends a migration that has begun."""
 
     def ends(self, state: DeviceState, buffer: Available) -> bool:
-        """Look at the header of a deflate message."""
+        """Read the header of deflate messages."""
         return buffer.queue == 1 and self.has(state, "CHUNK_TRANSFER") and buffer.readable[:2] == b"\0\1"
 
 
 @mutant("HDR-05")
 class TakesAnInflationForTheAnswer(_ClosesEarly):
-    """Whoever inflates after a migration began ends it, for its header says DONE."""
+    """An inflate message whose header says DONE ends a migration that has begun."""
 
     def ends(self, state: DeviceState, buffer: Available) -> bool:
-        """Look at the header of an inflate message."""
+        """Read the header of inflate messages."""
         return buffer.queue == 0 and self.has(state, "CHUNK_TRANSFER") and buffer.readable[:2] == b"\0\1"
 
 
 @mutant("SAFE-08")
 class TakesHalfAHeaderForTheAnswer(_ClosesEarly):
-    """A message that is cut after its flag ends the exchange, and what should follow is lost."""
+    """A message that is cut after its flag ends the exchange, and the rest of the answer is lost."""
 
     def ends(self, state: DeviceState, buffer: Available) -> bool:
-        """Read the flag whatever the length."""
+        """Read the flag whatever the length is."""
         data = buffer.readable
         return self.queue(state, buffer.queue) is HOST_REQUEST and len(data) < 8 and data[1:2] == b"\1"
 
 
 @mutant("SAFE-06")
 class TakesHalfAChunkForTheAnswer(_ClosesEarly):
-    """A DONE whose length cannot be right ends the exchange as if it were whole."""
+    """A DONE with an impossible length ends the exchange like a valid one."""
 
     def ends(self, state: DeviceState, buffer: Available) -> bool:
-        """Read the header whatever it says of the length."""
+        """Read the header whatever its length field says."""
         data = buffer.readable
         is_done = self.queue(state, buffer.queue) is HOST_REQUEST and len(data) > 8 and data[1] == 1
         return is_done and len(data) % 16 != 8
@@ -300,22 +300,22 @@ class RequestsOnce(Device):
 
 @mutant("REQ-20")
 class NeverClosesHighIds(Device):
-    """After the request number 32768 no migration is told of unused pages any more.
+    """After request number 32768 no migration is told of unused pages any more.
 
     The id is held in a signed number.
     """
 
     def matches(self, state: DeviceState, header: ResponseHeader) -> bool:
-        """Know no answer to an id with the highest bit set."""
+        """Accept no answer to an id with the highest bit set."""
         return super().matches(state, header) and header.id < 0x8000
 
 
 @mutant("REQ-27")
 class LeavesAnExchangeOpenAtABadChunk(Device):
-    """One page outside memory at the end of an answer, and no request is ever made again."""
+    """After one page outside memory at the end of an answer, no request is ever made again."""
 
     def take_unused_message(self, state: DeviceState, buffer: Available) -> Step:
-        """Return a message with a chunk that is passed over, and look no further."""
+        """Return a message with a skipped chunk, and read no further."""
         reading = self.read_message(buffer.readable, self.options.memory, self.options.max_data_bytes)
         if any(note.clause == "CHUNK-05" for note in reading.notes):
             return state, (*reading.notes, self.return_buffer(buffer))
@@ -324,10 +324,10 @@ class LeavesAnExchangeOpenAtABadChunk(Device):
 
 @mutant("UNUSED-03")
 class HoldsRepeatedHints(Device):
-    """A message that names a page twice, or one of the balloon, never comes back."""
+    """A message that names a page twice, or a page of the balloon, never comes back."""
 
     def take_unused_message(self, state: DeviceState, buffer: Available) -> Step:
-        """Hold what is known already."""
+        """Hold messages that name known pages."""
         reading = self.read_message(buffer.readable, self.options.memory, self.options.max_data_bytes)
         known = state.balloon | (state.requests.hints if state.requests.phase is RequestPhase.OPEN else EMPTY)
         return (state, ()) if reading.pages & known else super().take_unused_message(state, buffer)
@@ -335,7 +335,7 @@ class HoldsRepeatedHints(Device):
 
 @mutant("UNUSED-01")
 class DiscardsUnusedPages(Device):
-    """Memory the guest has taken into use since it reported it is emptied under its feet."""
+    """Memory that the guest has used since it reported it is discarded."""
 
     def act_on_unused(self, request: int, reading: Reading) -> tuple[DeviceOutput, ...]:
         """Discard the pages."""
@@ -344,10 +344,10 @@ class DiscardsUnusedPages(Device):
 
 @mutant("UNUSED-01")
 class DiscardsWhateverIsReported(Device):
-    """A message that nobody asked for empties the pages it names: it needs no request, and no operator."""
+    """A message that nobody asked for discards the pages that it names, without a request or an operator."""
 
     def take_host_request_buffer(self, state: DeviceState, buffer: Available) -> Step:
-        """Take every message for one of the inflate queue."""
+        """Treat every message as one of the inflate queue."""
         reading = self.read_message(buffer.readable, self.options.memory, self.options.max_data_bytes)
         state, outputs = super().take_host_request_buffer(state, buffer)
         return state, (*self.discard(reading.pages), *outputs)
@@ -359,9 +359,9 @@ class DiscardsWhateverIsReported(Device):
     origin="RFC QEMU, March 2016, and Wei Wang's tree, 2017: the guest can hold migration up without end",
 )
 class BalloonsAfterTheAnswer(Device):
-    """A guest that does not answer a request stops its own balloon, and the host has no memory back.
+    """A guest that does not answer a request stops its own balloon, and the host gets no memory back.
 
-    It leaves inflate and deflate buffers alone while a request is open.
+    The device does not take inflate and deflate buffers while a request is open.
     """
 
     def __init__(self, options: DeviceOptions) -> None:
@@ -374,7 +374,7 @@ class BalloonsAfterTheAnswer(Device):
         return super().reset(state, given)
 
     def take(self, state: DeviceState, buffer: Available) -> Step:
-        """Keep what comes in between."""
+        """Keep the buffers that come in between."""
         if buffer.queue < 2 and state.requests.phase is RequestPhase.OPEN:
             self.kept.append(buffer)
             return state, ()

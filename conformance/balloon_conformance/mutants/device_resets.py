@@ -1,4 +1,4 @@
-"""Devices that carry over a reset what belongs to the driver before."""
+"""Devices that carry something of the driver before over a reset."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from balloon_spec.wire.response_header import CMD_GET_UNUSED_PAGES, FLAG_CONT, F
     origin="crosvm, candidate C11 (read in source): accepted features add up over resets",
 )
 class KeepsTheFeatures(Device):
-    """After a reboot the guest's buffers are read in the form of the one before, and come to nothing.
+    """After a reboot the guest's buffers are read in the form that the guest before used, and have no effect.
 
-    The form of the first messages stays, whatever is accepted later. A message that is read as an array names
-    pages that nobody gave up.
+    The first form stays, whatever is accepted later. A message that is read as an array names pages that
+    nobody gave up.
     """
 
     def __init__(self, options: DeviceOptions) -> None:
@@ -46,40 +46,40 @@ class KeepsTheFeatures(Device):
         return state, outputs
 
     def read_pages(self, state: DeviceState, buffer: Available) -> Reading:
-        """Read by the first set."""
+        """Read in the first form."""
         return super().read_pages(replace(state, accepted=self.first or 0), buffer)
 
 
 @mutant("RESET-02", origin="crosvm, commit 313f64127: no support for a reset")
 class ReturnsOldBuffers(Device):
-    """A rebooted guest is handed a buffer it never made available, in memory it uses for something else."""
+    """A rebooted guest gets a buffer that it never made available, in memory it uses for something else."""
 
     def __init__(self, options: DeviceOptions) -> None:
         super().__init__(options)
         self.held: tuple[Available, ...] = ()
 
     def begin(self, state: DeviceState, given: DriverOk) -> Step:
-        """Return what was held."""
+        """Return the held buffers."""
         held, self.held = self.held, ()
         state, outputs = super().begin(state, given)
         return state, (*(self.return_buffer(one) for one in held), *outputs)
 
     def reset(self, state: DeviceState, given: Reset) -> Step:
-        """Hold the statistics over."""
+        """Keep the statistics buffer."""
         self.held = state.statistics
         return super().reset(state, given)
 
 
 @mutant("RESET-03", origin="crosvm, commit 313f64127: no support for a reset")
 class KeepsTheOpenRequest(Device):
-    """After a reboot in the middle of a migration no request is ever made again."""
+    """After a reboot during a migration no request is ever made again."""
 
     def __init__(self, options: DeviceOptions) -> None:
         super().__init__(options)
         self.was_open = False
 
     def reset(self, state: DeviceState, given: Reset) -> Step:
-        """Remember that an answer is owed."""
+        """Remember that an answer is due."""
         self.was_open = state.requests.phase is RequestPhase.OPEN
         return super().reset(state, given)
 
@@ -90,27 +90,27 @@ class KeepsTheOpenRequest(Device):
 
 @mutant("REQ-19")
 class TakesAnOldAnswerAfterTheReset(Device):
-    """The answer that a guest sent before its reboot, and sends again, ends the request it was made since."""
+    """An answer that a guest sent before its reboot, and sends again, ends the request made after it."""
 
     def __init__(self, options: DeviceOptions) -> None:
         super().__init__(options)
         self.old: int | None = None
 
     def reset(self, state: DeviceState, given: Reset) -> Step:
-        """Remember whose answer is owed."""
+        """Remember which answer is due."""
         if state.requests.phase is RequestPhase.OPEN:
             self.old = state.requests.request & 0xFFFF
         return super().reset(state, given)
 
     def matches(self, state: DeviceState, header: ResponseHeader) -> bool:
-        """Take that for an answer too."""
+        """Accept that as an answer too."""
         is_answer = header.cmd == CMD_GET_UNUSED_PAGES and header.flag in {FLAG_CONT, FLAG_DONE}
         return super().matches(state, header) or (is_answer and header.id == self.old)
 
 
 @mutant("RESET-06", also=("INF-07",))
 class InflatesAfterTheReset(Device):
-    """Pages of a rebooted guest vanish, because the one before had given them up.
+    """Pages of a rebooted guest are discarded, because the one before had given them up.
 
     It discards late, when the next driver starts.
     """
@@ -133,9 +133,9 @@ class InflatesAfterTheReset(Device):
 
 @mutant("RESET-06")
 class EmptiesTheOldBalloonAgain(Device):
-    """Pages that a guest uses since its reboot vanish, because they were in the balloon before it.
+    """Pages that a guest uses after its reboot are discarded, because they were in the balloon before.
 
-    They were given back at the time; it makes sure of that once more when the next driver starts.
+    They were discarded at the time too. The device repeats that when the next driver starts.
     """
 
     def __init__(self, options: DeviceOptions) -> None:
@@ -156,7 +156,7 @@ class EmptiesTheOldBalloonAgain(Device):
 
 @mutant("RESET-02", also=("RESET-06",), origin="crosvm, commit 313f64127: no support for a reset")
 class KeepsWhatWaitedOverAReset(Device):
-    """What a driver prepared and then gave up is carried out for the next one, and returned to it."""
+    """Buffers of a driver that gave up before DRIVER_OK are acted on for the next one, and returned to it."""
 
     def reset(self, state: DeviceState, given: Reset) -> Step:
         """Keep the buffers that came before DRIVER_OK."""
@@ -166,7 +166,7 @@ class KeepsWhatWaitedOverAReset(Device):
 
 @mutant("RESET-06")
 class CarriesOutWhatWaitedOverAReset(Device):
-    """Pages that a driver offered and then gave up with the device are lost to the next one."""
+    """Pages in early buffers of a driver that then gave the device up are lost to the next driver."""
 
     def __init__(self, options: DeviceOptions) -> None:
         super().__init__(options)
@@ -187,9 +187,9 @@ class CarriesOutWhatWaitedOverAReset(Device):
 
 @mutant("RESET-02", also=("RESET-06", "QUEUE-04"))
 class KeepsWhatWasNotNotified(ReferenceDevice):
-    """What the driver before did not notify it of comes back with the first notification of the next.
+    """Buffers that the driver before did not notify come back with the first notification of the next driver.
 
-    It looks for buffers when it is notified and at no other time, so that early ones wait for that too.
+    The device looks for buffers only when it is notified, so early buffers wait for that too.
     """
 
     def __init__(self) -> None:
@@ -197,7 +197,7 @@ class KeepsWhatWasNotNotified(ReferenceDevice):
         self.quiet: list[tuple[int, Buffer]] = []
 
     def start(self, setup: Setup) -> None:
-        """Start with nothing that waits."""
+        """Start with no waiting buffers."""
         super().start(setup)
         self.quiet = []
 

@@ -1,4 +1,4 @@
-"""Devices that never return a buffer, return it wrongly, or are lost after a malformed one."""
+"""Devices that never return a buffer, return it wrongly, or fail after a malformed one."""
 
 from __future__ import annotations
 
@@ -35,24 +35,25 @@ from balloon_spec.queues import Queue
 class SwallowsMalformedBuffers(Device):
     """A malformed buffer never comes back, and its driver waits for ever.
 
-    Also stray messages and arrays with a partial entry, whose return has a requirement of its own.
+    Stray messages and arrays with a partial entry, whose return has a requirement of its own, do not come
+    back either.
     """
 
     def take(self, state: DeviceState, buffer: Available) -> Step:
-        """Return what is well-formed."""
+        """Return well-formed buffers only."""
         state, outputs = super().take(state, buffer)
         return state, (without_returns(outputs) if is_malformed(outputs) else outputs)
 
 
 class _Sticks(Device):
-    """It returns the malformed buffer, and nothing after that."""
+    """Returns the malformed buffer, and nothing after that."""
 
     def __init__(self, options: DeviceOptions) -> None:
         super().__init__(options)
         self.stuck = False
 
     def take(self, state: DeviceState, buffer: Available) -> Step:
-        """Stick on what is malformed."""
+        """Stop at a malformed buffer."""
         state, outputs = super().take(state, buffer)
         if buffer.queue > 1:
             return state, outputs
@@ -65,7 +66,7 @@ class SticksUntilTheReset(_Sticks):
     """After one malformed buffer the balloon is dead until the guest reboots."""
 
     def reset(self, state: DeviceState, given: Reset) -> Step:
-        """Come to itself."""
+        """Recover at a reset."""
         self.stuck = False
         return super().reset(state, given)
 
@@ -77,7 +78,7 @@ class SticksForEver(_Sticks):
 
 @mutant("SAFE-04", also=("QUEUE-07",))
 class DeflatesNeverAgainAfterTheReset(_Sticks):
-    """After one malformed buffer and a reboot the guest gives pages up, and waits for ever to have them back.
+    """After a malformed buffer and a reboot, the guest waits for ever to get pages back.
 
     If no deflate buffer came back before, all that is known is that one was not returned.
     """
@@ -104,7 +105,7 @@ class DeflatesNeverAgainAfterTheReset(_Sticks):
 
 @mutant("QUEUE-07")
 class NeedsAResetAfterEveryInflation(Device):
-    """The device asks to be reset after every inflate buffer, which nothing was wrong with."""
+    """The device asks for a reset after every inflate buffer, although nothing was wrong."""
 
     def take_inflate(self, state: DeviceState, buffer: Available) -> Step:
         """Set DEVICE_NEEDS_RESET."""
@@ -118,9 +119,9 @@ class NeedsAResetAfterEveryInflation(Device):
     origin="libkrun: kicks of the deflate queue are logged and never completed",
 )
 class NeverReturnsDeflateBuffers(Device):
-    """The guest tells the host what it takes back, and waits for ever for the answer.
+    """The guest tells the host which pages it takes back, and waits for ever for the return.
 
-    Malformed buffers, foreign ones, and those of a driver that owes an answer, are among them.
+    Malformed buffers, those that name foreign pages, and those of a driver that owes an answer are held too.
     """
 
     def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
@@ -131,13 +132,13 @@ class NeverReturnsDeflateBuffers(Device):
 
 @mutant("DEF-07", also=("SAFE-03",))
 class HoldsForeignDeflateBuffers(Device):
-    """A driver that takes back a page it never gave waits for ever.
+    """A driver that takes back a page it never gave up waits for ever.
 
-    Among the buffers held are those that name pages outside guest memory.
+    Buffers that name pages outside guest memory are held too.
     """
 
     def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
-        """Hold what is not in the balloon."""
+        """Hold buffers with pages that are not in the balloon."""
         foreign = self.read_pages(state, buffer).pages - state.balloon
         state, outputs = super().take_deflate(state, buffer)
         return state, (without_returns(outputs) if foreign else outputs)
@@ -148,7 +149,7 @@ class HoldsWhatIsInTheBalloon(Device):
     """A driver that names a page again waits for ever."""
 
     def take_inflate(self, state: DeviceState, buffer: Available) -> Step:
-        """Hold what is known."""
+        """Hold buffers with known pages."""
         known = self.read_pages(state, buffer).pages & state.balloon
         state, outputs = super().take_inflate(state, buffer)
         return state, (without_returns(outputs) if known else outputs)
@@ -159,13 +160,13 @@ class HoldsLongMessages(Device):
     """A large balloon's messages never come back, and its driver waits for ever."""
 
     def take_inflate(self, state: DeviceState, buffer: Available) -> Step:
-        """Hold more than a page of chunks."""
+        """Hold messages with more than 4096 bytes of chunks."""
         state, outputs = super().take_inflate(state, buffer)
         return state, (without_returns(outputs) if len(buffer.readable) > 8 + 4096 else outputs)
 
 
 class _HoldsVeryLongMessages(Device):
-    """Holds what carries more than 64 KiB of chunks on one queue."""
+    """Holds buffers with more than 64 KiB of chunks on one queue."""
 
     long_queue: ClassVar[Queue]
 
@@ -192,7 +193,7 @@ class HoldsVeryLongAnswers(_HoldsVeryLongMessages):
 
 @mutant("QUEUE-07", origin="Firecracker, candidate C2 (read in source): no add_used above 1024 bytes")
 class HoldsLongArrays(Device):
-    """A driver that sends more than 256 pages a buffer, as that of Windows does, waits for ever."""
+    """A driver that sends more than 256 pages in a buffer, as that of Windows does, waits for ever."""
 
     def take_inflate(self, state: DeviceState, buffer: Available) -> Step:
         """Hold arrays above 1024 bytes."""
@@ -203,7 +204,7 @@ class HoldsLongArrays(Device):
 
 @mutant("BUF-04")
 class ReturnsABufferTwice(Device):
-    """Every deflate buffer comes back a second time, and the driver takes it for one it sent since."""
+    """Every deflate buffer comes back twice, and the driver takes the second for a later buffer's return."""
 
     def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
         """Return it, and return it again."""
@@ -213,7 +214,7 @@ class ReturnsABufferTwice(Device):
 
 @mutant("BUF-04", also=("QUEUE-07", "REQ-23", "SAFE-03", "DEF-07", "HDR-07", "QUEUE-05", "CONC-06"))
 class ReturnsOnTheWrongQueue(Device):
-    """The driver finds a deflate buffer among the inflate buffers that came back.
+    """A deflate buffer comes back on the inflate queue.
 
     On its own queue it never does.
     """
@@ -232,11 +233,11 @@ class ReturnsOnTheWrongQueue(Device):
 class ReportsTheLengthOfAnInflateBuffer(Device):
     """The driver is told that its message was written to.
 
-    For a buffer with a device-writable part that is another requirement.
+    For a buffer with a device-writable part that breaks another requirement.
     """
 
     def take_inflate(self, state: DeviceState, buffer: Available) -> Step:
-        """Report what was read."""
+        """Report the length that was read."""
         state, outputs = super().take_inflate(state, buffer)
         length_bytes = len(buffer.readable)
         return state, tuple(
@@ -248,11 +249,11 @@ class ReportsTheLengthOfAnInflateBuffer(Device):
 class ReportsTheLengthOfStatistics(Device):
     """The driver is told that its statistics were written to.
 
-    For a buffer with a device-writable part that is another requirement.
+    For a buffer with a device-writable part that breaks another requirement.
     """
 
     def return_statistics(self, state: DeviceState) -> Step:
-        """Report what was read."""
+        """Report the length that was read."""
         lengths = {one.buffer: len(one.readable) for one in state.statistics}
         state, outputs = super().return_statistics(state)
         return state, tuple(
@@ -263,7 +264,7 @@ class ReportsTheLengthOfStatistics(Device):
 
 @mutant("BUF-02")
 class WritesIntoInflateBuffers(ReferenceDevice):
-    """The driver's own message is overwritten while the device has it."""
+    """The driver's message is overwritten while the device has it."""
 
     def make_available(self, queue: int, buffer: Buffer) -> None:
         """Clear it."""
@@ -277,7 +278,7 @@ class ReportsMoreThanAMalformedBufferHolds(Device):
     """A driver that sends a buffer of the wrong direction is told of bytes that nobody wrote."""
 
     def return_buffer(self, buffer: Available) -> Used:
-        """Report one byte more than the device-writable part has, if it has one."""
+        """Report one byte more than the device-writable part has, if there is one."""
         used = super().return_buffer(buffer)
         room = buffer.writable_bytes
         return replace(used, length_bytes=room + 1) if room else used

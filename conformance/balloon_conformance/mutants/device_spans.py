@@ -1,4 +1,4 @@
-"""Devices that give back more than a buffer names: between its runs, around them, or by numbers cut short."""
+"""Devices that discard more than a buffer names: between its runs, around them, or by truncated numbers."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ _HUGE = 512
 
 
 class _SwallowsGaps(Device):
-    """Joins runs that lie close together, for the sake of fewer calls of the host."""
+    """Joins runs that are close together, to save calls of the host."""
 
     gaps: ClassVar[range]
 
     def discard(self, pages: PageSet) -> tuple[DeviceOutput, ...]:
-        """Discard what lies in between as well."""
+        """Discard the pages between them as well."""
         between = ((one.end, two.first - one.end) for one, two in pairwise(pages))
         return super().discard(pages | PageSet(gap for gap in between if gap[1] in self.gaps))
 
 
 @mutant("INF-08")
 class SwallowsShortGaps(_SwallowsGaps):
-    """Two, three or four pages between two runs that a guest gave up are emptied with them."""
+    """Two, three or four pages between two given-up runs are discarded with them."""
 
     gaps = range(2, 5)
 
 
 @mutant("INF-08", also=("DEF-08",))
 class SwallowsLongerGaps(_SwallowsGaps):
-    """Thirty pages and more between two runs that a guest gave up are emptied with them.
+    """Thirty or more pages between two given-up runs are discarded with them.
 
-    Now and then they are pages that were taken back.
+    Sometimes these are pages that were taken back.
     """
 
     gaps = range(30, 60)
@@ -48,10 +48,10 @@ class SwallowsLongerGaps(_SwallowsGaps):
 
 @mutant("INF-08")
 class SwallowsGapsBetweenBuffers(Remembers):
-    """A few pages between runs of two buffers are emptied with the second."""
+    """A few pages between runs of two buffers are discarded with the second."""
 
     def discard(self, pages: PageSet) -> tuple[DeviceOutput, ...]:
-        """Fill up to where an earlier run ends, or begins."""
+        """Fill up to where an earlier run ends or begins."""
         before, self.seen = self.seen, self.seen | pages
         gaps = ((one.end, two.first - one.end) for one, two in pairwise(self.seen))
         between = (PageSet([gap]) for gap in gaps if 1 < gap[1] < 4 and PageSet([(gap[0] - 1, 1)]) <= before)
@@ -60,9 +60,9 @@ class SwallowsGapsBetweenBuffers(Remembers):
 
 @mutant("INF-08")
 class RoundsLongRunsToHugePages(Device):
-    """A guest that gives up 2 MiB and more loses what stands before and behind, up to the next 2 MiB.
+    """A guest that gives up 2 MiB or more loses what is before and after, up to multiples of 2 MiB.
 
-    The host has memory in pages of that size and gives whole ones back.
+    The host has memory in pages of that size and gives back whole pages.
     """
 
     def discard(self, pages: PageSet) -> tuple[DeviceOutput, ...]:
@@ -79,7 +79,7 @@ class RoundsLongRunsToHugePages(Device):
 
 @mutant("SAFE-11", origin="cloud-hypervisor, commit 50da100af: page addresses cut to 32 bits; here sizes")
 class CutsSizesToWords(Device):
-    """Of a chunk that leaves memory by gigabytes some pages are emptied, which nobody may have meant."""
+    """A chunk that exceeds memory by gigabytes discards pages which nobody may have meant."""
 
     def chunk_pages(self, words: Words) -> tuple[Words, Words]:
         """Read 32 bits of the size."""
@@ -89,7 +89,7 @@ class CutsSizesToWords(Device):
 
 @mutant("SAFE-11")
 class ReadsSizesAsSigned(Device):
-    """Of a chunk that is larger than any memory some pages are emptied, because its sign is left out."""
+    """A chunk that is larger than any memory discards pages, because its sign bit is dropped."""
 
     def chunk_pages(self, words: Words) -> tuple[Words, Words]:
         """Leave bit 63 out."""

@@ -18,13 +18,13 @@ from balloon_spec.pages import EMPTY, PageSet
 
 @mutant("INF-10", also=("CONC-04",))
 class NeverInflates(Driver):
-    """The operator asks for memory and has none.
+    """The operator asks for memory and gets none.
 
-    Nor does it inflate while messages of unused pages are with the device.
+    It does not inflate while messages of unused pages are with the device either.
     """
 
     def pages_to_inflate(self, state: DriverState) -> PageSet:
-        """Find none."""
+        """Find no pages."""
         return EMPTY
 
 
@@ -33,7 +33,7 @@ class SendsAnEmptyMessageFirst(Driver):
     """Every inflation begins with a message that names no page."""
 
     def start_inflating(self, state: DriverState, pages: PageSet) -> Step:
-        """Send it ahead."""
+        """Send it first."""
         state, outputs = super().start_inflating(state, pages)
         if not self.has(state, "CHUNK_TRANSFER"):
             return state, outputs
@@ -45,7 +45,7 @@ class TakesNothingBackFirst(Driver):
     """Every deflation begins with a message that names no page."""
 
     def start_deflating(self, state: DriverState, pages: PageSet) -> Step:
-        """Send it ahead."""
+        """Send it first."""
         state, outputs = super().start_deflating(state, pages)
         if not self.has(state, "CHUNK_TRANSFER"):
             return state, outputs
@@ -54,7 +54,7 @@ class TakesNothingBackFirst(Driver):
 
 @mutant("INF-11", origin="posted driver, D5: pages of the balloon are named again")
 class InflatesWhatIsInTheBalloon(Driver):
-    """The cost of every inflation grows with the balloon, because all of it is named again."""
+    """The cost of every inflation grows with the balloon, because the whole balloon is named again."""
 
     def encode_pages(self, state: DriverState, pages: PageSet) -> bytes:
         """Name the balloon as well."""
@@ -68,13 +68,13 @@ class InflatesWhatIsInTheBalloon(Driver):
     origin="posted driver, D2: a batch of one page is taken back without a message",
 )
 class TakesPagesBackInSilence(Driver):
-    """The device discards a page that the guest has long used again, because nobody told it.
+    """The device discards a page that the guest has long used again, because it was not told.
 
-    With MUST_TELL_HOST it is above all a use without the host's leave.
+    With MUST_TELL_HOST this is above all a use without the host's permission.
     """
 
     def start_deflating(self, state: DriverState, pages: PageSet) -> Step:
-        """Go on as if a deflate buffer that names them had come back."""
+        """Continue as if a deflate buffer that names them had come back."""
         wanted = state.to_deflate & state.ballooning.balloon
         ballooning = replace(state.ballooning, phase=BalloonPhase.DEFLATING, promised=wanted & pages)
         state = replace(state, to_deflate=wanted - pages, ballooning=ballooning)
@@ -83,22 +83,22 @@ class TakesPagesBackInSilence(Driver):
 
 @mutant("DEF-03")
 class DeflatesBeforeInflateIsUsed(Driver):
-    """The device discards a page after it was taken back, because it learns of both out of order.
+    """The device discards a page after it was taken back, because it learns of both in the wrong order.
 
-    The device is told of pages wanted back while their inflate buffer is in flight.
+    The device is told of pages that are wanted back while their inflate buffer is in flight.
     """
 
     def start_inflating(self, state: DriverState, pages: PageSet) -> Step:
-        """Send a deflate buffer right behind."""
+        """Send a deflate buffer at once."""
         state, outputs = super().start_inflating(state, pages)
         return state, (*outputs, Available(1, f"early-{state.buffers}", self.encode_pages(state, pages)))
 
 
 @mutant("DEF-04")
 class DeflatesTwice(Driver):
-    """Pages are taken back that were not given.
+    """Pages are taken back that were not given up.
 
-    When its first buffer came back the pages have left the balloon.
+    When its first buffer came back, the pages have left the balloon.
     """
 
     def deflated(self, state: DriverState, flight: Flight) -> Step:
@@ -110,7 +110,7 @@ class DeflatesTwice(Driver):
 
 @mutant("DEF-09")
 class ShrinksBelowTheTarget(Driver):
-    """The host is short of memory that the guest had agreed to leave to it."""
+    """The host lacks memory that the guest had agreed to leave to it."""
 
     def most_wanted(self, state: DriverState, _excess: int) -> int:
         """Give back whatever the guest wants."""
@@ -119,7 +119,7 @@ class ShrinksBelowTheTarget(Driver):
 
 @mutant("INF-04")
 class LetsPagesBeUsedEarly(Driver):
-    """What the guest writes into a page it has just given up is lost."""
+    """Data that the guest writes to a page it has just given up is lost."""
 
     def start_inflating(self, state: DriverState, pages: PageSet) -> Step:
         """Let the guest use the pages."""
@@ -132,7 +132,7 @@ class LetsPagesBeUsedEarly(Driver):
     origin="viobaloon for Windows frees pages before it tells the host, as it may without MUST_TELL_HOST",
 )
 class LetsPagesBeUsedBeforeTheHostIsTold(Driver):
-    """What the guest writes into a page it takes back is lost, on a host that insists on being told."""
+    """Data that the guest writes to a page it takes back is lost, on a host with MUST_TELL_HOST."""
 
     def start_deflating(self, state: DriverState, pages: PageSet) -> Step:
         """Let the guest use the pages."""
@@ -145,7 +145,7 @@ class LetsPagesBeUsedBeforeTheHostIsTold(Driver):
 
 @mutant("INF-05")
 class CountsBeforeTheReturn(Driver):
-    """The operator believes pages gone that the device has not looked at."""
+    """The operator believes pages given up that the device has not seen yet."""
 
     def start_inflating(self, state: DriverState, pages: PageSet) -> Step:
         """Write actual at once."""
@@ -157,7 +157,7 @@ class CountsBeforeTheReturn(Driver):
 class NeverWritesActual(Driver):
     """The operator never sees how large the balloon is.
 
-    Nor does it write after a return with a used length, which it may have stumbled on.
+    It does not write after a return with a used length either, which might be taken for the reason.
     """
 
     def write_actual(self, pages: int) -> tuple[DriverOutput, ...]:
@@ -185,7 +185,7 @@ class CountsAPageTooFewInActual(Driver):
 
 @mutant("INF-03", origin="posted driver, D1 and D2: pages that were never sent are counted")
 class CountsAPageTooManyInActual(Driver):
-    """The operator believes a page gone that the guest still has."""
+    """The operator believes a page given up that the guest still has."""
 
     def count(self, state: DriverState) -> int:
         """Count one more."""
@@ -194,7 +194,7 @@ class CountsAPageTooManyInActual(Driver):
 
 @mutant("CFG-05")
 class CutsActualTo16Bits(Driver):
-    """The operator sees a balloon of 256 MiB go back to nothing as it grows."""
+    """The operator sees a balloon of 256 MiB shrink to nothing as it grows."""
 
     def count(self, state: DriverState) -> int:
         """Keep the low 16 bits."""
@@ -203,7 +203,7 @@ class CutsActualTo16Bits(Driver):
 
 @mutant("CFG-03")
 class WritesActualByBytes(Driver):
-    """A host that looks in between sees a size the balloon never had."""
+    """A host that reads in between sees a size that the balloon never had."""
 
     def write_actual(self, pages: int) -> tuple[DriverOutput, ...]:
         """Write a byte at a time."""
@@ -215,7 +215,7 @@ class WritesActualByBytes(Driver):
     "CFG-02", origin="QEMU as a vhost-user front-end: any write sends the whole configuration space along"
 )
 class WritesTheWholeConfiguration(Driver):
-    """A new target is lost, because the driver writes the old one back with its own count."""
+    """A new target is lost, because the driver writes the old one back together with actual."""
 
     def write_actual(self, pages: int) -> tuple[DriverOutput, ...]:
         """Write eight bytes."""

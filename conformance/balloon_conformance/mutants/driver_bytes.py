@@ -13,11 +13,11 @@ from balloon_conformance.reference.driver_state import DriverState
 from balloon_spec.pages import PageSet
 
 _MOST_CHUNKS = 32768
-"""The chunks of the longest message a device has to accept."""
+"""The number of chunks in the longest message that a device has to accept."""
 
 
 def _words(data: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.uint64]]:
-    """Return base and size of every chunk in turn, to be changed."""
+    """Return base and size of every chunk, one after the other, to be changed."""
     return np.frombuffer(data, "<u8").copy()
 
 
@@ -37,7 +37,7 @@ class SendsDataLenBigEndian(Driver):
 class CountsTheHeaderInDataLen(Driver):
     """Messages seem to be cut short by eight bytes, and are refused.
 
-    A multiple of 16 and eight is no multiple of 16.
+    A multiple of 16 plus eight is no multiple of 16.
     """
 
     def encode_header(self, cmd: int, flag: int, identifier: int, data_bytes: int) -> bytes:
@@ -47,7 +47,7 @@ class CountsTheHeaderInDataLen(Driver):
 
 @mutant("HDR-02")
 class AnnouncesAChunkTooMany(Driver):
-    """A device that believes the length reads behind the message, in memory of the guest's own."""
+    """A device that believes the length reads beyond the message, in the guest's own memory."""
 
     def encode_header(self, cmd: int, flag: int, identifier: int, data_bytes: int) -> bytes:
         """Count sixteen bytes more."""
@@ -56,7 +56,7 @@ class AnnouncesAChunkTooMany(Driver):
 
 @mutant("HDR-03")
 class SendsHalfAChunk(Driver):
-    """Messages end in half a chunk, and a careful device acts on nothing of them."""
+    """Messages end with half a chunk, and a careful device ignores them."""
 
     def encode_chunks(self, pages: PageSet) -> bytes:
         """Add eight bytes."""
@@ -68,14 +68,14 @@ class LeavesJunkInTheHeader(Driver):
     """Four bytes of the guest's kernel memory go to the host with every message."""
 
     def encode_pages(self, state: DriverState, pages: PageSet) -> bytes:
-        """Leave a byte of the id dirty."""
+        """Leave a byte of the id uninitialised."""
         data = super().encode_pages(state, pages)
         return data[:2] + b"\x5a" + data[3:] if self.has(state, "CHUNK_TRANSFER") else data
 
 
 @mutant("HDR-01", origin="chunk transfer from its eleventh revision on: no header, chunks alone")
 class SendsChunksAlone(Driver):
-    """A device takes the first chunk for a header, and everything after it for something else."""
+    """A device reads the first chunk as a header, and everything after it wrongly."""
 
     def encode_message(self, pages: PageSet, cmd: int, flag: int, identifier: int) -> bytes:
         """Leave the header out."""
@@ -84,7 +84,7 @@ class SendsChunksAlone(Driver):
 
 @mutant("HDR-08")
 class SendsHugeMessages(Driver):
-    """A message is larger than any device has to accept, and may be refused as a whole."""
+    """A message is longer than any device has to accept, and may be refused as a whole."""
 
     def encode_pages(self, state: DriverState, pages: PageSet) -> bytes:
         """Repeat the chunks of an inflate message beyond the limit."""
@@ -132,7 +132,7 @@ class SendsSizesBigEndian(Driver):
 
 @mutant("CHUNK-03")
 class SetsAReservedBit(Driver):
-    """Bits that are kept for the future are used up before it comes."""
+    """Bits that are reserved for the future are already used."""
 
     def encode_chunks(self, pages: PageSet) -> bytes:
         """Set bit 0 of both words."""
@@ -152,7 +152,7 @@ class CountsAPageTooManyInChunks(Driver):
 
 @mutant("CHUNK-02", origin="cloud-hypervisor, commit 50da100af: page addresses cut to 32 bits; here sizes")
 class CutsSizesOfChunksToWords(Driver):
-    """Of a run of 4 GiB and a page the host is told of one page."""
+    """The host is told of only one page of a run of 4 GiB and a page."""
 
     def encode_chunks(self, pages: PageSet) -> bytes:
         """Keep 32 bits of every size."""
@@ -163,9 +163,9 @@ class CutsSizesOfChunksToWords(Driver):
 
 @mutant("CHUNK-04", "INF-03", also=("CHUNK-02",), origin="posted driver, D1: pages counted, never sent")
 class CountsAPageTooFewInChunks(Driver):
-    """The host never has the last page of a run back, and the guest says it gave it.
+    """The host never gets the last page of a run back, although the guest counts it.
 
-    A run of one page has none then, and a page of a longer one is in the balloon and was never named.
+    A run of one page becomes a chunk of none. A page of a longer run is in the balloon and was never named.
     """
 
     def encode_chunks(self, pages: PageSet) -> bytes:
@@ -177,14 +177,14 @@ class CountsAPageTooFewInChunks(Driver):
 
 @mutant("CHUNK-01")
 class StartsChunksAPageTooHigh(Driver):
-    """The host discards the page after every run, which the guest uses, and leaves the first."""
+    """The host discards the page after every run, which the guest uses, instead of the first one."""
 
     def encode_chunks(self, pages: PageSet) -> bytes:
         """Name the pages after the right ones."""
         return super().encode_chunks(shifted(pages, 1))
 
 
-# Where several of its chunks fall on one page they are no runs of the right length (UNUSED-10).
+# If several of its chunks fall on one page, they are no runs of the right length (UNUSED-10).
 @mutant(
     "CHUNK-01",
     also=("UNUSED-10",),
@@ -202,7 +202,7 @@ class NumbersChunksInGuestPages(Driver):
 
 @mutant("CHUNK-05", origin="posted driver, D6: chunks out of freed memory, far outside the guest's")
 class NamesPagesOutsideMemory(Driver):
-    """A device is told to discard memory the guest does not have."""
+    """A device is told to discard memory that the guest does not have."""
 
     def encode_chunks(self, pages: PageSet) -> bytes:
         """Add a chunk at a petabyte."""
@@ -211,10 +211,10 @@ class NamesPagesOutsideMemory(Driver):
 
 @mutant("CHUNK-05")
 class BridgesMemoryHoles(Driver):
-    """A chunk takes a memory hole along, as if the page behind it came next after the one before."""
+    """A chunk includes a memory hole, as if the pages on its two sides were neighbours."""
 
     def encode_chunks(self, pages: PageSet) -> bytes:
-        """Join what has nothing between it that exists."""
+        """Join runs with only a hole between them."""
         holes = PageSet([(0, self.options.memory.runs[-1].end)]) - self.options.memory
         between = [hole for hole in holes if PageSet([(hole.first - 1, 1), (hole.end, 1)]) <= pages]
         return super().encode_chunks(pages | PageSet((hole.first, hole.count) for hole in between))
@@ -222,10 +222,10 @@ class BridgesMemoryHoles(Driver):
 
 @mutant("CHUNK-04")
 class SendsAnEmptyChunk(Driver):
-    """A chunk names no page at all, and nobody knows what it was to say."""
+    """A chunk names no page, and nobody knows its purpose."""
 
     def encode_chunks(self, pages: PageSet) -> bytes:
-        """Add one."""
+        """Add a chunk of no pages."""
         return super().encode_chunks(pages) + struct.pack("<QQ", 0x1000 << 12, 0)
 
 
@@ -252,16 +252,16 @@ class CountsPagesOf16KiB(Driver):
 
 @mutant("PFN-03", origin="viobaloon for Windows, candidate C1 (read in source): numbers of 64 bits")
 class Sends64BitPageFrameNumbers(Driver):
-    """The host discards page 0 as often as any page the guest gives up."""
+    """The host discards page 0 with every page that the guest gives up."""
 
     def encode_array(self, pages: PageSet) -> bytes:
-        """Write eight bytes a page."""
+        """Write eight bytes for each page."""
         return np.frombuffer(super().encode_array(pages), "<u4").astype("<u8").tobytes()
 
 
 @mutant("PFN-02")
 class SendsHalfAnEntry(Driver):
-    """An array ends in half a number, and nobody knows which page it was to name."""
+    """An array ends with half a number, and nobody knows which page it should name."""
 
     def encode_array(self, pages: PageSet) -> bytes:
         """Add two bytes."""
@@ -270,7 +270,7 @@ class SendsHalfAnEntry(Driver):
 
 @mutant("PFN-04")
 class EndsArraysWithAMark(Driver):
-    """A device is told to discard a page far outside memory, which was meant to say that the array ends."""
+    """A device is told to discard a page far outside memory, which was meant to mark the end of the array."""
 
     def encode_array(self, pages: PageSet) -> bytes:
         """Add an entry of ones."""
@@ -282,7 +282,7 @@ class EndsArraysWithAMark(Driver):
 
 @mutant("INF-01", origin="posted driver, D12: arrays are sent although CHUNK_TRANSFER is acknowledged")
 class InflatesByArrays(Driver):
-    """The device reads page frame numbers for a header, and the host has nothing back."""
+    """The device reads page frame numbers as a header, and the host gets nothing back."""
 
     def encode_pages(self, state: DriverState, pages: PageSet) -> bytes:
         """Inflate by arrays."""
@@ -291,7 +291,7 @@ class InflatesByArrays(Driver):
 
 @mutant("DEF-01", origin="posted driver, D12: arrays are sent although CHUNK_TRANSFER is acknowledged")
 class DeflatesByArrays(Driver):
-    """The device reads page frame numbers for a header, and is never told what the guest takes back."""
+    """The device reads page frame numbers as a header, and is never told which pages the guest takes back."""
 
     def encode_pages(self, state: DriverState, pages: PageSet) -> bytes:
         """Deflate by arrays."""
@@ -303,5 +303,5 @@ class SendsMessagesForArrays(Driver):
     """Page 0 and other low pages of the guest are discarded, because the device reads a header as pages."""
 
     def encode_pages(self, state: DriverState, pages: PageSet) -> bytes:
-        """Send messages always."""
+        """Always send messages."""
         return self.encode_message(pages, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""Drivers that mix up what must stay apart: buffers, the two kinds of pages, before and after a reset."""
+"""Drivers that mix up what must stay separate: buffers, the two kinds of pages, sessions across a reset."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SHARED_ADDRESS = 0x5000
 
 
 class _AnswersLater(Driver):
-    """It leaves a request alone while a balloon operation of :attr:`phase` is under way."""
+    """Leaves a request unanswered while a balloon operation of :attr:`phase` is under way."""
 
     phase: ClassVar[BalloonPhase]
 
@@ -65,32 +65,32 @@ class _AnswersLater(Driver):
 
 @mutant("CONC-02", origin="posted driver, D15: a host request waits for a whole inflation")
 class AnswersAfterInflating(_AnswersLater):
-    """Migration that begins while the balloon inflates waits until that is over."""
+    """A migration that begins while the balloon inflates waits until the inflation ends."""
 
     phase = BalloonPhase.INFLATING
 
 
 @mutant("CONC-03", origin="posted driver, D15: one lock for everything")
 class AnswersAfterDeflating(_AnswersLater):
-    """Migration that begins while the balloon deflates waits until that is over."""
+    """A migration that begins while the balloon deflates waits until the deflation ends."""
 
     phase = BalloonPhase.DEFLATING
 
 
 @mutant("CONC-04", origin="posted driver, D7 and D15: everything waits for the message to come back")
 class InflatesAfterTheAnswer(Driver):
-    """The operator who asks for memory during a migration has none before that is over.
+    """An operator who asks for memory during a migration gets none before it ends.
 
-    It inflates nothing while a message of unused pages is with the device.
+    It does not inflate while a message of unused pages is with the device.
     """
 
     def pages_to_inflate(self, state: DriverState) -> PageSet:
-        """Find none while a message is in flight."""
+        """Find no pages while a message is in flight."""
         messages = any(not one.is_request for one in self.in_flight(state, HOST_REQUEST))
         return EMPTY if messages else super().pages_to_inflate(state)
 
     def host_request_returned(self, state: DriverState, flight: Flight, used: Used) -> Step:
-        """See whether there is something to inflate now."""
+        """Check whether there is something to inflate now."""
         state, outputs = super().host_request_returned(state, flight, used)
         if state.ballooning.phase is not BalloonPhase.RESTING:
             return state, outputs
@@ -104,9 +104,9 @@ class InflatesAfterTheAnswer(Driver):
     origin="posted driver: one buffer for both kinds of pages, as said in review on 5 April 2017",
 )
 class SharesTheMessageBuffer(AltersBuffers):
-    """Pages that are merely unused are discarded, because they were written over pages being inflated.
+    """Pages that are merely unused are discarded, because they overwrote pages to inflate.
 
-    One buffer serves inflate, deflate and unused-page messages; two of one kind share it as well.
+    One buffer serves inflate, deflate and unused-page messages; two messages of one kind share it as well.
     """
 
     def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
@@ -121,14 +121,14 @@ class SharesTheMessageBuffer(AltersBuffers):
 
 @mutant("CONC-05", also=("REQ-13", "CFG-04", "CONC-04", "DEF-05"))
 class MatchesReturnsByOrder(Driver):
-    """Pages count as given that the device still has, because the oldest buffer is taken for that returned.
+    """Pages that the device still has count as given up: the oldest buffer counts as the returned one.
 
-    On whatever queue it was. The one that did come back is missed, and pages that are taken back may be used
-    at the return of something else.
+    This is so whatever its queue is. The buffer that did come back stays in flight, and pages that are taken
+    back may be used when some other buffer returns.
     """
 
     def take_back(self, state: DriverState, used: Used) -> Step:
-        """Take the oldest buffer that names pages back."""
+        """Take back the oldest buffer that names pages."""
         flights = {
             name: one
             for name, one in state.flights.items()
@@ -145,7 +145,7 @@ class MatchesReturnsByOrder(Driver):
 
 @mutant("BUF-01", origin="viobaloon for Windows, commit 185f2823: after a second the table is used again")
 class ChangesABufferInFlight(ReferenceDriver):
-    """The device reads pages that were never given up, because the message changed under its eyes."""
+    """The device reads pages that were never given up, because the message changes while it is in flight."""
 
     def observe(self, deadline_seconds: float) -> Sequence[Event]:
         """Clear inflate buffers once they are available."""
@@ -163,14 +163,14 @@ def _is_message(data: bytes) -> bool:
 
 @mutant("BUF-01")
 class FinishesABufferInFlight(ReferenceDriver):
-    """The device reads reserved bits that are gone a moment later.
+    """The device reads reserved bits that are cleared a moment later.
 
-    They are there when the buffer is looked at first, and cleared while it is in flight. What is wrong is not
-    the bits.
+    They are set when the buffer is read first, and cleared while it is in flight. The bits are not what is
+    wrong.
     """
 
     def observe(self, deadline_seconds: float) -> Sequence[Event]:
-        """Show inflate messages as they are before the driver is done with them."""
+        """Show inflate messages before the driver has completed them."""
         events: list[Event] = []
         for event in super().observe(deadline_seconds):
             if isinstance(event, Available) and event.queue == 0 and _is_message(event.readable):
@@ -187,7 +187,7 @@ class FinishesABufferInFlight(ReferenceDriver):
 
 @mutant("BUF-05", origin="viobaloon for Windows, commit 185f2823: one table for all")
 class UsesOneInflateBuffer(SendsSmallMessages):
-    """Of several messages the device reads the last one several times, and the other pages stay."""
+    """The device reads the last of several messages several times, and the other pages stay."""
 
     def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
         """Give inflate buffers the same address."""
@@ -201,18 +201,18 @@ class UsesOneInflateBuffer(SendsSmallMessages):
 
 @mutant("RESET-04")
 class PostsNoRequestBufferAfterTheReset(Driver):
-    """After suspend and resume migration never learns of unused pages again."""
+    """After suspend and resume, migration is never told of unused pages again."""
 
     def set_up_requests(self, state: DriverState) -> Step:
-        """Post once."""
+        """Post a request buffer once."""
         return super().set_up_requests(state) if state.buffers < 2 else (state, ())
 
 
 @mutant("RESET-05")
 class GoesOnAfterTheReset(Driver):
-    """A device is answered a question that was put to the one before.
+    """A device receives the answer to a request of the device before.
 
-    The answer it owed comes when it is initialised again.
+    The answer comes when the driver is initialised again.
     """
 
     def __init__(self, options: DriverOptions) -> None:
@@ -220,7 +220,7 @@ class GoesOnAfterTheReset(Driver):
         self.owed: Answering | None = None
 
     def reset(self, state: DriverState, given: Reset) -> Step:
-        """Remember what is owed."""
+        """Remember the answer that is due."""
         is_open = state.answering.phase in {AnswerPhase.ANSWERING, AnswerPhase.FINISHING}
         self.owed = state.answering if is_open else None
         return super().reset(state, given)

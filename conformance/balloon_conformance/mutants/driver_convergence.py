@@ -1,4 +1,4 @@
-"""Drivers that do not come to rest where they should; most of them pick their own pages."""
+"""Drivers that come to rest at a wrong size; most of them pick their own pages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OVER_AND_OVER = 20
 
 
 class _Free(ReferenceDriver):
-    """A driver that picks its own pages: its class says how."""
+    """A driver that picks its own pages. Its class says how."""
 
     kind: type[Driver]
 
@@ -59,9 +59,9 @@ class _Rounds(Driver):
 
 @mutant("INF-12", also=("DEF-12", "INF-13"))
 class InflatesWholeBuffers(_Free):
-    """A guest that is asked for one page gives 256, and does not have them back.
+    """A guest that is asked for one page gives up 256, and does not get them back.
 
-    Its buffers have 256 pages, or a multiple, whatever the target; it takes back no less.
+    Its buffers have a multiple of 256 pages, whatever the target; it takes back no fewer.
     """
 
     kind = _Rounds
@@ -77,7 +77,7 @@ class _KeepsAll(Driver):
 
 @mutant("DEF-12", also=("INF-13",), origin="Hermit: it deflates for want of memory and for nothing else")
 class NeverDeflates(_Free):
-    """A guest never gets back what it once gave."""
+    """A guest never gets back the pages that it gave up."""
 
     kind = _KeepsAll
 
@@ -100,7 +100,7 @@ class _TakesAQuarter(Driver):
 
 @mutant("DEF-12", also=("INF-13",))
 class TakesAQuarterBackAndRests(_Free):
-    """Of the pages that the host gives back, the guest takes one in four."""
+    """The guest takes back only one in four of the pages that it may have."""
 
     kind = _TakesAQuarter
 
@@ -126,9 +126,10 @@ class _TakesMoreThanItSays(Driver):
 
 @mutant("DEF-09")
 class TakesMoreOnceItIsAtItsTarget(_Free):
-    """The host has fewer pages than it asks for each time the driver has just said that it is there.
+    """The host has fewer pages than it asks for each time the driver has reported that it is done.
 
-    It says that the target is reached, takes back eight pages more without a word, and gives them again.
+    The driver reports that the target is reached, takes back eight pages more without a report, and gives
+    them up again.
     """
 
     kind = _TakesMoreThanItSays
@@ -141,7 +142,7 @@ class _TakesAndStays(_TakesMoreThanItSays):
 
 @mutant("CFG-04", also=("DEF-09",))
 class TakesMoreBehindAHiddenStatus(_Free):
-    """A host that cannot see the driver's status is short of eight pages, and is never told.
+    """A host that cannot see the driver's status lacks eight pages, and is never told.
 
     DRIVER_OK is not shown, as over a vhost-user connection without STATUS.
     """
@@ -165,9 +166,9 @@ class _ReadsAtRestOnly(Driver):
 
 @mutant("INF-13")
 class LosesATargetThatMoves(_Free):
-    """The balloon stays at a size that nobody wants, because the change came at a busy moment.
+    """The balloon stays at a size that nobody wants, because the target changed at a busy moment.
 
-    What is announced while a buffer is with the device is not read, then or later.
+    A change that is announced while a buffer is with the device is never read.
     """
 
     kind = _ReadsAtRestOnly
@@ -180,14 +181,14 @@ class LosesATargetThatMoves(_Free):
 class InflatesAgainWhatWasTakenBack(Driver):
     """A guest out of memory spends its time on a balloon that shrinks and grows and never rests.
 
-    It gives up again what it has just got back, is short of it once more, and wants it back.
+    It gives up the pages that it has just got back, lacks them again, and wants them back.
     """
 
     rounds = 0
     wanted = EMPTY
 
     def finish(self, state: DriverState) -> Step:
-        """Turn round at the end of each operation."""
+        """Reverse at the end of each operation."""
         ballooning = state.ballooning
         below = ballooning.balloon.pages < state.num_pages
         if ballooning.phase is BalloonPhase.INFLATING:

@@ -1,4 +1,4 @@
-"""Drivers that choose their own pages, in a modelled guest, and are wrong where only that shows it."""
+"""Drivers that choose their own pages, in a modelled guest, and whose fault shows only there."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from balloon_spec.pages import EMPTY, PageSet
 
 
 class _NamesPagesBeside(Driver):
-    """It names, in place of each page, the one after it."""
+    """Names, in place of each page, the one after it."""
 
     def encode_chunks(self, pages: PageSet) -> bytes:
-        """Build chunks of the pages beside."""
+        """Build chunks of the next pages."""
         return super().encode_chunks(PageSet((run.first + 1, run.count) for run in pages))
 
 
 @mutant("DEF-05", also=("CHUNK-05",))
 class NamesThePageAfter(FreeReferenceDriver):
-    """The host discards a page at the end of each run that the guest never gave up, and goes on to use.
+    """The host discards a page at the end of each run that the guest never gave up, and continues to use.
 
-    Nobody outside knows which page it chose, and the numbers add up. It shows if the guest fills its memory.
+    Nobody outside knows which page the driver chose, and the numbers are right. It shows if the guest fills
+    its memory.
     """
 
     def __init__(self) -> None:
@@ -34,15 +35,15 @@ class NamesThePageAfter(FreeReferenceDriver):
 
 
 class _DeflatesWhenAnswered(Driver):
-    """It takes no pages back while a message of unused pages is with the device."""
+    """Takes no pages back while a message of unused pages is with the device."""
 
     def pages_to_deflate(self, state: DriverState) -> PageSet:
-        """Find none while a message is in flight."""
+        """Find no pages while a message is in flight."""
         messages = any(not one.is_request for one in self.in_flight(state, HOST_REQUEST))
         return EMPTY if messages else super().pages_to_deflate(state)
 
     def host_request_returned(self, state: DriverState, flight: Flight, used: Used) -> Step:
-        """See whether there is something to deflate now."""
+        """Check whether there is something to deflate now."""
         state, outputs = super().host_request_returned(state, flight, used)
         state, more = self.take_freed(state, Freed(EMPTY))
         return state, (*outputs, *more)
@@ -50,33 +51,33 @@ class _DeflatesWhenAnswered(Driver):
 
 @mutant("CONC-04")
 class DeflatesAfterTheAnswer(FreeReferenceDriver):
-    """A guest whose operator gives memory back during a migration has none of it before that is over."""
+    """A guest whose operator gives memory back during a migration gets none of it before it ends."""
 
     def __init__(self) -> None:
         super().__init__(_DeflatesWhenAnswered)
 
 
 class _ReportsAllMemory(Driver):
-    """It names whatever is not in the balloon."""
+    """Names everything that is not in the balloon."""
 
     def unused_pages(self, state: DriverState) -> PageSet:
-        """Return all of memory but the balloon."""
+        """Return all of memory except the balloon."""
         return self.options.memory - self.held(state)
 
 
 @mutant("UNUSED-10")
 class ReportsWhatTheGuestUses(FreeReferenceDriver):
-    """A migrated guest wakes up without what it kept in memory and did not write meanwhile."""
+    """A migrated guest wakes up without data that it kept in memory and did not write meanwhile."""
 
     def __init__(self) -> None:
         super().__init__(_ReportsAllMemory)
 
 
 class _KeepsItsBalloon(Driver):
-    """It takes the pages of before a reset for pages of the new balloon."""
+    """Counts the pages of the balloon before a reset as pages of the new one."""
 
     def reset(self, state: DriverState, given: Reset) -> Step:
-        """Keep what was in the balloon."""
+        """Keep the pages of the balloon."""
         after, outputs = super().reset(state, given)
         return replace(after, ballooning=replace(after.ballooning, balloon=state.ballooning.balloon)), outputs
 

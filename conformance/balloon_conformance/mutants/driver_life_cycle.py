@@ -1,4 +1,4 @@
-"""Drivers that go on without a device."""
+"""Drivers that continue without a device."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from balloon_spec.wire import configuration
 
 @mutant("RESET-09", also=("QUEUE-02",))
 class InflatesWithoutADevice(Driver):
-    """Pages that are given up while the device is away go into a queue that is gone, and are lost."""
+    """Pages that are given up while the device is away go to a queue that no longer exists, and are lost."""
 
     def remember(self, state: DriverState, given: Guest) -> Step:
-        """Send them off as page frame numbers, the only form that needs no features."""
+        """Send them as page frame numbers, the only form that needs no features."""
         state, outputs = super().remember(state, given)
         if self.state.phase is not self.state.phase.FRESH or given.action is not GuestAction.INFLATE:
             return state, outputs
@@ -26,7 +26,7 @@ class InflatesWithoutADevice(Driver):
 
 @mutant("RESET-09")
 class CountsWithoutADevice(Driver):
-    """The count of a balloon that is no more is written over that of the next driver."""
+    """The size of a balloon that no longer exists overwrites that of the next driver."""
 
     def remember(self, state: DriverState, given: Guest) -> Step:
         """Write actual when the guest wants pages back."""

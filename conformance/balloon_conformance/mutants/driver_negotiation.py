@@ -31,10 +31,10 @@ _VERSION_1 = 1 << 32
 
 @mutant("NEG-03", origin="posted driver, D12: bit 3 is acknowledged without bit 1 and dropped too late")
 class AcceptsChunksWithoutStatistics(Driver):
-    """Chunks are accepted from a device without statistics, where nobody knows what queue 2 is."""
+    """Chunks are accepted from a device without statistics, so the meaning of queue 2 is unknown."""
 
     def choose(self, offered: int) -> int:
-        """Take CHUNK_TRANSFER whenever it is offered."""
+        """Accept CHUNK_TRANSFER whenever it is offered."""
         return super().choose(offered) | (offered & _CHUNK_TRANSFER)
 
 
@@ -43,16 +43,16 @@ class AcceptsRequestsWithoutStatistics(Driver):
     """Host requests are accepted from a device without statistics, and never served."""
 
     def choose(self, offered: int) -> int:
-        """Take HOST_REQ_VQ whenever it is offered."""
+        """Accept HOST_REQ_VQ whenever it is offered."""
         return super().choose(offered) | (offered & _HOST_REQ_VQ)
 
 
 @mutant("NEG-05", origin="viobaloon for Windows, commit b13a87ca: features are accepted without a look")
 class AcceptsWhatIsNotOffered(Driver):
-    """The driver counts on a feature the device never had."""
+    """The driver relies on a feature that the device does not have."""
 
     def choose(self, offered: int) -> int:
-        """Take DEFLATE_ON_OOM always."""
+        """Always accept DEFLATE_ON_OOM."""
         return super().choose(offered) | _DEFLATE_ON_OOM
 
 
@@ -72,26 +72,26 @@ class AcceptsTheFeaturesOfBefore(Driver):
 
 @mutant("NEG-11")
 class AcceptsWhateverIsOffered(Driver):
-    """A later device takes the driver for one that keeps a feature of which it never heard."""
+    """A later device finds a feature accepted that the driver has never heard of."""
 
     def choose(self, offered: int) -> int:
-        """Take every bit that the profile does not know, too."""
+        """Accept every bit that the profile does not know, too."""
         unknown = self.options.profile.unknown_bits(offered)
         return super().choose(offered) | sum(1 << bit for bit in unknown)
 
 
 @mutant("NEG-11")
 class AcceptsTheHighBitsUnseen(Driver):
-    """A driver that knows the low word of the features takes the other as it comes."""
+    """A driver that knows the lower word of the features accepts the upper one unread."""
 
     def choose(self, offered: int) -> int:
-        """Take every bit from 33 on."""
+        """Accept every bit from 33 on."""
         return super().choose(offered) | (offered >> 33 << 33)
 
 
 @mutant("NEG-12")
 class LeavesOutVersion1(Driver):
-    """A device of today takes the driver for one of the legacy interface."""
+    """A present-day device takes the driver for one of the legacy interface."""
 
     def choose(self, offered: int) -> int:
         """Leave VERSION_1 out."""
@@ -112,7 +112,7 @@ class TellsNobody(Driver):
 
 @mutant("QUEUE-02", origin="posted driver, D12: it asks for four queues and then drops the features")
 class PostsARequestBufferNobodyAskedFor(Driver):
-    """A buffer lies on a queue that does not exist, and stays there."""
+    """A buffer is on a queue that does not exist, and stays there."""
 
     def set_up_requests(self, state: DriverState) -> Step:
         """Post it whatever was accepted."""
@@ -121,7 +121,7 @@ class PostsARequestBufferNobodyAskedFor(Driver):
 
 @mutant("QUEUE-03")
 class LetsInflateBuffersBeWritten(AltersBuffers):
-    """A device may write where the driver keeps something else."""
+    """A device may write to memory in which the driver keeps something else."""
 
     def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
         """Give inflate buffers a device-writable part."""
@@ -130,10 +130,10 @@ class LetsInflateBuffersBeWritten(AltersBuffers):
 
 @mutant("QUEUE-09", origin="posted driver, D14: it kicks during set-up; Linux until 2022, statistics queue")
 class NotifiesBeforeDriverOk(AltersBuffers):
-    """A device that is not ready is kicked, and the kick is lost or worse."""
+    """A device that is not ready is notified, and the notification is lost or does harm."""
 
     def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
-        """Notify always."""
+        """Always notify."""
         return replace(event, notified=True)
 
 
@@ -143,9 +143,9 @@ class NotifiesBeforeDriverOk(AltersBuffers):
     origin="chunk transfer as posted a month later: the queue's number depends on the features",
 )
 class PostsTheRequestBufferOnAnotherQueue(AltersBuffers):
-    """The device waits on queue 3 for a request buffer that lies on queue 2.
+    """The device waits on queue 3 for a request buffer that is on queue 2.
 
-    Where it is awaited there is none, after a reset neither.
+    After a reset it is on the wrong queue again.
     """
 
     def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
@@ -157,9 +157,9 @@ class PostsTheRequestBufferOnAnotherQueue(AltersBuffers):
     "QUEUE-01", also=("REQ-11", "CONC-02", "CONC-03"), origin="posted driver, D3: pages on the wrong queue"
 )
 class AnswersOnTheDeflateQueue(AltersBuffers):
-    """Unused pages arrive as pages taken back.
+    """Unused pages arrive as pages that are taken back.
 
-    On the queue where it was awaited there is no answer.
+    The host request queue gets no answer.
     """
 
     def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
@@ -173,7 +173,7 @@ class AnswersOnTheDeflateQueue(AltersBuffers):
 
 @mutant("STATS-01")
 class PostsNoStatistics(Driver):
-    """The operator asks for statistics and never has any."""
+    """The operator asks for statistics and never gets any."""
 
     def set_up_statistics(self, state: DriverState) -> Step:
         """Do nothing."""
@@ -182,7 +182,7 @@ class PostsNoStatistics(Driver):
 
 @mutant("STATS-02")
 class PostsTwoStatisticsBuffers(Driver):
-    """The operator is shown old statistics, because a second buffer lies behind the first."""
+    """The operator is shown old statistics, because a second buffer follows the first."""
 
     def set_up_statistics(self, state: DriverState) -> Step:
         """Post twice."""
@@ -195,7 +195,7 @@ class PostsTwoStatisticsBuffers(Driver):
 
 @mutant("STATS-03")
 class PostsStatisticsOnce(Driver):
-    """The operator has statistics once and never again."""
+    """The operator gets statistics once and never again."""
 
     def statistics_returned(self, state: DriverState, _flight: Flight, _used: Used) -> Step:
         """Do nothing."""
@@ -204,7 +204,7 @@ class PostsStatisticsOnce(Driver):
 
 @mutant("STATS-04")
 class PadsStatistics(AltersBuffers):
-    """The statistics end in two bytes that are none."""
+    """The statistics end with two bytes that are no entry."""
 
     def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
         """Add them."""
@@ -215,7 +215,7 @@ class PadsStatistics(AltersBuffers):
 
 @mutant("STATS-04", origin="nanos, candidate C10 (read in source): 8 arbitrary bytes at first")
 class PostsAStubOfStatistics(AltersBuffers):
-    """The first statistics of a guest are eight bytes of nothing, which a careless device reads as one."""
+    """The first statistics of a guest are eight empty bytes, which a careless device reads as an entry."""
 
     def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
         """Cut the first buffer."""
@@ -225,7 +225,7 @@ class PostsAStubOfStatistics(AltersBuffers):
 
 @mutant("STATS-04")
 class PadsStatisticsEntries(AltersBuffers):
-    """Statistics are read from the wrong places, because a compiler laid the entries out."""
+    """Statistics are read from wrong offsets, because a compiler aligned the entries."""
 
     def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
         """Align each value to eight bytes."""
@@ -237,7 +237,7 @@ class PadsStatisticsEntries(AltersBuffers):
 
 @mutant("STATS-05")
 class ChangesTags(Driver):
-    """A statistic is there once and gone the next time."""
+    """A statistic is sent once and then left out."""
 
     def statistics(self, state: DriverState) -> Statistics:
         """Leave one out later."""
@@ -247,7 +247,7 @@ class ChangesTags(Driver):
 
 @mutant("STATS-06")
 class SendsTagsBigEndian(Driver):
-    """The operator sees statistics nobody knows, because a big-endian guest swaps nothing."""
+    """The operator sees unknown statistics, because a big-endian guest swaps nothing."""
 
     def statistics(self, state: DriverState) -> Statistics:
         """Swap the tags."""
@@ -257,7 +257,7 @@ class SendsTagsBigEndian(Driver):
 
 @mutant("STATS-06")
 class SendsValuesBigEndian(Driver):
-    """The operator sees a guest with more memory than there is in the world."""
+    """The operator sees a guest with an impossible amount of memory."""
 
     def statistics(self, state: DriverState) -> Statistics:
         """Swap the values."""
@@ -270,13 +270,13 @@ class SendsValuesBigEndian(Driver):
         )
 
 
-# Some amounts that are too large make sense the other way round as well.
+# Some amounts that are too large also make sense with their bytes swapped.
 @mutant("STATS-11", also=("STATS-06",))
 class SaysItHasAThousandTimesAsMuch(Driver):
-    """The operator sees a guest of a thousand times its memory."""
+    """The operator sees a guest with a thousand times its memory."""
 
     def statistics(self, state: DriverState) -> Statistics:
-        """Count every amount in bytes where KiB are read."""
+        """Give every amount in bytes as if it were in KiB."""
         entries = super().statistics(state).entries
         return Statistics(tuple(Statistic(entry.tag, entry.value << 10) for entry in entries))
 
@@ -295,7 +295,7 @@ class SendsZerosAtFirst(Driver):
 
 @mutant("STATS-11")
 class SendsZerosWithoutATotal(SendsZerosAtFirst):
-    """The operator sees a guest that has nothing free until the statistics are asked for."""
+    """The operator sees a guest without free memory until the statistics are asked for."""
 
     def statistics(self, state: DriverState) -> Statistics:
         """Leave the total out."""
@@ -305,10 +305,10 @@ class SendsZerosWithoutATotal(SendsZerosAtFirst):
 
 @mutant("STATS-11")
 class SaysItHasAnyAmount(Driver):
-    """The operator sees a guest whose total memory changes at will, and is less than it has free."""
+    """The operator sees a guest whose total memory keeps changing, and is less than its free memory."""
 
     def statistics(self, state: DriverState) -> Statistics:
-        """Let the total depend on nothing but the number of the buffer."""
+        """Let the total depend only on the number of the buffer."""
         entries = super().statistics(state).entries
         total = 1 + self.options.memory.size_bytes * (state.buffers % 7) // 8
         return Statistics(
@@ -318,7 +318,7 @@ class SaysItHasAnyAmount(Driver):
 
 @mutant("STATS-10")
 class PostsEmptyStatistics(Driver):
-    """The operator asks for statistics and is given none."""
+    """The operator asks for statistics and gets an empty buffer."""
 
     def statistics(self, state: DriverState) -> Statistics:
         """Give none."""

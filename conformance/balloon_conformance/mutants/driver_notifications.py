@@ -1,4 +1,4 @@
-"""Drivers that make buffers available and do not tell: a device that waits to be told never looks."""
+"""Drivers that make buffers available without a notification, so a device that waits for one never looks."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from balloon_spec.families.base import INFLATE
 
 @mutant("QUEUE-13")
 class NeverNotifies(AltersBuffers):
-    """Nothing of what the driver gives up reaches a device that sleeps until it is notified."""
+    """Nothing that the driver gives up reaches a device that sleeps until it is notified."""
 
     def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
-        """Notify of nothing."""
+        """Never notify."""
         return replace(event, notified=False)
 
 
 @mutant("QUEUE-13", origin="a driver that notifies of the first buffer of a queue and counts on polling then")
 class NotifiesOnce(AltersBuffers):
-    """The first buffer of each queue is notified of, and the device sleeps through all that follow."""
+    """The first buffer of each queue is notified, and the device sleeps through all later ones."""
 
     def __init__(self, options: DriverOptions) -> None:
         super().__init__(options)
         self.told: set[int] = set()
 
     def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
-        """Notify of a queue once."""
+        """Notify each queue once."""
         if event.notified and event.queue in self.told:
             return replace(event, notified=False)
         self.told |= {event.queue} if event.notified else set()
@@ -38,16 +38,16 @@ class NotifiesOnce(AltersBuffers):
 
 @mutant("QUEUE-13")
 class NotifiesOfInflationOnly(AltersBuffers):
-    """The guest asks for memory back, and the device hears of it with the next page it is given."""
+    """The guest wants memory back, and the device learns of it with the next page that it is given."""
 
     def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
-        """Notify of one queue."""
+        """Notify of one queue only."""
         return event if flight.queue is INFLATE else replace(event, notified=False)
 
 
 @mutant("QUEUE-13")
 class NotifiesNoMoreOnceStartedAnew(AltersBuffers):
-    """After a reset of the device its driver fills the queues in silence."""
+    """After a reset of the device its driver fills the queues without notifications."""
 
     def __init__(self, options: DriverOptions) -> None:
         super().__init__(options)

@@ -1,4 +1,4 @@
-"""What several mutant drivers have in common."""
+"""What several mutant drivers share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def shifted(pages: PageSet, by: int) -> PageSet:
 
 
 class AltersBuffers(Driver):
-    """A driver whose every buffer goes through :meth:`alter` before it is made available."""
+    """A driver that passes every buffer through :meth:`alter` before it is made available."""
 
     def fly(self, state: DriverState, flight: Flight, readable: bytes = b"", writable_bytes: int = 0) -> Step:
         """Make the altered buffer available."""

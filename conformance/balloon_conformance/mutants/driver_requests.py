@@ -29,9 +29,9 @@ from balloon_spec.wire.host_request import HostRequest
 
 @mutant("REQ-01", also=("RESET-04",), origin="posted driver, D12: queue 3 is never primed")
 class PostsNoRequestBuffer(Driver):
-    """Migration never learns of unused pages, because no request can be made.
+    """Migration is never told of unused pages, because no request can be made.
 
-    Nor does it after a reset.
+    It is not told after a reset either.
     """
 
     def set_up_requests(self, state: DriverState) -> Step:
@@ -59,36 +59,36 @@ class PostsTheRequestBufferOnce(Driver):
 
 @mutant("REQ-14", origin="posted driver, D11: an unknown command ends queue 3 until the reset")
 class DropsUnknownRequests(Driver):
-    """One command of a newer host, and no request is ever answered again."""
+    """After one command of a newer host, no request is ever answered again."""
 
     def exchange(self, kind: AnswerInput, state: DriverState, given: object = None) -> Step:
-        """Do nothing about what is unknown."""
+        """Do nothing about an unknown command."""
         return (state, ()) if kind is AnswerInput.UNKNOWN else super().exchange(kind, state, given)
 
 
 @mutant("REQ-14")
 class AnswersUnknownRequests(Driver):
-    """A newer host has unused pages for an answer to a question about something else."""
+    """A newer host that asks something else gets unused pages as the answer."""
 
     def knows_command(self, cmd: int) -> bool:
-        """Know every command."""
+        """Accept every command."""
         return True
 
 
 @mutant("REQ-14")
 class ReadsHalfOfTheCommand(Driver):
-    """A newer host that asks something else is told of unused pages, because the command has 16 bits."""
+    """A newer host that asks something else gets unused pages, because its command has 16 bits."""
 
     def knows_command(self, cmd: int) -> bool:
-        """Look at the low byte alone."""
+        """Read the low byte of the command."""
         return super().knows_command(cmd & 0xFF)
 
 
 class _MindsReservedWords(Driver):
-    """It does :meth:`refuse` with a request whose reserved words are not zero."""
+    """Calls :meth:`refuse` for a request whose reserved words are not zero."""
 
     def exchange(self, kind: AnswerInput, state: DriverState, given: object = None) -> Step:
-        """Look at the words of every request that would be answered."""
+        """Check the reserved words of every request that would be answered."""
         if kind is AnswerInput.REQUEST and isinstance(given, HostRequest) and any(given.reserved):
             return self.refuse(state, given)
         return super().exchange(kind, state, given)
@@ -100,24 +100,24 @@ class _MindsReservedWords(Driver):
 
 @mutant("REQ-24")
 class DropsRequestsWithReservedWords(_MindsReservedWords):
-    """A newer host that puts something into the words gets no answer, and can never ask again."""
+    """A newer host that uses the reserved words gets no answer, and can never ask again."""
 
 
 @mutant("REQ-24")
 class RefusesRequestsWithReservedWords(_MindsReservedWords):
-    """A newer host that puts something into the words is told of no unused page."""
+    """A newer host that uses the reserved words is told of no unused page."""
 
     def refuse(self, state: DriverState, request: HostRequest) -> Step:
-        """Take it for a command that is not known."""
+        """Treat it as an unknown command."""
         return super().exchange(AnswerInput.UNKNOWN, state, request)
 
 
 @mutant("REQ-15", origin="posted driver, D11: a wrong used length ends queue 3 until the reset")
 class DropsUnreadableRequests(Driver):
-    """One request that was cut short, and none is ever answered again."""
+    """After one request that was cut short, none is ever answered again."""
 
     def exchange(self, kind: AnswerInput, state: DriverState, given: object = None) -> Step:
-        """Do nothing about what is unreadable."""
+        """Do nothing about an unreadable request."""
         return (state, ()) if kind is AnswerInput.UNREADABLE else super().exchange(kind, state, given)
 
 
@@ -126,13 +126,13 @@ class PostsTheRequestBufferAtOnce(Driver):
     """The next request comes before the last was answered, and nobody can tell their answers apart."""
 
     def answer(self, state: DriverState, request: HostRequest) -> Step:
-        """Post first, answer then."""
+        """Post the buffer first, then answer."""
         posted, outputs = self.fly(state, Flight(HOST_REQUEST, is_request=True), writable_bytes=16)
         state, more = super().answer(posted, request)
         return state, (*outputs, *more)
 
     def post_request_buffer(self, state: DriverState, given: object) -> Step:
-        """Post at first alone."""
+        """Post the buffer only at first."""
         if state.answering.phase is AnswerPhase.FINISHING:
             return replace(state, answering=Answering(phase=AnswerPhase.OFFERED)), ()
         return super().post_request_buffer(state, given)
@@ -140,7 +140,7 @@ class PostsTheRequestBufferAtOnce(Driver):
 
 @mutant("REQ-21")
 class PostsTwoRequestBuffers(Driver):
-    """Two requests can be made at once, of which the driver answers one."""
+    """Two requests can be made at once, and the driver answers only one."""
 
     def post_request_buffer(self, state: DriverState, given: object) -> Step:
         """Post twice."""
@@ -152,12 +152,12 @@ class PostsTwoRequestBuffers(Driver):
 # -- the answer -------------------------------------------------------------------------------------------
 
 
-# To the device an exchange whose messages it cannot match goes on (REQ-11, REQ-17).
+# For the device, an exchange whose messages do not match continues (REQ-11, REQ-17).
 
 
 @mutant("REQ-08", also=("REQ-11", "REQ-17"))
 class AnswersWithIdZero(Driver):
-    """The device takes the answer for a stray message, and waits for one."""
+    """The device takes the answer for a stray message, and waits for another."""
 
     def answer_id(self, state: DriverState) -> int:
         """Answer zero."""
@@ -175,7 +175,7 @@ class CutsTheIdTo8Bits(Driver):
 
 @mutant("REQ-09", also=("REQ-11", "REQ-17"))
 class AnswersWithAnotherCommand(Driver):
-    """The device takes the answer for that to another command, and waits for its own."""
+    """The device takes the answer for one to another command, and waits for its own."""
 
     def answer_cmd(self, state: DriverState) -> int:
         """Answer one."""
@@ -184,7 +184,7 @@ class AnswersWithAnotherCommand(Driver):
 
 @mutant("REQ-10")
 class CountsMessagesInTheFlag(Driver):
-    """The device finds a flag it does not know, in every message but the last."""
+    """The device finds an unknown flag in every message but the last."""
 
     def __init__(self, options: DriverOptions) -> None:
         super().__init__(replace(options, capacity_bytes=16))
@@ -196,10 +196,10 @@ class CountsMessagesInTheFlag(Driver):
 
 
 class _SaysMore(Driver):
-    """It sends one more message, that of :meth:`extra`, where :meth:`more` puts it."""
+    """Sends one more message, which :meth:`extra` returns, at the place that :meth:`more` chooses."""
 
     def send_unused(self, state: DriverState, given: object) -> Step:
-        """Send it beside the others."""
+        """Send it besides the others."""
         state, outputs = super().send_unused(state, given)
         if not outputs:
             return state, outputs
@@ -210,7 +210,7 @@ class _SaysMore(Driver):
         return self.encode_answer(state, EMPTY, is_last=True)
 
     def more(self, outputs: tuple[DriverOutput, ...], extra: Available) -> tuple[DriverOutput, ...]:
-        """Put it at the end."""
+        """Put it last."""
         return (*outputs, extra)
 
 
@@ -218,11 +218,11 @@ class _SaysMore(Driver):
 class SendsNoDone(Driver):
     """Migration waits for the end of an answer that has none.
 
-    It takes an exchange for closed with the last page.
+    The driver considers an exchange closed with the last page.
     """
 
     def encode_answer(self, state: DriverState, pages: PageSet, is_last: bool) -> bytes:
-        """Say that more follows."""
+        """Say that more messages follow."""
         return super().encode_answer(state, pages, is_last=False)
 
     def send_unused(self, state: DriverState, given: object) -> Step:
@@ -231,37 +231,37 @@ class SendsNoDone(Driver):
         return state, tuple(one for one in outputs if not isinstance(one, Available) or len(one.readable) > 8)
 
 
-# As nothing tells what it waits for, it may be the buffer of the other kind (CONC-02, CONC-03).
+# Nothing shows what it waits for, so it may be a buffer of the other kind (CONC-02, CONC-03).
 @mutant("REQ-11", also=("CONC-02", "CONC-03"))
 class KeepsQuietAboutNothing(Driver):
-    """Migration of a guest without unused pages waits for an answer, and none is ever asked for again."""
+    """Migration of a guest without unused pages waits for an answer, and can never ask again."""
 
     def answer(self, state: DriverState, request: HostRequest) -> Step:
-        """Answer if there is something to say."""
+        """Answer only if there are pages."""
         return super().answer(state, request) if self.unused_pages(state) else (state, ())
 
 
 @mutant("REQ-11")
 class SendsTwoDones(_SaysMore):
-    """A second end of the same answer is taken for that of the next."""
+    """The second end of an answer counts as the end of the next answer."""
 
 
 @mutant("REQ-12")
 class SendsAnEmptyCont(_SaysMore):
-    """A message says nothing but that more follows."""
+    """A message only says that more messages follow."""
 
     def addition(self, state: DriverState) -> bytes:
         """Return an empty CONT."""
         return self.encode_answer(state, EMPTY, is_last=False)
 
     def more(self, outputs: tuple[DriverOutput, ...], extra: Available) -> tuple[DriverOutput, ...]:
-        """Put it in front."""
+        """Put it first."""
         return (extra, *outputs)
 
 
 @mutant("REQ-16", origin="RFC of March 2016: such a message made the device write through a null pointer")
 class SpeaksUnasked(Driver):
-    """A message of unused pages comes to a device that asked for none."""
+    """A message of unused pages comes to a device that did not ask."""
 
     def set_up_requests(self, state: DriverState) -> Step:
         """Send one with the first buffer."""
@@ -277,9 +277,9 @@ _LATE_SECONDS = 2.0
 
 @mutant("REQ-22", origin="posted driver, D15: the answer waits for a lock")
 class AnswersAfterTwoSeconds(ReferenceDriver):
-    """Migration stands for two seconds before the first unused page is named.
+    """Migration waits two seconds until the first unused page is named.
 
-    A suite that waits no longer than one second sees no answer at all, and blames it for that.
+    A suite that waits only one second sees no answer, and blames the driver for that.
     """
 
     def __init__(self) -> None:
@@ -293,7 +293,7 @@ class AnswersAfterTwoSeconds(ReferenceDriver):
         super().reset()
 
     def use(self, queue: int, buffer: str, length_bytes: int, written: bytes) -> None:
-        """Take the time of a request."""
+        """Read the time of a request."""
         if queue == 3 and length_bytes:
             self.due = self.clock() + _LATE_SECONDS
         super().use(queue, buffer, length_bytes, written)
@@ -324,17 +324,17 @@ class AnswersAfterTwoSeconds(ReferenceDriver):
 
 @mutant("UNUSED-02")
 class ReportsTheBalloonUnused(Driver):
-    """Pages that are gone already are named as spare, and a host that counts them counts them twice.
+    """Pages that are already given up are named as unused, and a host that counts them counts them twice.
 
-    Also a page on its way out of the balloon, which is merely not the guest's to leave unused.
+    This includes a page on its way out of the balloon, which is only not the guest's to leave unused.
     """
 
     def unused_pages(self, state: DriverState) -> PageSet:
-        """Add the balloon."""
+        """Add the pages of the balloon."""
         return super().unused_pages(state) | state.ballooning.balloon
 
     def held(self, state: DriverState) -> PageSet:
-        """Hold nothing while an answer is under way."""
+        """Hold back nothing while an answer is under way."""
         return EMPTY if state.answering.left else super().held(state)
 
 
@@ -359,7 +359,7 @@ class _NamesItsBalloon(Driver):
 class ReportsItsOwnBalloonUnused(ReferenceDriver):
     """Migration skips pages that the host has anyway, and a host that counts them counts them twice.
 
-    The driver picks its own pages, and names those of its balloon whenever that is at rest.
+    The driver picks its own pages, and names those of its balloon whenever the balloon is at rest.
     """
 
     def __init__(self) -> None:
@@ -368,10 +368,10 @@ class ReportsItsOwnBalloonUnused(ReferenceDriver):
 
 @mutant("UNUSED-10")
 class ReportsThePageAfterUnused(Driver):
-    """Migration leaves out a page behind every unused run, which the guest uses and does not write again."""
+    """Migration leaves out a page after every unused run, which the guest uses and does not write again."""
 
     def unused_pages(self, state: DriverState) -> PageSet:
-        """Add a page behind each run."""
+        """Add a page after each run."""
         pages = super().unused_pages(state)
         more = PageSet((run.end, 1) for run in pages)
         return pages | ((more & self.options.memory) - self.held(state))
@@ -390,7 +390,7 @@ class ReportsPagesTwice(Driver):
 
 @mutant("UNUSED-05", also=("UNUSED-04",), origin="posted driver, D8: the same pages over and over")
 class ReportsMorePagesThanThereAre(Driver):
-    """The unused pages of one answer are more than the guest has, and migration walks them all."""
+    """The unused pages of one answer exceed the guest's memory, and migration walks through all of them."""
 
     def encode_answer(self, state: DriverState, pages: PageSet, is_last: bool) -> bytes:
         """Repeat the chunks until they name more pages than memory has."""

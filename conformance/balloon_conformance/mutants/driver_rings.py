@@ -1,4 +1,4 @@
-"""Drivers whose virtqueues cannot be what they are."""
+"""Drivers whose virtqueues are invalid."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class MakesABufferAvailableTwice(ReferenceDriver):
     """A device finds the same inflate buffer a second time while it still has it."""
 
     def observe(self, deadline_seconds: float) -> Sequence[Event]:
-        """Observe each buffer of pages twice."""
+        """Report each buffer of pages twice."""
         events = super().observe(deadline_seconds)
         return [one for one in events for _ in range(1 + (isinstance(one, Available) and one.queue == 0))]
 
@@ -24,11 +24,11 @@ class MakesABufferAvailableTwice(ReferenceDriver):
 class LaysChainsInACircle(ReferenceDriver):
     """A device that follows the chain of an inflate message reads the same descriptor for ever.
 
-    It is told as a transport with rings tells it: nothing can be exchanged from there on.
+    It is reported as a transport with rings reports it: nothing can be exchanged after that.
     """
 
     def observe(self, deadline_seconds: float) -> Sequence[Event]:
-        """Observe, up to the first buffer of pages."""
+        """Report events up to the first buffer of pages."""
         events = super().observe(deadline_seconds)
         bad = next((one for one in events if isinstance(one, Available) and one.queue == 0), None)
         if bad is not None:

@@ -1,8 +1,8 @@
 """What a mutant is, and how one is written.
 
-A mutant is a reference, or its adapter, with one thing changed: right in every respect but the one it
-declares. It is written as a subclass and entered by :func:`mutant`. The first paragraph of its docstring is
-its title, one sentence on what a user of it would see; what follows says why it breaks what it breaks.
+A mutant is a reference, or its adapter, with one thing changed: right in every respect but the one that it
+declares. It is a subclass with the decorator :func:`mutant`. The first paragraph of its docstring is its
+title, one sentence on what a user would see; the rest says why it breaks what it breaks.
 """
 
 from __future__ import annotations
@@ -29,11 +29,10 @@ __all__ = ["MUTANTS", "Mutant", "mutant"]
 class Mutant:
     """An implementation that is right in all but one respect.
 
-    ``title`` is one sentence on what a user would see. ``breaks`` are the requirements it is to be blamed
-    for, each of them first of all in some case; ``also`` are those that are necessarily broken with them.
-    ``origin`` names the real defect it is modelled on and is empty for one that was made up. ``make`` builds
-    an adapter to it. ``module`` is where it stands. Raises :class:`ValueError` for a declaration that
-    cannot be.
+    ``title`` is one sentence on what a user would see. ``breaks`` are the requirements that it is blamed for,
+    each of them first in some case; ``also`` are those that are necessarily broken with them. ``origin``
+    names the real defect on which it is modelled, and is empty if there is none. ``make`` builds an adapter
+    to it. ``module`` is the module that defines it. Raises :class:`ValueError` for an impossible declaration.
     """
 
     name: str
@@ -67,13 +66,13 @@ class Mutant:
 
     @property
     def declared(self) -> frozenset[str]:
-        """All it may be blamed for."""
+        """All requirements that it may be blamed for."""
         return self.also | set(self.breaks)
 
     def left_free(self) -> DriverAdapter | None:
         """Build an adapter to it in a modelled guest that chooses its own pages.
 
-        None for a mutant that is no driver, or is one in its adapter alone.
+        Return None for a mutant that is no driver, or whose fault is only in its adapter.
         """
         kind = self.make.args[0] if isinstance(self.make, functools.partial) and self.make.args else None
         return FreeReferenceDriver(kind) if isinstance(kind, type) and issubclass(kind, Driver) else None
@@ -84,18 +83,18 @@ class Mutant:
 
 
 MUTANTS: dict[str, Mutant] = {}
-"""Every mutant of the modules imported so far, by name and in the order they stand there."""
+"""Every mutant of the modules imported so far, by name and in the order of the source."""
 
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-"""Where a word of a class's name begins."""
+"""The place where a word of a class's name begins."""
 
 _Kind = TypeVar("_Kind", bound=type[Device | Driver | ReferenceDevice | ReferenceDriver])
 
 
 def mutant(*breaks: str, also: tuple[str, ...] = (), origin: str = "") -> Callable[[_Kind], _Kind]:
-    """Enter the class below as a mutant: a subclass of a reference, or of a reference's adapter.
+    """Register the class below as a mutant: a subclass of a reference, or of a reference's adapter.
 
-    It is called by its class in small letters with hyphens; its side is that of the reference.
+    Its name is that of the class in lower case with hyphens; its side is that of the reference.
     """
 
     def enter(kind: _Kind) -> _Kind:
@@ -113,7 +112,7 @@ def mutant(*breaks: str, also: tuple[str, ...] = (), origin: str = "") -> Callab
 def _adapter(
     kind: type[Device | Driver | ReferenceDevice | ReferenceDriver],
 ) -> tuple[Side, Callable[[], DeviceAdapter | DriverAdapter]]:
-    """Return the side of a class, and what builds an adapter to it."""
+    """Return the side of a class, and the function that builds an adapter to it."""
     if issubclass(kind, Device):
         return Side.DEVICE, functools.partial(ReferenceDevice, kind)
     if issubclass(kind, Driver):

@@ -1,9 +1,9 @@
 """The driver that was posted in March 2017, defect by defect.
 
-Version 8 of the patch series is the only driver of chunk transfer there ever was. Each of its defects that
+Version 8 of the patch series is the only driver of chunk transfer that ever existed. Each of its defects that
 shows between driver and device is a mutant of its own, in the module of its subject;
 :mod:`~balloon_conformance.mutants.posted.defects` lists them all, and
-:class:`~balloon_conformance.mutants.posted.driver.PostedDriver` has them all at once::
+:class:`~balloon_conformance.mutants.posted.driver.PostedDriver` has all of them::
 
     balloon-conformance run python:balloon_conformance.mutants.posted:posted_driver
 

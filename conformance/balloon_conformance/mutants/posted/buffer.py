@@ -1,4 +1,4 @@
-"""What goes wrong in the one message buffer: the slot that is filled too early, and the header."""
+"""The posted driver's defects in its one message buffer: a slot that is filled too early, and the header."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["PostedLosesAChunkAtEachFlush", "PostedSendsStaleHeaders"]
 
 _HEADER_BYTES = response_header.LENGTH_BYTES
 _FIELDS_BYTES = 4
-"""cmd, flag and id, before data_len."""
+"""The length of cmd, flag and id, which precede data_len."""
 
 
 @mutant(
@@ -24,11 +24,11 @@ _FIELDS_BYTES = 4
     origin="posted driver, D1: the slot of a chunk is computed before the full buffer is sent and emptied",
 )
 class PostedLosesAChunkAtEachFlush(Driver):
-    """Of more than 2048 runs at once one a message is never told to the host, and another one twice.
+    """With more than 2048 runs, one run of each message never reaches the host, and another comes twice.
 
-    The chunk that finds the buffer full is written behind its end. Slot 0 of the next message still holds
-    the first chunk of the first. Pages that are lost while inflating are counted and not given up; those lost
-    while deflating are used and the host was not told.
+    The chunk that finds the buffer full is written beyond its end. Slot 0 of the next message still holds the
+    first chunk of the first. Pages lost while inflating are counted and not given up; pages lost while
+    deflating are used although the host was not told.
     """
 
     def __init__(self, options: DriverOptions) -> None:
@@ -46,7 +46,7 @@ class PostedLosesAChunkAtEachFlush(Driver):
         return super().start_deflating(state, pages)
 
     def encode_pages(self, state: DriverState, pages: PageSet) -> bytes:
-        """Build a message whose slot 0 is written once a burst."""
+        """Build a message whose slot 0 is written once for each burst."""
         data = super().encode_pages(state, pages)
         if not self.has(state, "CHUNK_TRANSFER"):
             return data
@@ -68,12 +68,12 @@ class PostedSendsStaleHeaders(Driver):
         """What the allocator left there."""
 
     def encode_pages(self, state: DriverState, pages: PageSet) -> bytes:
-        """Build a message whose cmd, flag and id are whatever they were."""
+        """Build a message whose cmd, flag and id keep their old values."""
         data = super().encode_pages(state, pages)
         return self._fields + data[_FIELDS_BYTES:] if self.has(state, "CHUNK_TRANSFER") else data
 
     def encode_header(self, cmd: int, flag: int, identifier: int, data_bytes: int) -> bytes:
-        """Build a header; that of an answer stays in the buffer."""
+        """Build a header; the one of an answer stays in the buffer."""
         data = super().encode_header(cmd, flag, identifier, data_bytes)
         if any(data[:_FIELDS_BYTES]):
             self._fields = data[:_FIELDS_BYTES]

@@ -1,4 +1,4 @@
-"""What goes wrong when the guest moves a page of the balloon."""
+"""The posted driver's defect when the guest moves a page of the balloon."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ __all__ = ["PostedKeepsMovedPagesToItself"]
 class PostedKeepsMovedPagesToItself(Driver):
     """After compaction the host discards a page that the guest has got back: memory is corrupted.
 
-    For each page that moves, the chunk of the new page and that of the old one wait in the buffer until the
-    next message, whichever its queue: on the inflate queue the old page goes with it, on the deflate queue
-    the new one. A host request before that overwrites both.
+    For each page that moves, the chunks of the new page and of the old one wait in the buffer for the next
+    message, whatever its queue is. On the inflate queue the old page is sent too, on the deflate queue the
+    new one. A host request before that overwrites both.
 
-    A guest moves a page where it gives one up and wants one back, and the target leaves no room for either.
+    A guest moves a page if it gives one up and wants one back, and the target leaves no room for either.
     """
 
     def __init__(self, options: DriverOptions) -> None:
@@ -36,7 +36,7 @@ class PostedKeepsMovedPagesToItself(Driver):
         self._kept: list[PageSet] = []
 
     def consider(self, state: DriverState, given: object) -> Step:
-        """Move pages, then do what is wanted besides."""
+        """Move pages, then do everything else that is wanted."""
         balloon = state.ballooning.balloon
         wanted, offered = state.to_deflate & balloon, state.to_inflate & self.nameable(state) - balloon
         count = min(wanted.pages, offered.pages)
@@ -56,7 +56,7 @@ class PostedKeepsMovedPagesToItself(Driver):
         return state, (*self.let_use(old), *outputs)
 
     def encode_pages(self, state: DriverState, pages: PageSet) -> bytes:
-        """Build a message of what waits in the buffer and of ``pages``."""
+        """Build a message of the waiting chunks and of ``pages``."""
         data = super().encode_pages(state, pages)
         if not self._kept or not self.has(state, "CHUNK_TRANSFER"):
             return data
@@ -66,6 +66,6 @@ class PostedKeepsMovedPagesToItself(Driver):
         return header + kept + data[8:]
 
     def answer(self, state: DriverState, request: HostRequest) -> Step:
-        """Begin an answer where the chunks waited."""
+        """Begin an answer in the place of the waiting chunks."""
         self._kept.clear()
         return super().answer(state, request)

@@ -1,8 +1,8 @@
-"""The defects of the posted driver: what each is, how it shows, and what names it.
+"""The defects of the posted driver: what each is, how it shows, and which case names it.
 
-D1 to D15 show between driver and device; G1 to G8 are the guest's own, and show as silence where they show at
-all. Found by reading the patches, by running their code in a model, and for some on a kernel (``seen``). Data
-for the tests and for whoever draws a page of it.
+D1 to D15 show between driver and device. G1 to G8 are the guest's own, and show at most as silence. They were
+found by reading the patches, by running their code in a model, and some of them on a kernel (``seen``). The
+tests and the site use this data.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _SHARED_BUFFER = "<286AC319A985734F985F78AFA26841F7391E1AFC@shsmsx102.ccr.corp.i
 class Defect:
     """One defect: a sentence on it, how it shows on the wire, and the requirements that name it there.
 
-    ``mutant`` is the name of the mutant that has it and nothing else; where there is none, ``why_none`` says
-    why. ``found_by`` are cases that find it in a driver which chooses its own pages, as a kernel does, each
-    with the requirement it names first; of a defect that is none, the requirement that is kept there.
-    ``recording`` is the file in ``tests/data/posted-driver`` that shows it. ``seen`` tells whether it
-    was seen on a running kernel, recorded or not. ``sources`` are message-ids.
+    ``mutant`` is the name of the mutant that has this defect alone; if there is none, ``why_none`` says why.
+    ``found_by`` are cases that find it in a driver which chooses its own pages, as a kernel does, each with
+    the requirement that it names first; for a non-defect, with the requirement that is kept there.
+    ``recording`` is the file in ``tests/data/posted-driver`` that shows it. ``seen`` tells whether it was
+    seen on a running kernel, recorded or not. ``sources`` are message-ids.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""The posted driver as a whole: its defects together, as a guest has them."""
+"""The posted driver as a whole: all its defects in one guest."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from balloon_conformance.mutants.posted.windows import (
 __all__ = ["PostedDriver", "PostedDriverElsewhere", "posted_driver", "posted_driver_left_free"]
 
 
-# What comes first here acts last on the bytes: the header stands before whatever is in the slots, slot 0
+# A class that is listed earlier acts later on the bytes. So the header is written before the slots, slot 0
 # holds what compaction left there, and an interrupt is taken before the lock is asked for.
 class PostedDriver(
     PostedNotifiesEarly,
@@ -51,14 +51,14 @@ class PostedDriver(
     PostedAnswersWithFreedMemory,
     PostedAnswersWithoutEnd,
 ):
-    """The posted driver in a 64-bit guest with pages of 4 KiB: every defect but D9 and D10.
+    """The posted driver in a 64-bit guest with pages of 4 KiB: every defect except D9 and D10.
 
-    It is no mutant, because it breaks more than one thing, and in most cases shows HDR-04 first (D4).
+    It is no mutant, because it breaks more than one thing. In most cases it shows HDR-04 first (D4).
     """
 
 
 class PostedDriverElsewhere(PostedTakesLargePagesForSmallOnes, PostedCutsAddresses, PostedDriver):
-    """The posted driver where guest pages are larger and addresses shorter: D9 and D10 besides.
+    """The posted driver with larger guest pages and shorter addresses: it also has D9 and D10.
 
     No machine has both; each shows where the other does not.
     """
@@ -70,7 +70,7 @@ def posted_driver() -> ReferenceDriver:
 
 
 def posted_driver_left_free() -> FreeReferenceDriver:
-    """Return an adapter to the posted driver in a guest that chooses its own pages, as it ran on a kernel."""
+    """Return an adapter to the posted driver in a guest that chooses its own pages, as on a kernel."""
     return FreeReferenceDriver(
         PostedDriver, description="the driver posted in March 2017, modelled in a guest of its own"
     )

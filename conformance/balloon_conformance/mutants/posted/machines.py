@@ -1,4 +1,4 @@
-"""What goes wrong on other machines than the authors had: guest pages of 64 KiB, and addresses of 32 bits."""
+"""The posted driver's defects on other machines: guest pages of 64 KiB, 32-bit addresses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from balloon_spec.pages import PageSet
 __all__ = ["PostedCutsAddresses", "PostedTakesLargePagesForSmallOnes"]
 
 _PARTS = 16
-"""The pages of 4 KiB in a guest page of 64 KiB."""
+"""The number of 4 KiB pages in a guest page of 64 KiB."""
 
 
 @mutant(
@@ -22,13 +22,13 @@ _PARTS = 16
     origin="posted driver, D9: one bit stands for a guest page in a map of 4 KiB pages",
 )
 class PostedTakesLargePagesForSmallOnes(Driver):
-    """Of each 64 KiB page the host gets 4 KiB, and unused pages are named at a sixteenth of their address.
+    """The host gets 4 KiB of each 64 KiB page, and unused pages are named at a sixteenth of their address.
 
-    Pages that do not make up a whole guest page are named as they are: a guest of this kind gives up none.
+    Pages that do not make up a whole guest page are named as they are: such a guest gives none up.
     """
 
     def encode_pages(self, state: DriverState, pages: PageSet) -> bytes:
-        """Name the first part of each guest page, where the form is that of chunks."""
+        """Name the first part of each guest page, if the form is that of chunks."""
         if self.has(state, "CHUNK_TRANSFER"):
             whole = _whole(pages)
             firsts = (pfn for run in whole for pfn in range(run.first, run.end, _PARTS))
@@ -56,7 +56,7 @@ def _whole(pages: PageSet) -> PageSet:
 class PostedCutsAddresses(Driver):
     """A 32-bit guest with more than 4 GiB has the host discard a page that it never gave up.
 
-    The page named is the one 4 GiB lower, or 8, or as many as fit.
+    The page named is the one a multiple of 4 GiB lower.
     """
 
     def encode_chunks(self, pages: PageSet) -> bytes:

@@ -1,4 +1,4 @@
-"""What goes wrong with a host request: it is served in the interrupt, under the balloon's lock, and once."""
+"""The posted driver's defects in host requests: it serves one in the interrupt, under the balloon's lock."""
 
 from __future__ import annotations
 
@@ -30,13 +30,14 @@ _OPEN = frozenset({AnswerPhase.ANSWERING, AnswerPhase.FINISHING})
     origin="posted driver, D7: a request is served in the interrupt, where a sleeping lock is taken",
 )
 class PostedHangsOfARequest(Mortal):
-    """A guest that is asked while an inflate or deflate message is with the host never does anything again.
+    """A guest that receives a request while an inflate or deflate message is with the host hangs for ever.
 
-    The lock is held by who waits for the host, and the interrupt that would wake it has to wait for the lock.
+    The code that waits for the host holds the lock, and the interrupt that would wake it has to wait for the
+    lock.
     """
 
     def answer(self, state: DriverState, request: HostRequest) -> Step:
-        """Answer, where the lock is free."""
+        """Answer if the lock is free."""
         if self.in_flight(state, INFLATE, DEFLATE):
             self.die()
             return state, ()
@@ -51,10 +52,10 @@ class PostedHangsOfARequest(Mortal):
     origin="posted driver, D15: both kinds of pages have one buffer, under one lock",
 )
 class PostedHasOneLock(Driver):
-    """An answer waits until a whole inflation or deflation is through, and these until the answer is.
+    """An answer waits until an inflation or deflation has ended, and these wait until the answer has ended.
 
-    That is what the mails of 5 April 2017 are about: the unused pages are of use in the first round of a
-    migration, and a long inflation makes them late.
+    The mails of 5 April 2017 are about this: the unused pages are of use in the first round of a migration,
+    and a long inflation makes them late.
     """
 
     def __init__(self, options: DriverOptions) -> None:
@@ -84,7 +85,7 @@ class PostedHasOneLock(Driver):
         return state, (*outputs, *more)
 
     def reset(self, state: DriverState, given: Reset) -> Step:
-        """Begin anew, without the request of before."""
+        """Begin anew, without an earlier request."""
         self._request = None
         return super().reset(state, given)
 
@@ -98,7 +99,7 @@ class PostedLosesTheRequestBuffer(Driver):
     """After an unknown command, or a request that is not 16 bytes long, a guest can never be asked again."""
 
     def exchange(self, kind: AnswerInput, state: DriverState, given: object = None) -> Step:
-        """Walk the table of host requests; what cannot be answered ends there."""
+        """Take one step in the table of host requests; a request that cannot be answered ends there."""
         if kind in {AnswerInput.UNKNOWN, AnswerInput.UNREADABLE}:
             return state, ()
         return super().exchange(kind, state, given)

@@ -1,4 +1,4 @@
-"""What goes wrong when the driver is set up: features it gives up too late, and an early notification."""
+"""The posted driver's defects at setup: features that it gives up too late, and an early notification."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class PostedGivesFeaturesUpTooLate(Driver):
     """A device without statistics is told that chunks come, and gets arrays of page frame numbers.
 
     It waits for a request buffer that is never made available. A device that reads the arrays as messages
-    finds no page of the guest in them, or the wrong ones.
+    finds no page of the guest in them, or wrong ones.
     """
 
     def choose(self, offered: int) -> int:
@@ -35,7 +35,7 @@ class PostedGivesFeaturesUpTooLate(Driver):
         return offered & self.options.features
 
     def has(self, state: DriverState, feature: str) -> bool:
-        """Tell whether the driver goes by the feature, whatever it acknowledged."""
+        """Tell whether the driver uses the feature, whatever it accepted."""
         if feature in _NEED_STATISTICS and not super().has(state, "STATS_VQ"):
             return False
         return super().has(state, feature)
@@ -46,13 +46,13 @@ class PostedGivesFeaturesUpTooLate(Driver):
     origin="posted driver, D14: the queues are notified as they are set up",
 )
 class PostedNotifiesEarly(Driver):
-    """The first buffers are announced before DRIVER_OK, when a device may not look yet.
+    """The first buffers are notified before DRIVER_OK, when a device may not look yet.
 
-    A device that forgets what it was told so early never sees the request buffer.
+    A device that forgets early notifications never sees the request buffer.
     """
 
     def fly(self, state: DriverState, flight: Flight, readable: bytes = b"", writable_bytes: int = 0) -> Step:
-        """Make a buffer available, and say so at once."""
+        """Make a buffer available, and notify at once."""
         primes = state.phase is DriverPhase.FRESH and flight.queue in _PRIMED
         state, outputs = super().fly(state, flight, readable, writable_bytes)
         return state, tuple(

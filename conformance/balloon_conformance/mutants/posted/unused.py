@@ -1,8 +1,8 @@
-"""What goes wrong when free blocks are reported: how they are counted, and where the larger buffer stands.
+"""The posted driver's defects in reporting free blocks: how it counts them, and where the larger buffer is.
 
-The kernel keeps free memory in lists, one an order: a block of order n has 2**n pages. The posted driver
+The kernel keeps free memory in one list for each order: a block of order n has 2**n pages. The posted driver
 fills its buffer from one list after the other, the largest blocks first. It compares the number of blocks
-with the number of *words* in the buffer, of which a chunk takes two.
+with the number of *words* in the buffer, but a chunk takes two words.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _LARGEST_ORDER = 10
 _WORDS_A_CHUNK = 2
 _HEADER_BYTES = response_header.LENGTH_BYTES
 _POINTERS = (0xFFFF_8880_03A4_F6C8, 0xFFFF_8880_0000_1D01)
-"""What a freed block holds in place of base and size: pointers to other blocks."""
+"""The content of a freed block, in place of base and size: pointers to other blocks."""
 
 
 def free_blocks(pages: PageSet) -> list[list[Run]]:
-    """Return the blocks ``pages`` are free in, a list an order, the largest order first."""
+    """Return the free blocks of ``pages``: one list for each order, the largest order first."""
     orders: list[list[Run]] = [[] for _ in range(_LARGEST_ORDER + 1)]
     for run in pages:
         first = run.first
@@ -67,7 +67,7 @@ class _ReportsBlocks(OneInFlight):
         return self.send_unused(replace(state, answering=answering), None)
 
     def send_unused(self, state: DriverState, _given: object) -> Step:
-        """Send the next message of the exchange; the one before came back, and was not the last."""
+        """Send the next message of the exchange; the one before came back and was not the last."""
         blocks, is_last = next(self._messages)
         # UNUSED-02: the balloon may have grown since the lists were read.
         held = self.held(state)
@@ -86,7 +86,7 @@ class _ReportsBlocks(OneInFlight):
         for listed in orders:
             blocks = listed
             if len(blocks) > self._chunks * _WORDS_A_CHUNK and held:
-                # They do not fit whatever is sent first; what was collected goes out before that is tried.
+                # They do not fit, whatever is sent first. What was collected is sent before that is tried.
                 yield held, False
                 held = []
             while len(blocks) > self._chunks * _WORDS_A_CHUNK:
@@ -113,14 +113,14 @@ class _ReportsBlocks(OneInFlight):
     origin="posted driver, D8: blocks are counted against words, and the list is scanned again",
 )
 class PostedAnswersWithoutEnd(_ReportsBlocks):
-    """A guest with 2049 free blocks of one order answers with the same message again and again, without end.
+    """A guest with 2049 free blocks of one order repeats the same message of its answer without end.
 
-    What did not fit is looked for from the head of the list, and so is what did. Where the buffer held blocks
-    of another order already, the second scan fits, and pages are merely named twice.
+    The driver starts at the head of the list both for what fitted and for what did not. If the buffer already
+    held blocks of another order, the second scan fits, and pages are merely named twice.
     """
 
     def left(self, blocks: list[Run], _sent: int) -> list[Run]:
-        """Return the list as it was."""
+        """Return the whole list."""
         return blocks
 
 
@@ -130,11 +130,11 @@ class PostedAnswersWithoutEnd(_ReportsBlocks):
     origin="posted driver, D6: an interior pointer is freed, and what is sent still begins there",
 )
 class PostedAnswersWithFreedMemory(_ReportsBlocks):
-    """After a guest with more than 4096 free blocks of one order was asked, all messages hold freed memory.
+    """After a request to a guest with over 4096 free blocks of one order, all messages hold freed memory.
 
-    The buffer is replaced by a larger one, into which chunks are written from then on; what is sent is still
-    taken from behind the header, which was freed with the old buffer. That holds for inflate and deflate
-    messages too: the host sees kernel pointers, and none of the pages that `actual` counts.
+    A larger buffer replaces the first, and chunks are written to it from then on. What is sent is still taken
+    from behind the old header, which was freed with the old buffer. This also affects inflate and deflate
+    messages: the host sees kernel pointers, and none of the pages that `actual` counts.
     """
 
     def __init__(self, options: DriverOptions) -> None:
@@ -142,12 +142,12 @@ class PostedAnswersWithFreedMemory(_ReportsBlocks):
         self._is_freed = False
 
     def grow(self) -> None:
-        """Take a larger buffer, and free the one that is sent from."""
+        """Use a larger buffer, and free the one that is still sent from."""
         super().grow()
         self._is_freed = True
 
     def fly(self, state: DriverState, flight: Flight, readable: bytes = b"", writable_bytes: int = 0) -> Step:
-        """Make a buffer available; a message after the mishap is a header before what was freed."""
+        """Make a buffer available; after the replacement it is a header and freed memory."""
         in_chunks = flight.queue is HOST_REQUEST or self.has(state, "CHUNK_TRANSFER")
         if self._is_freed and in_chunks and flight.queue is not STATISTICS:
             words = np.tile(np.array(_POINTERS, "<u8"), len(readable) // 16)

@@ -1,7 +1,7 @@
-"""What goes wrong between the pages and the chunks: bitmaps that stand for windows of page numbers.
+"""The posted driver's defects between pages and chunks: bitmaps that cover windows of page numbers.
 
-The posted driver marks the pages of a batch in bitmaps of 262144 bits, 32 at the most, over the range from
-the lowest to the highest page, rounded to multiples of 64.
+The posted driver marks the pages of a batch in up to 32 bitmaps of 262144 bits, over the range from the
+lowest to the highest page, rounded to multiples of 64.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _MOST_BITMAPS = 32
     origin="posted driver, D2: the range is rounded to 64 down and up, and a single such page makes it empty",
 )
 class PostedSkipsSinglePages(Driver):
-    """One page of 64 goes into the balloon, or out of it, and the host is not told.
+    """One in 64 pages goes into the balloon, or out of it, without a message to the host.
 
     It is a page whose number is a multiple of 64 and that is alone in its batch.
     """
@@ -49,7 +49,7 @@ class PostedSkipsSinglePages(Driver):
         return () if self._is_skipped(state, pages) else super().split(state, pages)
 
     def start_inflating(self, state: DriverState, pages: PageSet) -> Step:
-        """Go on at once where nothing was sent."""
+        """Continue at once if nothing was sent."""
         skipped = self._is_skipped(state, pages)
         state, outputs = super().start_inflating(state, pages)
         if not skipped:
@@ -58,7 +58,7 @@ class PostedSkipsSinglePages(Driver):
         return state, (*outputs, *more)
 
     def start_deflating(self, state: DriverState, pages: PageSet) -> Step:
-        """Go on at once where nothing was sent."""
+        """Continue at once if nothing was sent."""
         skipped = self._is_skipped(state, pages)
         state, outputs = super().start_deflating(state, pages)
         if not skipped:
@@ -79,7 +79,7 @@ class PostedReportsTheBalloonAgain(Driver):
     """Pages of the balloon that lie among new ones are named again, and discarded again."""
 
     def split(self, state: DriverState, pages: PageSet) -> tuple[PageSet, ...]:
-        """Share out the new pages, and those of the balloon between them."""
+        """Divide the new pages, with those of the balloon between them, among buffers."""
         balloon = state.ballooning.balloon
         if pages.isdisjoint(balloon) and self.has(state, "CHUNK_TRANSFER"):
             pages |= self._between(pages) & balloon
@@ -94,19 +94,19 @@ class PostedReportsTheBalloonAgain(Driver):
 
 
 class _DiesOfABatch(Mortal):
-    """A driver that oopses of a batch of pages."""
+    """A driver that oopses at certain batches of pages."""
 
     def last_words(self, _state: DriverState, _pages: PageSet) -> int | None:
-        """Return how many messages of the batch are sent before the oops, None where there is none."""
+        """Return how many messages of the batch are sent before the oops, None if there is none."""
         return None
 
     def start_inflating(self, state: DriverState, pages: PageSet) -> Step:
-        """Inflate, or send what is sent before the oops."""
+        """Inflate, or send the messages before the oops."""
         messages = self.last_words(state, pages)
         return self._cut_short(super().start_inflating(state, pages), messages)
 
     def start_deflating(self, state: DriverState, pages: PageSet) -> Step:
-        """Deflate, or send what is sent before the oops."""
+        """Deflate, or send the messages before the oops."""
         messages = self.last_words(state, pages)
         return self._cut_short(super().start_deflating(state, pages), messages)
 
@@ -124,14 +124,14 @@ class _DiesOfABatch(Mortal):
     origin="posted driver, G1: all bitmaps but the first are freed after every send, in the middle of a walk",
 )
 class PostedDiesOfScatteredPages(_DiesOfABatch):
-    """The guest oopses when it gives up more than 2048 runs that lie more than a GiB apart.
+    """The guest oopses when it gives up more than 2048 runs that extend over more than a GiB.
 
-    The first message is sent and returned; after it the walk goes on in a bitmap that was freed. The pages it
-    named are with the host, and `actual` never says so.
+    The first message is sent and returned; after it the walk continues in a bitmap that was freed. The pages
+    that it named are with the host, and `actual` never includes them.
     """
 
     def last_words(self, state: DriverState, pages: PageSet) -> int | None:
-        """Die after the first message, where there is a second one and a second bitmap."""
+        """Die after the first message, if there are a second one and a second bitmap."""
         wide = self.has(state, "CHUNK_TRANSFER") and span_pages(pages) > _BITMAP_PAGES
         if wide and len(self.split(state, pages)) > 1:
             return 1
@@ -143,10 +143,10 @@ class PostedDiesOfScatteredPages(_DiesOfABatch):
     origin="posted driver, G2: the walk takes one bitmap too many when all 32 are in use",
 )
 class PostedDiesOfAWideSpan(_DiesOfABatch):
-    """The guest oopses when it gives up pages more than 32 GiB apart: it is never heard of again."""
+    """The guest oopses when it gives up pages more than 32 GiB apart, and is never heard of again."""
 
     def last_words(self, state: DriverState, pages: PageSet) -> int | None:
-        """Die before the first message, where the bitmaps do not reach."""
+        """Die before the first message, if the bitmaps do not cover the range."""
         if self.has(state, "CHUNK_TRANSFER") and span_pages(pages) > _MOST_BITMAPS * _BITMAP_PAGES:
             return 0
         return super().last_words(state, pages)
@@ -158,13 +158,13 @@ class PostedDiesOfAWideSpan(_DiesOfABatch):
     origin="posted driver, G3: the range is reset before the lock is taken, in fill and in leak",
 )
 class PostedForgetsPagesForWantOfMemory(OneInFlight):
-    """A guest that runs out of memory while it inflates counts pages that the host never hears of.
+    """A guest that runs out of memory while it inflates counts pages that the host is never told of.
 
-    The deflation wipes the range of the inflation, so what was not sent by then is not sent at all.
+    The deflation clears the range of the inflation, so what was not sent by then is never sent.
     """
 
     def want_back(self, state: DriverState, given: Guest) -> DriverState:
-        """Note the wish, and lose what an inflation under way has left."""
+        """Note the request, and lose the unsent rest of an inflation under way."""
         state = super().want_back(state, given)
         now = state.ballooning
         if now.phase is not BalloonPhase.INFLATING or not self.has(state, "DEFLATE_ON_OOM"):
@@ -180,14 +180,14 @@ class PostedForgetsPagesForWantOfMemory(OneInFlight):
     origin="posted driver, G4: the balloon is walked without the lock under which pages are isolated",
 )
 class PostedMissesIsolatedPages(OneInFlight):
-    """Pages that compaction isolates at the wrong moment are counted, and the host never hears of them.
+    """Pages that compaction isolates at the wrong moment are counted, and the host is never told of them.
 
-    They are pages the guest wants back while their inflation is under way. On a kernel this is a race, and
-    the walk may as well go astray.
+    They are pages that the guest wants back while their inflation is under way. On a kernel this is a race,
+    and the walk may also go astray.
     """
 
     def want_back(self, state: DriverState, given: Guest) -> DriverState:
-        """Note the wish, and miss the pages it is about."""
+        """Note the request, and miss its pages."""
         state = super().want_back(state, given)
         now = state.ballooning
         missed = given.pages & PageSet.union(now.left)
@@ -205,7 +205,7 @@ class PostedLocksItselfOut(Mortal):
     """A guest that is asked for more than it has stops for good, and neither inflates nor deflates again."""
 
     def consider(self, state: DriverState, given: object) -> Step:
-        """Start an operation, unless the last free page is needed for it."""
+        """Start an operation, unless it needs the last free page."""
         if state.num_pages > self.options.memory.pages and self.pages_to_inflate(state):
             self.die()
             return state, ()
