@@ -36,6 +36,10 @@ class PageMap(Generic[_T]):
         self._starts: list[int] = []
         """The start of the first run of each block."""
 
+    def __len__(self) -> int:
+        """Return how many runs there are."""
+        return sum(map(len, self._blocks))
+
     def change(self, pages: PageSet, change: Callable[[_T | None], _T]) -> None:
         """Give each of ``pages`` the value that ``change`` makes of the one it has; None is no value."""
         for run in pages:

@@ -20,6 +20,7 @@ from balloon_spec.queues import Numbering, Queue
 
 if TYPE_CHECKING:
     # A rule knows the profile it judges under, and so stands above this module.
+    from balloon_spec.judge.ledger import Ledger
     from balloon_spec.judge.rule import Rule
 
 __all__ = ["Profile"]
@@ -83,6 +84,14 @@ class Profile:
     def rules(self) -> tuple[Rule, ...]:
         """What the judge asks of every event, by family."""
         return tuple(rule for family in self.families for rule in family.rules)
+
+    @property
+    def ledgers(self) -> tuple[type[Ledger], ...]:
+        """What the judge remembers of an exchange, in the order in which it takes an event in.
+
+        The first family's come last: what others bring sees the session as it was before the event.
+        """
+        return tuple(ledger for family in reversed(self.families) for ledger in family.ledgers)
 
     def _must_have(self, name: str) -> None:
         if name not in self.by_name:

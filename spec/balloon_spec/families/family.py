@@ -20,6 +20,7 @@ from balloon_spec.wire.structure import Finder, Structure
 
 if TYPE_CHECKING:
     # A rule knows the profile it judges under, and so stands above this module.
+    from balloon_spec.judge.ledger import Ledger
     from balloon_spec.judge.rule import Rule
 
 __all__ = ["AreaFile", "Carries", "Chapter", "ConfigurationWord", "Family", "TakenFor"]
@@ -90,7 +91,8 @@ class AreaFile:
 class Family:
     """One feature family, as its room declares it: there is one object for each, compared by identity.
 
-    ``areas`` are its files of requirements. ``rules`` are what the judge asks of every event.
+    ``areas`` are its files of requirements. ``rules`` are what the judge asks of every event, and
+    ``ledgers`` what it remembers for them, in the order in which they take an event in.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Family:
     taken_for: tuple[TakenFor, ...] = ()
     areas: tuple[AreaFile, ...] = ()
     rules: tuple[Rule, ...] = ()
+    ledgers: tuple[type[Ledger], ...] = ()
 
     def __repr__(self) -> str:
         return f"<family {self.name}>"

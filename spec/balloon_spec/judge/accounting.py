@@ -11,9 +11,15 @@ from balloon_spec.events import (
     Quiet,
     Side,
 )
+from balloon_spec.judge.balloon import Balloon
+from balloon_spec.judge.buffers_in_flight import Buffers
+from balloon_spec.judge.configuration_space import Configuration
+from balloon_spec.judge.count import Count
+from balloon_spec.judge.course import Course
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.rule import Scene, rule
+from balloon_spec.judge.session import Session
 from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration
 
@@ -60,34 +66,34 @@ def _num_pages_decisions(
 @rule(ConfigurationChanged, "CFG-01", "CFG-07", "CFG-11")
 def a_change_is_announced(event: ConfigurationChanged, scene: Scene) -> Iterator[Decision]:
     """The driver is notified when the target changes, and finds it there."""
-    exchange = scene.exchange
-    if exchange.target is None or len(event.data) < 4 or exchange.is_late(event):
+    space = scene[Configuration]
+    if space.target is None or len(event.data) < 4 or space.is_late(event):
         return
     seen = int.from_bytes(event.data[:4], "little")
     yield kept("CFG-07")
-    if exchange.wants_more_than_memory and seen != exchange.target:
+    if space.wants_more_than_memory and seen != space.target:
         # CFG-14 lets a device make another target of it.
         return
-    yield from _num_pages_decisions(seen, exchange.target, exchange.actual or 0, event.data)
+    yield from _num_pages_decisions(seen, space.target, space.actual or 0, event.data)
 
 
 @rule(Quiet, "CFG-07")
 def no_change_is_missed(event: Quiet, scene: Scene) -> Iterator[Decision]:
     """A new target does not pass in silence."""
-    exchange = scene.exchange
-    if event.side is not Side.DEVICE or exchange.target is None or exchange.target == exchange.num_pages:
+    space = scene[Configuration]
+    if event.side is not Side.DEVICE or space.target is None or space.target == space.num_pages:
         return
-    if not exchange.driver_ok or exchange.target_is_early:
+    if not scene[Session].driver_ok or space.target_is_early:
         # A driver that does not run yet is not notified (CFG-13), and reads num_pages when it does.
         return
-    if exchange.wants_more_than_memory:
+    if space.wants_more_than_memory:
         # CFG-14 lets a device leave it.
         return
     yield broken(
         "CFG-07",
         "the target changed and the driver was not notified",
         field="num_pages",
-        expected=exchange.target,
+        expected=space.target,
         seen="no configuration change",
     )
 
@@ -95,22 +101,22 @@ def no_change_is_missed(event: Quiet, scene: Scene) -> Iterator[Decision]:
 @rule(Quiet, "CFG-14")
 def a_target_beyond_memory_may_be_left(event: Quiet, scene: Scene) -> Iterator[Decision]:
     """A device that was given its time did with such a target what it may."""
-    exchange = scene.exchange
-    if event.side is Side.DEVICE and exchange.driver_ok and exchange.wants_more_than_memory:
+    if event.side is Side.DEVICE and scene[Session].driver_ok and scene[Configuration].wants_more_than_memory:
         yield kept("CFG-14")
 
 
 def _num_pages_reads_back(seen: int, data: bytes, exchange: Exchange) -> Iterator[Decision]:
     """CFG-09, CFG-01 and CFG-11: ``num_pages`` is what it was, or what the operator wished for since."""
-    known = {exchange.target, exchange.num_pages_before} | ({seen} & exchange.superseded)
-    if exchange.wrote_num_pages is None:
-        if exchange.num_pages is not None and exchange.num_pages_was_seen:
-            yield from _num_pages_decisions(seen, exchange.num_pages, exchange.actual or 0, data, known)
+    space = exchange[Configuration]
+    known = {space.target, space.num_pages_before} | ({seen} & space.superseded)
+    if space.wrote_num_pages is None:
+        if space.num_pages is not None and space.num_pages_was_seen:
+            yield from _num_pages_decisions(seen, space.num_pages, space.actual or 0, data, known)
         return
-    if not exchange.num_pages_was_seen:
+    if not space.num_pages_was_seen:
         # What stood there before the write nobody knows, and a target that nobody set need not be 0.
         return
-    before = exchange.num_pages
+    before = space.num_pages
     if seen == before or seen in known:
         yield kept("CFG-09")
     else:
@@ -127,24 +133,24 @@ def _num_pages_reads_back(seen: int, data: bytes, exchange: Exchange) -> Iterato
 @rule(ConfigurationRead, "CFG-01", "CFG-06", "CFG-08", "CFG-09", "CFG-11")
 def configuration_reads_back(event: ConfigurationRead, scene: Scene) -> Iterator[Decision]:
     """``actual`` reads back as written and stays, and ``num_pages`` is the device's alone."""
-    exchange = scene.exchange
+    space = scene[Configuration]
     end = event.offset + len(event.data)
     if event.offset == _NUM_PAGES and len(event.data) >= 4:
-        yield from _num_pages_reads_back(int.from_bytes(event.data[:4], "little"), event.data, exchange)
+        yield from _num_pages_reads_back(int.from_bytes(event.data[:4], "little"), event.data, scene.exchange)
     first, last = max(event.offset, _ACTUAL), min(end, _ACTUAL + 4)
     if first >= last:
         return
     seen = event.data[first - event.offset : last - event.offset]
     place = slice(first - _ACTUAL, last - _ACTUAL)
-    if exchange.actual is None or exchange.actual_was_read:
-        yield from _actual_stays(seen, place, event.data, exchange)
-        if exchange.actual is None:
+    if space.actual is None or space.actual_was_read:
+        yield from _actual_stays(seen, place, event.data, scene.exchange)
+        if space.actual is None:
             return
-    written = exchange.actual.to_bytes(4, "little")
+    written = space.actual.to_bytes(4, "little")
     if seen == written[place]:
         yield kept("CFG-06")
         yield kept("CFG-01")
-    elif not exchange.actual_was_read:
+    elif not space.actual_was_read:
         swapped = seen == written[::-1]
         yield broken(
             "CFG-01" if swapped else "CFG-06",
@@ -161,14 +167,15 @@ def _actual_stays(seen: bytes, place: slice, data: bytes, exchange: Exchange) ->
 
     If nothing did, a part of it that reads otherwise lies elsewhere: that is CFG-01.
     """
-    before = exchange.actual_shown
+    space = exchange[Configuration]
+    before = space.actual_shown
     if before is None:
         return
     if seen == before[place]:
-        if exchange.stirred:
+        if space.cause_of_change:
             yield kept("CFG-08")
         return
-    if not exchange.stirred and len(seen) < len(before):
+    if not space.cause_of_change and len(seen) < len(before):
         yield broken(
             "CFG-01",
             "a read of a part of actual shows other bytes than a read of all of it",
@@ -178,7 +185,7 @@ def _actual_stays(seen: bytes, place: slice, data: bytes, exchange: Exchange) ->
             data=data,
         )
         return
-    since = f", after {exchange.stirred}" if exchange.stirred else ""
+    since = f", after {space.cause_of_change}" if space.cause_of_change else ""
     yield broken(
         "CFG-08",
         f"actual changed without a write of the driver{since}",
@@ -192,19 +199,19 @@ def _actual_stays(seen: bytes, place: slice, data: bytes, exchange: Exchange) ->
 @rule(ConfigurationRead, "CFG-12")
 def a_notification_shows_what_is_there(event: ConfigurationRead, scene: Scene) -> Iterator[Decision]:
     """What a notification of a change carries is what the driver then reads."""
-    exchange = scene.exchange
-    announced = exchange.announced
+    space = scene[Configuration]
+    announced = space.announced
     if announced is None or event.offset != _NUM_PAGES or min(len(event.data), len(announced)) < _SPACE_BYTES:
         return
     seen, told = event.data[:_SPACE_BYTES], announced[:_SPACE_BYTES]
-    if exchange.actual_shown not in {None, seen[_ACTUAL:]}:
+    if space.actual_shown not in {None, seen[_ACTUAL:]}:
         # The read is wrong, which is CFG-08, and need not be what was announced.
         return
     # One read that was on its way before the change may be seen after it.
-    old = int.from_bytes(seen[:_ACTUAL], "little") == exchange.num_pages_before
-    late = old and not exchange.late_reads
+    old = int.from_bytes(seen[:_ACTUAL], "little") == space.num_pages_before
+    late = old and not space.late_reads
     # The notification was sent after the wish, and shows what actual held at any time since.
-    holds = exchange.announced_actual or told[_ACTUAL:] == seen[_ACTUAL:]
+    holds = space.announced_actual or told[_ACTUAL:] == seen[_ACTUAL:]
     if not holds or not (late or seen[:_ACTUAL] == told[:_ACTUAL]):
         yield broken(
             "CFG-12",
@@ -254,21 +261,23 @@ def only_actual_is_written(event: ConfigurationWritten, _scene: Scene) -> Iterat
 )
 def actual_counts_the_balloon(event: ConfigurationWritten, scene: Scene) -> Iterator[Decision]:
     """``actual`` counts the pages whose inflate buffers were returned, no more and no less."""
-    exchange = scene.exchange
+    balloon = scene[Balloon]
+    count = scene[Count]
+    space = scene[Configuration]
     if event.offset != _ACTUAL or len(event.data) != 4:
         return
     actual = int.from_bytes(event.data, "little")
     # While a deflate buffer is in flight its pages may be counted or not.
-    least = exchange.balloon.pages
-    most = least + exchange.deflating_pages.pages
-    named = most + exchange.inflating_pages.pages
+    least = balloon.held.pages
+    most = least + balloon.deflating.pages
+    named = most + balloon.inflating.pages
     if least <= actual <= most:
         yield from (kept(name) for name in ("CFG-05", "INF-03", "INF-05"))
-        if exchange.actual is not None and actual < exchange.actual:
+        if space.actual is not None and actual < space.actual:
             yield kept("DEF-11")
-        if exchange.changes:
+        if count.changes:
             yield kept("CFG-04")
-        if exchange.changes > 1:
+        if count.changes > 1:
             yield kept("CFG-10")
     else:
         if actual == _swap(least):
@@ -276,7 +285,7 @@ def actual_counts_the_balloon(event: ConfigurationWritten, scene: Scene) -> Iter
         elif actual > named:
             requirement, words = "INF-03", "actual counts pages that no inflate buffer named"
             expected = f"{named} at most"
-        elif actual > most and _took_another_return(exchange):
+        elif actual > most and _took_another_return(scene.exchange):
             requirement, words = (
                 "CONC-05",
                 "the return of another buffer is taken for that of an inflate buffer",
@@ -285,7 +294,7 @@ def actual_counts_the_balloon(event: ConfigurationWritten, scene: Scene) -> Iter
         elif actual > most:
             requirement, words = "INF-05", "actual counts pages whose inflate buffer was not returned"
             expected = f"{most} at most"
-        elif _took_back_in_silence(exchange):
+        elif _took_back_in_silence(scene.exchange):
             requirement, words = "DEF-11", "pages leave the balloon that no deflate buffer named"
             expected = f"{least} at least"
         else:
@@ -297,32 +306,35 @@ def actual_counts_the_balloon(event: ConfigurationWritten, scene: Scene) -> Iter
 
 def _took_another_return(exchange: Exchange) -> bool:
     """Tell whether the last return was that of a buffer younger than an inflate buffer in flight."""
-    last = exchange.last_returned
-    return last is not None and any(buffer.number < last for buffer in exchange.on(Queue.INFLATE))
+    flying = exchange[Buffers]
+    last = flying.last_returned
+    return last is not None and any(buffer.number < last for buffer in flying.on(Queue.INFLATE))
 
 
 def _took_back_in_silence(exchange: Exchange) -> bool:
     """Tell whether ``actual`` was right, and no buffer came since that could have changed it."""
-    at_rest = not exchange.changes and not exchange.on(Queue.INFLATE, Queue.DEFLATE)
-    return at_rest and exchange.actual == exchange.balloon.pages
+    at_rest = not exchange[Count].changes and not exchange[Buffers].on(Queue.INFLATE, Queue.DEFLATE)
+    return at_rest and exchange[Configuration].actual == exchange[Balloon].held.pages
 
 
 def _shrinking(actual: int, scene: Scene) -> Iterator[Decision]:
     """DEF-09 and DEF-10: whether the balloon may shrink to this."""
-    exchange = scene.exchange
-    if actual >= exchange.counted_pages or exchange.num_pages is None:
+    session = scene[Session]
+    count = scene[Count]
+    space = scene[Configuration]
+    if actual >= count.counted_pages or space.num_pages is None:
         return
-    if exchange.num_pages < exchange.counted_pages:
+    if space.num_pages < count.counted_pages:
         yield kept("DEF-10")
-    if exchange.has("DEFLATE_ON_OOM"):
+    if session.has("DEFLATE_ON_OOM"):
         return
-    floor = exchange.least_pages
+    floor = count.least_pages
     if actual >= floor:
         yield kept("DEF-09")
-    elif exchange.course.below is not None and exchange.sees_driver_ok:
+    elif scene[Course].below is not None and session.sees_driver_ok:
         # The deflate buffer was evidence enough.
         return
-    elif actual or exchange.balloon or exchange.sees_driver_ok:
+    elif actual or scene[Balloon].held or session.sees_driver_ok:
         yield broken(
             "DEF-09",
             "the balloon shrank below num_pages without DEFLATE_ON_OOM",
@@ -336,27 +348,30 @@ def _shrinking(actual: int, scene: Scene) -> Iterator[Decision]:
 @rule(Quiet, "CFG-04", "BUF-06", "CONC-04", "CONC-05")
 def actual_follows_the_balloon(event: Quiet, scene: Scene) -> Iterator[Decision]:
     """A driver that was given its time has said how large its balloon is."""
-    exchange = scene.exchange
-    if event.side is not Side.DRIVER or exchange.on(Queue.INFLATE, Queue.DEFLATE):
+    balloon = scene[Balloon]
+    space = scene[Configuration]
+    if event.side is not Side.DRIVER or scene[Buffers].on(Queue.INFLATE, Queue.DEFLATE):
         return
     # Pages that changed places, as where one is moved, leave nothing to be written.
-    if exchange.changes and exchange.balloon.pages != (exchange.actual or 0):
-        requirement, words = _why_actual_is_missing(exchange)
+    if scene[Count].changes and balloon.held.pages != (space.actual or 0):
+        requirement, words = _why_actual_is_missing(scene.exchange)
         yield broken(
             requirement,
             words,
             field="actual",
-            expected=exchange.balloon.pages,
-            seen="no write" if exchange.actual is None else exchange.actual,
+            expected=balloon.held.pages,
+            seen="no write" if space.actual is None else space.actual,
         )
 
 
 def _why_actual_is_missing(exchange: Exchange) -> tuple[str, str]:
     """Say what was unusual about the returns that the driver does not count, though it counted others."""
-    if exchange.changed_with_length:
+    count = exchange[Count]
+    space = exchange[Configuration]
+    if count.changed_with_length:
         return "BUF-06", "the driver does not go on after a buffer was returned with a used length"
-    if exchange.actual is not None and exchange.changed_out_of_order:
+    if space.actual is not None and count.changed_out_of_order:
         return "CONC-05", "the driver does not go on after buffers were returned in another order"
-    if exchange.actual is not None and exchange.unused_messages():
+    if space.actual is not None and exchange[Buffers].unused_messages():
         return "CONC-04", "actual waits for the return of an unused-page message"
     return "CFG-04", "the balloon changed and actual was not written"

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from balloon_spec.events import Available, Guest, GuestAction, Quiet, Side
+from balloon_spec.judge.balloon import Balloon
+from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.exchange import Exchange
-from balloon_spec.judge.in_flight import Request
+from balloon_spec.judge.host_requests import Request, Requests
 from balloon_spec.judge.rule import Scene, rule
+from balloon_spec.judge.session import Session
 from balloon_spec.queues import Queue
 from balloon_spec.wire.response_header import FLAG_CONT, FLAG_DONE
 
@@ -18,13 +21,13 @@ _FIRST_ANSWER_SECONDS = 1.0
 @rule(Available, "REQ-08", "REQ-09", "REQ-10", "REQ-11", "REQ-12", "REQ-14", "REQ-16", "REQ-22", "RESET-05")
 def a_message_answers_the_request(event: Available, scene: Scene) -> Iterator[Decision]:
     """Messages come while a request is open, carry its command and id, and end with one DONE."""
-    buffer, exchange = scene.buffer, scene.exchange
+    buffer = scene.buffer
     if buffer is None or buffer.queue is not Queue.HOST_REQUEST or buffer.shape != "message":
         return
-    header, request = buffer.content.header, exchange.request
+    header, request = buffer.content.header, scene[Requests].request
     if header is None:
         return
-    stray = _stray_message(exchange, request, header.id)
+    stray = _stray_message(scene.exchange, request, header.id)
     if stray is not None:
         yield stray
         return
@@ -64,7 +67,7 @@ def a_message_answers_the_request(event: Available, scene: Scene) -> Iterator[De
         )
     else:
         yield kept("REQ-12")
-    yield from _promptness(exchange, request)
+    yield from _promptness(scene.exchange, request)
 
 
 def _stray_message(exchange: Exchange, request: Request | None, message_id: int) -> Decision | None:
@@ -79,8 +82,13 @@ def _stray_message(exchange: Exchange, request: Request | None, message_id: int)
         )
     if request is not None and request.is_open:
         return None
-    last_id = exchange.last_request_id
-    if request is None and exchange.resets and last_id is not None and message_id == last_id & 0xFFFF:
+    last_id = exchange[Requests].last_id
+    if (
+        request is None
+        and exchange[Session].resets
+        and last_id is not None
+        and message_id == last_id & 0xFFFF
+    ):
         return broken(
             "RESET-05",
             "the answer to a request from before the reset goes on",
@@ -88,7 +96,7 @@ def _stray_message(exchange: Exchange, request: Request | None, message_id: int)
             expected="no message",
             seen=f"{message_id:#x}",
         )
-    if request is not None and request.is_done and not exchange.request_buffers():
+    if request is not None and request.is_done and not exchange[Buffers].request_buffers():
         return broken(
             "REQ-11",
             "a message follows DONE in the same exchange",
@@ -125,12 +133,13 @@ def _promptness(exchange: Exchange, request: Request) -> Iterator[Decision]:
 @rule(Available, "UNUSED-02", "UNUSED-04", "UNUSED-05", "UNUSED-08")
 def unused_pages_are_unused(event: Available, scene: Scene) -> Iterator[Decision]:
     """Pages of the balloon are not unused, and an exchange names each page once."""
-    buffer, exchange = scene.buffer, scene.exchange
+    session = scene[Session]
+    buffer = scene.buffer
     if buffer is None or buffer.queue is not Queue.HOST_REQUEST or not buffer.content.total:
         return
-    pages, data, request = buffer.content.pages, event.readable, exchange.request
+    pages, data, request = buffer.content.pages, event.readable, scene[Requests].request
     # A page that went into the balloon since may have been free when the driver looked, after the request.
-    held = pages & (exchange.named if request is None else request.named_throughout)
+    held = pages & (scene[Balloon].named if request is None else request.named_throughout)
     if held:
         yield broken(
             "UNUSED-02",
@@ -158,15 +167,15 @@ def unused_pages_are_unused(event: Available, scene: Scene) -> Iterator[Decision
         yield kept("UNUSED-04")
     if any(run.count == 1 for run in pages):
         yield kept("UNUSED-08")
-    if exchange.memory is None:
+    if session.memory is None:
         return
     total = request.total + buffer.content.total
-    if total > exchange.memory.pages:
+    if total > session.memory.pages:
         yield broken(
             "UNUSED-05",
             "one exchange names more pages than guest memory has",
             field="response data",
-            expected=f"{exchange.memory.pages} pages at most",
+            expected=f"{session.memory.pages} pages at most",
             seen=f"{total} pages",
             data=data,
         )
@@ -177,7 +186,7 @@ def unused_pages_are_unused(event: Available, scene: Scene) -> Iterator[Decision
 @rule(Guest, "UNUSED-10")
 def what_the_guest_keeps_is_in_use(event: Guest, scene: Scene) -> Iterator[Decision]:
     """Pages in which the guest kept data from before the request to after the answer were never free."""
-    request = scene.exchange.request
+    request = scene[Requests].request
     if event.action is not GuestAction.HOLD or request is None or not request.reported:
         return
     throughout = request.held_by_guest & event.pages
@@ -197,7 +206,7 @@ def what_the_guest_keeps_is_in_use(event: Guest, scene: Scene) -> Iterator[Decis
 @rule(Available, "UNUSED-06")
 def a_reported_page_may_be_inflated(_event: Available, scene: Scene) -> Iterator[Decision]:
     """A page that was reported unused may go into the balloon while the exchange lasts."""
-    buffer, request = scene.buffer, scene.exchange.request
+    buffer, request = scene.buffer, scene[Requests].request
     if buffer is None or buffer.queue is not Queue.INFLATE or request is None or request.is_done:
         return
     if buffer.content.pages & request.reported:
@@ -207,29 +216,26 @@ def a_reported_page_may_be_inflated(_event: Available, scene: Scene) -> Iterator
 @rule(Available, "CONC-02", "CONC-03", "CONC-04")
 def kinds_do_not_wait(_event: Available, scene: Scene) -> Iterator[Decision]:
     """An exchange ends while balloon pages are unanswered, and ballooning goes on beside an exchange."""
-    buffer, exchange = scene.buffer, scene.exchange
+    flying = scene[Buffers]
+    asked = scene[Requests]
+    buffer = scene.buffer
     if buffer is None:
         return
     if buffer.queue in {Queue.INFLATE, Queue.DEFLATE}:
-        if exchange.unused_messages():
+        if flying.unused_messages():
             yield kept("CONC-04")
-    elif buffer.shape == "message" and exchange.request is not None:
+    elif buffer.shape == "message" and asked.request is not None:
         header = buffer.content.header
-        waiting = {other.queue for other in exchange.on(Queue.INFLATE, Queue.DEFLATE)}
+        waiting = {other.queue for other in flying.on(Queue.INFLATE, Queue.DEFLATE)}
         if header is not None and header.flag == FLAG_DONE:
             for queue, requirement in ((Queue.INFLATE, "CONC-02"), (Queue.DEFLATE, "CONC-03")):
-                if queue in waiting & exchange.request.beside:
+                if queue in waiting & asked.request.beside:
                     yield kept(requirement)
 
 
 @rule(Quiet, "RESET-05")
 def an_exchange_ends_with_the_reset(event: Quiet, scene: Scene) -> Iterator[Decision]:
     """A driver that rests after a reset with a request open has let the exchange of before go."""
-    exchange = scene.exchange
-    if (
-        event.side is Side.DRIVER
-        and exchange.was_asked
-        and exchange.request is None
-        and exchange.request_posts
-    ):
+    asked = scene[Requests]
+    if event.side is Side.DRIVER and asked.was_asked and asked.request is None and asked.posts:
         yield kept("RESET-05")

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from balloon_spec.events import Available, BufferAltered, Quiet, Side, Used
+from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.exchange import Exchange
+from balloon_spec.judge.host_requests import Requests
 from balloon_spec.judge.in_flight import InFlight
 from balloon_spec.judge.rule import Scene, rule
+from balloon_spec.judge.session import Session
+from balloon_spec.judge.statistics_queue import Statistics
 from balloon_spec.queues import Queue
 
 _BALLOON = frozenset({Queue.INFLATE, Queue.DEFLATE})
@@ -48,7 +52,7 @@ _REPORTED_BROKEN = {
 @rule(BufferAltered, "BUF-01", "BUF-02")
 def buffers_in_flight_do_not_change(event: BufferAltered, scene: Scene) -> Iterator[Decision]:
     """The driver leaves a buffer in flight alone, and the device its device-readable part."""
-    buffer = scene.exchange.in_flight.get((event.queue, event.buffer))
+    buffer = scene[Buffers].in_flight.get((event.queue, event.buffer))
     before = buffer.event.readable if buffer is not None else b""
     at = next(
         (at for at, (was, now) in enumerate(zip(before, event.readable_now, strict=False)) if was != now),
@@ -70,9 +74,10 @@ def buffers_in_flight_do_not_change(event: BufferAltered, scene: Scene) -> Itera
 @rule(Used, "BUF-01", "BUF-02", "BUF-03", "BUF-04", "BUF-07", "RESET-02")
 def returns_are_in_order(event: Used, scene: Scene) -> Iterator[Decision]:
     """A buffer comes back once, with a used length that tells what was written."""
-    exchange, buffer = scene.exchange, scene.buffer
+    flying = scene[Buffers]
+    buffer = scene.buffer
     if buffer is None:
-        stale = (event.queue, event.buffer) in exchange.before_reset
+        stale = (event.queue, event.buffer) in flying.before_reset
         yield broken(
             "RESET-02" if stale else "BUF-04",
             "a buffer from before the reset is returned"
@@ -84,7 +89,7 @@ def returns_are_in_order(event: Used, scene: Scene) -> Iterator[Decision]:
         )
         return
     yield kept("BUF-04")
-    if exchange.before_reset:
+    if flying.before_reset:
         yield kept("RESET-02")
     if buffer.event.readable:
         # An alteration would have been seen before the return.
@@ -101,7 +106,7 @@ def returns_are_in_order(event: Used, scene: Scene) -> Iterator[Decision]:
         )
     elif room:
         yield kept("BUF-07")
-    elif exchange.has("VERSION_1"):
+    elif scene[Session].has("VERSION_1"):
         if event.length_bytes:
             yield broken(
                 "BUF-03",
@@ -120,7 +125,7 @@ def buffers_have_memory_of_their_own(event: Available, scene: Scene) -> Iterator
     if scene.buffer is None or not event.extents:
         return
     mine = sorted(event.extents)
-    for other in scene.exchange.in_flight.values():
+    for other in scene[Buffers].in_flight.values():
         if not other.event.extents:
             continue
         kinds = {_kind(scene.buffer), _kind(other)} == {"balloon", "unused"}
@@ -166,17 +171,17 @@ def _kind(buffer: InFlight) -> str:
 )
 def a_return_answers_what_was_asked(_event: Used, scene: Scene) -> Iterator[Decision]:
     """The return of a buffer keeps whatever that buffer put to the test."""
-    buffer, exchange = scene.buffer, scene.exchange
+    buffer = scene.buffer
     if buffer is None:
         return
     older = [
         other
-        for other in exchange.in_flight.values()
+        for other in scene[Buffers].in_flight.values()
         if other.event.queue == buffer.event.queue and other.number < buffer.number
     ]
-    if older and not exchange.has("IN_ORDER"):
+    if older and not scene[Session].has("IN_ORDER"):
         yield kept("CONC-07")
-    if buffer.early and _is_looked_for(exchange, buffer):
+    if buffer.early and _is_looked_for(scene.exchange, buffer):
         yield kept("QUEUE-04")
     if buffer.shape not in _PAGES:
         return
@@ -198,14 +203,16 @@ def statistics_are_found_at_driver_ok(event: Quiet, scene: Scene) -> Iterator[De
     It may hold one as long as it likes (STATS-09), and is judged by what it did before, with the same
     features and after a reset as well: it returned two when it was asked.
     """
-    exchange = scene.exchange
-    if event.side is not Side.DEVICE or exchange.needs_reset or not exchange.driver_ok:
+    session = scene[Session]
+    flying = scene[Buffers]
+    stats = scene[Statistics]
+    if event.side is not Side.DEVICE or session.needs_reset or not session.driver_ok:
         return
-    if not (exchange.wants_statistics and exchange.refreshed_before) or Queue.STATISTICS in exchange.notified:
+    if not (stats.wanted and stats.refreshed_before) or Queue.STATISTICS in flying.notified:
         return
-    for buffer in exchange.in_flight.values():
-        early = buffer.early and buffer.number not in exchange.held_over
-        if early and buffer.queue is Queue.STATISTICS and _is_looked_for(exchange, buffer):
+    for buffer in flying.in_flight.values():
+        early = buffer.early and buffer.number not in flying.held_over
+        if early and buffer.queue is Queue.STATISTICS and _is_looked_for(scene.exchange, buffer):
             yield broken(
                 "QUEUE-04",
                 "a statistics buffer that was there at DRIVER_OK is not used",
@@ -218,7 +225,7 @@ def statistics_are_found_at_driver_ok(event: Quiet, scene: Scene) -> Iterator[De
 
 def _is_looked_for(exchange: Exchange, buffer: InFlight) -> bool:
     """Tell whether a device finds at DRIVER_OK a buffer of which nobody notified it (QUEUE-04)."""
-    return exchange.has("HOST_REQ_VQ") and buffer.queue in _LOOKED_FOR
+    return exchange[Session].has("HOST_REQ_VQ") and buffer.queue in _LOOKED_FOR
 
 
 def _beside(exchange: Exchange, buffer: InFlight) -> bool:
@@ -226,31 +233,38 @@ def _beside(exchange: Exchange, buffer: InFlight) -> bool:
 
     That is a message or an array, returned since or not, or a request that the driver has not answered.
     """
-    if exchange.request is not None and exchange.request.is_open and buffer.queue is not Queue.HOST_REQUEST:
+    flying = exchange[Buffers]
+    asked = exchange[Requests]
+    if asked.request is not None and asked.request.is_open and buffer.queue is not Queue.HOST_REQUEST:
         return True
-    if any(queue is not buffer.queue and last > buffer.number for queue, last in exchange.latest.items()):
+    if any(queue is not buffer.queue and last > buffer.number for queue, last in flying.latest.items()):
         return True
     return any(
         other.queue is not buffer.queue and other.shape in {"message", "array"}
-        for other in exchange.in_flight.values()
+        for other in flying.in_flight.values()
     )
 
 
 @rule(Quiet, "QUEUE-07", "SAFE-03", "PFN-09", *_RETURN_TESTS)
 def nothing_is_held_back(event: Quiet, scene: Scene) -> Iterator[Decision]:
     """A device that was given its time has returned every message and array."""
-    exchange = scene.exchange
-    if event.side is not Side.DEVICE or exchange.needs_reset or not exchange.driver_ok:
+    session = scene[Session]
+    flying = scene[Buffers]
+    if event.side is not Side.DEVICE or session.needs_reset or not session.driver_ok:
         return
-    for buffer in exchange.in_flight.values():
-        if buffer.shape not in _PAGES or buffer.number in exchange.missed or not buffer.is_reachable:
+    for buffer in flying.in_flight.values():
+        if buffer.shape not in _PAGES or buffer.number in flying.missed or not buffer.is_reachable:
             continue
-        if buffer.early and not _is_looked_for(exchange, buffer) and buffer.queue not in exchange.notified:
+        if (
+            buffer.early
+            and not _is_looked_for(scene.exchange, buffer)
+            and buffer.queue not in flying.notified
+        ):
             # Without a notification since DRIVER_OK the device need not know of it.
             continue
         if buffer.is_sound:
             requirement = next((name for name in _RETURN_TESTS if name in buffer.tests), "QUEUE-07")
-            if requirement == "QUEUE-07" and exchange.has("HOST_REQ_VQ") and _beside(exchange, buffer):
+            if requirement == "QUEUE-07" and session.has("HOST_REQ_VQ") and _beside(scene.exchange, buffer):
                 requirement = "CONC-06"
             words = _REPORTED_BROKEN[requirement]
         else:
@@ -269,7 +283,8 @@ def nothing_is_held_back(event: Quiet, scene: Scene) -> Iterator[Decision]:
 @rule(Available, "CONC-05", "BUF-06")
 def returns_in_any_manner_are_taken(_event: Available, scene: Scene) -> Iterator[Decision]:
     """A driver that goes on after a return out of order, or with a used length, has coped with it."""
-    if scene.exchange.returned_out_of_order:
+    flying = scene[Buffers]
+    if flying.returned_out_of_order:
         yield kept("CONC-05")
-    if scene.exchange.returned_with_length:
+    if flying.returned_with_length:
         yield kept("BUF-06")

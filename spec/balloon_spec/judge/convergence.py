@@ -9,10 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from balloon_spec.events import Available, ConfigurationWritten, Quiet, Side
-from balloon_spec.judge.course import ROUNDS_WITHOUT_END
+from balloon_spec.judge.balloon import Balloon
+from balloon_spec.judge.buffers_in_flight import Buffers
+from balloon_spec.judge.configuration_space import Configuration
+from balloon_spec.judge.course import ROUNDS_WITHOUT_END, Course
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.exchange import Exchange
+from balloon_spec.judge.guest_wishes import GuestWishes
 from balloon_spec.judge.rule import Scene, rule
+from balloon_spec.judge.session import Session
 from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration
 
@@ -24,20 +29,20 @@ give: one part in four."""
 @rule(Quiet, "INF-10", "INF-12", "INF-13", "DEF-12")
 def a_driver_rests_at_its_target(event: Quiet, scene: Scene) -> Iterator[Decision]:
     """A driver that was given its time holds what ``num_pages`` asks for, or cannot."""
-    exchange = scene.exchange
-    course, target = exchange.course, exchange.num_pages
-    if event.side is not Side.DRIVER or target is None or exchange.on(Queue.INFLATE, Queue.DEFLATE):
+    flying = scene[Buffers]
+    balloon = scene[Balloon]
+    space = scene[Configuration]
+    course, target = scene[Course], space.num_pages
+    if event.side is not Side.DRIVER or target is None or flying.on(Queue.INFLATE, Queue.DEFLATE):
         return
     # The other kind of pages is with the device: whether the driver waits for that is judged by CONC-04.
-    if course.told or exchange.unused_messages() or exchange.is_unbound:
+    if course.told or flying.unused_messages() or scene[Session].is_unbound:
         return
     # Where actual counts more than the device was told of, INF-03 is broken, and the driver is at its target.
-    seen = max(exchange.balloon.pages, exchange.actual or 0)
+    seen = max(balloon.held.pages, space.actual or 0)
     # Likewise where it counts less, and DEF-11 is.
-    counted = (
-        exchange.balloon.pages if exchange.actual is None else min(exchange.balloon.pages, exchange.actual)
-    )
-    missing, excess = _missing(exchange, target - seen), _excess(exchange, counted - target)
+    counted = balloon.held.pages if space.actual is None else min(balloon.held.pages, space.actual)
+    missing, excess = _missing(scene.exchange, target - seen), _excess(scene.exchange, counted - target)
     # A driver of large pages that is within one of its target follows it, and rounds.
     lost = course.moved_in_flight and max(missing, excess) >= course.guest_page
     if missing:
@@ -63,7 +68,7 @@ def a_driver_rests_at_its_target(event: Quiet, scene: Scene) -> Iterator[Decisio
             expected=counted - excess,
             seen=counted,
         )
-    elif _is_at_target(exchange, target):
+    elif _is_at_target(scene.exchange, target):
         if course.grew:
             yield kept("INF-10")
             yield kept("INF-12")
@@ -75,52 +80,57 @@ def a_driver_rests_at_its_target(event: Quiet, scene: Scene) -> Iterator[Decisio
 
 def _missing(exchange: Exchange, short: int) -> int:
     """Return how many of the pages that are ``short`` the driver could have inflated."""
+    course = exchange[Course]
     if short <= 0:
         return 0
-    if not exchange.chooses:
-        return min(short, exchange.owed_to_inflate.pages)
+    if not course.driver_chooses:
+        return min(short, exchange[GuestWishes].owed_to_inflate.pages)
     # What the guest took back for want of memory it need not give again (DEF-13).
-    return short if not exchange.course.took_back and _is_free(exchange, short) else 0
+    return short if not course.took_back and _is_free(exchange, short) else 0
 
 
 def _is_free(exchange: Exchange, pages: int) -> bool:
     """Tell whether so many pages are free, by the guest's statistics or else by the size of its memory."""
-    if exchange.memory is None:
+    session = exchange[Session]
+    if session.memory is None:
         return False
-    reserve = exchange.memory.pages // _RESERVE
-    free = exchange.course.free_now(exchange)
-    return (exchange.num_pages or 0) <= reserve if free is None else free >= pages + reserve
+    reserve = session.memory.pages // _RESERVE
+    free = exchange[Course].free_now()
+    return (exchange[Configuration].num_pages or 0) <= reserve if free is None else free >= pages + reserve
 
 
 def _excess(exchange: Exchange, beyond: int) -> int:
     """Return how many of the pages ``beyond`` the target the driver could have left out or taken back."""
-    course = exchange.course
+    course = exchange[Course]
     if beyond <= course.slack():
         return 0
-    if exchange.chooses or course.overshot:
+    if course.driver_chooses or course.overshot:
         return beyond
-    return min(beyond, (course.owed_to_deflate & exchange.balloon).pages)
+    return min(beyond, (course.owed_to_deflate & exchange[Balloon].held).pages)
 
 
 def _is_at_target(exchange: Exchange, target: int) -> bool:
     """Tell whether the driver reached its target, or gave all that its guest gave up."""
-    beyond = exchange.balloon.pages - target
+    guest = exchange[GuestWishes]
+    beyond = exchange[Balloon].held.pages - target
     if beyond < 0:
-        return exchange.meant_to_inflate is not None and not exchange.owed_to_inflate
-    return beyond <= exchange.course.slack()
+        return guest.to_inflate is not None and not guest.owed_to_inflate
+    return beyond <= exchange[Course].slack()
 
 
 @rule(Available, "DEF-09")
 def a_deflate_buffer_leaves_the_target(event: Available, scene: Scene) -> Iterator[Decision]:
     """Without DEFLATE_ON_OOM a deflate buffer leaves as many pages as ``num_pages`` asks for."""
-    exchange, buffer = scene.exchange, scene.buffer
-    if buffer is None or buffer.queue is not Queue.DEFLATE or exchange.num_pages is None:
+    course = scene[Course]
+    session = scene[Session]
+    buffer = scene.buffer
+    if buffer is None or buffer.queue is not Queue.DEFLATE or scene[Configuration].num_pages is None:
         return
-    pages = buffer.content.intended & exchange.balloon
-    if not pages or exchange.has("DEFLATE_ON_OOM"):
+    pages = buffer.content.intended & scene[Balloon].held
+    if not pages or session.has("DEFLATE_ON_OOM"):
         return
-    left, limit = exchange.course.left(exchange, pages), exchange.course.limit(exchange)
-    if left < limit and exchange.sees_driver_ok:
+    left, limit = course.left(pages), course.limit()
+    if left < limit and session.sees_driver_ok:
         yield _below(left, limit, event.readable)
     # Where the transport hides the status, it may be that the driver gives the device up: see below.
 
@@ -128,15 +138,20 @@ def a_deflate_buffer_leaves_the_target(event: Available, scene: Scene) -> Iterat
 @rule(Quiet, "DEF-09")
 def a_driver_that_stays_leaves_the_target(event: Quiet, scene: Scene) -> Iterator[Decision]:
     """A driver that stays has not given its device up, nor what the guest wants back at the target."""
-    exchange = scene.exchange
-    course, left = exchange.course, exchange.balloon.pages
-    if event.side is not Side.DRIVER or not left or exchange.has("DEFLATE_ON_OOM"):
+    session = scene[Session]
+    balloon = scene[Balloon]
+    course, left = scene[Course], balloon.held.pages
+    if event.side is not Side.DRIVER or not left or session.has("DEFLATE_ON_OOM"):
         return
-    if exchange.on(Queue.INFLATE, Queue.DEFLATE):
+    if scene[Buffers].on(Queue.INFLATE, Queue.DEFLATE):
         return
-    if course.below is not None and left < course.below and not exchange.sees_driver_ok:
+    if course.below is not None and left < course.below and not session.sees_driver_ok:
         yield _below(left, course.below)
-    elif course.owed_to_deflate & exchange.balloon and left <= (exchange.num_pages or 0) and not course.told:
+    elif (
+        course.owed_to_deflate & balloon.held
+        and left <= (scene[Configuration].num_pages or 0)
+        and not course.told
+    ):
         yield kept("DEF-09")
 
 
@@ -156,11 +171,10 @@ def what_was_taken_back_is_not_inflated_at_once(
     event: ConfigurationWritten, scene: Scene
 ) -> Iterator[Decision]:
     """What DEFLATE_ON_OOM took back does not go to and fro."""
-    exchange = scene.exchange
-    course = exchange.course
+    course = scene[Course]
     if event.offset != configuration.ACTUAL_OFFSET or len(event.data) != 4 or not course.has_fallen:
         return
-    actual, before = int.from_bytes(event.data, "little"), exchange.actual or 0
+    actual, before = int.from_bytes(event.data, "little"), scene[Configuration].actual or 0
     if actual > before and course.gives_again and course.rounds + 1 == ROUNDS_WITHOUT_END:
         yield broken(
             "DEF-13",
@@ -175,6 +189,5 @@ def what_was_taken_back_is_not_inflated_at_once(
 @rule(Quiet, "DEF-13")
 def what_was_taken_back_stays(event: Quiet, scene: Scene) -> Iterator[Decision]:
     """A driver that took pages back for want of memory comes to rest."""
-    exchange = scene.exchange
-    if event.side is Side.DRIVER and exchange.course.has_fallen and not exchange.on(Queue.INFLATE):
+    if event.side is Side.DRIVER and scene[Course].has_fallen and not scene[Buffers].on(Queue.INFLATE):
         yield kept("DEF-13")

@@ -1,24 +1,25 @@
 """The course of a balloon from target to target: what it takes to judge where a driver comes to rest.
 
-Kept beside the :class:`~balloon_spec.judge.exchange.Exchange`, which lets it take every event in before its
-own sets change. All numbers are pages of 4 KiB.
+All numbers are pages of 4 KiB.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from balloon_spec import events as ev
+from balloon_spec.judge.balloon import Balloon
+from balloon_spec.judge.buffers_in_flight import Buffers
+from balloon_spec.judge.configuration_space import Configuration
+from balloon_spec.judge.guest_wishes import GuestWishes
+from balloon_spec.judge.in_flight import InFlight
+from balloon_spec.judge.ledger import Ledger
+from balloon_spec.judge.session import Session
 from balloon_spec.pages import EMPTY, PAGE_SHIFT, PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration, statistics
 from balloon_spec.wire.errors import WireError
 from balloon_spec.wire.statistics import Tag
-
-if TYPE_CHECKING:
-    from balloon_spec.judge.exchange import Exchange
-    from balloon_spec.judge.in_flight import InFlight
 
 __all__ = ["ROUNDS_WITHOUT_END", "Course"]
 
@@ -29,9 +30,12 @@ _LARGEST_GUEST_PAGE = 64
 """The largest page that guests are built with, 256 KiB: a driver of such a guest rounds a target to it."""
 
 
-@dataclass(slots=True)
-class Course:
-    """What happened since ``num_pages`` last changed, or the driver last rested; see each field."""
+@dataclass(slots=True, eq=False)
+class Course(Ledger):
+    """What happened since ``num_pages`` last changed, or the driver last rested; see each field.
+
+    The first ledger: it sees all others as they were before the event.
+    """
 
     least_num_pages: int | None = None
     """The least ``num_pages`` since the driver last rested; a later one it may not have seen yet."""
@@ -70,67 +74,82 @@ class Course:
     named_then: int = 0
     """The pages named in inflate buffers when they said so."""
 
-    def free_now(self, exchange: Exchange) -> int | None:
+    @property
+    def driver_chooses(self) -> bool:
+        """Whether the driver picks its own pages: it was seen to, if nobody said."""
+        if self.exchange.steered is not None:
+            return not self.exchange.steered
+        wishes = self.exchange[GuestWishes]
+        return wishes.to_inflate is None and wishes.to_deflate is None and self.guest_page > 0
+
+    def free_now(self) -> int | None:
         """Return how many pages the guest has free: what it said, without what it gave up since."""
         if self.free_pages is None:
             return None
-        return self.free_pages - max(exchange.named.pages - self.named_then, 0)
+        return self.free_pages - max(self.exchange[Balloon].named.pages - self.named_then, 0)
 
-    def limit(self, exchange: Exchange) -> int:
+    def limit(self) -> int:
         """Return what a deflate buffer has to leave in the balloon without DEFLATE_ON_OOM (DEF-09)."""
-        return min(self.least(exchange), exchange.actual or 0)
+        return min(self.least(), self.exchange[Configuration].actual or 0)
 
-    def left(self, exchange: Exchange, pages: PageSet) -> int:
+    def left(self, pages: PageSet) -> int:
         """Return how many pages a deflate buffer that takes ``pages`` leaves, as the driver counts."""
         # Pages that actual counts and no inflate buffer named are INF-03's; the driver has them all the same.
-        told = (exchange.named | exchange.deflating_pages).pages
-        return (exchange.named - pages).pages + max((exchange.actual or 0) - told, 0)
+        told = (self.exchange[Balloon].named | self.exchange[Balloon].deflating).pages
+        return (self.exchange[Balloon].named - pages).pages + max(
+            (self.exchange[Configuration].actual or 0) - told, 0
+        )
 
-    def least(self, exchange: Exchange) -> int:
+    def least(self) -> int:
         """Return the least ``num_pages`` that the driver may go by."""
-        return (exchange.num_pages if self.least_num_pages is None else self.least_num_pages) or 0
+        return (
+            self.exchange[Configuration].num_pages if self.least_num_pages is None else self.least_num_pages
+        ) or 0
 
     def slack(self) -> int:
         """Return by how much a balloon of whole guest pages may exceed its target."""
         return min(self.guest_page, _LARGEST_GUEST_PAGE) - 1 if self.guest_page else 0
 
-    def take(self, event: ev.Event, buffer: InFlight | None, exchange: Exchange) -> None:
-        """Take an event in; ``exchange`` is as it was before."""
+    def take(self, event: ev.Event, buffer: InFlight | None) -> None:
+        """Take an event in."""
         match event:
             case ev.Available() if buffer is not None:
-                self._available(buffer, exchange)
+                self._available(buffer)
             case ev.Used():
-                self._used(exchange.in_flight.get((event.queue, event.buffer)))
+                self._used(buffer)
             case ev.ConfigurationRead() | ev.ConfigurationChanged():
-                self._target(event, exchange)
+                self._target(event)
             case ev.ConfigurationWritten():
-                self._written(event, exchange)
+                self._written(event)
             case ev.Guest():
                 self._guest(event)
             case ev.Quiet() if event.side is ev.Side.DRIVER:
-                self._rested(exchange)
+                self._rested()
             case _:
                 pass
 
-    def _available(self, buffer: InFlight, exchange: Exchange) -> None:
+    def _available(self, buffer: InFlight) -> None:
         pages = buffer.content.intended
         if buffer.queue is Queue.INFLATE:
             self.told = False
             self.below = None
-            named = (exchange.named | pages).pages
-            self.gives_again = exchange.chooses or bool(pages & self.taken_back)
+            named = (self.exchange[Balloon].named | pages).pages
+            self.gives_again = self.driver_chooses or bool(pages & self.taken_back)
             self.guest_page = _page_size(pages, self.guest_page)
             self.overshot = self.most_num_pages is not None and named > self.most_num_pages + self.slack()
         elif buffer.queue is Queue.DEFLATE:
             self.told = False
             self.owed_to_deflate -= pages
-            self.for_memory = exchange.named.pages <= self.least(exchange)
+            self.for_memory = self.exchange[Balloon].named.pages <= self.least()
             self.taken_back |= pages if self.for_memory else EMPTY
-            limit = self.limit(exchange)
-            if self.left(exchange, pages) < limit:
+            limit = self.limit()
+            if self.left(pages) < limit:
                 self.below = limit
         elif buffer.queue is Queue.STATISTICS:
-            self.free_pages, self.named_then = _free_pages(buffer.event.readable), exchange.named.pages
+            self.free_pages, self.named_then = (
+                _free_pages(buffer.event.readable),
+                self.exchange[Balloon].named.pages,
+            )
 
     def _used(self, buffer: InFlight | None) -> None:
         if buffer is not None and buffer.queue is Queue.INFLATE:
@@ -138,32 +157,32 @@ class Course:
         elif buffer is not None and buffer.queue is Queue.DEFLATE:
             self.shrank = True
 
-    def _target(self, event: ev.ConfigurationRead | ev.ConfigurationChanged, exchange: Exchange) -> None:
+    def _target(self, event: ev.ConfigurationRead | ev.ConfigurationChanged) -> None:
         offset = event.offset if isinstance(event, ev.ConfigurationRead) else 0
         if offset != configuration.NUM_PAGES_OFFSET or len(event.data) < 4:
             return
         seen = int.from_bytes(event.data[:4], "little")
-        if isinstance(event, ev.ConfigurationRead) and seen == exchange.num_pages_before:
+        if isinstance(event, ev.ConfigurationRead) and seen == self.exchange[Configuration].num_pages_before:
             return
         self.least_num_pages = seen if self.least_num_pages is None else min(self.least_num_pages, seen)
         self.most_num_pages = seen if self.most_num_pages is None else max(self.most_num_pages, seen)
-        if seen != exchange.num_pages:
+        if seen != self.exchange[Configuration].num_pages:
             self.told = self.took_back = self.has_fallen = self.overshot = False
             self.rounds, self.taken_back = 0, EMPTY
-            if exchange.on(Queue.INFLATE, Queue.DEFLATE):
+            if self.exchange[Buffers].on(Queue.INFLATE, Queue.DEFLATE):
                 self.moved_in_flight = True
 
-    def _written(self, event: ev.ConfigurationWritten, exchange: Exchange) -> None:
+    def _written(self, event: ev.ConfigurationWritten) -> None:
         if event.offset != configuration.ACTUAL_OFFSET or len(event.data) != 4:
             return
-        actual, before = int.from_bytes(event.data, "little"), exchange.actual or 0
+        actual, before = int.from_bytes(event.data, "little"), self.exchange[Configuration].actual or 0
         self.below = None
-        if actual < before and self.for_memory and exchange.has("DEFLATE_ON_OOM"):
+        if actual < before and self.for_memory and self.exchange[Session].has("DEFLATE_ON_OOM"):
             self.took_back = self.has_fallen = True
         elif actual > before and self.has_fallen:
             self.has_fallen = False
             self.rounds += self.gives_again
-        if actual > before and actual == exchange.num_pages:
+        if actual > before and actual == self.exchange[Configuration].num_pages:
             # It grew to this target, so it has seen it.
             self.least_num_pages = actual
 
@@ -176,14 +195,14 @@ class Course:
             self.owed_to_deflate -= event.pages
             self.taken_back -= event.pages
 
-    def _rested(self, exchange: Exchange) -> None:
+    def _rested(self) -> None:
         self.rounds, self.taken_back = 0, EMPTY
-        if exchange.on(Queue.INFLATE, Queue.DEFLATE):
+        if self.exchange[Buffers].on(Queue.INFLATE, Queue.DEFLATE):
             return
         self.told = True
         self.moved_in_flight = self.grew = self.shrank = False
         self.below = None
-        self.least_num_pages = self.most_num_pages = exchange.num_pages
+        self.least_num_pages = self.most_num_pages = self.exchange[Configuration].num_pages
 
 
 def _page_size(pages: PageSet, before: int) -> int:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from balloon_spec.events import Discarded, Failed, Failure, NeedsReset, Overwritten, Side, Used
-from balloon_spec.judge import looks
+from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.judge.discards import Discards
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.given_back import ACT_TESTS
+from balloon_spec.judge.guest_memory import GuestMemory
 from balloon_spec.judge.rule import Scene, rule
+from balloon_spec.judge.session import Session
 from balloon_spec.pages import EMPTY, PageSet
 
 _HARM = (
@@ -39,7 +42,8 @@ _HARM_WORDS = {
 @rule(Discarded, "INF-07", *ACT_TESTS)
 def named_pages_are_given_back(event: Discarded, scene: Scene) -> Iterator[Decision]:
     """The pages of a returned inflate buffer are discarded, whatever else the buffer puts to the test."""
-    for one, requirement in looks.blamed(scene.exchange, event):
+    discards = scene[Discards]
+    for one, requirement in discards.blamed(event):
         yield broken(
             requirement or "INF-07",
             "pages of a returned inflate buffer were not discarded",
@@ -47,7 +51,7 @@ def named_pages_are_given_back(event: Discarded, scene: Scene) -> Iterator[Decis
             expected=f"discarded: {one.missing}",
             seen=f"still there: {one.missing}",
         )
-    for one in looks.looked_at(scene.exchange, event):
+    for one in discards.looked_at(event):
         if one.missing:
             continue
         yield from (kept(name) for name in ACT_TESTS if name in one.circumstances.tests)
@@ -67,7 +71,7 @@ def named_pages_are_given_back(event: Discarded, scene: Scene) -> Iterator[Decis
 @rule(Discarded, "INF-08", "SAFE-01", "SAFE-08", *_HARM)
 def other_pages_are_left_alone(event: Discarded, scene: Scene) -> Iterator[Decision]:
     """Nothing is discarded but what an inflate buffer names and the driver has not taken back."""
-    yield from _touched(event.pages - scene.exchange.gone, scene.exchange, "discarded")
+    yield from _touched(event.pages - scene[Discards].discarded, scene.exchange, "discarded")
     yield from _untouched(event.looked - event.pages, scene.exchange)
 
 
@@ -78,19 +82,22 @@ def other_pages_keep_their_contents(event: Overwritten, scene: Scene) -> Iterato
 
 
 def _touched(pages: PageSet, exchange: Exchange, verb: str) -> Iterator[Decision]:
-    rest = pages - exchange.touchable
+    guest_memory = exchange[GuestMemory]
+    rest = pages - guest_memory.may_be_discarded
     if not rest:
         if pages:
             yield kept("INF-08")
         return
     for requirement in _HARM:
-        harm = rest & exchange.forbidden.get(requirement, EMPTY)
+        harm = rest & guest_memory.forbidden.get(requirement, EMPTY)
         if harm:
             yield _harmed(requirement, harm, verb)
             rest -= harm
     if rest:
         # A short message names no pages, so whatever it does is found elsewhere.
-        stray = "SAFE-08" if exchange.saw_short_message else "SAFE-01" if exchange.suspects else "INF-08"
+        stray = (
+            "SAFE-08" if guest_memory.short_message_came else "SAFE-01" if guest_memory.suspects else "INF-08"
+        )
         yield _harmed(stray, rest, verb)
 
 
@@ -106,13 +113,14 @@ def _harmed(requirement: str, pages: PageSet, verb: str) -> Decision:
 
 def _untouched(pages: PageSet, exchange: Exchange) -> Iterator[Decision]:
     """Say which requirements pages that were looked at and found whole have kept."""
+    guest_memory = exchange[GuestMemory]
     for requirement in _HARM:
-        harm = exchange.forbidden.get(requirement)
-        if harm and pages & harm - exchange.touchable:
+        harm = guest_memory.forbidden.get(requirement)
+        if harm and pages & harm - guest_memory.may_be_discarded:
             yield kept(requirement)
-    if exchange.suspects and pages - exchange.touchable:
+    if guest_memory.suspects and pages - guest_memory.may_be_discarded:
         yield kept("SAFE-01")
-        if exchange.saw_short_message:
+        if guest_memory.short_message_came:
             yield kept("SAFE-08")
 
 
@@ -124,7 +132,7 @@ def a_device_stays(event: Failed, scene: Scene) -> Iterator[Decision]:
     crashed = event.failure is Failure.CRASH
     words = "the device ended" if crashed else "the device does not answer, or never pauses,"
     # After a buffer it need not put up with that is the likeliest cause, and a rule of its own.
-    if scene.exchange.was_ever_misled:
+    if scene[Buffers].was_ever_misled:
         yield broken(
             "SAFE-02" if crashed else "SAFE-12",
             f"{words} after a malformed buffer",
@@ -147,7 +155,7 @@ def a_device_that_returns_a_buffer_is_there(_event: Used, scene: Scene) -> Itera
     """What returns a buffer has survived it, and whatever was sent before."""
     if scene.buffer is None:
         return
-    if scene.exchange.was_ever_misled:
+    if scene[Buffers].was_ever_misled:
         yield kept("SAFE-02")
         yield kept("SAFE-12")
     elif scene.buffer.is_sound:
@@ -161,13 +169,16 @@ _WELCOME = ("REQ-19", "DEF-07")
 @rule(NeedsReset, "SAFE-10", "QUEUE-07", *_WELCOME)
 def a_device_may_ask_for_a_reset(_event: NeedsReset, scene: Scene) -> Iterator[Decision]:
     """DEVICE_NEEDS_RESET is an answer to malformed input; said again it means nothing more."""
-    if scene.exchange.needs_reset:
+    flying = scene[Buffers]
+    if scene[Session].needs_reset:
         return
-    if scene.exchange.is_misled:
+    if flying.is_misled:
         yield kept("SAFE-10")
     else:
+        last = flying.newest
+        newest = last.tests if last is not None else frozenset()
         yield broken(
-            next((name for name in _WELCOME if name in scene.exchange.newest_tests), "QUEUE-07"),
+            next((name for name in _WELCOME if name in newest), "QUEUE-07"),
             "the device needs a reset although nothing malformed was sent",
             field="status",
             expected="no DEVICE_NEEDS_RESET",

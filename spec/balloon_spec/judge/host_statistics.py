@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from balloon_spec.events import StatisticsRead
+from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.rule import Scene, rule
+from balloon_spec.judge.session import Session
+from balloon_spec.judge.statistics_queue import Statistics
 from balloon_spec.queues import Queue
 from balloon_spec.wire import statistics
 from balloon_spec.wire.layout import swapped
@@ -20,23 +23,23 @@ _LAST_TAG = max(statistics.Tag)
 @rule(StatisticsRead, "STATS-07", "STATS-08", "STATS-12", "STATS-13")
 def the_host_has_what_was_sent(event: StatisticsRead, scene: Scene) -> Iterator[Decision]:
     """The host has the values of the buffer that was returned last, or of one in flight, whole."""
-    exchange = scene.exchange
-    if not exchange.statistics_returned:
+    stats = scene[Statistics]
+    if not stats.returned:
         # A device that waits for its operator has read nothing yet.
         return
-    if not exchange.has("VERSION_1") and len(exchange.statistics_returned) == 1:
+    if not scene[Session].has("VERSION_1") and len(stats.returned) == 1:
         # On the legacy interface a device should ignore the first buffer.
         return
     held = dict(event.entries)
-    sent = _sent(exchange)
-    right = next((one for one in sent if _first_wrong(one, held, exchange) is None), None)
+    sent = _sent(scene.exchange)
+    right = next((one for one in sent if _first_wrong(one, held, scene.exchange) is None), None)
     if right is None:
-        yield _fault(sent[-1], held, exchange)
+        yield _fault(sent[-1], held, scene.exchange)
         return
     compared = [at for at, (tag, _) in enumerate(right) if tag in held and tag <= _LAST_TAG]
     if not compared:
         return
-    yield kept(_of_values(exchange))
+    yield kept(_of_values(scene.exchange))
     tags = [tag for tag, _ in right]
     if any(tag > _LAST_TAG for tag in tags[: compared[-1]]):
         yield kept("STATS-07")
@@ -46,7 +49,7 @@ def the_host_has_what_was_sent(event: StatisticsRead, scene: Scene) -> Iterator[
 
 def _of_values(exchange: Exchange) -> str:
     """Name the requirement on values; without VERSION_1 they have the byte order of the guest."""
-    return "STATS-12" if exchange.has("VERSION_1") else "STATS-13"
+    return "STATS-12" if exchange[Session].has("VERSION_1") else "STATS-13"
 
 
 def _read(data: bytes) -> Entries:
@@ -61,8 +64,8 @@ def _is_out_of_order(entries: Entries) -> bool:
 
 def _sent(exchange: Exchange) -> list[Entries]:
     """Return what the host may have, the newest first; what was returned last stands at the end."""
-    flying = [one.event.readable for one in exchange.on(Queue.STATISTICS) if not one.is_malformed]
-    return [_read(data) for data in (*reversed(flying), exchange.statistics_returned[0])]
+    flying = [one.event.readable for one in exchange[Buffers].on(Queue.STATISTICS) if not one.is_malformed]
+    return [_read(data) for data in (*reversed(flying), exchange[Statistics].returned[0])]
 
 
 def _values(entries: Entries) -> dict[int, set[int]]:
@@ -76,7 +79,7 @@ def _first_wrong(entries: Entries, held: Mapping[int, int], exchange: Exchange) 
     """Return the place of the first entry that the host has otherwise, or does not have any more."""
     values = _values(entries)
     for at, (tag, _) in enumerate(entries):
-        missing = tag not in held and tag in exchange.host_tags
+        missing = tag not in held and tag in exchange[Statistics].host_tags
         if missing or (tag in held and held[tag] not in values[tag]):
             return at
     return None
@@ -84,10 +87,11 @@ def _first_wrong(entries: Entries, held: Mapping[int, int], exchange: Exchange) 
 
 def _fault(entries: Entries, held: Mapping[int, int], exchange: Exchange) -> Decision:
     """Say what is wrong, and by which requirement: that of what is unusual about the buffer."""
+    stats = exchange[Statistics]
     at = _first_wrong(entries, held, exchange) or 0
     tag, value = entries[at]
     seen = held.get(tag)
-    older = _values(_read(exchange.statistics_returned[-1])).get(tag, set())
+    older = _values(_read(stats.returned[-1])).get(tag, set())
     words = "the host has another value than was sent"
     name = _of_values(exchange)
     if seen is not None and seen == swapped(value):
@@ -96,7 +100,7 @@ def _fault(entries: Entries, held: Mapping[int, int], exchange: Exchange) -> Dec
         name, words = "STATS-07", "the host has the value of an unknown tag"
     elif any(before > _LAST_TAG for before, _ in entries[:at]):
         name, words = "STATS-07", "the host has not what stands behind an unknown tag"
-    elif seen is not None and len(exchange.statistics_returned) > 1 and seen in older:
+    elif seen is not None and len(stats.returned) > 1 and seen in older:
         words = "the host has the value of an older buffer"
     elif _is_out_of_order(entries):
         name, words = "STATS-08", "the host has not what stands in another order"

@@ -7,12 +7,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from balloon_spec import events as ev
+from balloon_spec.judge.buffers_in_flight import Buffers
+from balloon_spec.judge.configuration_space import Configuration
 from balloon_spec.judge.decision import Decision, Finding
+from balloon_spec.judge.discards import Discards
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.given_back import GivenBack
+from balloon_spec.judge.guest_memory import GuestMemory
 from balloon_spec.judge.in_flight import InFlight
 from balloon_spec.judge.reading import read
 from balloon_spec.judge.rule import Rule, Scene
+from balloon_spec.judge.session import Session
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.profile import Profile
 from balloon_spec.queues import Queue
@@ -54,7 +59,7 @@ class Judge:
         self.exercised: Counter[str] = Counter()
         self.events = 0
         self._entries = catalogue() if entries is None else entries
-        self._exchange = Exchange(profile)
+        self._exchange = Exchange(profile, profile.ledgers)
         self._by_kind: dict[type, list[Rule]] = {}
         for one in profile.rules if rules is None else rules:
             self._by_kind.setdefault(one.sees, []).append(one)
@@ -66,55 +71,54 @@ class Judge:
     @property
     def may_be_discarded(self) -> PageSet:
         """The pages the device may discard, as often as it likes: those in the balloon, or on their way."""
-        return self._exchange.touchable
+        return self._exchange[GuestMemory].may_be_discarded
 
     @property
     def worth_a_look_at_all(self) -> bool:
         """Whether a buffer was made available since the reset, and it is known which pages there are."""
-        return self._exchange.memory is not None and self._exchange.count > 0
+        return self.memory is not None and self._exchange[Buffers].count > 0
 
     @property
     def memory(self) -> PageSet | None:
         """The guest pages that exist, None as long as nobody said."""
-        return self._exchange.memory
+        return self._exchange[Session].memory
 
     @property
     def gave_up(self) -> bool:
         """Whether the device asked for a reset on account of malformed input, as it may (SAFE-10)."""
-        return self._exchange.needs_reset and self._exchange.is_misled
+        return self._exchange[Session].needs_reset and self._exchange[Buffers].is_misled
 
     @property
     def num_pages(self) -> int | None:
         """The target that the driver has seen, in pages; None before the first."""
-        return self._exchange.num_pages
+        return self._exchange[Configuration].num_pages
 
     @property
     def driver_ok(self) -> bool:
         """Whether DRIVER_OK was set since the last reset."""
-        return self._exchange.driver_ok
+        return self._exchange[Session].driver_ok
 
     @property
     def device_discards(self) -> bool:
         """Whether the device was seen to give memory back at all; INF-07 lets it not do so."""
-        return self._exchange.discards
+        return bool(self._exchange[Discards].able)
 
     @property
     def given_back(self) -> GivenBack:
         """What the device gave back of the memory it was named, and what it left."""
-        exchange = self._exchange
-        return GivenBack(dict(exchange.able), tuple(exchange.left), exchange.host_page)
+        discards = self._exchange[Discards]
+        return GivenBack(dict(discards.able), discards.left, discards.host_page)
 
     def taken_back(self, event: ev.Used) -> PageSet:
         """The pages that the return of a deflate buffer takes back; until then they may be discarded."""
-        buffer = self._exchange.in_flight.get((event.queue, event.buffer))
+        buffer = self._exchange[Buffers].in_flight.get((event.queue, event.buffer))
         if buffer is None or buffer.queue is not Queue.DEFLATE:
             return EMPTY
         return buffer.content.pages & self.may_be_discarded
 
     def hopes(self, pages: PageSet) -> PageSet:
         """Return those of ``pages`` that a device which discards at all should have discarded by now."""
-        awaited = self._exchange.awaited.within(pages)
-        return PageSet((start, end - start) for start, end, _ in awaited) - self._exchange.gone
+        return self._exchange[Discards].awaited_of(pages)
 
     def awaits(self, side: ev.Side) -> bool:
         """Tell whether ``side`` still owes something: if it stayed quiet now, a requirement would be broken.
@@ -136,19 +140,19 @@ class Judge:
 
     def has(self, feature: str) -> bool:
         """Tell whether the feature was negotiated."""
-        return self._exchange.has(feature)
+        return self._exchange[Session].has(feature)
 
     def took(self, features: int) -> bool:
         """Tell whether the device accepted this set before a reset."""
-        return any(accepted == features for _, accepted in self._exchange.taken)
+        return any(accepted == features for _, accepted in self._exchange[Session].accepted_before)
 
     def is_in_flight(self, queue: int, buffer: str) -> bool:
         """Tell whether the buffer was made available and not returned."""
-        return (queue, buffer) in self._exchange.in_flight
+        return (queue, buffer) in self._exchange[Buffers].in_flight
 
     def in_flight(self, queue: int) -> int:
         """Return how many buffers are in flight on the queue."""
-        return sum(index == queue for index, _ in self._exchange.in_flight)
+        return sum(index == queue for index, _ in self._exchange[Buffers].in_flight)
 
     def feed(self, event: ev.Event, at_seconds: float | None = None) -> list[Finding]:
         """Judge one event and return what it breaks; ``at_seconds`` is its time on any one clock."""
@@ -168,7 +172,7 @@ class Judge:
             self._finding(one, decision) for one, decision in weighed.decisions if not decision.is_kept
         ]
         exchange.take(weighed.event, weighed.buffer)
-        exchange.provoked = exchange.provoked or any(_provokes(finding) for finding in findings)
+        exchange[Buffers].provoked |= any(_provokes(finding) for finding in findings)
         return findings
 
     def _weigh(self, event: ev.Event) -> Weighed:
@@ -188,7 +192,7 @@ class Judge:
         if isinstance(event, ev.Available):
             return read(self._exchange, event)
         if isinstance(event, ev.Used):
-            return self._exchange.in_flight.get((event.queue, event.buffer))
+            return self._exchange[Buffers].in_flight.get((event.queue, event.buffer))
         return None
 
     def feed_all(self, events: Iterable[ev.Event]) -> list[Finding]:
@@ -197,11 +201,11 @@ class Judge:
 
     def _applies(self, requirement: str) -> bool:
         """Tell whether a requirement binds under the negotiated features; before negotiation all do."""
-        exchange = self._exchange
-        return exchange.accepted is None or self._entries[requirement].when.holds(exchange.features)
+        session = self._exchange[Session]
+        return session.accepted is None or self._entries[requirement].when.holds(session.features)
 
     def _rules_for(self, event: ev.Event) -> Sequence[Rule]:
-        if self._exchange.is_blind and not isinstance(event, ev.Negotiated | ev.Reset):
+        if self._exchange[Session].is_blind and not isinstance(event, ev.Negotiated | ev.Reset):
             return ()
         return self._by_kind.get(type(event), ())
 

@@ -3,14 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
 
-from balloon_spec.events import Available, ConfigurationWritten, Negotiated, Quiet, Reset, Side, Used
+from balloon_spec.events import (
+    Available,
+    ConfigurationWritten,
+    Event,
+    Guest,
+    GuestAction,
+    Negotiated,
+    Quiet,
+    Reset,
+    Side,
+    Used,
+)
+from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.judge.guest_wishes import GuestWishes
+from balloon_spec.judge.host_requests import Requests
+from balloon_spec.judge.in_flight import InFlight
+from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.rule import Scene, rule
+from balloon_spec.judge.session import Session
+from balloon_spec.judge.statistics_queue import Statistics
 from balloon_spec.queues import Queue
 
 _AGAIN = 2
 """A device that did so twice does not do it once only."""
+
+
+_WISHES = frozenset({GuestAction.INFLATE, GuestAction.DEFLATE, GuestAction.UNUSED})
+"""What a guest wants of its driver; the other actions are seen."""
+
+
+@dataclass(slots=True, eq=False)
+class BetweenSessions(Ledger):
+    """Whether a driver that was reset has reason to act, which it must not before it negotiates."""
+
+    had_reason_to_act: bool = False
+    """When it was reset the driver had reason to act, or somebody gave it one since."""
+
+    def take(self, event: Event, buffer: InFlight | None) -> None:
+        """Take in a wish of the guest."""
+        del buffer
+        unsettled = self.exchange[Session].accepted is None
+        self.had_reason_to_act |= unsettled and isinstance(event, Guest) and event.action in _WISHES
+
+    def after_reset(self) -> Self:
+        """Leave whether the driver was about to do something for its balloon."""
+        waiting = self.exchange[Buffers].on(Queue.INFLATE, Queue.DEFLATE)
+        owed = self.exchange[GuestWishes].owed_to_inflate
+        return type(self)(self.exchange, had_reason_to_act=bool(waiting) or bool(owed))
 
 
 @rule(Reset, "RESET-07")
@@ -26,7 +70,7 @@ def the_status_is_zero(event: Reset, scene: Scene) -> Iterator[Decision]:
             expected="0",
             seen=f"{event.status:#x}",
         )
-    elif scene.exchange.accepted is not None:
+    elif scene[Session].accepted is not None:
         yield kept("RESET-07")
 
 
@@ -34,7 +78,8 @@ def the_status_is_zero(event: Reset, scene: Scene) -> Iterator[Decision]:
 def what_was_accepted_is_accepted_again(event: Negotiated, scene: Scene) -> Iterator[Decision]:
     """A set that the device took before a reset it offers, and takes, after it."""
     # What a driver accepted and was not offered then need not be offered now.
-    before = {offered & accepted for offered, accepted in scene.exchange.taken}
+    session = scene[Session]
+    before = {offered & accepted for offered, accepted in session.accepted_before}
     lost = next((accepted & ~event.offered for accepted in sorted(before) if accepted & ~event.offered), 0)
     if lost:
         yield broken(
@@ -44,7 +89,7 @@ def what_was_accepted_is_accepted_again(event: Negotiated, scene: Scene) -> Iter
             expected=", ".join(sorted(scene.exchange.profile.names(lost))) or f"bits {lost:#x}",
             seen=f"{event.offered:#x}",
         )
-    if (event.offered, event.accepted) not in scene.exchange.taken:
+    if (event.offered, event.accepted) not in session.accepted_before:
         return
     if event.features_ok:
         yield kept("RESET-08")
@@ -61,7 +106,7 @@ def what_was_accepted_is_accepted_again(event: Negotiated, scene: Scene) -> Iter
 @rule(Available, "RESET-09")
 def no_buffer_comes_between_sessions(event: Available, scene: Scene) -> Iterator[Decision]:
     """Between a reset and the next negotiation there is no queue to make a buffer available on."""
-    if scene.exchange.is_unbound:
+    if scene[Session].is_unbound:
         yield broken(
             "RESET-09",
             "a buffer was made available between a reset and the next negotiation",
@@ -75,7 +120,7 @@ def no_buffer_comes_between_sessions(event: Available, scene: Scene) -> Iterator
 @rule(ConfigurationWritten, "RESET-09")
 def nothing_is_written_between_sessions(event: ConfigurationWritten, scene: Scene) -> Iterator[Decision]:
     """Between a reset and the next negotiation nobody writes to the configuration space."""
-    if scene.exchange.is_unbound:
+    if scene[Session].is_unbound:
         yield broken(
             "RESET-09",
             "the configuration was written between a reset and the next negotiation",
@@ -89,8 +134,7 @@ def nothing_is_written_between_sessions(event: ConfigurationWritten, scene: Scen
 @rule(Quiet, "RESET-09")
 def an_unbound_driver_is_quiet(event: Quiet, scene: Scene) -> Iterator[Decision]:
     """A driver that had reason to act between two sessions, and did not, has kept still."""
-    exchange = scene.exchange
-    if event.side is Side.DRIVER and exchange.is_unbound and exchange.tempted:
+    if event.side is Side.DRIVER and scene[Session].is_unbound and scene[BetweenSessions].had_reason_to_act:
         yield kept("RESET-09")
 
 
@@ -98,7 +142,7 @@ def an_unbound_driver_is_quiet(event: Quiet, scene: Scene) -> Iterator[Decision]
 def what_was_held_comes_back(_event: Used, scene: Scene) -> Iterator[Decision]:
     """A buffer that was in flight when DRIVER_OK was written again is returned."""
     buffer = scene.buffer
-    if buffer is not None and buffer.number in scene.exchange.held_over:
+    if buffer is not None and buffer.number in scene[Buffers].held_over:
         yield kept("QUEUE-14")
 
 
@@ -109,15 +153,17 @@ def what_was_held_is_not_lost(event: Quiet, scene: Scene) -> Iterator[Decision]:
     It may hold a statistics buffer as long as it likes (STATS-09), and is judged by what it did before: it
     returned two when it was asked, or made a request that was answered.
     """
-    exchange = scene.exchange
-    if event.side is not Side.DEVICE or exchange.needs_reset or not exchange.held_over:
+    flying = scene[Buffers]
+    asked = scene[Requests]
+    stats = scene[Statistics]
+    if event.side is not Side.DEVICE or scene[Session].needs_reset or not flying.held_over:
         return
-    wants = {Queue.STATISTICS: exchange.wants_statistics and exchange.refreshes >= _AGAIN}
-    closed = exchange.request is not None and not exchange.request.is_open
-    wanted = exchange.wanted_request is not None and closed
-    wants[Queue.HOST_REQUEST] = wanted and exchange.requests >= _AGAIN
-    for buffer in exchange.in_flight.values():
-        if buffer.number in exchange.held_over and buffer.queue is not None and wants.get(buffer.queue):
+    wants = {Queue.STATISTICS: stats.wanted and stats.refreshes >= _AGAIN}
+    closed = asked.request is not None and not asked.request.is_open
+    wanted = asked.wanted is not None and closed
+    wants[Queue.HOST_REQUEST] = wanted and asked.made >= _AGAIN
+    for buffer in flying.in_flight.values():
+        if buffer.number in flying.held_over and buffer.queue is not None and wants.get(buffer.queue):
             yield broken(
                 "QUEUE-14",
                 "a buffer is lost since DRIVER_OK was written again",

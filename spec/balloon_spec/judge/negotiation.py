@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from balloon_spec.events import Available, DriverOk, Negotiated
 from balloon_spec.feature import LAST_BALLOON_BIT, insisted_on, means_nothing
+from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.rule import Scene, rule
+from balloon_spec.judge.session import Session
 from balloon_spec.queues import Queue
 
 _GATED = (("CHUNK_TRANSFER", "NEG-01", "NEG-03"), ("HOST_REQ_VQ", "NEG-02", "NEG-04"))
@@ -142,15 +144,15 @@ def features_ok_is_right(event: Negotiated, scene: Scene) -> Iterator[Decision]:
 
 def _may_have_more_queues(exchange: Exchange) -> bool:
     """Tell whether a balloon feature was accepted that the profile does not know; it may add a queue."""
-    unknown = exchange.profile.unknown_bits(exchange.accepted or 0)
+    unknown = exchange.profile.unknown_bits(exchange[Session].accepted or 0)
     return any(bit <= LAST_BALLOON_BIT for bit in unknown)
 
 
 @rule(Available, "QUEUE-01", "QUEUE-02")
 def queue_exists(event: Available, scene: Scene) -> Iterator[Decision]:
     """Buffers are made available on queues of the negotiated features, and requests on index 3."""
-    exchange = scene.exchange
-    if scene.buffer is not None and scene.buffer.queue is None and event.queue in exchange.queues:
+    session = scene[Session]
+    if scene.buffer is not None and scene.buffer.queue is None and event.queue in session.queues:
         kind = "an unused-page message" if event.readable else "a request buffer"
         yield broken(
             "QUEUE-01",
@@ -160,16 +162,16 @@ def queue_exists(event: Available, scene: Scene) -> Iterator[Decision]:
             seen=event.queue,
         )
         return
-    if event.queue == Queue.HOST_REQUEST.place and event.queue in exchange.queues:
+    if event.queue == Queue.HOST_REQUEST.place and event.queue in session.queues:
         yield kept("QUEUE-01")
-    if event.queue in exchange.queues:
+    if event.queue in session.queues:
         yield kept("QUEUE-02")
-    elif not _may_have_more_queues(exchange):
+    elif not _may_have_more_queues(scene.exchange):
         yield broken(
             "QUEUE-02",
             "a buffer was made available on a queue that does not exist",
             field="queue",
-            expected=" or ".join(str(index) for index in exchange.queues) or "no queue before negotiation",
+            expected=" or ".join(str(index) for index in session.queues) or "no queue before negotiation",
             seen=event.queue,
         )
 
@@ -194,10 +196,10 @@ def only_requests_are_written(event: Available, scene: Scene) -> Iterator[Decisi
 @rule(Available, "QUEUE-08")
 def ring_is_not_exceeded(event: Available, scene: Scene) -> Iterator[Decision]:
     """No more buffers are in flight than the ring has descriptors."""
-    size = scene.exchange.ring_sizes.get(event.queue)
+    size = scene[Session].ring_sizes.get(event.queue)
     if size is None:
         return
-    flying = sum(1 for queue, _ in scene.exchange.in_flight if queue == event.queue)
+    flying = sum(1 for queue, _ in scene[Buffers].in_flight if queue == event.queue)
     if flying >= size:
         yield broken(
             "QUEUE-08",
@@ -213,26 +215,26 @@ def ring_is_not_exceeded(event: Available, scene: Scene) -> Iterator[Decision]:
 @rule(DriverOk, "QUEUE-10")
 def nothing_was_returned_before(_event: DriverOk, scene: Scene) -> Iterator[Decision]:
     """No buffer came back before DRIVER_OK."""
-    exchange = scene.exchange
-    if exchange.driver_ok:
+    flying = scene[Buffers]
+    if scene[Session].driver_ok:
         # It was written before, and what came since is nothing to it.
         return
-    if exchange.returned_early:
+    if flying.returned_early:
         yield broken(
             "QUEUE-10",
             "the device returned a buffer before DRIVER_OK",
             field="used element",
             expected="none before DRIVER_OK",
-            seen=exchange.returned_early,
+            seen=flying.returned_early,
         )
-    elif exchange.in_flight:
+    elif flying.in_flight:
         yield kept("QUEUE-10")
 
 
 @rule(DriverOk, "QUEUE-09")
 def early_buffers_are_not_notified(_event: DriverOk, scene: Scene) -> Iterator[Decision]:
     """Buffers made available before DRIVER_OK come without a notification."""
-    early = scene.exchange.in_flight.values() if not scene.exchange.driver_ok else ()
+    early = scene[Buffers].in_flight.values() if not scene[Session].driver_ok else ()
     loud = next((buffer for buffer in early if buffer.event.notified), None)
     if loud is not None:
         yield broken(

@@ -22,8 +22,9 @@ class PagesInFlight:
         self._shared = EMPTY
         """The pages that more than one buffer names."""
 
-    def __bool__(self) -> bool:
-        return bool(self._by_buffer)
+    def __len__(self) -> int:
+        """Return how many buffers there are."""
+        return len(self._by_buffer)
 
     def put(self, key: Key, pages: PageSet) -> None:
         """Add a buffer, in the place of one with its name."""

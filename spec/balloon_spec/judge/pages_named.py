@@ -6,8 +6,14 @@ from collections import Counter
 from collections.abc import Iterator
 
 from balloon_spec.events import Available, Guest, GuestAction
+from balloon_spec.judge.balloon import Balloon
+from balloon_spec.judge.buffers_in_flight import Buffers
+from balloon_spec.judge.course import Course
 from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.judge.host_requests import Requests
+from balloon_spec.judge.reading import wishes
 from balloon_spec.judge.rule import Scene, rule
+from balloon_spec.judge.session import Session
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.wire.response_header import LENGTH_BYTES
@@ -62,7 +68,7 @@ def form_is_the_negotiated_one(event: Available, scene: Scene) -> Iterator[Decis
         header = buffer.content.header
         fits = header is not None and header.data_len == len(event.readable) - LENGTH_BYTES
         # Page frame numbers are not told from a broken message as long as nobody said which pages there are.
-        if fits or scene.exchange.memory is not None:
+        if fits or scene[Session].memory is not None:
             yield kept(form)
         if header is not None and header.data_len == 0:
             yield broken(
@@ -80,10 +86,12 @@ def form_is_the_negotiated_one(event: Available, scene: Scene) -> Iterator[Decis
 @rule(Available, "CHUNK-01", "CHUNK-02", "PFN-03", "UNUSED-10")
 def pages_are_those_meant(event: Available, scene: Scene) -> Iterator[Decision]:
     """A driver whose guest is steered names pages the guest meant, in units of 4 KiB."""
-    buffer, exchange = scene.buffer, scene.exchange
+    balloon = scene[Balloon]
+    asked = scene[Requests]
+    buffer = scene.buffer
     if buffer is None or buffer.queue is None or not buffer.content.total:
         return
-    meant = exchange.wishes(buffer.queue)
+    meant = wishes(scene.exchange, buffer.queue)
     if meant is None:
         return
     named = buffer.content.intended
@@ -92,19 +100,19 @@ def pages_are_those_meant(event: Available, scene: Scene) -> Iterator[Decision]:
     extra = named - meant
     if buffer.queue is not Queue.DEFLATE:
         # Pages of the balloon may be named again (INF-11 and UNUSED-02 judge that): no error of arithmetic.
-        extra -= exchange.named
-        if asks and exchange.request is not None:
-            extra -= exchange.request.was_free
-    elif extra and not _is_displaced(named, exchange.course.owed_to_deflate & exchange.balloon):
+        extra -= balloon.named
+        if asks and asked.request is not None:
+            extra -= asked.request.was_free
+    elif extra and not _is_displaced(named, scene[Course].owed_to_deflate & balloon.held):
         # A driver may take back more than its guest wants (DEF-09, DEF-10), and says so in actual (CFG-05).
-        extra -= exchange.balloon
+        extra -= balloon.held
     if not extra:
         if named <= meant:
             yield from (kept(name) for name in (("PFN-03",) if array else ("CHUNK-01", "CHUNK-02")))
         if asks:
             yield kept("UNUSED-10")
         return
-    begun = exchange.request is not None and exchange.request.reported & meant
+    begun = asked.request is not None and asked.request.reported & meant
     if asks and (begun or not _is_displaced(named, meant)):
         yield broken(
             "UNUSED-10",
@@ -143,7 +151,7 @@ def pages_are_not_reported_again(event: Available, scene: Scene) -> Iterator[Dec
     """A page that is in the balloon is not inflated again."""
     if scene.buffer is None or scene.buffer.queue is not Queue.INFLATE or not scene.buffer.content.intended:
         return
-    again = scene.buffer.content.intended & scene.exchange.named
+    again = scene.buffer.content.intended & scene[Balloon].named
     if again:
         yield broken(
             "INF-11",
@@ -160,11 +168,12 @@ def pages_are_not_reported_again(event: Available, scene: Scene) -> Iterator[Dec
 @rule(Available, "DEF-03", "DEF-04")
 def only_the_balloon_is_deflated(event: Available, scene: Scene) -> Iterator[Decision]:
     """A page leaves the balloon only if it is in it, and its inflate buffer was returned."""
+    balloon = scene[Balloon]
     if scene.buffer is None or scene.buffer.queue is not Queue.DEFLATE or not scene.buffer.content.intended:
         return
-    pages, exchange = scene.buffer.content.intended, scene.exchange
-    early = pages & exchange.inflating_pages
-    foreign = pages - exchange.balloon - early
+    pages = scene.buffer.content.intended
+    early = pages & balloon.inflating
+    foreign = pages - balloon.held - early
     if early:
         yield broken(
             "DEF-03",
@@ -181,7 +190,7 @@ def only_the_balloon_is_deflated(event: Available, scene: Scene) -> Iterator[Dec
             "DEF-04",
             "a page is deflated that is not in the balloon",
             field="chunk",
-            expected=str(exchange.balloon),
+            expected=str(balloon.held),
             seen=str(foreign),
             data=event.readable,
         )
@@ -192,17 +201,17 @@ def only_the_balloon_is_deflated(event: Available, scene: Scene) -> Iterator[Dec
 @rule(Available, "CONC-08")
 def several_buffers_fly(event: Available, scene: Scene) -> Iterator[Decision]:
     """A driver may have several buffers in flight on a queue."""
-    if any(queue == event.queue for queue, _ in scene.exchange.in_flight):
+    if any(queue == event.queue for queue, _ in scene[Buffers].in_flight):
         yield kept("CONC-08")
 
 
 @rule(Guest, "INF-04", "DEF-05", "DEF-06")
 def the_guest_keeps_its_hands_off(event: Guest, scene: Scene) -> Iterator[Decision]:
     """A page is not used from the moment it is offered until the device was told, where telling is due."""
+    balloon = scene[Balloon]
     if event.action is not GuestAction.USE:
         return
-    exchange = scene.exchange
-    offered = event.pages & exchange.inflating_pages
+    offered = event.pages & balloon.inflating
     if offered:
         yield broken(
             "INF-04",
@@ -213,8 +222,8 @@ def the_guest_keeps_its_hands_off(event: Guest, scene: Scene) -> Iterator[Decisi
         )
     else:
         yield kept("INF-04")
-    early = event.pages & (exchange.balloon | exchange.deflating_pages)
-    if not exchange.has("MUST_TELL_HOST"):
+    early = event.pages & (balloon.held | balloon.deflating)
+    if not scene[Session].has("MUST_TELL_HOST"):
         if early:
             yield kept("DEF-06")
     elif early:

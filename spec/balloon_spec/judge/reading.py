@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from balloon_spec import events as ev
+from balloon_spec.judge.balloon import Balloon
+from balloon_spec.judge.buffers_in_flight import Buffers
+from balloon_spec.judge.configuration_space import Configuration
 from balloon_spec.judge.content import (
     Content,
     looks_like_message,
@@ -13,27 +16,31 @@ from balloon_spec.judge.content import (
     read_message,
 )
 from balloon_spec.judge.exchange import Exchange
+from balloon_spec.judge.guest_wishes import GuestWishes
+from balloon_spec.judge.host_requests import Requests
 from balloon_spec.judge.in_flight import InFlight, Shape
+from balloon_spec.judge.session import Session
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.segments import segments_outside
 from balloon_spec.wire import host_request, response_header
 
-__all__ = ["read"]
+__all__ = ["read", "wishes"]
 
 
 def read(exchange: Exchange, event: ev.Available) -> InFlight:
     """Read a buffer in the light of what was negotiated."""
-    queue = exchange.queues.get(event.queue)
+    session = exchange[Session]
+    queue = session.queues.get(event.queue)
     memory = _memory(exchange)
-    modern = exchange.has("VERSION_1")
+    modern = session.has("VERSION_1")
     shape: Shape = "none"
     content = Content()
     if _is_misplaced(exchange, event, queue):
         queue = None
     if queue in {Queue.INFLATE, Queue.DEFLATE}:
-        if exchange.has("CHUNK_TRANSFER"):
-            if exchange.memory is not None and looks_like_pfn_array(event.readable, memory):
+        if session.has("CHUNK_TRANSFER"):
+            if session.memory is not None and looks_like_pfn_array(event.readable, memory):
                 shape = "wrong-array"
             else:
                 shape, content = (
@@ -54,11 +61,11 @@ def read(exchange: Exchange, event: ev.Available) -> InFlight:
             shape = "request"
     elif queue is Queue.STATISTICS:
         shape = "statistics"
-    if exchange.memory is None:
+    if session.memory is None:
         content = _without_memory(content)
-    early = not exchange.driver_ok and not event.notified
-    buffer = InFlight(event, queue, shape, content, exchange.count, early)
-    if segments_outside(event.segments, exchange.memory):
+    early = not session.driver_ok and not event.notified
+    buffer = InFlight(event, queue, shape, content, exchange[Buffers].count, early)
+    if segments_outside(event.segments, session.memory):
         return replace(buffer, is_reachable=False, content=replace(content, firm=EMPTY))
     return replace(buffer, tests=_tests(exchange, buffer))
 
@@ -75,72 +82,93 @@ def _without_memory(content: Content) -> Content:
     return replace(content, decisions=decisions)
 
 
+def wishes(exchange: Exchange, queue: Queue | None) -> PageSet | None:
+    """Return the pages the guest wants named on this queue, None if it is not steered."""
+    guest = exchange[GuestWishes]
+    if queue is Queue.INFLATE:
+        return guest.to_inflate
+    if queue is Queue.DEFLATE:
+        return guest.to_deflate
+    return exchange[Requests].unused
+
+
 def _meant(exchange: Exchange, queue: Queue) -> tuple[PageSet, ...]:
     """Return the sets of pages that a message on this queue is known to mean, none if nobody knows."""
-    wishes = exchange.wishes(queue)
-    if wishes is None:
-        return (exchange.balloon,) if queue is Queue.DEFLATE else ()
-    return wishes, exchange.named
+    balloon = exchange[Balloon]
+    wanted = wishes(exchange, queue)
+    if wanted is None:
+        return (balloon.held,) if queue is Queue.DEFLATE else ()
+    return wanted, balloon.named
 
 
 def _is_misplaced(exchange: Exchange, event: ev.Available, queue: Queue | None) -> bool:
     """Tell whether a buffer of the host request queue was made available on another one."""
-    if queue not in {Queue.INFLATE, Queue.DEFLATE, Queue.STATISTICS} or not exchange.has("HOST_REQ_VQ"):
+    asked = exchange[Requests]
+    if queue not in {Queue.INFLATE, Queue.DEFLATE, Queue.STATISTICS} or not exchange[Session].has(
+        "HOST_REQ_VQ"
+    ):
         return False
     if not event.readable:
         return event.writable_bytes == host_request.LENGTH_BYTES
-    if exchange.request is None or not exchange.request.is_open or len(event.readable) < 8:
+    if asked.request is None or not asked.request.is_open or len(event.readable) < 8:
         return False
     header = response_header.parse(event.readable[:8])
     is_answer = header.flag == response_header.FLAG_DONE or header.id > 0
-    if not is_answer or header.id != exchange.request.parameter & 0xFFFF:
+    if not is_answer or header.id != asked.request.parameter & 0xFFFF:
         return False
     return not _is_balloon_message(exchange, event.readable, queue)
 
 
 def _is_balloon_message(exchange: Exchange, data: bytes, queue: Queue | None) -> bool:
     """Tell whether the pages of a message are due on this queue, whatever its header was used for before."""
+    balloon = exchange[Balloon]
+    guest = exchange[GuestWishes]
     pages = read_message(data, _memory(exchange), "balloon").pages
     if queue is Queue.DEFLATE:
-        due = exchange.balloon
-    elif exchange.meant_to_inflate is not None:
-        due = exchange.owed_to_inflate
+        due = balloon.held
+    elif guest.to_inflate is not None:
+        due = guest.owed_to_inflate
     else:
         # Nobody told which pages are to be given up; how many says the target.
-        return 0 < pages.pages <= (exchange.num_pages or 0) - exchange.named.pages
+        return 0 < pages.pages <= (exchange[Configuration].num_pages or 0) - balloon.named.pages
     return bool(pages) and pages <= due
 
 
 def _memory(exchange: Exchange) -> PageSet:
-    return exchange.memory if exchange.memory is not None else PageSet([(0, 1 << 52)])
+    session = exchange[Session]
+    return session.memory if session.memory is not None else PageSet([(0, 1 << 52)])
 
 
 def _tests(exchange: Exchange, buffer: InFlight) -> frozenset[str]:
     """Name the requirements of the device that a sound buffer puts to the test."""
+    session = exchange[Session]
+    flying = exchange[Buffers]
+    balloon = exchange[Balloon]
+    asked = exchange[Requests]
     tests = set(buffer.content.twists)
     pages = buffer.content.pages
-    if buffer.queue is Queue.INFLATE and pages & exchange.named:
+    if buffer.queue is Queue.INFLATE and pages & balloon.named:
         tests.add("INF-06")
-    if buffer.queue is Queue.DEFLATE and pages - exchange.named - exchange.deflating_pages:
+    if buffer.queue is Queue.DEFLATE and pages - balloon.named - balloon.deflating:
         tests.add("DEF-07")
     if buffer.queue is Queue.HOST_REQUEST and buffer.shape == "message":
         tests |= _unused_tests(exchange, buffer)
     if buffer.queue in {Queue.INFLATE, Queue.DEFLATE}:
-        if exchange.resets and exchange.changed_format:
+        if session.resets and session.changed_format:
             tests.add("RESET-01")
-        if exchange.request and exchange.request.is_open:
+        if asked.request and asked.request.is_open:
             tests.add("REQ-23")
         # A device that never returned a deflate buffer did not stop because of the malformed one.
-        serves = buffer.queue is Queue.INFLATE or exchange.has_deflated
-        if serves and exchange.upset:
+        serves = buffer.queue is Queue.INFLATE or flying.has_deflated
+        if serves and flying.malformed_came:
             tests.add("SAFE-05")
-        elif serves and exchange.resets and exchange.was_upset:
+        elif serves and session.resets and flying.malformed_came_before:
             tests.add("SAFE-04")
     if buffer.shape in {"message", "array"}:
-        others = [other.queue for other in exchange.in_flight.values() if other.shape in {"message", "array"}]
+        others = [other.queue for other in flying.in_flight.values() if other.shape in {"message", "array"}]
         if buffer.queue in others:
             tests.add("QUEUE-06")
-        if exchange.has("HOST_REQ_VQ") and any(queue is not buffer.queue for queue in others):
+        if session.has("HOST_REQ_VQ") and any(queue is not buffer.queue for queue in others):
             tests.add("CONC-06")
     if len(buffer.event.cut) > 1 or len(buffer.event.extents) > 1:
         tests.add("QUEUE-05")
@@ -148,17 +176,18 @@ def _tests(exchange: Exchange, buffer: InFlight) -> frozenset[str]:
 
 
 def _unused_tests(exchange: Exchange, buffer: InFlight) -> set[str]:
+    asked = exchange[Requests]
     header = buffer.content.header
     if header is None:
         return set()
     tests = set()
-    if not exchange.matches_request(buffer):
+    if not asked.matches(buffer):
         tests.add("REQ-19")
     elif header.flag == 1 and header.data_len == 0:
         tests.add("REQ-18")
-    pages, request = buffer.content.pages, exchange.request
+    pages, request = buffer.content.pages, asked.request
     reported = EMPTY if request is None else request.reported
-    if buffer.content.repeated or pages & exchange.named or pages & reported:
+    if buffer.content.repeated or pages & exchange[Balloon].named or pages & reported:
         tests.add("UNUSED-03")
     return tests
 

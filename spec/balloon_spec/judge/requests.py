@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from balloon_spec.events import Available, Quiet, Side, Used
+from balloon_spec.judge.balloon import Balloon
+from balloon_spec.judge.buffers_in_flight import Buffers
+from balloon_spec.judge.configuration_space import Configuration
+from balloon_spec.judge.count import Count
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.exchange import Exchange
-from balloon_spec.judge.in_flight import Request
+from balloon_spec.judge.guest_wishes import GuestWishes
+from balloon_spec.judge.host_requests import Request, Requests
 from balloon_spec.judge.rule import Scene, rule
+from balloon_spec.judge.session import Session
 from balloon_spec.judge.without_effect import CLOSE_NOTHING, closed_by_a_stray
 from balloon_spec.queues import Queue
 from balloon_spec.wire import host_request
@@ -50,23 +56,24 @@ def a_request_buffer_is_sixteen_bytes(event: Available, scene: Scene) -> Iterato
 @rule(Available, "REQ-01", "REQ-13", "REQ-14", "REQ-15", "REQ-17", "REQ-21", "REQ-24", "RESET-04")
 def a_request_buffer_comes_when_due(_event: Available, scene: Scene) -> Iterator[Decision]:
     """One request buffer at a time: at first, after DONE, and after whatever cannot be answered."""
+    flying = scene[Buffers]
+    asked = scene[Requests]
     if not _is_request_buffer(scene):
         return
-    exchange = scene.exchange
-    if exchange.request_buffers():
+    if flying.request_buffers():
         yield broken(
             "REQ-21",
             "a second request buffer is in flight",
             field="request buffer",
             expected="one",
-            seen=len(exchange.request_buffers()) + 1,
+            seen=len(flying.request_buffers()) + 1,
         )
         return
     yield kept("REQ-21")
-    request = exchange.request
-    if exchange.request_posts == 0:
-        yield kept("RESET-04" if exchange.resets else "REQ-01")
-    elif request is not None and request.is_open and _is_refused(exchange, request):
+    request = asked.request
+    if asked.posts == 0:
+        yield kept("RESET-04" if scene[Session].resets else "REQ-01")
+    elif request is not None and request.is_open and _is_refused(scene.exchange, request):
         yield _refused(request)
     elif request is not None and request.is_open:
         yield broken(
@@ -76,9 +83,9 @@ def a_request_buffer_comes_when_due(_event: Available, scene: Scene) -> Iterator
             expected="DONE first",
             seen=f"{request.messages} messages, none of them DONE",
         )
-    elif exchange.owed_request:
-        yield kept(exchange.owed_request)
-        if exchange.owed_request == "REQ-13":
+    elif asked.owed:
+        yield kept(asked.owed)
+        if asked.owed == "REQ-13":
             yield kept("REQ-17")
             if request is not None and request.is_marked:
                 yield kept("REQ-24")
@@ -153,7 +160,7 @@ def a_request_is_well_formed(event: Used, scene: Scene) -> Iterator[Decision]:
     else:
         yield kept("REQ-04")
     yield from _request_id(request.param, exchange, event.written)
-    before = exchange.request
+    before = scene[Requests].request
     if before is not None and before.strays and (before.is_open or before.is_vague):
         yield closed_by_a_stray(before, event.written)
     elif before is not None and before.is_open:
@@ -168,14 +175,14 @@ def a_request_is_well_formed(event: Used, scene: Scene) -> Iterator[Decision]:
         yield kept("REQ-05")
         if before is not None and before.closes_by:
             yield kept(before.closes_by)
-        if exchange.resets and before is None:
+        if scene[Session].resets and before is None:
             yield kept("RESET-03")
 
 
 @rule(Used, "REQ-28")
 def a_wish_has_its_command(event: Used, scene: Scene) -> Iterator[Decision]:
     """A request that carries the id of the operator's wish is one for unused pages."""
-    wanted = scene.exchange.wanted_request
+    wanted = scene[Requests].wanted
     if wanted is None or not _is_request_buffer(scene) or len(event.written) != REQUEST_BYTES:
         return
     request = host_request.parse(event.written)
@@ -195,17 +202,19 @@ def a_wish_has_its_command(event: Used, scene: Scene) -> Iterator[Decision]:
 @rule(Quiet, "REQ-20", "REQ-27", "RESET-03", "QUEUE-04", "NEG-09")
 def a_wanted_request_is_made(event: Quiet, scene: Scene) -> Iterator[Decision]:
     """A device that was given its time, a request buffer and the operator's wish has made the request."""
-    exchange = scene.exchange
-    if event.side is not Side.DEVICE or exchange.needs_reset or not exchange.driver_ok:
+    session = scene[Session]
+    flying = scene[Buffers]
+    asked = scene[Requests]
+    if event.side is not Side.DEVICE or session.needs_reset or not session.driver_ok:
         return
-    buffers, before = exchange.request_buffers(), exchange.request
-    if exchange.wanted_request is None or not buffers or buffers[0].number in exchange.held_over:
+    buffers, before = flying.request_buffers(), asked.request
+    if asked.wanted is None or not buffers or buffers[0].number in flying.held_over:
         # One that was in flight when DRIVER_OK was written again is QUEUE-14's.
         return
     if before is not None:
         requirement = before.closes_by
         words = "no request is made after the one before it was answered with DONE"
-    elif exchange.was_asked:
+    elif asked.was_asked:
         requirement, words = "RESET-03", "no request is made after a reset with a request open"
     elif buffers[0].early:
         requirement, words = "QUEUE-04", "a request buffer that was there at DRIVER_OK is not used"
@@ -216,15 +225,16 @@ def a_wanted_request_is_made(event: Quiet, scene: Scene) -> Iterator[Decision]:
             requirement,
             words,
             field="request",
-            expected=f"id {exchange.wanted_request:#x}",
+            expected=f"id {asked.wanted:#x}",
             seen="no request",
         )
 
 
 def _request_id(param: int, exchange: Exchange, data: bytes) -> Iterator[Decision]:
     """REQ-06 and REQ-07."""
-    if exchange.last_request_id is not None:
-        if param == exchange.last_request_id:
+    asked = exchange[Requests]
+    if asked.last_id is not None:
+        if param == asked.last_id:
             yield broken(
                 "REQ-06",
                 "a request has the id of the one before",
@@ -255,25 +265,27 @@ def _request_id(param: int, exchange: Exchange, data: bytes) -> Iterator[Decisio
 )
 def the_driver_answers(event: Quiet, scene: Scene) -> Iterator[Decision]:
     """A driver that was given its time has answered the request and owes no request buffer."""
-    exchange = scene.exchange
-    if event.side is not Side.DRIVER or not exchange.has("HOST_REQ_VQ"):
+    session = scene[Session]
+    flying = scene[Buffers]
+    asked = scene[Requests]
+    if event.side is not Side.DRIVER or not session.has("HOST_REQ_VQ"):
         return
-    if exchange.request_posts == 0:
-        name = "RESET-04" if exchange.resets else "REQ-01"
+    if asked.posts == 0:
+        name = "RESET-04" if session.resets else "REQ-01"
         yield broken(
             name, "no request buffer was made available", field="request buffer", expected="one", seen="none"
         )
         return
-    if exchange.unused_messages():
+    if flying.unused_messages():
         # The driver may have one message in flight and wait for it, but not with the balloon's pages.
-        yield from _waiting_ballooning(exchange)
+        yield from _waiting_ballooning(scene.exchange)
         return
-    request = exchange.request
+    request = asked.request
     if request is not None and request.is_open:
-        yield _unanswered(exchange, request)
-    elif exchange.owed_request and not exchange.request_buffers():
+        yield _unanswered(scene.exchange, request)
+    elif asked.owed and not flying.request_buffers():
         yield broken(
-            exchange.owed_request,
+            asked.owed,
             "the request buffer was not made available again",
             field="request buffer",
             expected="one",
@@ -287,26 +299,29 @@ def _waiting_ballooning(exchange: Exchange) -> Iterator[Decision]:
     A driver could inflate what its guest was told to give up, or else as many pages as it held before. One
     that took pages back before can do it again.
     """
-    if exchange.on(Queue.INFLATE, Queue.DEFLATE) or exchange.num_pages is None:
+    count = exchange[Count]
+    space = exchange[Configuration]
+    guest = exchange[GuestWishes]
+    if exchange[Buffers].on(Queue.INFLATE, Queue.DEFLATE) or space.num_pages is None:
         return
-    held, target = exchange.balloon.pages, exchange.num_pages
-    free = exchange.meant_to_inflate is None and exchange.meant_to_deflate is None
-    grows = target > held and (exchange.owed_to_inflate or (free and target <= exchange.furthest_pages))
-    shrinks = target < held and free and exchange.has_shrunk
+    held, target = exchange[Balloon].held.pages, space.num_pages
+    free = guest.to_inflate is None and guest.to_deflate is None
+    grows = target > held and (guest.owed_to_inflate or (free and target <= count.furthest_pages))
+    shrinks = target < held and free and count.has_shrunk
     if grows or shrinks:
         kind, queue = ("inflating", Queue.INFLATE) if grows else ("deflating", Queue.DEFLATE)
         yield broken(
             "CONC-04",
             f"{kind} waits for the return of an unused-page message",
             field=f"{queue} queue",
-            expected=str(exchange.owed_to_inflate) if exchange.owed_to_inflate else f"{target} pages",
+            expected=str(guest.owed_to_inflate) if guest.owed_to_inflate else f"{target} pages",
             seen="no buffer",
         )
 
 
 def _unanswered(exchange: Exchange, request: Request) -> Decision:
     """Say which requirement an exchange without DONE breaks: that of the kind it may be waiting for."""
-    waiting = {buffer.queue for buffer in exchange.on(Queue.INFLATE, Queue.DEFLATE)}
+    waiting = {buffer.queue for buffer in exchange[Buffers].on(Queue.INFLATE, Queue.DEFLATE)}
     for queue, requirement in ((Queue.INFLATE, "CONC-02"), (Queue.DEFLATE, "CONC-03")):
         if queue in waiting:
             return broken(
@@ -333,7 +348,9 @@ def _is_refused(exchange: Exchange, request: Request) -> bool:
     A driver that was not seen to answer a request without them may answer none, or none of a guest that has
     no unused pages.
     """
-    return request.is_marked and not request.messages and bool(request.was_unused) in exchange.answered
+    return (
+        request.is_marked and not request.messages and bool(request.was_unused) in exchange[Requests].answered
+    )
 
 
 def _refused(request: Request) -> Decision:

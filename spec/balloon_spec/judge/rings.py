@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from balloon_spec.events import Available, RingBroken, Side
+from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.rule import Scene, rule
+from balloon_spec.judge.session import Session
 from balloon_spec.segments import segments_outside
 
 
@@ -28,7 +30,7 @@ def rings_can_be_what_they_are(event: RingBroken, _scene: Scene) -> Iterator[Dec
 @rule(Available, "QUEUE-11")
 def a_buffer_in_flight_is_the_devices(event: Available, scene: Scene) -> Iterator[Decision]:
     """A driver does not make available what the device has not returned."""
-    if (event.queue, event.buffer) in scene.exchange.in_flight:
+    if (event.queue, event.buffer) in scene[Buffers].in_flight:
         yield broken(
             "QUEUE-11",
             "a buffer is made available that is in flight already",
@@ -42,7 +44,7 @@ def a_buffer_in_flight_is_the_devices(event: Available, scene: Scene) -> Iterato
 @rule(Available, "QUEUE-11")
 def a_chain_that_was_followed_is_well_formed(event: Available, scene: Scene) -> Iterator[Decision]:
     """A buffer whose descriptors were seen came of a well-formed chain; elsewhere nobody laid one."""
-    if outside := segments_outside(event.segments, scene.exchange.memory):
+    if outside := segments_outside(event.segments, scene[Session].memory):
         yield broken(
             "QUEUE-11",
             "a descriptor points where no guest memory is",

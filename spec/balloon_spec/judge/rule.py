@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from balloon_spec.judge.decision import Decision
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.in_flight import InFlight
+from balloon_spec.judge.ledger import LedgerT
 
 __all__ = ["Rule", "Scene", "rule", "rules_in"]
 
@@ -23,12 +24,18 @@ __all__ = ["Rule", "Scene", "rule", "rules_in"]
 class Scene:
     """What a rule sees: the exchange before the event, and the buffer the event is about.
 
+    ``scene[Balloon]`` is a ledger of the exchange.
+
     ``buffer`` is the buffer being made available, or the one being returned; None for other events, and
     for the return of a buffer that is not in flight.
     """
 
     exchange: Exchange
     buffer: InFlight | None = None
+
+    def __getitem__(self, kind: type[LedgerT]) -> LedgerT:
+        """Return a ledger of the exchange by its class."""
+        return self.exchange[kind]
 
 
 @dataclass(frozen=True, slots=True)

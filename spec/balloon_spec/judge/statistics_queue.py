@@ -1,12 +1,28 @@
-"""Rules about the statistics queue."""
+"""What is remembered of statistics buffers, and the rules about their queue."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Self
 
-from balloon_spec.events import Available, Quiet, Side, Used
+from balloon_spec.events import (
+    Available,
+    Event,
+    Operator,
+    OperatorAction,
+    Quiet,
+    Side,
+    StatisticsRead,
+    Used,
+)
+from balloon_spec.judge.balloon import Balloon
+from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.judge.in_flight import InFlight
+from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.rule import Scene, rule
+from balloon_spec.judge.session import Session
 from balloon_spec.queues import Queue
 from balloon_spec.wire import statistics
 from balloon_spec.wire.errors import WireError
@@ -19,6 +35,69 @@ _SHARE = 2
 """How many times the memory shared with the device a guest may say that it has."""
 
 
+@dataclass(slots=True, eq=False)
+class Statistics(Ledger):
+    """The statistics buffers that came and went, and what the operator wants of them."""
+
+    tags: tuple[int, ...] | None = None
+    """Those of the first buffer, sorted."""
+    posts: int = 0
+    """How many buffers were made available since the reset."""
+    is_owed: bool = False
+    """A buffer was returned, and the driver has not made one available since."""
+    returned: tuple[bytes, ...] = ()
+    """What stood in the buffers that were returned, the last two at the most, the newest first."""
+    host_tags: frozenset[int] = frozenset()
+    """The statistics that the host was seen to know, before a reset too."""
+    wanted: bool = False
+    """The operator asked for statistics, and none came since."""
+    refreshes: int = 0
+    """How often the device returned a buffer when its operator asked, since the reset."""
+    refreshed_before: bool = False
+    """It did so twice, with HOST_REQ_VQ, in an earlier session that followed a reset."""
+    dropped_wish: bool = False
+    """A wish for statistics was not carried out when the device was reset."""
+
+    def take(self, event: Event, buffer: InFlight | None) -> None:
+        """Take in a buffer, the operator's wish, or what the host read."""
+        match event:
+            case Available() if buffer is not None and buffer.shape == "statistics":
+                self.posts += 1
+                self.is_owed = False
+                if self.tags is None:
+                    self.tags = _tags(event.readable)
+            case Used() if buffer is not None and buffer.shape == "statistics":
+                self.is_owed = True
+                if not buffer.is_malformed:
+                    self.returned = (buffer.event.readable, *self.returned[:1])
+                self.refreshes += self.wanted
+                self.wanted = False
+            case Operator() if event.action is OperatorAction.STATISTICS:
+                self.wanted = True
+            case StatisticsRead():
+                self.host_tags |= {tag for tag, _ in event.entries}
+            case _:
+                pass
+
+    def after_reset(self) -> Self:
+        """Leave what the host knows, and whether the device returns buffers when it is asked."""
+        session = self.exchange[Session]
+        refreshed = session.resets > 0 and self.refreshes > 1 and session.has("HOST_REQ_VQ")
+        return type(self)(
+            self.exchange,
+            host_tags=self.host_tags,
+            refreshed_before=self.refreshed_before or refreshed,
+            dropped_wish=self.wanted,
+        )
+
+
+def _tags(data: bytes) -> tuple[int, ...] | None:
+    try:
+        return tuple(sorted(entry.tag for entry in statistics.parse(data).entries))
+    except WireError:
+        return None
+
+
 def _concerns(scene: Scene) -> bool:
     return scene.buffer is not None and scene.buffer.queue is Queue.STATISTICS
 
@@ -26,20 +105,20 @@ def _concerns(scene: Scene) -> bool:
 @rule(Available, "STATS-01", "STATS-02", "STATS-03")
 def one_buffer_at_a_time(_event: Available, scene: Scene) -> Iterator[Decision]:
     """One statistics buffer is in flight, from the start and again after each return."""
+    flying = scene[Buffers]
     if not _concerns(scene):
         return
-    exchange = scene.exchange
-    if exchange.on(Queue.STATISTICS):
+    if flying.on(Queue.STATISTICS):
         yield broken(
             "STATS-02",
             "a second statistics buffer is in flight",
             field="statistics buffer",
             expected="one",
-            seen=len(exchange.on(Queue.STATISTICS)) + 1,
+            seen=len(flying.on(Queue.STATISTICS)) + 1,
         )
         return
     yield kept("STATS-02")
-    yield kept("STATS-03" if exchange.owes_statistics else "STATS-01")
+    yield kept("STATS-03" if scene[Statistics].is_owed else "STATS-01")
 
 
 @rule(Available, "STATS-04", "STATS-05", "STATS-06", "STATS-10", "STATS-11")
@@ -72,7 +151,7 @@ def entries_are_whole(event: Available, scene: Scene) -> Iterator[Decision]:
         return
     yield kept("STATS-04")
     yield from _values(data, scene)
-    if scene.exchange.has("VERSION_1") and any(tags):
+    if scene[Session].has("VERSION_1") and any(tags):
         # No statistic has a number of two bytes, so tags that are all multiples of 256 were sent big-endian.
         if all(tag % 256 == 0 for tag in tags):
             yield broken(
@@ -85,7 +164,7 @@ def entries_are_whole(event: Available, scene: Scene) -> Iterator[Decision]:
             )
         else:
             yield from _byte_order(data, scene)
-    before = scene.exchange.statistics_tags
+    before = scene[Statistics].tags
     if before is None:
         return
     if tags == before:
@@ -106,7 +185,7 @@ def _values(data: bytes, scene: Scene) -> Iterator[Decision]:
     values = {entry.tag: entry.value for entry in statistics.parse(data).entries}
     total = values.get(statistics.Tag.MEMTOT)
     # A guest may run out of free memory later. Before it gave any up, it has some.
-    is_first = not scene.exchange.statistics_posts and not scene.exchange.named
+    is_first = not scene[Statistics].posts and not scene[Balloon].named
     free = _FREE & values.keys() if is_first and len(values) > 1 else frozenset()
     if total == 0 or (total is None and free and not any(values.values())):
         yield broken(
@@ -141,7 +220,7 @@ def _values(data: bytes, scene: Scene) -> Iterator[Decision]:
 
 def _more_than(total: int, values: Mapping[int, int], scene: Scene) -> int | None:
     """Return an amount of free memory that exceeds the total, and that the guest can have; None for none."""
-    if scene.exchange.memory is None:
+    if scene[Session].memory is None:
         return None
     amounts = (values[tag] for tag in sorted(_FREE & values.keys()))
     return next((one for one in amounts if one > total and not _is_beyond(one, scene)), None)
@@ -156,7 +235,7 @@ def _byte_order(data: bytes, scene: Scene) -> Iterator[Decision]:
     amounts = [
         entry.value for entry in statistics.parse(data).entries if entry.tag in _AMOUNTS and entry.value
     ]
-    if not amounts or scene.exchange.memory is None:
+    if not amounts or scene[Session].memory is None:
         return
     wrong = next(
         (one for one in amounts if _is_beyond(one, scene) and not _is_beyond(swapped(one), scene)), None
@@ -175,13 +254,13 @@ def _byte_order(data: bytes, scene: Scene) -> Iterator[Decision]:
 
 
 def _memory_bytes(scene: Scene) -> int:
-    memory = scene.exchange.memory
+    memory = scene[Session].memory
     return 0 if memory is None else memory.size_bytes
 
 
 def _is_beyond(amount_bytes: int, scene: Scene) -> bool:
     """Tell whether the guest cannot have as much; not all of its memory need be shared with the device."""
-    return scene.exchange.memory is not None and amount_bytes > _SHARE * _memory_bytes(scene)
+    return scene[Session].memory is not None and amount_bytes > _SHARE * _memory_bytes(scene)
 
 
 @rule(Used, "STATS-07", "STATS-08", "STATS-09")
@@ -203,11 +282,14 @@ def statistics_are_returned(_event: Used, scene: Scene) -> Iterator[Decision]:
 @rule(Quiet, "STATS-01", "STATS-03")
 def statistics_are_offered(event: Quiet, scene: Scene) -> Iterator[Decision]:
     """A driver that was given its time has a statistics buffer in flight."""
-    exchange = scene.exchange
-    if event.side is not Side.DRIVER or not exchange.has("STATS_VQ") or exchange.on(Queue.STATISTICS):
+    if (
+        event.side is not Side.DRIVER
+        or not scene[Session].has("STATS_VQ")
+        or scene[Buffers].on(Queue.STATISTICS)
+    ):
         return
     yield broken(
-        "STATS-03" if exchange.statistics_posts else "STATS-01",
+        "STATS-03" if scene[Statistics].posts else "STATS-01",
         "no statistics buffer is in flight",
         field="statistics buffer",
         expected="one",

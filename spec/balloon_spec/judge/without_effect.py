@@ -12,8 +12,9 @@ from typing import Final
 
 from balloon_spec.events import Quiet, Side
 from balloon_spec.judge.decision import Decision, broken, kept
-from balloon_spec.judge.in_flight import Request
+from balloon_spec.judge.host_requests import Request, Requests
 from balloon_spec.judge.rule import Scene, rule
+from balloon_spec.judge.session import Session
 
 __all__ = ["CLOSE_NOTHING", "closed_by_a_stray"]
 
@@ -45,9 +46,9 @@ def closed_by_a_stray(request: Request, data: bytes) -> Decision:
 @rule(Quiet, *CLOSE_NOTHING)
 def a_stray_closes_nothing(event: Quiet, scene: Scene) -> Iterator[Decision]:
     """A device that could have taken the exchange for closed, and did not ask again, has kept it open."""
-    exchange = scene.exchange
-    if event.side is not Side.DEVICE or exchange.needs_reset or not exchange.could_ask:
+    asked = scene[Requests]
+    if event.side is not Side.DEVICE or scene[Session].needs_reset or not asked.could_ask:
         return
-    request = exchange.request
+    request = asked.request
     if request is not None:
         yield from (kept(name) for name in dict.fromkeys(request.strays))

@@ -21,6 +21,7 @@ __all__ = [
     "SCHEMA",
     "Configuration",
     "build",
+    "is_actual",
     "parse",
 ]
 
@@ -62,3 +63,8 @@ def build(value: Configuration) -> bytes:
     check_range(NAME, _LAYOUT.fixed, numbers)
     built: bytes = SCHEMA.build(numbers)
     return built
+
+
+def is_actual(offset_bytes: int, data: bytes) -> bool:
+    """Tell whether a store of ``data`` there is one of ``actual``, whole."""
+    return offset_bytes == ACTUAL_OFFSET and len(data) == LENGTH_BYTES - ACTUAL_OFFSET

@@ -22,7 +22,18 @@ from balloon_spec.judge import (
     rings,
     without_effect,
 )
+from balloon_spec.judge.balloon import Balloon
+from balloon_spec.judge.buffers_in_flight import Buffers
+from balloon_spec.judge.configuration_space import Configuration
+from balloon_spec.judge.count import Count
+from balloon_spec.judge.course import Course
+from balloon_spec.judge.discards import Discards
+from balloon_spec.judge.guest_memory import GuestMemory
+from balloon_spec.judge.guest_wishes import GuestWishes
+from balloon_spec.judge.life_cycle import BetweenSessions
+from balloon_spec.judge.notifications import Notifications
 from balloon_spec.judge.rule import rules_in
+from balloon_spec.judge.session import Session
 
 __all__ = ["FAMILY"]
 
@@ -60,5 +71,18 @@ FAMILY: Final = Family(
         pages_named,
         rings,
         without_effect,
+    ),
+    ledgers=(
+        Course,
+        Notifications,
+        BetweenSessions,
+        GuestMemory,
+        Discards,
+        GuestWishes,
+        Buffers,
+        Balloon,
+        Count,
+        Configuration,
+        Session,
     ),
 )

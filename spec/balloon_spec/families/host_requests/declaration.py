@@ -9,6 +9,7 @@ from balloon_spec.families.family import AreaFile, Chapter, Family
 from balloon_spec.families.host_requests import FEATURES, HOST_REQUEST
 from balloon_spec.families.host_requests import structures as own
 from balloon_spec.judge import answers, requests
+from balloon_spec.judge.host_requests import Requests
 from balloon_spec.judge.rule import rules_in
 
 __all__ = ["FAMILY"]
@@ -26,4 +27,5 @@ FAMILY: Final = Family(
         AreaFile(_AREAS / "concurrent_kinds.yaml", Chapter.OF_THE_HOST),
     ),
     rules=rules_in(answers, requests),
+    ledgers=(Requests,),
 )

@@ -10,6 +10,7 @@ from balloon_spec.families.statistics import FEATURES, STATISTICS
 from balloon_spec.families.statistics import structures as own
 from balloon_spec.judge import host_statistics, statistics_queue
 from balloon_spec.judge.rule import rules_in
+from balloon_spec.judge.statistics_queue import Statistics
 
 __all__ = ["FAMILY"]
 
@@ -22,4 +23,5 @@ FAMILY: Final = Family(
     structures=(own.STATISTICS,),
     areas=(AreaFile(_AREAS / "statistics.yaml", Chapter.OF_THE_GUEST),),
     rules=rules_in(host_statistics, statistics_queue),
+    ledgers=(Statistics,),
 )

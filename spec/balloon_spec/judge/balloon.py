@@ -1,0 +1,57 @@
+"""The pages of the balloon, and those on their way into it and out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from balloon_spec import events as ev
+from balloon_spec.judge.in_flight import InFlight
+from balloon_spec.judge.ledger import Ledger
+from balloon_spec.judge.pages_in_flight import PagesInFlight
+from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.queues import Queue
+
+__all__ = ["Balloon"]
+
+
+@dataclass(slots=True, eq=False)
+class Balloon(Ledger):
+    """The pages of the balloon. A page is held, on its way in, or on its way out."""
+
+    held: PageSet = EMPTY
+    """The pages whose inflate buffer was returned, and that no deflate buffer has named since."""
+    on_the_way_in: PagesInFlight = field(default_factory=PagesInFlight)
+    on_the_way_out: PagesInFlight = field(default_factory=PagesInFlight)
+
+    @property
+    def inflating(self) -> PageSet:
+        """The pages of inflate buffers in flight."""
+        return self.on_the_way_in.all
+
+    @property
+    def deflating(self) -> PageSet:
+        """The pages of deflate buffers in flight that came out of the balloon."""
+        return self.on_the_way_out.all
+
+    @property
+    def named(self) -> PageSet:
+        """The pages of the balloon, whether or not the inflate buffers that name them were returned."""
+        return self.held | self.inflating
+
+    def take(self, event: ev.Event, buffer: InFlight | None) -> None:
+        """Take in an inflate or deflate buffer that is made available or returned."""
+        if buffer is None:
+            return
+        key = (buffer.event.queue, buffer.event.buffer)
+        if isinstance(event, ev.Available):
+            meant = buffer.content.intended
+            if buffer.queue is Queue.INFLATE:
+                self.on_the_way_in.put(key, meant - self.held)
+            elif buffer.queue is Queue.DEFLATE:
+                self.on_the_way_out.put(key, meant & self.held)
+                self.held -= meant
+        elif isinstance(event, ev.Used):
+            if buffer.queue is Queue.INFLATE:
+                self.held |= self.on_the_way_in.take(key)
+            elif buffer.queue is Queue.DEFLATE:
+                self.on_the_way_out.take(key)

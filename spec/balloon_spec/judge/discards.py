@@ -1,0 +1,222 @@
+"""What looks at guest memory show of the pages of returned inflate buffers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Self
+
+from balloon_spec import events as ev
+from balloon_spec.judge.balloon import Balloon
+from balloon_spec.judge.buffers_in_flight import Buffers
+from balloon_spec.judge.given_back import (
+    ACT_TESTS,
+    Circumstances,
+    Form,
+    LeftBehind,
+    Since,
+    blame,
+    host_page_of,
+)
+from balloon_spec.judge.guest_memory import GuestMemory
+from balloon_spec.judge.host_requests import Requests
+from balloon_spec.judge.in_flight import InFlight
+from balloon_spec.judge.ledger import Ledger
+from balloon_spec.judge.session import Session
+from balloon_spec.page_map import PageMap, Piece
+from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.queues import Queue
+
+__all__ = ["Discards"]
+
+_MOST_NAMES = 16
+"""What becomes of a page is kept for so many returned buffers that name it, the newest."""
+_MOST_LEFT = 256
+"""Under one and the same circumstances, what so many buffers left says all that there is to say."""
+
+
+@dataclass(slots=True, eq=False)
+class _Returned:
+    """An inflate buffer that was returned, and whose pages have not all been looked at since.
+
+    ``number`` is that of the buffer, ``inflations`` the inflate buffers that the device was notified of up to
+    its return, and ``order`` how many such buffers were returned before. ``pages`` is how many are awaited:
+    those that no look has shown yet, and that were not taken back. ``is_old`` says that too many later
+    buffers named one of them again to say what became of it for this one.
+    """
+
+    form: Form
+    tests: frozenset[str]
+    asked: bool
+    number: int
+    inflations: int
+    at_seconds: float
+    order: int
+    pages: int
+    is_old: bool = False
+
+
+_Names = tuple[_Returned, ...]
+
+
+@dataclass(slots=True, eq=False)
+class Discards(Ledger):
+    """What the device was seen to discard of what it was to discard, and what it left."""
+
+    discarded: PageSet = EMPTY
+    """Pages seen discarded and not since taken back."""
+    awaited: PageMap[_Names] = field(default_factory=PageMap)
+    """The pages of returned inflate buffers that were neither looked at nor taken back since, each with the
+    last few buffers that named it."""
+    returned: int = 0
+    """How many inflate buffers with such pages were returned since the reset."""
+    inflations: int = 0
+    """How many inflate buffers the device was notified of since the reset."""
+    able: Mapping[Circumstances, float] = field(default_factory=dict)
+    """The circumstances under which the device was seen to discard all pages of a buffer, and how soon."""
+    losses: Mapping[tuple[Form, frozenset[str]], str] = field(default_factory=dict)
+    """What was blamed for pages that were left behind so far."""
+    left: tuple[LeftBehind, ...] = ()
+    """Pages that were left, if no more than INF-07 could be said."""
+    host_page: int = 0
+    """The largest host page, in pages of 4 KiB, that explains every discard seen; 0 before the first."""
+
+    def looked_at(self, event: ev.Discarded) -> list[LeftBehind]:
+        """Return what a look shows of the pages of each buffer that it looks at."""
+        return [self._look_at(one, looked, event) for one, looked in self._awaited_at(event)]
+
+    def blamed(self, event: ev.Discarded) -> list[tuple[LeftBehind, str | None]]:
+        """Return what a look finds left behind, and what that breaks; None for no more than INF-07."""
+        able, host_page = self._able_after(event), self._host_page_after(event)
+        return [
+            (one, blame(one, able, host_page, losses=self.losses))
+            for one in self.looked_at(event)
+            if one.missing
+        ]
+
+    def awaited_of(self, pages: PageSet) -> PageSet:
+        """Return those of ``pages`` that a device which discards at all should have discarded by now."""
+        runs = ((start, end - start) for start, end, _ in self.awaited.within(pages))
+        return PageSet(runs) - self.discarded
+
+    def _awaited_at(self, event: ev.Discarded) -> list[tuple[_Returned, PageSet]]:
+        """Return each buffer of which awaited pages are looked at, and those pages, in their order."""
+        runs: dict[_Returned, list[tuple[int, int]]] = {}
+        for start, end, buffers in self.awaited.within(event.looked):
+            for one in buffers:
+                runs.setdefault(one, []).append((start, end - start))
+        return [(one, PageSet(runs[one])) for one in sorted(runs, key=_order) if not one.is_old]
+
+    def _look_at(self, one: _Returned, looked: PageSet, event: ev.Discarded) -> LeftBehind:
+        asked_now = self.exchange[Requests].is_asked
+        missing = looked - self.discarded - event.pages
+        if missing:
+            since = Since.INFLATED if self.inflations > one.inflations else Since.SOMETHING
+            asked = one.asked or asked_now
+        else:
+            newest = self.exchange[Buffers].count == one.number + 1
+            since = Since.NOTHING if newest else Since.SOMETHING
+            asked = one.asked and asked_now
+        seen = Circumstances(one.form, self.exchange[Session].features, one.tests, since, asked)
+        waited = (self.exchange.now_seconds or 0.0) - one.at_seconds
+        if not (missing or looked & event.late):
+            waited -= event.seconds
+        return LeftBehind(seen, self.exchange.event, looked, missing, waited)
+
+    def _able_after(self, event: ev.Discarded) -> dict[Circumstances, float]:
+        """Return ``able`` with what a look shows."""
+        able = dict(self.able)
+        for one, looked in self._awaited_at(event):
+            seen = self._look_at(one, looked, event)
+            if not seen.missing and looked.pages == one.pages:
+                before = able.get(seen.circumstances, seen.waited_seconds)
+                able[seen.circumstances] = min(before, seen.waited_seconds)
+        return able
+
+    def _host_page_after(self, event: ev.Discarded) -> int:
+        """Return ``host_page`` with what a look finds discarded."""
+        # Beside a page that was seen discarded before, and is filled again, nothing ends.
+        before = self.discarded, self.exchange[GuestMemory].forbidden_by("DEF-08")
+        shown = host_page_of(event.pages, event.looked, *before)
+        return min(filter(None, (self.host_page, shown)), default=0)
+
+    def take(self, event: ev.Event, buffer: InFlight | None) -> None:
+        """Take in an inflate buffer, a return, or a look at memory."""
+        match event:
+            case ev.Available() if buffer is not None and buffer.queue is Queue.INFLATE:
+                self.inflations += event.notified is True
+            case ev.Used() if buffer is not None and buffer.queue is Queue.INFLATE:
+                if buffer.content.firm and not buffer.event.writable_bytes:
+                    self._await(buffer)
+            case ev.Used() if buffer is not None and buffer.queue is Queue.DEFLATE:
+                back = buffer.content.pages - self.exchange[Balloon].named
+                self.discarded -= back
+                _let_go(self.awaited.remove(back))
+            case ev.Discarded():
+                self._look(event)
+            case _:
+                pass
+
+    def _await(self, buffer: InFlight) -> None:
+        one = _Returned(
+            Form.ARRAY if buffer.shape == "array" else Form.MESSAGE,
+            buffer.tests & frozenset(ACT_TESTS),
+            self.exchange[Requests].is_asked,
+            buffer.number,
+            self.inflations,
+            self.exchange.now_seconds or 0.0,
+            self.returned,
+            buffer.content.firm.pages,
+        )
+        self.returned += 1
+        self.awaited.change(buffer.content.firm, partial(_named_again, one))
+
+    def _look(self, event: ev.Discarded) -> None:
+        able, host_page = self._able_after(event), self._host_page_after(event)
+        # What comes late is not lost.
+        left = [_without(one, event.pages) for one in self.left]
+        losses = dict(self.losses)
+        kinds = Counter(one.circumstances for one in left)
+        for one, name in self.blamed(event):
+            kind = one.circumstances
+            if name is not None:
+                losses.setdefault((kind.form, kind.tests), name)
+            elif kinds[kind] < _MOST_LEFT:
+                kinds[kind] += 1
+                left.append(one)
+        self.left, self.losses = tuple(one for one in left if one.missing), losses
+        self.able, self.host_page = able, host_page
+        self.discarded |= event.pages
+        _let_go(self.awaited.remove(event.looked))
+
+    def after_reset(self) -> Self:
+        """Leave what the device was seen to do and to leave undone; no page is awaited any more."""
+        return type(self)(
+            self.exchange, able=self.able, losses=self.losses, left=self.left, host_page=self.host_page
+        )
+
+
+def _order(one: _Returned) -> int:
+    return one.order
+
+
+def _let_go(pieces: Iterable[Piece[_Names]]) -> None:
+    """Note that pages of returned buffers are awaited no more."""
+    for start, end, buffers in pieces:
+        for one in buffers:
+            one.pages -= end - start
+
+
+def _without(one: LeftBehind, pages: PageSet) -> LeftBehind:
+    return one if one.missing.isdisjoint(pages) else replace(one, missing=one.missing - pages)
+
+
+def _named_again(one: _Returned, before: _Names | None) -> _Names:
+    """Add a buffer to those that named a page."""
+    named = (*(before or ()), one)
+    if len(named) > _MOST_NAMES:
+        named[0].is_old = True
+        named = named[1:]
+    return named

@@ -1,0 +1,95 @@
+"""The pages of guest memory that a device may discard, and those that it must leave alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+from balloon_spec import events as ev
+from balloon_spec.judge.balloon import Balloon
+from balloon_spec.judge.buffers_in_flight import Buffers
+from balloon_spec.judge.content import read_message
+from balloon_spec.judge.in_flight import InFlight
+from balloon_spec.judge.ledger import Ledger
+from balloon_spec.judge.session import Session
+from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.queues import Queue
+
+__all__ = ["GuestMemory"]
+
+_LASTING: Final = frozenset({"UNUSED-01", "DEF-07", "DEF-08", "RESET-06"})
+"""Requirements that forbid touching pages for as long as no inflate buffer names them."""
+
+
+@dataclass(slots=True, eq=False)
+class GuestMemory(Ledger):
+    """What a device may do to the pages of guest memory, and what malformed buffers may still do to them."""
+
+    may_be_discarded: PageSet = EMPTY
+    """The pages that were named in an inflate buffer, and not yet taken back."""
+    forbidden: dict[str, PageSet] = field(default_factory=dict)
+    """Pages a device must leave alone, by the requirement that says why."""
+    suspects: bool = False
+    """A malformed buffer was seen whose effect may still show when memory is looked at."""
+    short_message_came: bool = False
+    """One of those was shorter than its header."""
+    all_was_shown: bool = False
+    """All memory was looked at after every malformed buffer had come back; the next one is judged afresh."""
+
+    def forbidden_by(self, requirement: str) -> PageSet:
+        """Return the pages that the requirement forbids to touch."""
+        return self.forbidden.get(requirement, EMPTY)
+
+    def _forbid(self, requirement: str, pages: PageSet) -> None:
+        if pages:
+            self.forbidden[requirement] = self.forbidden_by(requirement) | pages
+
+    def take(self, event: ev.Event, buffer: InFlight | None) -> None:
+        """Take in a buffer that names pages, one that takes them back, or a look at memory."""
+        match event:
+            case ev.Available() if buffer is not None:
+                self._available(event, buffer)
+            case ev.Used() if buffer is not None and buffer.queue is Queue.DEFLATE:
+                back = buffer.content.pages - self.exchange[Balloon].named
+                self.may_be_discarded -= back
+                self._forbid("DEF-08", back)
+            case ev.Discarded():
+                memory = self.exchange[Session].memory
+                flying = self.exchange[Buffers].in_flight.values()
+                returned = not any(one.is_malformed for one in flying)
+                whole = memory is not None and memory <= event.looked
+                self.all_was_shown = self.suspects and whole and returned
+            case _:
+                pass
+
+    def _available(self, event: ev.Available, buffer: InFlight) -> None:
+        if self.all_was_shown:
+            # What is found from here on is not the effect of malformed buffers that came back before.
+            self.all_was_shown = self.suspects = self.short_message_came = False
+            self.forbidden = {name: pages for name, pages in self.forbidden.items() if name in _LASTING}
+        self.suspects |= buffer.is_malformed
+        self.short_message_came |= "SAFE-08" in buffer.content.twists
+        if buffer.queue in {Queue.INFLATE, Queue.HOST_REQUEST}:
+            for requirement, harm in buffer.content.forbidden:
+                self._forbid(requirement, harm)
+        pages, session = buffer.content.pages, self.exchange[Session]
+        if buffer.queue is Queue.INFLATE:
+            self.may_be_discarded |= pages
+            self.forbidden["DEF-07"] = self.forbidden_by("DEF-07") - pages
+        elif buffer.queue is None and session.queues.get(event.queue) is Queue.INFLATE and session.memory:
+            # The driver took the wrong queue; the device, which looks at no header (HDR-05), may act on it.
+            self.may_be_discarded |= read_message(event.readable, session.memory, "balloon").pages
+        elif buffer.queue is Queue.DEFLATE:
+            known = self.exchange[Balloon].named, self.may_be_discarded, self.forbidden_by("DEF-08")
+            for one in known:
+                pages -= one
+            self._forbid("DEF-07", pages)
+        elif buffer.queue is Queue.HOST_REQUEST and buffer.shape == "message":
+            self._forbid("UNUSED-01", pages)
+
+    def after_reset(self) -> Self:
+        """Leave what was named, discarded or not, and taken back or not: the guest has it again."""
+        before = (self.may_be_discarded, self.forbidden_by("RESET-06"), self.forbidden_by("DEF-08"))
+        reported = self.forbidden_by("UNUSED-01") - self.may_be_discarded
+        forbidden = {"RESET-06": PageSet.union(before), "UNUSED-01": reported}
+        return type(self)(self.exchange, forbidden=forbidden)
