@@ -25,7 +25,9 @@ class Queue:
     ``name`` is that of vectors and traces. ``place`` is where it stands in the standard's list, from 0.
     ``feature`` is the one without which it does not exist, None for a queue that always does. ``readable`` is
     the structure that the device-readable part of its buffers carries, None if they have no such part;
-    ``written`` that of what a device writes into them, None if it writes nothing.
+    ``written`` that of what a device writes into them, None if it writes nothing. ``names_pages``: what the
+    driver says there names pages. ``held``: a device may hold a buffer and return it when it likes, and the
+    driver then makes the next one available.
     """
 
     name: str
@@ -33,6 +35,8 @@ class Queue:
     feature: str | None = None
     readable: str | None = None
     written: str | None = None
+    names_pages: bool = False
+    held: bool = False
 
     INFLATE: ClassVar[Queue]
     DEFLATE: ClassVar[Queue]

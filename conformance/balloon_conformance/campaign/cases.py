@@ -6,8 +6,9 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import lru_cache, partial
 from itertools import product
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -19,6 +20,7 @@ from balloon_conformance.running.player import play
 from balloon_conformance.running.session import DeviceSession, DriverSession
 from balloon_conformance.scenarios import Scenario
 from balloon_conformance.suite.plan import Plan, move, plan
+from balloon_conformance.vectors.loader import further
 from balloon_conformance.vectors.model import Vector
 from balloon_spec.events import Side
 from balloon_spec.features import CHUNK_TRANSFER, Profile
@@ -48,9 +50,13 @@ class MutantCase:
         return self.carry(adapter, profile)
 
 
-@cache
 def cases(side: Side) -> Mapping[str, MutantCase]:
     """Return the cases that judge ``side``, by id: vectors in the order of their files, then scenarios."""
+    return _cases(side, further())
+
+
+@lru_cache(maxsize=4)
+def _cases(side: Side, _further: tuple[Path, ...]) -> Mapping[str, MutantCase]:
     return cases_of(plan(side), side)
 
 

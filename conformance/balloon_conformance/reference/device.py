@@ -6,7 +6,7 @@ A reset by the driver keeps ``num_pages``, because the operator's wish outlives 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -25,6 +25,7 @@ from balloon_conformance.reference.device_state import (
     StatisticsReport,
 )
 from balloon_conformance.reference.machine import Move, Note, Refusal, Table
+from balloon_conformance.reference.parts import DevicePart, device_parts
 from balloon_spec.events import (
     Available,
     ConfigurationChanged,
@@ -33,8 +34,10 @@ from balloon_spec.events import (
     Operator,
     OperatorAction,
     Reset,
+    Side,
 )
 from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.family import ConfigurationWord
 from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.pages import PageSet
@@ -144,6 +147,9 @@ class Device(RequestingDevice):
         outputs: tuple[DeviceOutput, ...] = ()
         if self.has(state, "HOST_REQ_VQ"):
             state, outputs = self.request(RequestInput.START, state, None)
+        for part in self.family_parts():
+            state, more = part.begin(self, state)
+            outputs += more
         for buffer in waiting:
             state, more = self.take(state, buffer)
             outputs += more
@@ -163,8 +169,15 @@ class Device(RequestingDevice):
         queue = self.queue(state, buffer.queue)
         if queue is None:
             return state, (Note("QUEUE-02", f"virtqueue {buffer.queue} does not exist"),)
+        for part in self.family_parts():
+            if queue in part.family.queues:
+                return part.take(self, state, queue, buffer)
         step: Step = getattr(self, QUEUES[queue])(state, buffer)
         return step
+
+    def family_parts(self) -> tuple[DevicePart, ...]:
+        """Return what further families add to the device."""
+        return device_parts(self.options.profile.families)
 
     def take_inflate(self, state: DeviceState, buffer: Available) -> Step:
         """Discard the pages a buffer names and return it."""
@@ -243,21 +256,40 @@ class Device(RequestingDevice):
     # CFG-01, CFG-06, CFG-11: both fields are little-endian and count 4 KiB pages; actual is as the driver
     # wrote it.
     def configuration(self, state: DeviceState | None = None) -> bytes:
-        """Return the whole configuration space, 8 bytes."""
+        """Return the whole configuration space: its first 8 bytes, and the words of further families."""
         state = state or self.state
-        return configuration.build(configuration.Configuration(state.num_pages, state.actual))
+        space = configuration.build(configuration.Configuration(state.num_pages, state.actual))
+        for part, word in self._words(state):
+            value = part.word(state, word.name).to_bytes(word.length_bytes, "little")
+            space = space.ljust(word.offset_bytes, b"\0") + value
+        return space
+
+    def _words(self, state: DeviceState) -> Iterator[tuple[DevicePart, ConfigurationWord]]:
+        """Yield the words of further families that exist for the accepted features, by offset."""
+        for word in self.options.profile.configuration_words(state.accepted):
+            for part in self.family_parts():
+                if word in part.family.words:
+                    yield part, word
 
     # CFG-08: only this and a reset change actual. CFG-09: num_pages does not change here.
     def configure(self, state: DeviceState, given: ConfigurationWritten) -> Step:
         """Take a write. Bytes that fall on num_pages, or beyond the space, are dropped."""
         space = bytearray(self.configuration(state))
+        written = set()
         for at, byte in enumerate(given.data, given.offset):
             if configuration.ACTUAL_OFFSET <= at < len(space):
                 space[at] = byte
+                written.add(at)
+        for part, word in self._words(state):
+            place = range(word.offset_bytes, word.end_bytes)
+            if word.written_by is Side.DRIVER and not written.isdisjoint(place):
+                value = int.from_bytes(space[word.offset_bytes : word.end_bytes], "little")
+                state = part.store(state, word.name, value)
         notes: tuple[Note, ...] = ()
         if given.offset < configuration.ACTUAL_OFFSET:
             notes = (Note("CFG-02", f"{len(given.data)} bytes were written at {given.offset}"),)
-        return replace(state, actual=configuration.parse(bytes(space)).actual), notes
+        actual = configuration.parse(bytes(space[: configuration.LENGTH_BYTES])).actual
+        return replace(state, actual=actual), notes
 
     # -- the operator -------------------------------------------------------------------------------------
 

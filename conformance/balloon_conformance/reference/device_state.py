@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
 
 from balloon_conformance.reference.machine import Note, Refused
 from balloon_spec.events import Available, ConfigurationChanged, NeedsReset, Used
@@ -175,3 +178,5 @@ class DeviceState:
     statistics: tuple[Available, ...] = ()
     statistics_wanted: bool = False
     requests: Requests = field(default_factory=Requests)
+    parts: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    """What the parts of further families remember, by the family's name."""

@@ -26,6 +26,7 @@ from balloon_conformance.reference.driver_state import (
     Offer,
 )
 from balloon_conformance.reference.machine import Move, Note, Refusal, Table
+from balloon_conformance.reference.parts import DriverPart, driver_parts
 from balloon_spec.events import (
     ConfigurationChanged,
     ConfigurationRead,
@@ -116,6 +117,9 @@ class Driver(BallooningDriver, AnsweringDriver):
         for set_up in (self.set_up_statistics, self.set_up_requests):
             state, more = set_up(state)
             outputs += more
+        for part in self.family_parts():
+            state, more = part.set_up(self, state)
+            outputs += more
         state = replace(state, phase=DriverPhase.RUNNING)
         state, more = self.read_target(state, ConfigurationChanged(given.configuration))
         return state, (*outputs, DriverOk(), *more)
@@ -154,8 +158,16 @@ class Driver(BallooningDriver, AnsweringDriver):
         flights = MappingProxyType(
             {name: kept for name, kept in state.flights.items() if name != used.buffer}
         )
-        step: Step = getattr(self, RETURNS[flight.queue])(replace(state, flights=flights), flight, used)
+        state = replace(state, flights=flights)
+        for part in self.family_parts():
+            if flight.queue in part.family.queues:
+                return part.returned(self, state, flight, used)
+        step: Step = getattr(self, RETURNS[flight.queue])(state, flight, used)
         return step
+
+    def family_parts(self) -> tuple[DriverPart, ...]:
+        """Return what further families add to the driver."""
+        return driver_parts(self.options.profile.families)
 
     # BUF-06: the used length of a device-readable buffer is ignored.
     def inflate_returned(self, state: DriverState, flight: Flight, _used: Used) -> Step:
@@ -180,6 +192,9 @@ class Driver(BallooningDriver, AnsweringDriver):
             return state, (Note("CFG-01", f"the configuration space has {len(changed.data)} bytes"),)
         state = replace(state, num_pages=self.target(data))
         state, outputs = self.balloon(BalloonInput.WISH, state)
+        for part in self.family_parts():
+            state, more = part.changed(self, state, changed.data)
+            outputs += more
         return state, (ConfigurationRead(configuration.NUM_PAGES_OFFSET, data), *outputs)
 
     # CFG-01, CFG-11: little-endian, in 4 KiB pages.

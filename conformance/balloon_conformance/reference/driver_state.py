@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any
 
 from balloon_conformance.reference.coalesce import CHUNK_BYTES
 from balloon_conformance.reference.device_state import MAX_DATA_BYTES
@@ -235,3 +236,5 @@ class DriverState:
     """Pages that the guest does not use."""
     pool: PageSet = EMPTY
     """Free pages that the driver may give up by itself."""
+    parts: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    """What the parts of further families remember, by the family's name."""

@@ -8,11 +8,12 @@ empty, and nobody is blamed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from enum import Enum, auto
 from types import MappingProxyType
 
-from balloon_spec.families.base import INFLATE
+from balloon_spec.families.base import BALLOON_QUEUES, INFLATE
 from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.queues import Queue
@@ -72,9 +73,23 @@ _CAN_BREAK: Mapping[Lapse, frozenset[str]] = MappingProxyType(
 )
 
 
+_further: list[Mapping[Lapse, frozenset[str]]] = []
+
+
+@contextmanager
+def added(can_break: Mapping[Lapse, frozenset[str]]) -> Iterator[None]:
+    """Take in what else can be broken by each lapse, the requirements of a further family, for the block."""
+    _further.append(can_break)
+    try:
+        yield
+    finally:
+        _further.remove(can_break)
+
+
 def blame(lapse: Lapse, shows: Iterable[str], plain: str) -> str:
     """Return the first of what the step shows that can be broken by the lapse, or else the plain one."""
-    return next((name for name in shows if name in _CAN_BREAK[lapse]), plain)
+    tables = (_CAN_BREAK, *_further)
+    return next((name for name in shows if any(name in one.get(lapse, ()) for one in tables)), plain)
 
 
 def not_returned(queue: Queue, *, writable: bool) -> str:
@@ -82,7 +97,7 @@ def not_returned(queue: Queue, *, writable: bool) -> str:
 
     It returns a statistics buffer when it likes (STATS-09), and a request buffer when it has a request.
     """
-    return "" if queue is STATISTICS or writable else "QUEUE-07"
+    return "" if queue.held or writable else "QUEUE-07"
 
 
 def not_made_available(queue: Queue, *, writable: bool, again: bool, was_reset: bool) -> str:
@@ -107,6 +122,8 @@ def other_parts(queue: Queue, *, is_request: bool, is_empty: bool, chunks: bool)
     if queue is HOST_REQUEST:
         # Without DONE the request buffer came too early; a message that is written to is no request buffer.
         return "REQ-17" if is_empty and not is_request else "REQ-02"
+    if queue not in {*BALLOON_QUEUES, STATISTICS}:
+        return ""
     if not is_empty:
         return "QUEUE-03"
     if queue is STATISTICS:

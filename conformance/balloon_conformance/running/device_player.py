@@ -15,7 +15,6 @@ from balloon_conformance.vectors import model
 from balloon_spec import events as ev
 from balloon_spec.events import OperatorAction
 from balloon_spec.families.host_requests import HOST_REQUEST
-from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.feature import insisted_on
 from balloon_spec.features import Profile
 from balloon_spec.judge.content import read_array, read_message
@@ -176,7 +175,7 @@ class DevicePlayer:
     def _needs(self, step: model.BufferStep) -> None:
         """Refuse to name pages that the guest does not have, where the vector says that it has them."""
         missing = self._vector.memory - self._session.memory
-        if not missing or step.queue is STATISTICS:
+        if not missing or not step.queue.names_pages:
             return
         arrays = step.queue is not HOST_REQUEST and not self._session.judge.has("CHUNK_TRANSFER")
         memory = self._vector.memory
@@ -238,7 +237,8 @@ class DevicePlayer:
         """
         if not isinstance(event, ev.Used):
             return False
-        return self._session.queue(event.queue) is not STATISTICS or not self._session.judge.driver_ok
+        queue = self._session.queue(event.queue)
+        return queue is None or not queue.held or not self._session.judge.driver_ok
 
     def _used(self, step: model.UsedStep) -> None:
         sent = self._buffers[step.name]
@@ -256,7 +256,7 @@ class DevicePlayer:
             plain = not_returned(sent.queue, writable=sent.writable_bytes > 0)
             requirement = blame(Lapse.NOT_RETURNED, step.shows, plain)
             if not requirement:
-                allowed = " (STATS-09)" if sent.queue is STATISTICS else ""
+                allowed = " (STATS-09)" if sent.queue.held else ""
                 raise NotExercised(
                     f"the device holds buffer {step.name} of the {sent.queue} queue, as it may{allowed}"
                 )
@@ -289,6 +289,10 @@ class DevicePlayer:
         if not self._buffers[step.name].writable_bytes:
             # A device without VERSION_1 may report what it read.
             return "BUF-03" if self._session.judge.has("VERSION_1") else ""
+        if self._buffers[step.name].queue is not HOST_REQUEST:
+            if step.shows:
+                return step.shows[0]
+            raise NotExercised("the device writes something else, and no requirement says what it must be")
         if step.written and not event.length_bytes and not event.written:
             raise NotExercised(
                 "the device hands the request buffer back without a request, as it may (REQ-03)"

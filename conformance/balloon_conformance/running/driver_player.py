@@ -14,7 +14,6 @@ from balloon_conformance.vectors import model
 from balloon_spec import events as ev
 from balloon_spec.families.base import DEFLATE
 from balloon_spec.families.host_requests import HOST_REQUEST
-from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.judge.content import Content, read_array, read_message
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
@@ -184,14 +183,17 @@ class DriverPlayer:
         event = self._next_buffer(step)
         self._names[step.name] = (event.queue, event.buffer)
         if event.writable_bytes != step.writable_bytes or bool(event.readable) != bool(step.readable):
+            requirement = other_parts(
+                step.queue,
+                is_request=step.writable_bytes > 0,
+                is_empty=not event.readable,
+                chunks="CHUNK_TRANSFER" in self._features,
+            ) or next(iter(step.shows), "")
+            if not requirement:
+                raise NotExercised(f"the buffer on the {step.queue} queue has other parts, as it may")
             raise Mismatch(
                 f"the buffer on the {step.queue} queue has other parts than the vector's",
-                requirement=other_parts(
-                    step.queue,
-                    is_request=step.writable_bytes > 0,
-                    is_empty=not event.readable,
-                    chunks="CHUNK_TRANSFER" in self._features,
-                ),
+                requirement=requirement,
                 field="buffer",
                 expected=f"{len(step.readable)} readable and {step.writable_bytes} writable bytes",
                 seen=f"{len(event.readable)} readable and {event.writable_bytes} writable bytes",
@@ -200,12 +202,16 @@ class DriverPlayer:
         if step.match is model.Match.EXACT:
             chunks = "CHUNK_TRANSFER" in self._features
             owed = self._owed(step)
-            difference = compare_readable(step.queue, step.readable, event.readable, chunks=chunks, owed=owed)
+            difference = compare_readable(
+                step.queue, step.readable, event.readable, chunks=chunks, owed=owed, shows=step.shows
+            )
             if difference is not None and self._is_a_part(step, event):
                 # The rest comes in messages of its own, as the driver likes (CHUNK-12).
                 self._equivalent(step, event)
                 difference = None
             if difference is not None and not self._advice(event):
+                if not difference.requirement and not step.queue.names_pages:
+                    raise NotExercised(f"{difference.words}, as it may")
                 if not difference.requirement:
                     raise self._may_name(step, self._pages(step.queue, event.readable))
                 raise difference
@@ -246,7 +252,7 @@ class DriverPlayer:
 
     def _is_a_part(self, step: model.BufferStep, event: ev.Available) -> bool:
         """Tell whether a balloon message, else in order, names some of the vector's pages and no others."""
-        if step.queue is HOST_REQUEST or not event.readable:
+        if step.queue is HOST_REQUEST or not step.queue.names_pages or not event.readable:
             return False
         content = self._content(step.queue, event.readable)
         wanted = self._pages(step.queue, step.readable)
@@ -335,13 +341,18 @@ class DriverPlayer:
             self.left_out.append(f"line {self.line}: the driver did more than the vector has: {more}")
         return not extra
 
+    def _may_come(self, index: int) -> bool:
+        """Tell whether a driver may make a buffer available on the queue at any time."""
+        queue = self._session.queue(index)
+        return queue is not None and queue.held
+
     def _lapse(self, event: ev.Event) -> Lapse | None:
         queue = self._session.queue(event.queue) if isinstance(event, ev.Available) else None
         return None if queue is None else _LAPSES.get(queue)
 
     def _is_extra(self, event: ev.Event) -> bool:
         return isinstance(event, ev.ConfigurationWritten) or (
-            isinstance(event, ev.Available) and self._session.queue(event.queue) is not STATISTICS
+            isinstance(event, ev.Available) and not self._may_come(event.queue)
         )
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from balloon_spec.families.base import DEFLATE, INFLATE
 from balloon_spec.families.host_requests import HOST_REQUEST
-from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.judge.content import Content, read_array, read_message
 from balloon_spec.pages import EMPTY, PFN_LIMIT, PageSet
 from balloon_spec.queues import Queue
-from balloon_spec.wire import chunk, response_header, statistics
+from balloon_spec.wire import chunk, pfn_array, response_header, response_message, statistics
 from balloon_spec.wire.annotate import annotate
+from balloon_spec.wire.carried import readable_structure
 
 __all__ = ["Mismatch", "compare_readable", "wrong_pages"]
 
@@ -67,25 +67,37 @@ class Mismatch(Exception):  # noqa: N818 - a verdict on the implementation, not 
         self.data = data
 
 
+_TABLED = frozenset({response_message.NAME, statistics.NAME, pfn_array.NAME})
+"""The structures of which it is known what a wrong field breaks."""
+
+
 def compare_readable(
-    queue: Queue, expected: bytes, seen: bytes, *, chunks: bool, owed: PageSet = EMPTY
+    queue: Queue,
+    expected: bytes,
+    seen: bytes,
+    *,
+    chunks: bool,
+    owed: PageSet = EMPTY,
+    shows: Sequence[str] = (),
 ) -> Mismatch | None:
     """Compare a driver's buffer with the vector's, byte by byte; name the first field that differs.
 
     None also where the bytes differ and name the same pages, each once: how runs are cut and ordered is the
-    driver's choice (CHUNK-12). ``chunks`` tells whether inflate and deflate buffers are messages here;
+    driver's choice (CHUNK-12). A structure that no table here knows breaks the first requirement that the
+    step ``shows``. ``chunks`` tells whether inflate and deflate buffers are messages here;
     ``owed`` is that of :func:`wrong_pages`.
     """
     if expected == seen:
         return None
-    message = queue is HOST_REQUEST or (chunks and queue in {INFLATE, DEFLATE})
-    structure = "response-message" if message else "statistics" if queue is STATISTICS else "pfn-array"
-    if structure != "statistics" and _says_the_same(expected, seen, message=message):
+    structure = readable_structure(queue, {"CHUNK_TRANSFER"} if chunks else ())
+    message = structure == response_message.NAME
+    if queue.names_pages and _says_the_same(expected, seen, message=message):
         return None
+    known, first = structure in _TABLED, next(iter(shows), "")
     if len(expected) != len(seen):
         return Mismatch(
             f"the buffer on the {queue} queue has another length than the vector's",
-            requirement=_wrong_length(expected, seen, structure, queue, owed),
+            requirement=_wrong_length(expected, seen, structure, queue, owed) if known else first,
             field="buffer",
             expected=f"{len(expected)} bytes: {expected[:64].hex(' ')}",
             seen=f"{len(seen)} bytes: {seen[:64].hex(' ')}",
@@ -97,7 +109,7 @@ def compare_readable(
     )
     name = field.name if field else "buffer"
     raw = slice(field.offset, field.offset + len(field.raw)) if field else slice(at, at + 1)
-    requirement = _wrong_field(name, queue, structure)
+    requirement = _wrong_field(name, queue, structure) if known else first
     if requirement in _ARITHMETIC:
         want, have = (_read(data, message=message).pages for data in (expected, seen))
         wrong = wrong_pages(want, have, queue, message=message, owed=owed)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache, reduce
+from functools import lru_cache, reduce
 from operator import or_
 from pathlib import Path
 
 from balloon_conformance.running.case import Case
 from balloon_conformance.scenarios import Scenario, scenarios
-from balloon_conformance.vectors.loader import load_all
+from balloon_conformance.vectors.loader import further, load_all
 from balloon_conformance.vectors.model import FeatureSets, ResetStep, Vector
 from balloon_spec.events import Side
 from balloon_spec.features import Profile
@@ -48,12 +48,16 @@ def _accepted(vector: Vector) -> int:
     return reduce(or_, (sets.accepted & sets.offered for sets in legal), 0)
 
 
-@cache
 def plan(side: Side, directory: Path | None = None) -> Plan:
     """Return the cases that judge ``side``: the suite's own, or the vectors below ``directory`` alone.
 
     Raises :class:`~balloon_conformance.vectors.loader.VectorError`.
     """
+    return _plan(side, directory, further())
+
+
+@lru_cache(maxsize=16)
+def _plan(side: Side, directory: Path | None, _further: tuple[Path, ...]) -> Plan:
     vectors = tuple(vector for vector in load_all(directory) if side in vector.sides)
     if directory is not None:
         return Plan(vectors, ())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -20,7 +21,7 @@ from balloon_spec.requirement import Requirement, catalogue
 from balloon_spec.strict_yaml import Document, StrictYamlError
 from balloon_spec.strict_yaml import Path as Place
 
-__all__ = ["VectorError", "load", "load_all", "load_text", "paths_below", "read_text"]
+__all__ = ["VectorError", "added", "further", "load", "load_all", "load_text", "paths_below", "read_text"]
 
 
 def load(path: Path, *, requirements: Mapping[str, Requirement] | None = None) -> Vector:
@@ -76,6 +77,13 @@ def load_all(
 
     Raises :class:`VectorError` for the first that is not in order, for two with one id, and for none.
     """
+    if directory is None and _further:
+        own = _load_all(None, requirements)
+        return (*own, *(one for further in _further for one in _load_all(further, requirements)))
+    return _load_all(directory, requirements)
+
+
+def _load_all(directory: Path | None, requirements: Mapping[str, Requirement] | None) -> tuple[Vector, ...]:
     where = schema.directory() if directory is None else directory
     # The schema is most of the work, and what was published has been held against it by vectors verify.
     published = manifest.agreeing(where) if directory is None else frozenset()
@@ -104,6 +112,24 @@ def paths_below(directory: Path) -> tuple[Path, ...]:
             f"{directory}:1: directory: there is no vector below it; name a directory of *.yaml files"
         )
     return tuple(paths.values())
+
+
+_further: list[Path] = []
+
+
+@contextmanager
+def added(directory: Path) -> Iterator[None]:
+    """Count the vectors below a directory, those of a further family, among the suite's own in the block."""
+    _further.append(directory)
+    try:
+        yield
+    finally:
+        _further.remove(directory)
+
+
+def further() -> tuple[Path, ...]:
+    """Return the directories that were added."""
+    return tuple(_further)
 
 
 class _Reader:

@@ -11,10 +11,18 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from balloon_spec.families.host_requests import HOST_REQUEST
-from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.pages import PAGE_SHIFT
 from balloon_spec.queues import Queue
-from balloon_spec.wire import chunk, host_request, pfn_array, response_header, statistics
+from balloon_spec.wire import (
+    chunk,
+    host_request,
+    pfn_array,
+    response_header,
+    response_message,
+    statistics,
+)
+from balloon_spec.wire.annotate import annotate
+from balloon_spec.wire.carried import readable_structure
 from balloon_spec.wire.response_header import FLAG_CONT, FLAG_DONE
 
 __all__ = ["inline", "readable_lines", "remark_on_request", "remark_on_space"]
@@ -32,12 +40,13 @@ _FLAG_NAMES = {FLAG_CONT: "CONT", FLAG_DONE: "DONE"}
 
 def readable_lines(queue: Queue, data: bytes, *, chunks: bool) -> list[str]:
     """Return the lines of a device-readable part; ``chunks`` as negotiated, for the balloon queues."""
-    if queue is STATISTICS:
-        lines = _records(data, _STATISTIC)
-    elif queue is HOST_REQUEST or chunks:
+    structure = readable_structure(queue, {"CHUNK_TRANSFER"} if chunks else ())
+    if structure == response_message.NAME:
         lines = _message(data, named_flags=queue is HOST_REQUEST)
+    elif structure in _ARRAYS:
+        lines = _records(data, _ARRAYS[structure])
     else:
-        lines = _records(data, _ENTRY)
+        lines = ((field.raw.hex(" "), field.name) for field in annotate(structure, data) if field.raw)
     pairs = list(lines)
     width = max(len(hexadecimal) for hexadecimal, _ in pairs)
     return [f"{hexadecimal:{width}}  # {remark}" for hexadecimal, remark in pairs]
@@ -105,6 +114,8 @@ class _Kind:
 _CHUNK = _Kind(chunk.LENGTH_BYTES, 8, "a chunk")
 _ENTRY = _Kind(pfn_array.ENTRY_BYTES, 4, "an entry")
 _STATISTIC = _Kind(statistics.ENTRY_BYTES, 2, "a statistic")
+_ARRAYS = {pfn_array.NAME: _ENTRY, statistics.NAME: _STATISTIC}
+"""What an array is made of."""
 
 
 def _message(data: bytes, *, named_flags: bool) -> Iterator[Line]:

@@ -33,7 +33,6 @@ from balloon_conformance.vectors.model import (
 )
 from balloon_spec.events import GuestAction, OperatorAction, Segment, Side
 from balloon_spec.families import registry
-from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.features import Profile
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
@@ -180,8 +179,8 @@ class StepReader:
         if not readable and not writable:
             self._refuse(path, f"buffer {name} has no bytes", "give it readable bytes or a writable length")
         match = Match(value.get("match", "exact"))
-        if match is Match.EQUIVALENT and queue is STATISTICS:
-            self._refuse((*path, "match"), "a statistics buffer names no pages", "write exact or any")
+        if match is Match.EQUIVALENT and not queue.names_pages:
+            self._refuse((*path, "match"), f"a {queue} buffer names no pages", "write exact or any")
         segments = self._segments(path, value, len(readable), writable)
         self._flights[name] = _Flight(common["line"], writable, common["condition"])
         return BufferStep(

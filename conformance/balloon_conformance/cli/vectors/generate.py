@@ -43,11 +43,14 @@ def generate(*, ids: tuple[str, ...], check: bool, directory: Path | None) -> in
     changed: list[PurePosixPath] = []
     if check:
         wrong += [f"{where / name}: {fault}; {REMEDY} writes it" for name, fault in differing(files, where)]
+        if _differs(where / schema.NAME):
+            wrong += [f"{where / schema.NAME}: a profile or a queue is missing; {REMEDY} writes it"]
         if not ids and not wrong:
             wrong += [f"{path}:{line}: {words}" for path, line, words in manifest.differences(where)]
     else:
         try:
             changed = write(files, where)
+            _write_schema(where / schema.NAME)
             manifest.write(where)
         except OSError as error:
             raise BadInput(
@@ -60,3 +63,13 @@ def generate(*, ids: tuple[str, ...], check: bool, directory: Path | None) -> in
     else:
         click.echo(f"{count(len(files), 'vector')}, {len(changed)} written")
     return 1 if wrong else 0
+
+
+def _differs(path: Path) -> bool:
+    """Tell whether the schema in this file, if there is one, is not that of the families there are."""
+    return path.is_file() and schema.published(text := path.read_text(encoding="utf-8")) != text
+
+
+def _write_schema(path: Path) -> None:
+    if _differs(path):
+        path.write_text(schema.published(path.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")

@@ -17,8 +17,8 @@ FEATURES: Final = (
     Feature("DEFLATE_ON_OOM", 2, meaning="the driver may take pages back when the guest runs out of memory"),
 )
 
-INFLATE: Final = Queue("inflate", 0, readable="pfn-array")
-DEFLATE: Final = Queue("deflate", 1, readable="pfn-array")
+INFLATE: Final = Queue("inflate", 0, readable="pfn-array", names_pages=True)
+DEFLATE: Final = Queue("deflate", 1, readable="pfn-array", names_pages=True)
 BALLOON_QUEUES: Final = frozenset({INFLATE, DEFLATE})
 """The queues on which pages go into the balloon and out of it."""
 

@@ -12,7 +12,12 @@ __all__ = ["FEATURES", "HOST_REQUEST"]
 FEATURES: Final = (Feature("HOST_REQ_VQ", 4, frozenset({"STATS_VQ"}), "the host request queue exists"),)
 
 HOST_REQUEST: Final = Queue(
-    "host-request", 3, feature="HOST_REQ_VQ", readable="response-message", written="host-request"
+    "host-request",
+    3,
+    feature="HOST_REQ_VQ",
+    readable="response-message",
+    written="host-request",
+    names_pages=True,
 )
 
 Queue.HOST_REQUEST = HOST_REQUEST
