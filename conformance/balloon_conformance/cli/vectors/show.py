@@ -13,7 +13,7 @@ from balloon_conformance.cli.errors import BadInput, bad_input
 from balloon_conformance.report.drawing import draw
 from balloon_conformance.report.dump import configuration_fields, dump_lines
 from balloon_conformance.vectors import model, schema
-from balloon_conformance.vectors.loader import VectorError, load
+from balloon_conformance.vectors.loader import VectorError, further, load
 from balloon_conformance.vectors.sequence import Message, sequence
 from balloon_spec.wire import configuration
 from balloon_spec.wire.annotate import annotate
@@ -34,7 +34,8 @@ def show(*, name: str, whole: bool) -> None:
     The number on the left of a step is also the number of its buffer below the drawing.
     """
     # The file of a vector is named after its id.
-    paths = {path.stem: path for path in schema.directory().rglob("*.yaml")}
+    places = (schema.directory(), *further())
+    paths = {path.stem: path for place in places for path in place.rglob("*.yaml")}
     wanted = name.rpartition("/")[2]
     if wanted not in paths:
         raise BadInput(f"no vector {name!r}; balloon-conformance vectors list shows them")

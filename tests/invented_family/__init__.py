@@ -1,0 +1,169 @@
+"""A feature family that exists for the tests alone, to prove that a family is declared and nothing else.
+
+The driver calls a number on the echo queue, the device returns it, and counts in a word of the configuration
+space how often it did. ``invented`` makes it known for a block, with two profiles that have it.
+"""
+
+from __future__ import annotations
+
+import struct
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from construct import Int32ul, Struct, Terminated
+
+from balloon_conformance import mutants
+from balloon_conformance.mutants.mutant import mutant
+from balloon_conformance.reference import Device, Driver, parts
+from balloon_conformance.reference.driver_state import Flight
+from balloon_conformance.running import blame
+from balloon_conformance.running.blame import Lapse
+from balloon_conformance.vectors import loader
+from balloon_spec.events import Quiet, Side, Used
+from balloon_spec.families import registry
+from balloon_spec.families.family import AreaFile, Chapter, ConfigurationWord, Family
+from balloon_spec.feature import Feature
+from balloon_spec.features import BASE
+from balloon_spec.judge.decision import broken, kept
+from balloon_spec.judge.rule import rule
+from balloon_spec.profile import Profile
+from balloon_spec.queues import Numbering, Queue
+from balloon_spec.wire.layout import check_length, read_layout
+from balloon_spec.wire.structure import Structure
+
+HERE = Path(__file__).parent
+VECTORS = HERE / "vectors"
+FIRST_CALL = 42
+
+# -- the feature, the queue, the structure ----------------------------------------------------------------
+
+ECHO = Queue("echo", 5, feature="ECHO", readable="echo", written="echo")
+
+
+@dataclass(frozen=True)
+class Call:
+    number: int
+
+
+SCHEMA = Struct("number" / Int32ul, Terminated)
+
+
+def parse(data):
+    check_length("echo", read_layout(SCHEMA), len(data))
+    return Call(SCHEMA.parse(data).number)
+
+
+STRUCTURE = Structure(
+    "echo",
+    "Echo",
+    SCHEMA,
+    parse,
+    lambda call: struct.pack("<I", call.number),
+    lambda _name, numbers, _context: (f"calls {numbers['number']}", None),
+)
+
+# -- the rules --------------------------------------------------------------------------------------------
+
+
+@rule(Used, "ECHO-01")
+def a_call_comes_back(event, scene):
+    """A device returns what was called."""
+    if scene.buffer is None or scene.buffer.queue is not ECHO:
+        return
+    called = scene.buffer.event.readable
+    if event.written == called:
+        yield kept("ECHO-01")
+    else:
+        yield broken("ECHO-01", "the device echoes something else", field="number", expected=called.hex(),
+                     seen=event.written.hex())  # fmt: skip
+
+
+@rule(Quiet, "ECHO-02")
+def somebody_calls(event, scene):
+    """A driver calls."""
+    exchange = scene.exchange
+    if event.side is Side.DRIVER and exchange.driver_ok and exchange.has("ECHO"):
+        if exchange.on(ECHO) or exchange.count:
+            yield kept("ECHO-02")
+        else:
+            yield broken(
+                "ECHO-02", "the driver calls nothing", field="echo queue", expected="a buffer", seen=0
+            )
+
+
+FAMILY = Family(
+    "echo",
+    features=(Feature("ECHO", 20, meaning="the echo queue exists"),),
+    queues=(ECHO,),
+    words=(ConfigurationWord("echoes", 8, Side.DEVICE, "how often the device echoed", feature="ECHO"),),
+    structures=(STRUCTURE,),
+    areas=(AreaFile(HERE / "echo.yaml", Chapter.OF_THE_GUEST),),
+    rules=(a_call_comes_back, somebody_calls),
+)
+
+# -- what the suite adds ----------------------------------------------------------------------------------
+
+
+class EchoingDevice(parts.DevicePart):
+    family = FAMILY
+
+    def take(self, device, state, queue, buffer):
+        state = parts.remember(state, FAMILY, self.recall(state, 0) + 1)
+        written = self.echo(buffer.readable)
+        return state, (Used(buffer.queue, buffer.buffer, len(written), written),)
+
+    def echo(self, called):
+        return called
+
+    def word(self, state, _name):
+        return self.recall(state, 0)
+
+
+class CallingDriver(parts.DriverPart):
+    family = FAMILY
+
+    def set_up(self, driver, state):
+        if not driver.has(state, "ECHO"):
+            return state, ()
+        return driver.fly(state, Flight(ECHO), struct.pack("<I", FIRST_CALL), 4)
+
+
+def wrong_ones():
+    """Enter a device and a driver that are wrong; this is possible only while the family is known."""
+
+    class Mumbling(EchoingDevice):
+        def echo(self, called):
+            return bytes([called[0] ^ 1]) + called[1:]
+
+    @mutant("ECHO-01")
+    class MumblesTheEcho(Device):
+        """The caller hears another number than it called."""
+
+        def family_parts(self):
+            return (Mumbling(),)
+
+    @mutant("ECHO-02")
+    class KeepsQuiet(Driver):
+        """Nobody calls, and the echo queue is idle for ever."""
+
+        def family_parts(self):
+            return ()
+
+
+@contextmanager
+def invented():
+    """Make the family known, with a profile that numbers queues by place and one that does so densely."""
+    families = (*BASE.families, FAMILY)
+    with ExitStack() as stack:
+        fixed = stack.enter_context(registry.added(Profile("invented", families)))
+        dense = Profile("invented-dense", families, numbering=Numbering.DENSE_NEGOTIATED)
+        stack.enter_context(registry.added(dense))
+        stack.enter_context(parts.added(EchoingDevice(), CallingDriver()))
+        stack.enter_context(blame.added({
+            Lapse.NOT_RETURNED: frozenset({"ECHO-01"}), Lapse.NOT_MADE_AVAILABLE: frozenset({"ECHO-02"}),
+        }))  # fmt: skip
+        stack.enter_context(loader.added(VECTORS))
+        stack.enter_context(mutants.added())
+        wrong_ones()
+        yield fixed, dense
