@@ -1,6 +1,6 @@
-"""How much faster the bulk path reads a full message than construct does, and how near it is to memcpy.
+"""Compares how fast a full message is read: by construct, by the bulk path, and by memcpy.
 
-Prints ratios; absolute times are the machine's. Run: ``python bench/chunk_decode.py``.
+Prints ratios, because absolute times depend on the machine. Run: ``python bench/chunk_decode.py``.
 """
 
 from __future__ import annotations

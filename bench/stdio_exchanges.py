@@ -1,19 +1,20 @@
 """Exchanges a second over standard streams: the suite's adapter beside a bare echo of the same lines.
 
-A conversation is held once with the program and its lines are kept: after a negotiation, one inflate message
-of one chunk after another for a device, or one command to observe after another for a driver. Then
+A conversation with the program is recorded once: after a negotiation, a device gets one inflate message of
+one chunk after another, and a driver one command to observe after another. Then it is repeated in two ways:
 
-* the suite holds it again, through the adapter: every line is made from fields, and read by the table;
-* this process and a small C program hand each other the very same lines, with one write and one read on each
-  side; the answers are known before they are asked for, and nothing is made or read. Needs a C compiler.
+* The suite repeats it through the adapter: every line is made from fields, and read by the table.
+* This process and a small C program exchange the same lines, with one write and one read on each side. The
+  answers are known in advance, and nothing is made or parsed. This needs a C compiler.
 
-With the C device of examples/c 0.46 to 0.54 on two virtual processors that nobody else used, so that the aim
-of half the bare rate is met and missed; 0.22 to 0.25 where others used them too. Of an exchange the suite
-takes some 10 us of processor time in Python (the line from fields, the answer from JSON and by the table, one
-poll), the program takes 3, and each is woken with cold caches; a bare exchange takes 36 us in all.
+With the C device of examples/c the ratio is 0.46 to 0.54 on two virtual processors that nobody else uses, so
+the aim of half the bare rate is just met or missed; it is 0.22 to 0.25 if others use them too. In one
+exchange the suite takes some 10 us of processor time in Python (the line from fields, the answer from JSON
+and by the table, one poll), the program takes 3, and each is woken with cold caches. A bare exchange takes 36
+us in all.
 
-Rounds of each in turn, in the one run, and the best of each counts. Judging is left out on both sides. Prints
-both rates and the ratio::
+The two alternate within one run, and the best round of each counts. Neither judges. Prints both rates and the
+ratio::
 
     python bench/stdio_exchanges.py [--messages N] [--rounds N] [COMMAND]
 
@@ -81,7 +82,7 @@ int main(int argc, char **argv)
 
 
 def brought_up(adapter: StdioAdapter) -> None:
-    """Come to where exchanges begin."""
+    """Bring the adapter to the point where exchanges begin."""
     adapter.start(Setup(CHUNK_TRANSFER, PAGES))
     if isinstance(adapter, StdioDevice):
         if not adapter.accept(FEATURES):
@@ -95,7 +96,7 @@ def brought_up(adapter: StdioAdapter) -> None:
 def conversation(
     adapter: StdioAdapter, messages: int, kept: list[tuple[bytes, bytes]] | None = None
 ) -> float:
-    """Hold it, and return the seconds it took; its lines are added to ``kept``."""
+    """Hold the conversation, and return the seconds it took; its lines are added to ``kept``."""
     brought_up(adapter)
     if kept is not None:
         keep(adapter.program.process, kept)
@@ -113,7 +114,7 @@ def conversation(
 
 
 def keep(process: StdioProcess, kept: list[tuple[bytes, bytes]]) -> None:
-    """Have a process keep the lines that are exchanged with it, but for the last, which is stop."""
+    """Have a process record the lines that are exchanged with it, except the last, which is stop."""
     exchange = process.exchange
 
     def keeping(line: bytes, seconds: float, asked: str) -> bytes:
@@ -126,7 +127,7 @@ def keep(process: StdioProcess, kept: list[tuple[bytes, bytes]]) -> None:
 
 
 def echoed(echo: str, lines: list[tuple[bytes, bytes]]) -> float:
-    """Have the echo program say the answers, and return the seconds it took."""
+    """Exchange the lines with the echo program, and return the seconds it took."""
     with tempfile.NamedTemporaryFile() as answers:
         answers.write(b"".join(answer for _, answer in lines))
         answers.flush()

@@ -1,9 +1,10 @@
 """Time to the first buffer of a driver in a kernel in user mode, beside the bare boot of the same kernel.
 
-Bare is from starting the kernel, with the same memory, arguments and initramfs, to the first line of the
-guest's program. The whole is from the start of an adapter, which boots, loads the module and negotiates, to
-the first available buffer. A case that finds a kernel running is measured too: from the end of the case
-before to the first available buffer. The three alternate in one process, and the medians are printed::
+Three times are measured, in turn and in one process, and their medians are printed. The bare boot lasts from
+the start of the kernel, with the same memory, arguments and initramfs, to the first line of the guest's
+program. The whole lasts from the start of an adapter, which boots, loads the module and negotiates, to the
+first available buffer. A case in a running kernel lasts from the end of the case before to the first
+available buffer::
 
     python bench/uml_boot.py [--rounds N] [--memory MIB]
 """

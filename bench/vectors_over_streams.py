@@ -1,14 +1,14 @@
 """The whole set of vectors over standard streams, beside the Python reference in this process.
 
-Every vector that judges a device is played against the program, as a run does and with the judge watching,
-and then against the reference device in this process, in turn; both have the vectors loaded before. The
-yardstick is the reference in this process. Prints the vectors a second of each, the ratio, and beside them
-what loading the vectors takes, which every run does first::
+Every vector that judges a device is played against the program, as in a run with the judge, and then against
+the reference device in this process, which is the yardstick. The two alternate, and the vectors are loaded
+before. Prints the vectors a second of each, the ratio, and the time that loading the vectors takes in every
+run::
 
     python bench/vectors_over_streams.py [--rounds N] [COMMAND]
 
-COMMAND is the program of a device; the served reference device by default. With the C device of examples/c it
-is 0.37 to 0.40 of the yardstick's rate, on two virtual processors.
+COMMAND is the program of a device, by default the served reference device. The C device of examples/c reaches
+0.37 to 0.40 of the yardstick's rate on two virtual processors.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from balloon_spec.events import Side
 REFERENCE = f"{shlex.quote(sys.executable)} -m balloon_conformance serve reference-device --stdio"
 
 
-def played(vectors: tuple[Vector, ...], adapter: DeviceAdapter | DriverAdapter) -> float:
-    """Play them all, and return the seconds it took; a vector that does not pass ends the measurement."""
+def play_all(vectors: tuple[Vector, ...], adapter: DeviceAdapter | DriverAdapter) -> float:
+    """Play all vectors, and return the seconds it took; a vector that does not pass ends the measurement."""
     began = time.perf_counter()
     for vector in vectors:
         outcome = play(vector, adapter, Side.DEVICE)
@@ -51,7 +51,9 @@ def main() -> None:
     vectors = plan(Side.DEVICE).vectors
     loading = time.perf_counter() - began
     program = stdio_target(StdioOptions(split(arguments.command))).make()
-    rounds = [(played(vectors, program), played(vectors, ReferenceDevice())) for _ in range(arguments.rounds)]
+    rounds = [
+        (play_all(vectors, program), play_all(vectors, ReferenceDevice())) for _ in range(arguments.rounds)
+    ]
     program.stop()
     streams, here = (min(column) for column in zip(*rounds, strict=True))
     print(f"over streams     {len(vectors) / streams:8.0f} vectors a second with {arguments.command}")

@@ -1,17 +1,18 @@
 """Round trips a second: the vhost-user front-end against the served reference device in another process.
 
-One buffer at a time, beside a bare ping-pong of two event descriptors between two Python processes in the
-same run; and with 128 buffers a kick, the time of one buffer beside one at a time. Each buffer is an inflate
-message of one chunk, made, taken, judged by the device's tables, discarded and returned like any other; the
-suite's judge is not in the loop. What the device's tables take for a buffer, without any transport, stands
-beside it, because it bounds both.
+Two comparisons are made. One buffer at a time is compared with a bare ping-pong of two event descriptors
+between two Python processes in the same run. One of 128 buffers with a single kick is compared with one
+buffer at a time. Each buffer is an inflate message of one chunk; it is made, taken, acted on by the device's
+tables, and returned. The suite's judge is not in the loop. The time of the device's tables alone, without any
+transport, is printed as well, because it bounds both.
 
-Both aims are missed, for what the interpreter does for a buffer. Measured on two virtual processors: a bare
-round trip takes 6 us, and a buffer in a batch 28 us of processor time, 12 in the suite (laying it out 7,
-collecting it 5) and 16 in the device (its tables 11, of which reading the message 4; the ring 3; the hole
-punched 2), so half the rate of the ping-pong would leave less than half of that for everything. One at a time
-the same instructions take 80 us, because each wake-up finds the caches cold, and the notification adds 10:
-that is three times a buffer of a batch, and ten times it could be only if a single one were slower.
+Both aims are missed because of what the interpreter does for a buffer. On two virtual processors a bare round
+trip takes 6 us. A buffer in a batch takes 28 us of processor time: 12 in the suite (laying it out 7,
+collecting it 5) and 16 in the device (its tables 11, of which reading the message 4; the ring 3; punching the
+hole 2). Half the rate of the ping-pong would leave less than half of that. One at a time the same
+instructions take 80 us, because each wake-up finds the caches cold, and the notification adds 10. So one at a
+time takes three times as long as in a batch; it could take ten times as long only if a single buffer were
+slower.
 
 Prints rates and ratios::
 
@@ -49,7 +50,7 @@ READINESS = b"the reference device listens"
 
 
 def ping_pong(rounds: int) -> float:
-    """Return round trips a second of two processes that do nothing but wake each other."""
+    """Return round trips a second of two processes that only wake each other."""
     ping, pong = os.eventfd(0), os.eventfd(0)
     child = os.fork()
     if child == 0:

@@ -1,4 +1,4 @@
-"""The Sphinx extension behind these pages: everything that can be drawn from the code or the data is."""
+"""The Sphinx extension behind these pages. It draws what can be drawn from the code or the data."""
 
 from __future__ import annotations
 

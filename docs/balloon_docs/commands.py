@@ -1,4 +1,4 @@
-"""``{commands}``: every command with its options, from the program; ``{transcript}``: what one prints."""
+"""``{commands}``: every command of the program with its options; ``{transcript}``: the output of one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PROGRAM = "balloon-conformance"
 
 
 def all_commands() -> Iterator[tuple[str, click.Command]]:
-    """Yield every command with its whole name, groups before what is in them."""
+    """Yield every command with its full name; a group comes before its commands."""
     context = click.Context(main, info_name=_PROGRAM)
     for name in main.list_commands(context):
         command = main.get_command(context, name)
@@ -42,7 +42,7 @@ class CommandsDirective(SphinxDirective):
     """Define every command."""
 
     def run(self) -> list[nodes.Node]:
-        """Return one section a command, its help as the program prints it."""
+        """Return one section for each command, with its help as the program prints it."""
         domain = cast("BalloonDomain", self.env.get_domain("balloon"))
         sections: list[nodes.Node] = []
         for name, command in all_commands():
@@ -61,9 +61,9 @@ def _help(name: str, command: click.Command) -> str:
 class TranscriptDirective(SphinxDirective):
     """Run a command of the program while the page is built, and show what it prints.
 
-    The content is the command line. ``:exit:`` is the exit code it must have (0), ``:lines:`` shows that
-    many lines of the beginning and of the end; ``:shows:`` is text that must be in the output. A command that
-    ends otherwise is an error of the build, so a transcript cannot go stale.
+    The content is the command line. ``:exit:`` is the exit code it must have (0), ``:lines:`` shows that many
+    lines of the beginning and of the end; ``:shows:`` is text that must be in the output. A command with
+    another result is an error of the build, so a transcript cannot go stale.
     """
 
     has_content = True

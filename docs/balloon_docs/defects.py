@@ -1,4 +1,4 @@
-"""``{defects}``: every defect of the posted driver, how it shows, and what names it."""
+"""``{defects}``: every defect of the posted driver, how it shows, and the cases that name it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["DefectsDirective"]
 
 
 class DefectsDirective(SphinxDirective):
-    """Draw the defects, one paragraph with its fields each."""
+    """Draw each defect as a paragraph with fields."""
 
     def run(self) -> list[nodes.Node]:
         """Return a block for every defect, which can be linked to as ``#d4``."""
@@ -47,5 +47,5 @@ def _fields(one: Defect) -> Iterator[nodes.field]:
 
 
 def _kept(one: Defect) -> str:
-    """Say where what is by design is looked at, and what it keeps there."""
+    """Name the case that shows a behaviour which is by design, and the requirement that it keeps there."""
     return ", ".join(f"`{case}`: {name} is kept" for case, name in one.found_by)

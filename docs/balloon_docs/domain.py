@@ -27,16 +27,16 @@ def anchor(kind: str, name: str) -> str:
     return name if kind == "requirement" else f"{kind}-{nodes.make_id(name)}"
 
 
-def reference(kind: str, name: str, words: str = "") -> pending_xref:
-    """Return a link to where ``name`` is defined; ``words`` are what the reader sees of it."""
-    inner = nodes.literal("", words or name, classes=["xref", kind])
+def reference(kind: str, name: str, text: str = "") -> pending_xref:
+    """Return a link to where ``name`` is defined; ``text`` are what the reader sees of it."""
+    inner = nodes.literal("", text or name, classes=["xref", kind])
     return pending_xref(
         "",
         inner,
         refdomain="balloon",
         reftype=kind,
         reftarget=name,
-        refexplicit=bool(words),
+        refexplicit=bool(text),
         refwarn=True,
     )
 
@@ -52,7 +52,7 @@ def plain_role(name: str) -> Any:
 
 
 class BalloonDomain(Domain):
-    """Where every requirement, vector and command is defined."""
+    """The definitions of requirements, vectors and commands, and the links to them."""
 
     name = "balloon"
     label = "virtio-balloon"
@@ -72,7 +72,7 @@ class BalloonDomain(Domain):
         return defined
 
     def define(self, kind: str, name: str, location: Any) -> str:
-        """Note that the current document defines ``name``; return the fragment for it."""
+        """Record that the current document defines ``name``; return its fragment."""
         before = self.defined.get((kind, name))
         if before is not None and before[0] != self.env.docname:
             _LOG.warning(
@@ -87,12 +87,12 @@ class BalloonDomain(Domain):
         return fragment
 
     def clear_doc(self, docname: str) -> None:
-        """Forget what a document defined that is about to be read again."""
+        """Forget the definitions of a document that is about to be read again."""
         for key in [key for key, (where, _) in self.defined.items() if where == docname]:
             del self.defined[key]
 
     def merge_domaindata(self, docnames: set[str], otherdata: Mapping[str, Any]) -> None:
-        """Take in what another process of the build read."""
+        """Add the definitions that another process of the build read."""
         self.defined.update({key: to for key, to in otherdata["defined"].items() if to[0] in docnames})
 
     def resolve_xref(
@@ -105,7 +105,7 @@ class BalloonDomain(Domain):
         node: pending_xref,  # noqa: ARG002
         contnode: nodes.Element,
     ) -> nodes.reference | None:
-        """Link to the definition; None where there is none, which is a warning."""
+        """Link to the definition; None if there is none, which becomes a warning."""
         found = self.defined.get((typ, target))
         if found is None:
             return None
@@ -129,6 +129,6 @@ class BalloonDomain(Domain):
         return links
 
     def get_objects(self) -> Iterator[tuple[str, str, str, str, str, int]]:
-        """Yield what the search index and other projects' links may find."""
+        """Yield the definitions for the search index and for other projects' links."""
         for (kind, name), (docname, fragment) in self.defined.items():
             yield name, name, kind, docname, fragment, 1

@@ -18,11 +18,11 @@ __all__ = ["ImplementationsDirective", "ProofsDirective"]
 RESULTS = Path(__file__).parents[2] / "results"
 _SIGNS = {"kept": "kept", "broken": "broken", "not exercised": "-"}
 _NOT_BOUND = "n/a"
-"""What a requirement is to a run whose profile lacks the feature that it is about."""
+"""The verdict on a requirement whose feature the profile of the run lacks."""
 
 
 class _Columns(SphinxDirective):
-    """What the directives of this module share: the side, and a column for each file of results."""
+    """The base of the directives: the side, and a column for each file of results."""
 
     required_arguments = 1
 
@@ -46,7 +46,7 @@ class _Columns(SphinxDirective):
 
 
 class ProofsDirective(_Columns):
-    """Show what proves each *kept* of one side: the mutant, and the case of that run which finds it out."""
+    """Show the proof of each *kept* of one side: the mutant, and the case of that run which finds it out."""
 
     def run(self) -> list[nodes.Node]:
         """Return the table of proofs."""
@@ -60,7 +60,7 @@ class ProofsDirective(_Columns):
 
 
 class ImplementationsDirective(_Columns):
-    """Show the results of one side (``device`` or ``driver``), one column an implementation."""
+    """Show the results of one side (``device`` or ``driver``), with one column for each implementation."""
 
     def run(self) -> list[nodes.Node]:
         """Return the table of summaries and the table of requirements."""
@@ -103,7 +103,7 @@ def _read(path: Path, _changed: int) -> ResultsFile:
 
 
 def _verdict(file: ResultsFile, name: str) -> str:
-    """Return the verdict on a requirement, empty where the file has none."""
+    """Return the verdict on a requirement, empty if the file has none."""
     found = file.verdicts.get(name)
     if found is None:
         return ""
@@ -117,7 +117,7 @@ def _proof(file: ResultsFile, name: str) -> str:
 
 
 def _order(verdicts: set[str]) -> int:
-    """Return where a row belongs: first what somebody breaks, then other differences, then the rest."""
+    """Return the rank of a row: first broken requirements, then other differences, then the rest."""
     return 0 if "broken" in verdicts else 1 if len(verdicts - {_NOT_BOUND}) > 1 else 2
 
 

@@ -1,4 +1,4 @@
-"""Sentences of the data as nodes: what stands in backticks is literal, and every id is a link."""
+"""Turns sentences of the data into nodes: text in backticks is literal, and every id is a link."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["field", "paragraph", "requirement_pattern", "sentence"]
 
 @cache
 def requirement_pattern() -> re.Pattern[str]:
-    """Return what matches the id of a requirement that exists, and only such."""
+    """Return a pattern that matches exactly the ids of requirements that exist."""
     prefixes = "|".join(sorted({name.rpartition("-")[0] for name in catalogue()}))
     return re.compile(rf"\b(?:{prefixes})-\d\d\b")
 
@@ -36,7 +36,7 @@ def paragraph(text: str, *classes: str) -> nodes.paragraph:
 
 
 def field(label: str, content: str | Iterable[nodes.Node]) -> nodes.field:
-    """Return a field of a list of fields, of sentences or of nodes."""
+    """Return a field of a field list, with sentences or nodes as its content."""
     inner = sentence(content) if isinstance(content, str) else content
     return nodes.field("", nodes.field_name("", label), nodes.field_body("", nodes.paragraph("", "", *inner)))
 

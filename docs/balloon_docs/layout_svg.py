@@ -1,8 +1,8 @@
 """Byte layouts as SVG, drawn from the schemas.
 
-A row is 8 bytes. Words stand from left to right as their offsets rise; within a word the most significant
-bit is on the left, and a little-endian word says so where its bits are named. Colours are the page's own, so
-a picture is as readable in the dark and in print; reserved parts are hatched.
+A row is 8 bytes. Words run from left to right by offset; within a word the most significant bit is on the
+left, and a little-endian word with named bits says so. The page sets the colours, so a picture is also
+readable in the dark and in print. Reserved parts are hatched.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace"
 class _Field:
     """One box: ``low`` and ``high`` are the bits of its word, ``at`` its first bit in the row.
 
-    ``word`` is the word's name where it is divided, and empty where the box is all of it.
+    ``word`` is the word's name if the word is divided, and empty if the box is the whole word.
     """
 
     name: str

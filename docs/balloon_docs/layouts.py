@@ -51,7 +51,7 @@ def field_rows(layout: Layout) -> Iterator[tuple[str, ...]]:
 def _word_rows(word: Word, prefix: str, offset: str) -> Iterator[tuple[str, ...]]:
     form = f"{word.byteorder}-endian" if word.length_bytes > 1 else ""
     for bits in word.fields:
-        # A reserved part is named after its word in the schema; here the word stands before it.
+        # The schema names a reserved part after its word; here the word's name already precedes it.
         shown = f": {bits.name.removeprefix(f'{word.name}_')}" if word.bits else ""
         yield (
             offset,

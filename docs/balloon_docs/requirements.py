@@ -27,7 +27,7 @@ class _AreaDirective(SphinxDirective):
     required_arguments = 1
 
     def area(self) -> Area:
-        """Return the area that is named."""
+        """Return the area that the directive names."""
         name = self.arguments[0]
         for area in catalogue().areas:
             if area.name == name:
@@ -40,7 +40,7 @@ class RequirementsDirective(_AreaDirective):
     """Define every requirement of an area."""
 
     def run(self) -> list[nodes.Node]:
-        """Return one block a requirement."""
+        """Return one block for each requirement."""
         domain = cast("BalloonDomain", self.env.get_domain("balloon"))
         blocks: list[nodes.Node] = []
         for name in self.area().ids:
@@ -109,7 +109,7 @@ _UNFOLDED = 3
 
 
 def _vectors(names: tuple[str, ...]) -> list[nodes.Node]:
-    """Link the first dozen; a requirement on reserved bits has more than a reader wants to see."""
+    """Link the first dozen: a requirement on reserved bits has more than a reader wants to see."""
     inner: list[nodes.Node] = []
     for name in names[:_SHOWN]:
         inner += [reference("vector", name), nodes.Text(", ")]
@@ -123,7 +123,7 @@ def _literals(names: tuple[str, ...]) -> list[nodes.Node]:
 
 
 def _folded(noun: str, items: list[nodes.Node]) -> Cell:
-    """Return all of the items; where there are many the cell says how many, and opens on them."""
+    """Return all of the items; a cell with many shows their number, and opens to show them."""
     inner = [part for item in items for part in (item, nodes.Text(", "))][:-1]
     if len(items) <= _UNFOLDED:
         return inner or [nodes.Text("")]

@@ -1,6 +1,6 @@
-"""Sequences as SVG, drawn from the vectors: a line of life a lane, and an arrow for all that passes.
+"""Sequences as SVG, drawn from the vectors: a lifeline for each lane, and an arrow for each message.
 
-Colours are the page's own, and every arrow has its words, so that nothing is told by colour alone.
+The page sets the colours, and every arrow has words, so no meaning depends on colour.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ __all__ = ["draw_sequence", "sequence_picture"]
 
 _FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace"
 _CHARACTER = 7.3
-"""Width of a character of 12 px in the monospaced fonts a page may have, with something to spare."""
+"""Width of a 12 px character in any monospaced font that a page may have, with a margin."""
 _LINE, _ARROW, _PAD = 15, 14, 8
 _LEFT, _RIGHT, _HEAD = 34, 16, 30
 _MIDDLE, _SIDE = 430, 190
-"""Between driver and device; between them and those beside them."""
+"""The distance between driver and device, and that between them and their neighbours."""
 
 
 def draw_sequence(picture: Sequence, name: str) -> str:
@@ -74,14 +74,14 @@ def _places(lanes: tuple[Lane, ...]) -> dict[Lane, int]:
 
 
 def _item(item: Item, places: dict[Lane, int], y: int, width: int) -> tuple[list[str], int]:
-    """Return what draws an item from ``y`` down, and where it ends."""
+    """Return the SVG of an item from ``y`` down, and the y at which it ends."""
     condition = f"if {item.condition}: " if item.condition else ""
     number = f'<text class="step" x="4" y="{y + _LINE}">{item.step}</text>' if item.step else ""
     match item:
         case Message():
             low, high = sorted((places[item.source], places[item.target]))
-            words = condition + ", ".join((item.label, *item.details))
-            lines = wrap(words, int((high - low - 12) / _CHARACTER), break_on_hyphens=False)
+            text = condition + ", ".join((item.label, *item.details))
+            lines = wrap(text, int((high - low - 12) / _CHARACTER), break_on_hyphens=False)
             parts = list(_lines(lines, (low + high) // 2, y))
             y += _LINE * len(lines) + 6
             classes = "arrow" if item.certain else "arrow uncertain"
@@ -104,8 +104,8 @@ def _item(item: Item, places: dict[Lane, int], y: int, width: int) -> tuple[list
         case Divider():
             lines = [
                 line
-                for words in (condition + item.label, *item.details)
-                for line in wrap(words, int((width - _LEFT - 20) / _CHARACTER), subsequent_indent="  ")
+                for text in (condition + item.label, *item.details)
+                for line in wrap(text, int((width - _LEFT - 20) / _CHARACTER), subsequent_indent="  ")
             ]
             box = (
                 f'<rect class="divider" x="{_LEFT - 8}" y="{y}" width="{width - _LEFT - 4}" '

@@ -1,4 +1,4 @@
-"""``{sequence} ID``: the picture of a vector, who sends what in which order."""
+"""``{sequence} ID``: the picture of a vector, which shows who sends what in which order."""
 
 from __future__ import annotations
 

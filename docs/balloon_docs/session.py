@@ -1,4 +1,4 @@
-"""``{session}``: commands and what they print, kept in a file and carried out again by the build."""
+"""``{session}``: commands and their output, kept in a file and carried out again by the build."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _ANYTHING = "..."
 
 
 class SessionDirective(SphinxDirective):
-    """Show a session that is kept in a file, and prove that it is still what happens.
+    """Show a session that is kept in a file, and check that it still happens in this way.
 
-    The argument is the file: each line that begins with ``$`` is a command line for the shell, and below it
-    stands what it prints; ``...`` stands for anything in a line, and alone on a line for any number of lines.
-    The commands are carried out in a fresh directory with copies of ``:files:``, patterns from the directory
-    above ``docs``. ``:needs:`` are the programs and headers (``NAME.h``) they take: where one is absent the
-    session is shown as it is kept, which is an error under ``BALLOON_REQUIRE_INTEROP=1``. A command that
-    prints something else is an error of the build.
+    The argument is the file. Each line that begins with ``$`` is a command line for the shell, and its output
+    follows; ``...`` matches anything in a line, and alone on a line any number of lines. The commands are
+    carried out in a fresh directory with copies of ``:files:``, patterns from the directory above ``docs``.
+    ``:needs:`` are the programs and headers (``NAME.h``) that they need. If one is absent, the session is
+    shown as it is kept, which is an error under ``BALLOON_REQUIRE_INTEROP=1``. Another output is an error of
+    the build.
     """
 
     required_arguments = 1
@@ -76,7 +76,7 @@ def _is_there(need: str) -> bool:
 
 
 def _commands(text: str) -> Iterator[tuple[str, str]]:
-    """Yield every command of a session with what is kept below it."""
+    """Yield every command of a session with the output that is kept."""
     command, kept = "", list[str]()
     for line in [*text.splitlines(), _PROMPT]:
         if line.startswith(_PROMPT):
@@ -111,7 +111,7 @@ def _printed(command: str, here: Path) -> str:
 
 
 def _pattern(kept: str) -> re.Pattern[str]:
-    """Return what matches all that a kept text allows, each line with its end."""
+    """Return a pattern that matches every output which a kept text allows."""
     whole = ""
     for line in kept.splitlines():
         inner = re.escape(line).replace(re.escape(_ANYTHING), ".*")

@@ -11,11 +11,11 @@ from balloon_docs.inline import sentence
 __all__ = ["Cell", "table"]
 
 Cell = str | nodes.Node | Sequence[nodes.Node]
-"""Words, or what stands in a line; a container is a block of its own."""
+"""Text, or inline nodes; a container is a block of its own."""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Cell]], *classes: str) -> nodes.Node:
-    """Return a table within a container that scrolls where the page is narrow."""
+    """Return a table within a container that scrolls if the page is narrow."""
     group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in head), cols=len(head))
     group += nodes.thead("", _row(head))
     group += nodes.tbody("", *(_row(row) for row in rows))

@@ -1,4 +1,4 @@
-"""A page an area, written before the build: ``{vectors}`` lists its vectors, ``{vector}`` defines each."""
+"""Pages of vectors, written before the build: ``{vectors}`` lists an area, ``{vector}`` defines a vector."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def by_id() -> Mapping[str, model.Vector]:
 
 
 def write_pages(app: Sphinx) -> None:
-    """Write a page an area; what is as it was is left alone, and what is gone goes."""
+    """Write one page for each area; leave unchanged pages alone, and remove the pages of former areas."""
     if not app.config.balloon_vector_pages:
         return
     root = Path(app.srcdir, PAGES)
@@ -54,7 +54,7 @@ def write_pages(app: Sphinx) -> None:
 
 
 def _pages() -> Iterator[tuple[str, str]]:
-    """Yield every page's name and text: the list of an area, and then a section a vector."""
+    """Yield every page's name and text: the list of an area, and then a section for each vector."""
     for area in sorted({vector.area for vector in by_id().values()}):
         title = area.replace("-", " ").capitalize()
         sections = "".join(
@@ -88,7 +88,7 @@ class VectorDirective(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """Return everything there is to say of one vector."""
+        """Return everything about one vector."""
         name = self.arguments[0]
         if name not in by_id():
             raise self.error(f"no vector {name!r}")
@@ -130,7 +130,7 @@ def _facts(vector: model.Vector) -> nodes.field_list:
 
 
 def _mutants(vector: model.Vector) -> Iterator[nodes.Node]:
-    """Say what the vector finds of an implementation that breaks what it is about, a side each."""
+    """Yield, for each side, what the vector finds in a mutant that breaks one of its requirements."""
     for side in sorted(vector.sides):
         case = cases(side)[vector.id]
         for mutant in sorted(likely(side, case.about), key=partial(_place, names=vector.requirements)):
@@ -142,12 +142,12 @@ def _mutants(vector: model.Vector) -> Iterator[nodes.Node]:
 
 
 def _place(mutant: Mutant, *, names: tuple[str, ...]) -> int:
-    """Rank mutants by what a vector names first: what it is about before what it cannot but show as well."""
+    """Rank mutants by what a vector names first: its own requirements before their consequences."""
     return min((names.index(name) for name in mutant.breaks if name in names), default=len(names))
 
 
 def _said(finding: Finding) -> str:
-    """Say what was found; the number of its event means nothing to who has not run it."""
+    """Describe a finding without the number of its event, which has no meaning outside the run."""
     sight = f" (expected {finding.expected}, seen {finding.seen})" if finding.expected or finding.seen else ""
     place = f", in {finding.field}" if finding.field else ""
     return f"{finding.requirement}: {finding.words}{sight}{place}."

@@ -96,9 +96,9 @@ class _Group(click.Group):
                 sys.exit(_say("standard output: no space is left where it goes; free some, and run again", 2))
             if debug:
                 raise
-            words = " ".join(str(error).split())
+            text = " ".join(str(error).split())
             code = _say(
-                f"unexpected {type(error).__name__}: {words}; this is a defect, please report it "
+                f"unexpected {type(error).__name__}: {text}; this is a defect, please report it "
                 "with what balloon-conformance --debug shows",
                 _DEFECT,
             )
@@ -123,8 +123,8 @@ def _arguments(args: Sequence[str] | None) -> list[str]:
     return list(sys.argv[1:] if args is None else args)
 
 
-def _say(words: str, code: int) -> int:
-    click.echo(f"balloon-conformance: {' '.join(words.split())}", err=True)
+def _say(text: str, code: int) -> int:
+    click.echo(f"balloon-conformance: {' '.join(text.split())}", err=True)
     return code
 
 

@@ -136,8 +136,8 @@ def _taken_for(data: bytes, order: ByteOrder, context: Context) -> tuple[str, st
     meant = candidates(context.queue)
     fits = [one for one in meant if not _problems(annotate(one, data, order))]
     if fits in ([], [pfn_array.NAME]) and order == "little" and _is_broken_message(data, context):
-        words = f"; it also fits {fits[0]}" if fits else ""
-        return response_message.NAME, f", with mistakes{words}"
+        text = f"; it also fits {fits[0]}" if fits else ""
+        return response_message.NAME, f", with mistakes{text}"
     if not fits:
         return meant[0], "; it fits nothing"
     return fits[0], f"; it also fits {', '.join(fits[1:])}" if fits[1:] else ""

@@ -44,5 +44,5 @@ def process_lost() -> Iterator[None]:
     try:
         yield
     except BrokenExecutor as error:
-        words = "a process that did part of the work was killed; give -n a smaller number, or free memory"
-        raise _ProcessLost(words) from error
+        text = "a process that did part of the work was killed; give -n a smaller number, or free memory"
+        raise _ProcessLost(text) from error

@@ -68,8 +68,8 @@ class OutputFile:
         if self._lost:
             raise self._fault(self._lost)
 
-    def _fault(self, words: str) -> BadInput:
-        return BadInput(f"{self._name}: {words}; name a file that can be written")
+    def _fault(self, text: str) -> BadInput:
+        return BadInput(f"{self._name}: {text}; name a file that can be written")
 
     def __enter__(self) -> Self:
         return self

@@ -99,9 +99,9 @@ def _show(one: DecidedBy) -> Iterator[str]:
     yield ""
     yield from textwrap.wrap(entry.text, _WIDTH)
     yield ""
-    for name, words in (("why", entry.why), *_source(entry.source), *_decided(one)):
+    for name, text in (("why", entry.why), *_source(entry.source), *_decided(one)):
         yield from textwrap.wrap(
-            words, _WIDTH, initial_indent=f"{name:<10}  ", subsequent_indent=" " * 12, break_on_hyphens=False
+            text, _WIDTH, initial_indent=f"{name:<10}  ", subsequent_indent=" " * 12, break_on_hyphens=False
         )
 
 

@@ -155,9 +155,9 @@ class ImplementationViolation(Exception):  # noqa: N818 - a fact about the imple
     what is wrong with a virtqueue, and is judged. No requirement is about other violations.
     """
 
-    def __init__(self, words: str, ring: RingBroken | None = None) -> None:
-        super().__init__(words, ring)
-        self.words = words
+    def __init__(self, text: str, ring: RingBroken | None = None) -> None:
+        super().__init__(text, ring)
+        self.words = text
         self.ring = ring
 
     def __str__(self) -> str:

@@ -73,16 +73,16 @@ def resolve(name: str) -> Target:
     try:
         found: Any = import_module(module_name)
     except (Exception, SystemExit) as error:
-        words = " ".join(str(error).split())
-        raise IutError(f"{name}: {module_name} does not import: {type(error).__name__}: {words}") from error
+        text = " ".join(str(error).split())
+        raise IutError(f"{name}: {module_name} does not import: {type(error).__name__}: {text}") from error
     for part in path.split("."):
         try:
             found = getattr(found, part)
         except AttributeError:
             raise IutError(f"{name}: {module_name} has no {part}; {_choices(found)}") from None
         except Exception as error:
-            words = " ".join(str(error).split())
-            raise IutError(f"{name}: {part} cannot be read: {type(error).__name__}: {words}") from error
+            text = " ".join(str(error).split())
+            raise IutError(f"{name}: {part} cannot be read: {type(error).__name__}: {text}") from error
     make = _maker(found)
     return Target(name, side_of(_made(make, name), name), make, feature_bits=128)
 
@@ -125,8 +125,8 @@ def _made(make: Callable[[], Any], name: str) -> object:
     try:
         made: object = make()
     except (Exception, SystemExit) as error:
-        words = " ".join(str(error).split())
-        raise IutError(f"{name}: cannot be built: {type(error).__name__}: {words}") from error
+        text = " ".join(str(error).split())
+        raise IutError(f"{name}: cannot be built: {type(error).__name__}: {text}") from error
     return made
 
 

@@ -190,12 +190,12 @@ class _Reader:
         table: tuple[str, ...] = ()
         best, depth = 1, 0
         for number, line in enumerate(self._lines, 1):
-            words = line.strip()
-            if words.startswith("["):
-                table = _keys(words.strip("[] "))
+            text = line.strip()
+            if text.startswith("["):
+                table = _keys(text.strip("[] "))
                 here = table
             else:
-                here = (*table, *_keys(words.partition("=")[0])) if "=" in words else ()
+                here = (*table, *_keys(text.partition("=")[0])) if "=" in text else ()
             if here and here == at[: len(here)] and len(here) > depth:
                 best, depth = number, len(here)
         return best

@@ -107,9 +107,9 @@ class KnownFailures:
             return self._say(entry, Problem.NOT_RUN, f"was not run{why}; remove it, or see why")
         return None
 
-    def _say(self, entry: KnownFailure, problem: Problem, words: str) -> Complaint:
+    def _say(self, entry: KnownFailure, problem: Problem, text: str) -> Complaint:
         pin = f" ({entry.finding!r})" if entry.finding else ""
-        return Complaint(entry, problem, f"{self.name}:{entry.line}: {entry.name}{pin} {words}")
+        return Complaint(entry, problem, f"{self.name}:{entry.line}: {entry.name}{pin} {text}")
 
     def happens(self, entry: KnownFailure, outcomes: Sequence[Outcome]) -> bool:
         """Tell whether the failure an entry pins is among the outcomes."""

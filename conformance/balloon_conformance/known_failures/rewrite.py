@@ -49,13 +49,13 @@ def changes(known: KnownFailures, outcomes: Sequence[Outcome], *, strict: bool) 
     """
     # An entry's failure happens or not whatever its reason and its day of expiry are.
     bare = tuple(replace(one, reason="-", link="-", expires=None) for one in known.entries)
-    gone = {
+    obsolete = {
         one.entry.key
         for one in KnownFailures(bare).complaints(outcomes, whole=True)
         if one.problem in {Problem.PASSES, Problem.DIFFERS}
     }
-    dropped = tuple(entry for entry in known.entries if entry.key in gone)
-    kept = [entry for entry in known.entries if entry.key not in gone]
+    dropped = tuple(entry for entry in known.entries if entry.key in obsolete)
+    kept = [entry for entry in known.entries if entry.key not in obsolete]
     return Changes(dropped, tuple(_unlisted(outcomes, kept, strict=strict)))
 
 

@@ -130,8 +130,8 @@ class ClearsTheNextPage(ReferenceDevice):
 
     def discarded(self, pages: PageSet) -> tuple[PageSet, PageSet]:
         """Find the next page altered."""
-        gone, _ = super().discarded(pages)
-        return gone, PageSet((run.end, 1) for run in gone) & (pages - gone)
+        discarded, _ = super().discarded(pages)
+        return discarded, PageSet((run.end, 1) for run in discarded) & (pages - discarded)
 
 
 @mutant(

@@ -158,9 +158,9 @@ class DriverOptions:
             raise ValueError(
                 f"capacity_bytes is {self.capacity_bytes}; choose {CHUNK_BYTES} to {MAX_DATA_BYTES}"
             )
-        for name in ("array_pages", "ring_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; choose at least 1")
+        for name, value in (("array_pages", self.array_pages), ("ring_size", self.ring_size)):
+            if value < 1:
+                raise ValueError(f"{name} is {value}; choose at least 1")
         if self.in_flight is not None and self.in_flight < 1:
             raise ValueError(f"in_flight is {self.in_flight}; choose at least 1")
 

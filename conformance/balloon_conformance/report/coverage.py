@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,8 +94,10 @@ def _lines(chosen: Sequence[DecidedBy], columns: Sequence[Column], *, verbose: b
                 verdict = column.verdict(entry)
                 if verdict is not None and verdict.reason:
                     yield f"{'':<11} {column.name}: {verdict.reason}"
-    yield from _reasons("Nothing outside an implementation can decide:", chosen, "not_observable")
-    yield from _reasons("No vector shows:", chosen, "no_vector")
+    yield from _reasons(
+        "Nothing outside an implementation can decide:", chosen, lambda one: one.not_observable
+    )
+    yield from _reasons("No vector shows:", chosen, lambda one: one.no_vector)
     undecided = [one.requirement.id for one in chosen if _undecided(one)]
     if undecided:
         yield ""
@@ -105,13 +107,15 @@ def _lines(chosen: Sequence[DecidedBy], columns: Sequence[Column], *, verbose: b
         yield _sentence(summary)
 
 
-def _reasons(title: str, chosen: Iterable[DecidedBy], field: str) -> Iterator[str]:
-    given = [one.requirement for one in chosen if getattr(one.requirement, field)]
+def _reasons(
+    title: str, chosen: Iterable[DecidedBy], reason: Callable[[Requirement], str | None]
+) -> Iterator[str]:
+    given = [one.requirement for one in chosen if reason(one.requirement)]
     if given:
         yield ""
         yield title
         for entry in given:
-            yield f"  {entry.id:<10} {getattr(entry, field)}"
+            yield f"  {entry.id:<10} {reason(entry)}"
 
 
 def _word(verdict: RequirementResult | None) -> str:
@@ -124,10 +128,10 @@ def _undecided(one: DecidedBy) -> bool:
 
 def _sentence(summary: Mapping[str, Any]) -> str:
     counts = ", ".join(f"{summary[f'with_{kind}']} with {kind}" for kind in _KINDS)
-    words = f"{summary['level']}: {summary['requirements']} requirements, {counts}"
+    text = f"{summary['level']}: {summary['requirements']} requirements, {counts}"
     for name, seen in summary["results"].items():
-        words += f"; {name}: {seen['exercised']} of {seen['binding']} exercised, {seen['broken']} broken"
-    return words
+        text += f"; {name}: {seen['exercised']} of {seen['binding']} exercised, {seen['broken']} broken"
+    return text
 
 
 # -- for both ---------------------------------------------------------------------------------------------

@@ -111,13 +111,13 @@ class _Drawing:
         source, target = self._places[item.source], self._places[item.target]
         low, high = sorted((source, target))
         rightwards = source < target
-        words = ", ".join((item.label, *item.details))
+        text = ", ".join((item.label, *item.details))
         if item.condition:
-            words = f"if {item.condition}: {words}"
+            text = f"if {item.condition}: {text}"
         style = _LANE_STYLES[item.source]
         room = high - low - 1
-        folded = textwrap.wrap(words, room - 2, break_on_hyphens=False)
-        inline = f" {words} " if len(words) + 6 <= room else ""
+        folded = textwrap.wrap(text, room - 2, break_on_hyphens=False)
+        inline = f" {text} " if len(text) + 6 <= room else ""
         step: int | None = item.step
         if not inline:
             for line in folded:
@@ -138,9 +138,9 @@ class _Drawing:
     def _note(self, item: Note) -> Iterator[Text]:
         low, high = self._places[Lane.DRIVER], self._places[Lane.DEVICE]
         condition = f"if {item.condition}: " if item.condition else ""
-        words = condition + "; ".join(item.lines)
+        text = condition + "; ".join(item.lines)
         step: int | None = item.step
-        for line in textwrap.wrap(f"[{words}]", high - low - 3, break_on_hyphens=False):
+        for line in textwrap.wrap(f"[{text}]", high - low - 3, break_on_hyphens=False):
             row = self._row(step)
             row.put(low + 2, line, "italic")
             yield row.text()
@@ -169,8 +169,8 @@ class _Row:
         self._cells = [" "] * width
         self._styles = [""] * width
 
-    def put(self, column: int, words: str, style: str = "") -> None:
-        for at, character in enumerate(words, column):
+    def put(self, column: int, text: str, style: str = "") -> None:
+        for at, character in enumerate(text, column):
             self._cells[at] = character
             self._styles[at] = style
 

@@ -126,8 +126,8 @@ def _lines(field: Field, columns: _Columns, base: int) -> Iterator[Text]:
             yield Text(f"{'':8}{'^' if not number else ' '} {line}", style="red")
 
 
-def _folded(words: str, width: int | None) -> list[str]:
-    return [words] if width is None else textwrap.wrap(words, width, break_on_hyphens=False) or [""]
+def _folded(text: str, width: int | None) -> list[str]:
+    return [text] if width is None else textwrap.wrap(text, width, break_on_hyphens=False) or [""]
 
 
 def _bytes(field: Field) -> str:

@@ -85,15 +85,15 @@ def _print_each(console: Console, verdicts: Sequence[RequirementResult]) -> None
     table.add_column(overflow="fold")
     for one in verdicts:
         times = "once" if one.decisions == 1 else f"{one.decisions} times"
-        words = one.reason or f"decided {times}"
+        text = one.reason or f"decided {times}"
         if one.proof:
-            words += f"; {one.proof.mutant}, which breaks it, is found out by {one.proof.case}"
+            text += f"; {one.proof.mutant}, which breaks it, is found out by {one.proof.case}"
         if one.verdict is Verdict.BROKEN:
-            words = next(iter(one.broken_by.values())).words
+            text = next(iter(one.broken_by.values())).words
         word = _word(one)
         name = f"{one.verdict}" + (f" ({word})" if word != one.verdict else "")
         style = "yellow" if one.is_advice else "cyan" if one.known else _STYLES[one.verdict]
-        table.add_row(Text(one.requirement.id), Text(name, style=style), Text(words))
+        table.add_row(Text(one.requirement.id), Text(name, style=style), Text(text))
     console.print(table)
 
 
@@ -157,9 +157,9 @@ def _finding(one: RequirementResult, outcomes: Mapping[str, Outcome]) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim", no_wrap=True, min_width=_LABEL)
     table.add_column(overflow="fold")
-    for name, words in rows:
-        if words:
-            table.add_row(name, Text(words))
+    for name, text in rows:
+        if text:
+            table.add_row(name, Text(text))
     return table
 
 
@@ -227,8 +227,8 @@ def _print_complaints(console: Console, results: Results) -> None:
     if results.complaints:
         console.print()
         console.print(Text("The list of known failures is not right", style="bold red"))
-        for words in results.complaints:
-            console.print(Text(f"  {words}"), soft_wrap=True)
+        for text in results.complaints:
+            console.print(Text(f"  {text}"), soft_wrap=True)
     if results.never_negotiated:
         console.print()
         console.print(Text("Asked for, and never negotiated", style="bold red"))
@@ -237,8 +237,8 @@ def _print_complaints(console: Console, results: Results) -> None:
         console.print()
         console.print(Text("To be exercised, and not exercised", style="bold red"))
         for one in results.holes:
-            words = f"  {one.requirement.id} ({one.requirement.level}): {one.reason}"
-            console.print(Text(words), soft_wrap=True)
+            text = f"  {one.requirement.id} ({one.requirement.level}): {one.reason}"
+            console.print(Text(text), soft_wrap=True)
 
 
 def _print_errors(console: Console, results: Results) -> None:
@@ -257,8 +257,8 @@ def _print_errors(console: Console, results: Results) -> None:
         console.print(Text(f"    in {', '.join(cases[:_FEW_CASES])}{more}", style="dim"))
         for line in _few(results.outcomes[cases[0]].said):
             console.print(Text(f"    said {line}", style="dim"), soft_wrap=True)
-    for words in results.faults:
-        console.print(Text(f"  suite-fault: {words}"))
+    for text in results.faults:
+        console.print(Text(f"  suite-fault: {text}"))
 
 
 def _summary(results: Results) -> Text:

@@ -214,7 +214,7 @@ class _End:
             status, reason, fault = Status.NOT_EXERCISED, missed, None
         else:
             status, fault = Status.PASSED, None
-            reason = "; ".join([*left_out, *session.remarks]) or (advice[0].words if advice else "")
+            reason = "; ".join([*left_out, *session.service_notes]) or (advice[0].words if advice else "")
         return Outcome(
             case.id,
             status,

@@ -253,8 +253,8 @@ def _declaration(structure: _Structure) -> Iterator[str]:
     yield ""
 
 
-def _assertion(condition: str, words: str) -> str:
-    return f'{_MACRO}_ASSERT({condition},\n    "{words}");'
+def _assertion(condition: str, text: str) -> str:
+    return f'{_MACRO}_ASSERT({condition},\n    "{text}");'
 
 
 def _accessors(structure: _Structure, member: _Member) -> Iterator[str]:

@@ -6,6 +6,8 @@ come now, raises :class:`~balloon_conformance.vhost_user.errors.PeerBroke`; the 
 that. Descriptors go from the message into the action; those of a refused message stay with the caller.
 """
 
+# ruff: noqa: SLF001 - the table of rules stands below the class and names its methods
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -78,42 +80,14 @@ class Vring:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How a request is served: by which method, and under which conditions.
+    """How a request is served: ``serve`` carries it out, under two conditions.
 
     ``needs`` is the protocol feature that must be negotiated; ``after`` is the request that must come first.
     """
 
-    method: str
+    serve: Callable[[BackendSession, Any, Message], tuple[Action, ...]]
     needs: ProtocolFeature = ProtocolFeature(0)  # noqa: RUF009 - a frozen value
     after: Request | None = None
-
-
-RULES: Final[Mapping[Request, Rule]] = MappingProxyType(
-    {
-        Request.SET_OWNER: Rule("_own"),
-        Request.GET_FEATURES: Rule("_offer"),
-        Request.GET_PROTOCOL_FEATURES: Rule("_offer_protocol", after=Request.GET_FEATURES),
-        Request.SET_PROTOCOL_FEATURES: Rule("_accept_protocol", after=Request.GET_FEATURES),
-        Request.SET_FEATURES: Rule("_accept", after=Request.GET_FEATURES),
-        Request.GET_QUEUE_NUM: Rule("_count_queues", ProtocolFeature.MQ),
-        Request.SET_BACKEND_REQ_FD: Rule("_take_channel", ProtocolFeature.BACKEND_REQ),
-        Request.SET_MEM_TABLE: Rule("_share"),
-        Request.SET_VRING_NUM: Rule("_size"),
-        Request.SET_VRING_BASE: Rule("_base"),
-        Request.SET_VRING_ADDR: Rule("_place"),
-        Request.SET_VRING_CALL: Rule("_take_call"),
-        Request.SET_VRING_ERR: Rule("_take_error"),
-        Request.SET_VRING_KICK: Rule("_take_kick", after=Request.SET_FEATURES),
-        Request.SET_VRING_ENABLE: Rule("_switch", after=Request.SET_FEATURES),
-        Request.GET_VRING_BASE: Rule("_stop", after=Request.SET_FEATURES),
-        Request.GET_CONFIG: Rule("_read", ProtocolFeature.CONFIG),
-        Request.SET_CONFIG: Rule("_write", ProtocolFeature.CONFIG),
-        Request.SET_STATUS: Rule("_set_status", ProtocolFeature.STATUS),
-        Request.GET_STATUS: Rule("_get_status", ProtocolFeature.STATUS),
-        Request.RESET_DEVICE: Rule("_reset", ProtocolFeature.RESET_DEVICE),
-    }
-)
-"""Every request a session serves."""
 
 
 class BackendSession:
@@ -173,8 +147,7 @@ class BackendSession:
             raise PeerBroke(f"the front-end sent {name} without protocol feature {rule.needs.name}")
         if rule.after is not None and rule.after not in self._heard:
             raise PeerBroke(f"the front-end sent {name} before {rule.after.name}")
-        handler: Callable[[Any, Message], tuple[Action, ...]] = getattr(self, rule.method)
-        actions = handler(message.body, message)
+        actions = rule.serve(self, message.body, message)
         self._heard.add(message.request)
         answered = any(isinstance(action, Reply) for action in actions)
         if not answered and self.waits_for_reply(message):
@@ -352,3 +325,31 @@ class BackendSession:
 
 
 _KNOWN: Final = frozenset(int(request) for request in Request)
+
+
+RULES: Final[Mapping[Request, Rule]] = MappingProxyType(
+    {
+        Request.SET_OWNER: Rule(BackendSession._own),
+        Request.GET_FEATURES: Rule(BackendSession._offer),
+        Request.GET_PROTOCOL_FEATURES: Rule(BackendSession._offer_protocol, after=Request.GET_FEATURES),
+        Request.SET_PROTOCOL_FEATURES: Rule(BackendSession._accept_protocol, after=Request.GET_FEATURES),
+        Request.SET_FEATURES: Rule(BackendSession._accept, after=Request.GET_FEATURES),
+        Request.GET_QUEUE_NUM: Rule(BackendSession._count_queues, ProtocolFeature.MQ),
+        Request.SET_BACKEND_REQ_FD: Rule(BackendSession._take_channel, ProtocolFeature.BACKEND_REQ),
+        Request.SET_MEM_TABLE: Rule(BackendSession._share),
+        Request.SET_VRING_NUM: Rule(BackendSession._size),
+        Request.SET_VRING_BASE: Rule(BackendSession._base),
+        Request.SET_VRING_ADDR: Rule(BackendSession._place),
+        Request.SET_VRING_CALL: Rule(BackendSession._take_call),
+        Request.SET_VRING_ERR: Rule(BackendSession._take_error),
+        Request.SET_VRING_KICK: Rule(BackendSession._take_kick, after=Request.SET_FEATURES),
+        Request.SET_VRING_ENABLE: Rule(BackendSession._switch, after=Request.SET_FEATURES),
+        Request.GET_VRING_BASE: Rule(BackendSession._stop, after=Request.SET_FEATURES),
+        Request.GET_CONFIG: Rule(BackendSession._read, ProtocolFeature.CONFIG),
+        Request.SET_CONFIG: Rule(BackendSession._write, ProtocolFeature.CONFIG),
+        Request.SET_STATUS: Rule(BackendSession._set_status, ProtocolFeature.STATUS),
+        Request.GET_STATUS: Rule(BackendSession._get_status, ProtocolFeature.STATUS),
+        Request.RESET_DEVICE: Rule(BackendSession._reset, ProtocolFeature.RESET_DEVICE),
+    }
+)
+"""Every request a session serves."""

@@ -195,8 +195,8 @@ class Connection:
         if self._lost is not None:
             raise self._lost
 
-    def _closed(self, words: str) -> PeerClosed:
-        error = PeerClosed(words)
+    def _closed(self, text: str) -> PeerClosed:
+        error = PeerClosed(text)
         error.unheard = not self._heard
         return error
 

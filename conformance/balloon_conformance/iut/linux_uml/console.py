@@ -66,11 +66,11 @@ class Console:
             self._take_all()
             return self._alarms[0] if self._alarms else _plain(self._line) or self._last
 
-    def printed(self, words: str) -> bool:
+    def printed(self, text: str) -> bool:
         """Tell whether ``text`` is in the last 64 KiB of the output."""
         with self._lock:
             self._take_all()
-            return words.encode() in self._kept
+            return text.encode() in self._kept
 
     def join(self, seconds: float) -> None:
         """Wait for the end of the output."""

@@ -116,14 +116,14 @@ def _assemble(
 ) -> Parts:
     """Read and pack the files. The result is kept as long as the files do not change."""
     data = None if module is None else unpacked(module)
-    words = "driver built in" if data is None else f"virtio_balloon module {sha256(data).hexdigest()[:12]}"
+    text = "driver built in" if data is None else f"virtio_balloon module {sha256(data).hexdigest()[:12]}"
     try:
         program = Path(busybox).read_bytes()
     except OSError as error:
         raise AdapterError(f"{busybox} cannot be read: {error.strerror}; name another busybox") from None
     if program.startswith(_ELF) and b"/ld-linux" in program[:4096]:
         raise AdapterError(f"{busybox} is not static; install Debian's package busybox-static")
-    return Parts(kernel, archive(guest_files(program, data)), f"Linux {release} in user mode, {words}")
+    return Parts(kernel, archive(guest_files(program, data)), f"Linux {release} in user mode, {text}")
 
 
 def _version_of(kernel: str) -> str:

@@ -11,6 +11,7 @@ uses the others itself.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from balloon_conformance.iut.contract import AdapterError, Capability, Setup, Target
@@ -94,7 +95,7 @@ class FreeReferenceDriver(ReferenceDriver):
             raise AdapterError(f"the guest has no command {command!r}; it has {', '.join(sorted(COMMANDS))}")
         if self._answer is not None:
             raise AdapterError("the guest is still at a command; await its answer first")
-        self._answer = getattr(self, f"_{command.replace('-', '_')}")(*words) or ""
+        self._answer = self._commands()[command](*words) or ""
 
     def guest_answer(self, deadline_seconds: float) -> str | None:  # noqa: ARG002 - the contract's method
         """Return the answer; None if there are events of the driver to observe first."""
@@ -112,6 +113,22 @@ class FreeReferenceDriver(ReferenceDriver):
         return answer
 
     # -- commands -----------------------------------------------------------------------------------------
+
+    def _commands(self) -> Mapping[str, Callable[..., str | None]]:
+        """Return every command with the method that carries it out."""
+        return {
+            "allocate": self._allocate,
+            "verify": self._verify,
+            "hold": self._hold,
+            "fill": self._fill,
+            "fragment": self._fragment,
+            "release": self._release,
+            "clear": self._clear,
+            "drop-caches": self._drop_caches,
+            "compact": self._compact,
+            "oom": self._oom,
+            "memory": self._memory,
+        }
 
     def _allocate(self, name: str, pages: int) -> None:
         self._take(name, pages)

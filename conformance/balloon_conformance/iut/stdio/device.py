@@ -85,10 +85,10 @@ class StdioDevice(StdioAdapter):
     def discarded(self, pages: PageSet) -> tuple[PageSet, PageSet]:
         """Return which of ``pages`` were discarded, and which overwritten."""
         fields = self._tell("discarded", pages=pages).fields
-        gone, changed = fields["discarded"], fields["overwritten"] or EMPTY
-        if foreign := (gone | changed) - pages:
+        discarded, changed = fields["discarded"], fields["overwritten"] or EMPTY
+        if foreign := (discarded | changed) - pages:
             raise self.program.fault(f"answered discarded with {foreign}, which it was not asked about")
-        return gone, changed
+        return discarded, changed
 
     def statistics(self) -> tuple[tuple[int, int], ...]:
         """Return the statistics that the host read."""

@@ -226,9 +226,9 @@ class Program:
         self._raise_error("observe", answer)
         return answer
 
-    def fault(self, words: str) -> AdapterError:
+    def fault(self, text: str) -> AdapterError:
         """Return the error for a program that did something no adapter does."""
-        return AdapterError(f"{self.options.program} {words}")
+        return AdapterError(f"{self.options.program} {text}")
 
     def stop(self) -> bool:
         """Ask the program to end, and kill what is left of it; harmless if called twice.

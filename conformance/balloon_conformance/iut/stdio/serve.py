@@ -43,6 +43,7 @@ from balloon_spec.segments import are_lengths_alone, from_lengths
 __all__ = ["serve"]
 
 Fields = Mapping[str, Any]
+_Command = Callable[[Fields], dict[str, Any]]
 
 _NEEDS: Mapping[ev.OperatorAction, Capability] = MappingProxyType(
     {
@@ -121,6 +122,17 @@ class _Served:
         self._readable: dict[tuple[int, str], bytes] = {}
         self.told: list[dict[str, Any]] = []
         self.ended = False
+        self.commands = self.own_commands()
+
+    def own_commands(self) -> dict[str, _Command]:
+        """Return the commands of the side, each with the method that carries it out."""
+        return {
+            "start": self.start,
+            "reset": self.reset,
+            "observe": self.observe,
+            "stop": self.stop,
+            "reread": self.reread,
+        }
 
     @property
     def capabilities(self) -> list[str]:
@@ -204,6 +216,19 @@ class _ServedDevice(_Served):
     side = Side.DEVICE
     adapter: DeviceAdapter
 
+    def own_commands(self) -> dict[str, _Command]:
+        return {
+            **super().own_commands(),
+            "negotiate": self.negotiate,
+            "driver-ok": self.driver_ok,
+            "available": self.available,
+            "configuration-read": self.configuration_read,
+            "configuration-write": self.configuration_write,
+            "operator": self.operator,
+            "discarded": self.discarded,
+            "host-statistics": self.host_statistics,
+        }
+
     def start(self, fields: Fields) -> dict[str, Any]:
         return {**super().start(fields), "memory": self.adapter.memory, "offered": self.adapter.offered()}
 
@@ -247,8 +272,8 @@ class _ServedDevice(_Served):
 
     def discarded(self, fields: Fields) -> dict[str, Any]:
         self.need(Capability.DISCARDS)
-        gone, changed = self.adapter.discarded(fields["pages"])
-        return {"discarded": gone, "overwritten": changed}
+        discarded, changed = self.adapter.discarded(fields["pages"])
+        return {"discarded": discarded, "overwritten": changed}
 
     def host_statistics(self, _fields: Fields) -> dict[str, Any]:
         self.need(Capability.HOST_STATISTICS)
@@ -260,6 +285,18 @@ class _ServedDriver(_Served):
     side = Side.DRIVER
     adapter: DriverAdapter
     _commanding = False
+
+    def own_commands(self) -> dict[str, _Command]:
+        return {
+            **super().own_commands(),
+            "negotiate": self.negotiate,
+            "used": self.used,
+            "configuration-change": self.configuration_change,
+            "guest": self.guest,
+            "guest-command": self.guest_command,
+            "memory-read": self.memory_read,
+            "memory-write": self.memory_write,
+        }
 
     def negotiate(self, fields: Fields) -> dict[str, Any]:
         accepted = self.adapter.negotiate(fields["offered"], fields["configuration"])
@@ -390,8 +427,7 @@ def _carried_out(served: _Served, command: Mapping[str, Any]) -> dict[str, Any]:
         is_known = type(known) is str and known in FORMS and served.side in FORMS[known].sides
         kind = ErrorKind.REFUSED if is_known else ErrorKind.UNKNOWN_COMMAND
         raise _RefusedError(kind, str(fault)) from None
-    carry_out: Callable[[Fields], dict[str, Any]] = getattr(served, name.replace("-", "_"))
-    found = carry_out(fields)
+    found = served.commands[name](fields)
     if not served.ended:
         served.take_in()
     forms = {one.name: one.kind for one in answer_fields(FORMS[name], served.side)}

@@ -72,11 +72,11 @@ def _is_number(value: Any, most: int) -> bool:
 
 
 def _unsigned(most: int) -> Kind:
-    words = f"a whole number from 0 to {most}"
+    text = f"a whole number from 0 to {most}"
 
     def read(value: Any) -> int:
         if not _is_number(value, most):
-            raise _fault(words, value)
+            raise _fault(text, value)
         number: int = value
         return number
 
@@ -129,10 +129,10 @@ BYTES = Kind({"type": "string", "pattern": "^([0-9a-fA-F]{2})*$"}, _read_bytes, 
 """Bytes as pairs of hex digits, in the order they have in memory."""
 
 
-def _text(least: int, most: int, words: str) -> Kind:
+def _text(least: int, most: int, text: str) -> Kind:
     def read(value: Any) -> str:
         if type(value) is not str or not least <= len(value) <= most:
-            raise _fault(words, value)
+            raise _fault(text, value)
         return value
 
     return Kind({"type": "string", "minLength": least, "maxLength": most}, read)
@@ -144,12 +144,12 @@ NAME = _text(1, 64, "a name of 1 to 64 characters")
 TEXT = _text(0, 4096, "text of at most 4096 characters")
 
 
-def _pairs(value: Any, words: str, valid: Callable[[Any, Any], bool]) -> list[Any]:
+def _pairs(value: Any, text: str, valid: Callable[[Any, Any], bool]) -> list[Any]:
     if type(value) is list and all(
         type(pair) is list and len(pair) == 2 and valid(pair[0], pair[1]) for pair in value
     ):
         return value
-    raise _fault(words, value)
+    raise _fault(text, value)
 
 
 def _pair_schema(first: Schema, second: Schema) -> Schema:
@@ -160,16 +160,16 @@ def _pair_schema(first: Schema, second: Schema) -> Schema:
 
 
 def _read_pages(value: Any) -> PageSet:
-    words = "runs of pages as [first, count], as in [[4096, 16]]"
+    text = "runs of pages as [first, count], as in [[4096, 16]]"
     pairs = _pairs(
         value,
-        words,
+        text,
         lambda first, count: _is_number(first, PFN_LIMIT - 1) and _is_number(count, PFN_LIMIT) and count > 0,
     )
     try:
         return PageSet(pairs)
     except ValueError as error:
-        raise BadValueError(f"expected {words}: {error}") from None
+        raise BadValueError(f"expected {text}: {error}") from None
 
 
 PAGES = Kind(
@@ -184,8 +184,8 @@ PAGES = Kind(
 
 
 def _read_ring_sizes(value: Any) -> tuple[tuple[int, int], ...]:
-    words = "ring sizes as [queue, descriptors], as in [[0, 256]]"
-    pairs = _pairs(value, words, lambda queue, size: _is_number(queue, _UNSIGNED_16) and _is_size(size))
+    text = "ring sizes as [queue, descriptors], as in [[0, 256]]"
+    pairs = _pairs(value, text, lambda queue, size: _is_number(queue, _UNSIGNED_16) and _is_size(size))
     return tuple((queue, size) for queue, size in pairs)
 
 
@@ -202,10 +202,10 @@ RING_SIZES = Kind(
 
 
 def _read_statistics(value: Any) -> tuple[tuple[int, int], ...]:
-    words = 'statistics as [tag, value], as in [[4, "0x1000"]]'
+    text = 'statistics as [tag, value], as in [[4, "0x1000"]]'
     pairs = _pairs(
         value,
-        words,
+        text,
         lambda tag, number: (
             _is_number(tag, _UNSIGNED_16) and type(number) is str and bool(_HEX_NUMBER.fullmatch(number))
         ),
@@ -222,10 +222,10 @@ STATISTICS = Kind(
 
 
 def _read_addresses(value: Any) -> tuple[tuple[int, int], ...]:
-    words = 'descriptors as [address, length], as in [["0x1000", 24]]'
+    text = 'descriptors as [address, length], as in [["0x1000", 24]]'
     pairs = _pairs(
         value,
-        words,
+        text,
         lambda address, length: (
             type(address) is str and bool(_HEX_NUMBER.fullmatch(address)) and _is_number(length, _UNSIGNED_32)
         ),
@@ -271,10 +271,10 @@ SEGMENTS = Kind(
 """The descriptors of a buffer: where each lies if that is known, how long it is, and for what."""
 
 
-def _list(item: Schema, words: str, valid: Callable[[Any], bool]) -> Kind:
+def _list(item: Schema, text: str, valid: Callable[[Any], bool]) -> Kind:
     def read(value: Any) -> tuple[Any, ...]:
         if type(value) is not list or not all(map(valid, value)):
-            raise _fault(words, value)
+            raise _fault(text, value)
         return tuple(value)
 
     return Kind({"type": "array", "items": item}, read, list)

@@ -341,8 +341,8 @@ class VhostUserDevice:
     def _describe(self, front_end: FrontEnd) -> tuple[str, bool]:
         names = [str(feature.name) for feature in front_end.protocol_features]
         self._protocol = frozenset(names)
-        words = f"vhost-user back-end at {self._options.socket}, protocol features {', '.join(names)}"
-        self._described = words, front_end.shows_refusal
+        text = f"vhost-user back-end at {self._options.socket}, protocol features {', '.join(names)}"
+        self._described = text, front_end.shows_refusal
         return self._described
 
     def _connect(self, seconds: float | None = None) -> FrontEnd:
@@ -419,12 +419,12 @@ def connect(path: str, seconds: float, *, served: bool) -> socket.socket:
             raise ImplementationHung(f"{path} took no connection within {seconds:g} seconds") from None
         except OSError as error:
             connection.close()
-            gone = error.errno in (errno.ENOENT, errno.ECONNREFUSED)
-            if gone and time.monotonic() < until:
+            nobody_listens = error.errno in (errno.ENOENT, errno.ECONNREFUSED)
+            if nobody_listens and time.monotonic() < until:
                 # There is nothing to poll that tells when somebody begins to listen at a path.
                 select.select([], [], [], _PAUSE_SECONDS)
                 continue
-            if served and gone:
+            if served and nobody_listens:
                 raise PeerLeft(
                     f"nobody listens at {path} any more ({error.strerror}, for {seconds:.3g} seconds)"
                 ) from None

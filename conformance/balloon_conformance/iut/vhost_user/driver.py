@@ -138,7 +138,7 @@ class VhostUserDriver:
         return sight.unseen(self._kind, self._shown)
 
     @property
-    def remarks(self) -> tuple[str, ...]:
+    def service_notes(self) -> tuple[str, ...]:
         """What a reader of the results should know about how the driver was served."""
         return (_NO_DRIVER_OK,) if self._back_end is not None and self._back_end.is_assumed else ()
 
@@ -303,7 +303,7 @@ class VhostUserDriver:
             connection = self._listening.accept()
             if connection is None:
                 continue
-            if _gone(connection):
+            if _was_closed(connection):
                 # It waited in the queue here, and its driver ended before its turn.
                 connection.close()
                 continue
@@ -361,7 +361,7 @@ def _shows(back_end: BackEnd) -> frozenset[str]:
     return names | {sight.KICKS} if back_end.gives_kicks else names
 
 
-def _gone(connection: socket.socket) -> bool:
+def _was_closed(connection: socket.socket) -> bool:
     """Tell whether the other end of a fresh connection was closed without sending anything."""
     connection.setblocking(False)
     try:

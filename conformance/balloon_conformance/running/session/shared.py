@@ -181,9 +181,9 @@ class Session:
         return unseen_by(self._adapter)
 
     @property
-    def remarks(self) -> Sequence[str]:
+    def service_notes(self) -> Sequence[str]:
         """What the adapter says about how it served the implementation, for the reader of the results."""
-        told: Sequence[str] = getattr(self._adapter, "remarks", ())
+        told: Sequence[str] = getattr(self._adapter, "service_notes", ())
         return told
 
     def can(self, capability: Capability) -> bool:
