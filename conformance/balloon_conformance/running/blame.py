@@ -16,6 +16,7 @@ from types import MappingProxyType
 from balloon_spec.families.base import BALLOON_QUEUES, INFLATE
 from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.families.statistics import STATISTICS
+from balloon_spec.judge import trials
 from balloon_spec.queues import Queue
 
 __all__ = ["Lapse", "blame", "not_made_available", "not_returned", "other_parts"]
@@ -41,24 +42,13 @@ _CAN_BREAK: Mapping[Lapse, frozenset[str]] = MappingProxyType(
     {
         Lapse.NOT_RETURNED: frozenset(
             {
-                *("NEG-09", "QUEUE-04", "QUEUE-05", "QUEUE-06", "QUEUE-07", "HDR-05", "HDR-07"),
-                *("CHUNK-06", "CHUNK-08", "INF-06", "INF-09", "DEF-07", "PFN-05", "PFN-06", "PFN-09"),
-                *("STATS-07", "STATS-08", "REQ-18", "REQ-19", "REQ-20", "REQ-23", "UNUSED-03", "CONC-06"),
-                *("SAFE-03", "SAFE-04", "SAFE-05", "RESET-01", "RESET-03"),
+                *(*trials.BY_RETURN, *trials.BY_RETURN_OF_MALFORMED, "QUEUE-07", "SAFE-03", "INF-09"),
+                *("NEG-09", "QUEUE-04", "HDR-05", "CHUNK-06", "CHUNK-08", "PFN-05", "PFN-06"),
+                *("STATS-07", "STATS-08", "REQ-20", "RESET-03"),
             }
         ),
-        Lapse.NOT_DISCARDED: frozenset(
-            {
-                *("HDR-05", "HDR-07", "CHUNK-06", "CHUNK-08", "CHUNK-10", "CHUNK-13", "INF-07", "QUEUE-05"),
-                *("PFN-05", "PFN-06", "PFN-10", "RESET-01"),
-            }
-        ),
-        Lapse.TOUCHED: frozenset(
-            {
-                *("CHUNK-09", "PFN-09", "INF-08", "DEF-07", "DEF-08", "UNUSED-01", "QUEUE-10", "RESET-06"),
-                *("SAFE-01", "SAFE-06", "SAFE-07", "SAFE-08", "SAFE-09", "SAFE-11"),
-            }
-        ),
+        Lapse.NOT_DISCARDED: frozenset({*trials.BY_DISCARD, "INF-07"}),
+        Lapse.TOUCHED: frozenset({*trials.BY_HARM, "INF-08", "SAFE-01", "SAFE-08", "QUEUE-10"}),
         Lapse.SPOKE: frozenset({"QUEUE-10", "REQ-05", "REQ-25", "RESET-02", "RESET-03"}),
         Lapse.DEFLATED: frozenset({"DEF-03", "DEF-09"}),
         Lapse.ANSWERED: frozenset({"REQ-16", "RESET-05"}),

@@ -81,10 +81,20 @@ class Chapter(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class AreaFile:
-    """A file of requirements, named after its area, and the chapter in which it is read."""
+    """A file of requirements, named after its area, and the chapter in which it is read.
+
+    If it ``excuses_devices``, a device may ask for a reset at a driver that breaks a MUST of the file
+    (SAFE-10), as it may at malformed input.
+    """
 
     file: Traversable
     chapter: Chapter
+    excuses_devices: bool = False
+
+    @property
+    def area(self) -> str:
+        """The name of the area."""
+        return self.file.name.removesuffix(".yaml")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from balloon_spec.events import Available, BufferAltered, Quiet, Side, Used
+from balloon_spec.judge import trials
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.exchange import Exchange
@@ -13,6 +14,7 @@ from balloon_spec.judge.in_flight import InFlight
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
 from balloon_spec.judge.statistics_queue import Statistics
+from balloon_spec.judge.trials import BY_RETURN, BY_RETURN_OF_MALFORMED
 from balloon_spec.queues import Queue
 
 _BALLOON = frozenset({Queue.INFLATE, Queue.DEFLATE})
@@ -21,32 +23,6 @@ _LOOKED_FOR = frozenset({Queue.STATISTICS, Queue.HOST_REQUEST})
 
 _PAGES = frozenset({"message", "array", "wrong-message", "wrong-array"})
 """The shapes of buffers that carry pages, and so have to come back."""
-
-_RETURN_TESTS = (
-    *("SAFE-04", "SAFE-05", "REQ-23", "RESET-01"),
-    *("REQ-18", "REQ-19", "UNUSED-03", "DEF-07", "INF-06", "QUEUE-05", "HDR-07", "CONC-06", "QUEUE-06"),
-)
-"""What the return of a buffer puts to the test, the most telling first."""
-
-_MALFORMED_TESTS = ("REQ-19", "PFN-09")
-"""What the return of a malformed buffer puts to the test beyond SAFE-03."""
-
-_REPORTED_BROKEN = {
-    "SAFE-04": "a well-formed buffer is not returned after a malformed one and a reset",
-    "SAFE-05": "a well-formed buffer is not returned after a malformed one",
-    "REQ-23": "a buffer is not returned while a request is unanswered",
-    "RESET-01": "a buffer in the form of the newly negotiated features is not returned",
-    "REQ-18": "a DONE without chunks is not returned",
-    "REQ-19": "a message that matches no open request is not returned",
-    "UNUSED-03": "a message that names pages twice, or pages of the balloon, is not returned",
-    "DEF-07": "a deflate buffer that names pages outside the balloon is not returned",
-    "INF-06": "an inflate buffer that names pages of the balloon is not returned",
-    "QUEUE-05": "a buffer cut into several descriptors is not returned",
-    "HDR-07": "a long message is not returned",
-    "CONC-06": "a buffer is not returned while another queue has one in flight",
-    "QUEUE-06": "a buffer is not returned while its queue has another in flight",
-    "QUEUE-07": "a well-formed buffer is not returned",
-}
 
 
 @rule(BufferAltered, "BUF-01", "BUF-02")
@@ -166,7 +142,7 @@ def _kind(buffer: InFlight) -> str:
         "CONC-07",
         "INF-09",
         "PFN-09",
-        *_RETURN_TESTS,
+        *BY_RETURN,
     ),
 )
 def a_return_answers_what_was_asked(_event: Used, scene: Scene) -> Iterator[Decision]:
@@ -191,9 +167,8 @@ def a_return_answers_what_was_asked(_event: Used, scene: Scene) -> Iterator[Deci
         yield kept("QUEUE-07")
         if buffer.queue is Queue.INFLATE:
             yield kept("INF-09")
-    for requirement in (*_RETURN_TESTS, "PFN-09"):
-        if requirement in buffer.tests:
-            yield kept(requirement)
+    for requirement in trials.among((*BY_RETURN, "PFN-09"), buffer.trials):
+        yield kept(requirement)
 
 
 @rule(Quiet, "QUEUE-04")
@@ -245,7 +220,21 @@ def _beside(exchange: Exchange, buffer: InFlight) -> bool:
     )
 
 
-@rule(Quiet, "QUEUE-07", "SAFE-03", "PFN-09", *_RETURN_TESTS)
+def _why_not_returned(scene: Scene, buffer: InFlight) -> tuple[str, str]:
+    """Return the requirement that a buffer breaks which is not returned, and the words for it."""
+    if not buffer.is_sound:
+        return trials.first(
+            BY_RETURN_OF_MALFORMED, buffer.trials
+        ) or "SAFE-03", "a malformed buffer is not returned"
+    requirement = trials.first(BY_RETURN, buffer.trials)
+    if requirement is None and scene[Session].has("HOST_REQ_VQ") and _beside(scene.exchange, buffer):
+        requirement = "CONC-06"
+    if requirement is None:
+        return "QUEUE-07", "a well-formed buffer is not returned"
+    return requirement, trials.of(requirement).not_returned
+
+
+@rule(Quiet, "QUEUE-07", "SAFE-03", "PFN-09", *BY_RETURN)
 def nothing_is_held_back(event: Quiet, scene: Scene) -> Iterator[Decision]:
     """A device that was given its time has returned every message and array."""
     session = scene[Session]
@@ -262,17 +251,8 @@ def nothing_is_held_back(event: Quiet, scene: Scene) -> Iterator[Decision]:
         ):
             # Without a notification since DRIVER_OK the device need not know of it.
             continue
-        if buffer.is_sound:
-            requirement = next((name for name in _RETURN_TESTS if name in buffer.tests), "QUEUE-07")
-            if requirement == "QUEUE-07" and session.has("HOST_REQ_VQ") and _beside(scene.exchange, buffer):
-                requirement = "CONC-06"
-            words = _REPORTED_BROKEN[requirement]
-        else:
-            requirement = next((name for name in _MALFORMED_TESTS if name in buffer.tests), "SAFE-03")
-            words = "a malformed buffer is not returned"
         yield broken(
-            requirement,
-            words,
+            *_why_not_returned(scene, buffer),
             field=f"{buffer.queue} queue",
             expected=f"{buffer.event.buffer} returned",
             seen="in flight",

@@ -10,11 +10,9 @@ from collections.abc import Sequence
 
 from balloon_spec.events import Available, BufferAltered, Event
 from balloon_spec.judge.decision import Finding
+from balloon_spec.judge.pages_named import bytes_are_well_formed
 
 __all__ = ["causes"]
-
-_ABOUT_BYTES = "bytes_are_well_formed"
-_CHANGED = "BUF-01"
 
 
 def causes(findings: Sequence[Finding], events: Sequence[Event]) -> list[Finding]:
@@ -22,8 +20,8 @@ def causes(findings: Sequence[Finding], events: Sequence[Event]) -> list[Finding
 
     ``events`` are those of the exchange; a finding's ``event`` counts them from 1.
     """
-    moving = {_offered(finding.event, events) for finding in findings if finding.requirement == _CHANGED}
-    return [one for one in findings if one.rule != _ABOUT_BYTES or one.event not in moving]
+    moving = {_offered(finding.event, events) for finding in findings if finding.requirement == "BUF-01"}
+    return [one for one in findings if one.rule != bytes_are_well_formed.name or one.event not in moving]
 
 
 def _offered(at: int, events: Sequence[Event]) -> int:

@@ -45,7 +45,7 @@ class Content:
     ``pages``: what the receiver may act on. ``intended``: what the sender means by it, where that can be told
     from a defect. ``firm``: the part of it that a receiver that acts at all has
     no reason to leave out. ``forbidden``: pages a careless receiver would act on, by the requirement that
-    says it must not. ``decisions``: what the bytes alone decide about the sender. ``twists``: the
+    says it must not. ``decisions``: what the bytes alone decide about the sender. ``trials``: the
     requirements of the receiver that this buffer puts to the test. ``total`` counts pages with repeats, and
     ``repeated`` tells whether a message without a defect has any.
     """
@@ -55,7 +55,7 @@ class Content:
     firm: PageSet = EMPTY
     forbidden: tuple[tuple[str, PageSet], ...] = ()
     decisions: tuple[Decision, ...] = ()
-    twists: frozenset[str] = frozenset()
+    trials: frozenset[str] = frozenset()
     header: response_header.ResponseHeader | None = None
     total: int = 0
     repeated: bool = False
@@ -106,7 +106,7 @@ def read_message(
                 data=data,
             )
         )
-        draft.twists.add("SAFE-08")
+        draft.trials.add("SAFE-08")
         return _finish(draft)
     header = response_header.parse(data[:HEADER_BYTES])
     body = data[HEADER_BYTES:]
@@ -129,14 +129,14 @@ def read_message(
     inside, beyond = body[: header.data_len], body[header.data_len :]
     if header.data_len % CHUNK_BYTES:
         # SAFE-06: a device acts on no part of such a message.
-        draft.twists.add("SAFE-06")
+        draft.trials.add("SAFE-06")
         draft.forbid("SAFE-06", sort_chunks(body, memory).good)
         return _finish(draft, header)
     draft.forbid("SAFE-07", sort_chunks(beyond, memory).good)
     if beyond:
-        draft.twists.add("SAFE-07")
+        draft.trials.add("SAFE-07")
     if LARGEST_PAGE_BYTES < header.data_len <= MAX_DATA_BYTES:
-        draft.twists.add("HDR-07")
+        draft.trials.add("HDR-07")
     reading = sort_chunks(inside, memory, meant)
     check_chunks(draft, reading, data)
     draft.forbid("CHUNK-09", reading.empty - reading.good)
@@ -165,7 +165,7 @@ def read_array(
                 data=data,
             )
         )
-        draft.twists.add("PFN-09")
+        draft.trials.add("PFN-09")
     else:
         draft.decisions.append(kept("PFN-02"))
     try:
@@ -194,7 +194,7 @@ def read_array(
         if modern and named and swapped != named:
             draft.decisions.append(kept("PFN-08"))
         elif pages and swapped != named:
-            draft.twists.add("PFN-10")
+            draft.trials.add("PFN-10")
         draft.check(
             "PFN-04",
             broken(
@@ -209,10 +209,10 @@ def read_array(
             else None,
         )
     if outside:
-        draft.twists.add("PFN-06")
+        draft.trials.add("PFN-06")
         draft.forbid("PFN-07", (_counted_back(pfns, memory) & memory) - named)
     if len(pfns) > 1:
-        draft.twists.add("PFN-05")
+        draft.trials.add("PFN-05")
     # A device may refuse a buffer that is no array of whole entries.
     firm = pages if len(whole) == len(data) else EMPTY
     return replace(_finish(draft), pages=pages, intended=pages, firm=firm, total=len(pfns))
@@ -239,7 +239,7 @@ def _finish(
         firm,
         tuple((requirement, harm) for requirement, harm in draft.forbidden if harm),
         tuple(draft.decisions),
-        frozenset(draft.twists),
+        frozenset(draft.trials),
         header,
         reading.total if reading else 0,
         reading is not None and reading.repeats,

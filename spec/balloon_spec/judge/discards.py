@@ -12,7 +12,6 @@ from balloon_spec import events as ev
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.given_back import (
-    ACT_TESTS,
     Circumstances,
     Form,
     LeftBehind,
@@ -25,6 +24,7 @@ from balloon_spec.judge.host_requests import Requests
 from balloon_spec.judge.in_flight import InFlight
 from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.session import Session
+from balloon_spec.judge.trials import BY_DISCARD
 from balloon_spec.page_map import PageMap, Piece
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
@@ -162,7 +162,7 @@ class Discards(Ledger):
     def _await(self, buffer: InFlight) -> None:
         one = _Returned(
             Form.ARRAY if buffer.shape == "array" else Form.MESSAGE,
-            buffer.tests & frozenset(ACT_TESTS),
+            buffer.trials & frozenset(BY_DISCARD),
             self.exchange[Requests].is_asked,
             buffer.number,
             self.inflations,

@@ -28,10 +28,10 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from balloon_spec.judge import trials
 from balloon_spec.pages import PageSet
 
 __all__ = [
-    "ACT_TESTS",
     "ON_ITS_PAGES",
     "Abilities",
     "Circumstances",
@@ -43,12 +43,6 @@ __all__ = [
     "blame",
     "host_page_of",
 ]
-
-ACT_TESTS = (
-    *("RESET-01", "QUEUE-05", "HDR-07", "HDR-05", "CHUNK-06", "CHUNK-08", "CHUNK-10", "CHUNK-13"),
-    *("PFN-10", "PFN-06", "PFN-05"),
-)
-"""What the discard of a buffer's pages puts to the test, the most telling first."""
 
 _FEATURES_OF_BEFORE = "RESET-01"
 """To break it takes a device that does well what it is asked in the same features from the start."""
@@ -86,7 +80,7 @@ class Since(StrEnum):
 class Circumstances:
     """Of a look at the pages of a returned inflate buffer.
 
-    ``features`` are the names of those negotiated. ``tests`` are those of ``ACT_TESTS`` that the buffer puts
+    ``features`` are the names of those negotiated. ``tests`` are those of ``BY_DISCARD`` that the buffer puts
     to the test. ``asked`` says that a host request was open, as while the guest is moved elsewhere.
     """
 
@@ -152,7 +146,7 @@ def blame(
     # After a change of form what went may be a page that the other form happens to name.
     in_part = left.missing != left.looked and _FEATURES_OF_BEFORE not in own.tests
     explains = own.tests if left.missing == left.looked else own.tests - {_BYTE_ORDER}
-    asked = [name for name in ACT_TESTS if name in explains]
+    asked = list(trials.among(trials.BY_DISCARD, explains))
     if same or in_part:
         for (form, tests), name in losses.items():
             if form is own.form and tests <= own.tests:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import Self
 
 from balloon_spec import events as ev
 from balloon_spec.judge.balloon import Balloon
@@ -12,13 +12,11 @@ from balloon_spec.judge.content import read_message
 from balloon_spec.judge.in_flight import InFlight
 from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.session import Session
+from balloon_spec.judge.trials import LASTING
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
 
 __all__ = ["GuestMemory"]
-
-_LASTING: Final = frozenset({"UNUSED-01", "DEF-07", "DEF-08", "RESET-06"})
-"""Requirements that forbid touching pages for as long as no inflate buffer names them."""
 
 
 @dataclass(slots=True, eq=False)
@@ -66,9 +64,9 @@ class GuestMemory(Ledger):
         if self.all_was_shown:
             # What is found from here on is not the effect of malformed buffers that came back before.
             self.all_was_shown = self.suspects = self.short_message_came = False
-            self.forbidden = {name: pages for name, pages in self.forbidden.items() if name in _LASTING}
+            self.forbidden = {name: pages for name, pages in self.forbidden.items() if name in LASTING}
         self.suspects |= buffer.is_malformed
-        self.short_message_came |= "SAFE-08" in buffer.content.twists
+        self.short_message_came |= "SAFE-08" in buffer.content.trials
         if buffer.queue in {Queue.INFLATE, Queue.HOST_REQUEST}:
             for requirement, harm in buffer.content.forbidden:
                 self._forbid(requirement, harm)

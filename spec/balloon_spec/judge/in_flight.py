@@ -37,7 +37,7 @@ class InFlight:
     """How many buffers were made available before it since the reset."""
     early: bool
     """It was made available before DRIVER_OK and without a notification."""
-    tests: frozenset[str] = frozenset()
+    trials: frozenset[str] = frozenset()
     """The requirements of the device that this buffer puts to the test."""
     is_reachable: bool = True
     """Every descriptor points into guest memory, as far as that is known."""

@@ -60,6 +60,9 @@ class Judge:
         self.events = 0
         self._entries = catalogue() if entries is None else entries
         self._exchange = Exchange(profile, profile.ledgers)
+        self._excusing_areas = frozenset(
+            one.area for family in profile.families for one in family.areas if one.excuses_devices
+        )
         self._by_kind: dict[type, list[Rule]] = {}
         for one in profile.rules if rules is None else rules:
             self._by_kind.setdefault(one.sees, []).append(one)
@@ -172,7 +175,8 @@ class Judge:
             self._finding(one, decision) for one, decision in weighed.decisions if not decision.is_kept
         ]
         exchange.take(weighed.event, weighed.buffer)
-        exchange[Buffers].provoked |= any(_provokes(finding) for finding in findings)
+        if any(self._excuses_the_device(finding) for finding in findings):
+            exchange[Buffers].provoked = True
         return findings
 
     def _weigh(self, event: ev.Event) -> Weighed:
@@ -204,6 +208,12 @@ class Judge:
         session = self._exchange[Session]
         return session.accepted is None or self._entries[requirement].when.holds(session.features)
 
+    def _excuses_the_device(self, finding: Finding) -> bool:
+        """Tell whether a device may give up at what a driver did: its family's declaration says so."""
+        if not finding.level.binding or finding.subject != ev.Side.DRIVER:
+            return False
+        return self._entries[finding.requirement].area in self._excusing_areas
+
     def _rules_for(self, event: ev.Event) -> Sequence[Rule]:
         if self._exchange[Session].is_blind and not isinstance(event, ev.Negotiated | ev.Reset):
             return ()
@@ -223,12 +233,3 @@ class Judge:
             decision.data,
             one.name,
         )
-
-
-def _provokes(finding: Finding) -> bool:
-    """Tell whether a device may give up at what a driver did to the queues.
-
-    A malformed buffer has rules of its own, and so has a well-formed one that comes at the wrong time.
-    """
-    area = finding.requirement.partition("-")[0]
-    return finding.level.binding and finding.subject == ev.Side.DRIVER and area in {"QUEUE", "BUF", "STATS"}

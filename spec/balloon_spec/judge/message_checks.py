@@ -50,7 +50,7 @@ class Draft:
     """A content as it is being read."""
 
     decisions: list[Decision] = field(default_factory=list)
-    twists: set[str] = field(default_factory=set)
+    trials: set[str] = field(default_factory=set)
     forbidden: list[tuple[str, PageSet]] = field(default_factory=list)
 
     def check(self, requirement: str, problem: Decision | None) -> None:
@@ -267,7 +267,7 @@ def check_idle_fields(draft: Draft, header: response_header.ResponseHeader, data
     if dirty is None:
         draft.decisions.append(kept("HDR-04"))
         return
-    draft.twists.add("HDR-05")
+    draft.trials.add("HDR-05")
     draft.decisions.append(
         broken(
             "HDR-04",
@@ -286,7 +286,7 @@ def check_chunks(draft: Draft, reading: Reading, data: bytes) -> None:
     if not len(words):
         return
     if reading.is_zero.any() or reading.is_outside.any():
-        draft.twists.add("CHUNK-08")
+        draft.trials.add("CHUNK-08")
     if reading.swap is not None:
         _blame_byte_order(draft, reading, reading.swap, data)
         return
@@ -309,7 +309,7 @@ def check_chunks(draft: Draft, reading: Reading, data: bytes) -> None:
             draft.decisions.append(kept("CHUNK-11"))
     dirty = (words & np.uint64(_RESERVED)) != 0
     if dirty.any():
-        draft.twists.add("CHUNK-06")
+        draft.trials.add("CHUNK-06")
         at = int(np.argmax(dirty.any(axis=1)))
         which = "base" if dirty[at, 0] else "size"
         value = int(words[at, 0 if dirty[at, 0] else 1])
@@ -326,7 +326,7 @@ def check_chunks(draft: Draft, reading: Reading, data: bytes) -> None:
     else:
         draft.decisions.append(kept("CHUNK-03"))
     if reading.is_zero.any():
-        draft.twists.add("CHUNK-09")
+        draft.trials.add("CHUNK-09")
         at = int(np.argmax(reading.is_zero))
         draft.decisions.append(
             broken(
@@ -363,9 +363,9 @@ def _note_order(draft: Draft, reading: Reading) -> None:
     first = reading.words[:, 0] >> np.uint64(PAGE_SHIFT)
     ends = first + (reading.words[:, 1] >> np.uint64(PAGE_SHIFT))
     if reading.repeats:
-        draft.twists.add("CHUNK-10")
+        draft.trials.add("CHUNK-10")
     elif len(first) > 1 and bool((first[1:] <= ends[:-1]).any()):
-        draft.twists.add("CHUNK-13")
+        draft.trials.add("CHUNK-13")
         draft.decisions.append(kept("CHUNK-12"))
 
 

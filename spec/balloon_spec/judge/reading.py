@@ -67,7 +67,7 @@ def read(exchange: Exchange, event: ev.Available) -> InFlight:
     buffer = InFlight(event, queue, shape, content, exchange[Buffers].count, early)
     if segments_outside(event.segments, session.memory):
         return replace(buffer, is_reachable=False, content=replace(content, firm=EMPTY))
-    return replace(buffer, tests=_tests(exchange, buffer))
+    return replace(buffer, trials=_trials(exchange, buffer))
 
 
 _RESTS_ON_MEMORY = frozenset({"CHUNK-05", "CHUNK-11", "PFN-04", "PFN-08"})
@@ -139,20 +139,20 @@ def _memory(exchange: Exchange) -> PageSet:
     return session.memory if session.memory is not None else PageSet([(0, 1 << 52)])
 
 
-def _tests(exchange: Exchange, buffer: InFlight) -> frozenset[str]:
+def _trials(exchange: Exchange, buffer: InFlight) -> frozenset[str]:
     """Name the requirements of the device that a sound buffer puts to the test."""
     session = exchange[Session]
     flying = exchange[Buffers]
     balloon = exchange[Balloon]
     asked = exchange[Requests]
-    tests = set(buffer.content.twists)
+    tests = set(buffer.content.trials)
     pages = buffer.content.pages
     if buffer.queue is Queue.INFLATE and pages & balloon.named:
         tests.add("INF-06")
     if buffer.queue is Queue.DEFLATE and pages - balloon.named - balloon.deflating:
         tests.add("DEF-07")
     if buffer.queue is Queue.HOST_REQUEST and buffer.shape == "message":
-        tests |= _unused_tests(exchange, buffer)
+        tests |= _unused_trials(exchange, buffer)
     if buffer.queue in {Queue.INFLATE, Queue.DEFLATE}:
         if session.resets and session.changed_format:
             tests.add("RESET-01")
@@ -175,7 +175,7 @@ def _tests(exchange: Exchange, buffer: InFlight) -> frozenset[str]:
     return frozenset(tests)
 
 
-def _unused_tests(exchange: Exchange, buffer: InFlight) -> set[str]:
+def _unused_trials(exchange: Exchange, buffer: InFlight) -> set[str]:
     asked = exchange[Requests]
     header = buffer.content.header
     if header is None:

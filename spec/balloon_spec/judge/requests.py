@@ -15,7 +15,8 @@ from balloon_spec.judge.guest_wishes import GuestWishes
 from balloon_spec.judge.host_requests import Request, Requests
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
-from balloon_spec.judge.without_effect import CLOSE_NOTHING, closed_by_a_stray
+from balloon_spec.judge.trials import BY_REQUEST
+from balloon_spec.judge.without_effect import closed_by_a_stray
 from balloon_spec.queues import Queue
 from balloon_spec.wire import host_request
 
@@ -124,7 +125,7 @@ def a_request_fits_its_buffer(event: Used, scene: Scene) -> Iterator[Decision]:
             )
 
 
-@rule(Used, "REQ-03", "REQ-04", "REQ-05", "REQ-06", "REQ-07", "REQ-20", "REQ-27", "RESET-03", *CLOSE_NOTHING)
+@rule(Used, "REQ-03", "REQ-04", "REQ-05", "REQ-06", "REQ-07", "REQ-20", "REQ-27", "RESET-03", *BY_REQUEST)
 def a_request_is_well_formed(event: Used, scene: Scene) -> Iterator[Decision]:
     """The device writes 16 bytes with reserved words zero and a fresh id, one request at a time."""
     if (

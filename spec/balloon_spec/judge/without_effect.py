@@ -8,26 +8,15 @@ If it asks after a buffer that does not belong to the exchange, that buffer clos
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from balloon_spec.events import Quiet, Side
+from balloon_spec.judge import trials
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.host_requests import Request, Requests
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
 
-__all__ = ["CLOSE_NOTHING", "closed_by_a_stray"]
-
-_WORDS: Final = {
-    "REQ-19": "a message that belongs to no open request closed the open one",
-    "REQ-25": "a message whose flag is neither CONT nor DONE closed the open request",
-    "HDR-05": "the header of a message on another queue closed the open request",
-    "SAFE-06": "a message whose data_len is no multiple of 16 closed the open request",
-    "SAFE-08": "a message shorter than its header closed the open request",
-}
-
-CLOSE_NOTHING: Final = tuple(_WORDS)
-"""The requirements by which a buffer leaves an open request open."""
+__all__ = ["closed_by_a_stray"]
 
 
 def closed_by_a_stray(request: Request, data: bytes) -> Decision:
@@ -35,7 +24,7 @@ def closed_by_a_stray(request: Request, data: bytes) -> Decision:
     name = request.strays[-1]
     return broken(
         name,
-        _WORDS[name],
+        trials.of(name).closed,
         field="request",
         expected=f"no request before the DONE of {request.parameter:#x}",
         seen="the next request",
@@ -43,7 +32,7 @@ def closed_by_a_stray(request: Request, data: bytes) -> Decision:
     )
 
 
-@rule(Quiet, *CLOSE_NOTHING)
+@rule(Quiet, *trials.BY_REQUEST)
 def a_stray_closes_nothing(event: Quiet, scene: Scene) -> Iterator[Decision]:
     """A device that could have taken the exchange for closed, and did not ask again, has kept it open."""
     asked = scene[Requests]

@@ -21,7 +21,7 @@ FAMILY: Final = Family(
     features=FEATURES,
     queues=(STATISTICS,),
     structures=(own.STATISTICS,),
-    areas=(AreaFile(_AREAS / "statistics.yaml", Chapter.OF_THE_GUEST),),
+    areas=(AreaFile(_AREAS / "statistics.yaml", Chapter.OF_THE_GUEST, excuses_devices=True),),
     rules=rules_in(host_statistics, statistics_queue),
     ledgers=(Statistics,),
 )
