@@ -43,9 +43,8 @@ from balloon_conformance.vectors.model import (
 )
 from balloon_spec.events import GuestAction, OperatorAction, Segment, Side
 from balloon_spec.families import registry
-from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.features import Profile, profile
-from balloon_spec.judge.content import read_array, read_message
+from balloon_spec.judge.content import read_content
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.requirement import catalogue
@@ -269,12 +268,8 @@ class _Filler:
 
     def _named(self, queue: Queue, data: bytes) -> PageSet:
         """Return the pages that a buffer of the driver names."""
-        memory = self._setup.memory
-        if queue is HOST_REQUEST:
-            return read_message(data, memory, "unused").pages
-        if "CHUNK_TRANSFER" in self._profile.names(self._features.accepted):
-            return read_message(data, memory, "balloon").pages
-        return read_array(data, memory).pages
+        features = self._profile.names(self._features.accepted)
+        return read_content(queue, data, self._setup.memory, features).pages
 
     def _write_actual(self, pages: int, common: dict[str, Any]) -> Step:
         data = pages.to_bytes(4, "little")

@@ -17,7 +17,7 @@ from balloon_spec.events import OperatorAction
 from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.feature import insisted_on
 from balloon_spec.features import Profile
-from balloon_spec.judge.content import read_array, read_message
+from balloon_spec.judge.content import read_content
 from balloon_spec.pages import PageSet
 from balloon_spec.trace import event_fields
 from balloon_spec.wire import configuration, host_request
@@ -177,11 +177,7 @@ class DevicePlayer:
         missing = self._vector.memory - self._session.memory
         if not missing or not step.queue.names_pages:
             return
-        arrays = step.queue is not HOST_REQUEST and not self._session.judge.has("CHUNK_TRANSFER")
-        memory = self._vector.memory
-        content = (
-            read_array(step.readable, memory) if arrays else read_message(step.readable, memory, "balloon")
-        )
+        content = read_content(step.queue, step.readable, self._vector.memory, self._session.judge.features)
         if named := content.pages & missing:
             raise NotExercised(f"the guest has no pages {named}; give it the memory that start asks for")
 

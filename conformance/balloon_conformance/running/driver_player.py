@@ -14,7 +14,7 @@ from balloon_conformance.vectors import model
 from balloon_spec import events as ev
 from balloon_spec.families.base import DEFLATE
 from balloon_spec.families.host_requests import HOST_REQUEST
-from balloon_spec.judge.content import Content, read_array, read_message
+from balloon_spec.judge.content import Content, read_content
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.trace import event_fields
@@ -240,12 +240,7 @@ class DriverPlayer:
         return NotExercised(_FEWER_PAGES if fewer else _OTHER_PAGES)
 
     def _content(self, queue: Queue, data: bytes) -> Content:
-        memory = self._vector.memory
-        if queue is HOST_REQUEST:
-            return read_message(data, memory, "unused")
-        if "CHUNK_TRANSFER" in self._features:
-            return read_message(data, memory, "balloon")
-        return read_array(data, memory)
+        return read_content(queue, data, self._vector.memory, self._features)
 
     def _pages(self, queue: Queue, data: bytes) -> PageSet:
         return self._content(queue, data).pages

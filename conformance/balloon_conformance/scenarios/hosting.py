@@ -8,8 +8,8 @@ from balloon_conformance.iut.contract import AdapterError, Capability
 from balloon_conformance.running.case import NotExercised
 from balloon_conformance.running.session import DriverSession
 from balloon_spec import events as ev
-from balloon_spec.families.base import BALLOON_QUEUES
-from balloon_spec.judge.content import read_array, read_message
+from balloon_spec.families.base import BALLOON_QUEUES, INFLATE
+from balloon_spec.judge.content import read_content
 from balloon_spec.pages import PFN_LIMIT, PageSet
 from balloon_spec.wire import configuration
 from balloon_spec.wire.configuration import Configuration
@@ -187,9 +187,7 @@ class Hosting:
         """Return the existing pages that a buffer names. Nobody can read or write the others."""
         known = self.session.judge.memory
         everything = PageSet([(0, PFN_LIMIT)]) if known is None else known
-        if "CHUNK_TRANSFER" in self._features:
-            return read_message(event.readable, everything, "balloon").pages
-        return read_array(event.readable, everything).pages
+        return read_content(INFLATE, event.readable, everything, self._features).pages
 
     def _is_act(self, event: ev.Event) -> bool:
         """Tell whether the event is one that a device answers, or a write of ``actual``."""

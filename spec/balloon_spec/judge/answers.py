@@ -10,6 +10,7 @@ from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.host_requests import Request, Requests
+from balloon_spec.judge.in_flight import Shape
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
 from balloon_spec.queues import Queue
@@ -22,7 +23,7 @@ _FIRST_ANSWER_SECONDS = 1.0
 def a_message_answers_the_request(event: Available, scene: Scene) -> Iterator[Decision]:
     """Messages come while a request is open, carry its command and id, and end with one DONE."""
     buffer = scene.buffer
-    if buffer is None or buffer.queue is not Queue.HOST_REQUEST or buffer.shape != "message":
+    if buffer is None or buffer.queue is not Queue.HOST_REQUEST or buffer.shape is not Shape.MESSAGE:
         return
     header, request = buffer.content.header, scene[Requests].request
     if header is None:
@@ -224,7 +225,7 @@ def kinds_do_not_wait(_event: Available, scene: Scene) -> Iterator[Decision]:
     if buffer.queue in {Queue.INFLATE, Queue.DEFLATE}:
         if flying.unused_messages():
             yield kept("CONC-04")
-    elif buffer.shape == "message" and asked.request is not None:
+    elif buffer.shape is Shape.MESSAGE and asked.request is not None:
         header = buffer.content.header
         waiting = {other.queue for other in flying.on(Queue.INFLATE, Queue.DEFLATE)}
         if header is not None and header.flag == FLAG_DONE:

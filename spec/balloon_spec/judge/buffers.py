@@ -10,7 +10,7 @@ from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.host_requests import Requests
-from balloon_spec.judge.in_flight import InFlight
+from balloon_spec.judge.in_flight import InFlight, Shape
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
 from balloon_spec.judge.statistics_queue import Statistics
@@ -21,7 +21,7 @@ _BALLOON = frozenset({Queue.INFLATE, Queue.DEFLATE})
 
 _LOOKED_FOR = frozenset({Queue.STATISTICS, Queue.HOST_REQUEST})
 
-_PAGES = frozenset({"message", "array", "wrong-message", "wrong-array"})
+_PAGES = frozenset({Shape.MESSAGE, Shape.ARRAY, Shape.WRONG_MESSAGE, Shape.WRONG_ARRAY})
 """The shapes of buffers that carry pages, and so have to come back."""
 
 
@@ -130,7 +130,7 @@ def buffers_have_memory_of_their_own(event: Available, scene: Scene) -> Iterator
 def _kind(buffer: InFlight) -> str:
     if buffer.queue in _BALLOON:
         return "balloon"
-    return "unused" if buffer.queue is Queue.HOST_REQUEST and buffer.shape == "message" else "other"
+    return "unused" if buffer.queue is Queue.HOST_REQUEST and buffer.shape is Shape.MESSAGE else "other"
 
 
 @rule(
@@ -215,7 +215,7 @@ def _beside(exchange: Exchange, buffer: InFlight) -> bool:
     if any(queue is not buffer.queue and last > buffer.number for queue, last in flying.latest.items()):
         return True
     return any(
-        other.queue is not buffer.queue and other.shape in {"message", "array"}
+        other.queue is not buffer.queue and other.shape in {Shape.MESSAGE, Shape.ARRAY}
         for other in flying.in_flight.values()
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from balloon_spec import events as ev
-from balloon_spec.judge.in_flight import InFlight, Key
+from balloon_spec.judge.in_flight import InFlight, Key, Shape
 from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.session import Session
 from balloon_spec.queues import Queue
@@ -66,11 +66,11 @@ class Buffers(Ledger):
 
     def unused_messages(self) -> list[InFlight]:
         """Return the unused-page messages in flight."""
-        return [buffer for buffer in self.on(Queue.HOST_REQUEST) if buffer.shape == "message"]
+        return [buffer for buffer in self.on(Queue.HOST_REQUEST) if buffer.shape is Shape.MESSAGE]
 
     def request_buffers(self) -> list[InFlight]:
         """Return the request buffers in flight."""
-        return [buffer for buffer in self.on(Queue.HOST_REQUEST) if buffer.shape == "request"]
+        return [buffer for buffer in self.on(Queue.HOST_REQUEST) if buffer.shape is Shape.REQUEST]
 
     @property
     def is_misled(self) -> bool:
@@ -111,7 +111,7 @@ class Buffers(Ledger):
             return
         if event.notified and self.exchange[Session].driver_ok:
             self.notified.add(buffer.queue)
-        if buffer.shape in {"message", "array"}:
+        if buffer.shape in {Shape.MESSAGE, Shape.ARRAY}:
             self.latest[buffer.queue] = buffer.number
 
     def _notified(self, index: int) -> None:

@@ -6,7 +6,7 @@ wrong, and it says with which requirement what it names must not be acted on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -27,10 +27,18 @@ from balloon_spec.judge.message_checks import (
     sort_chunks,
 )
 from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.queues import Queue
 from balloon_spec.wire import pfn_array, response_header
 from balloon_spec.wire.errors import WireError
 
-__all__ = ["Content", "looks_like_message", "looks_like_pfn_array", "read_array", "read_message"]
+__all__ = [
+    "Content",
+    "looks_like_message",
+    "looks_like_pfn_array",
+    "read_array",
+    "read_content",
+    "read_message",
+]
 
 LARGEST_PAGE_BYTES = 4096
 """The response data that fits a page, the least anybody makes room for; a longer message tests HDR-07."""
@@ -69,6 +77,27 @@ class Content:
     def faults(self) -> frozenset[str]:
         """The requirements that the sender broke by these bytes."""
         return frozenset(decision.requirement for decision in self.decisions if not decision.is_kept)
+
+
+def read_content(
+    queue: Queue | None,
+    data: bytes,
+    memory: PageSet,
+    features: Collection[str],
+    meant: Sequence[PageSet] = (),
+) -> Content:
+    """Read what the device-readable part of a buffer says: the pages it names, and all that is wrong with it.
+
+    ``features`` are the names of those negotiated, ``memory`` the pages that exist, ``meant`` as in
+    :func:`read_message`. A buffer on a queue that carries no pages has no content.
+    """
+    if queue is Queue.HOST_REQUEST:
+        return read_message(data, memory, "unused", meant)
+    if queue not in {Queue.INFLATE, Queue.DEFLATE}:
+        return Content()
+    if "CHUNK_TRANSFER" in features:
+        return read_message(data, memory, "balloon", meant)
+    return read_array(data, memory, modern="VERSION_1" in features)
 
 
 def looks_like_message(data: bytes) -> bool:

@@ -21,7 +21,7 @@ from balloon_spec.judge.given_back import (
 )
 from balloon_spec.judge.guest_memory import GuestMemory
 from balloon_spec.judge.host_requests import Requests
-from balloon_spec.judge.in_flight import InFlight
+from balloon_spec.judge.in_flight import InFlight, Shape
 from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.session import Session
 from balloon_spec.judge.trials import BY_DISCARD
@@ -161,7 +161,7 @@ class Discards(Ledger):
 
     def _await(self, buffer: InFlight) -> None:
         one = _Returned(
-            Form.ARRAY if buffer.shape == "array" else Form.MESSAGE,
+            Form.ARRAY if buffer.shape is Shape.ARRAY else Form.MESSAGE,
             buffer.trials & frozenset(BY_DISCARD),
             self.exchange[Requests].is_asked,
             buffer.number,

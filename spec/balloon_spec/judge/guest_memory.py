@@ -9,7 +9,7 @@ from balloon_spec import events as ev
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.content import read_message
-from balloon_spec.judge.in_flight import InFlight
+from balloon_spec.judge.in_flight import InFlight, Shape
 from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.session import Session
 from balloon_spec.judge.trials import LASTING
@@ -82,7 +82,7 @@ class GuestMemory(Ledger):
             for one in known:
                 pages -= one
             self._forbid("DEF-07", pages)
-        elif buffer.queue is Queue.HOST_REQUEST and buffer.shape == "message":
+        elif buffer.queue is Queue.HOST_REQUEST and buffer.shape is Shape.MESSAGE:
             self._forbid("UNUSED-01", pages)
 
     def after_reset(self) -> Self:

@@ -9,7 +9,7 @@ from balloon_spec import events as ev
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.guest_wishes import GuestWishes
-from balloon_spec.judge.in_flight import InFlight
+from balloon_spec.judge.in_flight import InFlight, Shape
 from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.session import Session
 from balloon_spec.pages import EMPTY, PageSet
@@ -102,7 +102,7 @@ class Request:
         """
         name = _why_without_effect(buffer, self)
         queue = buffer.event.queue
-        if buffer.shape == "message" and buffer.queue in _BALLOON and not name:
+        if buffer.shape is Shape.MESSAGE and buffer.queue in _BALLOON and not name:
             self.ordinary |= {queue}
         if name and (name != "HDR-05" or queue in self.waited_on):
             self.strays = (*(one for one in self.strays if one != name), name)
@@ -186,7 +186,7 @@ class Requests(Ledger):
         match event:
             case ev.Available() if buffer is not None:
                 self._available(buffer)
-            case ev.Used() if buffer is not None and buffer.shape == "request":
+            case ev.Used() if buffer is not None and buffer.shape is Shape.REQUEST:
                 self._made(event)
             case ev.Quiet() if event.side is ev.Side.DEVICE and self.exchange[Session].driver_ok:
                 if self.could_ask and self.request is not None:
@@ -204,7 +204,7 @@ class Requests(Ledger):
             self.request.may_not_close(buffer)
         if buffer.queue is Queue.DEFLATE and self.request is not None:
             self.request.let_go(buffer.content.intended)
-        elif buffer.shape == "request":
+        elif buffer.shape is Shape.REQUEST:
             self.posts += 1
             self.owed = None
         elif self.request is not None and self.matches(buffer) and self.request.take(buffer):
@@ -253,9 +253,9 @@ def _why_without_effect(buffer: InFlight, request: Request) -> str:
     header, data = buffer.content.header, buffer.event.readable
     if buffer.event.queue in {Queue.INFLATE.index, Queue.DEFLATE.index}:
         # One with the id of the request is taken for a message on the wrong queue, and has none.
-        is_message = buffer.shape == "message" or buffer.queue is None
+        is_message = buffer.shape is Shape.MESSAGE or buffer.queue is None
         return "HDR-05" if is_message and data[1:2] == bytes([FLAG_DONE]) else ""
-    if buffer.queue is not Queue.HOST_REQUEST or buffer.shape != "message":
+    if buffer.queue is not Queue.HOST_REQUEST or buffer.shape is not Shape.MESSAGE:
         return ""
     if header is None:
         return "SAFE-08"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from enum import StrEnum
 
 from balloon_spec import events as ev
 from balloon_spec.judge.content import Content
@@ -13,9 +13,20 @@ from balloon_spec.wire.response_header import FLAG_CONT, FLAG_DONE
 
 __all__ = ["InFlight", "Key", "Shape"]
 
-Shape = Literal["message", "array", "wrong-message", "wrong-array", "statistics", "request", "none"]
-"""What a buffer is, by its queue and the negotiated features; ``wrong-array`` is an array where messages
-were negotiated, ``wrong-message`` the reverse. Neither is acted on in either reading."""
+
+class Shape(StrEnum):
+    """What a buffer is, by its queue, the negotiated features and its bytes."""
+
+    MESSAGE = "message"
+    ARRAY = "array"
+    WRONG_MESSAGE = "wrong-message"
+    """A message if arrays were negotiated. Neither it nor the reverse is acted on in either reading."""
+    WRONG_ARRAY = "wrong-array"
+    STATISTICS = "statistics"
+    REQUEST = "request"
+    """A buffer for a host request."""
+    NONE = "none"
+
 
 Key = tuple[int, str]
 
@@ -45,7 +56,7 @@ class InFlight:
     @property
     def is_sound(self) -> bool:
         """Tell whether the device has every reason to return the buffer."""
-        return self.queue is not None and not self.is_malformed and self.shape in {"message", "array"}
+        return self.queue is not None and not self.is_malformed and self.shape in {Shape.MESSAGE, Shape.ARRAY}
 
     @property
     def is_malformed(self) -> bool:
@@ -57,13 +68,13 @@ class InFlight:
         if (
             self.content.is_malformed
             or not self.is_reachable
-            or self.shape in {"wrong-array", "wrong-message"}
+            or self.shape in {Shape.WRONG_ARRAY, Shape.WRONG_MESSAGE}
         ):
             return True
         writable_bytes = self.event.writable_bytes
-        if self.shape == "request":
+        if self.shape is Shape.REQUEST:
             return writable_bytes != _REQUEST_BYTES
-        if self.shape == "statistics":
+        if self.shape is Shape.STATISTICS:
             return (
                 writable_bytes > 0 or not self.event.readable or len(self.event.readable) % _ENTRY_BYTES > 0
             )

@@ -145,6 +145,11 @@ class Judge:
         """Tell whether the feature was negotiated."""
         return self._exchange[Session].has(feature)
 
+    @property
+    def features(self) -> frozenset[str]:
+        """The names of the features that were negotiated."""
+        return self._exchange[Session].features
+
     def took(self, features: int) -> bool:
         """Tell whether the device accepted this set before a reset."""
         return any(accepted == features for _, accepted in self._exchange[Session].accepted_before)

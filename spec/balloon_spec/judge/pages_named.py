@@ -11,6 +11,7 @@ from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.course import Course
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.host_requests import Requests
+from balloon_spec.judge.in_flight import Shape
 from balloon_spec.judge.reading import wishes
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
@@ -44,7 +45,7 @@ def form_is_the_negotiated_one(event: Available, scene: Scene) -> Iterator[Decis
     if buffer is None or buffer.queue not in _OWN:
         return
     form, at_least_one = _OWN[buffer.queue]
-    if buffer.shape == "wrong-array":
+    if buffer.shape is Shape.WRONG_ARRAY:
         yield broken(
             form,
             "CHUNK_TRANSFER was accepted and the buffer is an array of page frame numbers",
@@ -53,7 +54,7 @@ def form_is_the_negotiated_one(event: Available, scene: Scene) -> Iterator[Decis
             seen=f"{len(event.readable) // 4} page frame numbers",
             data=event.readable,
         )
-    elif buffer.shape == "wrong-message":
+    elif buffer.shape is Shape.WRONG_MESSAGE:
         yield broken(
             "PFN-01",
             "CHUNK_TRANSFER was not accepted and the buffer is a response message",
@@ -62,9 +63,9 @@ def form_is_the_negotiated_one(event: Available, scene: Scene) -> Iterator[Decis
             seen=f"a message of {len(event.readable)} bytes",
             data=event.readable,
         )
-    elif buffer.shape == "array":
+    elif buffer.shape is Shape.ARRAY:
         yield kept("PFN-01")
-    elif buffer.shape == "message":
+    elif buffer.shape is Shape.MESSAGE:
         header = buffer.content.header
         fits = header is not None and header.data_len == len(event.readable) - LENGTH_BYTES
         # Page frame numbers are not told from a broken message as long as nobody said which pages there are.
@@ -95,7 +96,7 @@ def pages_are_those_meant(event: Available, scene: Scene) -> Iterator[Decision]:
     if meant is None:
         return
     named = buffer.content.intended
-    array = buffer.shape == "array"
+    array = buffer.shape is Shape.ARRAY
     asks = buffer.queue is Queue.HOST_REQUEST
     extra = named - meant
     if buffer.queue is not Queue.DEFLATE:

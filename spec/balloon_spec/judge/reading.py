@@ -13,6 +13,7 @@ from balloon_spec.judge.content import (
     looks_like_message,
     looks_like_pfn_array,
     read_array,
+    read_content,
     read_message,
 )
 from balloon_spec.judge.exchange import Exchange
@@ -32,35 +33,12 @@ def read(exchange: Exchange, event: ev.Available) -> InFlight:
     """Read a buffer in the light of what was negotiated."""
     session = exchange[Session]
     queue = session.queues.get(event.queue)
-    memory = _memory(exchange)
-    modern = session.has("VERSION_1")
-    shape: Shape = "none"
-    content = Content()
     if _is_misplaced(exchange, event, queue):
         queue = None
-    if queue in {Queue.INFLATE, Queue.DEFLATE}:
-        if session.has("CHUNK_TRANSFER"):
-            if session.memory is not None and looks_like_pfn_array(event.readable, memory):
-                shape = "wrong-array"
-            else:
-                shape, content = (
-                    "message",
-                    read_message(event.readable, memory, "balloon", _meant(exchange, queue)),
-                )
-        elif looks_like_message(event.readable) and not _reads_as_array(event.readable, memory):
-            shape = "wrong-message"
-        else:
-            shape, content = "array", read_array(event.readable, memory, modern=modern)
-    elif queue is Queue.HOST_REQUEST:
-        if event.readable:
-            shape, content = (
-                "message",
-                read_message(event.readable, memory, "unused", _meant(exchange, queue)),
-            )
-        else:
-            shape = "request"
-    elif queue is Queue.STATISTICS:
-        shape = "statistics"
+    shape, content = _shape(exchange, event, queue), Content()
+    if shape in {Shape.MESSAGE, Shape.ARRAY}:
+        meant = _meant(exchange, queue)
+        content = read_content(queue, event.readable, _memory(exchange), session.features, meant)
     if session.memory is None:
         content = _without_memory(content)
     early = not session.driver_ok and not event.notified
@@ -68,6 +46,22 @@ def read(exchange: Exchange, event: ev.Available) -> InFlight:
     if segments_outside(event.segments, session.memory):
         return replace(buffer, is_reachable=False, content=replace(content, firm=EMPTY))
     return replace(buffer, trials=_trials(exchange, buffer))
+
+
+def _shape(exchange: Exchange, event: ev.Available, queue: Queue | None) -> Shape:
+    """Tell what a buffer is, by its queue, the negotiated features and its bytes."""
+    session, memory = exchange[Session], _memory(exchange)
+    if queue is Queue.STATISTICS:
+        return Shape.STATISTICS
+    if queue is Queue.HOST_REQUEST:
+        return Shape.MESSAGE if event.readable else Shape.REQUEST
+    if queue not in {Queue.INFLATE, Queue.DEFLATE}:
+        return Shape.NONE
+    if session.has("CHUNK_TRANSFER"):
+        is_array = session.memory is not None and looks_like_pfn_array(event.readable, memory)
+        return Shape.WRONG_ARRAY if is_array else Shape.MESSAGE
+    is_message = looks_like_message(event.readable) and not _reads_as_array(event.readable, memory)
+    return Shape.WRONG_MESSAGE if is_message else Shape.ARRAY
 
 
 _RESTS_ON_MEMORY = frozenset({"CHUNK-05", "CHUNK-11", "PFN-04", "PFN-08"})
@@ -92,7 +86,7 @@ def wishes(exchange: Exchange, queue: Queue | None) -> PageSet | None:
     return exchange[Requests].unused
 
 
-def _meant(exchange: Exchange, queue: Queue) -> tuple[PageSet, ...]:
+def _meant(exchange: Exchange, queue: Queue | None) -> tuple[PageSet, ...]:
     """Return the sets of pages that a message on this queue is known to mean, none if nobody knows."""
     balloon = exchange[Balloon]
     wanted = wishes(exchange, queue)
@@ -151,7 +145,7 @@ def _trials(exchange: Exchange, buffer: InFlight) -> frozenset[str]:
         tests.add("INF-06")
     if buffer.queue is Queue.DEFLATE and pages - balloon.named - balloon.deflating:
         tests.add("DEF-07")
-    if buffer.queue is Queue.HOST_REQUEST and buffer.shape == "message":
+    if buffer.queue is Queue.HOST_REQUEST and buffer.shape is Shape.MESSAGE:
         tests |= _unused_trials(exchange, buffer)
     if buffer.queue in {Queue.INFLATE, Queue.DEFLATE}:
         if session.resets and session.changed_format:
@@ -164,8 +158,10 @@ def _trials(exchange: Exchange, buffer: InFlight) -> frozenset[str]:
             tests.add("SAFE-05")
         elif serves and session.resets and flying.malformed_came_before:
             tests.add("SAFE-04")
-    if buffer.shape in {"message", "array"}:
-        others = [other.queue for other in flying.in_flight.values() if other.shape in {"message", "array"}]
+    if buffer.shape in {Shape.MESSAGE, Shape.ARRAY}:
+        others = [
+            other.queue for other in flying.in_flight.values() if other.shape in {Shape.MESSAGE, Shape.ARRAY}
+        ]
         if buffer.queue in others:
             tests.add("QUEUE-06")
         if session.has("HOST_REQ_VQ") and any(queue is not buffer.queue for queue in others):

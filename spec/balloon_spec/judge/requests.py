@@ -13,6 +13,7 @@ from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.guest_wishes import GuestWishes
 from balloon_spec.judge.host_requests import Request, Requests
+from balloon_spec.judge.in_flight import Shape
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
 from balloon_spec.judge.trials import BY_REQUEST
@@ -24,7 +25,7 @@ REQUEST_BYTES = 16
 
 
 def _is_request_buffer(scene: Scene) -> bool:
-    return scene.buffer is not None and scene.buffer.shape == "request"
+    return scene.buffer is not None and scene.buffer.shape is Shape.REQUEST
 
 
 @rule(Available, "REQ-02")

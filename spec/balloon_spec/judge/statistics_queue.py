@@ -19,7 +19,7 @@ from balloon_spec.events import (
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept
-from balloon_spec.judge.in_flight import InFlight
+from balloon_spec.judge.in_flight import InFlight, Shape
 from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
@@ -61,12 +61,12 @@ class Statistics(Ledger):
     def take(self, event: Event, buffer: InFlight | None) -> None:
         """Take in a buffer, the operator's wish, or what the host read."""
         match event:
-            case Available() if buffer is not None and buffer.shape == "statistics":
+            case Available() if buffer is not None and buffer.shape is Shape.STATISTICS:
                 self.posts += 1
                 self.is_owed = False
                 if self.tags is None:
                     self.tags = _tags(event.readable)
-            case Used() if buffer is not None and buffer.shape == "statistics":
+            case Used() if buffer is not None and buffer.shape is Shape.STATISTICS:
                 self.is_owed = True
                 if not buffer.is_malformed:
                     self.returned = (buffer.event.readable, *self.returned[:1])
