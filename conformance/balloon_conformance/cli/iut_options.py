@@ -26,7 +26,7 @@ a class of adapters, or a function that returns one; its module is looked for in
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An implementation as it was asked for, and what that comes to."""
+    """An implementation as the command line asks for it, and the resulting target and options."""
 
     written: RunOptions
     options: RunOptions

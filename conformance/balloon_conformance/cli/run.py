@@ -69,8 +69,8 @@ Examples:
 
 \b
 A failure is a violation, a crash, a hang (which is run again alone, to see whether it repeats),
-or ambiguous: the sources leave open what was broken, and it was read as this project chose; the
-report gives the reading not taken, for those who hold it. An error is the adapter's or the suite's.
+or ambiguous: the sources leave the broken requirement open, and this project chose a reading; the
+report also gives the other reading. An error is the adapter's or the suite's.
 
 \b
 Exit codes:
@@ -79,8 +79,8 @@ Exit codes:
        the list of known failures is not right, or what has to be exercised was not
     2  bad usage, or bad input
     3  the adapter or the suite could not do its part in some case, and nothing is broken;
-       so too where nobody was at the other end twice in a row, which ends the run
-    5  nothing was exercised, or nothing of what the profile, or a --bit, was given for
+       or nobody was at the other end twice in a row, which ends the run
+    5  nothing was exercised, or nothing that the profile, or a --bit, was given for
   130  interrupted with Ctrl-C; the results so far were written
   143  ended by SIGTERM; the results so far were written, the implementation was stopped
 """

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
-from balloon_spec.events import Event, RingBroken, Segment, Side
+from balloon_spec.events import Event, GuestAction, OperatorAction, RingBroken, Segment, Side
 from balloon_spec.features import Profile
 from balloon_spec.pages import EMPTY, PageSet
 
@@ -62,7 +62,7 @@ class Capability(StrEnum):
     DESCRIPTORS = "descriptors"
     """The suite chooses how a buffer is cut into descriptors."""
     ADDRESSES = "addresses"
-    """The suite chooses where descriptors point, also to where no memory is."""
+    """The suite chooses the addresses of descriptors, even outside memory."""
     HOST_STATISTICS = "host-statistics"
     """The suite can ask which statistics the host read (:class:`TellsStatistics`)."""
     REGISTERS = "registers"
@@ -104,10 +104,10 @@ class Setup:
 class Buffer:
     """A buffer that the suite makes available: device-readable bytes, and ``writable_bytes`` to write to.
 
-    ``segments`` are its descriptors, in their order. A part of which none is stated is one descriptor, where
-    the adapter likes. A segment with an address lies there, even if no memory is there; its bytes are laid
-    nowhere then. A device-writable one at a stated address keeps what stands there. ``notify`` False leaves
-    the device to find the buffer by itself.
+    ``segments`` are its descriptors, in their order. A part without segments is one descriptor, at an address
+    that the adapter chooses. A segment with an address points there, even if there is no memory; then its
+    bytes are not written. The memory of a device-writable segment with an address keeps its contents. If
+    ``notify`` is False, the device has to find the buffer by itself.
     """
 
     name: str
@@ -123,7 +123,7 @@ class Buffer:
 
     @property
     def has_addresses(self) -> bool:
-        """Whether a segment says where it lies."""
+        """Whether a segment has an address."""
         return any(one.address is not None for one in self.segments)
 
 
@@ -243,7 +243,7 @@ class DeviceAdapter(_Adapter, Protocol):
         Without :attr:`Capability.DISCARDS` it is not called.
         """
 
-    def operate(self, action: str, value: int) -> None:
+    def operate(self, action: OperatorAction, value: int) -> None:
         """Carry out an operator's request (:class:`~balloon_spec.events.OperatorAction`).
 
         A request that the negotiated features do not allow, e.g. for unused pages without HOST_REQ_VQ, is
@@ -271,7 +271,7 @@ class DriverAdapter(_Adapter, Protocol):
     def change_configuration(self, configuration: bytes) -> None:
         """Change the configuration space and notify the driver."""
 
-    def steer(self, action: str, pages: PageSet) -> None:
+    def steer(self, action: GuestAction, pages: PageSet) -> None:
         """Carry out a guest's request (:class:`~balloon_spec.events.GuestAction`).
 
         Without :attr:`Capability.STEER_PAGES` it is not called.

@@ -55,7 +55,7 @@ class SharedRam:
         self.descriptor = os.memfd_create("guest-ram", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         self._closed = False
         self._laid = EMPTY
-        """Where the suite laid bytes of its own since: nobody can tell these pages from overwritten ones."""
+        """The pages to which the suite wrote since then: they cannot be told from overwritten ones."""
         try:
             os.ftruncate(self.descriptor, self.size_bytes)
             fcntl(self.descriptor, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW)

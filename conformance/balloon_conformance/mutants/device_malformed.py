@@ -195,7 +195,7 @@ class EndsOnItsSecondBuffer(ReferenceDevice):
 class HangsOnATarget(ReferenceDevice):
     """The host process hangs as soon as its operator sets a target."""
 
-    def operate(self, action: str, value: int) -> None:
+    def operate(self, action: OperatorAction, value: int) -> None:
         """Hang on it."""
         if action == OperatorAction.TARGET:
             raise ImplementationHung("no answer within 1 s")
@@ -206,7 +206,7 @@ class HangsOnATarget(ReferenceDevice):
 class NeverPauses(ReferenceDevice):
     """A device with a target notifies its driver of it without end."""
 
-    def operate(self, action: str, value: int) -> None:
+    def operate(self, action: OperatorAction, value: int) -> None:
         """Begin."""
         super().operate(action, value)
         self._babbles = action == OperatorAction.TARGET
@@ -228,7 +228,7 @@ class NeverPauses(ReferenceDevice):
 class DiesOfAnEarlyTarget(ReferenceDevice):
     """The host process crashes if its operator sets a target before a driver is there."""
 
-    def operate(self, action: str, value: int) -> None:
+    def operate(self, action: OperatorAction, value: int) -> None:
         """Crash if nothing is negotiated."""
         if action == OperatorAction.TARGET and self.device.state.phase is DevicePhase.FRESH:
             raise ImplementationCrashed("exit status 139")
@@ -239,7 +239,7 @@ class DiesOfAnEarlyTarget(ReferenceDevice):
 class DiesOfALargeTarget(ReferenceDevice):
     """The host process crashes if its operator asks for more than the guest has."""
 
-    def operate(self, action: str, value: int) -> None:
+    def operate(self, action: OperatorAction, value: int) -> None:
         """Crash beyond guest memory."""
         if action == OperatorAction.TARGET and value > self.memory.pages:
             raise ImplementationCrashed("exit status 134")
@@ -250,7 +250,7 @@ class DiesOfALargeTarget(ReferenceDevice):
 class DiesOfASignedTarget(ReferenceDevice):
     """The host process crashes if its operator sets a target of 2^31 pages, a negative signed number."""
 
-    def operate(self, action: str, value: int) -> None:
+    def operate(self, action: OperatorAction, value: int) -> None:
         """Crash at a number that is negative in 32 bits."""
         if action == OperatorAction.TARGET and value >> 31:
             raise ImplementationCrashed("exit status 134")

@@ -18,7 +18,7 @@ class _ChoosesToNotify(Device, ABC):
     def __init__(self, options: DeviceOptions | None = None) -> None:
         super().__init__(options)
         self.returns = 0
-        """How many buffers it returned since the reset."""
+        """How many buffers the device has returned since the reset."""
         self.resets = 0
 
     def receive(self, given: object) -> tuple[DeviceOutput, ...]:

@@ -127,18 +127,18 @@ class Results:
         self.profile = profile
         self.outcomes: dict[str, Outcome] = {}
         self.faults: list[str] = []
-        """What went wrong in the suite outside every case."""
+        """Faults of the suite that belong to no case."""
         self.interrupted = False
         self.terminated = False
-        """It was SIGTERM that interrupted the run."""
+        """Whether SIGTERM interrupted the run."""
         self.complaints: tuple[str, ...] = ()
-        """What is wrong with the list of known failures, once the run is over."""
+        """The errors in the list of known failures, once the run is over."""
         self.holes: tuple[RequirementResult, ...] = ()
-        """What was to be exercised and was not, once the run is over."""
+        """The requirements that had to be exercised and were not, once the run is over."""
         self.proofs: Mapping[str, Proof] | None = None
-        """What proves that a requirement was kept, by its id; None as long as nobody looked for proofs."""
+        """The proof that a requirement was kept, by its id; None until proofs were looked for."""
         self.unprovable: Mapping[str, str] = {}
-        """Why a requirement can have no proof, where that is known."""
+        """Why a requirement can have no proof, by its id, if that is known."""
         self._about = about
         self._known = known
         self._told = told

@@ -52,9 +52,9 @@ class Driving:
         self.free = arena
         self.features: frozenset[str] = frozenset()
         self.statistics: tuple[tuple[int, int], ...] = ()
-        """The entries of the next statistics buffer; by default the total memory alone."""
+        """The entries of the next statistics buffer; by default only the total memory."""
         self.early_statistics = True
-        """Whether the first statistics buffer is there before DRIVER_OK, if there is a host request queue."""
+        """Whether the first statistics buffer comes before DRIVER_OK, if HOST_REQ_VQ is accepted."""
         self._rooms: dict[int, int] = {}
         self._flying: dict[tuple[int, str], PageSet] = {}
         self._count = 0

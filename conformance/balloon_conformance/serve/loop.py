@@ -29,7 +29,7 @@ class Loop:
         self._signalled, self._wake = socket.socketpair()
         self._before: list[tuple[signal.Signals, object]] = []
         self.every_round: Callable[[], object] | None = None
-        """What has to be looked at without being told; while there is such, a round takes a millisecond."""
+        """A check to make in every round, if there is one; with it a round takes a millisecond."""
 
     def __enter__(self) -> Self:
         self._signalled.setblocking(False)

@@ -57,7 +57,7 @@ class RingDevice:
     ) -> None:
         self.device = make(options)
         self.noted: Counter[str] = Counter()
-        """How often the driver did not keep a requirement, by its id, and how often a ring fault occurred."""
+        """How often the driver broke each requirement, by its id, and how often each ring fault occurred."""
         self._discard = discard
         self._call = call
         self._changed = changed

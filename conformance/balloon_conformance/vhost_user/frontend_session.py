@@ -121,9 +121,9 @@ class FrontendSession:
         self._protocol = ProtocolFeature(0)
         self._speaks_protocol = False
         self.queue_limit: int | None = None
-        """How many queues the back-end has; None where it does not tell."""
+        """How many queues the back-end has; None if it does not tell."""
         self.status = 0
-        """The device status as it was last written or read; without STATUS what was meant to be written."""
+        """The device status as last written or read. Without STATUS, the last value to write."""
 
     @property
     def protocol_features(self) -> ProtocolFeature:

@@ -47,7 +47,7 @@ class ServedVring:
         self.index = started.index
         self.enabled = False
         self.kicked = False
-        """Whether the driver notified the device since buffers were last taken."""
+        """Whether the driver has notified the device since buffers were last taken."""
         self._reach: tuple[int, int] | None = None
         """The indices to which the available ring was filled before and after a notification was taken."""
         self._indirect = indirect

@@ -98,7 +98,7 @@ class DeviceQueue:
 
     @property
     def layout(self) -> RingLayout:
-        """Where the queue lies."""
+        """The addresses and the size of the queue."""
         return self._ring.layout
 
     @property

@@ -79,7 +79,7 @@ class DriverQueue:
 
     @property
     def layout(self) -> RingLayout:
-        """Where the queue lies."""
+        """The addresses and the size of the queue."""
         return self._ring.layout
 
     @property
@@ -200,8 +200,8 @@ class DriverQueue:
 
         ``length_bytes`` is as the device wrote it, unjudged: it may exceed the buffer.
 
-        Raises :class:`RingError` when the used index ran ahead of what is in flight, or an element names no
-        head in flight; the good elements before it are in the error, and every later poll raises again.
+        Raises :class:`RingError` if the used index exceeds the buffers in flight, or an element names no head
+        in flight. The error holds the good elements before that, and every later poll raises again.
         """
         ring = self._ring
         elements: list[UsedElement] = []

@@ -145,7 +145,7 @@ class Descriptor:
 
 @dataclass(frozen=True, slots=True)
 class RingLayout:
-    """Where the three parts of one split virtqueue lie (2.7): guest addresses, and ``size`` in entries.
+    """The guest addresses of the three parts of a split virtqueue (2.7), and ``size`` in entries.
 
     Raises :class:`RingError` unless the size is a power of 2 up to 32768, the parts are aligned to 16, 2
     and 4 bytes, end below 2**64 and do not overlap. The bytes of the event fields are always counted.
@@ -198,12 +198,12 @@ class RingLayout:
 
     @property
     def used_event_address(self) -> int:
-        """Where the driver writes the used index it wants to be notified at."""
+        """The address at which the driver writes the used index at which it wants a notification."""
         return self.available_address + 4 + 2 * self.size
 
     @property
     def available_event_address(self) -> int:
-        """Where the device writes the available index it wants to be notified at."""
+        """The address at which the device writes the available index at which it wants a notification."""
         return self.used_address + 4 + USED_ELEMENT_BYTES * self.size
 
     def _parts(self) -> tuple[tuple[str, int, int, int], ...]:

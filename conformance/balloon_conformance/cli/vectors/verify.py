@@ -33,14 +33,14 @@ _SAID = {
 
 _EPILOG = """\b
 What each stage proves of a vector that passes it:
-  the schema          The file can be read by whoever keeps vector.schema.json; ids exist,
-                      and only what is in flight is returned.
+  the schema          Any reader that keeps vector.schema.json can read the file; ids exist,
+                      and only buffers in flight are returned.
   its intent          Generated anew it is the same file, to the byte: nobody edited it by
                       hand, and no change of an intent, a schema or a reference left it behind.
   the second encoder  Every byte stream comes out the same from code that was written from the
                       specification's text with plain struct, and shares none with the first:
-                      a mistake in the bytes would have to be made twice. Where the guest was
-                      steered, it is made a second time, from the pages alone.
+                      a mistake in the bytes would have to be made twice. If the guest was
+                      steered, they are made once more, from the pages alone.
   as a trace          The rules find broken what the vector says it breaks, and no other MUST.
   the references      The reference device and the reference driver pass it: what it asks for
                       can be done.

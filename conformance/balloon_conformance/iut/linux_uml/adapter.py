@@ -1,25 +1,25 @@
 """The Linux driver in a kernel in user mode, behind the contract of a driver under test.
 
-A kernel outlives the case: the guest's device is taken away and given back for each, which makes a fresh
-vhost-user connection, with other features if need be, and the driver's module is unloaded and loaded again in
-between. A kernel that crashed, hung, does not let go of its device or complained is replaced by a fresh one,
-and so is one in which something was found.
+A kernel outlives the case. For each case the guest's device is taken away and given back, which makes a fresh
+vhost-user connection, with other features if needed. In between, the driver's module is unloaded and loaded
+again. A kernel is replaced by a fresh one if it crashed or hung, if it does not release its device, if it
+complained, or if something was found in it.
 
-What cannot be seen or done this way:
+This way some things cannot be seen or done:
 
-- **Which pages** the driver gives up is its own choice: there is no :attr:`Capability.STEER_PAGES`. The
-  guest around the driver can be commanded instead (:class:`SteersGuest`).
-- **DRIVER_OK** is not told on this transport: buffers are seen as soon as the driver enabled a virtqueue.
-- **How much memory** there is and where it begins is the kernel's choice, whatever the case asks for.
+- **The pages to give up** are the driver's own choice: there is no :attr:`Capability.STEER_PAGES`. The guest
+  around the driver takes commands instead (:class:`SteersGuest`).
+- **DRIVER_OK** is not shown on this transport: buffers are seen as soon as the driver enabled a virtqueue.
+- **The size and place of memory** are the kernel's choice, whatever the case asks for.
 
-The guest's commands, which answer with nothing unless said otherwise; NAME is of the caller's choosing:
+The guest takes these commands. The answer is empty unless the table says otherwise; the caller chooses NAME.
 
 ==========================  =============================================================================
-``allocate NAME PAGES``     fill pages with a pattern, each with another; refused where memory is short
+``allocate NAME PAGES``     fill each page with a pattern of its own; refused if memory is short
 ``verify NAME PAGES``       compare those pages with the pattern; an error names the first byte that differs
-``hold NAME PAGES``         take pages that the kernel may take back for want of memory, which is an error
+``hold NAME PAGES``         take pages that the kernel may take back if memory is short, which is an error
 ``fill NAME``               take all the pages that the kernel can do without, and write to them
-``fragment NAME PAGES``     take twice the pages and free every second one: so many runs of a single page
+``fragment NAME PAGES``     take twice the pages and free every second one, which leaves runs of one page
 ``release NAME``            free what ``allocate``, ``hold``, ``fill`` or ``fragment`` took
 ``clear``                   free everything that was taken
 ``drop-caches``             have the kernel drop its page cache and slab objects
@@ -48,7 +48,7 @@ from balloon_conformance.iut.contract import (
 from balloon_conformance.iut.linux_uml.guest import Guest
 from balloon_conformance.iut.linux_uml.options import UmlOptions
 from balloon_conformance.iut.linux_uml.parts import find_parts
-from balloon_spec.events import Event
+from balloon_spec.events import Event, GuestAction
 from balloon_spec.pages import PageSet
 
 __all__ = ["COMMANDS", "LinuxUml"]
@@ -173,7 +173,7 @@ class LinuxUml:
         """Change the configuration space and notify the driver."""
         self._running().change_configuration(configuration)
 
-    def steer(self, action: str, pages: PageSet) -> None:  # noqa: ARG002 - the contract's method
+    def steer(self, action: GuestAction, pages: PageSet) -> None:  # noqa: ARG002 - the contract's method
         """Refuse: the driver chooses its pages."""
         raise AdapterError(f"the driver chooses the pages to {action}; command the guest instead")
 

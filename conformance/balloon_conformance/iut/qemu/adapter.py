@@ -293,7 +293,7 @@ class QemuDevice:
         """One page less than guest memory: QMP sets how much the guest keeps, which cannot be nothing."""
         return self._ram.pages - 1 if self._ram is not None else 0
 
-    def operate(self, action: str, value: int) -> None:
+    def operate(self, action: OperatorAction, value: int) -> None:
         """Set the target, in 4 KiB pages, or have the statistics refreshed once."""
         self._running()
         if action == OperatorAction.TARGET:

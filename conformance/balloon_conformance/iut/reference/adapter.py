@@ -73,9 +73,9 @@ class _Diary:
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.notes: Counter[str] = Counter()
-        """How often the other side did not keep a requirement, by its id."""
+        """How often the other side broke each requirement, by its id."""
         self.refused: Counter[str] = Counter()
-        """How often an input had no effect, by what it was."""
+        """How often an input had no effect, by the kind of input."""
 
     def enter(self, output: DeviceOutput | DriverOutput) -> None:
         """Record one output. The machine's own adapter handles what is neither an event nor counted."""
@@ -148,7 +148,7 @@ class ReferenceDevice:
         self._device: Device | None = None
         self._discarded = EMPTY
         self._after_a_return = EMPTY
-        """What was discarded after buffers were returned at which nobody has looked yet."""
+        """The pages that were discarded after buffers were returned which nobody has observed yet."""
         self._statistics: tuple[tuple[int, int], ...] = ()
 
     @property
@@ -261,9 +261,9 @@ class ReferenceDevice:
         """Return what the device reported last."""
         return self._statistics
 
-    def operate(self, action: str, value: int) -> None:
+    def operate(self, action: OperatorAction, value: int) -> None:
         """Carry out an operator's request."""
-        self._tell(Operator(OperatorAction(action), value))
+        self._tell(Operator(action, value))
 
     def _tell(self, given: object) -> tuple[DeviceOutput, ...]:
         self._time_passes()
@@ -372,11 +372,11 @@ class ReferenceDriver:
         """Change the configuration space and notify the driver."""
         self._tell(ConfigurationChanged(configuration))
 
-    def steer(self, action: str, pages: PageSet) -> None:
+    def steer(self, action: GuestAction, pages: PageSet) -> None:
         """Carry out a guest's request; :class:`AdapterError` if the driver chooses by itself."""
         if not self.steered:
             raise AdapterError("the driver chooses its own pages; build the adapter with steered=True")
-        self._tell(Guest(GuestAction(action), pages))
+        self._tell(Guest(action, pages))
 
     def enter(self, output: DriverOutput) -> None:
         """Record one act of the driver."""

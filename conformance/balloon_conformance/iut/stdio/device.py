@@ -95,9 +95,9 @@ class StdioDevice(StdioAdapter):
         told: tuple[tuple[int, int], ...] = self._tell("host-statistics").fields["statistics"]
         return told
 
-    def operate(self, action: str, value: int) -> None:
+    def operate(self, action: OperatorAction, value: int) -> None:
         """Carry out an operator's request."""
-        self._tell("operator", action=OperatorAction(action), value=value)
+        self._tell("operator", action=action, value=value)
 
     def _started(self, answer: Answer) -> None:
         self._offered = answer.fields["offered"]

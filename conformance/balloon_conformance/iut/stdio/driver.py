@@ -9,7 +9,7 @@ from typing import Any, Final
 from balloon_conformance.iut import sight
 from balloon_conformance.iut.contract import AdapterError
 from balloon_conformance.iut.stdio.adapter import StdioAdapter
-from balloon_spec.events import Available, Event, Memory, Reset, Side
+from balloon_spec.events import Available, Event, GuestAction, Memory, Reset, Side
 from balloon_spec.pages import PageSet
 
 __all__ = ["StdioDriver"]
@@ -49,7 +49,7 @@ class StdioDriver(StdioAdapter):
         """Change the configuration space and notify the driver."""
         self._tell("configuration-change", data=configuration)
 
-    def steer(self, action: str, pages: PageSet) -> None:
+    def steer(self, action: GuestAction, pages: PageSet) -> None:
         """Carry out a guest's request."""
         self._tell("guest", action=action, pages=pages)
 

@@ -319,7 +319,7 @@ class _ServedDriver(_Served):
 
     def guest(self, fields: Fields) -> dict[str, Any]:
         self.need(Capability.STEER_PAGES)
-        self.adapter.steer(fields["action"], fields["pages"])
+        self.adapter.steer(ev.GuestAction(fields["action"]), fields["pages"])
         return {}
 
     def guest_command(self, fields: Fields) -> dict[str, Any]:

@@ -1,21 +1,21 @@
 """A device behind a vhost-user socket, under test: the suite is the front-end, and owns guest memory.
 
-The back-end listens and the suite connects, anew for every case. Real split virtqueues lie in shared memory;
-what the device discarded is found there without touching it.
+The back-end listens, and the suite connects anew for every case. Real split virtqueues are in shared memory;
+discarded pages are found there without touching them.
 
 What vhost-user cannot show:
 
 - **FEATURES_OK** exists only with the protocol feature STATUS. Without it, an acknowledgement of SET_FEATURES
-  other than 0 (with REPLY_ACK) is taken for the device's refusal, and so is the end of the connection, if the
-  back-end listens again. An acknowledgement of 0 is ambiguous: nothing is said about a set that is not legal.
-  A back-end with neither lacks :attr:`Capability.RAW_FEATURES`.
+  other than 0 (with REPLY_ACK) counts as the device's refusal, and so does the end of the connection, if the
+  back-end listens again. An acknowledgement of 0 is ambiguous, so it decides nothing about an illegal set. A
+  back-end with neither lacks :attr:`Capability.RAW_FEATURES`.
 - **A reset** is a message with STATUS or RESET_DEVICE; without them the connection is closed and made again.
-- **Before DRIVER_OK** the device has no virtqueue to look at: as with other front-ends, the queues are handed
-  over when the driver is ready. A buffer made available earlier lies in the ring by then. Each queue is
-  notified once when it is handed over, because a vhost-user ring starts with its first notification.
-- **DEVICE_NEEDS_RESET** can be seen with STATUS alone.
-- **The operator** is out of reach. A control socket as ``balloon-conformance serve`` has it, an extension of
-  this project, gives the suite the operator's part.
+- **Before DRIVER_OK** the device has no virtqueue: as with other front-ends, the queues are handed over when
+  the driver is ready. A buffer that was made available earlier is in the ring by then. Each queue is notified
+  once when it is handed over, because a vhost-user ring starts with its first notification.
+- **DEVICE_NEEDS_RESET** can be seen only with STATUS.
+- **The operator** is out of reach. With a control socket, an extension of this project that
+  ``balloon-conformance serve`` has, the suite is the operator.
 """
 
 from __future__ import annotations
@@ -290,7 +290,7 @@ class VhostUserDevice:
         """Return which of ``pages`` were discarded, and which overwritten, since the last call or start."""
         return self._memory.ram.examine(pages) if self._memory else (EMPTY, EMPTY)
 
-    def operate(self, action: str, value: int) -> None:
+    def operate(self, action: OperatorAction, value: int) -> None:
         """Have the operator at the control socket carry a request out."""
         self._connected()
         if self._control is None:

@@ -1,20 +1,20 @@
 """A driver that speaks vhost-user, under test: the suite is the back-end, and listens.
 
 Every negotiation takes a fresh connection: a driver whose connection was closed has been reset, and one that
-connects again is a fresh driver. Whoever starts the driver has to let it connect again as often.
+connects again is a fresh driver. The user has to start the driver so that it connects again each time.
 
 What vhost-user cannot show:
 
 - **DRIVER_OK** and **FEATURES_OK** exist only with the protocol feature STATUS, which Linux does not have.
-  Without it there is no DriverOk event, and buffers are taken as soon as a virtqueue is enabled. With it,
-  what a driver does before DRIVER_OK is told when that is set, in its order and with its notifications: a
-  driver may fill its queues early and not notify (QUEUE-09), and the suite, which answers what it is told
-  of, may return nothing so early (QUEUE-10). There are front-ends that negotiate STATUS and never send
-  DRIVER_OK: theirs are served after a while, and that it was missing is said. STATUS can be left out.
-- **Until its virtqueues are enabled** a driver owes nothing (:meth:`VhostUserDriver.is_setting_up`).
-- **A refusal** of the device is seen where the driver sets FAILED, or hangs up before it accepts features.
-- **A reset by the driver itself** is seen with STATUS or RESET_DEVICE, where it negotiates again on the same
-  connection, or where it hangs up after it stopped every virtqueue.
+  Without it there is no DriverOk event, and buffers are taken as soon as a virtqueue is enabled. With it, the
+  acts of a driver before DRIVER_OK are reported when it is set, in their order and with their notifications.
+  A driver may fill its queues early without notifying (QUEUE-09), and the suite, which answers what is
+  reported, may return nothing so early (QUEUE-10). There are front-ends that negotiate STATUS and never send
+  DRIVER_OK: their drivers are served after a while, and the results say so. STATUS can be left out.
+- **Until its virtqueues are enabled** a driver has to do nothing (:meth:`VhostUserDriver.is_setting_up`).
+- **A refusal** of the device is seen if the driver sets FAILED, or hangs up before it accepts features.
+- **A reset by the driver itself** is seen with STATUS or RESET_DEVICE, if it negotiates again on the same
+  connection, or if it hangs up after it stopped every virtqueue.
 - **Steering the guest** is out of reach.
 """
 
@@ -45,7 +45,7 @@ from balloon_conformance.vhost_user.errors import PeerBroke, PeerClosed, PeerSil
 from balloon_conformance.vhost_user.listening import Listening
 from balloon_conformance.vhost_user.messages import ProtocolFeature, Request
 from balloon_conformance.virtio import RingError
-from balloon_spec.events import Event, Reset, RingBroken, Side
+from balloon_spec.events import Event, GuestAction, Reset, RingBroken, Side
 from balloon_spec.pages import PageSet
 
 __all__ = ["VhostUserDriver", "driver_faults", "vhost_user_driver_target"]
@@ -124,7 +124,7 @@ class VhostUserDriver:
         self._back_end: BackEnd | None = None
         self._ended = False
         self._is_ready = False
-        """Whether the driver of this connection was seen to be set up, which it is once."""
+        """Whether the driver of this connection has been set up. It stays so."""
         self._fault: Exception | None = None
         self._shown: frozenset[str] = frozenset()
 
@@ -288,7 +288,7 @@ class VhostUserDriver:
             if not back_end.change_configuration(configuration):
                 raise OutOfSight(self.unseen[sight.Fact.CONFIGURATION_CHANGE])
 
-    def steer(self, action: str, pages: PageSet) -> None:  # noqa: ARG002 - the contract's method
+    def steer(self, action: GuestAction, pages: PageSet) -> None:  # noqa: ARG002 - the contract's method
         """Refuse: vhost-user has no way to reach the guest."""
         raise AdapterError(f"the guest cannot be told to {action} through vhost-user; see the capabilities")
 

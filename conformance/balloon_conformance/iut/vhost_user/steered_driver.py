@@ -13,7 +13,7 @@ from balloon_conformance.iut.contract import Capability, Target
 from balloon_conformance.iut.vhost_user.control_client import ControlClient
 from balloon_conformance.iut.vhost_user.driver import VhostUserDriver, driver_faults
 from balloon_conformance.vhost_user.messages import ProtocolFeature
-from balloon_spec.events import Event, Side
+from balloon_spec.events import Event, GuestAction, Side
 from balloon_spec.pages import PageSet
 
 __all__ = ["SteeredVhostUserDriver", "steered_driver_target"]
@@ -80,7 +80,7 @@ class SteeredVhostUserDriver(VhostUserDriver):
         super().stop()
         self._control.close()
 
-    def steer(self, action: str, pages: PageSet) -> None:
+    def steer(self, action: GuestAction, pages: PageSet) -> None:
         """Send a request to the guest, and serve its driver until the request was carried out."""
         self._control.ask(guest=action, pages=pages.texts())
         until = time.monotonic() + self._steer_seconds
