@@ -14,7 +14,7 @@ from sphinx.util.docutils import SphinxDirective
 from balloon_conformance.campaign.campaign import likely
 from balloon_conformance.campaign.cases import cases
 from balloon_conformance.mutants.mutant import Mutant
-from balloon_conformance.vectors import model
+from balloon_conformance.vectors import model, steps
 from balloon_conformance.vectors.loader import load_all
 from balloon_docs.buffers import buffer_table
 from balloon_docs.domain import BalloonDomain, reference
@@ -169,11 +169,11 @@ def _buffers(vector: model.Vector) -> Iterator[nodes.Node]:
     features = vector.profile.names(vector.features.accepted)
     for step in vector.steps:
         match step:
-            case model.ResetStep():
+            case steps.ResetStep():
                 features = vector.profile.names(step.features.accepted)
-            case model.BufferStep() if step.readable:
+            case steps.BufferStep() if step.readable:
                 yield nodes.rubric("", f"{step.name}: the driver's, on the {step.queue} queue")
                 yield buffer_table(readable_structure(step.queue, features), step.readable, step.queue)
-            case model.UsedStep() if step.written:
+            case steps.UsedStep() if step.written:
                 yield nodes.rubric("", f"{step.name}: written by the device")
                 yield buffer_table(host_request.NAME, step.written)

@@ -17,7 +17,7 @@ from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 from balloon_conformance.reference.machine import Move
 from balloon_conformance.suite.decided_by import deciders
-from balloon_conformance.vectors import model
+from balloon_conformance.vectors import steps
 from balloon_docs import (
     commands,
     defects,
@@ -63,10 +63,10 @@ def wider_schema(monkeypatch):
 def another_vector(monkeypatch):
     known = dict(vectors.by_id())
     one = known["inflate-two-runs"]
-    steps = [
-        replace(step, value=4711) if isinstance(step, model.OperatorStep) else step for step in one.steps
+    changed = [
+        replace(step, value=4711) if isinstance(step, steps.OperatorStep) else step for step in one.steps
     ]
-    known["inflate-two-runs"] = replace(one, steps=tuple(steps), title="Something else is shown")
+    known["inflate-two-runs"] = replace(one, steps=tuple(changed), title="Something else is shown")
     for module in (vectors, sys.modules["balloon_docs.sequences"]):
         monkeypatch.setattr(module, "by_id", lambda: known)
 

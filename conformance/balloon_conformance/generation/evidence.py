@@ -8,28 +8,9 @@ from __future__ import annotations
 
 from balloon_conformance.running.player import play_as_trace
 from balloon_conformance.vectors import model
-from balloon_spec.events import Side
 from balloon_spec.requirement import catalogue
 
-__all__ = ["awaited_by", "shown"]
-
-_AWAITED_OF_DEVICE = (
-    model.UsedStep,
-    model.ReactionStep,
-    model.EffectStep,
-    model.ConfigurationReadStep,
-    model.ConfigurationStep,
-)
-_AWAITED_OF_DRIVER = (model.BufferStep, model.ActualStep, model.ResetStep)
-
-
-def awaited_by(step: model.Step) -> Side | None:
-    """Return the side that has to bring a step about, so that it can fail; None if the suite performs it."""
-    if isinstance(step, model.SilentStep):
-        return step.side
-    if isinstance(step, _AWAITED_OF_DEVICE):
-        return Side.DEVICE
-    return Side.DRIVER if isinstance(step, _AWAITED_OF_DRIVER) else None
+__all__ = ["shown"]
 
 
 def shown(vector: model.Vector) -> frozenset[str]:
@@ -37,6 +18,6 @@ def shown(vector: model.Vector) -> frozenset[str]:
     entries = catalogue()
     judge, _ = play_as_trace(vector)
     by_steps = {
-        name for step in vector.steps for name in step.shows if entries[name].subject is awaited_by(step)
+        name for step in vector.steps for name in step.shows if entries[name].subject is step.awaited_of
     }
     return frozenset(name for name in {*judge.exercised, *by_steps} if entries[name].subject in vector.sides)

@@ -20,7 +20,9 @@ from balloon_conformance.generation.intents import model as meant
 from balloon_conformance.generation.played import PlayedDevice, PlayedDriver, PlayedOtherwise
 from balloon_conformance.generation.sabotage import cannot_fail
 from balloon_conformance.iut.contract import Setup
-from balloon_conformance.vectors.model import (
+from balloon_conformance.vectors.model import FeatureSets, Kind, Match, Reaction, Vector
+from balloon_conformance.vectors.step import Step
+from balloon_conformance.vectors.steps import (
     ActualStep,
     BufferStep,
     ConfigurationReadStep,
@@ -28,18 +30,12 @@ from balloon_conformance.vectors.model import (
     ConfigurationWriteStep,
     DriverOkStep,
     EffectStep,
-    FeatureSets,
     GuestStep,
-    Kind,
-    Match,
     OperatorStep,
-    Reaction,
     ReactionStep,
     ResetStep,
     SilentStep,
-    Step,
     UsedStep,
-    Vector,
 )
 from balloon_spec.events import GuestAction, OperatorAction, Segment, Side
 from balloon_spec.families import registry
@@ -52,7 +48,7 @@ from balloon_spec.segments import from_lengths
 from balloon_spec.wire import configuration
 from balloon_spec.wire.errors import WireError
 
-__all__ = ["PROVENANCE", "FillError", "fill"]
+__all__ = ["PROVENANCE", "FillError", "Filling", "fill"]
 
 PROVENANCE = MappingProxyType(
     {"generated": "balloon-conformance vectors generate", "verified": "independent encoder"}
@@ -65,11 +61,11 @@ class FillError(ValueError):
 
 def fill(intent: meant.Intent) -> Vector:
     """Return the vector of ``intent``, its lines all 0; raises :class:`FillError`."""
-    return _Filler(intent).fill()
+    return Filling(intent).fill()
 
 
-class _Filler:
-    """Goes through one script, with the reference implementations of the sides that are judged."""
+class Filling:
+    """Goes through one script; ``device`` and ``driver`` are the references of the sides that are judged."""
 
     def __init__(self, intent: meant.Intent) -> None:
         self._intent = intent
@@ -88,18 +84,19 @@ class _Filler:
         ]
         self._features = features
         self._own_driver_ok = any(isinstance(step, meant.DriverOk) for step in intent.script)
-        self._device = (
+        self.device = (
             PlayedDevice(self._setup, [sets.offered for sets in negotiations])
             if "device" in intent.sides
             else None
         )
-        self._driver = (
+        self.driver = (
             PlayedDriver(self._setup, [sets.accepted for sets in negotiations])
             if "driver" in intent.sides
             else None
         )
 
     def fill(self) -> Vector:
+        """Return the vector."""
         intent = self._intent
         try:
             self._negotiate(self._features, driver_ok=not self._own_driver_ok)
@@ -108,7 +105,7 @@ class _Filler:
                 self._at = f"step {number}, {type(step).__name__}"
                 steps.append(self._step(step))
             self._at = "end"
-            for played in (self._device, self._driver):
+            for played in (self.device, self.driver):
                 if played is not None:
                     played.nothing_left()
         except (PlayedOtherwise, WireError) as error:
@@ -156,10 +153,10 @@ class _Filler:
     def _negotiate(self, sets: FeatureSets, *, driver_ok: bool) -> None:
         self._features = sets
         self._actual = 0
-        if self._device is not None:
-            self._device.negotiate(sets, driver_ok=driver_ok)
-        if self._driver is not None:
-            self._driver.negotiate(sets)
+        if self.device is not None:
+            self.device.negotiate(sets, driver_ok=driver_ok)
+        if self.driver is not None:
+            self.driver.negotiate(sets)
 
     def _step(self, step: meant.Step) -> Step:
         common: dict[str, Any] = {
@@ -191,8 +188,8 @@ class _Filler:
             case meant.DriverRead():
                 return self._read(step, common)
             case meant.DriverOk():
-                if self._device is not None:
-                    self._device.driver_ok()
+                if self.device is not None:
+                    self.device.driver_ok()
                 return DriverOkStep(**common)
             case meant.Silent(side):
                 return self._silent(Side(side), common)
@@ -201,26 +198,29 @@ class _Filler:
             case meant.DeviceConfiguration(num_pages):
                 return self._configure(num_pages, common)
             case meant.DeviceReaction(name, allowed):
-                if self._device is not None:
-                    self._device.returned(name)
+                if self.device is not None:
+                    self.device.returned(name)
                 return ReactionStep(name=name, allowed=frozenset(map(Reaction, allowed)), **common)
             case meant.Effect(discarded, kept):
                 return self._effect(PageSet(discarded), PageSet(kept), common)
             case meant.Reset(features):
                 self._negotiate(self._features if features is None else self._sets(features), driver_ok=True)
                 return ResetStep(features=self._features, **common)
+            case _:
+                filled: Step = step.fill(self, common)
+                return filled
 
     # -- wishes -------------------------------------------------------------------------------------------
 
     def _operator(self, action: OperatorAction, value: int, common: dict[str, Any]) -> Step:
-        if self._device is not None:
-            self._device.operate(action, value)
+        if self.device is not None:
+            self.device.operate(action, value)
         return OperatorStep(action=action, value=value, **common)
 
     def _guest(self, action: GuestAction, runs: meant.Runs, common: dict[str, Any]) -> Step:
         pages = PageSet(runs)
-        if self._driver is not None:
-            self._driver.steer(action, pages)
+        if self.driver is not None:
+            self.driver.steer(action, pages)
         return GuestStep(action=action, pages=pages, **common)
 
     # -- the driver ---------------------------------------------------------------------------------------
@@ -228,8 +228,8 @@ class _Filler:
     def _buffer(self, step: meant.DriverBuffer, common: dict[str, Any]) -> Step:
         queue, match = registry.queue(step.queue), Match(step.match)
         readable = build_content(step.content)
-        if self._driver is not None:
-            seen = self._driver.makes_available(queue, step.name)
+        if self.driver is not None:
+            seen = self.driver.makes_available(queue, step.name)
             if seen.writable_bytes != step.writable_bytes or bool(seen.readable) != bool(readable):
                 self._refuse(
                     f"the reference driver makes {len(seen.readable)} readable and {seen.writable_bytes} "
@@ -252,17 +252,17 @@ class _Filler:
             notify=step.notify,
             **common,
         )
-        if self._device is not None:
-            self._device.make_available(filled)
+        if self.device is not None:
+            self.device.make_available(filled)
         return filled
 
     def _equivalent(self, step: meant.DriverBuffer, queue: Queue, readable: bytes, first: bytes) -> None:
         """Take buffers of the reference driver until they name the same pages; all but the last go back."""
-        assert self._driver is not None
+        assert self.driver is not None
         wanted, named = self._named(queue, readable), self._named(queue, first)
         while named != wanted and named <= wanted:
-            self._driver.use(step.name, 0, b"")
-            named |= self._named(queue, self._driver.makes_available(queue, step.name).readable)
+            self.driver.use(step.name, 0, b"")
+            named |= self._named(queue, self.driver.makes_available(queue, step.name).readable)
         if named != wanted:
             self._refuse(f"the reference driver names {named}")
 
@@ -273,23 +273,23 @@ class _Filler:
 
     def _write_actual(self, pages: int, common: dict[str, Any]) -> Step:
         data = pages.to_bytes(4, "little")
-        if self._driver is not None:
-            self._driver.writes(configuration.ACTUAL_OFFSET, data)
+        if self.driver is not None:
+            self.driver.writes(configuration.ACTUAL_OFFSET, data)
         self._store(configuration.ACTUAL_OFFSET, data)
         self._actual = pages
         return ActualStep(pages=pages, **common)
 
     def _store(self, offset: int, data: bytes) -> None:
-        if self._device is not None:
-            self._device.write_configuration(offset, data)
+        if self.device is not None:
+            self.device.write_configuration(offset, data)
 
     def _read(self, step: meant.DriverRead, common: dict[str, Any]) -> Step:
         whole = build_space(step.space)
         data = whole[step.offset_bytes : step.offset_bytes + step.length_bytes]
         if len(data) < step.length_bytes:
             self._refuse(f"the configuration space has {len(whole)} bytes")
-        if self._device is not None:
-            self._device.reads(step.offset_bytes, data)
+        if self.device is not None:
+            self.device.reads(step.offset_bytes, data)
         return ConfigurationReadStep(
             offset=step.offset_bytes, length_bytes=step.length_bytes, data=data, **common
         )
@@ -299,32 +299,32 @@ class _Filler:
     def _return(self, step: meant.DeviceReturn, common: dict[str, Any]) -> Step:
         written = build_content(step.written)
         length_bytes = len(written) if step.length_bytes is None else step.length_bytes
-        if self._device is not None:
-            used = self._device.returned(step.name)
+        if self.device is not None:
+            used = self.device.returned(step.name)
             if (used.written, used.length_bytes) != (written, length_bytes):
                 self._refuse(
                     f"the reference device returns {step.name} with length {used.length_bytes} and "
                     f"{used.written.hex(' ') or 'nothing'} written"
                 )
-        if self._driver is not None:
-            self._driver.use(step.name, length_bytes, written)
+        if self.driver is not None:
+            self.driver.use(step.name, length_bytes, written)
         return UsedStep(name=step.name, written=written, length_bytes=length_bytes, **common)
 
     def _configure(self, num_pages: int, common: dict[str, Any]) -> Step:
         space = build_space(meant.Configuration(num_pages, self._actual))
-        if self._device is not None:
-            self._device.changed(num_pages)
-        if self._driver is not None:
-            self._driver.change_configuration(space)
+        if self.device is not None:
+            self.device.changed(num_pages)
+        if self.driver is not None:
+            self.driver.change_configuration(space)
         return ConfigurationStep(num_pages=num_pages, **common)
 
     def _silent(self, side: Side, common: dict[str, Any]) -> Step:
-        played = self._device if side is Side.DEVICE else self._driver
+        played = self.device if side is Side.DEVICE else self.driver
         if played is not None:
             played.nothing_left()
         return SilentStep(side=side, **common)
 
     def _effect(self, discarded: PageSet, kept: PageSet, common: dict[str, Any]) -> Step:
-        if self._device is not None:
-            self._device.discards(discarded, kept)
+        if self.device is not None:
+            self.device.discards(discarded, kept)
         return EffectStep(discarded=discarded, kept=kept, **common)

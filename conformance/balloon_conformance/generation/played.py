@@ -11,7 +11,8 @@ from typing import Any
 
 from balloon_conformance.iut.contract import Buffer, Setup
 from balloon_conformance.iut.reference.adapter import ReferenceDevice, ReferenceDriver
-from balloon_conformance.vectors.model import BufferStep, FeatureSets
+from balloon_conformance.vectors.model import FeatureSets
+from balloon_conformance.vectors.steps import BufferStep
 from balloon_spec.events import (
     Available,
     ConfigurationChanged,

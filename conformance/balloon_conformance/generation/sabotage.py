@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from balloon_conformance.generation.evidence import awaited_by
 from balloon_conformance.iut.contract import Buffer
 from balloon_conformance.iut.reference.adapter import ReferenceDevice, ReferenceDriver
 from balloon_conformance.running.player import play_to_a_line
-from balloon_conformance.vectors import model
+from balloon_conformance.vectors import model, steps
+from balloon_conformance.vectors.step import Step
 from balloon_spec import events as ev
 from balloon_spec.events import Side
 from balloon_spec.families.base import DEFLATE, INFLATE
@@ -30,11 +30,11 @@ _HEAD_BYTES = 24
 """The bytes of a buffer that are spoilt one by one: a header and a chunk."""
 
 
-def cannot_fail(vector: model.Vector, side: Side) -> Iterator[tuple[model.Step, str]]:
+def cannot_fail(vector: model.Vector, side: Side) -> Iterator[tuple[Step, str]]:
     """Yield each step, and a requirement of ``side`` it names, that no spoiling of the step breaks."""
     entries = catalogue()
     for step in vector.steps:
-        if awaited_by(step) is not side:
+        if step.awaited_of is not side:
             continue
         wanted = {name for name in step.shows if entries[name].subject is side}
         for spoilt in _spoilt(step, vector, side) if wanted else ():
@@ -50,7 +50,7 @@ class _SpoiltDevice(ReferenceDevice):
 
     def __init__(
         self,
-        step: model.Step,
+        step: Step,
         *,
         event: Callable[[ev.Event], ev.Event | None] = lambda event: event,
         look: Callable[[PageSet, PageSet], PageSet] = lambda gone, _: gone,
@@ -62,7 +62,7 @@ class _SpoiltDevice(ReferenceDevice):
         self._is_on = False
         self._lent: list[tuple[int, Buffer]] = []
 
-    def begins(self, step: model.Step) -> None:
+    def begins(self, step: Step) -> None:
         """Learn which step is about to be played."""
         self._is_on = step is self._step
 
@@ -104,7 +104,7 @@ class _SpoiltDriver(ReferenceDriver):
 
     def __init__(
         self,
-        step: model.Step,
+        step: Step,
         *,
         event: Callable[[ev.Event, bool], Sequence[ev.Event]] = lambda event, _: [event],
         extra: int = 0,
@@ -116,7 +116,7 @@ class _SpoiltDriver(ReferenceDriver):
         self._is_on = False
         self._said: dict[int, bytes] = {}
 
-    def begins(self, step: model.Step) -> None:
+    def begins(self, step: Step) -> None:
         """Learn which step is about to be played; what is spoilt stays spoilt."""
         self._is_on = self._is_on or step is self._step
 
@@ -157,36 +157,26 @@ def _returned(queue: int, buffer: Buffer) -> ev.Used:
 # -- the ways to spoil a step -----------------------------------------------------------------------------
 
 
-def _spoilt(step: model.Step, vector: model.Vector, side: Side) -> Iterator[_SpoiltDevice | _SpoiltDriver]:
+def _spoilt(step: Step, vector: model.Vector, side: Side) -> Iterator[_SpoiltDevice | _SpoiltDriver]:
     """Yield reference implementations that do otherwise than the step says, each in one way."""
     return _spoilt_device(step) if side is Side.DEVICE else _spoilt_driver(step, vector)
 
 
-def _spoilt_device(step: model.Step) -> Iterator[_SpoiltDevice]:
+def _spoilt_device(step: Step) -> Iterator[_SpoiltDevice]:
     match step:
-        case model.UsedStep() | model.ReactionStep():
-            name = step.name
-            yield _SpoiltDevice(step, event=lambda event: None if _is_return(event, name) else event)
-        case model.EffectStep():
+        case steps.EffectStep():
             wanted, around = step.discarded, _around(step.discarded)
             yield _SpoiltDevice(step, look=lambda gone, _: gone - wanted)
             yield _SpoiltDevice(step, look=lambda gone, pages: gone | (pages & around) or gone | pages)
             yield _SpoiltDevice(step, look=lambda gone, pages: gone | pages)
-        case model.ConfigurationReadStep():
+        case steps.ConfigurationReadStep():
             yield _SpoiltDevice(step, read=lambda data: bytes(byte ^ 0x5A for byte in data))
             yield _SpoiltDevice(step, read=lambda data: data[::-1])
-        case model.ConfigurationStep():
-            yield _SpoiltDevice(
-                step, event=lambda event: None if isinstance(event, ev.ConfigurationChanged) else event
-            )
-        case model.SilentStep():
+        case steps.SilentStep():
             yield _SpoiltDevice(step, speaks=True)
         case _:
-            pass
-
-
-def _is_return(event: ev.Event, name: str) -> bool:
-    return isinstance(event, ev.Used) and event.buffer == name
+            # Whatever else a step awaits is held back.
+            yield _SpoiltDevice(step, event=lambda event: None if step.is_answered_by(event) else event)
 
 
 def _around(pages: PageSet) -> PageSet:
@@ -194,29 +184,29 @@ def _around(pages: PageSet) -> PageSet:
     return PageSet((max(run.first - 1, 0), run.count + 2) for run in pages) - pages if pages else EMPTY
 
 
-def _spoilt_driver(step: model.Step, vector: model.Vector) -> Iterator[_SpoiltDriver]:
+def _spoilt_driver(step: Step, vector: model.Vector) -> Iterator[_SpoiltDriver]:
     match step:
-        case model.BufferStep():
+        case steps.BufferStep():
             queue = vector.queue_indices()[vector.steps.index(step)]
             mine = [
-                one for one in vector.steps if isinstance(one, model.BufferStep) and one.queue is step.queue
+                one for one in vector.steps if isinstance(one, steps.BufferStep) and one.queue is step.queue
             ]
             place = mine.index(step)
             yield _SpoiltDriver(step, event=_nth(queue, place, lambda _: None))
             for offset in range(min(len(step.readable), _HEAD_BYTES)):
                 yield _SpoiltDriver(step, event=_nth(queue, place, _flip(offset)))
             yield _SpoiltDriver(step, event=_nth(queue, place, _reverse))
-        case model.ActualStep():
+        case steps.ActualStep():
             yield _SpoiltDriver(step, event=_halved)
-        case model.SilentStep():
+        case steps.SilentStep():
             yield _SpoiltDriver(step, speaks=DEFLATE)
             yield _SpoiltDriver(step, speaks=HOST_REQUEST)
             yield _SpoiltDriver(step, more=ev.ConfigurationWritten(configuration.NUM_PAGES_OFFSET, bytes(4)))
-        case model.ResetStep():
+        case steps.ResetStep():
             for feature in vector.profile.features:
                 yield _SpoiltDriver(step, extra=1 << feature.bit)
         case _:
-            pass
+            yield _SpoiltDriver(step, event=lambda event, _: [] if step.is_answered_by(event) else [event])
 
 
 def _nth(

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from balloon_conformance.known_failures.ledger import KnownFailures
 from balloon_conformance.running.known_failure import KnownFailure
 from balloon_conformance.vectors import schema
-from balloon_conformance.vectors.steps import field_name
+from balloon_conformance.vectors.reading import field_name
 from balloon_spec import strict_yaml
 from balloon_spec.events import Side
 from balloon_spec.requirement import Level, catalogue

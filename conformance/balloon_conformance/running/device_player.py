@@ -11,7 +11,9 @@ from balloon_conformance.running.blame import Lapse, blame, not_returned
 from balloon_conformance.running.mismatch import Mismatch
 from balloon_conformance.running.not_exercised import NotExercised
 from balloon_conformance.running.session import DeviceSession
-from balloon_conformance.vectors import model
+from balloon_conformance.vectors import model, steps
+from balloon_conformance.vectors.step import Step
+from balloon_conformance.vectors.steps.wishes import OPERATOR_CAPABILITIES
 from balloon_spec import events as ev
 from balloon_spec.events import OperatorAction
 from balloon_spec.families.host_requests import HOST_REQUEST
@@ -22,14 +24,7 @@ from balloon_spec.pages import PageSet
 from balloon_spec.trace import event_fields
 from balloon_spec.wire import configuration, host_request
 
-__all__ = ["OPERATOR_CAPABILITIES", "DevicePlayer"]
-
-OPERATOR_CAPABILITIES = {
-    OperatorAction.TARGET: Capability.OPERATOR_TARGET,
-    OperatorAction.UNUSED_PAGES: Capability.OPERATOR_UNUSED_PAGES,
-    OperatorAction.STATISTICS: Capability.OPERATOR_STATISTICS,
-}
-
+__all__ = ["DevicePlayer"]
 
 _PARAM_OFFSET = 8
 """Where the id stands in a host request."""
@@ -49,13 +44,13 @@ class DevicePlayer:
         vector: model.Vector,
         session: DeviceSession,
         quiet_seconds: float,
-        begins: Callable[[model.Step], None] = lambda _: None,
+        begins: Callable[[Step], None] = lambda _: None,
     ) -> None:
         self._vector = vector
         self._session = session
         self._quiet_seconds = quiet_seconds
         self._begins = begins
-        self._buffers: dict[str, model.BufferStep] = {}
+        self._buffers: dict[str, steps.BufferStep] = {}
         self._returned = True
         self._found = 0
         self._has_target = session.can(Capability.OPERATOR_TARGET)
@@ -64,9 +59,8 @@ class DevicePlayer:
 
     def play(self) -> None:
         """Play every step; raises Mismatch, NotExercised, or Ended."""
-        own_driver_ok = any(isinstance(step, model.DriverOkStep) for step in self._vector.steps)
         # Refused features leave only a reset to come, which is the vector's next step.
-        if self._negotiate(self._vector.features) and not own_driver_ok:
+        if self._negotiate(self._vector.features) and not self._vector.sets_driver_ok:
             self._session.driver_ok()
             self._look_at_configuration()
         for step in self._vector.steps:
@@ -133,46 +127,48 @@ class DevicePlayer:
             )
         return kept
 
-    def _step(self, step: model.Step) -> None:
+    def _step(self, step: Step) -> None:
         session = self._session
         match step:
-            case model.OperatorStep():
+            case steps.OperatorStep():
                 self._operate(step)
-            case model.GuestStep():
+            case steps.GuestStep():
                 pass
-            case model.BufferStep():
+            case steps.BufferStep():
                 self._needs(step)
                 self._buffers[step.name] = step
                 session.make_available(
                     session.index(step.queue),
                     Buffer(step.name, step.readable, step.writable_bytes, step.segments, step.notify),
                 )
-            case model.ActualStep():
+            case steps.ActualStep():
                 session.write_configuration(configuration.ACTUAL_OFFSET, step.pages.to_bytes(4, "little"))
-            case model.ConfigurationWriteStep():
+            case steps.ConfigurationWriteStep():
                 session.write_configuration(step.offset, step.data)
-            case model.ConfigurationReadStep():
+            case steps.ConfigurationReadStep():
                 self._read(step)
-            case model.DriverOkStep():
+            case steps.DriverOkStep():
                 session.driver_ok()
-            case model.SilentStep():
+            case steps.SilentStep():
                 self._silence(step)
-            case model.UsedStep():
+            case steps.UsedStep():
                 self._used(step)
-            case model.ConfigurationStep():
+            case steps.ConfigurationStep():
                 self._changed(step)
-            case model.ReactionStep():
+            case steps.ReactionStep():
                 self._reaction(step)
-            case model.EffectStep():
+            case steps.EffectStep():
                 self._effect(step)
-            case model.ResetStep():
+            case steps.ResetStep():
                 session.reset()
                 self._buffers.clear()
                 self._returned = True
                 if self._negotiate(step.features):
                     session.driver_ok()
+            case _:
+                step.play_device(session)
 
-    def _needs(self, step: model.BufferStep) -> None:
+    def _needs(self, step: steps.BufferStep) -> None:
         """Refuse to name pages that the guest does not have, where the vector says that it has them."""
         missing = self._vector.memory - self._session.memory
         if not missing or not step.queue.names_pages:
@@ -181,7 +177,7 @@ class DevicePlayer:
         if named := content.pages & missing:
             raise NotExercised(f"the guest has no pages {named}; give it the memory that start asks for")
 
-    def _operate(self, step: model.OperatorStep) -> None:
+    def _operate(self, step: steps.OperatorStep) -> None:
         capability = OPERATOR_CAPABILITIES[step.action]
         if step.action is OperatorAction.TARGET and not self._session.can(capability):
             # What follows does not depend on the target: a driver may inflate at any time.
@@ -190,7 +186,7 @@ class DevicePlayer:
         self._session.need(capability)
         self._session.operate(step.action, step.value)
 
-    def _read(self, step: model.ConfigurationReadStep) -> None:
+    def _read(self, step: steps.ConfigurationReadStep) -> None:
         session = self._session
         seen = session.read_configuration(step.offset, step.length_bytes)
         if step.offset < configuration.ACTUAL_OFFSET and not self._has_target:
@@ -207,7 +203,7 @@ class DevicePlayer:
         else:
             session.show(step.shows)
 
-    def _silence(self, step: model.SilentStep) -> None:
+    def _silence(self, step: steps.SilentStep) -> None:
         if step.side is not ev.Side.DEVICE:
             return
         left = self._session.settle(self._quiet_seconds)
@@ -236,7 +232,7 @@ class DevicePlayer:
         queue = self._session.queue(event.queue)
         return queue is None or not queue.held or not self._session.judge.driver_ok
 
-    def _used(self, step: model.UsedStep) -> None:
+    def _used(self, step: steps.UsedStep) -> None:
         sent = self._buffers[step.name]
         queue = self._session.index(sent.queue)
         event = self._session.wait_for(
@@ -278,7 +274,7 @@ class DevicePlayer:
             )
         self._session.show(step.shows)
 
-    def _wrong_contents(self, event: ev.Used, step: model.UsedStep) -> str:
+    def _wrong_contents(self, event: ev.Used, step: steps.UsedStep) -> str:
         """Return what a buffer breaks that came back with other contents; empty for nothing."""
         if event.length_bytes == step.length_bytes and event.written == step.written:
             return ""
@@ -299,7 +295,7 @@ class DevicePlayer:
             return "REQ-04"
         raise NotExercised("the device makes another request than one for unused pages")
 
-    def _changed(self, step: model.ConfigurationStep) -> None:
+    def _changed(self, step: steps.ConfigurationStep) -> None:
         if not self._has_target:
             return
         wanted = step.num_pages.to_bytes(4, "little")
@@ -325,7 +321,7 @@ class DevicePlayer:
             )
         self._session.show(step.shows)
 
-    def _reaction(self, step: model.ReactionStep) -> None:
+    def _reaction(self, step: steps.ReactionStep) -> None:
         queue = self._session.index(self._buffers[step.name].queue)
         event = self._session.wait_for(
             lambda seen: (
@@ -351,7 +347,7 @@ class DevicePlayer:
             )
         self._session.show(step.shows)
 
-    def _effect(self, step: model.EffectStep) -> None:
+    def _effect(self, step: steps.EffectStep) -> None:
         session = self._session
         if not session.can(Capability.DISCARDS):
             self.left_out.append(f"line {step.line}: the adapter lacks {Capability.DISCARDS}")

@@ -10,7 +10,8 @@ from balloon_conformance.running.blame import Lapse, blame, not_made_available, 
 from balloon_conformance.running.mismatch import Mismatch, compare_readable, wrong_pages
 from balloon_conformance.running.not_exercised import NotExercised
 from balloon_conformance.running.session import DriverSession
-from balloon_conformance.vectors import model
+from balloon_conformance.vectors import model, steps
+from balloon_conformance.vectors.step import Step
 from balloon_spec import events as ev
 from balloon_spec.families.base import DEFLATE
 from balloon_spec.families.host_requests import HOST_REQUEST
@@ -35,7 +36,7 @@ class DriverPlayer:
         vector: model.Vector,
         session: DriverSession,
         quiet_seconds: float,
-        begins: Callable[[model.Step], None] = lambda _: None,
+        begins: Callable[[Step], None] = lambda _: None,
     ) -> None:
         self._vector = vector
         self._session = session
@@ -58,7 +59,7 @@ class DriverPlayer:
         """Play every step; raises Mismatch, NotExercised, or Ended."""
         if not self._negotiate(self._vector.features):
             return
-        steered = any(isinstance(step, model.GuestStep) for step in self._vector.steps)
+        steered = any(isinstance(step, steps.GuestStep) for step in self._vector.steps)
         if steered and not self._session.can(Capability.STEER_PAGES):
             self.left_out.append("the adapter lacks steer-pages: played as far as the negotiation")
             self._session.settle(self._quiet_seconds)
@@ -110,30 +111,30 @@ class DriverPlayer:
                 f"the guest has no pages {missing}; give it {self._vector.memory_pages >> 8} MiB of memory"
             )
 
-    def _step(self, step: model.Step) -> None:
+    def _step(self, step: Step) -> None:
         session = self._session
         match step:
-            case model.OperatorStep():
+            case steps.OperatorStep():
                 session.operate(step.action, step.value)
-            case model.GuestStep():
+            case steps.GuestStep():
                 self._needs(step.pages)
                 session.steer(step.action, step.pages)
-            case model.BufferStep():
+            case steps.BufferStep():
                 self._buffer(step)
-            case model.ActualStep():
+            case steps.ActualStep():
                 self._actual(step)
-            case model.SilentStep() if step.side is ev.Side.DRIVER:
+            case steps.SilentStep() if step.side is ev.Side.DRIVER:
                 if self._nothing_left(step.shows):
                     session.show(step.shows)
-            case model.UsedStep():
+            case steps.UsedStep():
                 queue, name = self._names[step.name]
                 # A request: of what was reported before, nothing more is to come.
                 self._reports_all = self._reports_all or bool(step.written and self._reported)
                 session.use(queue, name, step.length_bytes, step.written)
-            case model.ConfigurationStep():
+            case steps.ConfigurationStep():
                 self._configuration = Configuration(step.num_pages, self._configuration.actual)
                 session.change_configuration(configuration.build(self._configuration))
-            case model.ResetStep():
+            case steps.ResetStep():
                 session.reset()
                 self._names.clear()
                 self._came.clear()
@@ -143,7 +144,7 @@ class DriverPlayer:
                 session.show(step.shows)
             case _:
                 # Effects and reactions are a device's; a driver reads the configuration when it likes.
-                pass
+                step.play_driver(session)
 
     def _advice(self, event: ev.Event) -> str:
         """Return the requirement the judge advises of at this event; empty where it found none, or worse.
@@ -155,7 +156,7 @@ class DriverPlayer:
         found = [finding for finding in self._session.findings if finding.event == line]
         return "" if any(finding.level.binding for finding in found) or not found else found[0].requirement
 
-    def _next_buffer(self, step: model.BufferStep) -> ev.Available:
+    def _next_buffer(self, step: steps.BufferStep) -> ev.Available:
         queue, writable = step.queue, step.writable_bytes > 0
         index = self._session.index(queue)
         event = self._session.wait_for(lambda seen: isinstance(seen, ev.Available) and seen.queue == index)
@@ -179,7 +180,7 @@ class DriverPlayer:
         self._came.add((queue, writable))
         return event
 
-    def _buffer(self, step: model.BufferStep) -> None:
+    def _buffer(self, step: steps.BufferStep) -> None:
         event = self._next_buffer(step)
         self._names[step.name] = (event.queue, event.buffer)
         if event.writable_bytes != step.writable_bytes or bool(event.readable) != bool(step.readable):
@@ -224,7 +225,7 @@ class DriverPlayer:
             self._reported |= self._pages(step.queue, step.readable)
         self._session.show(step.shows)
 
-    def _owed(self, step: model.BufferStep) -> PageSet:
+    def _owed(self, step: steps.BufferStep) -> PageSet:
         """Return the unused pages whose absence from this message is an error.
 
         No requirement asks a driver for all that it could report. One that answered an earlier request in
@@ -234,7 +235,7 @@ class DriverPlayer:
             return EMPTY
         return self._pages(step.queue, step.readable) - self._reported
 
-    def _may_name(self, step: model.BufferStep, named: PageSet) -> NotExercised:
+    def _may_name(self, step: steps.BufferStep, named: PageSet) -> NotExercised:
         """Return what ends a case in which the driver named other pages than the vector, as it may."""
         fewer = step.queue is HOST_REQUEST and named <= self._pages(step.queue, step.readable)
         return NotExercised(_FEWER_PAGES if fewer else _OTHER_PAGES)
@@ -245,7 +246,7 @@ class DriverPlayer:
     def _pages(self, queue: Queue, data: bytes) -> PageSet:
         return self._content(queue, data).pages
 
-    def _is_a_part(self, step: model.BufferStep, event: ev.Available) -> bool:
+    def _is_a_part(self, step: steps.BufferStep, event: ev.Available) -> bool:
         """Tell whether a balloon message, else in order, names some of the vector's pages and no others."""
         if step.queue is HOST_REQUEST or not step.queue.names_pages or not event.readable:
             return False
@@ -254,7 +255,7 @@ class DriverPlayer:
         named = content.pages
         return bool(named) and named <= wanted and named != wanted and not content.is_malformed
 
-    def _equivalent(self, step: model.BufferStep, event: ev.Available) -> None:
+    def _equivalent(self, step: steps.BufferStep, event: ev.Available) -> None:
         """Take buffers until they name the vector's pages; all but the last are returned at once."""
         wanted, seen = self._pages(step.queue, step.readable), EMPTY
         while True:
@@ -281,7 +282,7 @@ class DriverPlayer:
             self._session.use(event.queue, event.buffer, 0, b"")
             event = self._next_buffer(step)
 
-    def _actual(self, step: model.ActualStep) -> None:
+    def _actual(self, step: steps.ActualStep) -> None:
         """Await the value. A driver may write after every return, and the judge decides each such value."""
         expected = step.pages.to_bytes(4, "little")
         seen: ev.ConfigurationWritten | None = None
@@ -297,7 +298,7 @@ class DriverPlayer:
         self._session.show(step.shows)
 
     @staticmethod
-    def _not_actual(step: model.ActualStep, seen: ev.ConfigurationWritten | None) -> Mismatch:
+    def _not_actual(step: steps.ActualStep, seen: ev.ConfigurationWritten | None) -> Mismatch:
         if seen is None:
             return Mismatch(
                 "actual was not written",

@@ -6,11 +6,13 @@ from collections.abc import Callable, Collection, Sequence
 
 from balloon_conformance.iut.contract import Capability, DeviceAdapter, DriverAdapter
 from balloon_conformance.running.case import DEFAULT_PATIENCE, Patience, carry_out
-from balloon_conformance.running.device_player import OPERATOR_CAPABILITIES, DevicePlayer
+from balloon_conformance.running.device_player import DevicePlayer
 from balloon_conformance.running.driver_player import DriverPlayer
 from balloon_conformance.running.outcome import Outcome, Status
 from balloon_conformance.running.session import DeviceSession, DriverSession, Waits
-from balloon_conformance.vectors import as_trace, model
+from balloon_conformance.vectors import as_trace, model, steps
+from balloon_conformance.vectors.step import Step
+from balloon_conformance.vectors.steps.wishes import OPERATOR_CAPABILITIES
 from balloon_spec.events import Side
 from balloon_spec.judge import Finding, Judge
 
@@ -40,7 +42,7 @@ def play_to_a_line(
     patience: Patience = DEFAULT_PATIENCE,
     waits: Waits | None = None,
     *,
-    begins: Callable[[model.Step], None] = lambda _: None,
+    begins: Callable[[Step], None] = lambda _: None,
 ) -> tuple[Outcome, int]:
     """Play as :func:`play` does; return also the line of the last step that was begun, 1 for none.
 
@@ -89,11 +91,11 @@ def _cannot(vector: model.Vector, adapter: DeviceAdapter | DriverAdapter, side: 
 def _begins_without(vector: model.Vector, missing: Collection[str]) -> bool:
     """Tell whether something is asked of the device before the first wish for which nobody is there."""
     for step in vector.steps:
-        if isinstance(step, model.OperatorStep) and OPERATOR_CAPABILITIES[step.action] in missing:
+        if isinstance(step, steps.OperatorStep) and OPERATOR_CAPABILITIES[step.action] in missing:
             return False
-        if isinstance(step, model.UsedStep | model.ReactionStep | model.EffectStep):
+        if isinstance(step, steps.UsedStep | steps.ReactionStep | steps.EffectStep):
             return True
-        if isinstance(step, model.BufferStep) and len(step.readable) > _USUAL_BYTES:
+        if isinstance(step, steps.BufferStep) and len(step.readable) > _USUAL_BYTES:
             return True
     return False
 

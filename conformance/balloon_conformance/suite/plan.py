@@ -16,7 +16,8 @@ from pathlib import Path
 from balloon_conformance.running.case import Case
 from balloon_conformance.scenarios import Scenario, scenarios
 from balloon_conformance.vectors.loader import further, load_all
-from balloon_conformance.vectors.model import FeatureSets, ResetStep, Vector
+from balloon_conformance.vectors.model import FeatureSets, Vector
+from balloon_conformance.vectors.steps import ResetStep
 from balloon_spec.events import Side
 from balloon_spec.features import Profile
 

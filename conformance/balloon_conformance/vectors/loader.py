@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from balloon_conformance.iut.contract import Setup
 from balloon_conformance.vectors import manifest, schema
 from balloon_conformance.vectors.model import FeatureSets, Kind, Vector
-from balloon_conformance.vectors.steps import Frame, StepReader, VectorError, field_name
+from balloon_conformance.vectors.reading import Frame, StepReader, VectorError, field_name
 from balloon_spec import strict_yaml
 from balloon_spec.events import Side
 from balloon_spec.features import Profile, profile

@@ -12,34 +12,12 @@ from enum import StrEnum
 from pathlib import Path
 
 from balloon_conformance.iut.contract import Capability
-from balloon_spec.events import GuestAction, OperatorAction, Segment, Side
+from balloon_conformance.vectors.step import Step
+from balloon_spec.events import Side
 from balloon_spec.features import Profile
-from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.queues import Queue
+from balloon_spec.pages import PageSet
 
-__all__ = [
-    "ActualStep",
-    "BufferStep",
-    "ConfigurationReadStep",
-    "ConfigurationStep",
-    "ConfigurationWriteStep",
-    "DriverOkStep",
-    "EffectStep",
-    "FeatureSets",
-    "GuestStep",
-    "Kind",
-    "Match",
-    "OperatorStep",
-    "Reaction",
-    "ReactionStep",
-    "ResetStep",
-    "SilentStep",
-    "Step",
-    "UsedStep",
-    "Vector",
-    "is_about_the_offer",
-    "needs",
-]
+__all__ = ["FeatureSets", "Kind", "Match", "Reaction", "Vector", "is_about_the_offer", "needs"]
 
 
 class Kind(StrEnum):
@@ -78,149 +56,12 @@ class FeatureSets:
     accepted: int
     features_ok: bool = True
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Step:
-    """What every step has.
-
-    ``line`` is its line in the file. ``condition`` is None, or ``"returned"``: the step is played only when
-    the buffer of the last :class:`ReactionStep` before it was returned. ``shows`` are the requirements that
-    a mismatch at this step breaks, and that count as exercised when the implementation did what it says;
-    empty leaves the blame to the field that differs, and the evidence to the judge's rules.
-    """
-
-    line: int
-    condition: str | None = None
-    shows: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperatorStep(_Step):
-    """The operator of the host makes a wish known; ``value`` as in :class:`~balloon_spec.events.Operator`."""
-
-    action: OperatorAction
-    value: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuestStep(_Step):
-    """The guest makes a wish known to its driver."""
-
-    action: GuestAction
-    pages: PageSet
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BufferStep(_Step):
-    """The driver makes a buffer available.
-
-    ``readable`` is the device-readable part. ``segments`` are the descriptors; a part of which none is stated
-    is one descriptor, wherever it lies. ``notify`` False leaves the device to find the buffer by itself.
-    """
-
-    queue: Queue
-    name: str
-    readable: bytes = b""
-    writable_bytes: int = 0
-    match: Match = Match.EXACT
-    segments: tuple[Segment, ...] = ()
-    notify: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActualStep(_Step):
-    """The driver writes ``actual``, the pages in the balloon, as one store of 4 bytes at offset 4."""
-
-    pages: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfigurationWriteStep(_Step):
-    """The driver writes ``data`` to the configuration space at ``offset``, in bytes."""
-
-    offset: int
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfigurationReadStep(_Step):
-    """The driver reads ``length_bytes`` of the configuration space; the device answers ``data``."""
-
-    offset: int
-    length_bytes: int
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DriverOkStep(_Step):
-    """The driver sets DRIVER_OK here. A vector without this step has it before the first step."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SilentStep(_Step):
-    """One side does nothing more until the next step."""
-
-    side: Side
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UsedStep(_Step):
-    """The device returns a buffer; ``length_bytes`` as in the used ring, ``written`` what it wrote there."""
-
-    name: str
-    written: bytes = b""
-    length_bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfigurationStep(_Step):
-    """The device changes num_pages, a count of 4 KiB pages, and notifies the driver."""
-
-    num_pages: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReactionStep(_Step):
-    """The device reacts to the malformed buffer ``name`` in one of the ways that are ``allowed``."""
-
-    name: str
-    allowed: frozenset[Reaction]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EffectStep(_Step):
-    """What became of guest memory since the last effect, or the start.
-
-    ``discarded`` are pages that were discarded, ``kept`` pages that are as they were. The page before and
-    the page after every discarded run are looked at in any case; of others nothing is said.
-    """
-
-    discarded: PageSet = EMPTY
-    kept: PageSet = EMPTY
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResetStep(_Step):
-    """The device is reset, ``features`` are negotiated, and unless they are refused DRIVER_OK is set."""
-
-    features: FeatureSets
-
-
-Step = (
-    OperatorStep
-    | GuestStep
-    | BufferStep
-    | ActualStep
-    | ConfigurationWriteStep
-    | ConfigurationReadStep
-    | DriverOkStep
-    | SilentStep
-    | UsedStep
-    | ConfigurationStep
-    | ReactionStep
-    | EffectStep
-    | ResetStep
-)
+    def wire(self, *way: str) -> Mapping[tuple[str, ...], bytes]:
+        """Return the sets as 8 bytes each, little-endian, by the way to the field that says them."""
+        return {
+            (*way, "offered"): self.offered.to_bytes(8, "little"),
+            (*way, "accepted"): self.accepted.to_bytes(8, "little"),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,23 +101,20 @@ class Vector:
         """Return the virtqueue index of every buffer step, by the place of the step, from 0."""
         sets, indices = self.features, {}
         for place, step in enumerate(self.steps):
-            if isinstance(step, ResetStep):
-                sets = step.features
-            elif isinstance(step, BufferStep):
-                indices[place] = self.profile.queue_index(step.queue, sets.offered, sets.accepted)
+            sets = step.negotiates or sets
+            if step.lends is not None:
+                indices[place] = self.profile.queue_index(step.lends, sets.offered, sets.accepted)
         return indices
 
     @property
     def negotiations(self) -> tuple[FeatureSets, ...]:
         """Every negotiation of the vector, that of the start first."""
-        return (self.features, *(step.features for step in self.steps if isinstance(step, ResetStep)))
+        return (self.features, *(sets for step in self.steps if (sets := step.negotiates) is not None))
 
-
-_OPERATOR_CAPABILITIES = {
-    OperatorAction.TARGET: Capability.OPERATOR_TARGET,
-    OperatorAction.UNUSED_PAGES: Capability.OPERATOR_UNUSED_PAGES,
-    OperatorAction.STATISTICS: Capability.OPERATOR_STATISTICS,
-}
+    @property
+    def sets_driver_ok(self) -> bool:
+        """Whether a step of its own sets DRIVER_OK, which is set before the first step otherwise."""
+        return any(step.sets_driver_ok for step in self.steps)
 
 
 def is_about_the_offer(vector: Vector) -> bool:
@@ -293,19 +131,10 @@ def needs(vector: Vector, side: Side) -> frozenset[Capability]:
     if side not in vector.sides:
         raise ValueError(f"{vector.id} does not judge a {side}; play it against a {side.other}")
     wanted = {Capability.MEMORY_HOLES} if vector.memory_holes else set()
-    if side is Side.DRIVER:
-        if any(isinstance(step, GuestStep) for step in vector.steps):
-            wanted.add(Capability.STEER_PAGES)
-        if not all(vector.profile.may_offer(sets.offered) for sets in vector.negotiations):
-            wanted.add(Capability.RAW_FEATURES)
-        return frozenset(wanted)
     for step in vector.steps:
-        if isinstance(step, OperatorStep):
-            wanted.add(_OPERATOR_CAPABILITIES[step.action])
-        elif isinstance(step, BufferStep) and step.segments:
-            wanted.add(Capability.DESCRIPTORS)
-            if any(one.address is not None for one in step.segments):
-                wanted.add(Capability.ADDRESSES)
-    if not all(vector.profile.may_accept(sets.offered, sets.accepted) for sets in vector.negotiations):
-        wanted.add(Capability.RAW_FEATURES)
-    return frozenset(wanted)
+        wanted |= step.driver_needs if side is Side.DRIVER else step.device_needs
+    if side is Side.DRIVER:
+        is_legal = all(vector.profile.may_offer(sets.offered) for sets in vector.negotiations)
+    else:
+        is_legal = all(vector.profile.may_accept(sets.offered, sets.accepted) for sets in vector.negotiations)
+    return frozenset(wanted if is_legal else wanted | {Capability.RAW_FEATURES})

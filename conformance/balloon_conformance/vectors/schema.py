@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +12,10 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
-from balloon_spec.families import registry
+from balloon_conformance.vectors.declared_schema import vector_schema
 from balloon_spec.strict_yaml import Document
 
-__all__ = ["NAME", "Fault", "directory", "first_fault", "published", "schema"]
-
-NAME = "vector.schema.json"
-"""The file's name; it stands at the top of the directory of the vectors."""
+__all__ = ["Fault", "directory", "first_fault", "schema"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,33 +37,8 @@ def directory() -> Path:
 
 
 def schema() -> Mapping[str, Any]:
-    """Return the schema (JSON Schema, draft 2020-12) for the profiles and queues there are."""
-    return _schema(*_known())
-
-
-@lru_cache(maxsize=4)
-def _schema(profiles: tuple[str, ...], queues: tuple[str, ...]) -> Mapping[str, Any]:
-    text = (directory() / NAME).read_text(encoding="utf-8")
-    content: Mapping[str, Any] = json.loads(_filled(text, profiles, queues))
-    return content
-
-
-def _known() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the names of the profiles and of the queues there are, each once."""
-    queues = dict.fromkeys(queue.name for queue in registry.queues())
-    return tuple(registry.profiles()), tuple(queues)
-
-
-def published(text: str) -> str:
-    """Return the published schema as it has to be, made from ``text``, which it is now."""
-    return _filled(text, *_known())
-
-
-def _filled(text: str, profiles: tuple[str, ...], queues: tuple[str, ...]) -> str:
-    for field, names in (("profile", profiles), ("queue", queues)):
-        words = ", ".join(f'"{name}"' for name in names)
-        text = re.sub(rf'("{field}": {{[^{{}}]*"enum": )\[[^\]]*\]', rf"\1[{words}]", text, count=1)
-    return text
+    """Return the schema of vectors: the published one, if no further family or step was declared."""
+    return vector_schema(directory())
 
 
 @cache

@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from balloon_conformance.vectors import model
-from balloon_spec.events import OperatorAction, Segment, Side
+from balloon_conformance.vectors.step import Step
 from balloon_spec.features import Profile
 from balloon_spec.queues import Queue
-from balloon_spec.wire import configuration
-from balloon_spec.wire.carried import readable_structure, written_structure
 
-__all__ = ["Content", "Divider", "Item", "Lane", "Message", "Note", "Sequence", "sequence"]
+__all__ = ["Content", "Divider", "Drawing", "Item", "Lane", "Message", "Note", "Sequence", "sequence"]
 
 
 class Lane(StrEnum):
@@ -102,142 +100,46 @@ class Sequence:
 
 def sequence(vector: model.Vector) -> Sequence:
     """Return the sequence of a vector in which both sides do as it says."""
-    items = tuple(_Drawing(vector).items())
+    items = tuple(Drawing(vector).items())
     ends = {lane for item in items if isinstance(item, Message) for lane in (item.source, item.target)}
     lanes = tuple(lane for lane in Lane if lane in ends | {Lane.DRIVER, Lane.DEVICE})
     return Sequence(vector.title, lanes, items)
 
 
 _Way = tuple[Lane, Lane]
-_LANES = {Side.DRIVER: Lane.DRIVER, Side.DEVICE: Lane.DEVICE}
 
 
-class _Drawing:
-    """Draws one vector, step by step; remembers what was negotiated and where each buffer is."""
+class Drawing:
+    """Draws one vector; each step draws itself, with the help of what is known here.
+
+    ``number`` is that of the step, ``features`` are the names of those that are negotiated, ``queues`` tells
+    on which queue the buffer of a name is.
+    """
 
     def __init__(self, vector: model.Vector) -> None:
         self._vector = vector
-        self._features = vector.profile.names(vector.features.accepted)
-        self._queues: dict[str, Queue] = {}
+        self.number = 0
+        self.features = vector.profile.names(vector.features.accepted)
+        self.queues: dict[str, Queue] = {}
 
     def items(self) -> Iterator[Item]:
+        """Yield everything, the negotiation before the first step first."""
         vector = self._vector
-        own_driver_ok = any(isinstance(step, model.DriverOkStep) for step in vector.steps)
-        details = (*_negotiation(vector.profile, vector.features),)
-        if vector.features.features_ok and not own_driver_ok:
-            details += ("DRIVER_OK",)
+        details = self.negotiated(vector.features, driver_ok=not vector.sets_driver_ok)
         yield Divider(0, "negotiation", details)
-        for number, step in enumerate(vector.steps, 1):
-            yield from self._step(number, step)
+        for self.number, step in enumerate(vector.steps, 1):
+            yield from step.draw(self)
 
-    def _step(self, number: int, step: model.Step) -> Iterator[Item]:
-        match step:
-            case model.OperatorStep():
-                yield self._arrow(number, step, (Lane.OPERATOR, Lane.DEVICE), _wish(step))
-            case model.GuestStep():
-                yield self._arrow(number, step, (Lane.GUEST, Lane.DRIVER), f"{step.action} {step.pages}")
-            case model.BufferStep():
-                yield self._buffer(number, step)
-            case model.UsedStep():
-                yield self._used(number, step)
-            case model.ReactionStep():
-                yield Message(
-                    number,
-                    Lane.DEVICE,
-                    Lane.DRIVER,
-                    f"{step.name}: {' or '.join(sorted(step.allowed))}",
-                    queue=self._queues[step.name],
-                    buffer=step.name,
-                    certain=False,
-                    condition=step.condition,
-                )
-            case model.ActualStep():
-                yield self._arrow(number, step, (Lane.DRIVER, Lane.DEVICE), f"actual = {step.pages}")
-            case model.ConfigurationStep():
-                yield self._arrow(number, step, (Lane.DEVICE, Lane.DRIVER), f"num_pages = {step.num_pages}")
-            case model.ConfigurationWriteStep():
-                label = f"configuration write at {step.offset}"
-                content = Content(step.data, configuration.NAME, step.offset)
-                yield self._arrow(number, step, (Lane.DRIVER, Lane.DEVICE), label, content)
-            case model.ConfigurationReadStep():
-                label = f"configuration read at {step.offset}"
-                content = Content(step.data, configuration.NAME, step.offset)
-                yield self._arrow(number, step, (Lane.DRIVER, Lane.DEVICE), label)
-                yield self._arrow(number, step, (Lane.DEVICE, Lane.DRIVER), step.data.hex(" "), content)
-            case model.DriverOkStep():
-                yield self._arrow(number, step, (Lane.DRIVER, Lane.DEVICE), "DRIVER_OK")
-            case model.SilentStep():
-                lane = _LANES[step.side]
-                yield Note(number, lane, lane, (f"the {lane} does nothing more",), step.condition)
-            case model.EffectStep():
-                lines = [f"discarded {step.discarded}"] if step.discarded else []
-                lines += [f"kept {step.kept}"] if step.kept else []
-                said = (f"guest memory: {lines[0]}", *lines[1:])
-                yield Note(number, Lane.DRIVER, Lane.DEVICE, said, step.condition)
-            case model.ResetStep():
-                self._features = self._vector.profile.names(step.features.accepted)
-                details = (*_negotiation(self._vector.profile, step.features),)
-                if step.features.features_ok:
-                    details += ("DRIVER_OK",)
-                yield Divider(number, "reset", details, step.condition)
-
-    @staticmethod
-    def _arrow(
-        number: int, step: model.Step, way: _Way, label: str, content: Content | None = None
-    ) -> Message:
+    def arrow(self, step: Step, way: _Way, label: str, content: Content | None = None) -> Message:
+        """Return an arrow of the step at hand."""
         source, target = way
-        return Message(number, source, target, label, content=content, condition=step.condition)
+        return Message(self.number, source, target, label, content=content, condition=step.condition)
 
-    def _buffer(self, number: int, step: model.BufferStep) -> Message:
-        self._queues[step.name] = step.queue
-        details = [f"{len(step.readable)} bytes"] if step.readable else []
-        details += [f"{step.writable_bytes} writable"] if step.writable_bytes else []
-        details += [f"cut {'+'.join(map(_segment, step.segments))}"] if step.segments else []
-        details += [] if step.match is model.Match.EXACT else [f"match {step.match}"]
-        details += [] if step.notify else ["not notified"]
-        content = None
-        if step.readable:
-            content = Content(step.readable, readable_structure(step.queue, self._features))
-        return Message(
-            number,
-            Lane.DRIVER,
-            Lane.DEVICE,
-            f"{step.queue} {step.name}",
-            tuple(details),
-            step.queue,
-            step.name,
-            content,
-            condition=step.condition,
-        )
-
-    def _used(self, number: int, step: model.UsedStep) -> Message:
-        queue = self._queues[step.name]
-        return Message(
-            number,
-            Lane.DEVICE,
-            Lane.DRIVER,
-            f"used {step.name}",
-            (f"length {step.length_bytes}",) if step.length_bytes else (),
-            queue,
-            step.name,
-            Content(step.written, written_structure(queue)) if step.written else None,
-            condition=step.condition,
-        )
-
-
-def _segment(segment: Segment) -> str:
-    place = "" if segment.address is None else f" at {segment.address:#x}"
-    return f"{segment.length_bytes}{' writable' if segment.writable else ''}{place}"
-
-
-def _wish(step: model.OperatorStep) -> str:
-    match step.action:
-        case OperatorAction.TARGET:
-            return f"target {step.value}"
-        case OperatorAction.UNUSED_PAGES:
-            return f"unused pages, id {step.value:#x}"
-        case OperatorAction.STATISTICS:
-            return "statistics"
+    def negotiated(self, sets: model.FeatureSets, *, driver_ok: bool = True) -> tuple[str, ...]:
+        """Take a negotiation in, and return it in words; ``driver_ok`` tells whether DRIVER_OK follows."""
+        self.features = self._vector.profile.names(sets.accepted)
+        details = (*_negotiation(self._vector.profile, sets),)
+        return (*details, "DRIVER_OK") if sets.features_ok and driver_ok else details
 
 
 def _negotiation(profile: Profile, sets: model.FeatureSets) -> Iterator[str]:

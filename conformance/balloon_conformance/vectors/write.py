@@ -6,33 +6,14 @@ import json
 import re
 from collections.abc import Iterator
 
-from balloon_conformance.vectors.model import (
-    ActualStep,
-    BufferStep,
-    ConfigurationReadStep,
-    ConfigurationStep,
-    ConfigurationWriteStep,
-    DriverOkStep,
-    EffectStep,
-    FeatureSets,
-    GuestStep,
-    Kind,
-    Match,
-    OperatorStep,
-    Reaction,
-    ReactionStep,
-    ResetStep,
-    SilentStep,
-    Step,
-    UsedStep,
-    Vector,
-)
-from balloon_conformance.vectors.remarks import inline, readable_lines, remark_on_request, remark_on_space
-from balloon_spec.events import OperatorAction, Segment, Side
+from balloon_conformance.vectors import remarks
+from balloon_conformance.vectors.model import FeatureSets, Kind, Vector
+from balloon_conformance.vectors.step import Step
+from balloon_spec.events import Side
 from balloon_spec.pages import PageSet
-from balloon_spec.segments import are_lengths_alone
+from balloon_spec.queues import Queue
 
-__all__ = ["write_vector"]
+__all__ = ["Writing", "write_vector"]
 
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ,;'()^./+*=_-]*")
 _SIDES = (Side.DRIVER, Side.DEVICE)
@@ -40,17 +21,21 @@ _SIDES = (Side.DRIVER, Side.DEVICE)
 
 def write_vector(vector: Vector, source: str) -> str:
     """Return the text of the file of ``vector``; ``source`` is the module its intent stands in."""
-    return "".join(f"{line}\n" for line in _Writer(vector).lines(source))
+    return "".join(f"{line}\n" for line in Writing(vector).lines(source))
 
 
-class _Writer:
-    """Writes one vector; remembers what is negotiated, by which the bytes are explained."""
+class Writing:
+    """Writes one vector; each step writes itself, with the help of what is known here.
+
+    ``features`` are those that are negotiated, by which the bytes are explained.
+    """
 
     def __init__(self, vector: Vector) -> None:
         self._vector = vector
-        self._features = vector.features
+        self.features = vector.features
 
     def lines(self, source: str) -> Iterator[str]:
+        """Yield the lines of the file."""
         vector = self._vector
         yield (
             f"# Generated from the intent of this name in {source}: edit that, "
@@ -65,8 +50,8 @@ class _Writer:
         yield f"requirements: [{', '.join(vector.requirements)}]"
         if vector.breaks:
             yield f"breaks: [{', '.join(vector.breaks)}]"
-        yield f"features: {{{self._sets(vector.features)}}}"
-        holes = f", holes: {_pages(vector.memory_holes)}" if vector.memory_holes else ""
+        yield f"features: {{{self.sets(vector.features)}}}"
+        holes = f", holes: {self.pages(vector.memory_holes)}" if vector.memory_holes else ""
         yield f"memory: {{pages: {vector.memory_pages:#x}{holes}}}"
         yield "steps:"
         for step in vector.steps:
@@ -74,7 +59,8 @@ class _Writer:
         provenance = ", ".join(f"{key}: {_text(value)}" for key, value in vector.provenance.items())
         yield f"provenance: {{{provenance}}}"
 
-    def _sets(self, sets: FeatureSets) -> str:
+    def sets(self, sets: FeatureSets) -> str:
+        """Write a negotiation as fields."""
         words = f"offered: [{self._names(sets.offered)}], accepted: [{self._names(sets.accepted)}]"
         return words if sets.features_ok else f"{words}, features_ok: false"
 
@@ -87,106 +73,35 @@ class _Writer:
     def _step(self, step: Step) -> Iterator[str]:
         lines = [f"if: {step.condition}"] if step.condition else []
         lines += [f"shows: [{', '.join(step.shows)}]"] if step.shows else []
-        lines += self._act(step)
+        lines += step.write(self)
         for number, line in enumerate(lines):
             yield f"{'    ' if number else '  - '}{line}"
 
-    def _act(self, step: Step) -> Iterator[str]:
-        match step:
-            case BufferStep():
-                yield from self._buffer(step)
-            case UsedStep():
-                yield _used(step)
-            case ConfigurationWriteStep(offset=offset, data=data):
-                yield (
-                    f'driver: {{write: {{offset: {offset}, data: "{inline(data)}"}}}}'
-                    f"  # {remark_on_space(offset, data)}"
-                )
-            case ConfigurationReadStep(offset=offset, length_bytes=length, data=data):
-                yield (
-                    f'driver: {{read: {{offset: {offset}, length: {length}}}, data: "{inline(data)}"}}'
-                    f"  # {remark_on_space(offset, data)}"
-                )
-            case ResetStep():
-                same = step.features == self._features
-                self._features = step.features
-                yield f"reset: {{{'' if same else self._sets(step.features)}}}"
-            case _:
-                yield _plain_act(step)
+    def readable_lines(self, queue: Queue, data: bytes) -> list[str]:
+        """Return the lines of a device-readable part, each with what it says beside it."""
+        chunks = "CHUNK_TRANSFER" in self._vector.profile.names(self.features.accepted)
+        return remarks.readable_lines(queue, data, chunks=chunks)
 
-    def _buffer(self, step: BufferStep) -> Iterator[str]:
-        fields = [f"queue: {step.queue}", f"as: {step.name}"]
-        fields += [f"match: {step.match}"] if step.match is not Match.EXACT else []
-        fields += _segments(step)
-        fields += [f"writable: {step.writable_bytes}"] if step.writable_bytes else []
-        fields += [] if step.notify else ["notify: false"]
-        if not step.readable:
-            yield f"driver: {{{', '.join(fields)}}}"
-            return
-        yield "driver:"
-        yield from (f"  {field}" for field in fields)
-        yield "  readable: |"
-        chunks = "CHUNK_TRANSFER" in self._vector.profile.names(self._features.accepted)
-        yield from (f"    {line}" for line in readable_lines(step.queue, step.readable, chunks=chunks))
+    @staticmethod
+    def inline(data: bytes) -> str:
+        """Write bytes in one line."""
+        return remarks.inline(data)
 
+    @staticmethod
+    def remark_on_request(data: bytes) -> str:
+        """Say what a device wrote into a request buffer."""
+        return remarks.remark_on_request(data)
 
-def _plain_act(step: Step) -> str:
-    """Write a step without bytes."""
-    match step:
-        case OperatorStep(action=OperatorAction.TARGET, value=value):
-            return f"operator: {{target: {value}}}"
-        case OperatorStep(action=OperatorAction.UNUSED_PAGES, value=value):
-            return f"operator: {{unused_pages: {value:#x}}}"
-        case OperatorStep():
-            return "operator: {statistics: true}"
-        case GuestStep(action=action, pages=pages):
-            return f"guest: {{{action}: {_pages(pages)}}}"
-        case ActualStep(pages=pages):
-            return f"driver: {{actual: {pages}}}"
-        case DriverOkStep():
-            return "driver: {ok: true}"
-        case SilentStep(side=side):
-            return f"{side}: {{silent: true}}"
-        case ConfigurationStep(num_pages=num_pages):
-            return f"device: {{configuration: {{num_pages: {num_pages}}}}}"
-        case ReactionStep(name=name, allowed=allowed):
-            words = ", ".join(reaction for reaction in Reaction if reaction in allowed)
-            return f"device: {{reaction: {name}, allowed: [{words}]}}"
-        case EffectStep(discarded=discarded, kept=kept):
-            parts = [f"discarded: {_pages(discarded)}"] if discarded else []
-            parts += [f"kept: {_pages(kept)}"] if kept else []
-            return f"effect: {{{', '.join(parts)}}}"
-        case _:
-            raise TypeError(f"{type(step).__name__} has bytes, or is no step")
+    @staticmethod
+    def remark_on_space(offset: int, data: bytes) -> str:
+        """Say which bytes of the configuration space these are."""
+        return remarks.remark_on_space(offset, data)
 
-
-def _segments(step: BufferStep) -> list[str]:
-    """Write the segments of a buffer: their lengths, if these say everything."""
-    if not step.segments:
-        return []
-    if are_lengths_alone(step.segments):
-        return [f"cut: [{', '.join(str(one.length_bytes) for one in step.segments)}]"]
-    each = ", ".join(f"{{{_segment(one)}}}" for one in step.segments)
-    return [f"segments: [{each}]"]
-
-
-def _segment(segment: Segment) -> str:
-    fields = [] if segment.address is None else [f"address: {segment.address:#x}"]
-    fields.append(f"length: {segment.length_bytes}")
-    return ", ".join([*fields, "writable: true"] if segment.writable else fields)
-
-
-def _used(step: UsedStep) -> str:
-    fields = [f"used: {step.name}"]
-    fields += [f'written: "{inline(step.written)}"'] if step.written else []
-    fields += [f"length: {step.length_bytes}"] if step.length_bytes != len(step.written) else []
-    remark = f"  # {remark_on_request(step.written)}" if step.written else ""
-    return f"device: {{{', '.join(fields)}}}{remark}"
-
-
-def _pages(pages: PageSet) -> str:
-    texts = [f'"{run}"' for run in pages]
-    return f"[{', '.join(texts)}]"
+    @staticmethod
+    def pages(pages: PageSet) -> str:
+        """Write pages as a list of runs."""
+        texts = [f'"{run}"' for run in pages]
+        return f"[{', '.join(texts)}]"
 
 
 def _text(text: str) -> str:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from balloon_conformance.generation.intents.model import Intent
-from balloon_conformance.vectors import model
+from balloon_conformance.vectors import model, steps
 from balloon_conformance.verification.second_encoder.encoder import Stream, Streams, encode
 from balloon_conformance.verification.second_encoder.structures import maximal_runs
 from balloon_conformance.verification.second_encoder.wishes import Burst, bursts, named
-from balloon_spec.events import Segment
-from balloon_spec.segments import are_lengths_alone
 
 __all__ = ["Difference", "against_the_intent", "against_the_wishes", "held"]
 
@@ -45,8 +43,8 @@ def held(vector: model.Vector) -> tuple[Streams, ...]:
     """Return the streams that stand in a vector: of its negotiation, and then of every step."""
     indices = vector.queue_indices()
     return (
-        _features(("features",), vector.features),
-        *(_step(step, indices.get(at, 0)) for at, step in enumerate(vector.steps)),
+        _streams_of(vector.features.wire("features")),
+        *(_streams_of(step.wire(indices.get(at))) for at, step in enumerate(vector.steps)),
     )
 
 
@@ -80,7 +78,7 @@ def against_the_wishes(vector: model.Vector, intent: Intent) -> Iterator[Differe
         there: list[tuple[_Way, bytes]] = [
             (("steps", index, "driver", "readable"), step.readable)
             for index in burst.steps
-            if index < len(vector.steps) and isinstance(step := vector.steps[index], model.BufferStep)
+            if index < len(vector.steps) and isinstance(step := vector.steps[index], steps.BufferStep)
         ]
         yield from _burst(burst, there)
 
@@ -139,64 +137,5 @@ def _numbers(stream: Stream) -> str:
     return ", ".join(str(number) for (number,) in struct.iter_unpack("<I", stream.data)) or "nothing"
 
 
-_ANYWHERE = (1 << 64) - 1
-"""The address of a descriptor that may lie where it likes."""
-
-
-def _descriptors(segments: Sequence[Segment]) -> Stream:
-    if are_lengths_alone(segments):
-        return Stream(("driver", "cut"), b"".join(_word(one.length_bytes) for one in segments))
-    return Stream(
-        ("driver", "segments"),
-        b"".join(
-            (_ANYWHERE if one.address is None else one.address).to_bytes(8, "little")
-            + _word(one.length_bytes)
-            + _word(one.writable)
-            for one in segments
-        ),
-    )
-
-
-def _word(number: int) -> bytes:
-    return number.to_bytes(4, "little")
-
-
-def _features(where: tuple[str, ...], sets: model.FeatureSets) -> Streams:
-    return (
-        Stream((*where, "offered"), sets.offered.to_bytes(8, "little")),
-        Stream((*where, "accepted"), sets.accepted.to_bytes(8, "little")),
-    )
-
-
-def _step(step: model.Step, queue_index: int) -> Streams:
-    match step:
-        case model.BufferStep():
-            return (
-                Stream(("driver", "queue"), _word(queue_index)),
-                Stream(("driver", "readable"), step.readable),
-                Stream(("driver", "writable"), _word(step.writable_bytes)),
-                _descriptors(step.segments),
-            )
-        case model.ActualStep():
-            return (Stream(("driver", "actual"), _word(step.pages)),)
-        case model.ConfigurationWriteStep():
-            return (
-                Stream(("driver", "write", "offset"), _word(step.offset)),
-                Stream(("driver", "write", "data"), step.data),
-            )
-        case model.ConfigurationReadStep():
-            return (
-                Stream(("driver", "read", "offset"), _word(step.offset)),
-                Stream(("driver", "data"), step.data),
-            )
-        case model.UsedStep():
-            return (
-                Stream(("device", "written"), step.written),
-                Stream(("device", "length"), _word(step.length_bytes)),
-            )
-        case model.ConfigurationStep():
-            return (Stream(("device", "configuration", "num_pages"), _word(step.num_pages)),)
-        case model.ResetStep():
-            return _features(("reset",), step.features)
-        case _:
-            return ()
+def _streams_of(wire: Mapping[tuple[str, ...], bytes]) -> Streams:
+    return tuple(Stream(way, data) for way, data in wire.items())

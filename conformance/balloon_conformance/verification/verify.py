@@ -21,7 +21,7 @@ from balloon_conformance.vectors import as_trace
 from balloon_conformance.vectors.hexadecimal import line_of
 from balloon_conformance.vectors.loader import VectorError, load_text, read_text
 from balloon_conformance.vectors.model import Vector
-from balloon_conformance.vectors.steps import field_name
+from balloon_conformance.vectors.reading import field_name
 from balloon_conformance.verification.second_opinion import (
     Difference,
     against_the_intent,

@@ -49,7 +49,7 @@ from balloon_conformance.generation.intents.words import (
     unused,
     words,
 )
-from balloon_conformance.vectors.model import BufferStep, UsedStep
+from balloon_conformance.vectors.steps import BufferStep, UsedStep
 from balloon_spec.wire.errors import WireError
 
 

@@ -8,7 +8,7 @@ import pytest
 from made_up import VECTORS
 
 from balloon_conformance.generation.sabotage import cannot_fail
-from balloon_conformance.vectors import model
+from balloon_conformance.vectors import steps
 from balloon_spec.events import Side
 
 
@@ -27,11 +27,11 @@ def idle(vector, side):
     ("vector", "kind", "name"),
     [
         # A buffer that is held back, pages that stay, a page beside that is touched, a byte that reads otherwise.
-        ("inflate-two-runs", model.UsedStep, "QUEUE-07"),
-        ("inflate-two-runs", model.EffectStep, "INF-07"),
-        ("inflate-two-runs", model.EffectStep, "INF-08"),
-        ("configuration-layout", model.ConfigurationReadStep, "CFG-06"),
-        ("configuration-layout", model.ConfigurationStep, "CFG-07"),
+        ("inflate-two-runs", steps.UsedStep, "QUEUE-07"),
+        ("inflate-two-runs", steps.EffectStep, "INF-07"),
+        ("inflate-two-runs", steps.EffectStep, "INF-08"),
+        ("configuration-layout", steps.ConfigurationReadStep, "CFG-06"),
+        ("configuration-layout", steps.ConfigurationStep, "CFG-07"),
     ],
 )
 def test_a_device_that_does_otherwise_breaks_what_the_step_shows(vector, kind, name):
@@ -41,9 +41,9 @@ def test_a_device_that_does_otherwise_breaks_what_the_step_shows(vector, kind, n
 @pytest.mark.parametrize(
     ("kind", "name"),
     [
-        (model.BufferStep, "HDR-04"),
-        (model.BufferStep, "CHUNK-11"),
-        (model.ActualStep, "CFG-03"),
+        (steps.BufferStep, "HDR-04"),
+        (steps.BufferStep, "CHUNK-11"),
+        (steps.ActualStep, "CFG-03"),
     ],
 )
 def test_a_driver_that_does_otherwise_breaks_what_the_step_shows(kind, name):
@@ -51,18 +51,18 @@ def test_a_driver_that_does_otherwise_breaks_what_the_step_shows(kind, name):
     place = next(
         index
         for index, step in enumerate(step for step in vector.steps if isinstance(step, kind))
-        if not isinstance(step, model.BufferStep) or step.queue.index == 0
+        if not isinstance(step, steps.BufferStep) or step.queue.index == 0
     )
     assert idle(shows(vector, kind, place, name), Side.DRIVER) == []
 
 
 def test_what_no_way_to_fail_breaks_is_not_shown():
     # A buffer that is held back says nothing of the byte order of the configuration space.
-    assert idle(shows(VECTORS["inflate-two-runs"], model.UsedStep, 0, "CFG-01"), Side.DEVICE) == ["CFG-01"]
+    assert idle(shows(VECTORS["inflate-two-runs"], steps.UsedStep, 0, "CFG-01"), Side.DEVICE) == ["CFG-01"]
 
 
 def test_a_step_that_the_suite_performs_is_nobodys_to_break():
-    vector = shows(VECTORS["inflate-two-runs"], model.BufferStep, 0, "QUEUE-07")
+    vector = shows(VECTORS["inflate-two-runs"], steps.BufferStep, 0, "QUEUE-07")
     assert idle(vector, Side.DEVICE) == []
 
 

@@ -14,7 +14,7 @@ from balloon_conformance.running.mismatch import Mismatch
 from balloon_conformance.running.outcome import Status
 from balloon_conformance.running.player import play
 from balloon_conformance.suite.plan import plan
-from balloon_conformance.vectors import model
+from balloon_conformance.vectors import steps
 from balloon_spec import events as ev
 from balloon_spec.events import Side
 from balloon_spec.families.base import DEFLATE, INFLATE
@@ -115,7 +115,7 @@ def silent_on(queue):
 def test_a_buffer_that_is_not_returned_is_never_the_topic_of_its_vector(queue):
     make, failed = held_back(queue), 0
     for vector in plan(Side.DEVICE).vectors:
-        if not any(isinstance(step, model.BufferStep) and step.queue is queue for step in vector.steps):
+        if not any(isinstance(step, steps.BufferStep) and step.queue is queue for step in vector.steps):
             continue
         outcome = play(vector, make(), Side.DEVICE, PATIENCE)
         assert outcome.status is not Status.ERROR, (vector.id, outcome.reason)

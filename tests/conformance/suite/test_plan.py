@@ -6,7 +6,7 @@ from balloon_conformance.iut.reference.adapter import reference_device_target, r
 from balloon_conformance.running.outcome import Status
 from balloon_conformance.running.player import play
 from balloon_conformance.suite.plan import move, plan, stock_note, why_foreign
-from balloon_conformance.vectors.model import ResetStep
+from balloon_conformance.vectors.steps import ResetStep
 from balloon_spec.events import Side
 from balloon_spec.features import BASE, CHUNK_TRANSFER
 

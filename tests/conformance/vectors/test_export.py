@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from places import VECTOR_FILES
 
 from balloon_conformance.cli import main
-from balloon_conformance.vectors import model
+from balloon_conformance.vectors import steps
 from balloon_conformance.vectors.formats.as_binary import may_hold, write_binary
 from balloon_conformance.vectors.loader import load_all
 from balloon_spec.events import Side
@@ -59,7 +59,7 @@ def inflations():
         f"{vector.id} {step.name} {len(step.readable)}"
         for vector in VECTORS
         for step in vector.steps
-        if isinstance(step, model.BufferStep) and step.queue.name == "inflate" and step.readable
+        if isinstance(step, steps.BufferStep) and step.queue.name == "inflate" and step.readable
         if Side.DEVICE in vector.sides
     ]
 
@@ -85,7 +85,7 @@ def test_every_buffer_is_a_file_and_a_row_of_the_index(forms):
         assert len(data) == int(row["length_bytes"])
         assert row["sides"] == " ".join(sorted(known[row["vector"]].sides))
         step = known[row["vector"]].steps[int(row["step"]) - 1]
-        if isinstance(step, model.BufferStep):
+        if isinstance(step, steps.BufferStep):
             assert data == step.readable
             sent += 1
     assert sent == sum(bool(getattr(step, "readable", b"")) for vector in VECTORS for step in vector.steps)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from installed import tool
 
-from balloon_conformance.vectors import model
+from balloon_conformance.vectors import steps
 from balloon_conformance.vectors.formats.as_c import c_lines
 from balloon_conformance.vectors.loader import load_all
 
@@ -39,7 +39,7 @@ def expected():
         yield vector_line(vector)
         queues = {}
         for step in vector.steps:
-            if isinstance(step, model.BufferStep):
+            if isinstance(step, steps.BufferStep):
                 queues[step.name] = step.queue
             yield step_line(step, queues)
 
@@ -92,11 +92,11 @@ NOTHING = {"queue": "-1", "notify": "0", "number": "0", "value": "0"} | dict.fro
 
 def columns(step, queues):
     match step:
-        case model.OperatorStep():
+        case steps.OperatorStep():
             return {"by": "operator", "action": "wish", "word": str(step.action), "value": str(step.value)}
-        case model.GuestStep():
+        case steps.GuestStep():
             return {"by": "guest", "action": "wish", "word": str(step.action), "pages": runs(step.pages)}
-        case model.BufferStep():
+        case steps.BufferStep():
             return {
                 "by": "driver",
                 "action": "available",
@@ -108,18 +108,18 @@ def columns(step, queues):
                 "notify": str(int(step.notify)),
                 "number": str(step.writable_bytes),
             }
-        case model.ActualStep():
+        case steps.ActualStep():
             return {"by": "driver", "action": "actual", "number": str(step.pages)}
-        case model.ConfigurationWriteStep():
+        case steps.ConfigurationWriteStep():
             return {"by": "driver", "action": "write", "number": str(step.offset), "data": step.data.hex()}
-        case model.ConfigurationReadStep():
+        case steps.ConfigurationReadStep():
             assert len(step.data) == step.length_bytes
             return {"by": "driver", "action": "read", "number": str(step.offset), "data": step.data.hex()}
-        case model.DriverOkStep():
+        case steps.DriverOkStep():
             return {"by": "driver", "action": "ok"}
-        case model.SilentStep():
+        case steps.SilentStep():
             return {"by": str(step.side), "action": "silent"}
-        case model.UsedStep():
+        case steps.UsedStep():
             return {
                 "by": "device",
                 "action": "used",
@@ -128,21 +128,21 @@ def columns(step, queues):
                 "data": step.written.hex(),
                 "number": str(step.length_bytes),
             }
-        case model.ConfigurationStep():
+        case steps.ConfigurationStep():
             return {"by": "device", "action": "configuration", "number": str(step.num_pages)}
-        case model.ReactionStep():
+        case steps.ReactionStep():
             return {
                 "by": "device",
                 "action": "reaction",
                 "buffer": step.name,
                 "word": " ".join(sorted(map(str, step.allowed))),
             }
-        case model.EffectStep():
+        case steps.EffectStep():
             return {
                 "by": "memory",
                 "action": "effect",
                 "pages": runs(step.discarded),
                 "kept": runs(step.kept),
             }
-        case model.ResetStep():
+        case steps.ResetStep():
             return {"by": "driver", "action": "reset", "features": features(step.features)}

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from balloon_conformance.iut.contract import Capability
 from balloon_conformance.vectors import manifest, schema
 from balloon_conformance.vectors.loader import VectorError, load, load_all, load_text
-from balloon_conformance.vectors.model import (
+from balloon_conformance.vectors.model import FeatureSets, Kind, Match, Reaction, needs
+from balloon_conformance.vectors.steps import (
     ActualStep,
     BufferStep,
     ConfigurationReadStep,
@@ -17,17 +18,12 @@ from balloon_conformance.vectors.model import (
     ConfigurationWriteStep,
     DriverOkStep,
     EffectStep,
-    FeatureSets,
     GuestStep,
-    Kind,
-    Match,
     OperatorStep,
-    Reaction,
     ReactionStep,
     ResetStep,
     SilentStep,
     UsedStep,
-    needs,
 )
 from balloon_spec.events import GuestAction, OperatorAction, Side
 from balloon_spec.pages import PageSet

@@ -12,15 +12,14 @@ from places import VECTOR_FILES
 
 from balloon_conformance.vectors import schema
 from balloon_conformance.vectors.loader import load, load_all, load_text
-from balloon_conformance.vectors.model import (
+from balloon_conformance.vectors.model import Kind, needs
+from balloon_conformance.vectors.steps import (
     ActualStep,
     BufferStep,
     DriverOkStep,
     EffectStep,
-    Kind,
     ResetStep,
     UsedStep,
-    needs,
 )
 from balloon_spec.events import Side
 from balloon_spec.families.base import DEFLATE, INFLATE

@@ -12,7 +12,7 @@ from balloon_conformance.cli.vectors.chosen import chosen
 from balloon_conformance.generation.fill import FillError
 from balloon_conformance.generation.generate import REMEDY, differing, generated, left_over, write
 from balloon_conformance.generation.intents import intents
-from balloon_conformance.vectors import manifest, schema
+from balloon_conformance.vectors import declared_schema, manifest, schema
 
 __all__ = ["generate"]
 
@@ -43,14 +43,18 @@ def generate(*, ids: tuple[str, ...], check: bool, directory: Path | None) -> in
     changed: list[PurePosixPath] = []
     if check:
         wrong += [f"{where / name}: {fault}; {REMEDY} writes it" for name, fault in differing(files, where)]
-        if _differs(where / schema.NAME):
-            wrong += [f"{where / schema.NAME}: a profile or a queue is missing; {REMEDY} writes it"]
+        if where == schema.directory():
+            wrong += [
+                f"{path}:1: not what is declared; {REMEDY} writes it"
+                for path in declared_schema.differing(where)
+            ]
         if not ids and not wrong:
             wrong += [f"{path}:{line}: {words}" for path, line, words in manifest.differences(where)]
     else:
         try:
             changed = write(files, where)
-            _write_schema(where / schema.NAME)
+            if where == schema.directory():
+                declared_schema.write(where)
             manifest.write(where)
         except OSError as error:
             raise BadInput(
@@ -63,13 +67,3 @@ def generate(*, ids: tuple[str, ...], check: bool, directory: Path | None) -> in
     else:
         click.echo(f"{count(len(files), 'vector')}, {len(changed)} written")
     return 1 if wrong else 0
-
-
-def _differs(path: Path) -> bool:
-    """Tell whether the schema in this file, if there is one, is not that of the families there are."""
-    return path.is_file() and schema.published(text := path.read_text(encoding="utf-8")) != text
-
-
-def _write_schema(path: Path) -> None:
-    if _differs(path):
-        path.write_text(schema.published(path.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")

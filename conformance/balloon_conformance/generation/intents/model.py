@@ -8,8 +8,9 @@ themselves.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 __all__ = [
     "Chunk",
@@ -168,7 +169,7 @@ class Features:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Step:
+class Step:
     """What every step has.
 
     ``if_returned``: it happens only where the buffer of the last reaction came back. ``shows``: the
@@ -178,49 +179,61 @@ class _Step:
     if_returned: bool = False
     shows: tuple[str, ...] = ()
 
+    def fill(self, filling: Any, common: Mapping[str, Any]) -> Any:
+        """Return the step of a vector that this one fills to, for a step that the filling does not know.
+
+        ``filling`` has the reference implementations that play the vector, ``common`` the fields of every
+        step.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.fill")
+
+    def encode(self) -> Mapping[tuple[str, ...], bytes]:
+        """Return what the step puts on the wire, by the way to its field, for one that no encoder knows."""
+        return {}
+
 
 @dataclass(frozen=True, slots=True)
-class OperatorTarget(_Step):
+class OperatorTarget(Step):
     """The operator wants ``pages`` pages in the balloon."""
 
     pages: int
 
 
 @dataclass(frozen=True, slots=True)
-class OperatorUnusedPages(_Step):
+class OperatorUnusedPages(Step):
     """The operator wants to know the unused pages, under the request id ``id`` (64 bits)."""
 
     id: int
 
 
 @dataclass(frozen=True, slots=True)
-class OperatorStatistics(_Step):
+class OperatorStatistics(Step):
     """The operator wants fresh statistics."""
 
 
 @dataclass(frozen=True, slots=True)
-class GuestInflate(_Step):
+class GuestInflate(Step):
     """The guest gives pages up."""
 
     pages: Runs
 
 
 @dataclass(frozen=True, slots=True)
-class GuestDeflate(_Step):
+class GuestDeflate(Step):
     """The guest wants pages back."""
 
     pages: Runs
 
 
 @dataclass(frozen=True, slots=True)
-class GuestUnused(_Step):
+class GuestUnused(Step):
     """The guest does not use these pages, and every other one."""
 
     pages: Runs
 
 
 @dataclass(frozen=True, slots=True)
-class DriverBuffer(_Step):
+class DriverBuffer(Step):
     """The driver makes the buffer ``name`` available.
 
     ``content`` is what is device-readable, None for nothing; ``writable_bytes`` the length of the
@@ -240,14 +253,14 @@ class DriverBuffer(_Step):
 
 
 @dataclass(frozen=True, slots=True)
-class DriverActual(_Step):
+class DriverActual(Step):
     """The driver writes ``actual``: as 4 bytes at offset 4, little-endian."""
 
     pages: int
 
 
 @dataclass(frozen=True, slots=True)
-class DriverStore(_Step):
+class DriverStore(Step):
     """The driver stores ``value``, ``width_bytes`` bytes, little-endian, at ``offset_bytes``."""
 
     offset_bytes: int
@@ -256,7 +269,7 @@ class DriverStore(_Step):
 
 
 @dataclass(frozen=True, slots=True)
-class DriverRead(_Step):
+class DriverRead(Step):
     """The driver reads ``length_bytes`` at ``offset_bytes`` of a configuration space that holds ``space``."""
 
     offset_bytes: int
@@ -265,19 +278,19 @@ class DriverRead(_Step):
 
 
 @dataclass(frozen=True, slots=True)
-class DriverOk(_Step):
+class DriverOk(Step):
     """The driver sets DRIVER_OK here. Without this step it does so before the first one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Silent(_Step):
+class Silent(Step):
     """One side does nothing more until the next step."""
 
     side: Side
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceReturn(_Step):
+class DeviceReturn(Step):
     """The device returns the buffer ``name``; ``written`` is what it wrote there, None for nothing.
 
     ``length_bytes`` is the used length, None for that of ``written``.
@@ -289,14 +302,14 @@ class DeviceReturn(_Step):
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceConfiguration(_Step):
+class DeviceConfiguration(Step):
     """The device sets num_pages and notifies the driver."""
 
     num_pages: int
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceReaction(_Step):
+class DeviceReaction(Step):
     """The device reacts to the malformed buffer ``name`` in one of the ways of ``allowed``."""
 
     name: str
@@ -304,7 +317,7 @@ class DeviceReaction(_Step):
 
 
 @dataclass(frozen=True, slots=True)
-class Effect(_Step):
+class Effect(Step):
     """What became of guest memory since the last effect: ``discarded`` pages, and those ``kept``."""
 
     discarded: Runs = ()
@@ -312,31 +325,10 @@ class Effect(_Step):
 
 
 @dataclass(frozen=True, slots=True)
-class Reset(_Step):
+class Reset(Step):
     """The device is reset; ``features`` are negotiated, None for those of before, and DRIVER_OK is set."""
 
     features: Features | None = None
-
-
-Step: TypeAlias = (
-    OperatorTarget
-    | OperatorUnusedPages
-    | OperatorStatistics
-    | GuestInflate
-    | GuestDeflate
-    | GuestUnused
-    | DriverBuffer
-    | DriverActual
-    | DriverStore
-    | DriverRead
-    | DriverOk
-    | Silent
-    | DeviceReturn
-    | DeviceConfiguration
-    | DeviceReaction
-    | Effect
-    | Reset
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,4 +122,4 @@ def _step(step: model.Step) -> Streams:
         case model.DeviceConfiguration():
             return (Stream(("device", "configuration", "num_pages"), structures.word(step.num_pages)),)
         case _:
-            return ()
+            return tuple(Stream(way, data) for way, data in step.encode().items())

@@ -1,0 +1,47 @@
+"""The steps that vectors are made of, each declared in the module of its subject."""
+
+from balloon_conformance.vectors.step import declared
+from balloon_conformance.vectors.steps.buffers import BufferStep, ReactionStep, UsedStep
+from balloon_conformance.vectors.steps.configuration import (
+    ActualStep,
+    ConfigurationReadStep,
+    ConfigurationStep,
+    ConfigurationWriteStep,
+)
+from balloon_conformance.vectors.steps.life_cycle import DriverOkStep, ResetStep, SilentStep
+from balloon_conformance.vectors.steps.memory import EffectStep
+from balloon_conformance.vectors.steps.wishes import GuestStep, OperatorStep
+
+__all__ = [
+    "ActualStep",
+    "BufferStep",
+    "ConfigurationReadStep",
+    "ConfigurationStep",
+    "ConfigurationWriteStep",
+    "DriverOkStep",
+    "EffectStep",
+    "GuestStep",
+    "OperatorStep",
+    "ReactionStep",
+    "ResetStep",
+    "SilentStep",
+    "UsedStep",
+]
+
+# In the order in which the schema lists them.
+for _kind in (
+    OperatorStep,
+    GuestStep,
+    BufferStep,
+    ActualStep,
+    ConfigurationWriteStep,
+    ConfigurationReadStep,
+    DriverOkStep,
+    UsedStep,
+    ConfigurationStep,
+    ReactionStep,
+    SilentStep,
+    EffectStep,
+    ResetStep,
+):
+    declared(_kind)
