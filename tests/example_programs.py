@@ -45,7 +45,7 @@ class Mutation:
     """One change of a source file: ``old``, which is there exactly once, becomes ``new``.
 
     ``breaks`` is the requirement that has to be named, ``also`` what else follows from the change.
-    ``cases`` are those it is judged by, as for ``run -k``; else those that are about the requirement.
+    ``cases`` are those it is judged by, as for ``run -k``; else all that are about the requirement.
     """
 
     name: str

@@ -76,6 +76,7 @@ MUTATIONS = [
         "    case VIRTIO_BALLOON_FLAG_CONT:\n        mark_chunks(message, PAGE_HINTED);",
         "    case VIRTIO_BALLOON_FLAG_CONT:\n        mark_chunks(message, PAGE_DISCARDED);",
         "UNUSED-01",
+        cases="available-first-inflate-deflate-second-last",
     ),
     Mutation(
         "the buffer's length is trusted instead of data_len",
@@ -92,6 +93,7 @@ MUTATIONS = [
         "    mark_chunks(buffer, PAGE_DISCARDED);\n",
         "DEF-08",
         also=frozenset({"DEF-07"}),
+        cases="deflate-twice",
     ),
     Mutation(
         "the used length is that of what was read",
@@ -100,6 +102,7 @@ MUTATIONS = [
         '"length", (json_int_t)(length ? length : buffer->length),',
         "BUF-03",
         also=frozenset({"BUF-07"}),
+        cases="inflate-two-runs or pfn-deflate-one-page",
     ),
     Mutation(
         "the request is cut short",
@@ -122,6 +125,7 @@ MUTATIONS = [
         "at += 2 * sizeof entry)\n        mark(",
         "PFN-05",
         also=frozenset({"INF-07", "QUEUE-05", "RESET-01"}),
+        cases="pfn-alternate-pages or pfn-array-of-256-entries",
     ),
     Mutation(
         "buffers come back before DRIVER_OK",
@@ -136,6 +140,7 @@ MUTATIONS = [
         "to >= offsetof(struct virtio_balloon_config, actual) && to <",
         "to <",
         "CFG-09",
+        cases="num-pages-is-not-the-drivers",
     ),
     Mutation(
         "reserved bits are taken for pages",
@@ -145,6 +150,7 @@ MUTATIONS = [
         "            mark(virtio_balloon_chunk_pfn(&chunk), virtio_balloon_chunk_pages(&chunk), flag);",
         "CHUNK-06",
         also=frozenset({"INF-07"}),
+        cases="reserved-bit-0-of-base or every-reserved-bit",
     ),
     Mutation(
         "data_len counts the header",
@@ -160,6 +166,7 @@ MUTATIONS = [
         "virtio_balloon_chunk_set_size(&chunks[at], pages->list[at].count << VIRTIO_BALLOON_PFN_SHIFT);",
         "virtio_balloon_chunk_set_size(&chunks[at], pages->list[at].count << VIRTIO_BALLOON_PFN_SHIFT | 1);",
         "CHUNK-03",
+        cases="inflate-one-page",
     ),
     Mutation(
         "chunks are accepted without statistics, by the driver",
@@ -176,6 +183,7 @@ MUTATIONS = [
         "(uint16_t)(virtio_balloon_host_request_param(request) >> 16);",
         "REQ-08",
         also=frozenset({"REQ-11", "REQ-17"}),
+        cases="request-id-0x100 or request-answered-by-one-done",
     ),
     Mutation(
         "the device is notified before DRIVER_OK",
@@ -190,6 +198,7 @@ MUTATIONS = [
         "        send_statistics(x); /* STATS-03 */",
         "        ; /* nothing */",
         "STATS-03",
+        cases="returned-answer-deflate-statistics",
     ),
     Mutation(
         "the request buffer is kept after an unknown command",
@@ -207,6 +216,7 @@ MUTATIONS = [
         "while (driver.exchange && !driver.done_sent) {",
         "while (driver.exchange && !driver.done_sent && !driver.counts[PAGE_INFLATING]) {",
         "CONC-02",
+        cases="request-while-inflate-unanswered",
     ),
     Mutation(
         "pages count before their buffer is back",
@@ -216,7 +226,7 @@ MUTATIONS = [
         "INF-05",
         also=frozenset({"CFG-04", "CONC-05"}),
         arguments="--free",
-        cases="CFG-05",
+        cases="a-target-that-moves-while-a-buffer-is-held",
     ),
 ]
 

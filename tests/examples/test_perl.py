@@ -29,6 +29,7 @@ MUTATIONS = [
         "if $data_len % CHUNK_BYTES || ",
         "if ",
         "SAFE-06",
+        cases="data-len-17 or data-len-24",
     ),
     Mutation(
         "unused pages are discarded",
@@ -36,6 +37,7 @@ MUTATIONS = [
         "mark_chunks(\\%hinted, $message);",
         "mark_chunks(\\%discarded, $message);",
         "UNUSED-01",
+        cases="available-first-inflate-deflate-second-last",
     ),
     Mutation(
         "the chunk is clipped to memory",
@@ -50,6 +52,7 @@ MUTATIONS = [
         "if $value != $num_pages && $driver_ok;",
         "if 0;",
         "CFG-07",
+        cases="target-changes-are-notified",
     ),
     Mutation(
         "actual is two stores",
@@ -58,6 +61,7 @@ MUTATIONS = [
         "offset => 5, data",
         "CFG-03",
         frozenset({"CFG-04"}),
+        cases="actual-follows-the-balloon",
     ),
     Mutation(
         "every message says DONE",
@@ -65,6 +69,7 @@ MUTATIONS = [
         "my $flag = $exchange->{done} ? DONE : CONT;",
         "my $flag = DONE;",
         "REQ-11",
+        cases="many-isolated-unused-pages[2049]",
     ),
     Mutation(
         "a page of the balloon is reported unused",
@@ -72,6 +77,7 @@ MUTATIONS = [
         "grep { $state{$_} } keys %state;\n    my @runs",
         "();\n    my @runs",
         "UNUSED-02",
+        cases="unused-without-the-balloon",
     ),
     Mutation("entries are big-endian", "driver.pl", "pack 'V*', @pages", "pack 'N*', @pages", "PFN-08"),
 ]
