@@ -167,7 +167,7 @@ def test_a_listed_case_that_passes_fails_the_run(here):
 
 
 def test_a_list_is_made_filled_in_and_kept_by_whole_runs_alone(here):
-    update = ("--known-failures", "known.yaml", "--update-known-failures", "-n", "2", "--profile", "base")
+    update = ("--known-failures", "known.yaml", "--update-known-failures", "--profile", "base")
     done = run(here, "LongUsed", *update)
     assert done.code == 1
     assert "known.yaml: added BUF-03: the used length of a buffer" in done.out
@@ -203,8 +203,6 @@ def test_an_update_is_refused_after_a_run_with_errors(here):
         "HangingThenGone",
         "--profile",
         "base",
-        "-n",
-        "2",
         "--known-failures",
         "known.yaml",
         "--update-known-failures",
@@ -237,14 +235,14 @@ def test_bad_usage_gets_one_line(tmp_path, monkeypatch, text, arguments, words):
 # -- what has to be exercised -----------------------------------------------------------------------------
 
 
-def test_every_must_is_exercised_by_the_reference_device(here):
-    done = run_command(here, "run", "reference-device", "-n", "2", "--require-exercised", "must, Should-Not")
+def test_every_must_is_exercised_by_the_reference_device(reference_run):
+    done = reference_run("device")
     assert (done.code, done.err) == (0, "")
     assert "To be exercised, and not exercised" not in done.out
 
 
-def test_the_reference_driver_leaves_unexercised_what_rests_on_descriptors_and_nothing_else(here):
-    done = run_command(here, "run", "reference-driver", "-n", "2", "--require-exercised", "MUST")
+def test_the_reference_driver_leaves_unexercised_what_rests_on_descriptors_and_nothing_else(reference_run):
+    done = reference_run("driver")
     assert (done.code, done.err) == (1, "")
     holes = done.out.partition("To be exercised, and not exercised")[2]
     # In this process buffers have neither descriptors nor addresses.

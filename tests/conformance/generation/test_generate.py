@@ -26,6 +26,9 @@ for name, text in generated(intents()).items():
 print(whole.hexdigest())
 """
 
+# In one process, for they share what was filled.
+pytestmark = pytest.mark.xdist_group("generate")
+
 FILLED = {}
 
 _IMPORTS = """

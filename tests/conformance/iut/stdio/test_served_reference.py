@@ -25,10 +25,8 @@ OF_ITS_OWN = {"name", "version", "capabilities", "offered", "memory", "ring_size
 """Fields in which programs that are both right differ."""
 
 
-def results(directory, target, name):
-    done = run_command(directory, "run", target, "--results", name)
-    assert done.code == 0, done.out
-    lines = [json.loads(line) for line in (directory / name).read_text(encoding="utf-8").splitlines()]
+def results(path):
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     cases = {line["case"]: line["status"] for line in lines if "case" in line}
     verdicts = {line["requirement"]: line["verdict"] for line in lines if "requirement" in line}
     return cases, verdicts
@@ -49,9 +47,11 @@ UNSHOWN = {
 
 
 @pytest.mark.parametrize("side", ["device", "driver"])
-def test_every_case_ends_as_it_does_in_this_process(tmp_path, side):
-    here = results(tmp_path, f"reference-{side}", "here.jsonl")
-    there = results(tmp_path, f"stdio:{COMMAND.format(side)}", "there.jsonl")
+def test_every_case_ends_as_it_does_in_this_process(tmp_path, reference_run, side):
+    here = results(reference_run(side).results)
+    done = run_command(tmp_path, "run", f"stdio:{COMMAND.format(side)}", "--results", "there.jsonl")
+    assert done.code == 0, done.out
+    there = results(tmp_path / "there.jsonl")
     for shown, told in zip(here, there, strict=True):
         apart = {name for name in shown if told[name] != shown[name]}
         assert apart == UNSHOWN[side] & shown.keys()
