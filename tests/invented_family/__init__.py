@@ -126,7 +126,7 @@ class CallingDriver(parts.DriverPart):
     def set_up(self, driver, state):
         if not driver.has(state, "ECHO"):
             return state, ()
-        return driver.fly(state, Flight(ECHO), struct.pack("<I", FIRST_CALL), 4)
+        return driver.make_available(state, Flight(ECHO), struct.pack("<I", FIRST_CALL), 4)
 
 
 def wrong_ones():

@@ -71,12 +71,12 @@ class Campaign:
 
     def idle_rules(self) -> list[str]:
         """Return the rules that have found nothing broken so far, except those that only count."""
-        spoken = self._spoken()
+        spoken = self._effective_rules()
         return [
             one.name for one in registry.rules() if one.name not in spoken and one.name not in ONLY_COUNTS
         ]
 
-    def _spoken(self) -> frozenset[str]:
+    def _effective_rules(self) -> frozenset[str]:
         return frozenset().union(*(reaction.rules for reaction in self.all_reactions()))
 
     # -- the verdict --------------------------------------------------------------------------------------
@@ -115,7 +115,7 @@ class Campaign:
         for name in NO_MUTANT:
             if name not in catalogue():
                 yield f"requirement {name}: is excused and does not exist"
-        names, spoken = {one.name for one in registry.rules()}, self._spoken()
+        names, spoken = {one.name for one in registry.rules()}, self._effective_rules()
         for name in ONLY_COUNTS:
             if name not in names:
                 yield f"rule {name}: is excused and does not exist"

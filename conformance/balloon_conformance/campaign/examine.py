@@ -11,7 +11,7 @@ from balloon_conformance.campaign.cases import MutantCase, cases
 from balloon_conformance.mutants import mutants
 from balloon_conformance.mutants.mutant import Mutant
 from balloon_conformance.running.outcome import Outcome, Status
-from balloon_conformance.suite.late import settled
+from balloon_conformance.suite.whole_run import revised
 from balloon_spec.requirement import catalogue
 
 __all__ = ["Examined", "Reaction", "Verdict", "examine", "is_settled", "play_against"]
@@ -153,12 +153,12 @@ def examine(name: str, *, everything: bool = False) -> tuple[Reaction, ...]:
         reactions.append(play_against(mutant.name, case.id))
         if not everything and is_settled(mutant, reactions):
             return tuple(reactions)
-    return tuple(_at_the_end(name, reactions))
+    return tuple(_compared(name, reactions))
 
 
-def _at_the_end(mutant: str, reactions: Sequence[Reaction]) -> Iterator[Reaction]:
+def _compared(mutant: str, reactions: Sequence[Reaction]) -> Iterator[Reaction]:
     """Yield the reactions after the observations of all cases were compared, as at the end of a run."""
-    late = {one.case: one for one in settled(_outcome(mutant, reaction.case) for reaction in reactions)}
+    late = {one.case: one for one in revised(_outcome(mutant, reaction.case) for reaction in reactions)}
     for reaction in reactions:
         changed = late.get(reaction.case)
         yield reaction if changed is None else _reaction(mutant, reaction.case, changed)

@@ -17,7 +17,7 @@ from balloon_conformance.campaign.veil import Visibility, veiled
 from balloon_conformance.mutants import mutants
 from balloon_conformance.mutants.mutant import Mutant
 from balloon_conformance.running.outcome import Outcome, Proof
-from balloon_conformance.suite.late import settled
+from balloon_conformance.suite.whole_run import revised
 from balloon_spec.events import Side
 from balloon_spec.features import Profile
 from balloon_spec.requirement import Level, catalogue
@@ -83,7 +83,7 @@ def _proofs(run: _Run, name: str, decided: Mapping[str, list[str]]) -> Iterator[
             return
         seen.setdefault(mutant, []).append(outcome)
     for mutant, outcomes in seen.items():
-        late = next((one for one in settled(outcomes) if name in _blamed(one)), None)
+        late = next((one for one in revised(outcomes) if name in _blamed(one)), None)
         if late is not None:
             yield from _proven(mutant, late, decided)
             return

@@ -123,7 +123,7 @@ def _chosen(names: Sequence[str], side: str | None, requirement: str | None) -> 
     for name in names:
         if name not in known:
             near = [one for one in known if name in one]
-            raise BadInput(f"no mutant {name!r}; {_near(near)}")
+            raise BadInput(f"no mutant {name!r}; {_closest_names(near)}")
     if requirement is not None and requirement.upper() not in catalogue():
         raise BadInput(f"no requirement {requirement!r}; balloon-conformance requirements lists them")
     chosen = [
@@ -138,7 +138,7 @@ def _chosen(names: Sequence[str], side: str | None, requirement: str | None) -> 
     return chosen
 
 
-def _near(names: Sequence[str]) -> str:
+def _closest_names(names: Sequence[str]) -> str:
     if not names:
         return "balloon-conformance mutants lists them"
     return f"there {'is' if len(names) == 1 else 'are'} {', '.join(names[:5])}"

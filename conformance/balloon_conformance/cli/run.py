@@ -37,7 +37,7 @@ from balloon_conformance.iut.errors import IutError
 from balloon_conformance.known_failures.loader import KnownFailuresError
 from balloon_conformance.report.html import render
 from balloon_conformance.report.jsonlines import JsonLines
-from balloon_conformance.report.negotiated import Told
+from balloon_conformance.report.negotiated import ExerciseRequest
 from balloon_conformance.report.results import Exit, Results
 from balloon_conformance.report.terminal import print_header, print_results
 from balloon_conformance.run.live import Gatherer, ProgressBar
@@ -172,7 +172,9 @@ def command(
             description = target.make().description
             _examine(target, asked)
         arguments = _pytest_arguments(options, expression, processes, first=first)
-        results = Results(target.side, chosen, cases.about(), known, Told(cases.needs(), options.named))
+        results = Results(
+            target.side, chosen, cases.about(), known, ExerciseRequest(cases.needs(), options.named)
+        )
         header = _header(target, description, chosen, options.vector_directory)
         console = Console(highlight=False)
         outputs = RunOutputs.opened(
@@ -187,7 +189,7 @@ def command(
             console.print(note, style="dim")
         progress = stack.enter_context(ProgressBar(console))
         gatherer = Gatherer(results, progress, file)
-        with _alone() as said:
+        with _isolated_pytest() as said:
             _run_pytest(arguments, gatherer, results, outputs.junit)
             _prove(gatherer.sight, results, cases)
         if usage := _usage_error(said.getvalue()):
@@ -264,7 +266,7 @@ def _check_expression(expression: str) -> None:
 
 
 @contextmanager
-def _alone() -> Iterator[io.StringIO]:
+def _isolated_pytest() -> Iterator[io.StringIO]:
     """Keep the person's own pytest settings out, and collect pytest's standard error."""
     kept = {name: os.environ.pop(name) for name in _STRANGERS if name in os.environ}
     with redirect_stderr(io.StringIO()) as said:

@@ -106,7 +106,7 @@ def long_line(session: ProgramSession) -> str:
 def writes_only_answers(session: ProgramSession) -> str:
     """Wait for lines that nobody asked for."""
     session.negotiate()
-    unasked = session.program.process.look(_QUIET_SECONDS)
+    unasked = session.program.process.read_unasked(_QUIET_SECONDS)
     if unasked:
         shown = unasked[:60].decode("utf-8", "backslashreplace")
         return (

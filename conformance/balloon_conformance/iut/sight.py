@@ -21,10 +21,10 @@ __all__ = [
     "KICKS",
     "RESTS_ON",
     "TABLE",
-    "Blind",
     "Fact",
+    "HiddenFact",
     "Kind",
-    "OutOfSight",
+    "NotVisible",
     "names_of",
     "undecided",
     "unseen",
@@ -69,7 +69,7 @@ class Fact(StrEnum):
     """The address and length of each descriptor of a driver's buffer."""
 
 
-class OutOfSight(Exception):  # noqa: N818 - says nothing about the implementation, and is nobody's error
+class NotVisible(Exception):  # noqa: N818 - says nothing about the implementation, and is nobody's error
     """The transport cannot show or carry what the rest of a case depends on; the text says why."""
 
 
@@ -87,7 +87,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Blind:
+class HiddenFact:
     """One fact that a kind of adapter does not show, and why.
 
     Any protocol feature or capability named in ``unless`` makes it visible.
@@ -107,74 +107,76 @@ _RESETS: Final = _unless(ProtocolFeature.STATUS, ProtocolFeature.RESET_DEVICE)
 _CHANNEL: Final = _unless(ProtocolFeature.BACKEND_REQ)
 
 _DRIVER_OVER_VHOST_USER: Final = (
-    Blind(Fact.DRIVER_OK, "vhost-user without STATUS has no message for DRIVER_OK", _STATUS),
-    Blind(
+    HiddenFact(Fact.DRIVER_OK, "vhost-user without STATUS has no message for DRIVER_OK", _STATUS),
+    HiddenFact(
         Fact.REFUSAL,
         "vhost-user without STATUS has no FEATURES_OK, by which the driver could be told that its features"
         " are refused",
         _STATUS,
     ),
-    Blind(
+    HiddenFact(
         Fact.RESET,
         "vhost-user without STATUS and RESET_DEVICE has no message for a reset: it is seen only where the"
         " driver negotiates again or stops every virtqueue and hangs up",
         _RESETS,
     ),
-    Blind(
+    HiddenFact(
         Fact.UNBOUND,
         "over vhost-user a driver without a device has no connection over which it could do anything",
     ),
-    Blind(
+    HiddenFact(
         Fact.CONFIGURATION_CHANGE,
         "the front-end gave no request channel (BACKEND_REQ), or closed it, and cannot be told that the"
         " configuration changed",
         _CHANNEL,
     ),
-    Blind(
+    HiddenFact(
         Fact.AVAILABLE_NOTIFICATION,
         "the front-end gave no descriptor through which it would notify of available buffers",
         _unless(KICKS),
     ),
 )
 
-TABLE: Final[Mapping[Kind, tuple[Blind, ...]]] = MappingProxyType(
+TABLE: Final[Mapping[Kind, tuple[HiddenFact, ...]]] = MappingProxyType(
     {
         Kind.REFERENCE_DEVICE: (
-            Blind(Fact.OVERWRITTEN, "the device in this process has no memory behind its pages"),
+            HiddenFact(Fact.OVERWRITTEN, "the device in this process has no memory behind its pages"),
         ),
         Kind.REFERENCE_DRIVER: (
-            Blind(
+            HiddenFact(
                 Fact.REFUSAL,
                 "the driver in this process runs once it has accepted features, and is told of no refusal",
             ),
-            Blind(Fact.EXTENTS, "buffers are handed over whole in this process, without descriptors"),
+            HiddenFact(Fact.EXTENTS, "buffers are handed over whole in this process, without descriptors"),
         ),
         Kind.QEMU: (),
         Kind.LINUX_UML: _DRIVER_OVER_VHOST_USER,
         Kind.VHOST_USER_DEVICE: (
-            Blind(Fact.DRIVER_OK, "vhost-user without STATUS does not tell the device of DRIVER_OK", _STATUS),
-            Blind(
+            HiddenFact(
+                Fact.DRIVER_OK, "vhost-user without STATUS does not tell the device of DRIVER_OK", _STATUS
+            ),
+            HiddenFact(
                 Fact.BEFORE_DRIVER_OK,
                 "over vhost-user the virtqueues are handed over when the driver is ready, and not before",
             ),
-            Blind(
+            HiddenFact(
                 Fact.REFUSAL,
                 "vhost-user without STATUS has no FEATURES_OK: that a back-end takes SET_FEATURES does not"
                 " say that it takes the features",
                 _STATUS,
             ),
-            Blind(
+            HiddenFact(
                 Fact.RESET,
                 "vhost-user without STATUS and RESET_DEVICE has no message for a reset: the connection is"
                 " closed and made again",
                 _RESETS,
             ),
-            Blind(
+            HiddenFact(
                 Fact.NEEDS_RESET,
                 "vhost-user without STATUS has no status in which DEVICE_NEEDS_RESET could be set",
                 _STATUS,
             ),
-            Blind(
+            HiddenFact(
                 Fact.CONFIGURATION_CHANGE,
                 "the back-end uses no request channel (BACKEND_REQ), through which it would tell that the"
                 " configuration changed",
@@ -183,39 +185,41 @@ TABLE: Final[Mapping[Kind, tuple[Blind, ...]]] = MappingProxyType(
         ),
         Kind.VHOST_USER_DRIVER: (
             *_DRIVER_OVER_VHOST_USER,
-            Blind(
+            HiddenFact(
                 Fact.OFFER,
                 "a front-end stands between the device and the driver, and may keep VERSION_1 to itself",
             ),
         ),
         Kind.STDIO_DEVICE: (
-            Blind(Fact.USED_NOTIFICATION, "the program does not say whether it notifies of what it returns"),
-            Blind(
+            HiddenFact(
+                Fact.USED_NOTIFICATION, "the program does not say whether it notifies of what it returns"
+            ),
+            HiddenFact(
                 Fact.DISCARDED,
                 "the program does not claim discards: it cannot tell which pages were discarded",
                 _unless(Capability.DISCARDS),
             ),
-            Blind(
+            HiddenFact(
                 Fact.OVERWRITTEN,
                 "the program does not claim discards: it cannot tell which pages were changed",
                 _unless(Capability.DISCARDS),
             ),
-            Blind(
+            HiddenFact(
                 Fact.ALTERED,
                 "the program does not claim reread: a buffer in flight cannot be looked at again",
                 _unless("reread"),
             ),
         ),
         Kind.STDIO_DRIVER: (
-            Blind(
+            HiddenFact(
                 Fact.AVAILABLE_NOTIFICATION,
                 "the program does not say whether it notifies of what it makes available",
             ),
-            Blind(
+            HiddenFact(
                 Fact.REFUSAL,
                 "the protocol over standard streams does not tell a driver that its features are refused",
             ),
-            Blind(
+            HiddenFact(
                 Fact.ALTERED,
                 "the program does not claim reread: a buffer in flight cannot be looked at again",
                 _unless("reread"),

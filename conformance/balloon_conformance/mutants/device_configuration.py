@@ -8,7 +8,7 @@ from balloon_conformance.iut.contract import ImplementationCrashed
 from balloon_conformance.iut.reference.adapter import ReferenceDevice
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device
-from balloon_conformance.reference.device_pages import Reading
+from balloon_conformance.reference.device_pages import BufferContent
 from balloon_conformance.reference.device_requests import Step
 from balloon_conformance.reference.device_state import DevicePhase, DeviceState, RequestPhase
 from balloon_spec.events import Available, ConfigurationChanged, ConfigurationWritten
@@ -155,7 +155,7 @@ class ForgetsActualWhenItDeflates(Device):
 class CountsUnusedPagesIn(Device):
     """Pages that were reported as unused count as given up."""
 
-    def take_unused_pages(self, state: DeviceState, given: tuple[Available, Reading]) -> Step:
+    def take_unused_pages(self, state: DeviceState, given: tuple[Available, BufferContent]) -> Step:
         """Add them to actual."""
         state, outputs = super().take_unused_pages(state, given)
         return replace(state, actual=state.actual + given[1].pages.pages), outputs

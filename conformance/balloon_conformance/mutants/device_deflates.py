@@ -8,7 +8,7 @@ from balloon_conformance.iut.contract import ImplementationCrashed
 from balloon_conformance.mutants.device_parts import Remembers, is_malformed, without_returns
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device
-from balloon_conformance.reference.device_pages import Reading
+from balloon_conformance.reference.device_pages import BufferContent
 from balloon_conformance.reference.device_requests import Step
 from balloon_conformance.reference.device_state import DeviceOptions, DeviceOutput, DeviceState
 from balloon_spec.events import Available, Reset
@@ -147,10 +147,10 @@ class InflatesByWritableDeflates(Device):
 class _RemembersReports(Remembers):
     """Remembers the pages that were reported unused."""
 
-    def act_on_unused(self, request: int, reading: Reading) -> tuple[DeviceOutput, ...]:
+    def act_on_unused(self, request: int, content: BufferContent) -> tuple[DeviceOutput, ...]:
         """Remember them."""
-        self.seen |= reading.pages
-        return super().act_on_unused(request, reading)
+        self.seen |= content.pages
+        return super().act_on_unused(request, content)
 
 
 @mutant("CHUNK-13")
@@ -193,6 +193,6 @@ class DiscardsReportedPagesItOnceHad(Remembers):
         self.seen |= self.read_pages(state, buffer).pages
         return super().take_inflate(state, buffer)
 
-    def act_on_unused(self, request: int, reading: Reading) -> tuple[DeviceOutput, ...]:
+    def act_on_unused(self, request: int, content: BufferContent) -> tuple[DeviceOutput, ...]:
         """Treat them as given up again."""
-        return (*super().act_on_unused(request, reading), *self.discard(reading.pages & self.seen))
+        return (*super().act_on_unused(request, content), *self.discard(content.pages & self.seen))

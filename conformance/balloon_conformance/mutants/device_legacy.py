@@ -8,7 +8,7 @@ import numpy as np
 
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device
-from balloon_conformance.reference.device_pages import Reading, Words
+from balloon_conformance.reference.device_pages import BufferContent, Words
 from balloon_conformance.reference.device_state import DevicePhase, DeviceState, StatisticsReport
 from balloon_spec.pages import PageSet
 from balloon_spec.wire.response_header import ResponseHeader
@@ -39,7 +39,7 @@ class SwapsTheLegacyConfiguration(_Legacy):
 class ReadsLegacyArraysBigEndian(_Legacy):
     """An old guest gives its pages up, and the host gets none of them."""
 
-    def read_array(self, data: bytes, memory: PageSet) -> Reading:
+    def read_array(self, data: bytes, memory: PageSet) -> BufferContent:
         """Swap the bytes."""
         if self.is_legacy:
             data = np.frombuffer(data[: len(data) & ~3], ">u4").astype("<u4").tobytes()

@@ -8,7 +8,7 @@ import numpy as np
 
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device
-from balloon_conformance.reference.device_pages import Chosen, Reading, Words
+from balloon_conformance.reference.device_pages import BufferContent, Chosen, Words
 from balloon_conformance.reference.device_state import DeviceState
 from balloon_conformance.reference.machine import Note
 from balloon_spec.events import Available
@@ -89,18 +89,18 @@ class RoundsReservedBitsUp(Device):
 class RejectsHeaderJunk(Device):
     """The posted driver's messages do nothing, because unused fields of their header are not zero."""
 
-    def read_pages(self, state: DeviceState, buffer: Available) -> Reading:
+    def read_pages(self, state: DeviceState, buffer: Available) -> BufferContent:
         """Read only messages with a zero header."""
-        reading = super().read_pages(state, buffer)
-        header = reading.header
-        return Reading() if header and (header.cmd or header.flag or header.id) else reading
+        content = super().read_pages(state, buffer)
+        header = content.header
+        return BufferContent() if header and (header.cmd or header.flag or header.id) else content
 
 
 @mutant("HDR-07", also=("INF-07",))
 class TakesOneMemoryPageOfChunks(Device):
     """The pages of a large balloon stay where they are, because a long message is not read."""
 
-    def read_message(self, data: bytes, memory: PageSet, max_data_bytes: int) -> Reading:
+    def read_message(self, data: bytes, memory: PageSet, max_data_bytes: int) -> BufferContent:
         """Read at most 4096 bytes of chunks."""
         return super().read_message(data, memory, 4096)
 
@@ -197,7 +197,7 @@ class WrapsChunksIntoMemory(Device):
 class ReadsArraysBigEndian(Device):
     """On a big-endian host the balloon frees nothing, because every page seems to be outside memory."""
 
-    def read_array(self, data: bytes, memory: PageSet) -> Reading:
+    def read_array(self, data: bytes, memory: PageSet) -> BufferContent:
         """Swap the bytes."""
         words = np.frombuffer(data[: len(data) & ~3], ">u4")
         return super().read_array(words.astype("<u4").tobytes(), memory)
@@ -207,7 +207,7 @@ class ReadsArraysBigEndian(Device):
 class ReadsSignedPageFrameNumbers(Device):
     """A page number with the top bit set discards an unnamed page before the end of memory."""
 
-    def read_array(self, data: bytes, memory: PageSet) -> Reading:
+    def read_array(self, data: bytes, memory: PageSet) -> BufferContent:
         """Count a negative number back from the end of memory."""
         whole, rest = data[: len(data) & ~3], data[len(data) & ~3 :]
         numbers = np.frombuffer(whole, "<i4").astype(np.int64)
@@ -222,7 +222,7 @@ class EndsArraysAtANegativeNumber(Device):
     Reading the number as a signed one is a possible reason. PFN-06 only advises against doing no more.
     """
 
-    def read_array(self, data: bytes, memory: PageSet) -> Reading:
+    def read_array(self, data: bytes, memory: PageSet) -> BufferContent:
         """Read up to the first negative number."""
         whole = data[: len(data) & ~3]
         end = int(np.logical_and.accumulate(np.frombuffer(whole, "<i4") >= 0).sum()) * 4
@@ -233,11 +233,11 @@ class EndsArraysAtANegativeNumber(Device):
 class RejectsArraysWithABadEntry(Device):
     """One page outside memory hides all others of its array from the host."""
 
-    def read_array(self, data: bytes, memory: PageSet) -> Reading:
+    def read_array(self, data: bytes, memory: PageSet) -> BufferContent:
         """Read nothing if a page is outside memory."""
-        reading = super().read_array(data, memory)
-        outside = any(note.clause == "PFN-04" for note in reading.notes)
-        return replace(reading, pages=EMPTY) if outside else reading
+        content = super().read_array(data, memory)
+        outside = any(note.clause == "PFN-04" for note in content.notes)
+        return replace(content, pages=EMPTY) if outside else content
 
 
 @mutant("PFN-05", also=("PFN-06", "QUEUE-05", "INF-07"))
@@ -248,7 +248,7 @@ class ReadsOnlyTheFirstEntry(Device):
     before in the vector, only INF-07 can be named.
     """
 
-    def read_array(self, data: bytes, memory: PageSet) -> Reading:
+    def read_array(self, data: bytes, memory: PageSet) -> BufferContent:
         """Read four bytes."""
         return super().read_array(data[:4], memory)
 
@@ -264,7 +264,7 @@ class ReadsPageFrameNumbersInPairs(Device):
     A device that gives no page of a plain array back breaks only INF-07.
     """
 
-    def read_array(self, data: bytes, memory: PageSet) -> Reading:
+    def read_array(self, data: bytes, memory: PageSet) -> BufferContent:
         """Read pairs; a number whose upper half is not zero is outside memory."""
         whole = data[: len(data) & ~7]
         pairs = np.frombuffer(whole, "<u4").reshape(-1, 2)
@@ -279,7 +279,7 @@ class ReadsPageFrameNumbersInPairs(Device):
 class SkipsLongArrays(Device):
     """A driver that sends more than 256 pages in a buffer, as that of Windows does, gives nothing back."""
 
-    def read_array(self, data: bytes, memory: PageSet) -> Reading:
+    def read_array(self, data: bytes, memory: PageSet) -> BufferContent:
         """Read at most 1024 bytes."""
         return super().read_array(data if len(data) <= 1024 else b"", memory)
 
@@ -288,7 +288,7 @@ class SkipsLongArrays(Device):
 class ActsOnAPartialEntry(Device):
     """An odd byte at the end of an array discards a page that it never named."""
 
-    def read_array(self, data: bytes, memory: PageSet) -> Reading:
+    def read_array(self, data: bytes, memory: PageSet) -> BufferContent:
         """Complete the entry with zeros."""
         return super().read_array(data + bytes(-len(data) % 4), memory)
 
@@ -300,7 +300,7 @@ class CutsArrayAddressesToWords(Device):
     Numbers above the end of memory show it, so no guest of that size is needed.
     """
 
-    def read_array(self, data: bytes, memory: PageSet) -> Reading:
+    def read_array(self, data: bytes, memory: PageSet) -> BufferContent:
         """Cut the address of each number."""
         whole, rest = data[: len(data) & ~3], data[len(data) & ~3 :]
         words = np.frombuffer(whole, "<u4") & np.uint32(_LOW_PFNS)

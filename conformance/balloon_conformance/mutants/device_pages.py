@@ -6,7 +6,7 @@ from balloon_conformance.iut.reference.adapter import ReferenceDevice
 from balloon_conformance.mutants.device_parts import Remembers
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device
-from balloon_conformance.reference.device_pages import Reading
+from balloon_conformance.reference.device_pages import BufferContent
 from balloon_conformance.reference.device_requests import Step
 from balloon_conformance.reference.device_state import DeviceOutput, DeviceState, Discard
 from balloon_spec.events import Available, Reset
@@ -167,7 +167,7 @@ class ReadsArraysAsMessagesBesideRequests(Device):
     CHUNK_TRANSFER, all is well. So no case alone can tell the device from one that may not discard.
     """
 
-    def read_pages(self, state: DeviceState, buffer: Available) -> Reading:
+    def read_pages(self, state: DeviceState, buffer: Available) -> BufferContent:
         """Read an array as a message."""
         if self.has(state, "HOST_REQ_VQ"):
             return self.read_message(buffer.readable, self.options.memory, self.options.max_data_bytes)

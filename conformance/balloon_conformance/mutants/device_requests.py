@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device
-from balloon_conformance.reference.device_pages import Reading
+from balloon_conformance.reference.device_pages import BufferContent
 from balloon_conformance.reference.device_requests import Step
 from balloon_conformance.reference.device_state import (
     DeviceOptions,
@@ -151,7 +151,7 @@ class HoldsStrayMessages(Device):
     Messages that it cannot read are held too.
     """
 
-    def return_stray(self, state: DeviceState, given: tuple[Available, Reading]) -> Step:
+    def return_stray(self, state: DeviceState, given: tuple[Available, BufferContent]) -> Step:
         """Hold it."""
         return state, ()
 
@@ -316,9 +316,9 @@ class LeavesAnExchangeOpenAtABadChunk(Device):
 
     def take_unused_message(self, state: DeviceState, buffer: Available) -> Step:
         """Return a message with a skipped chunk, and read no further."""
-        reading = self.read_message(buffer.readable, self.options.memory, self.options.max_data_bytes)
-        if any(note.clause == "CHUNK-05" for note in reading.notes):
-            return state, (*reading.notes, self.return_buffer(buffer))
+        content = self.read_message(buffer.readable, self.options.memory, self.options.max_data_bytes)
+        if any(note.clause == "CHUNK-05" for note in content.notes):
+            return state, (*content.notes, self.return_buffer(buffer))
         return super().take_unused_message(state, buffer)
 
 
@@ -328,18 +328,18 @@ class HoldsRepeatedHints(Device):
 
     def take_unused_message(self, state: DeviceState, buffer: Available) -> Step:
         """Hold messages that name known pages."""
-        reading = self.read_message(buffer.readable, self.options.memory, self.options.max_data_bytes)
+        content = self.read_message(buffer.readable, self.options.memory, self.options.max_data_bytes)
         known = state.balloon | (state.requests.hints if state.requests.phase is RequestPhase.OPEN else EMPTY)
-        return (state, ()) if reading.pages & known else super().take_unused_message(state, buffer)
+        return (state, ()) if content.pages & known else super().take_unused_message(state, buffer)
 
 
 @mutant("UNUSED-01")
 class DiscardsUnusedPages(Device):
     """Memory that the guest has used since it reported it is discarded."""
 
-    def act_on_unused(self, request: int, reading: Reading) -> tuple[DeviceOutput, ...]:
+    def act_on_unused(self, request: int, content: BufferContent) -> tuple[DeviceOutput, ...]:
         """Discard the pages."""
-        return (*super().act_on_unused(request, reading), *self.discard(reading.pages))
+        return (*super().act_on_unused(request, content), *self.discard(content.pages))
 
 
 @mutant("UNUSED-01")
@@ -348,9 +348,9 @@ class DiscardsWhateverIsReported(Device):
 
     def take_host_request_buffer(self, state: DeviceState, buffer: Available) -> Step:
         """Treat every message as one of the inflate queue."""
-        reading = self.read_message(buffer.readable, self.options.memory, self.options.max_data_bytes)
+        content = self.read_message(buffer.readable, self.options.memory, self.options.max_data_bytes)
         state, outputs = super().take_host_request_buffer(state, buffer)
-        return state, (*self.discard(reading.pages), *outputs)
+        return state, (*self.discard(content.pages), *outputs)
 
 
 @mutant(

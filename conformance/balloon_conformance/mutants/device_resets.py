@@ -8,7 +8,7 @@ from balloon_conformance.iut.contract import Buffer, Setup
 from balloon_conformance.iut.reference.adapter import ReferenceDevice
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device
-from balloon_conformance.reference.device_pages import Reading
+from balloon_conformance.reference.device_pages import BufferContent
 from balloon_conformance.reference.device_requests import Step
 from balloon_conformance.reference.device_state import (
     Accept,
@@ -45,7 +45,7 @@ class KeepsTheFeatures(Device):
         self.first = self.first if self.first is not None else state.accepted
         return state, outputs
 
-    def read_pages(self, state: DeviceState, buffer: Available) -> Reading:
+    def read_pages(self, state: DeviceState, buffer: Available) -> BufferContent:
         """Read in the first form."""
         return super().read_pages(replace(state, accepted=self.first or 0), buffer)
 

@@ -269,7 +269,7 @@ class WritesIntoInflateBuffers(ReferenceDevice):
     def make_available(self, queue: int, buffer: Buffer) -> None:
         """Clear it."""
         if queue == 0:
-            self.diary.events.append(BufferAltered(0, buffer.name, bytes(len(buffer.readable)), Side.DEVICE))
+            self.log.events.append(BufferAltered(0, buffer.name, bytes(len(buffer.readable)), Side.DEVICE))
         super().make_available(queue, buffer)
 
 

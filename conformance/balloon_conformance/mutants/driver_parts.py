@@ -26,9 +26,11 @@ def shifted(pages: PageSet, by: int) -> PageSet:
 class AltersBuffers(Driver):
     """A driver that passes every buffer through :meth:`alter` before it is made available."""
 
-    def fly(self, state: DriverState, flight: Flight, readable: bytes = b"", writable_bytes: int = 0) -> Step:
+    def make_available(
+        self, state: DriverState, flight: Flight, readable: bytes = b"", writable_bytes: int = 0
+    ) -> Step:
         """Make the altered buffer available."""
-        state, outputs = super().fly(state, flight, readable, writable_bytes)
+        state, outputs = super().make_available(state, flight, readable, writable_bytes)
         return state, tuple(
             self.alter(state, flight, one) if isinstance(one, Available) else one for one in outputs
         )

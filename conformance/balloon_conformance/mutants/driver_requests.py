@@ -43,9 +43,11 @@ class PostsNoRequestBuffer(Driver):
 class PostsALargeRequestBuffer(Driver):
     """A device that fills the buffer it is given writes a request the driver cannot read."""
 
-    def fly(self, state: DriverState, flight: Flight, readable: bytes = b"", writable_bytes: int = 0) -> Step:
+    def make_available(
+        self, state: DriverState, flight: Flight, readable: bytes = b"", writable_bytes: int = 0
+    ) -> Step:
         """Make room for 32 bytes."""
-        return super().fly(state, flight, readable, writable_bytes and 32)
+        return super().make_available(state, flight, readable, writable_bytes and 32)
 
 
 @mutant("REQ-13")
@@ -127,7 +129,7 @@ class PostsTheRequestBufferAtOnce(Driver):
 
     def answer(self, state: DriverState, request: HostRequest) -> Step:
         """Post the buffer first, then answer."""
-        posted, outputs = self.fly(state, Flight(HOST_REQUEST, is_request=True), writable_bytes=16)
+        posted, outputs = self.make_available(state, Flight(HOST_REQUEST, is_request=True), writable_bytes=16)
         state, more = super().answer(posted, request)
         return state, (*outputs, *more)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from balloon_conformance.reference.device_pages import Reading
+from balloon_conformance.reference.device_pages import BufferContent
 from balloon_conformance.reference.device_requests import RequestingDevice, Step
 from balloon_conformance.reference.device_state import (
     Accept,
@@ -181,13 +181,13 @@ class Device(RequestingDevice):
 
     def take_inflate(self, state: DeviceState, buffer: Available) -> Step:
         """Discard the pages a buffer names and return it."""
-        reading = self.read_pages(state, buffer)
+        content = self.read_pages(state, buffer)
         # INF-06: discarding a page that is already in the balloon has no further effect.
-        balloon = state.balloon | reading.pages
+        balloon = state.balloon | content.pages
         after = state if balloon is state.balloon else replace(state, balloon=balloon)
         # INF-07, QUEUE-07: the pages are discarded first; the buffer is returned even if nothing was
         # discarded.
-        return after, (*reading.notes, *self.discard(reading.pages), self.return_buffer(buffer))
+        return after, (*content.notes, *self.discard(content.pages), self.return_buffer(buffer))
 
     # INF-08, SAFE-01: exactly the pages that were named. INF-09: no page if the host inhibits discarding.
     def discard(self, pages: PageSet) -> tuple[DeviceOutput, ...]:
@@ -198,17 +198,17 @@ class Device(RequestingDevice):
     # them.
     def take_deflate(self, state: DeviceState, buffer: Available) -> Step:
         """Stop counting the pages that a buffer names, and return it."""
-        reading = self.read_pages(state, buffer)
-        notes = reading.notes
-        foreign = reading.pages - state.balloon
+        content = self.read_pages(state, buffer)
+        notes = content.notes
+        foreign = content.pages - state.balloon
         if foreign:
             notes += (Note("DEF-04", f"{foreign.pages} pages are not in the balloon"),)
-        return replace(state, balloon=state.balloon - reading.pages), (*notes, self.return_buffer(buffer))
+        return replace(state, balloon=state.balloon - content.pages), (*notes, self.return_buffer(buffer))
 
-    def read_pages(self, state: DeviceState, buffer: Available) -> Reading:
+    def read_pages(self, state: DeviceState, buffer: Available) -> BufferContent:
         """Read an inflate or deflate buffer in the negotiated form. A malformed buffer names no pages."""
         if buffer.writable_bytes:
-            return Reading(notes=(Note("QUEUE-03", "the buffer has a device-writable part"),))
+            return BufferContent(notes=(Note("QUEUE-03", "the buffer has a device-writable part"),))
         # RESET-01: the features accepted since the last reset decide the form.
         if self.has(state, "CHUNK_TRANSFER"):
             # HDR-05: only data_len of the header is read.

@@ -17,7 +17,7 @@ from balloon_spec.pages import EMPTY, PAGE_SHIFT, PageSet
 from balloon_spec.wire import chunk, pfn_array, response_header
 from balloon_spec.wire.response_header import ResponseHeader
 
-__all__ = ["PageReader", "Reading"]
+__all__ = ["BufferContent", "PageReader"]
 
 _SHIFT = np.uint64(PAGE_SHIFT)
 _RESERVED = np.uint64(chunk.RESERVED_MASK)
@@ -28,7 +28,7 @@ Chosen = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class BufferContent:
     """The content of a buffer: the pages to act on, the header of a well-formed message, and notes."""
 
     pages: PageSet = EMPTY
@@ -39,21 +39,21 @@ class Reading:
 class PageReader:
     """Reads messages and arrays of page frame numbers; each method keeps what its comment names."""
 
-    def read_message(self, data: bytes, memory: PageSet, max_data_bytes: int) -> Reading:
+    def read_message(self, data: bytes, memory: PageSet, max_data_bytes: int) -> BufferContent:
         """Read a response message. If it is malformed as a whole, its header is None."""
         # SAFE-08: a buffer shorter than a header names no pages.
         if len(data) < response_header.LENGTH_BYTES:
-            return Reading(notes=(Note("HDR-01", f"a message of {len(data)} bytes"),))
+            return BufferContent(notes=(Note("HDR-01", f"a message of {len(data)} bytes"),))
         header = response_header.parse(data[: response_header.LENGTH_BYTES])
         body = data[response_header.LENGTH_BYTES :]
         if not self.accepts_data_len(header.data_len):
-            return Reading(notes=(Note("HDR-03", f"data_len is {header.data_len}"),))
+            return BufferContent(notes=(Note("HDR-03", f"data_len is {header.data_len}"),))
         # HDR-07: this much is accepted. A longer message is more than a device has to accept (HDR-08).
         if min(header.data_len, len(body)) > max_data_bytes:
-            return Reading(notes=(Note("HDR-08", f"{len(body)} bytes of response data"),))
+            return BufferContent(notes=(Note("HDR-08", f"{len(body)} bytes of response data"),))
         short = () if header.data_len == len(body) else (Note("HDR-02", f"data_len is {header.data_len}"),)
         pages, notes = self.read_chunks(self.response_data(header, body), memory)
-        return Reading(pages, header, short + notes)
+        return BufferContent(pages, header, short + notes)
 
     # SAFE-06: if data_len is not a multiple of 16, nobody knows which chunk is broken.
     def accepts_data_len(self, data_len: int) -> bool:
@@ -120,7 +120,7 @@ class PageReader:
         return inside
 
     # PFN-05, PFN-07: every entry counts, and is an unsigned number.
-    def read_array(self, data: bytes, memory: PageSet) -> Reading:
+    def read_array(self, data: bytes, memory: PageSet) -> BufferContent:
         """Read an array of 32-bit page frame numbers, little-endian."""
         notes = []
         # PFN-09: no partial entry is acted on.
@@ -128,10 +128,10 @@ class PageReader:
         if not whole or len(whole) != len(data):
             notes.append(Note("PFN-02", f"an array of {len(data)} bytes"))
         if not whole:
-            return Reading(notes=tuple(notes))
+            return BufferContent(notes=tuple(notes))
         named = PageSet.from_pfns(pfn_array.decode(whole))
         # PFN-06: an entry outside guest memory does not spoil the others.
         pages = named & memory
         if pages != named:
             notes.append(Note("PFN-04", f"{named.pages - pages.pages} pages lie outside guest memory"))
-        return Reading(pages, notes=tuple(notes))
+        return BufferContent(pages, notes=tuple(notes))

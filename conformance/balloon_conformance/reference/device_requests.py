@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import ClassVar, TypeAlias
 
-from balloon_conformance.reference.device_pages import PageReader, Reading
+from balloon_conformance.reference.device_pages import BufferContent, PageReader
 from balloon_conformance.reference.device_state import (
     DeviceOptions,
     DeviceOutput,
@@ -159,12 +159,12 @@ class RequestingDevice(PageReader, Machine[DeviceState, DeviceOutput]):
 
     def take_unused_message(self, state: DeviceState, buffer: Available) -> Step:
         """Tell whether a message belongs to the open request, and serve it accordingly."""
-        reading = self.read_message(buffer.readable, self.options.memory, self.options.max_data_bytes)
+        content = self.read_message(buffer.readable, self.options.memory, self.options.max_data_bytes)
         kind = RequestInput.STRAY
-        if reading.header is not None and self.matches(state, reading.header):
-            kind = _FLAGS[reading.header.flag]
-        after, outputs = self.request(kind, state, (buffer, reading))
-        return after, (*reading.notes, *outputs)
+        if content.header is not None and self.matches(state, content.header):
+            kind = _FLAGS[content.header.flag]
+        after, outputs = self.request(kind, state, (buffer, content))
+        return after, (*content.notes, *outputs)
 
     # REQ-19: cmd, id and flag must be those of the exchange; the table knows whether it is open. The id comes
     # back in 16 bits.
@@ -173,21 +173,21 @@ class RequestingDevice(PageReader, Machine[DeviceState, DeviceOutput]):
         is_answer = header.cmd == CMD_GET_UNUSED_PAGES and header.flag in _FLAGS
         return is_answer and header.id == state.requests.request & 0xFFFF
 
-    def take_unused_pages(self, state: DeviceState, given: tuple[Available, Reading]) -> Step:
+    def take_unused_pages(self, state: DeviceState, given: tuple[Available, BufferContent]) -> Step:
         """Keep the pages of a message as hints and return it."""
-        buffer, reading = given
+        buffer, content = given
         # UNUSED-03: pages named twice, and pages of the balloon, are hints like any other.
-        requests = replace(state.requests, hints=state.requests.hints | reading.pages)
-        outputs = self.act_on_unused(state.requests.request, reading)
+        requests = replace(state.requests, hints=state.requests.hints | content.pages)
+        outputs = self.act_on_unused(state.requests.request, content)
         return replace(state, requests=requests), (*outputs, self.return_buffer(buffer))
 
     # UNUSED-01: an unused page is a hint for migration. The guest may use it again at any moment.
-    def act_on_unused(self, request: int, reading: Reading) -> tuple[DeviceOutput, ...]:
+    def act_on_unused(self, request: int, content: BufferContent) -> tuple[DeviceOutput, ...]:
         """Return what the device does with reported pages."""
-        return (Hint(request, reading.pages),) if reading.pages else ()
+        return (Hint(request, content.pages),) if content.pages else ()
 
     # REQ-18: DONE may come without chunks. REQ-20: no message of this exchange follows it.
-    def take_last_unused_pages(self, state: DeviceState, given: tuple[Available, Reading]) -> Step:
+    def take_last_unused_pages(self, state: DeviceState, given: tuple[Available, BufferContent]) -> Step:
         """Keep the pages of the last message, close the exchange, and make the next request if one waits."""
         state, outputs = self.take_unused_pages(state, given)
         state, closing = self.close(state)
@@ -202,10 +202,10 @@ class RequestingDevice(PageReader, Machine[DeviceState, DeviceOutput]):
         """Give up an unanswered request. Messages that answer it later are stray."""
         return self.close(state)
 
-    def return_stray(self, state: DeviceState, given: tuple[Available, Reading]) -> Step:
+    def return_stray(self, state: DeviceState, given: tuple[Available, BufferContent]) -> Step:
         """Return a message that belongs to no open request, without effect."""
-        buffer, reading = given
-        notes = () if reading.header is None else (Note("REQ-16", "the message answers no open request"),)
+        buffer, content = given
+        notes = () if content.header is None else (Note("REQ-16", "the message answers no open request"),)
         return state, (*notes, self.return_buffer(buffer))
 
     # BUF-02, BUF-03, BUF-07: nothing is written to a device-readable part, and the used length says so.

@@ -208,7 +208,7 @@ class Driver(BallooningDriver, AnsweringDriver):
     # schema builds the bytes.
     def post_statistics(self, state: DriverState) -> Step:
         """Make a statistics buffer with fresh values available."""
-        return self.fly(state, Flight(STATISTICS), statistics.build(self.statistics(state)))
+        return self.make_available(state, Flight(STATISTICS), statistics.build(self.statistics(state)))
 
     # STATS-05, STATS-10: the same three each time.
     def statistics(self, state: DriverState) -> Statistics:

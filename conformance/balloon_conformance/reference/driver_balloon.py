@@ -116,7 +116,7 @@ class BallooningDriver(PageWriter):
             pages, *left = state.ballooning.left
             state = replace(state, ballooning=replace(state.ballooning, left=tuple(left)))
             # QUEUE-03: these buffers have no device-writable part.
-            state, more = self.fly(state, Flight(queue, pages), self.encode_pages(state, pages))
+            state, more = self.make_available(state, Flight(queue, pages), self.encode_pages(state, pages))
             outputs += more
         return state, outputs
 

@@ -104,7 +104,9 @@ class PageWriter(Machine[DriverState, DriverOutput]):
     # -- buffers ------------------------------------------------------------------------------------------
 
     # BUF-01, BUF-05, CONC-01: every buffer is new memory, so none is changed or shared in flight.
-    def fly(self, state: DriverState, flight: Flight, readable: bytes = b"", writable_bytes: int = 0) -> Step:
+    def make_available(
+        self, state: DriverState, flight: Flight, readable: bytes = b"", writable_bytes: int = 0
+    ) -> Step:
         """Make a buffer available and remember it."""
         name = f"{flight.queue}-{state.buffers}"
         flights = MappingProxyType({**state.flights, name: flight})

@@ -82,7 +82,7 @@ class AnsweringDriver(PageWriter):
     def post_request_buffer(self, state: DriverState, _given: object) -> Step:
         """Make the request buffer available."""
         state = replace(state, answering=Answering(phase=_OFFERED))
-        return self.fly(
+        return self.make_available(
             state, Flight(HOST_REQUEST, is_request=True), writable_bytes=host_request.LENGTH_BYTES
         )
 
@@ -131,7 +131,7 @@ class AnsweringDriver(PageWriter):
             # REQ-12: an empty CONT is not sent; an empty DONE is.
             if pages or is_last:
                 data = self.encode_answer(state, pages, is_last)
-                state, more = self.fly(state, Flight(HOST_REQUEST, pages, is_last), data)
+                state, more = self.make_available(state, Flight(HOST_REQUEST, pages, is_last), data)
                 outputs += more
         return state, outputs
 

@@ -12,7 +12,7 @@ from struct import Struct
 from typing import Final
 
 from balloon_conformance.reference.device import Device
-from balloon_conformance.reference.device_pages import Reading
+from balloon_conformance.reference.device_pages import BufferContent
 from balloon_spec.pages import PAGE_SHIFT, PageSet
 from balloon_spec.wire import chunk, response_header
 
@@ -25,7 +25,7 @@ _SHORT_BYTES: Final = response_header.LENGTH_BYTES + 16 * chunk.LENGTH_BYTES
 class QuickDevice(Device):
     """A :class:`Device` that reads short, well-formed messages the quick way."""
 
-    def read_message(self, data: bytes, memory: PageSet, max_data_bytes: int) -> Reading:
+    def read_message(self, data: bytes, memory: PageSet, max_data_bytes: int) -> BufferContent:
         """Read a response message."""
         header_bytes = response_header.LENGTH_BYTES
         if header_bytes <= len(data) <= _SHORT_BYTES:
@@ -41,5 +41,5 @@ class QuickDevice(Device):
                         break
                     runs.append(run)
                 else:
-                    return Reading(PageSet(runs), header)
+                    return BufferContent(PageSet(runs), header)
         return super().read_message(data, memory, max_data_bytes)

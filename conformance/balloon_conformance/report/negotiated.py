@@ -16,11 +16,11 @@ from balloon_conformance.running.outcome import Outcome, Status
 from balloon_spec.events import Side
 from balloon_spec.features import Profile, profile
 
-__all__ = ["Told", "never_negotiated"]
+__all__ = ["ExerciseRequest", "never_negotiated"]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ExerciseRequest:
     """What a run was told: the features that each case needs, by its id, and those given with ``--bit``.
 
     The id of a scenario is without its parameters.
@@ -30,7 +30,9 @@ class Told:
     named: frozenset[str] = frozenset()
 
 
-def never_negotiated(side: Side, spoken: Profile, told: Told, outcomes: Iterable[Outcome]) -> str:
+def never_negotiated(
+    side: Side, spoken: Profile, requested: ExerciseRequest, outcomes: Iterable[Outcome]
+) -> str:
     """Name the features that were asked for and never negotiated, and the remedy; empty if all is well.
 
     Some features of a profile may be missing: an implementation need not have all of them.
@@ -39,11 +41,11 @@ def never_negotiated(side: Side, spoken: Profile, told: Told, outcomes: Iterable
     seen: set[str] = set()
     for outcome in outcomes:
         if outcome.status is not Status.ERROR:
-            needed |= told.needs.get(outcome.case.partition("[")[0], frozenset())
+            needed |= requested.needs.get(outcome.case.partition("[")[0], frozenset())
             seen |= set(outcome.negotiated)
     base = profile("base").by_name
     own = {one.name for one in spoken.features if one.name not in base}
-    missing = (told.named & needed) - seen
+    missing = (requested.named & needed) - seen
     if own & needed and not own & seen:
         missing |= own & needed
     if not missing:

@@ -10,11 +10,11 @@ from itertools import chain, combinations
 from typing import Any
 
 from balloon_conformance.known_failures.ledger import KnownFailures
-from balloon_conformance.report.negotiated import Told, never_negotiated
+from balloon_conformance.report.negotiated import ExerciseRequest, never_negotiated
 from balloon_conformance.report.ranking import Cause, nearest_first, rank
 from balloon_conformance.running.known_failure import KnownFailure
 from balloon_conformance.running.outcome import Outcome, Proof, Status
-from balloon_conformance.suite.late import settled
+from balloon_conformance.suite.whole_run import revised
 from balloon_spec.events import Side
 from balloon_spec.features import Profile
 from balloon_spec.judge import Finding
@@ -112,7 +112,7 @@ class Results:
     """What a run against one implementation has shown so far.
 
     ``about`` are the requirements that each case of the suite is about, by the case's id; ``known`` are the
-    known failures, ``told`` what the run was told to exercise.
+    known failures, ``requested`` what the run was told to exercise.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class Results:
         profile: Profile,
         about: Mapping[str, tuple[str, ...]],
         known: KnownFailures = KnownFailures(),  # noqa: B008 - it is frozen
-        told: Told = Told(),  # noqa: B008 - so is it
+        requested: ExerciseRequest = ExerciseRequest(),  # noqa: B008 - so is it
     ) -> None:
         self.side = side
         self.profile = profile
@@ -141,7 +141,7 @@ class Results:
         """Why a requirement can have no proof, by its id, if that is known."""
         self._about = about
         self._known = known
-        self._told = told
+        self._requested = requested
 
     def add(self, outcome: Outcome) -> None:
         """Add the outcome of a case. If a case has an error after it ended, it counts as an error."""
@@ -151,7 +151,7 @@ class Results:
 
     def settle(self) -> tuple[Outcome, ...]:
         """Compare the outcomes when all have come; return those that change by it."""
-        changed = tuple(self._known.mark(one) for one in settled(self.outcomes.values()))
+        changed = tuple(self._known.mark(one) for one in revised(self.outcomes.values()))
         self.outcomes.update({one.case: one for one in changed})
         return changed
 
@@ -299,7 +299,7 @@ class Results:
     @property
     def never_negotiated(self) -> str:
         """The features that were to be exercised and never negotiated, in a sentence with the remedy."""
-        return never_negotiated(self.side, self.profile, self._told, self.outcomes.values())
+        return never_negotiated(self.side, self.profile, self._requested, self.outcomes.values())
 
     @property
     def has_faults(self) -> bool:

@@ -15,7 +15,7 @@ from balloon_conformance.iut.contract import (
     ImplementationHung,
     ImplementationViolation,
 )
-from balloon_conformance.iut.sight import OutOfSight
+from balloon_conformance.iut.sight import NotVisible
 
 __all__ = ["AdapterDefect", "call_adapter", "defect_of", "one_line"]
 
@@ -26,7 +26,7 @@ _OF_THE_CONTRACT: Final = (
     ImplementationCrashed,
     ImplementationHung,
     ImplementationViolation,
-    OutOfSight,
+    NotVisible,
 )
 """What an adapter may raise."""
 

@@ -23,7 +23,7 @@ from balloon_conformance.iut.contract import (
     PeerAbsent,
     PeerLeft,
 )
-from balloon_conformance.iut.sight import OutOfSight
+from balloon_conformance.iut.sight import NotVisible
 from balloon_conformance.running.adapter_defect import defect_of, one_line
 from balloon_conformance.running.mismatch import Mismatch
 from balloon_conformance.running.not_exercised import NotExercised
@@ -86,14 +86,14 @@ def carry_out(case: Case, session: Session, action: Callable[[], Sequence[str]])
         with session:
             try:
                 left_out = action()
-            except (NotExercised, OutOfSight):
+            except (NotExercised, NotVisible):
                 # What was played before is judged, once the device had its time.
                 if isinstance(session, DeviceSession):
                     session.settle(session.deadline_seconds / _SHARE)
                 _look_around(session)
                 raise
             _look_around(session)
-    except (NotExercised, OutOfSight) as missing:
+    except (NotExercised, NotVisible) as missing:
         return end.close(missed=str(missing))
     except Mismatch as mismatch:
         return end.close(mismatch=mismatch)

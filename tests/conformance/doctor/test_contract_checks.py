@@ -44,7 +44,7 @@ class KeepsTheDevice(ReferenceDevice):
             super().start(setup)
         else:
             self.reset()
-            self.diary.events.clear()
+            self.log.events.clear()
 
 
 class KeepsWhatWasDiscarded(ReferenceDevice):
@@ -58,9 +58,9 @@ class KeepsEvents(ReferenceDevice):
     """What nobody took of the case before is told in the next."""
 
     def start(self, setup):
-        kept = self.diary.events
+        kept = self.log.events
         super().start(setup)
-        self.diary.events = kept
+        self.log.events = kept
 
 
 class KeepsTheFeatures(ReferenceDevice):
@@ -85,7 +85,7 @@ class KeepsTheTarget(ReferenceDevice):
         super().start(setup)
         if self.target is not None:
             self._tell(Operator(OperatorAction.TARGET, self.target))
-            self.diary.events.clear()
+            self.log.events.clear()
 
 
 class OffersLessTheSecondTime(ReferenceDevice):
@@ -128,7 +128,7 @@ class KeepsTheBalloon(ReferenceDriver):
         # A driver that has pages already gives some back at a target of none.
         accepted = super().negotiate(offered, configuration)
         if self.actual:
-            self.diary.events.append(Available(DEFLATE.index, "old", b"\x08\x10\0\0", 0))
+            self.log.events.append(Available(DEFLATE.index, "old", b"\x08\x10\0\0", 0))
             self.actual = b""
         return accepted
 

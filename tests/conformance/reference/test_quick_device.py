@@ -44,6 +44,6 @@ def test_both_devices_read_the_same(data, limit):
 def test_a_sound_message_of_one_chunk_takes_the_short_way(monkeypatch):
     monkeypatch.setattr(Device, "read_message", None)
     data = message(16, struct.pack("<QQ", 0x20000, 0x3000))
-    reading = QuickDevice().read_message(data, MEMORY, 16)
-    assert reading.pages == PageSet([(0x20, 3)])
-    assert reading.header.id == 0x1234
+    content = QuickDevice().read_message(data, MEMORY, 16)
+    assert content.pages == PageSet([(0x20, 3)])
+    assert content.header.id == 0x1234

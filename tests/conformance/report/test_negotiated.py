@@ -7,7 +7,7 @@ import pytest
 from balloon_conformance.iut.contract import Target
 from balloon_conformance.iut.errors import IutError
 from balloon_conformance.iut.reference.adapter import ReferenceDevice, reference_device_target
-from balloon_conformance.report.negotiated import Told, never_negotiated
+from balloon_conformance.report.negotiated import ExerciseRequest, never_negotiated
 from balloon_conformance.report.results import Exit, Results
 from balloon_conformance.run.options import RunOptions
 from balloon_conformance.running.outcome import Outcome, Status
@@ -25,7 +25,7 @@ MOVED = profile("chunk-transfer", {"CHUNK_TRANSFER": 41})
 
 
 def said(*outcomes, named=(), spoken=CHUNK_TRANSFER, side=Side.DEVICE):
-    return never_negotiated(side, spoken, Told(NEEDS, frozenset(named)), outcomes)
+    return never_negotiated(side, spoken, ExerciseRequest(NEEDS, frozenset(named)), outcomes)
 
 
 def passed(case, *features):
@@ -79,7 +79,7 @@ def test_under_the_base_profile_nothing_was_told():
 
 
 def test_a_run_in_which_it_happened_exits_as_one_that_exercised_nothing():
-    results = Results(Side.DEVICE, CHUNK_TRANSFER, {}, told=Told(plan(Side.DEVICE).needs()))
+    results = Results(Side.DEVICE, CHUNK_TRANSFER, {}, requested=ExerciseRequest(plan(Side.DEVICE).needs()))
     vectors = {vector.id: vector for vector in plan(Side.DEVICE).vectors}
     deaf = ReferenceDevice(offered=CHUNK_TRANSFER.mask({"VERSION_1", "STATS_VQ", "MUST_TELL_HOST"}))
     results.add(play(vectors["pfn-inflate-one-page"], deaf, Side.DEVICE))

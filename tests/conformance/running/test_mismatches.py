@@ -80,7 +80,7 @@ def test_an_event_out_of_silence_is_shown_as_its_line_of_a_trace():
     class Early(ReferenceDevice):
         def make_available(self, queue, buffer):
             super().make_available(queue, buffer)
-            self.diary.events.append(ev.Used(queue, buffer.name))
+            self.log.events.append(ev.Used(queue, buffer.name))
 
     found = mismatch(VECTORS["nothing-comes-back-before-driver-ok"], Early())
     assert json.loads(found.seen)["event"] == "used"
@@ -170,9 +170,9 @@ def test_a_driver_that_need_not_inflate_is_advised():
 
 def test_a_buffer_with_other_parts():
     def large(self, state, flight, readable=b"", writable_bytes=0):
-        return Driver.fly(self, state, flight, readable, 2 * writable_bytes)
+        return Driver.make_available(self, state, flight, readable, 2 * writable_bytes)
 
-    found = mismatch(VECTORS["request-id-0"], otherwise(fly=large))
+    found = mismatch(VECTORS["request-id-0"], otherwise(make_available=large))
     assert (found.requirement, found.field) == ("REQ-02", "buffer")
     assert (found.expected, found.seen) == (
         "0 readable and 16 writable bytes",

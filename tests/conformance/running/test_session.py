@@ -458,10 +458,10 @@ class _TakesItsTime(ReferenceDriver):
 
     def reset(self):
         super().reset()
-        self.diary.events, self._shown = [], []
+        self.log.events, self._shown = [], []
 
     def observe(self, deadline_seconds):
-        fresh, self.diary.events = self.diary.events, []
+        fresh, self.log.events = self.log.events, []
         self._shown += [one for one in fresh if self._sets_driver_ok or not isinstance(one, ev.DriverOk)]
         if not self._shown or deadline_seconds < self._seconds:
             self.clock.wait(deadline_seconds)

@@ -67,7 +67,7 @@ _FEATURE_BITS = 128
 _NOT_STARTED = "the adapter is not started; call start first"
 
 
-class _Diary:
+class _OutputLog:
     """The outputs of a machine: events for ``observe``, and counts of everything else."""
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ class _Diary:
             case _:
                 pass
 
-    def tear_off(self, clock: SimulatedClock, deadline_seconds: float) -> list[Event]:
+    def take_events(self, clock: SimulatedClock, deadline_seconds: float) -> list[Event]:
         """Return the events since the last call; if there are none, let the deadline pass."""
         events, self.events = self.events, []
         if events:
@@ -142,7 +142,7 @@ class ReferenceDevice:
     ) -> None:
         self.description = description
         self.clock = SimulatedClock()
-        self.diary = _Diary()
+        self.log = _OutputLog()
         self._make = make
         self._offered = offered
         self._device: Device | None = None
@@ -166,7 +166,7 @@ class ReferenceDevice:
     def start(self, setup: Setup) -> None:
         """Build a fresh device with the memory of the case."""
         self._device = self._make(DeviceOptions(setup.profile, setup.memory, self._offered))
-        self.diary = _Diary()
+        self.log = _OutputLog()
         self._discarded = self._after_a_return = EMPTY
         self._statistics = ()
 
@@ -180,7 +180,7 @@ class ReferenceDevice:
 
     def observe(self, deadline_seconds: float) -> Sequence[Event]:
         """Return what the device did since the last call."""
-        events = self.diary.tear_off(self.clock, deadline_seconds)
+        events = self.log.take_events(self.clock, deadline_seconds)
         if not events:
             self._time_passes()
         return events
@@ -272,10 +272,10 @@ class ReferenceDevice:
         for output in outputs:
             if isinstance(output, Used):
                 # As on a ring: a device that does not say otherwise notifies the driver.
-                self.diary.enter(replace(output, notified=output.notified is not False))
+                self.log.enter(replace(output, notified=output.notified is not False))
                 returned = True
                 continue
-            self.diary.enter(output)
+            self.log.enter(output)
             if isinstance(output, Discard) and returned:
                 self._after_a_return |= output.pages
             elif isinstance(output, Discard):
@@ -310,7 +310,7 @@ class ReferenceDriver:
             {Capability.RAW_FEATURES, Capability.MEMORY_HOLES}
             | ({Capability.STEER_PAGES} if steered else set())
         )
-        self.diary = _Diary()
+        self.log = _OutputLog()
         self._make = make
         self._supported = supported
         self.steered = steered
@@ -328,7 +328,7 @@ class ReferenceDriver:
         """Return an adapter, not started, to the same driver that cannot be told which pages to give up."""
         free = copy(self)
         free.capabilities -= {Capability.STEER_PAGES}
-        free.clock, free.diary = SimulatedClock(), _Diary()
+        free.clock, free.log = SimulatedClock(), _OutputLog()
         free.steered = False
         return free
 
@@ -339,7 +339,7 @@ class ReferenceDriver:
         self._driver = self._make(
             DriverOptions(setup.profile, memory, self._supported, own_memory=own_memory)
         )
-        self.diary = _Diary()
+        self.log = _OutputLog()
 
     def own_memory_of(self, memory: PageSet) -> PageSet:
         """Return the pages of guest memory that a driver which is not steered may give up by itself."""
@@ -355,7 +355,7 @@ class ReferenceDriver:
 
     def observe(self, deadline_seconds: float) -> Sequence[Event]:
         """Return what the driver did since the last call."""
-        return self.diary.tear_off(self.clock, deadline_seconds)
+        return self.log.take_events(self.clock, deadline_seconds)
 
     def negotiate(self, offered: int, configuration: bytes) -> int | None:
         """Offer features; return what the driver accepted. The driver runs from here on."""
@@ -380,7 +380,7 @@ class ReferenceDriver:
 
     def enter(self, output: DriverOutput) -> None:
         """Record one act of the driver."""
-        self.diary.enter(output)
+        self.log.enter(output)
 
     def _tell(self, given: object) -> tuple[DriverOutput, ...]:
         outputs = self.driver.receive(given)

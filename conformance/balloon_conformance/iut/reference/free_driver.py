@@ -101,7 +101,7 @@ class FreeReferenceDriver(ReferenceDriver):
         """Return the answer; None if there are events of the driver to observe first."""
         if self._answer is None:
             raise AdapterError("the guest was given no command; give it one first")
-        if self.diary.events:
+        if self.log.events:
             return None
         answer, self._answer = self._answer, None
         return answer

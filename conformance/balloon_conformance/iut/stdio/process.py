@@ -101,7 +101,7 @@ class StdioProcess:
         returned as the answer, and has a wrong number.
         """
         if self._received and self.ended():
-            raise self.over()
+            raise self.end_error()
         if self._received:
             raise AdapterError(
                 f"{self._name} wrote {_shown(self._received)} although nothing was asked; write one answer "
@@ -129,7 +129,7 @@ class StdioProcess:
             if not self._pump(until):
                 raise self._silence(asked, seconds)
 
-    def look(self, seconds: float = 0.0) -> bytes:
+    def read_unasked(self, seconds: float = 0.0) -> bytes:
         """Return what the program writes within ``seconds`` although nobody asked."""
         until = time.monotonic() + seconds
         with suppress(ImplementationCrashed, AdapterError):
@@ -204,7 +204,7 @@ class StdioProcess:
             elif descriptor == self._output:
                 data = os.read(self._output, _READ_BYTES)
                 if not data:
-                    raise self.over()
+                    raise self.end_error()
                 self._received += data
         return bool(ready)
 
@@ -240,7 +240,7 @@ class StdioProcess:
 
     # -- how it ends --------------------------------------------------------------------------------------
 
-    def over(self, when: str = "") -> ImplementationCrashed | AdapterError:
+    def end_error(self, when: str = "") -> ImplementationCrashed | AdapterError:
         """Return the error for a program that ended, or closed its output; ``when`` says at what time."""
         if not self.ended(_END_SECONDS):
             return AdapterError(
@@ -254,7 +254,7 @@ class StdioProcess:
 
     def _refuses_input(self) -> ImplementationCrashed | AdapterError:
         if self.ended(_END_SECONDS):
-            return self.over()
+            return self.end_error()
         return AdapterError(f"{self._name} closed its standard input; read commands until stop")
 
     def _silence(

@@ -198,7 +198,7 @@ class Program:
         if type(answer) is not dict:
             if process.ended(_DYING_SECONDS):
                 # Its last words came through the wrong stream. The implementation is to blame that it ended.
-                raise process.over(f"after it wrote {_shown(text)}")
+                raise process.end_error(f"after it wrote {_shown(text)}")
             raise self.fault(
                 f"answered {command} with {_shown(text)}, which is not a JSON object; write "
                 "answers alone to standard output, and everything else to standard error"
@@ -259,7 +259,7 @@ class Program:
     def _check_alive(self, process: StdioProcess) -> None:
         """Raise an error if the program ended after its last answer, which no case has seen."""
         if process.ended():
-            raise process.over("after the case before")
+            raise process.end_error("after the case before")
 
     def _start(self, setup: Setup, more: tuple[str, ...]) -> Answer:
         fields = {

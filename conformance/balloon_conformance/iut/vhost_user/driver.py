@@ -38,7 +38,7 @@ from balloon_conformance.iut.contract import (
     Setup,
     Target,
 )
-from balloon_conformance.iut.sight import OutOfSight
+from balloon_conformance.iut.sight import NotVisible
 from balloon_conformance.vhost_user.back_end import BackEnd
 from balloon_conformance.vhost_user.backend_session import SERVED
 from balloon_conformance.vhost_user.errors import PeerBroke, PeerClosed, PeerSilent, SocketError
@@ -286,7 +286,7 @@ class VhostUserDriver:
                     break
                 back_end.pump(0)
             if not back_end.change_configuration(configuration):
-                raise OutOfSight(self.unseen[sight.Fact.CONFIGURATION_CHANGE])
+                raise NotVisible(self.unseen[sight.Fact.CONFIGURATION_CHANGE])
 
     def steer(self, action: GuestAction, pages: PageSet) -> None:  # noqa: ARG002 - the contract's method
         """Refuse: vhost-user has no way to reach the guest."""

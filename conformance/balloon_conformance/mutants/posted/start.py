@@ -51,10 +51,12 @@ class PostedNotifiesEarly(Driver):
     A device that forgets early notifications never sees the request buffer.
     """
 
-    def fly(self, state: DriverState, flight: Flight, readable: bytes = b"", writable_bytes: int = 0) -> Step:
+    def make_available(
+        self, state: DriverState, flight: Flight, readable: bytes = b"", writable_bytes: int = 0
+    ) -> Step:
         """Make a buffer available, and notify at once."""
         primes = state.phase is DriverPhase.FRESH and flight.queue in _PRIMED
-        state, outputs = super().fly(state, flight, readable, writable_bytes)
+        state, outputs = super().make_available(state, flight, readable, writable_bytes)
         return state, tuple(
             replace(one, notified=True) if primes and isinstance(one, Available) else one for one in outputs
         )

@@ -78,7 +78,7 @@ class _ReportsBlocks(OneInFlight):
         data = b"".join(self.encode_chunks(PageSet([block])) for block in blocks)
         flag = FLAG_DONE if is_last else FLAG_CONT
         header = self.encode_header(self.answer_cmd(state), flag, self.answer_id(state), len(data))
-        return self.fly(state, Flight(HOST_REQUEST, PageSet(blocks), is_last), header + data)
+        return self.make_available(state, Flight(HOST_REQUEST, PageSet(blocks), is_last), header + data)
 
     def scan(self, orders: list[list[Run]]) -> Iterator[tuple[list[Run], bool]]:
         """Yield the blocks of each message, and whether it is the last."""
@@ -146,10 +146,12 @@ class PostedAnswersWithFreedMemory(_ReportsBlocks):
         super().grow()
         self._is_freed = True
 
-    def fly(self, state: DriverState, flight: Flight, readable: bytes = b"", writable_bytes: int = 0) -> Step:
+    def make_available(
+        self, state: DriverState, flight: Flight, readable: bytes = b"", writable_bytes: int = 0
+    ) -> Step:
         """Make a buffer available; after the replacement it is a header and freed memory."""
         in_chunks = flight.queue is HOST_REQUEST or self.has(state, "CHUNK_TRANSFER")
         if self._is_freed and in_chunks and flight.queue is not STATISTICS:
             words = np.tile(np.array(_POINTERS, "<u8"), len(readable) // 16)
             readable = readable[:_HEADER_BYTES] + words.tobytes()[: len(readable) - _HEADER_BYTES]
-        return super().fly(state, flight, readable, writable_bytes)
+        return super().make_available(state, flight, readable, writable_bytes)

@@ -167,7 +167,7 @@ def test_the_configuration_space_is_read_and_written(device: ReferenceDevice) ->
     device.write_configuration(0, b"\xff\xff\xff\xff")
     assert device.read_configuration(0, 8) == space(5, 3)
     assert device.read_configuration(4, 8) == struct.pack("<II", 3, 0)
-    assert device.diary.notes == {"CFG-02": 1}
+    assert device.log.notes == {"CFG-02": 1}
 
 
 def test_the_operator_has_requests_made_and_statistics_returned(device: ReferenceDevice) -> None:
@@ -182,7 +182,7 @@ def test_the_operator_has_requests_made_and_statistics_returned(device: Referenc
     ]
     device.reset()
     device.operate("unused-pages", 1)
-    assert device.diary.notes == {"REQ-01": 1}
+    assert device.log.notes == {"REQ-01": 1}
 
 
 # -- driver ------------------------------------------------------------------------------------------------
@@ -223,7 +223,7 @@ def test_a_steered_driver_inflates_reports_and_deflates(driver: ReferenceDriver)
     assert used == Guest(GuestAction.USE, PageSet([(0x21, 1)]))
     assert written == ConfigurationWritten(4, struct.pack("<I", 3))
     driver.use(1, "nobody", 0, b"")
-    assert driver.diary.notes == {"BUF-04": 1}
+    assert driver.log.notes == {"BUF-04": 1}
 
 
 def test_a_driver_that_is_not_steered_chooses_by_itself() -> None:

@@ -39,7 +39,7 @@ from balloon_conformance.iut.contract import (
     ImplementationViolation,
     Setup,
 )
-from balloon_conformance.iut.sight import Fact, OutOfSight
+from balloon_conformance.iut.sight import Fact, NotVisible
 from balloon_conformance.iut.vhost_user.driver import VhostUserDriver, vhost_user_driver_target
 from balloon_conformance.running.session import DriverSession
 from balloon_spec import events as ev
@@ -555,7 +555,7 @@ def test_a_driver_without_a_request_channel_cannot_be_told(adapter, connect):
     driver.bring_up(0, protocol=0x208)
     adapter.negotiate(0, SPACE)
     events(adapter)
-    with pytest.raises(OutOfSight, match="gave no request channel"):
+    with pytest.raises(NotVisible, match="gave no request channel"):
         adapter.change_configuration(SPACE)
     assert Fact.CONFIGURATION_CHANGE in adapter.unseen
 
@@ -564,7 +564,7 @@ def test_a_driver_that_closed_its_request_channel_is_still_there(adapter, driver
     assert Fact.CONFIGURATION_CHANGE not in adapter.unseen
     os.close(driver.channel)
     driver.channel = None
-    with pytest.raises(OutOfSight, match="or closed it"):
+    with pytest.raises(NotVisible, match="or closed it"):
         adapter.change_configuration(SPACE)
     driver.offer(1, b"abcd")
     assert [event.readable for event in events(adapter)] == [b"abcd"]

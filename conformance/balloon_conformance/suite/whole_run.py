@@ -22,10 +22,10 @@ from balloon_spec.judge.given_back import (
 )
 from balloon_spec.requirement import catalogue
 
-__all__ = ["settled"]
+__all__ = ["revised"]
 
 
-def settled(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
+def revised(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
     """Return the outcomes that change in the light of the others, with the findings added.
 
     An outcome that was changed has nothing left to decide, so a second call changes nothing.
@@ -38,10 +38,10 @@ def settled(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
         if late := blamed.get(one.case):
             rests_on = {}
             for name in dict.fromkeys(name for _, name in late):
-                rests_on[name] = company = _company(one, name, sound, companies)
+                rests_on[name] = company = _supporting_cases(one, name, sound, companies)
                 if company not in companies:
                     companies.append(company)
-            changed.append(_with(one, late, rests_on))
+            changed.append(_revised_outcome(one, late, rests_on))
     return tuple(changed)
 
 
@@ -63,7 +63,7 @@ def _blamed(outcomes: Sequence[Outcome]) -> dict[str, list[tuple[LeftBehind, str
     return found
 
 
-def _company(
+def _supporting_cases(
     outcome: Outcome, name: str, outcomes: Sequence[Outcome], before: Sequence[tuple[str, ...]]
 ) -> tuple[str, ...]:
     """Return the fewest other cases that suffice, with this one, to blame ``name``.
@@ -88,7 +88,7 @@ def _company(
     return tuple(one.case for one in others)
 
 
-def _with(
+def _revised_outcome(
     outcome: Outcome, late: Sequence[tuple[LeftBehind, str]], rests_on: Mapping[str, tuple[str, ...]]
 ) -> Outcome:
     """Add to an outcome the findings about its kept pages, and drop the advice about them."""

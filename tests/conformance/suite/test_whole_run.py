@@ -15,8 +15,8 @@ from balloon_conformance.mutants import mutants
 from balloon_conformance.report.results import Exit, Results
 from balloon_conformance.report.results_file import read_results
 from balloon_conformance.running.outcome import How, Outcome, Status
-from balloon_conformance.suite.late import settled
 from balloon_conformance.suite.plan import case_ids
+from balloon_conformance.suite.whole_run import revised
 from balloon_spec.events import Side
 from balloon_spec.features import CHUNK_TRANSFER
 
@@ -45,11 +45,11 @@ def test_a_case_by_itself_can_say_no_more_than_advice(outcomes):
     first, _ = outcomes
     assert first.status is Status.PASSED
     assert {one.requirement for one in first.advice} == {"INF-07"}
-    assert settled([first]) == ()
+    assert revised([first]) == ()
 
 
 def test_another_case_shows_that_the_device_can(outcomes):
-    (changed,) = settled(outcomes)
+    (changed,) = revised(outcomes)
     assert (changed.case, changed.status, changed.how) == (BESIDE_REQUESTS, Status.FAILED, How.VIOLATION)
     assert {one.requirement for one in changed.findings} == {"PFN-05"}
     assert changed.advice == ()
@@ -60,12 +60,12 @@ def test_another_case_shows_that_the_device_can(outcomes):
 def test_the_cases_that_a_finding_rests_on_are_enough_to_find_it_again(outcomes):
     others = played(mutants()[MISREADS].make, "inflate-one-run", "deflate-and-inflate-again")
     every = [others[0], *outcomes, others[1]]
-    (changed,) = settled(every)
+    (changed,) = revised(every)
     company = changed.rests_on["PFN-05"]
     assert len(company) == 1
     assert changed.selected("PFN-05") == f"{BESIDE_REQUESTS} or {company[0]}"
     assert changed.selected("INF-03") == BESIDE_REQUESTS
-    again = settled([one for one in every if one.case in {changed.case, *company}])
+    again = revised([one for one in every if one.case in {changed.case, *company}])
     assert {one.requirement for one in again[0].findings} == {"PFN-05"}
     assert Outcome.from_json(json.loads(json.dumps(changed.to_json()))).rests_on == changed.rests_on
 
@@ -86,7 +86,7 @@ def test_what_a_case_saw_comes_back_as_it_was_written(outcomes):
             one.given_back.left
         )
     again = [Outcome.from_json(json.loads(json.dumps(one.to_json()))) for one in outcomes]
-    assert [one.case for one in settled(again)] == [BESIDE_REQUESTS]
+    assert [one.case for one in revised(again)] == [BESIDE_REQUESTS]
 
 
 def test_a_failure_that_shows_late_can_be_known(outcomes):
@@ -131,6 +131,6 @@ def test_a_run_ends_with_what_only_the_whole_of_it_shows(tmp_path, processes):
 def test_a_device_that_is_right_and_unusual_breaks_nothing(name):
     about = [one.id for one in cases(Side.DEVICE).values() if "INF-07" in one.about]
     seen = played(PEERS[name], *about)
-    seen += settled(seen)
+    seen += revised(seen)
     assert [(one.case, one.findings) for one in seen if one.findings] == []
     assert {one.requirement for case in seen for one in case.advice} <= {"INF-07"}
