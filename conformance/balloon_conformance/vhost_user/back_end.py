@@ -13,7 +13,7 @@ import os
 import select
 import socket
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from itertools import count
 from typing import Final
@@ -44,7 +44,8 @@ from balloon_conformance.vhost_user.frontend_session import Status
 from balloon_conformance.vhost_user.memory import SharedMemory
 from balloon_conformance.vhost_user.messages import BackendRequest, Message, ProtocolFeature, Sender
 from balloon_conformance.vhost_user.served_vring import ServedVring
-from balloon_conformance.vhost_user.signals import listen_to, notify, write_all
+from balloon_conformance.vhost_user.signals import write_all
+from balloon_conformance.vhost_user.vring_descriptors import VringDescriptors
 from balloon_conformance.virtio import GuestMemory
 from balloon_spec.events import (
     ConfigurationRead,
@@ -93,18 +94,13 @@ class BackEnd:
         self._events: list[Event] = []
         self._memory: SharedMemory | None = None
         self._vrings: dict[int, ServedVring] = {}
-        self._kicks: dict[int, int] = {}
-        self._calls: dict[int, int] = {}
-        self._errors: dict[int, int] = {}
-        self._early_kicks: set[int] = set()
-        self._unkicked: set[int] = set()
+        self._descriptors = VringDescriptors()
         self._withdrawn: set[tuple[int, str]] = set()
         self._channel: int | None = None
         self._shown = {space}
         self._numbers = count(1)
         self._told = False
         self._assumed = False
-        self._dead_kicks: set[int] = set()
         self._found: set[int] = set()
         """The vrings in which buffers were found without a notification."""
         self._unheard: set[int] = set()
@@ -140,7 +136,7 @@ class BackEnd:
     @property
     def gives_kicks(self) -> bool:
         """Whether every started virtqueue has a descriptor through which the driver notifies."""
-        return not self._unkicked
+        return self._descriptors.all_have_kicks
 
     @property
     def getting_ready(self) -> bool:
@@ -183,9 +179,7 @@ class BackEnd:
     def close(self) -> None:
         """Hang up, unmap the driver's memory and close every descriptor; harmless if called twice."""
         self._connection.close()
-        for table in (self._kicks, self._calls, self._errors):
-            close_descriptors(table.values())
-            table.clear()
+        self._descriptors.close()
         if self._channel is not None:
             close_descriptors([self._channel])
             self._channel = None
@@ -247,7 +241,7 @@ class BackEnd:
 
     def _may_look(self, vring: ServedVring) -> bool:
         """Tell whether a vring is checked without a notification: its driver runs and can send one."""
-        return vring.enabled and not self.getting_ready and vring.index not in self._dead_kicks
+        return vring.enabled and not self.getting_ready and vring.index not in self._descriptors.dead
 
     def check_kicks(self) -> None:
         """Raise :class:`PeerBroke` if buffers wait whose notification could not come.
@@ -255,7 +249,7 @@ class BackEnd:
         Call this only if the driver is silent. A driver that is ending closes its descriptors before it says
         so, and has nothing left in its rings to take.
         """
-        for index in sorted(self._dead_kicks):
+        for index in sorted(self._descriptors.dead):
             vring = self._vrings.get(index)
             if vring is not None and vring.enabled and [*vring.take(f"lost-{one}" for one in self._numbers)]:
                 raise PeerBroke(
@@ -282,14 +276,8 @@ class BackEnd:
             # The driver may have given the memory to something else.
             return
         self._events.extend(vring.give_back(name, length_bytes, written))
-        call = self._calls.get(index)
-        if vring.wants_call() and call is not None:
-            try:
-                notify(call)
-            except OSError as error:
-                raise PeerBroke(
-                    f"the call descriptor of vring {index} cannot be written: {error.strerror}"
-                ) from None
+        if vring.wants_call():
+            self._descriptors.call(index)
 
     def change_configuration(self, space: bytes) -> bool:
         """Replace the configuration space and tell the driver; return False if it cannot be told."""
@@ -317,40 +305,35 @@ class BackEnd:
         """Wait for a message or a kick, and take the kicks; return whether there is a message."""
         poll = select.poll()
         poll.register(self._connection.fileno(), select.POLLIN)
-        for descriptor in self._kicks.values():
+        for descriptor in self._descriptors.kicks.values():
             poll.register(descriptor, select.POLLIN)
         ready = {descriptor for descriptor, _ in poll.poll(math.ceil(max(seconds, 0.0) * 1000))}
-        for index, descriptor in list(self._kicks.items()):
+        for index, descriptor in list(self._descriptors.kicks.items()):
             if descriptor in ready:
-                self._hear(index, descriptor)
+                self._hear(index)
         return self._connection.fileno() in ready
 
-    def _hear(self, index: int, descriptor: int) -> None:
+    def _hear(self, index: int) -> None:
         vring = self._vrings.get(index)
         filled = vring.filled if vring is not None and vring.enabled else None
-        try:
-            alive = listen_to(descriptor)
-        except OSError as error:
-            raise PeerBroke(
-                f"the kick descriptor of vring {index} cannot be read: {error.strerror}"
-            ) from None
-        if not alive:
-            close_descriptors([self._kicks.pop(index)])
-            self._dead_kicks.add(index)
-        elif vring is not None:
-            vring.hear(filled)
-            if index in self._unheard:
-                self._unheard.discard(index)
-                self._events.append(Notified(Side.DRIVER, index))
-        else:
-            self._early_kicks.add(index)
+        if not self._descriptors.hear(index):
+            return
+        if vring is None:
+            self._descriptors.remember_early(index)
+            return
+        vring.hear(filled)
+        if index in self._unheard:
+            self._unheard.discard(index)
+            self._events.append(Notified(Side.DRIVER, index))
 
     def _take(self) -> None:
         """Take the buffers of every vring that may be served, if it was kicked or a check found buffers."""
         found, self._found = self._found, set()
         for index, vring in self._vrings.items():
             if vring.enabled and (vring.kicked or index in found):
-                self._take_from(vring, due=not self.getting_ready and index not in self._unkicked)
+                self._take_from(
+                    vring, due=not self.getting_ready and not self._descriptors.has_no_kick(index)
+                )
 
     def _take_early(self) -> None:
         """Take the buffers that were in the rings at DRIVER_OK."""
@@ -391,16 +374,11 @@ class BackEnd:
             case MemoryShared():
                 self._share(action)
             case VringKick(index, descriptor):
-                self._keep(self._kicks, index, descriptor)
-                self._dead_kicks.discard(index)
-                if descriptor is None:
-                    self._unkicked.add(index)
-                else:
-                    self._unkicked.discard(index)
+                self._descriptors.keep_kick(index, descriptor)
             case VringCall(index, descriptor):
-                self._keep(self._calls, index, descriptor)
+                self._descriptors.keep_call(index, descriptor)
             case VringError(index, descriptor):
-                self._keep(self._errors, index, descriptor)
+                self._descriptors.keep_error(index, descriptor)
             case VringStarted():
                 self._start(action)
             case VringSwitched(index, enabled):
@@ -464,8 +442,7 @@ class BackEnd:
             indirect="INDIRECT_DESC" in names,
             event_index="EVENT_IDX" in names,
         )
-        vring.kicked = index in self._early_kicks
-        self._early_kicks.discard(index)
+        vring.kicked = self._descriptors.take_early(index)
         self._vrings[index] = vring
 
     def _switch(self, vring: ServedVring, *, enabled: bool) -> None:
@@ -480,11 +457,7 @@ class BackEnd:
         vring = self._vrings.pop(index, None)
         if vring is not None:
             self._withdrawn.update((index, name) for name in vring.held)
-        for table in (self._kicks, self._calls, self._errors):
-            self._keep(table, index, None)
-        self._unkicked.discard(index)
-        self._dead_kicks.discard(index)
-        self._early_kicks.discard(index)
+        self._descriptors.forget(index)
         self._found.discard(index)
         self._unheard.discard(index)
 
@@ -497,12 +470,3 @@ class BackEnd:
                 if _ACTUAL.start <= at < min(_ACTUAL.stop, len(space)):
                     space[at] = byte
         self._session.configuration = bytes(space)
-
-    def _keep(self, table: dict[int, int], index: int, descriptor: int | None) -> None:
-        """Keep a vring's descriptor, and close the one it replaces."""
-        before: Iterable[int] = [table.pop(index)] if index in table else ()
-        close_descriptors(before)
-        if descriptor is not None:
-            # A peer may read its own notifications away; this process must not block on them then.
-            os.set_blocking(descriptor, False)
-            table[index] = descriptor
