@@ -16,7 +16,7 @@ from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.configuration_space import Configuration
 from balloon_spec.judge.count import Count
 from balloon_spec.judge.course import Course
-from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
@@ -117,17 +117,15 @@ def _num_pages_reads_back(seen: int, data: bytes, exchange: Exchange) -> Iterato
         # What stood there before the write nobody knows, and a target that nobody set need not be 0.
         return
     before = space.num_pages
-    if seen == before or seen in known:
-        yield kept("CFG-09")
-    else:
-        yield broken(
-            "CFG-09",
-            "a driver's write changed num_pages",
-            field="num_pages",
-            expected=before,
-            seen=seen,
-            data=data,
-        )
+    yield kept_if(
+        "CFG-09",
+        seen == before or seen in known,
+        "a driver's write changed num_pages",
+        field="num_pages",
+        expected=before,
+        seen=seen,
+        data=data,
+    )
 
 
 @rule(ConfigurationRead, "CFG-01", "CFG-06", "CFG-08", "CFG-09", "CFG-11")
@@ -242,17 +240,15 @@ def only_actual_is_written(event: ConfigurationWritten, _scene: Scene) -> Iterat
     if event.offset >= _SPACE_BYTES:
         # A field of another feature, of which this specification does not speak.
         return
-    if event.offset == _ACTUAL and len(event.data) == 4:
-        yield kept("CFG-03")
-    else:
-        yield broken(
-            "CFG-03",
-            "actual is not written with one store of 4 bytes",
-            field="actual",
-            expected="4 bytes at offset 4",
-            seen=f"{len(event.data)} bytes at offset {event.offset}",
-            data=event.data,
-        )
+    yield kept_if(
+        "CFG-03",
+        event.offset == _ACTUAL and len(event.data) == 4,
+        "actual is not written with one store of 4 bytes",
+        field="actual",
+        expected="4 bytes at offset 4",
+        seen=f"{len(event.data)} bytes at offset {event.offset}",
+        data=event.data,
+    )
 
 
 @rule(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from balloon_spec.events import Available, Guest, GuestAction, Quiet, Side
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
-from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.host_requests import Request, Requests
 from balloon_spec.judge.in_flight import Shape
@@ -38,36 +38,36 @@ def a_message_answers_the_request(event: Available, scene: Scene) -> Iterator[De
         ("REQ-08", "id", request.parameter & 0xFFFF, header.id),
         ("REQ-09", "cmd", request.command, header.cmd),
     ):
-        if seen == expected:
-            yield kept(requirement)
-        else:
-            yield broken(
-                requirement,
-                f"{field} is not that of the request",
-                field=field,
-                expected=f"{expected:#x}",
-                seen=f"{seen:#x}",
-                data=event.readable[:8],
-            )
-    if header.flag not in {FLAG_CONT, FLAG_DONE}:
-        yield broken(
-            "REQ-10",
-            "flag is neither CONT nor DONE",
-            field="flag",
-            expected="0 or 1",
-            seen=header.flag,
+        yield kept_if(
+            requirement,
+            seen == expected,
+            f"{field} is not that of the request",
+            field=field,
+            expected=f"{expected:#x}",
+            seen=f"{seen:#x}",
             data=event.readable[:8],
         )
-    else:
-        yield kept("REQ-10")
+    yield kept_if(
+        "REQ-10",
+        header.flag in {FLAG_CONT, FLAG_DONE},
+        "flag is neither CONT nor DONE",
+        field="flag",
+        expected="0 or 1",
+        seen=header.flag,
+        data=event.readable[:8],
+    )
     if header.flag == FLAG_DONE:
         yield kept("REQ-11")
-    elif header.data_len == 0:
-        yield broken(
-            "REQ-12", "a CONT is empty", field="data_len", expected="at least 16", seen=0, data=event.readable
-        )
     else:
-        yield kept("REQ-12")
+        yield kept_if(
+            "REQ-12",
+            header.data_len != 0,
+            "a CONT is empty",
+            field="data_len",
+            expected="at least 16",
+            seen=0,
+            data=event.readable,
+        )
     yield from _promptness(scene.exchange, request)
 
 
@@ -119,16 +119,14 @@ def _promptness(exchange: Exchange, request: Request) -> Iterator[Decision]:
     if request.messages or request.at_seconds is None or exchange.now_seconds is None:
         return
     waited = exchange.now_seconds - request.at_seconds
-    if waited <= _FIRST_ANSWER_SECONDS:
-        yield kept("REQ-22")
-    else:
-        yield broken(
-            "REQ-22",
-            "the first message came late",
-            field="time",
-            expected=f"{_FIRST_ANSWER_SECONDS:g} s at most",
-            seen=f"{waited:.3f} s",
-        )
+    yield kept_if(
+        "REQ-22",
+        waited <= _FIRST_ANSWER_SECONDS,
+        "the first message came late",
+        field="time",
+        expected=f"{_FIRST_ANSWER_SECONDS:g} s at most",
+        seen=f"{waited:.3f} s",
+    )
 
 
 @rule(Available, "UNUSED-02", "UNUSED-04", "UNUSED-05", "UNUSED-08")
@@ -141,47 +139,41 @@ def unused_pages_are_unused(event: Available, scene: Scene) -> Iterator[Decision
     pages, data, request = buffer.content.pages, event.readable, scene[Requests].request
     # A page that went into the balloon since may have been free when the driver looked, after the request.
     held = pages & (scene[Balloon].named if request is None else request.named_throughout)
-    if held:
-        yield broken(
-            "UNUSED-02",
-            "a page of the balloon is reported unused",
-            field="chunk",
-            expected="pages that were outside the balloon at some moment since the request",
-            seen=str(held),
-            data=data,
-        )
-    else:
-        yield kept("UNUSED-02")
+    yield kept_if(
+        "UNUSED-02",
+        not held,
+        "a page of the balloon is reported unused",
+        field="chunk",
+        expected="pages that were outside the balloon at some moment since the request",
+        seen=held,
+        data=data,
+    )
     if request is None:
         return
     again = pages & request.reported
-    if again or buffer.content.repeated:
-        yield broken(
-            "UNUSED-04",
-            "a page is named twice in one exchange",
-            field="chunk",
-            expected="each page once",
-            seen=str(again or pages),
-            data=data,
-        )
-    else:
-        yield kept("UNUSED-04")
+    yield kept_if(
+        "UNUSED-04",
+        not (again or buffer.content.repeated),
+        "a page is named twice in one exchange",
+        field="chunk",
+        expected="each page once",
+        seen=again or pages,
+        data=data,
+    )
     if any(run.count == 1 for run in pages):
         yield kept("UNUSED-08")
     if session.memory is None:
         return
     total = request.total + buffer.content.total
-    if total > session.memory.pages:
-        yield broken(
-            "UNUSED-05",
-            "one exchange names more pages than guest memory has",
-            field="response data",
-            expected=f"{session.memory.pages} pages at most",
-            seen=f"{total} pages",
-            data=data,
-        )
-    else:
-        yield kept("UNUSED-05")
+    yield kept_if(
+        "UNUSED-05",
+        total <= session.memory.pages,
+        "one exchange names more pages than guest memory has",
+        field="response data",
+        expected=f"{session.memory.pages} pages at most",
+        seen=f"{total} pages",
+        data=data,
+    )
 
 
 @rule(Guest, "UNUSED-10")
@@ -198,7 +190,7 @@ def what_the_guest_keeps_is_in_use(event: Guest, scene: Scene) -> Iterator[Decis
             "pages in which the guest keeps data are reported unused",
             field="chunk",
             expected="pages that were free at some moment since the request",
-            seen=str(wrong),
+            seen=wrong,
         )
     elif throughout:
         yield kept("UNUSED-10")

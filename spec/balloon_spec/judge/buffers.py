@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from balloon_spec.events import Available, BufferAltered, Quiet, Side, Used
 from balloon_spec.judge import trials
 from balloon_spec.judge.buffers_in_flight import Buffers
-from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.host_requests import Requests
 from balloon_spec.judge.in_flight import InFlight, Shape
@@ -83,16 +83,14 @@ def returns_are_in_order(event: Used, scene: Scene) -> Iterator[Decision]:
     elif room:
         yield kept("BUF-07")
     elif scene[Session].has("VERSION_1"):
-        if event.length_bytes:
-            yield broken(
-                "BUF-03",
-                "the used length of a buffer without a device-writable part is not 0",
-                field="used length",
-                expected=0,
-                seen=event.length_bytes,
-            )
-        else:
-            yield kept("BUF-03")
+        yield kept_if(
+            "BUF-03",
+            not event.length_bytes,
+            "the used length of a buffer without a device-writable part is not 0",
+            field="used length",
+            expected=0,
+            seen=event.length_bytes,
+        )
 
 
 @rule(Available, "BUF-05", "CONC-01")
@@ -115,16 +113,14 @@ def buffers_have_memory_of_their_own(event: Available, scene: Scene) -> Iterator
             ),
             None,
         )
-        if shared is None:
-            yield kept(requirement)
-        else:
-            yield broken(
-                requirement,
-                "a buffer shares memory with one that is in flight",
-                field="buffer address",
-                expected="memory of its own",
-                seen=f"{shared:#x}, also of {other.event.buffer} on queue {other.event.queue}",
-            )
+        yield kept_if(
+            requirement,
+            shared is None,
+            "a buffer shares memory with one that is in flight",
+            field="buffer address",
+            expected="memory of its own",
+            seen=f"{shared or 0:#x}, also of {other.event.buffer} on queue {other.event.queue}",
+        )
 
 
 def _kind(buffer: InFlight) -> str:

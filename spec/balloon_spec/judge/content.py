@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.judge.message_checks import (
     CHUNK_BYTES,
     HEADER_BYTES,
@@ -224,18 +224,16 @@ def read_array(
             draft.decisions.append(kept("PFN-08"))
         elif pages and swapped != named:
             draft.trials.add("PFN-10")
-        draft.check(
-            "PFN-04",
-            broken(
+        draft.decisions.append(
+            kept_if(
                 "PFN-04",
+                not outside,
                 "a page outside guest memory is named",
                 field="pfn",
-                expected=str(memory),
-                seen=str(outside),
+                expected=memory,
+                seen=outside,
                 data=data,
             )
-            if outside
-            else None,
         )
     if outside:
         draft.trials.add("PFN-06")

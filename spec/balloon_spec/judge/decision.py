@@ -8,7 +8,7 @@ from functools import cache
 from balloon_spec.events import Side
 from balloon_spec.requirement import Level
 
-__all__ = ["Decision", "Finding", "broken", "kept"]
+__all__ = ["Decision", "Finding", "broken", "kept", "kept_if"]
 
 _SHOWN_BYTES = 48
 
@@ -79,3 +79,19 @@ def broken(
 ) -> Decision:
     """Say that the requirement was broken, in words that stand without the trace."""
     return Decision(requirement, False, words, field, str(expected), str(seen), data)
+
+
+def kept_if(
+    requirement: str,
+    holds: object,
+    words: str,
+    *,
+    field: str = "",
+    expected: object = "",
+    seen: object = "",
+    data: bytes = b"",
+) -> Decision:
+    """Say that the requirement was kept, or broken with these words if ``holds`` is not true."""
+    if holds:
+        return kept(requirement)
+    return broken(requirement, words, field=field, expected=expected, seen=seen, data=data)

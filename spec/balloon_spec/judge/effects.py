@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from balloon_spec.events import Discarded, Failed, Failure, NeedsReset, Overwritten, Side, Used
 from balloon_spec.judge import trials
 from balloon_spec.judge.buffers_in_flight import Buffers
-from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.judge.discards import Discards
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.guest_memory import GuestMemory
@@ -41,16 +41,14 @@ def named_pages_are_given_back(event: Discarded, scene: Scene) -> Iterator[Decis
             continue
         yield from (kept(name) for name in trials.among(BY_DISCARD, one.circumstances.tests))
         late = one.looked & event.late
-        if late:
-            yield broken(
-                "INF-07",
-                "pages were discarded after their inflate buffer had been returned",
-                field="page",
-                expected=f"discarded before it: {late}",
-                seen=f"still there after it: {late}",
-            )
-        else:
-            yield kept("INF-07")
+        yield kept_if(
+            "INF-07",
+            not late,
+            "pages were discarded after their inflate buffer had been returned",
+            field="page",
+            expected=f"discarded before it: {late}",
+            seen=f"still there after it: {late}",
+        )
 
 
 @rule(Discarded, "INF-08", "SAFE-01", "SAFE-08", *BY_HARM)

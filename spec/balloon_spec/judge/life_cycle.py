@@ -19,7 +19,7 @@ from balloon_spec.events import (
     Used,
 )
 from balloon_spec.judge.buffers_in_flight import Buffers
-from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.judge.guest_wishes import GuestWishes
 from balloon_spec.judge.host_requests import Requests
 from balloon_spec.judge.in_flight import InFlight
@@ -91,16 +91,14 @@ def what_was_accepted_is_accepted_again(event: Negotiated, scene: Scene) -> Iter
         )
     if (event.offered, event.accepted) not in session.accepted_before:
         return
-    if event.features_ok:
-        yield kept("RESET-08")
-    else:
-        yield broken(
-            "RESET-08",
-            "the device refuses after a reset what it accepted before",
-            field="status",
-            expected="FEATURES_OK kept",
-            seen=scene.exchange.profile.told(event.accepted),
-        )
+    yield kept_if(
+        "RESET-08",
+        event.features_ok,
+        "the device refuses after a reset what it accepted before",
+        field="status",
+        expected="FEATURES_OK kept",
+        seen=scene.exchange.profile.told(event.accepted),
+    )
 
 
 @rule(Available, "RESET-09")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.pages import EMPTY, PAGE_SHIFT, PageSet
 from balloon_spec.wire import chunk, response_header
 
@@ -52,10 +52,6 @@ class Draft:
     decisions: list[Decision] = field(default_factory=list)
     trials: set[str] = field(default_factory=set)
     forbidden: list[tuple[str, PageSet]] = field(default_factory=list)
-
-    def check(self, requirement: str, problem: Decision | None) -> None:
-        """Note the problem, or that the requirement was kept."""
-        self.decisions.append(problem or kept(requirement))
 
     def forbid(self, requirement: str, pages: PageSet) -> None:
         """Note pages that the requirement forbids a receiver to act on."""
@@ -232,31 +228,27 @@ def check_length(draft: Draft, header: response_header.ResponseHeader, body: byt
             broken(*wrong, field="data_len", expected=len(body), seen=header.data_len, data=data)
         )
     if header.data_len == len(body) or swapped != len(body):
-        draft.check(
-            "HDR-03",
-            broken(
+        draft.decisions.append(
+            kept_if(
                 "HDR-03",
+                not header.data_len % CHUNK_BYTES,
                 "data_len is not a multiple of 16",
                 field="data_len",
                 expected="a multiple of 16",
                 seen=header.data_len,
                 data=data,
             )
-            if header.data_len % CHUNK_BYTES
-            else None,
         )
-    draft.check(
-        "HDR-08",
-        broken(
+    draft.decisions.append(
+        kept_if(
             "HDR-08",
+            len(body) <= MAX_DATA_BYTES,
             "the message carries too much response data",
             field="data_len",
             expected=f"{MAX_DATA_BYTES} at most",
             seen=len(body),
             data=data,
         )
-        if len(body) > MAX_DATA_BYTES
-        else None,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from balloon_spec.events import Available, DriverOk, Negotiated
 from balloon_spec.feature import LAST_BALLOON_BIT, insisted_on, means_nothing
 from balloon_spec.judge.buffers_in_flight import Buffers
-from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
@@ -88,16 +88,14 @@ def what_a_driver_must_accept_is_accepted(event: Negotiated, scene: Scene) -> It
     for feature, requirement in _TO_BE_ACCEPTED.items():
         if not _has(scene, event.offered, feature):
             continue
-        if _has(scene, event.accepted, feature):
-            yield kept(requirement)
-        else:
-            yield broken(
-                requirement,
-                f"{feature} was offered and not accepted",
-                field="features",
-                expected=feature,
-                seen=scene.exchange.profile.told(event.accepted),
-            )
+        yield kept_if(
+            requirement,
+            _has(scene, event.accepted, feature),
+            f"{feature} was offered and not accepted",
+            field="features",
+            expected=feature,
+            seen=scene.exchange.profile.told(event.accepted),
+        )
 
 
 @rule(Negotiated, "NEG-06", "NEG-07", "NEG-08", "NEG-09")
@@ -108,16 +106,14 @@ def features_ok_is_right(event: Negotiated, scene: Scene) -> Iterator[Decision]:
     profile = scene.exchange.profile
     seen = profile.told(event.accepted)
     if not profile.may_accept(event.offered, event.accepted):
-        if event.features_ok:
-            yield broken(
-                "NEG-06",
-                "the device kept FEATURES_OK for a set that is not legal",
-                field="status",
-                expected="FEATURES_OK cleared",
-                seen=seen,
-            )
-        else:
-            yield kept("NEG-06")
+        yield kept_if(
+            "NEG-06",
+            not event.features_ok,
+            "the device kept FEATURES_OK for a set that is not legal",
+            field="status",
+            expected="FEATURES_OK cleared",
+            seen=seen,
+        )
         return
     untold = _has(scene, event.offered, "MUST_TELL_HOST") and not _has(
         scene, event.accepted, "MUST_TELL_HOST"
@@ -130,16 +126,14 @@ def features_ok_is_right(event: Negotiated, scene: Scene) -> Iterator[Decision]:
         return
     alone = _has(scene, event.accepted, "HOST_REQ_VQ") and not _has(scene, event.accepted, "CHUNK_TRANSFER")
     requirement = "NEG-09" if alone else "NEG-07"
-    if event.features_ok:
-        yield kept(requirement)
-    else:
-        yield broken(
-            requirement,
-            "the device refused a legal set of features",
-            field="status",
-            expected="FEATURES_OK kept",
-            seen=seen,
-        )
+    yield kept_if(
+        requirement,
+        event.features_ok,
+        "the device refused a legal set of features",
+        field="status",
+        expected="FEATURES_OK kept",
+        seen=seen,
+    )
 
 
 def _may_have_more_queues(exchange: Exchange) -> bool:
@@ -181,16 +175,14 @@ def only_requests_are_written(event: Available, scene: Scene) -> Iterator[Decisi
     """Inflate, deflate and statistics buffers have no device-writable part."""
     if scene.buffer is None or scene.buffer.queue is None or scene.buffer.queue.written is not None:
         return
-    if event.writable_bytes:
-        yield broken(
-            "QUEUE-03",
-            f"a buffer on the {scene.buffer.queue} queue has a device-writable part",
-            field="device-writable part",
-            expected="0 bytes",
-            seen=f"{event.writable_bytes} bytes",
-        )
-    else:
-        yield kept("QUEUE-03")
+    yield kept_if(
+        "QUEUE-03",
+        not event.writable_bytes,
+        f"a buffer on the {scene.buffer.queue} queue has a device-writable part",
+        field="device-writable part",
+        expected="0 bytes",
+        seen=f"{event.writable_bytes} bytes",
+    )
 
 
 @rule(Available, "QUEUE-08")
@@ -200,16 +192,14 @@ def ring_is_not_exceeded(event: Available, scene: Scene) -> Iterator[Decision]:
     if size is None:
         return
     flying = sum(1 for queue, _ in scene[Buffers].in_flight if queue == event.queue)
-    if flying >= size:
-        yield broken(
-            "QUEUE-08",
-            "more buffers are in flight than the ring has descriptors",
-            field="queue",
-            expected=f"{size} at most",
-            seen=flying + 1,
-        )
-    else:
-        yield kept("QUEUE-08")
+    yield kept_if(
+        "QUEUE-08",
+        flying < size,
+        "more buffers are in flight than the ring has descriptors",
+        field="queue",
+        expected=f"{size} at most",
+        seen=flying + 1,
+    )
 
 
 @rule(DriverOk, "QUEUE-10")

@@ -9,7 +9,7 @@ from balloon_spec.events import Available, Guest, GuestAction
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.course import Course
-from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.judge.host_requests import Requests
 from balloon_spec.judge.in_flight import Shape
 from balloon_spec.judge.reading import wishes
@@ -119,8 +119,8 @@ def pages_are_those_meant(event: Available, scene: Scene) -> Iterator[Decision]:
             "UNUSED-10",
             "pages that the guest uses are reported unused",
             field="chunk",
-            expected=str(meant),
-            seen=str(extra),
+            expected=meant,
+            seen=extra,
             data=event.readable,
         )
         return
@@ -134,8 +134,8 @@ def pages_are_those_meant(event: Available, scene: Scene) -> Iterator[Decision]:
         requirement,
         f"the buffer names pages that are not those the guest {_VERBS.get(buffer.queue, 'does not use')}",
         field="pfn" if array else "size" if starts_right else "base",
-        expected=str(meant),
-        seen=str(named),
+        expected=meant,
+        seen=named,
         data=event.readable,
     )
 
@@ -153,17 +153,15 @@ def pages_are_not_reported_again(event: Available, scene: Scene) -> Iterator[Dec
     if scene.buffer is None or scene.buffer.queue is not Queue.INFLATE or not scene.buffer.content.intended:
         return
     again = scene.buffer.content.intended & scene[Balloon].named
-    if again:
-        yield broken(
-            "INF-11",
-            "pages that are in the balloon are named again",
-            field="chunk",
-            expected="pages outside the balloon",
-            seen=str(again),
-            data=event.readable,
-        )
-    else:
-        yield kept("INF-11")
+    yield kept_if(
+        "INF-11",
+        not again,
+        "pages that are in the balloon are named again",
+        field="chunk",
+        expected="pages outside the balloon",
+        seen=again,
+        data=event.readable,
+    )
 
 
 @rule(Available, "DEF-03", "DEF-04")
@@ -175,24 +173,22 @@ def only_the_balloon_is_deflated(event: Available, scene: Scene) -> Iterator[Dec
     pages = scene.buffer.content.intended
     early = pages & balloon.inflating
     foreign = pages - balloon.held - early
-    if early:
-        yield broken(
-            "DEF-03",
-            "a page is deflated before its inflate buffer was returned",
-            field="chunk",
-            expected="pages whose inflate buffer was returned",
-            seen=str(early),
-            data=event.readable,
-        )
-    else:
-        yield kept("DEF-03")
+    yield kept_if(
+        "DEF-03",
+        not early,
+        "a page is deflated before its inflate buffer was returned",
+        field="chunk",
+        expected="pages whose inflate buffer was returned",
+        seen=early,
+        data=event.readable,
+    )
     if foreign:
         yield broken(
             "DEF-04",
             "a page is deflated that is not in the balloon",
             field="chunk",
-            expected=str(balloon.held),
-            seen=str(foreign),
+            expected=balloon.held,
+            seen=foreign,
             data=event.readable,
         )
     elif not early:
@@ -213,27 +209,24 @@ def the_guest_keeps_its_hands_off(event: Guest, scene: Scene) -> Iterator[Decisi
     if event.action is not GuestAction.USE:
         return
     offered = event.pages & balloon.inflating
-    if offered:
-        yield broken(
-            "INF-04",
-            "the guest uses a page whose inflate buffer was not returned",
-            field="page",
-            expected="no use before the return",
-            seen=str(offered),
-        )
-    else:
-        yield kept("INF-04")
+    yield kept_if(
+        "INF-04",
+        not offered,
+        "the guest uses a page whose inflate buffer was not returned",
+        field="page",
+        expected="no use before the return",
+        seen=offered,
+    )
     early = event.pages & (balloon.held | balloon.deflating)
     if not scene[Session].has("MUST_TELL_HOST"):
         if early:
             yield kept("DEF-06")
-    elif early:
-        yield broken(
+    else:
+        yield kept_if(
             "DEF-05",
+            not early,
             "the guest uses a page of the balloon before its deflate buffer was returned",
             field="page",
             expected="no use before the return",
-            seen=str(early),
+            seen=early,
         )
-    else:
-        yield kept("DEF-05")

@@ -9,7 +9,7 @@ from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.configuration_space import Configuration
 from balloon_spec.judge.count import Count
-from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.guest_wishes import GuestWishes
 from balloon_spec.judge.host_requests import Request, Requests
@@ -43,16 +43,14 @@ def a_request_buffer_is_sixteen_bytes(event: Available, scene: Scene) -> Iterato
                 seen=f"{len(event.readable)} readable and {event.writable_bytes} writable bytes",
             )
         return
-    if event.writable_bytes == REQUEST_BYTES:
-        yield kept("REQ-02")
-    else:
-        yield broken(
-            "REQ-02",
-            "the request buffer has the wrong length",
-            field="request buffer",
-            expected=f"{REQUEST_BYTES} bytes",
-            seen=f"{event.writable_bytes} bytes",
-        )
+    yield kept_if(
+        "REQ-02",
+        event.writable_bytes == REQUEST_BYTES,
+        "the request buffer has the wrong length",
+        field="request buffer",
+        expected=f"{REQUEST_BYTES} bytes",
+        seen=f"{event.writable_bytes} bytes",
+    )
 
 
 @rule(Available, "REQ-01", "REQ-13", "REQ-14", "REQ-15", "REQ-17", "REQ-21", "REQ-24", "RESET-04")
@@ -113,17 +111,15 @@ def a_request_fits_its_buffer(event: Used, scene: Scene) -> Iterator[Decision]:
                 data=event.written,
             )
     elif room > REQUEST_BYTES and 0 < event.length_bytes <= room:
-        if event.length_bytes == REQUEST_BYTES:
-            yield kept("REQ-03")
-        else:
-            yield broken(
-                "REQ-03",
-                "the device did not write 16 bytes into a buffer that is too long",
-                field="used length",
-                expected=f"{REQUEST_BYTES}, or 0 for no request",
-                seen=event.length_bytes,
-                data=event.written,
-            )
+        yield kept_if(
+            "REQ-03",
+            event.length_bytes == REQUEST_BYTES,
+            "the device did not write 16 bytes into a buffer that is too long",
+            field="used length",
+            expected=f"{REQUEST_BYTES}, or 0 for no request",
+            seen=event.length_bytes,
+            data=event.written,
+        )
 
 
 @rule(Used, "REQ-03", "REQ-04", "REQ-05", "REQ-06", "REQ-07", "REQ-20", "REQ-27", "RESET-03", *BY_REQUEST)
@@ -150,17 +146,15 @@ def a_request_is_well_formed(event: Used, scene: Scene) -> Iterator[Decision]:
         return
     yield kept("REQ-03")
     exchange, request = scene.exchange, host_request.parse(event.written)
-    if any(request.reserved):
-        yield broken(
-            "REQ-04",
-            "reserved words of the request are not zero",
-            field="reserved",
-            expected="0 0 0",
-            seen=" ".join(f"{word:#x}" for word in request.reserved),
-            data=event.written,
-        )
-    else:
-        yield kept("REQ-04")
+    yield kept_if(
+        "REQ-04",
+        not any(request.reserved),
+        "reserved words of the request are not zero",
+        field="reserved",
+        expected="0 0 0",
+        seen=" ".join(f"{word:#x}" for word in request.reserved),
+        data=event.written,
+    )
     yield from _request_id(request.param, exchange, event.written)
     before = scene[Requests].request
     if before is not None and before.strays and (before.is_open or before.is_vague):
@@ -236,28 +230,24 @@ def _request_id(param: int, exchange: Exchange, data: bytes) -> Iterator[Decisio
     """REQ-06 and REQ-07."""
     asked = exchange[Requests]
     if asked.last_id is not None:
-        if param == asked.last_id:
-            yield broken(
-                "REQ-06",
-                "a request has the id of the one before",
-                field="param",
-                expected="another id",
-                seen=f"{param:#x}",
-                data=data,
-            )
-        else:
-            yield kept("REQ-06")
-    if param > 0xFFFF:
-        yield broken(
-            "REQ-07",
-            "the id does not fit the 16 bits in which it comes back",
+        yield kept_if(
+            "REQ-06",
+            param != asked.last_id,
+            "a request has the id of the one before",
             field="param",
-            expected="0xffff at most",
+            expected="another id",
             seen=f"{param:#x}",
             data=data,
         )
-    else:
-        yield kept("REQ-07")
+    yield kept_if(
+        "REQ-07",
+        param <= 0xFFFF,
+        "the id does not fit the 16 bits in which it comes back",
+        field="param",
+        expected="0xffff at most",
+        seen=f"{param:#x}",
+        data=data,
+    )
 
 
 @rule(

@@ -18,7 +18,7 @@ from balloon_spec.events import (
 )
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
-from balloon_spec.judge.decision import Decision, broken, kept
+from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.judge.in_flight import InFlight, Shape
 from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.rule import Scene, rule
@@ -167,17 +167,15 @@ def entries_are_whole(event: Available, scene: Scene) -> Iterator[Decision]:
     before = scene[Statistics].tags
     if before is None:
         return
-    if tags == before:
-        yield kept("STATS-05")
-    else:
-        yield broken(
-            "STATS-05",
-            "the statistics are not those of the first buffer",
-            field="tag",
-            expected=" ".join(map(str, before)),
-            seen=" ".join(map(str, tags)),
-            data=data,
-        )
+    yield kept_if(
+        "STATS-05",
+        tags == before,
+        "the statistics are not those of the first buffer",
+        field="tag",
+        expected=" ".join(map(str, before)),
+        seen=" ".join(map(str, tags)),
+        data=data,
+    )
 
 
 def _values(data: bytes, scene: Scene) -> Iterator[Decision]:
@@ -240,17 +238,15 @@ def _byte_order(data: bytes, scene: Scene) -> Iterator[Decision]:
     wrong = next(
         (one for one in amounts if _is_beyond(one, scene) and not _is_beyond(swapped(one), scene)), None
     )
-    if wrong is None:
-        yield kept("STATS-06")
-    else:
-        yield broken(
-            "STATS-06",
-            "values are big-endian",
-            field="val",
-            expected=f"{swapped(wrong)}",
-            seen=f"{wrong}",
-            data=data,
-        )
+    yield kept_if(
+        "STATS-06",
+        wrong is None,
+        "values are big-endian",
+        field="val",
+        expected=wrong and swapped(wrong),
+        seen=wrong,
+        data=data,
+    )
 
 
 def _memory_bytes(scene: Scene) -> int:
