@@ -51,7 +51,7 @@ ONLY_COUNTS: Mapping[str, str] = MappingProxyType(
         "statistics_are_returned": "It counts that STATS-07 and STATS-08 were kept; a vector misses the "
         "return where they are broken.",
         "a_chain_that_was_followed_is_well_formed": "It counts that QUEUE-11 was kept; "
-        "rings_can_be_what_they_are finds it broken.",
+        "rings_are_well_formed finds it broken.",
         "ring_is_not_exceeded": NO_MUTANT["QUEUE-08"],
     }
 )

@@ -1,16 +1,19 @@
-"""What looks at guest memory show of the pages of returned inflate buffers."""
+"""What looks at guest memory show of the pages of returned inflate buffers, and the rule about it."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Self
 
 from balloon_spec import events as ev
+from balloon_spec.events import Discarded
+from balloon_spec.judge import trials
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
+from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.judge.given_back import (
     Circumstances,
     Form,
@@ -23,6 +26,7 @@ from balloon_spec.judge.guest_memory import GuestMemory
 from balloon_spec.judge.host_requests import Requests
 from balloon_spec.judge.in_flight import InFlight, Shape
 from balloon_spec.judge.ledger import Ledger
+from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
 from balloon_spec.judge.trials import BY_DISCARD
 from balloon_spec.page_map import PageMap, Piece
@@ -31,8 +35,11 @@ from balloon_spec.queues import Queue
 
 __all__ = ["Discards"]
 
+
 _MOST_NAMES = 16
 """What becomes of a page is kept for so many returned buffers that name it, the newest."""
+
+
 _MOST_LEFT = 256
 """Under one and the same circumstances, what so many buffers left says all that there is to say."""
 
@@ -220,3 +227,30 @@ def _named_again(one: _Returned, before: _Names | None) -> _Names:
         named[0].is_old = True
         named = named[1:]
     return named
+
+
+@rule(Discarded, "INF-07", *BY_DISCARD)
+def named_pages_are_given_back(event: Discarded, scene: Scene) -> Iterator[Decision]:
+    """The pages of a returned inflate buffer are discarded, whatever else the buffer puts to the test."""
+    discards = scene[Discards]
+    for one, requirement in discards.blamed(event):
+        yield broken(
+            requirement or "INF-07",
+            "pages of a returned inflate buffer were not discarded",
+            field="page",
+            expected=f"discarded: {one.missing}",
+            seen=f"still there: {one.missing}",
+        )
+    for one in discards.looked_at(event):
+        if one.missing:
+            continue
+        yield from (kept(name) for name in trials.among(BY_DISCARD, one.circumstances.tests))
+        late = one.looked & event.late
+        yield kept_if(
+            "INF-07",
+            not late,
+            "pages were discarded after their inflate buffer had been returned",
+            field="page",
+            expected=f"discarded before it: {late}",
+            seen=f"still there after it: {late}",
+        )

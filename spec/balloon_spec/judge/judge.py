@@ -15,7 +15,7 @@ from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.given_back import GivenBack
 from balloon_spec.judge.guest_memory import GuestMemory
 from balloon_spec.judge.in_flight import InFlight
-from balloon_spec.judge.reading import read
+from balloon_spec.judge.interpretation import interpret
 from balloon_spec.judge.rule import Rule, Scene
 from balloon_spec.judge.session import Session
 from balloon_spec.pages import EMPTY, PageSet
@@ -199,7 +199,7 @@ class Judge:
 
     def _buffer_of(self, event: ev.Event) -> InFlight | None:
         if isinstance(event, ev.Available):
-            return read(self._exchange, event)
+            return interpret(self._exchange, event)
         if isinstance(event, ev.Used):
             return self._exchange[Buffers].in_flight.get((event.queue, event.buffer))
         return None

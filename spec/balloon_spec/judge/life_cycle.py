@@ -31,8 +31,6 @@ from balloon_spec.queues import Queue
 
 _AGAIN = 2
 """A device that did so twice does not do it once only."""
-
-
 _WISHES = frozenset({GuestAction.INFLATE, GuestAction.DEFLATE, GuestAction.UNUSED})
 """What a guest wants of its driver; the other actions are seen."""
 

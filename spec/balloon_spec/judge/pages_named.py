@@ -12,7 +12,7 @@ from balloon_spec.judge.course import Course
 from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.judge.host_requests import Requests
 from balloon_spec.judge.in_flight import Shape
-from balloon_spec.judge.reading import wishes
+from balloon_spec.judge.interpretation import wishes
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
 from balloon_spec.pages import PageSet
@@ -21,8 +21,6 @@ from balloon_spec.wire.response_header import LENGTH_BYTES
 
 _OWN = {Queue.INFLATE: ("INF-01", "INF-02"), Queue.DEFLATE: ("DEF-01", "DEF-02")}
 """Per queue: the requirement on the form of a buffer, and the one that it names at least one chunk."""
-
-
 _VERBS = {Queue.INFLATE: "gives up", Queue.DEFLATE: "wants back"}
 
 

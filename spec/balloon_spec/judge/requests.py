@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from balloon_spec.events import Available, Quiet, Side, Used
+from balloon_spec.judge.actual import Count
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.configuration_space import Configuration
-from balloon_spec.judge.count import Count
 from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.guest_wishes import GuestWishes

@@ -13,7 +13,7 @@ from balloon_spec.segments import segments_outside
 
 
 @rule(RingBroken, "QUEUE-11", "BUF-04")
-def rings_can_be_what_they_are(event: RingBroken, _scene: Scene) -> Iterator[Decision]:
+def rings_are_well_formed(event: RingBroken, _scene: Scene) -> Iterator[Decision]:
     """A driver lays legal chains, and a device names in the used ring what it was given."""
     by_driver = event.side is Side.DRIVER
     yield broken(

@@ -82,10 +82,10 @@ def test_a_vector_and_a_rule_that_catch_nothing_are_faults(whole):
     found = faults_of(whole, reactions=idle)
     assert any(text.startswith("vector inflate-two-runs: catches no device") for text in found)
     dumb = {
-        name: [replace(one, rules=one.rules - {"rings_can_be_what_they_are"}) for one in reactions]
+        name: [replace(one, rules=one.rules - {"rings_are_well_formed"}) for one in reactions]
         for name, reactions in whole.reactions.items()
     }
-    assert "rule rings_can_be_what_they_are: finds nothing in any mutant" in faults_of(whole, reactions=dumb)
+    assert "rule rings_are_well_formed: finds nothing in any mutant" in faults_of(whole, reactions=dumb)
 
 
 @pytest.mark.parametrize(
@@ -100,8 +100,8 @@ def test_a_vector_and_a_rule_that_catch_nothing_are_faults(whole):
         ("ONLY_COUNTS", "no_such_rule", "rule no_such_rule: is excused and does not exist"),
         (
             "ONLY_COUNTS",
-            "rings_can_be_what_they_are",
-            "rule rings_can_be_what_they_are: is said to find nothing and does; strike the excuse",
+            "rings_are_well_formed",
+            "rule rings_are_well_formed: is said to find nothing and does; strike the excuse",
         ),
     ],
 )

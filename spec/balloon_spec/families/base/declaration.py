@@ -10,22 +10,25 @@ from balloon_spec.families.base import DEFLATE, FEATURES, INFLATE
 from balloon_spec.families.base.structures import CONFIGURATION, PFN_ARRAY
 from balloon_spec.families.family import AreaFile, Chapter, ConfigurationWord, Family
 from balloon_spec.judge import (
-    accounting,
+    actual,
     buffers,
+    configuration_reads,
     convergence,
-    effects,
+    discards,
     kept_over_reset,
     life_cycle,
     negotiation,
     notifications,
+    pages_left_alone,
     pages_named,
     rings,
+    safety,
     without_effect,
 )
+from balloon_spec.judge.actual import Count
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.configuration_space import Configuration
-from balloon_spec.judge.count import Count
 from balloon_spec.judge.course import Course
 from balloon_spec.judge.discards import Discards
 from balloon_spec.judge.guest_memory import GuestMemory
@@ -60,10 +63,13 @@ FAMILY: Final = Family(
         AreaFile(_AREAS / "reset.yaml", Chapter.THROUGHOUT),
     ),
     rules=rules_in(
-        accounting,
+        actual,
+        configuration_reads,
+        discards,
+        pages_left_alone,
+        safety,
         buffers,
         convergence,
-        effects,
         kept_over_reset,
         life_cycle,
         negotiation,

@@ -26,10 +26,10 @@ from balloon_spec.queues import Queue
 from balloon_spec.segments import segments_outside
 from balloon_spec.wire import host_request, response_header
 
-__all__ = ["read", "wishes"]
+__all__ = ["interpret", "wishes"]
 
 
-def read(exchange: Exchange, event: ev.Available) -> InFlight:
+def interpret(exchange: Exchange, event: ev.Available) -> InFlight:
     """Read a buffer in the light of what was negotiated."""
     session = exchange[Session]
     queue = session.queues.get(event.queue)

@@ -1,4 +1,4 @@
-"""Rules about the configuration space: its layout, the target, and what ``actual`` counts."""
+"""Rules about what the configuration space shows, and who writes to it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,11 @@ from balloon_spec.events import (
     Quiet,
     Side,
 )
-from balloon_spec.judge.balloon import Balloon
-from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.configuration_space import Configuration
-from balloon_spec.judge.count import Count
-from balloon_spec.judge.course import Course
 from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
-from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration
 
 _NUM_PAGES = configuration.NUM_PAGES_OFFSET
@@ -249,125 +244,3 @@ def only_actual_is_written(event: ConfigurationWritten, _scene: Scene) -> Iterat
         seen=f"{len(event.data)} bytes at offset {event.offset}",
         data=event.data,
     )
-
-
-@rule(
-    ConfigurationWritten,
-    *("CFG-04", "CFG-05", "CFG-10", "INF-03", "INF-05", "DEF-09", "DEF-10", "DEF-11", "CONC-05"),
-)
-def actual_counts_the_balloon(event: ConfigurationWritten, scene: Scene) -> Iterator[Decision]:
-    """``actual`` counts the pages whose inflate buffers were returned, no more and no less."""
-    balloon = scene[Balloon]
-    count = scene[Count]
-    space = scene[Configuration]
-    if event.offset != _ACTUAL or len(event.data) != 4:
-        return
-    actual = int.from_bytes(event.data, "little")
-    # While a deflate buffer is in flight its pages may be counted or not.
-    least = balloon.held.pages
-    most = least + balloon.deflating.pages
-    named = most + balloon.inflating.pages
-    if least <= actual <= most:
-        yield from (kept(name) for name in ("CFG-05", "INF-03", "INF-05"))
-        if space.actual is not None and actual < space.actual:
-            yield kept("DEF-11")
-        if count.changes:
-            yield kept("CFG-04")
-        if count.changes > 1:
-            yield kept("CFG-10")
-    else:
-        if actual == _swap(least):
-            requirement, words, expected = "CFG-05", "actual is big-endian", f"{least}"
-        elif actual > named:
-            requirement, words = "INF-03", "actual counts pages that no inflate buffer named"
-            expected = f"{named} at most"
-        elif actual > most and _took_another_return(scene.exchange):
-            requirement, words = (
-                "CONC-05",
-                "the return of another buffer is taken for that of an inflate buffer",
-            )
-            expected = f"{most} at most"
-        elif actual > most:
-            requirement, words = "INF-05", "actual counts pages whose inflate buffer was not returned"
-            expected = f"{most} at most"
-        elif _took_back_in_silence(scene.exchange):
-            requirement, words = "DEF-11", "pages leave the balloon that no deflate buffer named"
-            expected = f"{least} at least"
-        else:
-            requirement, words = "CFG-05", "actual is less than the pages in the balloon"
-            expected = f"{least} at least"
-        yield broken(requirement, words, field="actual", expected=expected, seen=actual, data=event.data)
-    yield from _shrinking(actual, scene)
-
-
-def _took_another_return(exchange: Exchange) -> bool:
-    """Tell whether the last return was that of a buffer younger than an inflate buffer in flight."""
-    flying = exchange[Buffers]
-    last = flying.last_returned
-    return last is not None and any(buffer.number < last for buffer in flying.on(Queue.INFLATE))
-
-
-def _took_back_in_silence(exchange: Exchange) -> bool:
-    """Tell whether ``actual`` was right, and no buffer came since that could have changed it."""
-    at_rest = not exchange[Count].changes and not exchange[Buffers].on(Queue.INFLATE, Queue.DEFLATE)
-    return at_rest and exchange[Configuration].actual == exchange[Balloon].held.pages
-
-
-def _shrinking(actual: int, scene: Scene) -> Iterator[Decision]:
-    """DEF-09 and DEF-10: whether the balloon may shrink to this."""
-    session = scene[Session]
-    count = scene[Count]
-    space = scene[Configuration]
-    if actual >= count.counted_pages or space.num_pages is None:
-        return
-    if space.num_pages < count.counted_pages:
-        yield kept("DEF-10")
-    if session.has("DEFLATE_ON_OOM"):
-        return
-    floor = count.least_pages
-    if actual >= floor:
-        yield kept("DEF-09")
-    elif scene[Course].below is not None and session.sees_driver_ok:
-        # The deflate buffer was evidence enough.
-        return
-    elif actual or scene[Balloon].held or session.sees_driver_ok:
-        yield broken(
-            "DEF-09",
-            "the balloon shrank below num_pages without DEFLATE_ON_OOM",
-            field="actual",
-            expected=f"{floor} at least",
-            seen=actual,
-        )
-    # Where the transport hides the status, a driver that gives everything back may be giving the device up.
-
-
-@rule(Quiet, "CFG-04", "BUF-06", "CONC-04", "CONC-05")
-def actual_follows_the_balloon(event: Quiet, scene: Scene) -> Iterator[Decision]:
-    """A driver that was given its time has said how large its balloon is."""
-    balloon = scene[Balloon]
-    space = scene[Configuration]
-    if event.side is not Side.DRIVER or scene[Buffers].on(Queue.INFLATE, Queue.DEFLATE):
-        return
-    # Pages that changed places, as where one is moved, leave nothing to be written.
-    if scene[Count].changes and balloon.held.pages != (space.actual or 0):
-        requirement, words = _why_actual_is_missing(scene.exchange)
-        yield broken(
-            requirement,
-            words,
-            field="actual",
-            expected=balloon.held.pages,
-            seen="no write" if space.actual is None else space.actual,
-        )
-
-
-def _why_actual_is_missing(exchange: Exchange) -> tuple[str, str]:
-    """Say what was unusual about the returns that the driver does not count, though it counted others."""
-    count = exchange[Count]
-    space = exchange[Configuration]
-    if count.changed_with_length:
-        return "BUF-06", "the driver does not go on after a buffer was returned with a used length"
-    if space.actual is not None and count.changed_out_of_order:
-        return "CONC-05", "the driver does not go on after buffers were returned in another order"
-    if space.actual is not None and exchange[Buffers].unused_messages():
-        return "CONC-04", "actual waits for the return of an unused-page message"
-    return "CFG-04", "the balloon changed and actual was not written"
