@@ -25,9 +25,9 @@ autodoc_typehints = "signature"
 nitpick_ignore_regex = [
     ("py:.*", r"(collections\.abc|numpy|enum|importlib|pathlib|typing|types)\..*"),
     # How sets of pages are held is no part of the interface.
-    ("py:class", r"balloon_spec\.(bounds|page_map|judge\.looks)\..*"),
+    ("py:class", r"balloon_spec\.(bounds|page_map)\..*"),
     # A type variable of one module has no page.
-    ("py:class", r"balloon_spec\.judge\.rule\._E"),
+    ("py:class", r"Event|(balloon_spec\.judge\.(rule|ledger)\.)?(_E|LedgerT)"),
     # Sphinx takes a tuple of any length for a class; the messages of vhost-user are no part of the interface.
     ("py:class", r"tuple\[~?balloon_spec\..*"),
     ("py:class", r"balloon_conformance\.vhost_user\.messages\.ProtocolFeature"),

@@ -2,8 +2,9 @@
 
 This is its theory of operation.
 
-A :class:`Judge` is fed the events of one exchange between a driver and a device, one after the other, live or
-from a trace. It judges both sides, and each event is judged before the next one is known.
+A :class:`~balloon_spec.judge.judge.Judge` is fed the events of one exchange between a driver and a device,
+one after the other, live or from a trace. It judges both sides, and each event is judged before the next one
+is known.
 
 **From an event to a finding**
 
@@ -17,12 +18,12 @@ from a trace. It judges both sides, and each event is judged before the next one
    with the field, what was expected there and what was seen. A rule yields nothing if the requirement was not
    put to the test. Rules know nothing of one another and change nothing.
 3. **The requirements that bind.** A decision counts if its requirement binds under the negotiated features.
-   Each counts as exercised; a broken one becomes a :class:`Finding`.
-4. **The ledgers.** Only then every ledger takes the event in. :meth:`Judge.weigh` does the first three steps
-   and :meth:`Judge.take` this one, so a caller may ask what an event would break and let it be.
+   Each counts as exercised; a broken one becomes a :class:`~balloon_spec.judge.decision.Finding`.
+4. **The ledgers.** Only then every ledger takes the event in. ``Judge.weigh`` does the first three steps and
+   ``Judge.take`` this one, so a caller may ask what an event would break and let it be.
 
 What did not happen is judged by an event as well: :class:`~balloon_spec.events.Quiet` says that a side was
-given its time. Whatever it owed by then, it failed to do. :meth:`Judge.awaits` says whether a side owes
+given its time. Whatever it owed by then, it failed to do. ``Judge.awaits`` says whether a side owes
 anything, so that nobody waits in vain.
 
 **How blame is decided**
