@@ -26,7 +26,9 @@ from balloon_spec.families.family import AreaFile, Chapter, ConfigurationWord, F
 from balloon_spec.feature import Feature
 from balloon_spec.features import BASE
 from balloon_spec.judge.decision import broken, kept
+from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.rule import rule
+from balloon_spec.judge.session import Session
 from balloon_spec.profile import Profile
 from balloon_spec.queues import Numbering, Queue
 from balloon_spec.wire.layout import check_length, read_layout
@@ -63,7 +65,22 @@ STRUCTURE = Structure(
     lambda _name, numbers, _context: (f"calls {numbers['number']}", None),
 )
 
-# -- the rules --------------------------------------------------------------------------------------------
+# -- the rules, and what they remember --------------------------------------------------------------------
+
+
+@dataclass(slots=True, eq=False)
+class Calls(Ledger):
+    """What was called and has not come back, and how often anything was called since the reset."""
+
+    waiting: frozenset[bytes] = frozenset()
+    count: int = 0
+
+    def take(self, event, buffer):
+        if buffer is not None and buffer.queue is ECHO:
+            called = frozenset({buffer.event.readable})
+            came = isinstance(event, Used)
+            self.waiting = self.waiting - called if came else self.waiting | called
+            self.count += not came
 
 
 @rule(Used, "ECHO-01")
@@ -71,25 +88,24 @@ def a_call_comes_back(event, scene):
     """A device returns what was called."""
     if scene.buffer is None or scene.buffer.queue is not ECHO:
         return
-    called = scene.buffer.event.readable
-    if event.written == called:
+    if event.written in scene[Calls].waiting:
         yield kept("ECHO-01")
     else:
-        yield broken("ECHO-01", "the device echoes something else", field="number", expected=called.hex(),
-                     seen=event.written.hex())  # fmt: skip
+        called = scene.buffer.event.readable.hex()
+        yield broken(
+            "ECHO-01", "the echo is another", field="number", expected=called, seen=event.written.hex()
+        )
 
 
 @rule(Quiet, "ECHO-02")
 def somebody_calls(event, scene):
     """A driver calls."""
-    exchange = scene.exchange
-    if event.side is Side.DRIVER and exchange.driver_ok and exchange.has("ECHO"):
-        if exchange.on(ECHO) or exchange.count:
+    session = scene[Session]
+    if event.side is Side.DRIVER and session.driver_ok and session.has("ECHO"):
+        if scene[Calls].count:
             yield kept("ECHO-02")
         else:
-            yield broken(
-                "ECHO-02", "the driver calls nothing", field="echo queue", expected="a buffer", seen=0
-            )
+            yield broken("ECHO-02", "nobody calls", field="echo queue", expected="a buffer", seen="none")
 
 
 FAMILY = Family(
@@ -100,6 +116,7 @@ FAMILY = Family(
     structures=(STRUCTURE,),
     areas=(AreaFile(HERE / "echo.yaml", Chapter.OF_THE_GUEST),),
     rules=(a_call_comes_back, somebody_calls),
+    ledgers=(Calls,),
 )
 
 # -- what the suite adds ----------------------------------------------------------------------------------

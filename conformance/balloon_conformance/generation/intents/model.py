@@ -52,10 +52,12 @@ __all__ = [
     "Step",
 ]
 
-Profile: TypeAlias = Literal["base", "chunk-transfer"]
+Profile: TypeAlias = str
+"""The name of a profile."""
 Kind: TypeAlias = Literal["exchange", "malformed"]
 Side: TypeAlias = Literal["driver", "device"]
-Queue: TypeAlias = Literal["inflate", "deflate", "statistics", "host-request"]
+Queue: TypeAlias = str
+"""The name of a virtqueue; whoever fills the intent knows which there are."""
 Match: TypeAlias = Literal["exact", "equivalent", "any"]
 Reaction: TypeAlias = Literal["returned", "needs-reset", "silent"]
 
