@@ -42,7 +42,7 @@ from balloon_conformance.report.results import Exit, Results
 from balloon_conformance.report.terminal import print_header, print_results
 from balloon_conformance.run.live import Gatherer, ProgressBar
 from balloon_conformance.run.options import RunOptions
-from balloon_conformance.suite.plan import Plan, plan, stock_note
+from balloon_conformance.suite.plan import Plan, plan
 from balloon_conformance.vectors import manifest, schema
 from balloon_conformance.vectors.loader import VectorError
 from balloon_spec.features import Profile
@@ -185,8 +185,8 @@ def command(
             file.begin(**header)
         outputs.check()
         print_header(console, suite_version(), target.name, description, chosen.name)
-        if note := stock_note(target.name, chosen):
-            console.print(note, style="dim")
+        if target.stock_note and chosen.name == target.default_profile:
+            console.print(target.stock_note, style="dim")
         progress = stack.enter_context(ProgressBar(console))
         gatherer = Gatherer(results, progress, file)
         with _isolated_pytest() as said:

@@ -378,7 +378,8 @@ class OutlivesCases(Protocol):
 class Target:
     """An implementation under test as the command line names it.
 
-    ``make`` builds a fresh adapter; ``default_profile`` is the meaning of its stock bits. ``one_at_a_time``
+    ``make`` builds a fresh adapter; ``default_profile`` is the meaning of its stock bits, and ``stock_note``
+    says why a run under it leaves something out, empty if it leaves out nothing. ``one_at_a_time``
     says that there is only one implementation, so the adapters of several processes would have to wait for
     one another. ``feature_bits`` is the number of feature bits of its transport.
     """
@@ -387,5 +388,6 @@ class Target:
     side: Side
     make: Callable[[], DeviceAdapter | DriverAdapter]
     default_profile: str = "chunk-transfer"
+    stock_note: str = ""
     one_at_a_time: bool = False
     feature_bits: int = 64

@@ -134,7 +134,7 @@ class ConformancePlugin:
 
     def play(self, vector: Vector) -> Outcome:
         """Play a vector under the profile of the run."""
-        foreign = why_foreign(self.profile, frozenset(vector.profile.by_name), self.target.name)
+        foreign = why_foreign(self.profile, frozenset(vector.profile.by_name), self.target)
         if foreign:
             return Outcome(vector.id, Status.NOT_EXERCISED, foreign)
         moved = move(vector, self.profile)
@@ -209,7 +209,7 @@ class ConformancePlugin:
             [arguments["session"]], iter(partial(self.fresh_session, function), None)
         )
         one = scenarios.of(function)
-        foreign = why_foreign(self.profile, one.features, self.target.name)
+        foreign = why_foreign(self.profile, one.features, self.target)
 
         def attempt() -> Outcome:
             session = next(sessions)

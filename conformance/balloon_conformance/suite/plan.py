@@ -13,6 +13,7 @@ from functools import lru_cache, reduce
 from operator import or_
 from pathlib import Path
 
+from balloon_conformance.iut.contract import Target
 from balloon_conformance.running.case import Case
 from balloon_conformance.scenarios import Scenario, scenarios
 from balloon_conformance.vectors.loader import further, load_all
@@ -21,7 +22,7 @@ from balloon_conformance.vectors.steps import ResetStep
 from balloon_spec.events import Side
 from balloon_spec.features import Profile
 
-__all__ = ["Plan", "case_ids", "move", "plan", "stock_note", "why_foreign"]
+__all__ = ["Plan", "case_ids", "move", "plan", "why_foreign"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +75,14 @@ def case_ids(directory: Path | None = None) -> frozenset[str]:
     return frozenset(name for side in Side for place in places for name in plan(side, place).about())
 
 
-def why_foreign(profile: Profile, names: frozenset[str], target: str) -> str:
+def why_foreign(profile: Profile, names: frozenset[str], target: Target) -> str:
     """Say why a case that needs the features ``names`` says nothing under ``profile``; empty if it does."""
     missing = sorted(names - profile.by_name.keys())
     if not missing:
         return ""
-    note = stock_note(target, profile)
+    note = target.stock_note if profile.name == target.default_profile else ""
     reason = f"profile {profile.name} has no {' and no '.join(missing)}"
     return f"{reason}: {note}" if note else reason
-
-
-def stock_note(target: str, profile: Profile) -> str:
-    """Say why a target's default profile covers only a part of the protocol; empty if it covers all."""
-    if target != "qemu" or "CHUNK_TRANSFER" in profile.by_name:
-        return ""
-    return (
-        "bits 3 and 4 are other features in a stock QEMU; "
-        "give --profile chunk-transfer if this build speaks chunk transfer"
-    )
 
 
 def move(vector: Vector, profile: Profile) -> Vector:

@@ -17,10 +17,18 @@ from balloon_spec.events import Side
 __all__ = ["KIND", "QemuDevice", "QemuOptions", "target"]
 
 
+_STOCK_NOTE = (
+    "bits 3 and 4 are other features in a stock QEMU; "
+    "give --profile chunk-transfer if this build speaks chunk transfer"
+)
+
+
 def target(options: QemuOptions | None = None) -> Target:
     """Return QEMU as the command line names it; its bits 3 and 4 are other features, hence profile base."""
     chosen = options or QemuOptions()
-    return Target("qemu", Side.DEVICE, lambda: QemuDevice(chosen), default_profile="base")
+    return Target(
+        "qemu", Side.DEVICE, lambda: QemuDevice(chosen), default_profile="base", stock_note=_STOCK_NOTE
+    )
 
 
 def _resolve(_name: str, given: Given) -> Target:
