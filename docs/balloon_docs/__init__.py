@@ -10,7 +10,7 @@ from balloon_docs.buffers import BufferDirective
 from balloon_docs.commands import CommandsDirective, TranscriptDirective
 from balloon_docs.defects import DefectsDirective
 from balloon_docs.domain import BalloonDomain, plain_role
-from balloon_docs.features import FeaturesDirective
+from balloon_docs.features import FeaturesDirective, QueuesDirective
 from balloon_docs.implementations import ImplementationsDirective, ProofsDirective
 from balloon_docs.layouts import LayoutDirective
 from balloon_docs.machines import StatesDirective
@@ -30,6 +30,7 @@ _DIRECTIVES = {
     "implementations": ImplementationsDirective,
     "proofs": ProofsDirective,
     "layout": LayoutDirective,
+    "queues": QueuesDirective,
     "requirements": RequirementsDirective,
     "sequence": SequenceDirective,
     "session": SessionDirective,

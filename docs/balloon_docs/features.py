@@ -1,4 +1,4 @@
-"""``{features}``: the features of every profile with the bit numbers their families declare."""
+"""``{features}`` and ``{queues}``: what the families declare, each feature and each virtqueue in a row."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from balloon_docs.tables import table
 from balloon_spec.families import registry
 from balloon_spec.feature import Feature
 
-__all__ = ["FeaturesDirective"]
+__all__ = ["FeaturesDirective", "QueuesDirective"]
 
 
 class FeaturesDirective(SphinxDirective):
@@ -32,3 +32,27 @@ class FeaturesDirective(SphinxDirective):
             for feature in sorted(first, key=lambda one: one.bit)
         ]
         return [table(("Bit", "Feature", "Profile", "Requires", "Meaning"), rows, "features")]
+
+
+class QueuesDirective(SphinxDirective):
+    """Draw the table of virtqueues."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return index with fixed numbering, name, feature, and the parts that buffers have."""
+        rows = [
+            (
+                str(queue.place),
+                queue.name.replace("-", " "),
+                f"`{queue.feature}`" if queue.feature else "always",
+                " and ".join(
+                    words
+                    for words, structure in (
+                        ("device-readable", queue.readable),
+                        ("device-writable", queue.written),
+                    )
+                    if structure is not None
+                ),
+            )
+            for queue in registry.queues()
+        ]
+        return [table(("Index", "Queue", "Exists with", "Buffers"), rows, "queues")]
