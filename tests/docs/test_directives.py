@@ -100,6 +100,11 @@ def another_bit(monkeypatch):
     monkeypatch.setattr(features.registry, "profiles", lambda: {moved.name: moved})
 
 
+def another_queue(monkeypatch):
+    more = (*features.registry.queues(), Queue("a-seventh", 7, feature="SEVEN"))
+    monkeypatch.setattr(features.registry, "queues", lambda: more)
+
+
 def another_result(monkeypatch):
     directory = Path(monkeypatch.directory)
     for path in sorted((ROOT / "results").glob("reference-device.jsonl")):
@@ -141,6 +146,7 @@ def test_nothing_is_left_out_of_traceability(tmp_path):
         ("```{requirements} chunk\n```", another_requirement, "do something else"),
         ("```{traceability} chunk\n```", another_rule, "a_rule_of_another_name"),
         ("```{features}\n```", another_bit, ">39<"),
+        ("```{queues}\n```", another_queue, "a seventh"),
         ("```{implementations} device\n```", another_result, "a device of another name"),
         ("```{defects}\n```", another_defect, "It does something else."),
         ("```{commands}\n```", another_command, "frobnicate"),
