@@ -29,6 +29,7 @@ from balloon_docs import (
     vectors,
 )
 from balloon_spec.features import profile
+from balloon_spec.queues import Queue
 from balloon_spec.requirement import catalogue
 
 
