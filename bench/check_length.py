@@ -35,10 +35,10 @@ from balloon_spec.events import (
     Negotiated,
     Used,
 )
-from balloon_spec.features import CHUNK_TRANSFER
+from balloon_spec.families.base import DEFLATE, INFLATE
 from balloon_spec.judge import Judge
 from balloon_spec.pages import PageSet
-from balloon_spec.queues import Queue
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 LENGTHS = 3
 GROWTH = 10
@@ -83,7 +83,7 @@ def exchange(messages: int) -> Iterator[Event]:
             page = 2 * fresh
             held.append(page)
         actual += -1 if takes_back else 1
-        queue = (Queue.DEFLATE if takes_back else Queue.INFLATE).index
+        queue = (DEFLATE if takes_back else INFLATE).index
         yield Available(queue, f"b{number}", message(page), notified=True)
         flying.append((queue, f"b{number}"))
         if len(flying) == IN_FLIGHT:

@@ -41,7 +41,7 @@ from balloon_conformance.iut.stdio.driver import StdioDriver
 from balloon_conformance.iut.stdio.process import StdioProcess
 from balloon_conformance.iut.stdio.program import StdioOptions, split
 from balloon_conformance.iut.stdio.target import stdio_target
-from balloon_spec.features import CHUNK_TRANSFER
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 PAGES = 0x4000
 FEATURES = CHUNK_TRANSFER.mask(["VERSION_1", "STATS_VQ", "CHUNK_TRANSFER"])

@@ -21,7 +21,7 @@ from balloon_conformance.iut.contract import AdapterError, Setup
 from balloon_conformance.iut.linux_uml import LinuxUml, UmlOptions
 from balloon_conformance.iut.linux_uml.process import GuestKernel
 from balloon_spec.events import Available
-from balloon_spec.features import BASE
+from balloon_spec.profiles import BASE
 
 OFFERED = BASE.mask(["VERSION_1", "MUST_TELL_HOST", "STATS_VQ", "DEFLATE_ON_OOM"])
 DEADLINE_SECONDS = 10.0

@@ -39,7 +39,7 @@ from balloon_conformance.iut.vhost_user.device import VhostUserDevice, VhostUser
 from balloon_conformance.reference.device_state import Accept
 from balloon_conformance.reference.quick_device import QuickDevice
 from balloon_spec.events import Available, DriverOk
-from balloon_spec.features import CHUNK_TRANSFER
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 BATCH = 128
 PROFILE_LINES = 24

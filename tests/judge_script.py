@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 
 from balloon_spec import events as ev
-from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 INFLATE, DEFLATE, STATISTICS, REQUESTS = range(4)
 MEMORY = PageSet([(0, 0x4000)])

@@ -11,8 +11,8 @@ from balloon_conformance.report.jsonlines import JsonLines
 from balloon_conformance.report.results import Results
 from balloon_conformance.running.outcome import Fault, How, Outcome, Proof, Status
 from balloon_spec.events import Side
-from balloon_spec.features import BASE
 from balloon_spec.judge import Finding
+from balloon_spec.profiles import BASE
 from balloon_spec.requirement import catalogue
 
 KEPT = Outcome("one", Status.PASSED, exercised=MappingProxyType({"INF-06": 2, "INF-08": 1}))

@@ -18,8 +18,8 @@ from balloon_conformance.serve import reference_device, reference_driver
 from balloon_conformance.serve.connected_device import ConnectedDevice
 from balloon_conformance.serve.ring_device import RingDevice
 from balloon_spec.events import Side
-from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 LATE_SECONDS = 0.15
 HEARD_SECONDS = 2.0

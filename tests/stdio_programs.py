@@ -6,7 +6,7 @@ import textwrap
 from balloon_conformance.iut.contract import Setup
 from balloon_conformance.iut.stdio.program import Program, StdioOptions
 from balloon_conformance.iut.stdio.target import stdio_target
-from balloon_spec.features import CHUNK_TRANSFER
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 SETUP = Setup(CHUNK_TRANSFER, 0x100)
 

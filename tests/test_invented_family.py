@@ -23,8 +23,8 @@ from balloon_conformance.vectors.write import write_vector
 from balloon_spec import trace
 from balloon_spec.events import Available, Quiet, Side, Used
 from balloon_spec.families import registry
-from balloon_spec.features import profile
 from balloon_spec.judge import Judge
+from balloon_spec.profiles import profile
 from balloon_spec.requirement import catalogue
 from balloon_spec.wire.annotate import annotate
 from balloon_spec.wire.carried import readable_structure, written_structure

@@ -32,9 +32,9 @@ from balloon_spec.events import (
     Side,
     Used,
 )
-from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.judge import Judge
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 PAGES = 48
 WISHES = tuple(action for action in GuestAction if action is not GuestAction.HOLD)

@@ -3,6 +3,6 @@
 Pure: nothing here opens a file for writing, a socket or a clock, and nothing imports the suite.
 """
 
-from balloon_spec import features  # registers the profiles of this package
+from balloon_spec import profiles  # registers the profiles of this package
 
-__all__ = ["features"]
+__all__ = ["profiles"]

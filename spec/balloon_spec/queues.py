@@ -7,15 +7,10 @@ and implementations disagree whether a queue that does not exist leaves its numb
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar
 
-if TYPE_CHECKING:
-    from balloon_spec.profile import Profile
-
-__all__ = ["Numbering", "Queue", "queue_map"]
+__all__ = ["Numbering", "Queue"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,16 +33,6 @@ class Queue:
     names_pages: bool = False
     held: bool = False
 
-    INFLATE: ClassVar[Queue]
-    DEFLATE: ClassVar[Queue]
-    STATISTICS: ClassVar[Queue]
-    HOST_REQUEST: ClassVar[Queue]
-
-    @property
-    def index(self) -> int:
-        """The virtqueue index with fixed numbering."""
-        return self.place
-
     def __str__(self) -> str:
         return self.name
 
@@ -64,8 +49,3 @@ class Numbering(StrEnum):
     """Counted without gaps over the queues of the features that were offered."""
     DENSE_NEGOTIATED = "dense-negotiated"
     """Counted without gaps over the queues of the features that were accepted."""
-
-
-def queue_map(profile: Profile, accepted: int) -> Mapping[int, Queue]:
-    """Return index to queue for the accepted feature bits, lowest index first (QUEUE-01, QUEUE-02)."""
-    return profile.queue_map(accepted, accepted)

@@ -44,8 +44,8 @@ from balloon_spec.events import (
     StatisticsRead,
     Used,
 )
-from balloon_spec.features import Profile, profile
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import Profile, profile
 
 __all__ = [
     "VERSION",

@@ -28,7 +28,7 @@ from balloon_docs import (
     requirements,
     vectors,
 )
-from balloon_spec.features import profile
+from balloon_spec.profiles import profile
 from balloon_spec.queues import Queue
 from balloon_spec.requirement import catalogue
 

@@ -24,12 +24,12 @@ from balloon_spec.events import Quiet, Side, Used
 from balloon_spec.families import registry
 from balloon_spec.families.family import AreaFile, Chapter, ConfigurationWord, Family
 from balloon_spec.feature import Feature
-from balloon_spec.features import BASE
 from balloon_spec.judge.decision import broken, kept
 from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.rule import rule
 from balloon_spec.judge.session import Session
 from balloon_spec.profile import Profile
+from balloon_spec.profiles import BASE
 from balloon_spec.queues import Numbering, Queue
 from balloon_spec.wire.layout import check_length, read_layout
 from balloon_spec.wire.structure import Structure

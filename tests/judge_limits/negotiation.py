@@ -31,7 +31,7 @@ from judge_script import (
 )
 
 from balloon_spec import events as ev
-from balloon_spec.features import CHUNK_TRANSFER
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 C = chunk(0x3000, 1)
 EVERY_BIT = CHUNK_TRANSFER.mask([feature.name for feature in CHUNK_TRANSFER.features])

@@ -9,7 +9,7 @@ from balloon_spec.families.family import ConfigurationWord, Family
 from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.feature import Feature
-from balloon_spec.features import BASE, CHUNK_TRANSFER, PROFILES, Profile, profile
+from balloon_spec.profiles import BASE, CHUNK_TRANSFER, PROFILES, Profile, profile
 from balloon_spec.queues import Numbering, Queue
 
 BITS = {"MUST_TELL_HOST": 0, "STATS_VQ": 1, "DEFLATE_ON_OOM": 2, "CHUNK_TRANSFER": 3, "HOST_REQ_VQ": 4}

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from judge_script import FULL, start
 
 from balloon_spec import events as ev
-from balloon_spec.features import BASE, CHUNK_TRANSFER
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import BASE, CHUNK_TRANSFER
 from balloon_spec.trace import Entry, Header, TraceError, from_the_start, read, write
 
 PAGES = st.lists(st.tuples(st.integers(0, 2**40), st.integers(1, 2**20)), max_size=4).map(PageSet)

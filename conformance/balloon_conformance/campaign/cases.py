@@ -23,7 +23,7 @@ from balloon_conformance.suite.plan import Plan, move, plan
 from balloon_conformance.vectors.loader import further
 from balloon_conformance.vectors.model import Vector
 from balloon_spec.events import Side
-from balloon_spec.features import CHUNK_TRANSFER, Profile
+from balloon_spec.profiles import CHUNK_TRANSFER, Profile
 from balloon_spec.requirement import catalogue
 
 __all__ = ["PATIENCE", "MutantCase", "cases", "cases_of"]

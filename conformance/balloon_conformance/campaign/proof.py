@@ -19,7 +19,7 @@ from balloon_conformance.mutants.mutant import Mutant
 from balloon_conformance.running.outcome import Outcome, Proof
 from balloon_conformance.suite.whole_run import revised
 from balloon_spec.events import Side
-from balloon_spec.features import Profile
+from balloon_spec.profiles import Profile
 from balloon_spec.requirement import Level, catalogue
 
 __all__ = ["prove"]

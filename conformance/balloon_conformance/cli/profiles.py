@@ -9,7 +9,7 @@ import click
 
 from balloon_conformance.cli.errors import bad_input
 from balloon_conformance.run.feature_bits import read_bits
-from balloon_spec.features import PROFILES, Profile, profile
+from balloon_spec.profiles import PROFILES, Profile, profile
 
 __all__ = ["DEFAULT", "chosen_profile", "profile_options"]
 

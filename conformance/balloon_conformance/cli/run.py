@@ -45,7 +45,7 @@ from balloon_conformance.run.options import RunOptions
 from balloon_conformance.suite.plan import Plan, plan
 from balloon_conformance.vectors import manifest, schema
 from balloon_conformance.vectors.loader import VectorError
-from balloon_spec.features import Profile
+from balloon_spec.profiles import Profile
 
 __all__ = ["command"]
 

@@ -35,7 +35,7 @@ from balloon_conformance.iut.contract import (
     Target,
 )
 from balloon_spec.events import OperatorAction, Side
-from balloon_spec.features import profile
+from balloon_spec.profiles import profile
 
 __all__ = ["CONTRACT_CHECKS", "NotExamined"]
 

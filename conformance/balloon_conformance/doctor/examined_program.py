@@ -14,7 +14,7 @@ from balloon_conformance.iut.stdio.program import Introduction, Program, StdioOp
 from balloon_spec.events import Side
 from balloon_spec.families.base import INFLATE
 from balloon_spec.families.statistics import STATISTICS
-from balloon_spec.features import CHUNK_TRANSFER
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 __all__ = [
     "FEATURES",

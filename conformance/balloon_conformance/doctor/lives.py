@@ -22,8 +22,8 @@ from balloon_conformance.iut.contract import (
 from balloon_spec import events as ev
 from balloon_spec.families.base import BALLOON_QUEUES, INFLATE
 from balloon_spec.families.statistics import STATISTICS
-from balloon_spec.features import BASE, Profile
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import BASE, Profile
 from balloon_spec.queues import Queue
 
 __all__ = ["COMPARED_PAGES", "FIRST_PAGES", "Device", "Driver", "Observations", "configuration", "numbers"]

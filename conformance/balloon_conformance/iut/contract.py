@@ -21,8 +21,8 @@ from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from balloon_spec.events import Event, GuestAction, OperatorAction, RingBroken, Segment, Side
-from balloon_spec.features import Profile
 from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.profiles import Profile
 
 __all__ = [
     "AdapterError",

@@ -17,7 +17,7 @@ from typing import Any, Final, NoReturn
 
 from balloon_conformance.iut.errors import IutError
 from balloon_spec.events import Side
-from balloon_spec.features import PROFILES
+from balloon_spec.profiles import PROFILES
 
 __all__ = ["FILE_NAME", "NamedTarget", "find", "load", "refuse_shadowed"]
 

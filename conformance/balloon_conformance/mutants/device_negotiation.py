@@ -14,7 +14,7 @@ from balloon_conformance.reference.device_state import DeviceState
 from balloon_spec.events import Available, DriverOk, Event
 from balloon_spec.families.base import DEFLATE
 from balloon_spec.families.statistics import STATISTICS
-from balloon_spec.features import CHUNK_TRANSFER
+from balloon_spec.profiles import CHUNK_TRANSFER
 from balloon_spec.segments import from_lengths
 
 Pending = list[tuple[int, Buffer]]

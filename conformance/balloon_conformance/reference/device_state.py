@@ -10,8 +10,8 @@ from typing import Any
 
 from balloon_conformance.reference.machine import Note, Refused
 from balloon_spec.events import Available, ConfigurationChanged, NeedsReset, Used
-from balloon_spec.features import CHUNK_TRANSFER, Profile
 from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.profiles import CHUNK_TRANSFER, Profile
 
 __all__ = [
     "Accept",

@@ -19,8 +19,8 @@ from balloon_spec.events import (
     Guest,
     Memory,
 )
-from balloon_spec.features import CHUNK_TRANSFER, Profile
 from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.profiles import CHUNK_TRANSFER, Profile
 from balloon_spec.queues import Queue
 
 __all__ = [

@@ -13,7 +13,7 @@ import click
 from balloon_conformance.report.results import RequirementResult, Verdict, applies
 from balloon_conformance.report.results_file import UNPROVEN, read_results
 from balloon_conformance.suite.decided_by import DecidedBy
-from balloon_spec.features import Profile
+from balloon_spec.profiles import Profile
 from balloon_spec.requirement import Level, Requirement
 
 __all__ = ["Column", "columns_of", "print_coverage"]

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from balloon_conformance.running.outcome import Outcome, Status
 from balloon_spec.events import Side
-from balloon_spec.features import Profile, profile
+from balloon_spec.profiles import Profile, profile
 
 __all__ = ["ExerciseRequest", "never_negotiated"]
 

@@ -16,8 +16,8 @@ from balloon_conformance.running.known_failure import KnownFailure
 from balloon_conformance.running.outcome import Outcome, Proof, Status
 from balloon_conformance.suite.whole_run import revised
 from balloon_spec.events import Side
-from balloon_spec.features import Profile
 from balloon_spec.judge import Finding
+from balloon_spec.profiles import Profile
 from balloon_spec.requirement import Level, Requirement, catalogue
 
 __all__ = ["Exit", "RequirementResult", "Results", "Verdict", "applies"]

@@ -21,7 +21,7 @@ from balloon_conformance.running.outcome import Outcome, Proof
 from balloon_conformance.suite.plan import plan
 from balloon_spec import strict_json
 from balloon_spec.events import Side
-from balloon_spec.features import profile
+from balloon_spec.profiles import profile
 from balloon_spec.requirement import catalogue
 
 __all__ = ["UNPROVEN", "Recorded", "ResultsFile", "ResultsFileError", "read_results"]

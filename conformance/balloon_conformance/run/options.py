@@ -18,7 +18,7 @@ from balloon_conformance.known_failures.ledger import KnownFailures
 from balloon_conformance.known_failures.loader import load
 from balloon_conformance.run.feature_bits import read_bits
 from balloon_conformance.suite.plan import case_ids
-from balloon_spec.features import Profile, profile
+from balloon_spec.profiles import Profile, profile
 
 __all__ = ["RunOptions", "add_options"]
 

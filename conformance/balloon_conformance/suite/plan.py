@@ -20,7 +20,7 @@ from balloon_conformance.vectors.loader import further, load_all
 from balloon_conformance.vectors.model import FeatureSets, Vector
 from balloon_conformance.vectors.steps import ResetStep
 from balloon_spec.events import Side
-from balloon_spec.features import Profile
+from balloon_spec.profiles import Profile
 
 __all__ = ["Plan", "case_ids", "move", "plan", "why_foreign"]
 

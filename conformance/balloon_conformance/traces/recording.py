@@ -38,8 +38,8 @@ from types import MappingProxyType
 from typing import Any
 
 from balloon_spec import events as ev
-from balloon_spec.features import Profile
 from balloon_spec.pages import PAGE_BYTES, PageSet
+from balloon_spec.profiles import Profile
 from balloon_spec.trace import Entry, Header, TraceError, objects, read_seconds, shown
 
 __all__ = ["QUIET_SECONDS", "is_recording", "read"]

@@ -15,8 +15,8 @@ from balloon_conformance.vectors.model import FeatureSets, Kind, Vector
 from balloon_conformance.vectors.reading import Frame, StepReader, VectorError, field_name
 from balloon_spec import strict_yaml
 from balloon_spec.events import Side
-from balloon_spec.features import Profile, profile
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import Profile, profile
 from balloon_spec.requirement import Requirement, catalogue
 from balloon_spec.strict_yaml import Document, StrictYamlError
 from balloon_spec.strict_yaml import Path as Place

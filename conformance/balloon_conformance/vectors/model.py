@@ -14,8 +14,8 @@ from pathlib import Path
 from balloon_conformance.iut.contract import Capability
 from balloon_conformance.vectors.step import Step
 from balloon_spec.events import Side
-from balloon_spec.features import Profile
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import Profile
 
 __all__ = ["FeatureSets", "Kind", "Match", "Reaction", "Vector", "is_about_the_offer", "needs"]
 

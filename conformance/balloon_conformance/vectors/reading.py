@@ -14,8 +14,8 @@ from balloon_conformance.vectors.hexadecimal import HexError, parse_hex
 from balloon_conformance.vectors.model import FeatureSets, Kind
 from balloon_conformance.vectors.step import Form, Step, steps
 from balloon_spec.events import Side
-from balloon_spec.features import Profile
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import Profile
 from balloon_spec.queues import Queue
 from balloon_spec.strict_yaml import Document, Path
 

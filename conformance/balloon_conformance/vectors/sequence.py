@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from balloon_conformance.vectors import model
 from balloon_conformance.vectors.step import Step
-from balloon_spec.features import Profile
+from balloon_spec.profiles import Profile
 from balloon_spec.queues import Queue
 
 __all__ = ["Content", "Divider", "Drawing", "Item", "Lane", "Message", "Note", "Sequence", "sequence"]

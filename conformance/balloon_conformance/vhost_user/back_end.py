@@ -58,7 +58,7 @@ from balloon_spec.events import (
     Reset,
     Side,
 )
-from balloon_spec.features import Profile
+from balloon_spec.profiles import Profile
 from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration
 

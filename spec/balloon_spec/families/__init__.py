@@ -3,9 +3,5 @@
 A room's ``__init__`` has the features and queues, which everything that speaks of the family imports; its
 ``declaration`` brings them together with structures, requirements and rules
 (:class:`~balloon_spec.families.family.Family`). Profiles are made of families
-(:mod:`balloon_spec.features`), and :mod:`balloon_spec.families.registry` knows those there are.
+(:mod:`balloon_spec.profiles`), and :mod:`balloon_spec.families.registry` knows those there are.
 """
-
-from balloon_spec.families import base, chunk_transfer, host_requests, statistics
-
-__all__ = ["base", "chunk_transfer", "host_requests", "statistics"]

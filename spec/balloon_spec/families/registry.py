@@ -1,6 +1,6 @@
 """The profiles there are, and with them the families: what is computed for all of them asks here.
 
-The profiles of this package are registered when it is imported (:mod:`balloon_spec.features`). A profile
+The profiles of this package are registered when it is imported (:mod:`balloon_spec.profiles`). A profile
 may be added for a time, and everything that is computed follows.
 """
 

@@ -11,6 +11,8 @@ from balloon_spec.events import (
     Quiet,
     Side,
 )
+from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.configuration_space import Configuration
@@ -21,7 +23,6 @@ from balloon_spec.judge.in_flight import InFlight
 from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
-from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration
 
 __all__ = ["Count"]
@@ -65,7 +66,7 @@ class Count(Ledger):
     def take(self, event: ev.Event, buffer: InFlight | None) -> None:
         """Take in a change of the balloon, and a write of ``actual`` that counts it."""
         match event:
-            case ev.Available() if buffer is not None and buffer.queue is Queue.DEFLATE:
+            case ev.Available() if buffer is not None and buffer.queue is DEFLATE:
                 target = self.exchange[Configuration].num_pages or 0
                 self.deflate_floor = min(target, target if self.deflate_floor is None else self.deflate_floor)
             case ev.Used() if buffer is not None:
@@ -77,12 +78,12 @@ class Count(Ledger):
 
     def _used(self, event: ev.Used, buffer: InFlight) -> None:
         has_length = event.length_bytes > 0 and not buffer.event.writable_bytes
-        self.changed_with_length |= has_length and buffer.queue is not Queue.STATISTICS
-        if buffer.queue not in {Queue.INFLATE, Queue.DEFLATE}:
+        self.changed_with_length |= has_length and buffer.queue is not STATISTICS
+        if buffer.queue not in {INFLATE, DEFLATE}:
             return
         self.changes += 1
         self.changed_out_of_order |= self.exchange[Buffers].last_overtook
-        if buffer.queue is Queue.INFLATE:
+        if buffer.queue is INFLATE:
             self.most_pages = max(self.most_pages, self.exchange[Balloon].held.pages)
 
     def _written(self, pages: int) -> None:
@@ -152,12 +153,12 @@ def _took_another_return(exchange: Exchange) -> bool:
     """Tell whether the last return was that of a buffer younger than an inflate buffer in flight."""
     flying = exchange[Buffers]
     last = flying.last_returned
-    return last is not None and any(buffer.number < last for buffer in flying.on(Queue.INFLATE))
+    return last is not None and any(buffer.number < last for buffer in flying.on(INFLATE))
 
 
 def _took_back_in_silence(exchange: Exchange) -> bool:
     """Tell whether ``actual`` was right, and no buffer came since that could have changed it."""
-    at_rest = not exchange[Count].changes and not exchange[Buffers].on(Queue.INFLATE, Queue.DEFLATE)
+    at_rest = not exchange[Count].changes and not exchange[Buffers].on(INFLATE, DEFLATE)
     return at_rest and exchange[Configuration].actual == exchange[Balloon].held.pages
 
 
@@ -193,7 +194,7 @@ def actual_follows_the_balloon(event: Quiet, scene: Scene) -> Iterator[Decision]
     """A driver that was given its time has said how large its balloon is."""
     balloon = scene[Balloon]
     space = scene[Configuration]
-    if event.side is not Side.DRIVER or scene[Buffers].on(Queue.INFLATE, Queue.DEFLATE):
+    if event.side is not Side.DRIVER or scene[Buffers].on(INFLATE, DEFLATE):
         return
     # Pages that changed places, as where one is moved, leave nothing to be written.
     if scene[Count].changes and balloon.held.pages != (space.actual or 0):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from balloon_spec.events import Available, Guest, GuestAction, Quiet, Side
+from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept, kept_if
@@ -13,7 +15,6 @@ from balloon_spec.judge.host_requests import Request, Requests
 from balloon_spec.judge.in_flight import Shape
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
-from balloon_spec.queues import Queue
 from balloon_spec.wire.response_header import FLAG_CONT, FLAG_DONE
 
 _FIRST_ANSWER_SECONDS = 1.0
@@ -23,7 +24,7 @@ _FIRST_ANSWER_SECONDS = 1.0
 def a_message_answers_the_request(event: Available, scene: Scene) -> Iterator[Decision]:
     """Messages come while a request is open, carry its command and id, and end with one DONE."""
     buffer = scene.buffer
-    if buffer is None or buffer.queue is not Queue.HOST_REQUEST or buffer.shape is not Shape.MESSAGE:
+    if buffer is None or buffer.queue is not HOST_REQUEST or buffer.shape is not Shape.MESSAGE:
         return
     header, request = buffer.content.header, scene[Requests].request
     if header is None:
@@ -134,7 +135,7 @@ def unused_pages_are_unused(event: Available, scene: Scene) -> Iterator[Decision
     """Pages of the balloon are not unused, and an exchange names each page once."""
     session = scene[Session]
     buffer = scene.buffer
-    if buffer is None or buffer.queue is not Queue.HOST_REQUEST or not buffer.content.total:
+    if buffer is None or buffer.queue is not HOST_REQUEST or not buffer.content.total:
         return
     pages, data, request = buffer.content.pages, event.readable, scene[Requests].request
     # A page that went into the balloon since may have been free when the driver looked, after the request.
@@ -200,7 +201,7 @@ def what_the_guest_keeps_is_in_use(event: Guest, scene: Scene) -> Iterator[Decis
 def a_reported_page_may_be_inflated(_event: Available, scene: Scene) -> Iterator[Decision]:
     """A page that was reported unused may go into the balloon while the exchange lasts."""
     buffer, request = scene.buffer, scene[Requests].request
-    if buffer is None or buffer.queue is not Queue.INFLATE or request is None or request.is_done:
+    if buffer is None or buffer.queue is not INFLATE or request is None or request.is_done:
         return
     if buffer.content.pages & request.reported:
         yield kept("UNUSED-06")
@@ -214,14 +215,14 @@ def kinds_do_not_wait(_event: Available, scene: Scene) -> Iterator[Decision]:
     buffer = scene.buffer
     if buffer is None:
         return
-    if buffer.queue in {Queue.INFLATE, Queue.DEFLATE}:
+    if buffer.queue in {INFLATE, DEFLATE}:
         if flying.unused_messages():
             yield kept("CONC-04")
     elif buffer.shape is Shape.MESSAGE and asked.request is not None:
         header = buffer.content.header
-        waiting = {other.queue for other in flying.on(Queue.INFLATE, Queue.DEFLATE)}
+        waiting = {other.queue for other in flying.on(INFLATE, DEFLATE)}
         if header is not None and header.flag == FLAG_DONE:
-            for queue, requirement in ((Queue.INFLATE, "CONC-02"), (Queue.DEFLATE, "CONC-03")):
+            for queue, requirement in ((INFLATE, "CONC-02"), (DEFLATE, "CONC-03")):
                 if queue in waiting & asked.request.beside:
                     yield kept(requirement)
 

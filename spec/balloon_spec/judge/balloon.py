@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from balloon_spec import events as ev
+from balloon_spec.families.base import DEFLATE, INFLATE
 from balloon_spec.judge.in_flight import InFlight
 from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.pages_in_flight import PagesInFlight
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.queues import Queue
 
 __all__ = ["Balloon"]
 
@@ -45,13 +45,13 @@ class Balloon(Ledger):
         key = (buffer.event.queue, buffer.event.buffer)
         if isinstance(event, ev.Available):
             meant = buffer.content.intended
-            if buffer.queue is Queue.INFLATE:
+            if buffer.queue is INFLATE:
                 self.on_the_way_in.put(key, meant - self.held)
-            elif buffer.queue is Queue.DEFLATE:
+            elif buffer.queue is DEFLATE:
                 self.on_the_way_out.put(key, meant & self.held)
                 self.held -= meant
         elif isinstance(event, ev.Used):
-            if buffer.queue is Queue.INFLATE:
+            if buffer.queue is INFLATE:
                 self.held |= self.on_the_way_in.take(key)
-            elif buffer.queue is Queue.DEFLATE:
+            elif buffer.queue is DEFLATE:
                 self.on_the_way_out.take(key)

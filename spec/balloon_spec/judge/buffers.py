@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from balloon_spec.events import Available, BufferAltered, Quiet, Side, Used
+from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.judge import trials
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept, kept_if
@@ -15,11 +18,10 @@ from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
 from balloon_spec.judge.statistics_queue import Statistics
 from balloon_spec.judge.trials import BY_RETURN, BY_RETURN_OF_MALFORMED
-from balloon_spec.queues import Queue
 
-_BALLOON = frozenset({Queue.INFLATE, Queue.DEFLATE})
+_BALLOON = frozenset({INFLATE, DEFLATE})
 
-_LOOKED_FOR = frozenset({Queue.STATISTICS, Queue.HOST_REQUEST})
+_LOOKED_FOR = frozenset({STATISTICS, HOST_REQUEST})
 
 _PAGES = frozenset({Shape.MESSAGE, Shape.ARRAY, Shape.WRONG_MESSAGE, Shape.WRONG_ARRAY})
 """The shapes of buffers that carry pages, and so have to come back."""
@@ -126,7 +128,7 @@ def buffers_have_memory_of_their_own(event: Available, scene: Scene) -> Iterator
 def _kind(buffer: InFlight) -> str:
     if buffer.queue in _BALLOON:
         return "balloon"
-    return "unused" if buffer.queue is Queue.HOST_REQUEST and buffer.shape is Shape.MESSAGE else "other"
+    return "unused" if buffer.queue is HOST_REQUEST and buffer.shape is Shape.MESSAGE else "other"
 
 
 @rule(
@@ -161,7 +163,7 @@ def a_return_answers_what_was_asked(_event: Used, scene: Scene) -> Iterator[Deci
         yield kept("SAFE-03")
     else:
         yield kept("QUEUE-07")
-        if buffer.queue is Queue.INFLATE:
+        if buffer.queue is INFLATE:
             yield kept("INF-09")
     for requirement in trials.among((*BY_RETURN, "PFN-09"), buffer.trials):
         yield kept(requirement)
@@ -179,11 +181,11 @@ def statistics_are_found_at_driver_ok(event: Quiet, scene: Scene) -> Iterator[De
     stats = scene[Statistics]
     if event.side is not Side.DEVICE or session.needs_reset or not session.driver_ok:
         return
-    if not (stats.wanted and stats.refreshed_before) or Queue.STATISTICS in flying.notified:
+    if not (stats.wanted and stats.refreshed_before) or STATISTICS in flying.notified:
         return
     for buffer in flying.in_flight.values():
         early = buffer.early and buffer.number not in flying.held_over
-        if early and buffer.queue is Queue.STATISTICS and _is_looked_for(scene.exchange, buffer):
+        if early and buffer.queue is STATISTICS and _is_looked_for(scene.exchange, buffer):
             yield broken(
                 "QUEUE-04",
                 "a statistics buffer that was there at DRIVER_OK is not used",
@@ -206,7 +208,7 @@ def _beside(exchange: Exchange, buffer: InFlight) -> bool:
     """
     flying = exchange[Buffers]
     asked = exchange[Requests]
-    if asked.request is not None and asked.request.is_open and buffer.queue is not Queue.HOST_REQUEST:
+    if asked.request is not None and asked.request.is_open and buffer.queue is not HOST_REQUEST:
         return True
     if any(queue is not buffer.queue and last > buffer.number for queue, last in flying.latest.items()):
         return True

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from balloon_spec import events as ev
+from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.judge.in_flight import InFlight, Key, Shape
 from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.session import Session
@@ -17,7 +19,7 @@ __all__ = ["Buffers"]
 
 _MOST_STALE = 1024
 """So many buffers of before a reset are known by their names; who returns an older one returned none."""
-_BALLOON = frozenset({Queue.INFLATE, Queue.DEFLATE})
+_BALLOON = frozenset({INFLATE, DEFLATE})
 
 
 @dataclass(slots=True, eq=False)
@@ -66,11 +68,11 @@ class Buffers(Ledger):
 
     def unused_messages(self) -> list[InFlight]:
         """Return the unused-page messages in flight."""
-        return [buffer for buffer in self.on(Queue.HOST_REQUEST) if buffer.shape is Shape.MESSAGE]
+        return [buffer for buffer in self.on(HOST_REQUEST) if buffer.shape is Shape.MESSAGE]
 
     def request_buffers(self) -> list[InFlight]:
         """Return the request buffers in flight."""
-        return [buffer for buffer in self.on(Queue.HOST_REQUEST) if buffer.shape is Shape.REQUEST]
+        return [buffer for buffer in self.on(HOST_REQUEST) if buffer.shape is Shape.REQUEST]
 
     @property
     def is_misled(self) -> bool:
@@ -140,7 +142,7 @@ class Buffers(Ledger):
         self.returned_with_length |= event.length_bytes > 0 and not buffer.event.writable_bytes
         if not self.exchange[Session].driver_ok and not self.returned_early:
             self.returned_early = f"{event.buffer} on queue {event.queue}"
-        self.has_deflated |= buffer.queue is Queue.DEFLATE and not buffer.is_malformed
+        self.has_deflated |= buffer.queue is DEFLATE and not buffer.is_malformed
 
     def after_reset(self) -> Self:
         """Leave the names of the buffers in flight, and what the device was seen to cope with."""

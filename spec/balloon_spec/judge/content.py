@@ -13,6 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.judge.message_checks import (
     CHUNK_BYTES,
@@ -91,9 +93,9 @@ def read_content(
     ``features`` are the names of those negotiated, ``memory`` the pages that exist, ``meant`` as in
     :func:`read_message`. A buffer on a queue that carries no pages has no content.
     """
-    if queue is Queue.HOST_REQUEST:
+    if queue is HOST_REQUEST:
         return read_message(data, memory, "unused", meant)
-    if queue not in {Queue.INFLATE, Queue.DEFLATE}:
+    if queue not in {INFLATE, DEFLATE}:
         return Content()
     if "CHUNK_TRANSFER" in features:
         return read_message(data, memory, "balloon", meant)

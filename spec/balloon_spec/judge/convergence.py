@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from balloon_spec.events import Available, ConfigurationWritten, Quiet, Side
+from balloon_spec.families.base import DEFLATE, INFLATE
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.configuration_space import Configuration
@@ -18,7 +19,6 @@ from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.guest_wishes import GuestWishes
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
-from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration
 
 _RESERVE = 4
@@ -33,7 +33,7 @@ def a_driver_rests_at_its_target(event: Quiet, scene: Scene) -> Iterator[Decisio
     balloon = scene[Balloon]
     space = scene[Configuration]
     course, target = scene[Course], space.num_pages
-    if event.side is not Side.DRIVER or target is None or flying.on(Queue.INFLATE, Queue.DEFLATE):
+    if event.side is not Side.DRIVER or target is None or flying.on(INFLATE, DEFLATE):
         return
     # The other kind of pages is with the device: whether the driver waits for that is judged by CONC-04.
     if course.told or flying.unused_messages() or scene[Session].is_unbound:
@@ -124,7 +124,7 @@ def a_deflate_buffer_leaves_the_target(event: Available, scene: Scene) -> Iterat
     course = scene[Course]
     session = scene[Session]
     buffer = scene.buffer
-    if buffer is None or buffer.queue is not Queue.DEFLATE or scene[Configuration].num_pages is None:
+    if buffer is None or buffer.queue is not DEFLATE or scene[Configuration].num_pages is None:
         return
     pages = buffer.content.intended & scene[Balloon].held
     if not pages or session.has("DEFLATE_ON_OOM"):
@@ -143,7 +143,7 @@ def a_driver_that_stays_leaves_the_target(event: Quiet, scene: Scene) -> Iterato
     course, left = scene[Course], balloon.held.pages
     if event.side is not Side.DRIVER or not left or session.has("DEFLATE_ON_OOM"):
         return
-    if scene[Buffers].on(Queue.INFLATE, Queue.DEFLATE):
+    if scene[Buffers].on(INFLATE, DEFLATE):
         return
     if course.below is not None and left < course.below and not session.sees_driver_ok:
         yield _below(left, course.below)
@@ -189,5 +189,5 @@ def what_was_taken_back_is_not_inflated_at_once(
 @rule(Quiet, "DEF-13")
 def what_was_taken_back_stays(event: Quiet, scene: Scene) -> Iterator[Decision]:
     """A driver that took pages back for want of memory comes to rest."""
-    if event.side is Side.DRIVER and scene[Course].has_fallen and not scene[Buffers].on(Queue.INFLATE):
+    if event.side is Side.DRIVER and scene[Course].has_fallen and not scene[Buffers].on(INFLATE):
         yield kept("DEF-13")

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from balloon_spec import events as ev
+from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.configuration_space import Configuration
@@ -16,7 +18,6 @@ from balloon_spec.judge.in_flight import InFlight
 from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.session import Session
 from balloon_spec.pages import EMPTY, PAGE_SHIFT, PageSet
-from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration, statistics
 from balloon_spec.wire.errors import WireError
 from balloon_spec.wire.statistics import Tag
@@ -130,14 +131,14 @@ class Course(Ledger):
 
     def _available(self, buffer: InFlight) -> None:
         pages = buffer.content.intended
-        if buffer.queue is Queue.INFLATE:
+        if buffer.queue is INFLATE:
             self.told = False
             self.below = None
             named = (self.exchange[Balloon].named | pages).pages
             self.gives_again = self.driver_chooses or bool(pages & self.taken_back)
             self.guest_page = _page_size(pages, self.guest_page)
             self.overshot = self.most_num_pages is not None and named > self.most_num_pages + self.slack()
-        elif buffer.queue is Queue.DEFLATE:
+        elif buffer.queue is DEFLATE:
             self.told = False
             self.owed_to_deflate -= pages
             self.for_memory = self.exchange[Balloon].named.pages <= self.least()
@@ -145,16 +146,16 @@ class Course(Ledger):
             limit = self.limit()
             if self.left(pages) < limit:
                 self.below = limit
-        elif buffer.queue is Queue.STATISTICS:
+        elif buffer.queue is STATISTICS:
             self.free_pages, self.named_then = (
                 _free_pages(buffer.event.readable),
                 self.exchange[Balloon].named.pages,
             )
 
     def _used(self, buffer: InFlight | None) -> None:
-        if buffer is not None and buffer.queue is Queue.INFLATE:
+        if buffer is not None and buffer.queue is INFLATE:
             self.grew = True
-        elif buffer is not None and buffer.queue is Queue.DEFLATE:
+        elif buffer is not None and buffer.queue is DEFLATE:
             self.shrank = True
 
     def _target(self, event: ev.ConfigurationRead | ev.ConfigurationChanged) -> None:
@@ -169,7 +170,7 @@ class Course(Ledger):
         if seen != self.exchange[Configuration].num_pages:
             self.told = self.took_back = self.has_fallen = self.overshot = False
             self.rounds, self.taken_back = 0, EMPTY
-            if self.exchange[Buffers].on(Queue.INFLATE, Queue.DEFLATE):
+            if self.exchange[Buffers].on(INFLATE, DEFLATE):
                 self.moved_in_flight = True
 
     def _written(self, event: ev.ConfigurationWritten) -> None:
@@ -197,7 +198,7 @@ class Course(Ledger):
 
     def _rested(self) -> None:
         self.rounds, self.taken_back = 0, EMPTY
-        if self.exchange[Buffers].on(Queue.INFLATE, Queue.DEFLATE):
+        if self.exchange[Buffers].on(INFLATE, DEFLATE):
             return
         self.told = True
         self.moved_in_flight = self.grew = self.shrank = False

@@ -10,6 +10,7 @@ from typing import Self
 
 from balloon_spec import events as ev
 from balloon_spec.events import Discarded
+from balloon_spec.families.base import DEFLATE, INFLATE
 from balloon_spec.judge import trials
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
@@ -31,7 +32,6 @@ from balloon_spec.judge.session import Session
 from balloon_spec.judge.trials import BY_DISCARD
 from balloon_spec.page_map import PageMap, Piece
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.queues import Queue
 
 __all__ = ["Discards"]
 
@@ -152,12 +152,12 @@ class Discards(Ledger):
     def take(self, event: ev.Event, buffer: InFlight | None) -> None:
         """Take in an inflate buffer, a return, or a look at memory."""
         match event:
-            case ev.Available() if buffer is not None and buffer.queue is Queue.INFLATE:
+            case ev.Available() if buffer is not None and buffer.queue is INFLATE:
                 self.inflations += event.notified is True
-            case ev.Used() if buffer is not None and buffer.queue is Queue.INFLATE:
+            case ev.Used() if buffer is not None and buffer.queue is INFLATE:
                 if buffer.content.firm and not buffer.event.writable_bytes:
                     self._await(buffer)
-            case ev.Used() if buffer is not None and buffer.queue is Queue.DEFLATE:
+            case ev.Used() if buffer is not None and buffer.queue is DEFLATE:
                 back = buffer.content.pages - self.exchange[Balloon].named
                 self.discarded -= back
                 _let_go(self.awaited.remove(back))

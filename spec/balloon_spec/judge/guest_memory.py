@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from balloon_spec import events as ev
+from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.content import read_message
@@ -14,7 +16,6 @@ from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.session import Session
 from balloon_spec.judge.trials import LASTING
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.queues import Queue
 
 __all__ = ["GuestMemory"]
 
@@ -47,7 +48,7 @@ class GuestMemory(Ledger):
         match event:
             case ev.Available() if buffer is not None:
                 self._available(event, buffer)
-            case ev.Used() if buffer is not None and buffer.queue is Queue.DEFLATE:
+            case ev.Used() if buffer is not None and buffer.queue is DEFLATE:
                 back = buffer.content.pages - self.exchange[Balloon].named
                 self.may_be_discarded -= back
                 self._forbid("DEF-08", back)
@@ -67,22 +68,22 @@ class GuestMemory(Ledger):
             self.forbidden = {name: pages for name, pages in self.forbidden.items() if name in LASTING}
         self.suspects |= buffer.is_malformed
         self.short_message_came |= "SAFE-08" in buffer.content.trials
-        if buffer.queue in {Queue.INFLATE, Queue.HOST_REQUEST}:
+        if buffer.queue in {INFLATE, HOST_REQUEST}:
             for requirement, harm in buffer.content.forbidden:
                 self._forbid(requirement, harm)
         pages, session = buffer.content.pages, self.exchange[Session]
-        if buffer.queue is Queue.INFLATE:
+        if buffer.queue is INFLATE:
             self.may_be_discarded |= pages
             self.forbidden["DEF-07"] = self.forbidden_by("DEF-07") - pages
-        elif buffer.queue is None and session.queues.get(event.queue) is Queue.INFLATE and session.memory:
+        elif buffer.queue is None and session.queues.get(event.queue) is INFLATE and session.memory:
             # The driver took the wrong queue; the device, which looks at no header (HDR-05), may act on it.
             self.may_be_discarded |= read_message(event.readable, session.memory, "balloon").pages
-        elif buffer.queue is Queue.DEFLATE:
+        elif buffer.queue is DEFLATE:
             known = self.exchange[Balloon].named, self.may_be_discarded, self.forbidden_by("DEF-08")
             for one in known:
                 pages -= one
             self._forbid("DEF-07", pages)
-        elif buffer.queue is Queue.HOST_REQUEST and buffer.shape is Shape.MESSAGE:
+        elif buffer.queue is HOST_REQUEST and buffer.shape is Shape.MESSAGE:
             self._forbid("UNUSED-01", pages)
 
     def after_reset(self) -> Self:

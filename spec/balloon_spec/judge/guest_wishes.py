@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from balloon_spec import events as ev
+from balloon_spec.families.base import INFLATE
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.in_flight import InFlight
 from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.session import Session
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.queues import Queue
 
 __all__ = ["GuestWishes"]
 
@@ -34,7 +34,7 @@ class GuestWishes(Ledger):
         """Take in a wish, or an inflate buffer that carries one out."""
         if isinstance(event, ev.Guest):
             self._guest(event.action, self.exchange[Session].existing(event.pages))
-        elif isinstance(event, ev.Available) and buffer is not None and buffer.queue is Queue.INFLATE:
+        elif isinstance(event, ev.Available) and buffer is not None and buffer.queue is INFLATE:
             self.owed_to_inflate -= buffer.content.intended
 
     def _guest(self, action: ev.GuestAction, pages: PageSet) -> None:

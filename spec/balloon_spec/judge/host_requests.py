@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from balloon_spec import events as ev
+from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.guest_wishes import GuestWishes
@@ -19,7 +21,7 @@ from balloon_spec.wire.response_header import FLAG_CONT, FLAG_DONE
 
 __all__ = ["Request", "Requests"]
 
-_BALLOON: Final = frozenset({Queue.INFLATE, Queue.DEFLATE})
+_BALLOON: Final = frozenset({INFLATE, DEFLATE})
 _FLAGS: Final = frozenset({FLAG_CONT, FLAG_DONE})
 _MASKED: Final = frozenset({"CHUNK-03"})
 """Faults of a message that every device looks past (CHUNK-06)."""
@@ -175,7 +177,7 @@ class Requests(Ledger):
     def matches(self, buffer: InFlight) -> bool:
         """Tell whether a buffer is an unused-page message of the open request (REQ-19)."""
         header, request = buffer.content.header, self.request
-        if header is None or request is None or buffer.queue is not Queue.HOST_REQUEST:
+        if header is None or request is None or buffer.queue is not HOST_REQUEST:
             return False
         if not (request.is_open or request.is_vague):
             return False
@@ -202,7 +204,7 @@ class Requests(Ledger):
     def _available(self, buffer: InFlight) -> None:
         if self.request is not None and self.request.device_waited:
             self.request.may_not_close(buffer)
-        if buffer.queue is Queue.DEFLATE and self.request is not None:
+        if buffer.queue is DEFLATE and self.request is not None:
             self.request.let_go(buffer.content.intended)
         elif buffer.shape is Shape.REQUEST:
             self.posts += 1
@@ -251,11 +253,12 @@ class Requests(Ledger):
 def _why_without_effect(buffer: InFlight, request: Request) -> str:
     """Name the requirement by which a buffer has no effect on the open request; empty for one that has."""
     header, data = buffer.content.header, buffer.event.readable
-    if buffer.event.queue in {Queue.INFLATE.index, Queue.DEFLATE.index}:
+    # Both queues always exist, so their places are their numbers in every numbering.
+    if buffer.event.queue in {INFLATE.place, DEFLATE.place}:
         # One with the id of the request is taken for a message on the wrong queue, and has none.
         is_message = buffer.shape is Shape.MESSAGE or buffer.queue is None
         return "HDR-05" if is_message and data[1:2] == bytes([FLAG_DONE]) else ""
-    if buffer.queue is not Queue.HOST_REQUEST or buffer.shape is not Shape.MESSAGE:
+    if buffer.queue is not HOST_REQUEST or buffer.shape is not Shape.MESSAGE:
         return ""
     if header is None:
         return "SAFE-08"

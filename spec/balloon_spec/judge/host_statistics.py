@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from balloon_spec.events import StatisticsRead
+from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
 from balloon_spec.judge.statistics_queue import Statistics
-from balloon_spec.queues import Queue
 from balloon_spec.wire import statistics
 from balloon_spec.wire.layout import swapped
 
@@ -64,7 +64,7 @@ def _is_out_of_order(entries: Entries) -> bool:
 
 def _sent(exchange: Exchange) -> list[Entries]:
     """Return what the host may have, the newest first; what was returned last stands at the end."""
-    flying = [one.event.readable for one in exchange[Buffers].on(Queue.STATISTICS) if not one.is_malformed]
+    flying = [one.event.readable for one in exchange[Buffers].on(STATISTICS) if not one.is_malformed]
     return [_read(data) for data in (*reversed(flying), exchange[Statistics].returned[0])]
 
 

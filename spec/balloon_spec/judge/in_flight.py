@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from balloon_spec import events as ev
+from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.judge.content import Content
 from balloon_spec.queues import Queue
 from balloon_spec.wire import host_request, statistics
@@ -32,7 +34,7 @@ Key = tuple[int, str]
 
 _REQUEST_BYTES = host_request.LENGTH_BYTES
 _ENTRY_BYTES = statistics.ENTRY_BYTES
-_BALLOON = frozenset({Queue.INFLATE, Queue.DEFLATE})
+_BALLOON = frozenset({INFLATE, DEFLATE})
 _FLAGS = frozenset({FLAG_CONT, FLAG_DONE})
 
 
@@ -79,7 +81,7 @@ class InFlight:
                 writable_bytes > 0 or not self.event.readable or len(self.event.readable) % _ENTRY_BYTES > 0
             )
         header = self.content.header
-        is_last = self.queue is Queue.HOST_REQUEST and header is not None and header.flag == FLAG_DONE
-        is_vague = self.queue is Queue.HOST_REQUEST and header is not None and header.flag not in _FLAGS
+        is_last = self.queue is HOST_REQUEST and header is not None and header.flag == FLAG_DONE
+        is_vague = self.queue is HOST_REQUEST and header is not None and header.flag not in _FLAGS
         is_empty = header is not None and header.data_len == 0 and not is_last
         return self.queue is not None and (writable_bytes > 0 or is_vague or is_empty)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from balloon_spec import events as ev
+from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.configuration_space import Configuration
@@ -51,11 +54,11 @@ def interpret(exchange: Exchange, event: ev.Available) -> InFlight:
 def _shape(exchange: Exchange, event: ev.Available, queue: Queue | None) -> Shape:
     """Tell what a buffer is, by its queue, the negotiated features and its bytes."""
     session, memory = exchange[Session], _memory(exchange)
-    if queue is Queue.STATISTICS:
+    if queue is STATISTICS:
         return Shape.STATISTICS
-    if queue is Queue.HOST_REQUEST:
+    if queue is HOST_REQUEST:
         return Shape.MESSAGE if event.readable else Shape.REQUEST
-    if queue not in {Queue.INFLATE, Queue.DEFLATE}:
+    if queue not in {INFLATE, DEFLATE}:
         return Shape.NONE
     if session.has("CHUNK_TRANSFER"):
         is_array = session.memory is not None and looks_like_pfn_array(event.readable, memory)
@@ -79,9 +82,9 @@ def _without_memory(content: Content) -> Content:
 def wishes(exchange: Exchange, queue: Queue | None) -> PageSet | None:
     """Return the pages the guest wants named on this queue, None if it is not steered."""
     guest = exchange[GuestWishes]
-    if queue is Queue.INFLATE:
+    if queue is INFLATE:
         return guest.to_inflate
-    if queue is Queue.DEFLATE:
+    if queue is DEFLATE:
         return guest.to_deflate
     return exchange[Requests].unused
 
@@ -91,16 +94,14 @@ def _meant(exchange: Exchange, queue: Queue | None) -> tuple[PageSet, ...]:
     balloon = exchange[Balloon]
     wanted = wishes(exchange, queue)
     if wanted is None:
-        return (balloon.held,) if queue is Queue.DEFLATE else ()
+        return (balloon.held,) if queue is DEFLATE else ()
     return wanted, balloon.named
 
 
 def _is_misplaced(exchange: Exchange, event: ev.Available, queue: Queue | None) -> bool:
     """Tell whether a buffer of the host request queue was made available on another one."""
     asked = exchange[Requests]
-    if queue not in {Queue.INFLATE, Queue.DEFLATE, Queue.STATISTICS} or not exchange[Session].has(
-        "HOST_REQ_VQ"
-    ):
+    if queue not in {INFLATE, DEFLATE, STATISTICS} or not exchange[Session].has("HOST_REQ_VQ"):
         return False
     if not event.readable:
         return event.writable_bytes == host_request.LENGTH_BYTES
@@ -118,7 +119,7 @@ def _is_balloon_message(exchange: Exchange, data: bytes, queue: Queue | None) ->
     balloon = exchange[Balloon]
     guest = exchange[GuestWishes]
     pages = read_message(data, _memory(exchange), "balloon").pages
-    if queue is Queue.DEFLATE:
+    if queue is DEFLATE:
         due = balloon.held
     elif guest.to_inflate is not None:
         due = guest.owed_to_inflate
@@ -141,19 +142,19 @@ def _trials(exchange: Exchange, buffer: InFlight) -> frozenset[str]:
     asked = exchange[Requests]
     tests = set(buffer.content.trials)
     pages = buffer.content.pages
-    if buffer.queue is Queue.INFLATE and pages & balloon.named:
+    if buffer.queue is INFLATE and pages & balloon.named:
         tests.add("INF-06")
-    if buffer.queue is Queue.DEFLATE and pages - balloon.named - balloon.deflating:
+    if buffer.queue is DEFLATE and pages - balloon.named - balloon.deflating:
         tests.add("DEF-07")
-    if buffer.queue is Queue.HOST_REQUEST and buffer.shape is Shape.MESSAGE:
+    if buffer.queue is HOST_REQUEST and buffer.shape is Shape.MESSAGE:
         tests |= _unused_trials(exchange, buffer)
-    if buffer.queue in {Queue.INFLATE, Queue.DEFLATE}:
+    if buffer.queue in {INFLATE, DEFLATE}:
         if session.resets and session.changed_format:
             tests.add("RESET-01")
         if asked.request and asked.request.is_open:
             tests.add("REQ-23")
         # A device that never returned a deflate buffer did not stop because of the malformed one.
-        serves = buffer.queue is Queue.INFLATE or flying.has_deflated
+        serves = buffer.queue is INFLATE or flying.has_deflated
         if serves and flying.malformed_came:
             tests.add("SAFE-05")
         elif serves and session.resets and flying.malformed_came_before:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from balloon_spec import events as ev
+from balloon_spec.families.base import DEFLATE
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.configuration_space import Configuration
 from balloon_spec.judge.decision import Decision, Finding
@@ -20,7 +21,6 @@ from balloon_spec.judge.rule import Rule, Scene
 from balloon_spec.judge.session import Session
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.profile import Profile
-from balloon_spec.queues import Queue
 from balloon_spec.requirement import Catalogue, catalogue
 
 __all__ = ["Judge", "Weighed"]
@@ -115,7 +115,7 @@ class Judge:
     def taken_back(self, event: ev.Used) -> PageSet:
         """The pages that the return of a deflate buffer takes back; until then they may be discarded."""
         buffer = self._exchange[Buffers].in_flight.get((event.queue, event.buffer))
-        if buffer is None or buffer.queue is not Queue.DEFLATE:
+        if buffer is None or buffer.queue is not DEFLATE:
             return EMPTY
         return buffer.content.pages & self.may_be_discarded
 

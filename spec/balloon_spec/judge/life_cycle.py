@@ -18,6 +18,9 @@ from balloon_spec.events import (
     Side,
     Used,
 )
+from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.judge.guest_wishes import GuestWishes
@@ -27,7 +30,6 @@ from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
 from balloon_spec.judge.statistics_queue import Statistics
-from balloon_spec.queues import Queue
 
 _AGAIN = 2
 """A device that did so twice does not do it once only."""
@@ -50,7 +52,7 @@ class BetweenSessions(Ledger):
 
     def after_reset(self) -> Self:
         """Leave whether the driver was about to do something for its balloon."""
-        waiting = self.exchange[Buffers].on(Queue.INFLATE, Queue.DEFLATE)
+        waiting = self.exchange[Buffers].on(INFLATE, DEFLATE)
         owed = self.exchange[GuestWishes].owed_to_inflate
         return type(self)(self.exchange, had_reason_to_act=bool(waiting) or bool(owed))
 
@@ -154,10 +156,10 @@ def what_was_held_is_not_lost(event: Quiet, scene: Scene) -> Iterator[Decision]:
     stats = scene[Statistics]
     if event.side is not Side.DEVICE or scene[Session].needs_reset or not flying.held_over:
         return
-    wants = {Queue.STATISTICS: stats.wanted and stats.refreshes >= _AGAIN}
+    wants = {STATISTICS: stats.wanted and stats.refreshes >= _AGAIN}
     closed = asked.request is not None and not asked.request.is_open
     wanted = asked.wanted is not None and closed
-    wants[Queue.HOST_REQUEST] = wanted and asked.made >= _AGAIN
+    wants[HOST_REQUEST] = wanted and asked.made >= _AGAIN
     for buffer in flying.in_flight.values():
         if buffer.number in flying.held_over and buffer.queue is not None and wants.get(buffer.queue):
             yield broken(

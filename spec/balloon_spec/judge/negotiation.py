@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from balloon_spec.events import Available, DriverOk, Negotiated
+from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.feature import LAST_BALLOON_BIT, insisted_on, means_nothing
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
-from balloon_spec.queues import Queue
 
 _GATED = (("CHUNK_TRANSFER", "NEG-01", "NEG-03"), ("HOST_REQ_VQ", "NEG-02", "NEG-04"))
 """Feature, the requirement on offering it without STATS_VQ, and the one on accepting it so."""
@@ -144,7 +144,7 @@ def _may_have_more_queues(exchange: Exchange) -> bool:
 
 @rule(Available, "QUEUE-01", "QUEUE-02")
 def queue_exists(event: Available, scene: Scene) -> Iterator[Decision]:
-    """Buffers are made available on queues of the negotiated features, and requests on index 3."""
+    """Buffers are made available on queues of the negotiated features, and requests on their own."""
     session = scene[Session]
     if scene.buffer is not None and scene.buffer.queue is None and event.queue in session.queues:
         kind = "an unused-page message" if event.readable else "a request buffer"
@@ -152,11 +152,11 @@ def queue_exists(event: Available, scene: Scene) -> Iterator[Decision]:
             "QUEUE-01",
             f"{kind} was made available on another queue",
             field="queue",
-            expected=Queue.HOST_REQUEST.place,
+            expected=next(index for index, queue in session.queues.items() if queue is HOST_REQUEST),
             seen=event.queue,
         )
         return
-    if event.queue == Queue.HOST_REQUEST.place and event.queue in session.queues:
+    if session.queues.get(event.queue) is HOST_REQUEST:
         yield kept("QUEUE-01")
     if event.queue in session.queues:
         yield kept("QUEUE-02")

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from balloon_spec.events import Available, DriverOk, Event, Notified, Quiet, Side, Used
+from balloon_spec.families.base import DEFLATE, INFLATE
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.in_flight import InFlight
 from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
-from balloon_spec.queues import Queue
 
 _OF: Final = {Side.DEVICE: "QUEUE-12", Side.DRIVER: "QUEUE-13"}
 _WORDS: Final = {
@@ -53,7 +53,7 @@ class Notifications(Ledger):
         """
         session = self.exchange[Session]
         queue = session.queues.get(event.queue)
-        past = queue in {Queue.INFLATE, Queue.DEFLATE} or event.queue in self.exchange[Buffers].returned_on
+        past = queue in {INFLATE, DEFLATE} or event.queue in self.exchange[Buffers].returned_on
         return queue is not None and (session.driver_ok or past)
 
     def take(self, event: Event, buffer: InFlight | None) -> None:

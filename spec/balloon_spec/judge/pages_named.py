@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from balloon_spec.events import Available, Guest, GuestAction
+from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.course import Course
@@ -16,12 +18,11 @@ from balloon_spec.judge.interpretation import wishes
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
 from balloon_spec.pages import PageSet
-from balloon_spec.queues import Queue
 from balloon_spec.wire.response_header import LENGTH_BYTES
 
-_OWN = {Queue.INFLATE: ("INF-01", "INF-02"), Queue.DEFLATE: ("DEF-01", "DEF-02")}
+_OWN = {INFLATE: ("INF-01", "INF-02"), DEFLATE: ("DEF-01", "DEF-02")}
 """Per queue: the requirement on the form of a buffer, and the one that it names at least one chunk."""
-_VERBS = {Queue.INFLATE: "gives up", Queue.DEFLATE: "wants back"}
+_VERBS = {INFLATE: "gives up", DEFLATE: "wants back"}
 
 
 @rule(
@@ -95,9 +96,9 @@ def pages_are_those_meant(event: Available, scene: Scene) -> Iterator[Decision]:
         return
     named = buffer.content.intended
     array = buffer.shape is Shape.ARRAY
-    asks = buffer.queue is Queue.HOST_REQUEST
+    asks = buffer.queue is HOST_REQUEST
     extra = named - meant
-    if buffer.queue is not Queue.DEFLATE:
+    if buffer.queue is not DEFLATE:
         # Pages of the balloon may be named again (INF-11 and UNUSED-02 judge that): no error of arithmetic.
         extra -= balloon.named
         if asks and asked.request is not None:
@@ -148,7 +149,7 @@ def _is_displaced(named: PageSet, meant: PageSet) -> bool:
 @rule(Available, "INF-11")
 def pages_are_not_reported_again(event: Available, scene: Scene) -> Iterator[Decision]:
     """A page that is in the balloon is not inflated again."""
-    if scene.buffer is None or scene.buffer.queue is not Queue.INFLATE or not scene.buffer.content.intended:
+    if scene.buffer is None or scene.buffer.queue is not INFLATE or not scene.buffer.content.intended:
         return
     again = scene.buffer.content.intended & scene[Balloon].named
     yield kept_if(
@@ -166,7 +167,7 @@ def pages_are_not_reported_again(event: Available, scene: Scene) -> Iterator[Dec
 def only_the_balloon_is_deflated(event: Available, scene: Scene) -> Iterator[Decision]:
     """A page leaves the balloon only if it is in it, and its inflate buffer was returned."""
     balloon = scene[Balloon]
-    if scene.buffer is None or scene.buffer.queue is not Queue.DEFLATE or not scene.buffer.content.intended:
+    if scene.buffer is None or scene.buffer.queue is not DEFLATE or not scene.buffer.content.intended:
         return
     pages = scene.buffer.content.intended
     early = pages & balloon.inflating

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from balloon_spec.events import Available, Quiet, Side, Used
+from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.judge.actual import Count
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
@@ -18,7 +20,6 @@ from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
 from balloon_spec.judge.trials import BY_REQUEST
 from balloon_spec.judge.without_effect import closed_by_a_stray
-from balloon_spec.queues import Queue
 from balloon_spec.wire import host_request
 
 REQUEST_BYTES = 16
@@ -31,7 +32,7 @@ def _is_request_buffer(scene: Scene) -> bool:
 @rule(Available, "REQ-02")
 def a_request_buffer_is_sixteen_bytes(event: Available, scene: Scene) -> Iterator[Decision]:
     """A request buffer has exactly 16 device-writable bytes, and nothing to read."""
-    if scene.buffer is None or scene.buffer.queue is not Queue.HOST_REQUEST:
+    if scene.buffer is None or scene.buffer.queue is not HOST_REQUEST:
         return
     if not _is_request_buffer(scene):
         if event.writable_bytes:
@@ -294,14 +295,14 @@ def _waiting_ballooning(exchange: Exchange) -> Iterator[Decision]:
     count = exchange[Count]
     space = exchange[Configuration]
     guest = exchange[GuestWishes]
-    if exchange[Buffers].on(Queue.INFLATE, Queue.DEFLATE) or space.num_pages is None:
+    if exchange[Buffers].on(INFLATE, DEFLATE) or space.num_pages is None:
         return
     held, target = exchange[Balloon].held.pages, space.num_pages
     free = guest.to_inflate is None and guest.to_deflate is None
     grows = target > held and (guest.owed_to_inflate or (free and target <= count.furthest_pages))
     shrinks = target < held and free and count.has_shrunk
     if grows or shrinks:
-        kind, queue = ("inflating", Queue.INFLATE) if grows else ("deflating", Queue.DEFLATE)
+        kind, queue = ("inflating", INFLATE) if grows else ("deflating", DEFLATE)
         yield broken(
             "CONC-04",
             f"{kind} waits for the return of an unused-page message",
@@ -313,8 +314,8 @@ def _waiting_ballooning(exchange: Exchange) -> Iterator[Decision]:
 
 def _unanswered(exchange: Exchange, request: Request) -> Decision:
     """Say which requirement an exchange without DONE breaks: that of the kind it may be waiting for."""
-    waiting = {buffer.queue for buffer in exchange[Buffers].on(Queue.INFLATE, Queue.DEFLATE)}
-    for queue, requirement in ((Queue.INFLATE, "CONC-02"), (Queue.DEFLATE, "CONC-03")):
+    waiting = {buffer.queue for buffer in exchange[Buffers].on(INFLATE, DEFLATE)}
+    for queue, requirement in ((INFLATE, "CONC-02"), (DEFLATE, "CONC-03")):
         if queue in waiting:
             return broken(
                 requirement,

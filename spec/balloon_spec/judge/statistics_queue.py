@@ -16,6 +16,7 @@ from balloon_spec.events import (
     StatisticsRead,
     Used,
 )
+from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept, kept_if
@@ -23,7 +24,6 @@ from balloon_spec.judge.in_flight import InFlight, Shape
 from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
-from balloon_spec.queues import Queue
 from balloon_spec.wire import statistics
 from balloon_spec.wire.errors import WireError
 from balloon_spec.wire.layout import swapped
@@ -99,7 +99,7 @@ def _tags(data: bytes) -> tuple[int, ...] | None:
 
 
 def _concerns(scene: Scene) -> bool:
-    return scene.buffer is not None and scene.buffer.queue is Queue.STATISTICS
+    return scene.buffer is not None and scene.buffer.queue is STATISTICS
 
 
 @rule(Available, "STATS-01", "STATS-02", "STATS-03")
@@ -108,13 +108,13 @@ def one_buffer_at_a_time(_event: Available, scene: Scene) -> Iterator[Decision]:
     flying = scene[Buffers]
     if not _concerns(scene):
         return
-    if flying.on(Queue.STATISTICS):
+    if flying.on(STATISTICS):
         yield broken(
             "STATS-02",
             "a second statistics buffer is in flight",
             field="statistics buffer",
             expected="one",
-            seen=len(flying.on(Queue.STATISTICS)) + 1,
+            seen=len(flying.on(STATISTICS)) + 1,
         )
         return
     yield kept("STATS-02")
@@ -278,11 +278,7 @@ def statistics_are_returned(_event: Used, scene: Scene) -> Iterator[Decision]:
 @rule(Quiet, "STATS-01", "STATS-03")
 def statistics_are_offered(event: Quiet, scene: Scene) -> Iterator[Decision]:
     """A driver that was given its time has a statistics buffer in flight."""
-    if (
-        event.side is not Side.DRIVER
-        or not scene[Session].has("STATS_VQ")
-        or scene[Buffers].on(Queue.STATISTICS)
-    ):
+    if event.side is not Side.DRIVER or not scene[Session].has("STATS_VQ") or scene[Buffers].on(STATISTICS):
         return
     yield broken(
         "STATS-03" if scene[Statistics].posts else "STATS-01",

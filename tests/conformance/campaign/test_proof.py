@@ -15,7 +15,7 @@ from balloon_conformance.report.results import Results, Verdict
 from balloon_conformance.running.outcome import Outcome, Proof, Status
 from balloon_spec import events as ev
 from balloon_spec.events import Side
-from balloon_spec.features import BASE, CHUNK_TRANSFER
+from balloon_spec.profiles import BASE, CHUNK_TRANSFER
 
 EVERYTHING = Visibility()
 

@@ -8,8 +8,8 @@ from click.testing import CliRunner
 from balloon_conformance.cli import main
 from balloon_spec import events as ev
 from balloon_spec import trace
-from balloon_spec.features import BASE
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import BASE
 
 STATS = 1 << 1 | 1 << 32
 SOUND = [

@@ -13,7 +13,7 @@ from balloon_conformance.mutants.mutant import MUTANTS, mutant
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.driver import Driver
 from balloon_spec.events import Side
-from balloon_spec.features import CHUNK_TRANSFER
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 
 @pytest.fixture

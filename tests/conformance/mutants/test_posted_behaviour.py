@@ -26,8 +26,8 @@ from balloon_spec.events import (
     Reset,
     Used,
 )
-from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 ALL = 0x1_0000_001F
 GIB = 1 << 18

@@ -20,8 +20,8 @@ from balloon_spec.events import (
     Reset,
     Used,
 )
-from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 MEMORY = PageSet([(0, 0x1000), (0x2000, 0x1000)])
 ALL = ("MUST_TELL_HOST", "STATS_VQ", "DEFLATE_ON_OOM", "CHUNK_TRANSFER", "HOST_REQ_VQ", "VERSION_1")

@@ -9,8 +9,8 @@ from balloon_conformance.reference import Device, DeviceOptions
 from balloon_conformance.reference.device_state import Accept, Discard, Expire, Hint
 from balloon_conformance.reference.machine import Note, Refused
 from balloon_spec.events import Available, DriverOk, Operator, OperatorAction, Reset, Used
-from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 NAMES = ("STATS_VQ", "HOST_REQ_VQ", "VERSION_1")
 

@@ -22,8 +22,8 @@ from balloon_spec.events import (
     Reset,
     Used,
 )
-from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 MEMORY = PageSet([(0, 0x4000)])
 CHUNKS = ("MUST_TELL_HOST", "STATS_VQ", "CHUNK_TRANSFER", "VERSION_1")

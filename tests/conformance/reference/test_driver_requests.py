@@ -18,8 +18,8 @@ from balloon_spec.events import (
     Reset,
     Used,
 )
-from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 NAMES = CHUNK_TRANSFER.mask(["STATS_VQ", "HOST_REQ_VQ", "CHUNK_TRANSFER", "VERSION_1"])
 NO_CHUNKS = CHUNK_TRANSFER.mask(["STATS_VQ", "HOST_REQ_VQ", "VERSION_1"])

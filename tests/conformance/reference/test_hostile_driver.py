@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from balloon_conformance.reference import Device, DeviceOptions
 from balloon_conformance.reference.device_state import Accept, Discard
 from balloon_spec.events import Available, ConfigurationWritten, DriverOk, Used
-from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 MEMORY = PageSet([(0x10, 0x10), (0x40, 0x40)])
 NAMES = ("STATS_VQ", "HOST_REQ_VQ", "VERSION_1")

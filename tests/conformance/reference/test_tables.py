@@ -33,7 +33,7 @@ from balloon_conformance.reference.driver_state import (
 )
 from balloon_conformance.reference.machine import Move, Refusal, Refused, name_of
 from balloon_spec import events as ev
-from balloon_spec.features import CHUNK_TRANSFER
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 DEVICE_INPUTS = (
     Accept, Expire, ev.DriverOk, ev.Available, ev.ConfigurationWritten, ev.Operator, ev.Reset,

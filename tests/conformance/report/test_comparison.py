@@ -12,7 +12,7 @@ from run_command import run_command
 from balloon_conformance.report.results import applies
 from balloon_conformance.running.outcome import Outcome, Status
 from balloon_spec.events import Side
-from balloon_spec.features import BASE, CHUNK_TRANSFER
+from balloon_spec.profiles import BASE, CHUNK_TRANSFER
 from balloon_spec.requirement import catalogue
 
 

@@ -11,8 +11,8 @@ from balloon_conformance.report.html import hex_rows, render
 from balloon_conformance.report.results import Results
 from balloon_conformance.running.outcome import Fault, How, Outcome, Status
 from balloon_spec.events import Side
-from balloon_spec.features import BASE, CHUNK_TRANSFER
 from balloon_spec.judge import Finding
+from balloon_spec.profiles import BASE, CHUNK_TRANSFER
 from balloon_spec.requirement import catalogue
 
 HEADER = {

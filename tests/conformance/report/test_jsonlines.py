@@ -11,8 +11,8 @@ from balloon_conformance.report.jsonlines import SCHEMA_PATH, JsonLines
 from balloon_conformance.report.results import Exit, Results
 from balloon_conformance.running.outcome import Fault, How, Outcome, Status
 from balloon_spec.events import Side
-from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.judge import Finding
+from balloon_spec.profiles import CHUNK_TRANSFER
 from balloon_spec.requirement import Level
 
 FINDING = Finding("INF-08", Level.MUST_NOT, Side.DEVICE, 3, "words", "page", "0x1", "0x2", b"\xab")

@@ -14,7 +14,7 @@ from balloon_conformance.running.outcome import Outcome, Status
 from balloon_conformance.running.player import play
 from balloon_conformance.suite.plan import plan
 from balloon_spec.events import Side
-from balloon_spec.features import BASE, CHUNK_TRANSFER, profile
+from balloon_spec.profiles import BASE, CHUNK_TRANSFER, profile
 
 NEEDS = {
     "plain": frozenset({"STATS_VQ"}),

@@ -20,8 +20,8 @@ from balloon_conformance.report.terminal import print_results
 from balloon_conformance.run.plugin import explained
 from balloon_conformance.running.outcome import Outcome, Status
 from balloon_spec.events import Side
-from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.judge import Finding
+from balloon_spec.profiles import CHUNK_TRANSFER
 from balloon_spec.requirement import Level
 
 

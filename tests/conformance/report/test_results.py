@@ -7,8 +7,8 @@ import pytest
 from balloon_conformance.report.results import Exit, Results, Verdict, applies
 from balloon_conformance.running.outcome import Fault, How, Outcome, Status
 from balloon_spec.events import Side
-from balloon_spec.features import BASE, CHUNK_TRANSFER
 from balloon_spec.judge import Finding
+from balloon_spec.profiles import BASE, CHUNK_TRANSFER
 from balloon_spec.requirement import catalogue
 
 ABOUT = {"one": ("INF-06",), "two": ("INF-06", "DEF-07"), "storm": ("QUEUE-06",)}

@@ -11,8 +11,8 @@ from balloon_conformance.report.terminal import print_header, print_results
 from balloon_conformance.run.live import ProgressBar
 from balloon_conformance.running.outcome import Fault, How, Outcome, Status
 from balloon_spec.events import Side
-from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.judge import Finding
+from balloon_spec.profiles import CHUNK_TRANSFER
 from balloon_spec.requirement import Level
 
 REPEAT = "balloon-conformance run python:mine:Device"

@@ -20,8 +20,8 @@ from balloon_spec.events import Side
 from balloon_spec.families.base import DEFLATE, INFLATE
 from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.families.statistics import STATISTICS
-from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.profiles import CHUNK_TRANSFER
 from balloon_spec.requirement import Level, catalogue
 
 DEVICE_LAPSES = (Lapse.NOT_RETURNED, Lapse.NOT_DISCARDED, Lapse.TOUCHED, Lapse.SPOKE, Lapse.READ_OTHERWISE)

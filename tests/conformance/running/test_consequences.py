@@ -6,7 +6,7 @@ from balloon_conformance.mutants.driver_concurrency import FinishesABufferInFlig
 from balloon_conformance.running.case import carry_out
 from balloon_conformance.running.session import DriverSession
 from balloon_conformance.scenarios import driver_targets, of
-from balloon_spec.features import CHUNK_TRANSFER
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 
 def test_bytes_that_were_still_moving_are_neither_blamed_nor_kept():

@@ -24,9 +24,9 @@ from balloon_conformance.running.player import play
 from balloon_conformance.running.session import DeviceSession, DriverSession, Ended
 from balloon_spec import events as ev
 from balloon_spec import trace
-from balloon_spec.features import BASE, CHUNK_TRANSFER
 from balloon_spec.judge import Judge
 from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.profiles import BASE, CHUNK_TRANSFER
 from balloon_spec.segments import from_lengths
 
 VERSION, TELL, STATS = 1 << 32, 1 << 0, 1 << 1

@@ -16,8 +16,8 @@ from balloon_conformance.running.outcome import Status
 from balloon_conformance.running.session import DriverSession
 from balloon_conformance.scenarios import driver_rests, of
 from balloon_spec.events import Side
-from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import CHUNK_TRANSFER
 from balloon_spec.wire.statistics import Statistic, Statistics, Tag
 
 PAGES = 0x4000

@@ -17,8 +17,8 @@ from balloon_conformance.scenarios import (
     scenarios,
 )
 from balloon_spec import events as ev
-from balloon_spec.features import BASE, CHUNK_TRANSFER
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import BASE, CHUNK_TRANSFER
 from balloon_spec.requirement import catalogue
 
 PAGES = 0x4000

@@ -25,8 +25,8 @@ from balloon_spec.events import (
     Side,
     Used,
 )
-from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 PROGRAM = (str(ROOT / "tests" / "serve_unusual.py"),)
 ENOUGH, SHORT = Patience(10.0, 0.002), Patience(1.0, 0.002)

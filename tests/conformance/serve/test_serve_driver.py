@@ -19,8 +19,8 @@ from balloon_conformance.running.outcome import Status
 from balloon_conformance.running.player import Patience, play
 from balloon_conformance.vectors.loader import load_all
 from balloon_spec.events import Available, ConfigurationWritten, DriverOk, Side
-from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import CHUNK_TRANSFER
 from balloon_spec.requirement import Level, catalogue
 
 PATIENCE = Patience(deadline_seconds=5.0, quiet_seconds=0.002)

@@ -9,7 +9,7 @@ from balloon_conformance.running.player import play
 from balloon_conformance.suite.plan import move, plan, why_foreign
 from balloon_conformance.vectors.steps import ResetStep
 from balloon_spec.events import Side
-from balloon_spec.features import BASE, CHUNK_TRANSFER
+from balloon_spec.profiles import BASE, CHUNK_TRANSFER
 
 MOVED = CHUNK_TRANSFER.with_bits({"CHUNK_TRANSFER": 41, "HOST_REQ_VQ": 42})
 

@@ -18,7 +18,7 @@ from balloon_conformance.running.outcome import How, Outcome, Status
 from balloon_conformance.suite.plan import case_ids
 from balloon_conformance.suite.whole_run import revised
 from balloon_spec.events import Side
-from balloon_spec.features import CHUNK_TRANSFER
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 BESIDE_REQUESTS = "request-while-inflate-unanswered-without-chunk-transfer"
 MISREADS = "reads-arrays-as-messages-beside-requests"

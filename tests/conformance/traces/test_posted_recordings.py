@@ -10,8 +10,8 @@ from places import POSTED_RECORDINGS
 
 from balloon_conformance.traces import recording
 from balloon_spec import events as ev
-from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.judge import Judge
+from balloon_spec.profiles import CHUNK_TRANSFER
 from balloon_spec.trace import Entry
 
 FOUND = {

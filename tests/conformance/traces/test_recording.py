@@ -9,8 +9,8 @@ from places import POSTED_RECORDINGS
 from balloon_conformance.cli import main
 from balloon_conformance.traces import recording
 from balloon_spec import events as ev
-from balloon_spec.features import BASE, CHUNK_TRANSFER
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import BASE, CHUNK_TRANSFER
 from balloon_spec.trace import Entry, Header, TraceError
 
 BASIC = POSTED_RECORDINGS / "v8-basic.jsonl"

@@ -26,8 +26,9 @@ from balloon_conformance.vectors.steps import (
     UsedStep,
 )
 from balloon_spec.events import GuestAction, OperatorAction, Side
+from balloon_spec.families.base import INFLATE
+from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.pages import PageSet
-from balloon_spec.queues import Queue
 from balloon_spec.requirement import catalogue
 from balloon_spec.segments import from_lengths
 
@@ -113,7 +114,7 @@ def test_every_step_becomes_its_own_type():
         DriverOkStep(line=9),
         BufferStep(
             line=10,
-            queue=Queue.INFLATE,
+            queue=INFLATE,
             name="m1",
             readable=bytes.fromhex("00100000 34121200"),
             match=Match.EQUIVALENT,
@@ -121,7 +122,7 @@ def test_every_step_becomes_its_own_type():
             notify=False,
         ),
         UsedStep(line=19, name="m1"),
-        BufferStep(line=20, queue=Queue.HOST_REQUEST, name="r1", writable_bytes=16),
+        BufferStep(line=20, queue=HOST_REQUEST, name="r1", writable_bytes=16),
         UsedStep(line=21, name="r1", written=bytes(16), length_bytes=16),
         EffectStep(
             line=22,
@@ -149,7 +150,7 @@ def test_malformed_vectors_have_reactions_and_conditions():
     assert vector.breaks == ("HDR-01",)
     assert vector.steps[1:4] == (
         ReactionStep(line=12, name="m1", allowed=frozenset({Reaction.RETURNED, Reaction.SILENT})),
-        BufferStep(line=13, condition="returned", queue=Queue.INFLATE, name="m2", readable=bytes(8)),
+        BufferStep(line=13, condition="returned", queue=INFLATE, name="m2", readable=bytes(8)),
         UsedStep(line=15, condition="returned", name="m2"),
     )
 

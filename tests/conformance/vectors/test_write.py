@@ -9,7 +9,7 @@ from balloon_conformance.vectors.remarks import readable_lines, remark_on_reques
 from balloon_conformance.vectors.write import _text
 from balloon_spec.families.base import DEFLATE, INFLATE
 from balloon_spec.families.host_requests import HOST_REQUEST
-from balloon_spec.features import CHUNK_TRANSFER
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 RECORD = st.sampled_from([bytes(16), bytes(range(16)), b"\xff" * 16, bytes.fromhex("00100000" * 4)])
 

@@ -19,7 +19,7 @@ from balloon_conformance.running.player import Patience, play
 from balloon_conformance.vectors.loader import load_all
 from balloon_conformance.vhost_user.messages import ProtocolFeature
 from balloon_spec.events import ConfigurationChanged, Side
-from balloon_spec.features import CHUNK_TRANSFER
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 CASES = (
     "base-accept-again-after-reset",

@@ -22,7 +22,7 @@ from balloon_conformance.running.session import DriverSession
 from balloon_conformance.scenarios import driver_offers, driver_requests, driver_statistics, driver_targets
 from balloon_conformance.vhost_user.messages import ProtocolFeature
 from balloon_spec.events import Side
-from balloon_spec.features import CHUNK_TRANSFER
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 REQUESTS = driver_requests.test_one_request_after_another
 STATISTICS = driver_statistics.test_statistics_again_and_again

@@ -39,8 +39,8 @@ from judge_script import (
 )
 
 from balloon_spec import events as ev
-from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.judge import Judge
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 WISH = ev.Operator(ev.OperatorAction.UNUSED_PAGES, 8)
 RESET = [ev.Reset(), *start(FULL)]

@@ -7,10 +7,10 @@ import dataclasses
 import pytest
 from judge_script import INFLATE, A, B, chunk, gone, inflate, request, start, used
 
-from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.judge import Judge
 from balloon_spec.judge.given_back import Circumstances, Form, LeftBehind, Since, blame, host_page_of
 from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 PAGES = PageSet.parse("0x1000+16")
 FEATURES = frozenset({"VERSION_1", "STATS_VQ"})

@@ -8,7 +8,6 @@ from judge_script import start
 
 from balloon_spec import events as ev
 from balloon_spec.families.family import Family
-from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.judge import Judge
 from balloon_spec.judge.decision import broken, kept
 from balloon_spec.judge.exchange import Exchange
@@ -16,6 +15,7 @@ from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.rule import rule
 from balloon_spec.judge.session import Session
 from balloon_spec.profile import Profile
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 
 @dataclass(slots=True, eq=False)

@@ -34,9 +34,9 @@ from judge_script import (
 )
 
 from balloon_spec import events as ev
-from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.judge import Judge
 from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 AREAS = (
     *(requests, buffers, notifications, negotiation, statistics_queue, configuration),

@@ -45,10 +45,10 @@ from judge_script import (
 
 from balloon_spec import events as ev
 from balloon_spec.families.registry import rules as all_rules
-from balloon_spec.features import BASE, CHUNK_TRANSFER
 from balloon_spec.judge import Finding, Judge, Rule
 from balloon_spec.judge.decision import kept
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import BASE, CHUNK_TRANSFER
 from balloon_spec.requirement import catalogue
 from balloon_spec.segments import from_lengths
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from balloon_conformance.iut.contract import Buffer, Setup
     from balloon_conformance.iut.qemu.options import QemuOptions
     from balloon_spec.events import Event
-    from balloon_spec.features import Profile
+    from balloon_spec.profiles import Profile
 
 __all__ = ["QemuDevice"]
 

@@ -37,7 +37,7 @@ from balloon_conformance.iut.stdio.forms import (
 from balloon_conformance.iut.stdio.messages import BadMessageError, read_command, write_line
 from balloon_spec import events as ev
 from balloon_spec.events import Side
-from balloon_spec.features import profile
+from balloon_spec.profiles import profile
 from balloon_spec.segments import are_lengths_alone, from_lengths
 
 __all__ = ["serve"]

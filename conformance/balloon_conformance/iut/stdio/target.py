@@ -24,7 +24,7 @@ from balloon_conformance.iut.stdio.device import StdioDevice
 from balloon_conformance.iut.stdio.driver import StdioDriver
 from balloon_conformance.iut.stdio.program import Introduction, Program, StdioOptions, split
 from balloon_spec.events import Side
-from balloon_spec.features import CHUNK_TRANSFER
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 __all__ = ["KIND", "introduce", "program_of", "stdio_options", "stdio_target"]
 

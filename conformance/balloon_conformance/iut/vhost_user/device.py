@@ -57,8 +57,8 @@ from balloon_conformance.vhost_user.frontend_session import WANTED
 from balloon_conformance.vhost_user.messages import ProtocolFeature
 from balloon_conformance.virtio import RingLayout
 from balloon_spec.events import ConfigurationChanged, Event, NeedsReset, OperatorAction, Side
-from balloon_spec.features import Profile
 from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.profiles import Profile
 
 __all__ = ["VhostUserDevice", "VhostUserOptions", "connect", "vhost_user_device_target"]
 

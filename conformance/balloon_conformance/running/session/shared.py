@@ -32,9 +32,9 @@ from balloon_conformance.iut.sight import Fact, undecided, unseen_by
 from balloon_conformance.running.adapter_defect import call_adapter
 from balloon_conformance.running.not_exercised import NotExercised
 from balloon_spec import events as ev
-from balloon_spec.features import Profile
 from balloon_spec.judge import Finding, Judge, Weighed
 from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.profiles import Profile
 from balloon_spec.queues import Queue
 from balloon_spec.requirement import catalogue
 from balloon_spec.trace import Entry

@@ -9,8 +9,8 @@ from typing import Any
 from balloon_conformance.vectors.model import FeatureSets, Vector
 from balloon_conformance.vectors.sequence import Message, sequence
 from balloon_conformance.vectors.step import Step
-from balloon_spec.features import Profile
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import Profile
 
 __all__ = ["Exporting", "bytes_of", "plain"]
 

@@ -21,5 +21,3 @@ INFLATE: Final = Queue("inflate", 0, readable="pfn-array", names_pages=True)
 DEFLATE: Final = Queue("deflate", 1, readable="pfn-array", names_pages=True)
 BALLOON_QUEUES: Final = frozenset({INFLATE, DEFLATE})
 """The queues on which pages go into the balloon and out of it."""
-
-Queue.INFLATE, Queue.DEFLATE = INFLATE, DEFLATE

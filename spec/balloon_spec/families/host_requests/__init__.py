@@ -19,5 +19,3 @@ HOST_REQUEST: Final = Queue(
     written="host-request",
     names_pages=True,
 )
-
-Queue.HOST_REQUEST = HOST_REQUEST

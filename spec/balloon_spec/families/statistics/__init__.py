@@ -12,5 +12,3 @@ __all__ = ["FEATURES", "STATISTICS"]
 FEATURES: Final = (Feature("STATS_VQ", 1, meaning="the statistics queue exists"),)
 
 STATISTICS: Final = Queue("statistics", 2, feature="STATS_VQ", readable="statistics", held=True)
-
-Queue.STATISTICS = STATISTICS

@@ -11,7 +11,7 @@ from uml_leftovers import nothing_left
 from balloon_conformance.iut.contract import ImplementationCrashed, OutlivesCases, Setup
 from balloon_conformance.iut.linux_uml import BUILT_IN, LinuxUml, UmlOptions
 from balloon_conformance.iut.linux_uml.console import Console
-from balloon_spec.features import BASE
+from balloon_spec.profiles import BASE
 
 # As Linux 6.1 printed them, at a defect of its driver and when it had no memory to start a program.
 TRACE = """\

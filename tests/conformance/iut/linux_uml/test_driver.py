@@ -33,8 +33,8 @@ from balloon_spec.events import (
     Negotiated,
     Reset,
 )
-from balloon_spec.features import BASE
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import BASE
 
 MISSING = [
     package

@@ -15,8 +15,8 @@ from balloon_conformance.iut.contract import AdapterError, ImplementationCrashed
 from balloon_conformance.iut.linux_uml import BUILT_IN, LinuxUml, UmlOptions, parts, target
 from balloon_conformance.iut.linux_uml.process import GuestKernel, memory_directory
 from balloon_spec.events import Side
-from balloon_spec.features import BASE
 from balloon_spec.pages import EMPTY
+from balloon_spec.profiles import BASE
 
 
 @pytest.fixture(autouse=True)

@@ -24,8 +24,8 @@ from balloon_conformance.iut.qemu import QemuDevice, QemuOptions
 from balloon_conformance.iut.qemu.mmio import Status, VirtioMmio
 from balloon_conformance.running.session import DeviceSession
 from balloon_spec.events import ConfigurationChanged, NeedsReset, Notified, Segment, Side, Used
-from balloon_spec.features import BASE
 from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.profiles import BASE
 from balloon_spec.segments import from_lengths
 
 PAGES = 0x1000

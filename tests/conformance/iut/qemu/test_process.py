@@ -13,7 +13,7 @@ from balloon_conformance.iut.qemu import QemuDevice, QemuOptions, target
 from balloon_conformance.iut.qemu.process import QemuProcess, firmware_image, version
 from balloon_conformance.iut.qemu.ram import GuestRam
 from balloon_spec.events import Side
-from balloon_spec.features import BASE, CHUNK_TRANSFER
+from balloon_spec.profiles import BASE, CHUNK_TRANSFER
 
 
 @pytest.fixture

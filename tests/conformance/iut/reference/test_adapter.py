@@ -35,8 +35,8 @@ from balloon_spec.events import (
     Side,
     Used,
 )
-from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import CHUNK_TRANSFER
 from balloon_spec.segments import from_lengths
 
 SETUP = Setup(CHUNK_TRANSFER, 0x1000)

@@ -13,8 +13,8 @@ from balloon_conformance.iut.contract import (
 from balloon_conformance.iut.linux_uml import adapter as linux_uml
 from balloon_conformance.iut.reference.free_driver import COMMANDS, FreeReferenceDriver, free_driver_target
 from balloon_spec import events as ev
-from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import CHUNK_TRANSFER
 from balloon_spec.wire import configuration
 from balloon_spec.wire.configuration import Configuration
 

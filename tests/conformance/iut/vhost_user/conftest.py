@@ -9,7 +9,7 @@ from vhost_user_by_hand import HandFrontEnd, open_descriptors
 
 from balloon_conformance.iut.contract import Setup
 from balloon_conformance.iut.vhost_user.driver import VhostUserDriver
-from balloon_spec.features import CHUNK_TRANSFER
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 
 @pytest.fixture

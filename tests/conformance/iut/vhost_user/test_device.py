@@ -36,8 +36,8 @@ from balloon_conformance.running.outcome import Fault, Status
 from balloon_conformance.running.player import Patience, play
 from balloon_conformance.vectors.loader import load_all
 from balloon_spec.events import ConfigurationChanged, NeedsReset, Notified, Segment, Side, Used
-from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import CHUNK_TRANSFER
 from balloon_spec.segments import from_lengths
 
 SETUP = Setup(CHUNK_TRANSFER, 0x400)

@@ -43,8 +43,8 @@ from balloon_conformance.iut.sight import Fact, NotVisible
 from balloon_conformance.iut.vhost_user.driver import VhostUserDriver, vhost_user_driver_target
 from balloon_conformance.running.session import DriverSession
 from balloon_spec import events as ev
-from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 SPACE = struct.pack("<II", 19, 0)
 MEMORY = ev.Memory(PageSet([(GUEST >> 12, PAGES)]))

@@ -46,8 +46,8 @@ from balloon_conformance.running.case import carry_out
 from balloon_conformance.running.outcome import Fault, Status
 from balloon_conformance.running.session import DriverSession
 from balloon_spec import events as ev
-from balloon_spec.features import CHUNK_TRANSFER
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import CHUNK_TRANSFER
 
 SPACE = bytes(8)
 
