@@ -159,7 +159,7 @@ def test_a_file_may_hold_commented_hex_or_the_bytes_themselves(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("nonsense", "00"), "no structure 'nonsense'; use auto or one of chunk, "),
+        (("nonsense", "00"), "no structure 'nonsense'; use auto or one of pfn-array, "),
         (("chunk",), "there is no buffer; give its bytes as hex pairs"),
         (("chunk", "0"), "HEX: 1 hex digits do not make pairs"),
         (("chunk", "0x10"), "HEX: 'x' is not a hex digit"),

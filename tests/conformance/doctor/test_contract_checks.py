@@ -128,7 +128,7 @@ class KeepsTheBalloon(ReferenceDriver):
         # A driver that has pages already gives some back at a target of none.
         accepted = super().negotiate(offered, configuration)
         if self.actual:
-            self.log.events.append(Available(DEFLATE.index, "old", b"\x08\x10\0\0", 0))
+            self.log.events.append(Available(DEFLATE.place, "old", b"\x08\x10\0\0", 0))
             self.actual = b""
         return accepted
 

@@ -82,7 +82,7 @@ def held_back(queue):
             return [one for one in super().observe(deadline_seconds) if not self.is_held(one)]
 
         def is_held(self, event):
-            return isinstance(event, ev.Used) and event.queue == queue.index and not event.written
+            return isinstance(event, ev.Used) and event.queue == queue.place and not event.written
 
     return Holds
 
@@ -103,7 +103,7 @@ class SaysNothing(ReferenceDriver):
     def observe(self, deadline_seconds):
         events = super().observe(deadline_seconds)
         return [
-            one for one in events if not (isinstance(one, ev.Available) and one.queue == self.queue.index)
+            one for one in events if not (isinstance(one, ev.Available) and one.queue == self.queue.place)
         ]
 
 

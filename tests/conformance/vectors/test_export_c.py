@@ -102,7 +102,7 @@ def columns(step, queues):
                 "action": "available",
                 "buffer": step.name,
                 "word": str(step.match),
-                "queue": str(step.queue.index),
+                "queue": str(step.queue.place),
                 "data": step.readable.hex(),
                 "cut": "".join(f"{length} " for length in (one.length_bytes for one in step.segments)),
                 "notify": str(int(step.notify)),
