@@ -124,7 +124,7 @@ def columns(step, queues):
                 "by": "device",
                 "action": "used",
                 "buffer": step.name,
-                "queue": str(queues[step.name].index),
+                "queue": str(queues[step.name].place),
                 "data": step.written.hex(),
                 "number": str(step.length_bytes),
             }
