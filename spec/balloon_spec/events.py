@@ -10,8 +10,13 @@ a name may be used again after the buffer was returned. Feature sets are integer
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
+from typing import TypeVar
 
 from balloon_spec.pages import EMPTY, PageSet
 
@@ -43,6 +48,9 @@ __all__ = [
     "Side",
     "StatisticsRead",
     "Used",
+    "added",
+    "declared",
+    "event_name",
 ]
 
 
@@ -92,7 +100,54 @@ class Failure(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Negotiated:
+class Event:
+    """What can be seen between a driver and a device; every kind of event is a class of its own."""
+
+
+_declared: dict[str, type[Event]] = {}
+
+EVENTS: Mapping[str, type[Event]] = MappingProxyType(_declared)
+"""Every kind of event by the name that a trace gives it."""
+
+_Kind = TypeVar("_Kind", bound=type[Event])
+
+
+_names: dict[type, str] = {}
+
+
+def event_name(kind: type) -> str:
+    """Return the name that a trace gives a kind of event: that of its class, in lower case with hyphens."""
+    name = _names.get(kind)
+    if name is None:
+        name = _names[kind] = re.sub("(?<!^)(?=[A-Z])", "-", kind.__name__).lower()
+    return name
+
+
+def declared(kind: _Kind) -> _Kind:
+    """Enter a kind of event into the table, by which traces are read; a decorator.
+
+    Raises :class:`ValueError` for a name that another kind has.
+    """
+    name = event_name(kind)
+    if name in _declared:
+        raise ValueError(f"there is an event {name} already; give this one another name")
+    _declared[name] = kind
+    return kind
+
+
+@contextmanager
+def added(kind: type[Event]) -> Iterator[None]:
+    """Have a further kind of event in the table until the end of the block."""
+    declared(kind)
+    try:
+        yield
+    finally:
+        del _declared[event_name(kind)]
+
+
+@declared
+@dataclass(frozen=True, slots=True)
+class Negotiated(Event):
     """Feature negotiation ended: what was offered, what was accepted, and whether FEATURES_OK stayed.
 
     ``ring_sizes`` are the descriptors a queue has, by index; empty where the transport does not show them.
@@ -107,15 +162,17 @@ class Negotiated:
     shown: bool = True
 
 
+@declared
 @dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(Event):
     """The guest memory that exists and may be named in a buffer."""
 
     pages: PageSet
 
 
+@declared
 @dataclass(frozen=True, slots=True)
-class DriverOk:
+class DriverOk(Event):
     """The driver set DRIVER_OK: from here on the device may use buffers."""
 
 
@@ -131,8 +188,9 @@ class Segment:
     address: int | None = None
 
 
+@declared
 @dataclass(frozen=True, slots=True)
-class Available:
+class Available(Event):
     """The driver made a buffer available.
 
     ``readable`` is its device-readable part, the descriptors joined; ``writable_bytes`` the length of its
@@ -162,8 +220,9 @@ class Available:
         return known if len(known) == len(self.segments) else ()
 
 
+@declared
 @dataclass(frozen=True, slots=True)
-class Used:
+class Used(Event):
     """The device returned a buffer: ``length_bytes`` as the used ring gives it, ``written`` what is there.
 
     ``written`` is the start of the device-writable part, ``length_bytes`` long at most. ``notified`` tells
@@ -178,8 +237,9 @@ class Used:
     notified: bool | None = None
 
 
+@declared
 @dataclass(frozen=True, slots=True)
-class Notified:
+class Notified(Event):
     """One side notified the other of a virtqueue, later than it put something there.
 
     It covers every buffer of ``side`` on the queue that stands before it. Where a notification was seen
@@ -190,8 +250,9 @@ class Notified:
     queue: int
 
 
+@declared
 @dataclass(frozen=True, slots=True)
-class BufferAltered:
+class BufferAltered(Event):
     """The device-readable part of a buffer in flight was seen to change.
 
     ``by`` is the side that can have done it: the one whose memory accesses the observer does not control.
@@ -203,8 +264,9 @@ class BufferAltered:
     by: Side
 
 
+@declared
 @dataclass(frozen=True, slots=True)
-class RingBroken:
+class RingBroken(Event):
     """One side's part of a virtqueue was found to be what no virtqueue can be; no buffer came of it.
 
     ``fault`` says what in a word, as in ``loop`` or ``available-jump``, and ``detail`` where and what in a
@@ -217,31 +279,35 @@ class RingBroken:
     detail: str = ""
 
 
+@declared
 @dataclass(frozen=True, slots=True)
-class ConfigurationRead:
+class ConfigurationRead(Event):
     """The driver read the configuration space."""
 
     offset: int
     data: bytes
 
 
+@declared
 @dataclass(frozen=True, slots=True)
-class ConfigurationWritten:
+class ConfigurationWritten(Event):
     """The driver wrote to the configuration space, with one store."""
 
     offset: int
     data: bytes
 
 
+@declared
 @dataclass(frozen=True, slots=True)
-class ConfigurationChanged:
+class ConfigurationChanged(Event):
     """The device notified the driver of a configuration change; ``data`` is the whole space then."""
 
     data: bytes
 
 
+@declared
 @dataclass(frozen=True, slots=True)
-class Reset:
+class Reset(Event):
     """The driver reset the device, or was itself started again.
 
     ``status`` is the device status as it reads once the reset is complete, None where it cannot be read.
@@ -250,13 +316,15 @@ class Reset:
     status: int | None = None
 
 
+@declared
 @dataclass(frozen=True, slots=True)
-class NeedsReset:
+class NeedsReset(Event):
     """The device set DEVICE_NEEDS_RESET."""
 
 
+@declared
 @dataclass(frozen=True, slots=True)
-class Discarded:
+class Discarded(Event):
     """Pages whose memory the device was found to have given back since memory was last looked at.
 
     ``looked`` are the pages that were examined. Where some were missing that the device was to discard, they
@@ -269,39 +337,44 @@ class Discarded:
     seconds: float = 0.0
 
 
+@declared
 @dataclass(frozen=True, slots=True)
-class Overwritten:
+class Overwritten(Event):
     """Pages whose contents the device was found to have changed without giving the memory back."""
 
     pages: PageSet
 
 
+@declared
 @dataclass(frozen=True, slots=True)
-class Operator:
+class Operator(Event):
     """The operator of the host made a wish known to the device."""
 
     action: OperatorAction
     value: int = 0
 
 
+@declared
 @dataclass(frozen=True, slots=True)
-class Guest:
+class Guest(Event):
     """The guest made a wish known to its driver, or was seen to use pages."""
 
     action: GuestAction
     pages: PageSet = EMPTY
 
 
+@declared
 @dataclass(frozen=True, slots=True)
-class Quiet:
+class Quiet(Event):
     """One side was given ``seconds`` to act and did nothing more. What it owed by now, it failed to do."""
 
     side: Side
     seconds: float = 0.0
 
 
+@declared
 @dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Event):
     """One side ceased to take part; ``detail`` is the evidence in a line."""
 
     side: Side
@@ -309,59 +382,12 @@ class Failed:
     detail: str = ""
 
 
+@declared
 @dataclass(frozen=True, slots=True)
-class StatisticsRead:
+class StatisticsRead(Event):
     """The host was asked for the guest's statistics: (tag, value) of each, as the device read it.
 
     A statistic that the host does not know, or was not sent, is left out.
     """
 
     entries: tuple[tuple[int, int], ...]
-
-
-Event = (
-    Negotiated
-    | Memory
-    | DriverOk
-    | Available
-    | Used
-    | Notified
-    | BufferAltered
-    | RingBroken
-    | ConfigurationRead
-    | ConfigurationWritten
-    | ConfigurationChanged
-    | Reset
-    | NeedsReset
-    | Discarded
-    | Overwritten
-    | Operator
-    | Guest
-    | Quiet
-    | Failed
-    | StatisticsRead
-)
-
-EVENTS: dict[str, type[Event]] = {
-    "negotiated": Negotiated,
-    "memory": Memory,
-    "driver-ok": DriverOk,
-    "available": Available,
-    "used": Used,
-    "notified": Notified,
-    "buffer-altered": BufferAltered,
-    "ring-broken": RingBroken,
-    "configuration-read": ConfigurationRead,
-    "configuration-written": ConfigurationWritten,
-    "configuration-changed": ConfigurationChanged,
-    "reset": Reset,
-    "needs-reset": NeedsReset,
-    "discarded": Discarded,
-    "overwritten": Overwritten,
-    "operator": Operator,
-    "guest": Guest,
-    "quiet": Quiet,
-    "failed": Failed,
-    "statistics-read": StatisticsRead,
-}
-"""Every kind of event by the name a trace gives it."""

@@ -43,6 +43,7 @@ from balloon_spec.events import (
     Segment,
     StatisticsRead,
     Used,
+    event_name,
 )
 from balloon_spec.pages import PageSet
 from balloon_spec.profiles import Profile, profile
@@ -64,7 +65,6 @@ __all__ = [
 
 VERSION = 1
 _KIND = "virtio-balloon"
-_NAMES = {event: name for name, event in EVENTS.items()}
 _FEATURE_FIELDS = frozenset({"offered", "accepted"})
 _FEATURES = re.compile(r"(0x)?[0-9a-f]{1,32}", re.IGNORECASE)
 """A feature set: VIRTIO has feature bits 0 to 127 (VIRTIO 1.2, section 2.2)."""
@@ -127,7 +127,7 @@ def write(header: Header, entries: Iterable[Entry | Event]) -> Iterator[str]:
 
 def event_fields(event: Event) -> dict[str, Any]:
     """Return an event as the JSON object of its line; fields with their default value are left out."""
-    line: dict[str, Any] = {"event": _NAMES[type(event)]}
+    line: dict[str, Any] = {"event": event_name(type(event))}
     for one in dataclasses.fields(event):
         value = getattr(event, one.name)
         default = one.default_factory() if one.default_factory is not dataclasses.MISSING else one.default
@@ -289,7 +289,8 @@ def read_event(line: Mapping[str, Any], place: str) -> Event:
         raise TraceError(
             f"{place}: event: no event {shown(line.get('event'))}; there are {', '.join(EVENTS)}"
         )
-    known = _fields_of(line["event"])
+    of_the_kind: Any = kind
+    known = _fields_of(of_the_kind)
     unknown = line.keys() - known.keys() - {"event"}
     if kind is Available:
         unknown -= _EARLIER.keys()
@@ -349,9 +350,8 @@ _Reader = Callable[[Any], object]
 
 
 @cache
-def _fields_of(event: str) -> Mapping[str, tuple[_Reader, bool]]:
+def _fields_of(kind: Any) -> Mapping[str, tuple[_Reader, bool]]:
     """Return, by the name of each field of an event, how it is read and whether it must be there."""
-    kind = EVENTS[event]
     hints = get_type_hints(kind)
     return MappingProxyType(
         {

@@ -1,4 +1,5 @@
 import json
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
@@ -287,3 +288,24 @@ def test_a_trace_that_begins_after_the_negotiation_blames_nobody(event):
 def test_a_trace_that_has_its_start_is_passed_on_whole(first):
     lines = list(write(Header(BASE), [first, ev.Available(0, "m"), ev.Used(0, "m")]))
     assert list(from_the_start(read(lines))) == list(read(lines))
+
+
+@dataclass(frozen=True, slots=True)
+class PageHinted(ev.Event):
+    """An event that is declared here alone."""
+
+    page: PageSet
+    is_old: bool = False
+
+
+def test_a_kind_of_event_that_is_declared_is_written_and_read():
+    event = PageHinted(PageSet([(0x10, 2)]))
+    with ev.added(PageHinted):
+        lines = list(write(Header(BASE), [event]))
+        assert json.loads(lines[1]) == {"event": "page-hinted", "page": ["0x10+2"]}
+        _, entry = read(lines)
+        assert entry.event == event
+        with pytest.raises(ValueError, match="there is an event page-hinted already"):
+            ev.declared(PageHinted)
+    with pytest.raises(TraceError, match="no event 'page-hinted'"):
+        list(read(lines))

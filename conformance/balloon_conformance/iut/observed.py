@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import cache
 from types import UnionType
-from typing import get_origin, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 from balloon_conformance.iut.contract import AdapterError
 from balloon_spec import events as ev
@@ -17,6 +18,7 @@ from balloon_spec import events as ev
 __all__ = ["events"]
 
 
+@cache
 def _fields(kind: type) -> tuple[tuple[str, type | UnionType], ...]:
     """Return the fields of a kind of event, each with the type of its value."""
     hints = get_type_hints(kind)
@@ -28,7 +30,6 @@ def _fields(kind: type) -> tuple[tuple[str, type | UnionType], ...]:
 
 
 _TRUTHS = frozenset({bool, bool | None})
-_FIELDS = {kind: _fields(kind) for kind in ev.EVENTS.values()}
 
 
 def events(returned: object) -> Sequence[ev.Event]:
@@ -39,12 +40,12 @@ def events(returned: object) -> Sequence[ev.Event]:
             "an empty one where nothing happened"
         )
     for one in returned:
-        kind: type = type(one)
-        if kind not in _FIELDS:
+        kind: Any = type(one)
+        if not _is_declared(kind):
             raise AdapterError(
                 f"observe returned {_name(one)} among its events; return those of balloon_spec.events"
             )
-        for name, wanted in _FIELDS[kind]:
+        for name, wanted in _fields(kind):
             value = getattr(one, name)
             # True is an int in Python, but it is no queue.
             if not isinstance(value, wanted) or (isinstance(value, bool) and wanted not in _TRUTHS):
@@ -52,6 +53,10 @@ def events(returned: object) -> Sequence[ev.Event]:
                     f"observe returned {kind.__name__} with {name} {_name(value)}; it holds {_words(wanted)}"
                 )
     return returned
+
+
+def _is_declared(kind: type) -> bool:
+    return issubclass(kind, ev.Event) and ev.EVENTS.get(ev.event_name(kind)) is kind
 
 
 def _words(wanted: type | UnionType) -> str:

@@ -77,7 +77,7 @@ def test_every_event_is_recorded_in_order_with_its_time():
         ev.DriverOk(),
         ev.ConfigurationRead(0, bytes(8)),
         ev.Operator(ev.OperatorAction.TARGET, 1),
-        ev.Available(0, "m1", ARRAY, 0, False, (2, 2)),
+        ev.Available(0, "m1", ARRAY, 0, False, from_lengths((2, 2))),
         ev.ConfigurationChanged(b"\1\0\0\0\0\0\0\0"),
         ev.Used(0, "m1", notified=True),
         ev.ConfigurationRead(0, b"\1\0\0\0\0\0\0\0"),
