@@ -17,7 +17,11 @@ from typing import Any, NoReturn
 from balloon_conformance.generation.contents import build_content, build_space
 from balloon_conformance.generation.evidence import shown
 from balloon_conformance.generation.intents import model as meant
-from balloon_conformance.generation.played import PlayedDevice, PlayedDriver, PlayedOtherwise
+from balloon_conformance.generation.observed_references import (
+    DiffersFromIntent,
+    ObservedDevice,
+    ObservedDriver,
+)
 from balloon_conformance.generation.sabotage import cannot_fail
 from balloon_conformance.iut.contract import Setup
 from balloon_conformance.vectors.model import FeatureSets, Kind, Match, Reaction, Vector
@@ -85,12 +89,12 @@ class Filling:
         self._features = features
         self._own_driver_ok = any(isinstance(step, meant.DriverOk) for step in intent.script)
         self.device = (
-            PlayedDevice(self._setup, [sets.offered for sets in negotiations])
+            ObservedDevice(self._setup, [sets.offered for sets in negotiations])
             if "device" in intent.sides
             else None
         )
         self.driver = (
-            PlayedDriver(self._setup, [sets.accepted for sets in negotiations])
+            ObservedDriver(self._setup, [sets.accepted for sets in negotiations])
             if "driver" in intent.sides
             else None
         )
@@ -105,10 +109,10 @@ class Filling:
                 self._at = f"step {number}, {type(step).__name__}"
                 steps.append(self._step(step))
             self._at = "end"
-            for played in (self.device, self.driver):
-                if played is not None:
-                    played.nothing_left()
-        except (PlayedOtherwise, WireError) as error:
+            for reference in (self.device, self.driver):
+                if reference is not None:
+                    reference.nothing_left()
+        except (DiffersFromIntent, WireError) as error:
             self._refuse(str(error))
         return self._listing(
             Vector(
@@ -319,9 +323,9 @@ class Filling:
         return ConfigurationStep(num_pages=num_pages, **common)
 
     def _silent(self, side: Side, common: dict[str, Any]) -> Step:
-        played = self.device if side is Side.DEVICE else self.driver
-        if played is not None:
-            played.nothing_left()
+        reference = self.device if side is Side.DEVICE else self.driver
+        if reference is not None:
+            reference.nothing_left()
         return SilentStep(side=side, **common)
 
     def _effect(self, discarded: PageSet, kept: PageSet, common: dict[str, Any]) -> Step:

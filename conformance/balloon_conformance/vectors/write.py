@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from balloon_conformance.vectors import remarks
+from balloon_conformance.vectors import comments
 from balloon_conformance.vectors.model import FeatureSets, Kind, Vector
 from balloon_conformance.vectors.step import Step
 from balloon_spec.events import Side
@@ -80,22 +80,22 @@ class Writing:
     def readable_lines(self, queue: Queue, data: bytes) -> list[str]:
         """Return the lines of a device-readable part, each with what it says beside it."""
         chunks = "CHUNK_TRANSFER" in self._vector.profile.names(self.features.accepted)
-        return remarks.readable_lines(queue, data, chunks=chunks)
+        return comments.readable_lines(queue, data, chunks=chunks)
 
     @staticmethod
     def inline(data: bytes) -> str:
         """Write bytes in one line."""
-        return remarks.inline(data)
+        return comments.inline(data)
 
     @staticmethod
-    def remark_on_request(data: bytes) -> str:
+    def comment_on_request(data: bytes) -> str:
         """Say what a device wrote into a request buffer."""
-        return remarks.remark_on_request(data)
+        return comments.comment_on_request(data)
 
     @staticmethod
-    def remark_on_space(offset: int, data: bytes) -> str:
+    def comment_on_space(offset: int, data: bytes) -> str:
         """Say which bytes of the configuration space these are."""
-        return remarks.remark_on_space(offset, data)
+        return comments.comment_on_space(offset, data)
 
     @staticmethod
     def pages(pages: PageSet) -> str:

@@ -22,7 +22,7 @@ from balloon_conformance.generation.intents.model import (
     Silent,
     Statistics,
 )
-from balloon_conformance.generation.intents.words import (
+from balloon_conformance.generation.intents.shorthand import (
     CHUNKS,
     REQUESTS,
     STATS,

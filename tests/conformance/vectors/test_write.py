@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from balloon_conformance.vectors.comments import comment_on_request, comment_on_space, readable_lines
 from balloon_conformance.vectors.hexadecimal import parse_hex
-from balloon_conformance.vectors.remarks import readable_lines, remark_on_request, remark_on_space
 from balloon_conformance.vectors.write import _text
 from balloon_spec.families.base import DEFLATE, INFLATE
 from balloon_spec.families.host_requests import HOST_REQUEST
@@ -52,9 +52,9 @@ def test_many_records_share_a_line():
 
 def test_what_lies_beyond_data_len_is_said_to():
     data = bytes.fromhex("00000000 10000000") + bytes(range(16)) * 2 + b"\x01"
-    remarks = [line.split("  # ")[1] for line in readable_lines(DEFLATE, data, chunks=True)]
-    assert ["(beyond data_len)" in remark for remark in remarks] == [False, False, True, True]
-    assert remarks[3].startswith("1 byte of the 16 of a chunk")
+    comments = [line.split("  # ")[1] for line in readable_lines(DEFLATE, data, chunks=True)]
+    assert ["(beyond data_len)" in comment for comment in comments] == [False, False, True, True]
+    assert comments[3].startswith("1 byte of the 16 of a chunk")
 
 
 def test_flags_are_named_where_they_mean_something():
@@ -68,7 +68,7 @@ def test_flags_are_named_where_they_mean_something():
 
 
 @pytest.mark.parametrize(
-    ("offset", "data", "remark"),
+    ("offset", "data", "comment"),
     [
         (0, "10000000", "num_pages 16"),
         (4, "02000000", "actual 2"),
@@ -77,17 +77,17 @@ def test_flags_are_named_where_they_mean_something():
         (8, "ffffffff", "bytes 8 to 11"),
     ],
 )
-def test_bytes_of_the_configuration_are_named(offset, data, remark):
-    assert remark_on_space(offset, bytes.fromhex(data)) == remark
+def test_bytes_of_the_configuration_are_named(offset, data, comment):
+    assert comment_on_space(offset, bytes.fromhex(data)) == comment
 
 
 def test_a_request_says_its_fields():
-    assert remark_on_request(bytes.fromhex("0900 0000 0000 0000 2000000000000000")) == "cmd 9, param 0x20"
+    assert comment_on_request(bytes.fromhex("0900 0000 0000 0000 2000000000000000")) == "cmd 9, param 0x20"
     assert (
-        remark_on_request(bytes.fromhex("0000 0100 0000 0000 2000000000000000"))
+        comment_on_request(bytes.fromhex("0000 0100 0000 0000 2000000000000000"))
         == "cmd 0, param 0x20, reserved words 0x1, 0x0, 0x0"
     )
-    assert remark_on_request(bytes(8)) == "8 bytes of 16"
+    assert comment_on_request(bytes(8)) == "8 bytes of 16"
 
 
 @pytest.mark.parametrize(

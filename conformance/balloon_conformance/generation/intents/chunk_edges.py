@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from balloon_conformance.generation.intents.model import Chunk, DriverActual, Intent
 from balloon_conformance.generation.intents.passages import recovers
-from balloon_conformance.generation.intents.words import (
+from balloon_conformance.generation.intents.shorthand import (
     REQUESTS,
     SAFE,
     any_reaction,

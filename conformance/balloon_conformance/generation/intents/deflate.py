@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from balloon_conformance.generation.intents.model import DeviceReturn, DriverActual, Intent, Silent
 from balloon_conformance.generation.intents.passages import inflated
-from balloon_conformance.generation.intents.words import (
+from balloon_conformance.generation.intents.shorthand import (
     REQUESTS,
     asks,
     deflate_pfns,

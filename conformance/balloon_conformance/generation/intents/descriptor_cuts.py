@@ -14,7 +14,7 @@ from balloon_conformance.generation.intents.model import (
     OperatorStatistics,
 )
 from balloon_conformance.generation.intents.passages import clean, clean_pfns, refreshes
-from balloon_conformance.generation.intents.words import (
+from balloon_conformance.generation.intents.shorthand import (
     DONE,
     REQUESTS,
     STATS,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from balloon_conformance.generation.intents.model import DriverActual, DriverOk, Features, Intent, Profile
-from balloon_conformance.generation.intents.words import (
+from balloon_conformance.generation.intents.shorthand import (
     VERSION_1,
     discards,
     exchange,

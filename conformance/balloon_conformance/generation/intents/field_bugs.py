@@ -13,7 +13,7 @@ from balloon_conformance.generation.intents.model import (
     Step,
 )
 from balloon_conformance.generation.intents.passages import clean_pfns, recovers_pfns, refreshes_before
-from balloon_conformance.generation.intents.words import (
+from balloon_conformance.generation.intents.shorthand import (
     SAFE,
     STATS,
     Script,

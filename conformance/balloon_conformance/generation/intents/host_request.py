@@ -14,7 +14,7 @@ from balloon_conformance.generation.intents.model import (
     Silent,
 )
 from balloon_conformance.generation.intents.passages import answers_again, inflated, recovers_requests
-from balloon_conformance.generation.intents.words import (
+from balloon_conformance.generation.intents.shorthand import (
     REQUESTS,
     any_reaction,
     asks,

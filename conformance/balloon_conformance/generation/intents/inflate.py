@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from balloon_conformance.generation.intents.model import DeviceReturn, DriverActual, Features, Intent
 from balloon_conformance.generation.intents.passages import clean
-from balloon_conformance.generation.intents.words import (
+from balloon_conformance.generation.intents.shorthand import (
     chunk,
     discards,
     exchange,

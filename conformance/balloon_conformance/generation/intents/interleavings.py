@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from itertools import permutations
 
 from balloon_conformance.generation.intents.model import DriverActual, Intent, OperatorStatistics
-from balloon_conformance.generation.intents.words import (
+from balloon_conformance.generation.intents.shorthand import (
     REQUESTS,
     Script,
     asks,

@@ -11,7 +11,7 @@ from typing import Any
 
 from balloon_conformance.generation.intents.model import DriverActual, Features, Intent, OperatorStatistics
 from balloon_conformance.generation.intents.passages import answers_again, clean, clean_pfns, refreshes_before
-from balloon_conformance.generation.intents.words import (
+from balloon_conformance.generation.intents.shorthand import (
     CHUNKS,
     VERSION_1,
     Script,

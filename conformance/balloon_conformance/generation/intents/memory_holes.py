@@ -14,7 +14,7 @@ from balloon_conformance.generation.intents.passages import (
     recovers_pfns,
     recovers_requests,
 )
-from balloon_conformance.generation.intents.words import (
+from balloon_conformance.generation.intents.shorthand import (
     REQUESTS,
     SAFE,
     any_reaction,

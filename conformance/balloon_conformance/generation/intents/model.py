@@ -2,7 +2,7 @@
 
 Standard library only, and nothing of the schemas: whoever turns intents into bytes, here or elsewhere, must
 be able to do so from the meaning alone. Page frame numbers and page counts are in units of 4 KiB. A script
-is complete: it holds what the helpers of :mod:`~balloon_conformance.generation.intents.words` add by
+is complete: it holds what the helpers of :mod:`~balloon_conformance.generation.intents.shorthand` add by
 themselves.
 """
 

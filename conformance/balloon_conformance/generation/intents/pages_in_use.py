@@ -13,7 +13,7 @@ from balloon_conformance.generation.intents.model import (
     Step,
 )
 from balloon_conformance.generation.intents.passages import answers_again, recovers, recovers_pfns
-from balloon_conformance.generation.intents.words import (
+from balloon_conformance.generation.intents.shorthand import (
     CHUNKS,
     REQUESTS,
     SAFE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from balloon_conformance.generation.intents.model import DriverActual, OperatorStatistics, Step
-from balloon_conformance.generation.intents.words import (
+from balloon_conformance.generation.intents.shorthand import (
     asks,
     deflate_pfns,
     deflates,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from balloon_conformance.generation.intents.model import DeviceReturn, DriverActual, Intent
 from balloon_conformance.generation.intents.passages import clean_pfns, inflated_pfns, recovers_pfns
-from balloon_conformance.generation.intents.words import (
+from balloon_conformance.generation.intents.shorthand import (
     SAFE,
     STATS,
     any_reaction,

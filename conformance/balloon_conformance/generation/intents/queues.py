@@ -15,7 +15,7 @@ from balloon_conformance.generation.intents.model import (
     Silent,
 )
 from balloon_conformance.generation.intents.passages import clean, clean_pfns, recovers_pfns
-from balloon_conformance.generation.intents.words import (
+from balloon_conformance.generation.intents.shorthand import (
     REQUESTS,
     SAFE,
     STATS,

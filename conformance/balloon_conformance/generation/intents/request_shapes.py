@@ -13,7 +13,7 @@ from balloon_conformance.generation.intents.model import (
     Request,
     Silent,
 )
-from balloon_conformance.generation.intents.words import (
+from balloon_conformance.generation.intents.shorthand import (
     CONT,
     DONE,
     REQUESTS,

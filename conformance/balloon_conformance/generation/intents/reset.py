@@ -11,7 +11,7 @@ from balloon_conformance.generation.intents.model import (
     Silent,
 )
 from balloon_conformance.generation.intents.passages import inflated
-from balloon_conformance.generation.intents.words import (
+from balloon_conformance.generation.intents.shorthand import (
     CHUNKS,
     REQUESTS,
     STATS,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from balloon_conformance.generation.intents.model import Chunk, DriverActual, DriverBuffer, Intent
 from balloon_conformance.generation.intents.passages import clean, clean_pfns, recovers, reports_all
-from balloon_conformance.generation.intents.words import (
+from balloon_conformance.generation.intents.shorthand import (
     CHUNKS,
     REQUESTS,
     SAFE,

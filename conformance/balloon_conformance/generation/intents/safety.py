@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from balloon_conformance.generation.intents.model import DriverBuffer, Intent, Raw
 from balloon_conformance.generation.intents.passages import clean, recovers, recovers_pfns
-from balloon_conformance.generation.intents.words import (
+from balloon_conformance.generation.intents.shorthand import (
     SAFE,
     any_reaction,
     chunk,

@@ -15,7 +15,7 @@ from balloon_conformance.generation.intents.passages import (
     refreshes,
     refreshes_before,
 )
-from balloon_conformance.generation.intents.words import (
+from balloon_conformance.generation.intents.shorthand import (
     SAFE,
     STATS,
     any_reaction,

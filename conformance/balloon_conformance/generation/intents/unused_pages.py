@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from balloon_conformance.generation.intents.model import DriverActual, DriverBuffer, Intent, Message, Raw
 from balloon_conformance.generation.intents.passages import answers_again, inflated, recovers_requests
-from balloon_conformance.generation.intents.words import (
+from balloon_conformance.generation.intents.shorthand import (
     REQUESTS,
     any_reaction,
     asks,

@@ -129,7 +129,7 @@ class ConfigurationWriteStep(Step):
         """Write the store, and beside it which bytes of the space these are."""
         yield (
             f'driver: {{write: {{offset: {self.offset}, data: "{writing.inline(self.data)}"}}}}'
-            f"  # {writing.remark_on_space(self.offset, self.data)}"
+            f"  # {writing.comment_on_space(self.offset, self.data)}"
         )
 
     def draw(self, drawing: Drawing) -> Iterator[Item]:
@@ -204,7 +204,7 @@ class ConfigurationReadStep(Step):
         yield (
             f"driver: {{read: {{offset: {self.offset}, length: {self.length_bytes}}}, "
             f'data: "{writing.inline(self.data)}"}}'
-            f"  # {writing.remark_on_space(self.offset, self.data)}"
+            f"  # {writing.comment_on_space(self.offset, self.data)}"
         )
 
     def draw(self, drawing: Drawing) -> Iterator[Item]:

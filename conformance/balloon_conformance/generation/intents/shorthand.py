@@ -1,4 +1,4 @@
-"""Words in which intents are written: each makes a step or a few, so that a script reads like a sentence.
+"""Functions in which intents are written; each makes a step or a few, and a script reads like a sentence.
 
 Pages are runs in text, as in ``"0x1000+16"``: the first page frame number, and after ``+`` how many.
 """

@@ -1,6 +1,6 @@
 """The bytes of a buffer as lines of a vector: hex pairs of one record, and beside them what they say.
 
-What repeats is written once, in brackets with a count. The remarks are read off the bytes, so that they are
+What repeats is written once, in brackets with a count. The comments are read off the bytes, so that they are
 true whatever an intent meant.
 """
 
@@ -25,10 +25,10 @@ from balloon_spec.wire.annotate import annotate
 from balloon_spec.wire.carried import readable_structure
 from balloon_spec.wire.response_header import FLAG_CONT, FLAG_DONE
 
-__all__ = ["inline", "readable_lines", "remark_on_request", "remark_on_space"]
+__all__ = ["comment_on_request", "comment_on_space", "inline", "readable_lines"]
 
 Line: TypeAlias = tuple[str, str]
-"""Hex pairs, and the remark beside them."""
+"""Hex pairs, and the comment beside them."""
 
 _LONG = 32
 """From so many records on, several share a line."""
@@ -49,7 +49,7 @@ def readable_lines(queue: Queue, data: bytes, *, chunks: bool) -> list[str]:
         lines = ((field.raw.hex(" "), field.name) for field in annotate(structure, data) if field.raw)
     pairs = list(lines)
     width = max(len(hexadecimal) for hexadecimal, _ in pairs)
-    return [f"{hexadecimal:{width}}  # {remark}" for hexadecimal, remark in pairs]
+    return [f"{hexadecimal:{width}}  # {comment}" for hexadecimal, comment in pairs]
 
 
 def inline(data: bytes) -> str:
@@ -57,7 +57,7 @@ def inline(data: bytes) -> str:
     return _hex(data, 8)
 
 
-def remark_on_request(data: bytes) -> str:
+def comment_on_request(data: bytes) -> str:
     """Say what a device wrote into a request buffer."""
     if len(data) != host_request.LENGTH_BYTES:
         return f"{_counted(len(data), 'byte')} of {host_request.LENGTH_BYTES}"
@@ -68,7 +68,7 @@ def remark_on_request(data: bytes) -> str:
     return words
 
 
-def remark_on_space(offset_bytes: int, data: bytes) -> str:
+def comment_on_space(offset_bytes: int, data: bytes) -> str:
     """Say which bytes of the configuration space these are."""
     value = int.from_bytes(data, "little")
     whole = {(0, 4): "num_pages", (4, 4): "actual"}

@@ -1,7 +1,7 @@
-"""The reference implementations as the filling of an intent plays them: what each did, taken when it is due.
+"""The reference implementations while an intent is filled: each is played, and what it did is kept.
 
-Both answer at once; a return that the intent holds back waits here until the intent takes it. Whatever was
-not taken when nothing more may come is a difference.
+Both answer at once. A return that the intent holds back is kept here until the intent takes it. An act that
+is not taken by the end of the script is a difference.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.wire import configuration
 
-__all__ = ["PlayedDevice", "PlayedDriver", "PlayedOtherwise"]
+__all__ = ["DiffersFromIntent", "ObservedDevice", "ObservedDriver"]
 
 
-class PlayedOtherwise(Exception):  # noqa: N818 - a fact about an intent, told as an error by who fills it
+class DiffersFromIntent(Exception):  # noqa: N818 - a fact about an intent, told as an error by who fills it
     """The reference implementation does otherwise than the intent says; one line that says what it does."""
 
 
@@ -52,7 +52,7 @@ class _Pending:
             if isinstance(event, wanted) and all(getattr(event, key) == fields[key] for key in fields):
                 self._events.remove(event)
                 return event
-        raise PlayedOtherwise(f"the reference {self._side} does not {what}")
+        raise DiffersFromIntent(f"the reference {self._side} does not {what}")
 
     def drop(self) -> None:
         """Forget everything: a reset."""
@@ -62,10 +62,10 @@ class _Pending:
         """Refuse what was not taken, but for buffers of queue ``but``."""
         for event in self._events:
             if not (isinstance(event, Available) and event.queue == but):
-                raise PlayedOtherwise(f"the reference {self._side} does more: {event}")
+                raise DiffersFromIntent(f"the reference {self._side} does more: {event}")
 
 
-class PlayedDevice:
+class ObservedDevice:
     """The reference device, offering what any of ``offers`` has."""
 
     def __init__(self, setup: Setup, offers: Sequence[int]) -> None:
@@ -92,7 +92,7 @@ class PlayedDevice:
         self._sets = sets
         if self._adapter.accept(sets.accepted) != sets.features_ok:
             word = "refuse" if sets.features_ok else "keep"
-            raise PlayedOtherwise(f"the reference device does {word} the features")
+            raise DiffersFromIntent(f"the reference device does {word} the features")
         if sets.features_ok and driver_ok:
             self.driver_ok()
 
@@ -123,7 +123,7 @@ class PlayedDevice:
         event = self._pending.take("change the configuration", ConfigurationChanged)
         seen = int.from_bytes(event.data[:4], "little")
         if seen != num_pages:
-            raise PlayedOtherwise(f"the reference device sets num_pages to {seen}")
+            raise DiffersFromIntent(f"the reference device sets num_pages to {seen}")
 
     def write_configuration(self, offset: int, data: bytes) -> None:
         """Write to the configuration space."""
@@ -134,21 +134,21 @@ class PlayedDevice:
         """Read the configuration space, and hold what is there against ``data``."""
         seen = self._adapter.read_configuration(offset, len(data))
         if seen != data:
-            raise PlayedOtherwise(f"the reference device answers the read with {seen.hex(' ')}")
+            raise DiffersFromIntent(f"the reference device answers the read with {seen.hex(' ')}")
 
     def discards(self, discarded: PageSet, kept: PageSet) -> None:
         """Hold the pages that were discarded since the last look against these two sets."""
         around = PageSet((max(run.first - 1, 0), run.count + 2) for run in discarded)
         gone, _ = self._adapter.discarded((around | kept) & self._adapter.memory)
         if gone != discarded:
-            raise PlayedOtherwise(f"the reference device discarded {gone} of the pages looked at")
+            raise DiffersFromIntent(f"the reference device discarded {gone} of the pages looked at")
 
     def nothing_left(self) -> None:
         """Refuse whatever was not taken."""
         self._pending.nothing_left()
 
 
-class PlayedDriver:
+class ObservedDriver:
     """The reference driver, accepting whatever any of ``accepts`` has."""
 
     def __init__(self, setup: Setup, accepts: Sequence[int]) -> None:
@@ -180,7 +180,7 @@ class PlayedDriver:
         accepted = self._adapter.negotiate(sets.offered, space)
         if accepted != sets.accepted:
             names = ", ".join(sorted(self._profile.names(accepted or 0)))
-            raise PlayedOtherwise(f"the reference driver accepts {names or 'nothing'}")
+            raise DiffersFromIntent(f"the reference driver accepts {names or 'nothing'}")
         self._observe()
 
     def steer(self, action: GuestAction, pages: PageSet) -> None:
@@ -203,14 +203,14 @@ class PlayedDriver:
         """Take a write to the configuration space."""
         event = self._pending.take("write to the configuration space", ConfigurationWritten)
         if (event.offset, event.data) != (offset, data):
-            raise PlayedOtherwise(
+            raise DiffersFromIntent(
                 f"the reference driver writes {event.data.hex(' ')} to the configuration at {event.offset}"
             )
 
     def use(self, name: str, length_bytes: int, written: bytes) -> None:
         """Return a buffer to the driver."""
         if name not in self._names:
-            raise PlayedOtherwise(f"the reference driver has made no {name} available")
+            raise DiffersFromIntent(f"the reference driver has made no {name} available")
         queue, buffer = self._names[name]
         self._adapter.use(queue, buffer, length_bytes, written)
         self._observe()
