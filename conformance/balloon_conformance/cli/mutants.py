@@ -157,7 +157,7 @@ def _end(console: Console, campaign: Campaign) -> int:
         if verdicts[verdict]:
             text.append(f", {verdicts[verdict]} {verdict}")
     if not campaign.is_whole:
-        text.append("; requirements, vectors and rules are judged where no mutant is selected")
+        text.append("; requirements, vectors and rules are judged only if no mutant is selected")
     text.append(f"; {count(len(faults), 'fault')}" if faults else "; nothing is wrong")
     text.stylize("bold red" if faults else "bold green")
     console.print()

@@ -322,7 +322,7 @@ def _header(target: Target, description: str, profile: Profile, directory: Path 
 
 def _why_nothing(results: Results, expression: str | None) -> str:
     if results.never_negotiated:
-        return "nothing of what the run was for was exercised; see what was asked for, and never negotiated"
+        return "nothing that the run was for was exercised; see the features that were never negotiated"
     if not results.outcomes and expression is not None:
         return (
             f"nothing was exercised: no case matches -k {expression!r}; see balloon-conformance vectors list"

@@ -313,7 +313,7 @@ class BackendSession:
         if vring.started or not vring.kicks or vring.size is None or vring.address is None:
             return ()
         if not self._memory:
-            raise PeerBroke(f"vring {index} is to be started before memory was shared by SET_MEM_TABLE")
+            raise PeerBroke(f"vring {index} would start before memory was shared by SET_MEM_TABLE")
         vring.started = True
         return (
             VringStarted(index, vring.size, vring.address, vring.base),

@@ -91,7 +91,7 @@ class _Session(FrontendSession):
         if reply is None:
             return 0
         if not reply.reply or reply.request != request or not isinstance(reply.body, Number):
-            raise PeerBroke(f"the back-end sent something else where the reply to {request.name} was due")
+            raise PeerBroke(f"the back-end sent something else instead of the reply to {request.name}")
         return reply.body.value
 
 
@@ -256,7 +256,7 @@ class FrontEnd:
                 queues.append(index)
             elif descriptor == self._connection.fileno():
                 message = self._connection.receive(self._answer_seconds)
-                raise PeerBroke(f"the back-end sent message {message.request} where nothing was asked")
+                raise PeerBroke(f"the back-end sent message {message.request} although nothing was asked")
             else:
                 changed |= self._serve_channel()
         return Activity(tuple(queues), changed)

@@ -259,7 +259,7 @@ class FrontendSession:
         descriptors.
         """
         if message.request not in BACKEND_REQUESTS or message.reply:
-            raise PeerBroke(f"{_BACKEND} sent request {message.request}, which is none of a back-end's")
+            raise PeerBroke(f"{_BACKEND} sent request {message.request}, which a back-end does not have")
         request = BackendRequest(message.request)
         if request is not BackendRequest.CONFIG_CHANGE:
             raise PeerBroke(f"{_BACKEND} sent {request.name}, but in-band notifications were not negotiated")
@@ -300,7 +300,7 @@ def _body_of(reply: Message | None, request: Request, kind: type[_T]) -> _T:
         shape = FRONTEND_REQUESTS.get(reply.request)
         name = shape.name if shape else f"request {reply.request}"
         what = "the reply to " if reply.reply else ""
-        raise PeerBroke(f"{_BACKEND} sent {what}{name} where the reply to {request.name} was due")
+        raise PeerBroke(f"{_BACKEND} sent {what}{name} instead of the reply to {request.name}")
     if not isinstance(reply.body, kind):
         raise PeerBroke(f"{_BACKEND} could not serve {request.name}")
     return reply.body

@@ -46,7 +46,7 @@ class SharedMemory:
             self.guest = GuestMemory(backed)
         except GuestMemoryError as error:
             self._unmap()
-            raise PeerBroke(f"the memory table cannot be: {error}") from None
+            raise PeerBroke(f"the memory table is invalid: {error}") from None
         except BaseException:
             self._unmap()
             raise

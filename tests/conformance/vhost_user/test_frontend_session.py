@@ -161,9 +161,9 @@ def test_a_reset_takes_the_way_there_is(protocol, last, done):
         ({"GET_VRING_BASE": VringState(1, 0)}, lambda s: s.stop_vring(0), "of vring 0 with vring 1, index 0"),
         ({"GET_VRING_BASE": VringState(0, 65536)}, lambda s: s.stop_vring(0), "index 65536"),
         ({"GET_STATUS": Number(256)}, lambda s: s.read_status(), "answered GET_STATUS with 0x100"),
-        ({"GET_STATUS": Message(Request.GET_FEATURES, Number(0), reply=True)}, lambda s: s.read_status(), "the reply to GET_FEATURES where the reply to GET_STATUS was due"),
-        ({"GET_STATUS": Message(Request.GET_STATUS)}, lambda s: s.read_status(), "sent GET_STATUS where the reply"),
-        ({"GET_STATUS": Message(77, reply=True)}, lambda s: s.read_status(), "the reply to request 77 where"),
+        ({"GET_STATUS": Message(Request.GET_FEATURES, Number(0), reply=True)}, lambda s: s.read_status(), "the reply to GET_FEATURES instead of the reply to GET_STATUS"),
+        ({"GET_STATUS": Message(Request.GET_STATUS)}, lambda s: s.read_status(), "sent GET_STATUS instead of the reply"),
+        ({"GET_STATUS": Message(77, reply=True)}, lambda s: s.read_status(), "the reply to request 77 instead"),
     ],
 )  # fmt: skip
 def test_a_wrong_answer_is_the_back_ends_fault(answers, act_, words):
@@ -179,7 +179,7 @@ def test_requests_of_the_back_end():
     owed = session.answer(Message(BackendRequest.CONFIG_CHANGE, need_reply=True))[1]
     assert owed.build(Sender.BACKEND) == header(2, 8, 5) + bytes(8)
     for message, words in (
-        (Message(9), "request 9, which is none of a back-end's"),
+        (Message(9), "request 9, which a back-end does not have"),
         (Message(BackendRequest.VRING_CALL), "VRING_CALL, but in-band notifications were not negotiated"),
     ):
         with pytest.raises(PeerBroke, match=words):

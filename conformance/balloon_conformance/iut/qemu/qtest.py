@@ -111,7 +111,9 @@ class QtestClient:
         if self._lost:
             raise self._lost
         if self._receive(time.monotonic() + seconds) and self._next_line() is not None:
-            raise self._lose(AdapterError("qtest spoke where nothing was asked; is the peer QEMU's qtest?"))
+            raise self._lose(
+                AdapterError("qtest sent a line that nobody asked for; is the peer QEMU's qtest?")
+            )
 
     def _read(self, width: str, address: int) -> int:
         answer = self.command(f"read{width} {address:#x}")

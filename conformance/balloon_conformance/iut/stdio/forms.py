@@ -132,12 +132,12 @@ _DRIVER = (Side.DRIVER,)
 _BOTH = (Side.DEVICE, Side.DRIVER)
 
 _QUEUE = Field("queue", values.UNSIGNED_16, "the index of the virtqueue")
-_BUFFER = Field("buffer", values.NAME, "the name of the buffer, of the choice of the side that made it")
+_BUFFER = Field("buffer", values.NAME, "the name of the buffer, chosen by the side that makes it available")
 _READABLE = Field("readable", values.BYTES, "the device-readable part, all descriptors joined")
 _WRITABLE = Field("writable", values.UNSIGNED_32, "the length in bytes of the device-writable part")
-_LENGTH_USED = Field("length", values.UNSIGNED_32, "the length in bytes that stands in the used ring")
+_LENGTH_USED = Field("length", values.UNSIGNED_32, "the length in bytes in the used ring")
 _WRITTEN = Field("written", values.BYTES, "what the device wrote at the start of the device-writable part")
-_OFFSET = Field("offset", values.UNSIGNED_32, "where in the configuration space, in bytes")
+_OFFSET = Field("offset", values.UNSIGNED_32, "the offset in the configuration space, in bytes")
 _DATA = Field("data", values.BYTES, "the bytes")
 _SPACE = Field("data", values.BYTES, "the whole configuration space")
 _PAGES = Field("pages", values.PAGES, "the pages")
@@ -155,7 +155,7 @@ _NOTIFIED_DRIVER = _optional(
 _CUT = _optional(
     "cut", values.LENGTHS, "the lengths of the descriptors of the readable part; one when absent", default=()
 )
-_SEGMENTS = "the descriptors one by one, in place of cut, where more than the lengths of the readable ones is"
+_SEGMENTS = "the descriptors one by one, in place of cut, if more than the lengths of the readable ones is"
 _OFFERED = Field("offered", values.BITS_64, "the feature bits the device offers")
 _MEMORY = _optional(
     "memory", values.PAGES, "the guest pages that exist; those that start asks for when absent"
@@ -172,7 +172,7 @@ _INTRODUCTION = (
     Field(
         "capabilities",
         values.names(_EVERY_CAPABILITY, "capability"),
-        "what it can do beyond what every program of its role must",
+        "what it can do beyond what every program of its role must do",
     ),
     _MEMORY,
 )
@@ -218,7 +218,7 @@ _FORMS = (
                     _optional(
                         "ring_sizes",
                         values.RING_SIZES,
-                        "the descriptors of each queue, where known",
+                        "the number of descriptors of each queue, if known",
                         default=(),
                     ),
                     _MEMORY,
@@ -227,7 +227,7 @@ _FORMS = (
                     Field(
                         "accepted",
                         values.MAYBE_BITS_64,
-                        "what the driver accepted; null where it refuses the device",
+                        "what the driver accepted; null if it refuses the device",
                     ),
                     _MEMORY,
                 ),
@@ -254,7 +254,7 @@ _FORMS = (
     ),
     CommandForm(
         "configuration-write",
-        "The driver writes the configuration space, with one store where the length allows it.",
+        "The driver writes the configuration space, with one store if the length allows it.",
         _DEVICE,
         (_OFFSET, _DATA),
     ),
@@ -266,7 +266,7 @@ _FORMS = (
     ),
     CommandForm(
         "operator",
-        "The operator of the host makes a wish known to the device.",
+        "The operator of the host asks the device for something.",
         _DEVICE,
         (
             Field("action", values.choice(*OperatorAction), "what the operator wants"),
@@ -280,7 +280,7 @@ _FORMS = (
     ),
     CommandForm(
         "guest",
-        "The guest makes a wish known to its driver.",
+        "The guest tells its driver which pages to give up, to take back or to report as unused.",
         _DRIVER,
         (Field("action", values.choice("inflate", "deflate", "unused"), "what the guest wants"), _PAGES),
         needs=(Capability.STEER_PAGES,),
@@ -289,7 +289,7 @@ _FORMS = (
         "guest-command",
         "The guest around the driver begins to carry a command out; an event tells when it is done.",
         _DRIVER,
-        (Field("words", values.WORDS, "the command and its words"),),
+        (Field("words", values.WORDS, "the command and its arguments"),),
         needs=(Capability.STEER_GUEST,),
     ),
     CommandForm(
@@ -301,7 +301,11 @@ _FORMS = (
             {
                 Side.DEVICE: (
                     Field("discarded", values.PAGES, "those whose memory was given back since the last look"),
-                    _optional("overwritten", values.PAGES, "those whose contents were changed without that"),
+                    _optional(
+                        "overwritten",
+                        values.PAGES,
+                        "those whose contents were changed without giving their memory back",
+                    ),
                 )
             }
         ),
@@ -315,7 +319,11 @@ _FORMS = (
         MappingProxyType(
             {
                 Side.DEVICE: (
-                    Field("statistics", values.STATISTICS, "what the host has, each tag with its value"),
+                    Field(
+                        "statistics",
+                        values.STATISTICS,
+                        "the statistics that the host has, each tag with its value",
+                    ),
                 )
             }
         ),
@@ -404,7 +412,9 @@ _EVENT_FORMS = (
         _DRIVER,
         (
             *(_QUEUE, _BUFFER, _READABLE, _WRITABLE, _NOTIFIED_DEVICE, _CUT),
-            _optional("extents", values.ADDRESSES, "where the descriptors lie, where known", default=()),
+            _optional(
+                "extents", values.ADDRESSES, "the address and length of each descriptor, if known", default=()
+            ),
             _optional("segments", values.SEGMENTS, f"{_SEGMENTS} known", default=()),
         ),
     ),
@@ -418,7 +428,7 @@ _EVENT_FORMS = (
         "guest-answer",
         "The guest carried out its command.",
         _DRIVER,
-        (Field("text", values.TEXT, "what it answered; empty where it has nothing to say"),),
+        (Field("text", values.TEXT, "what it answered; empty if there is nothing to say"),),
     ),
     EventForm(
         "guest-refused",

@@ -371,7 +371,7 @@ def test_a_message_where_nothing_was_asked_breaks_the_protocol(back_end, adapter
     one = back_end()
     run_up(adapter)
     one.connection.sendall(reply(GET_FEATURES, bytes(8)))
-    with pytest.raises(ImplementationViolation, match="message 1 where nothing was asked"):
+    with pytest.raises(ImplementationViolation, match="message 1 although nothing was asked"):
         adapter.observe(SECONDS)
 
 
