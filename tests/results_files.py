@@ -1,13 +1,16 @@
-"""Writes results files for tests, of outcomes made up by hand."""
+"""Writes results files for tests, of outcomes made up by hand, and reads those of runs."""
 
 from __future__ import annotations
 
 import io
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
-from balloon_conformance.report.jsonlines import JsonLines
+from jsonschema import Draft202012Validator
+
+from balloon_conformance.report.jsonlines import SCHEMA_PATH, JsonLines
 from balloon_conformance.report.results import Results
 from balloon_conformance.running.outcome import Fault, How, Outcome, Proof, Status
 from balloon_spec.events import Side
@@ -57,3 +60,19 @@ def write(
     lines.end(results, 0)
     path.write_text(text.getvalue())
     return path
+
+
+VALIDATOR = Draft202012Validator(json.loads(SCHEMA_PATH.read_text()))
+
+
+def lines_of(path: Path) -> list[dict]:
+    """The lines of a results file, each held against the published schema."""
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    for line in lines:
+        VALIDATOR.validate(line)
+    return lines
+
+
+def cases_of(path: Path) -> dict[str, dict]:
+    """What a results file says of each case, in the order in which they ended."""
+    return {line["case"]: line for line in lines_of(path) if "case" in line}

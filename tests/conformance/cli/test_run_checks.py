@@ -1,19 +1,15 @@
 """``run`` beside a list of known failures, with what has to be exercised, and after a hang."""
 
-import json
 import re
 from textwrap import dedent
 from xml.etree import ElementTree as ET
 
 import pytest
 from click.testing import CliRunner
-from jsonschema import Draft202012Validator
+from results_files import cases_of, lines_of
 from run_command import run_command
 
 from balloon_conformance.cli import main
-from balloon_conformance.report.jsonlines import SCHEMA_PATH
-
-VALIDATOR = Draft202012Validator(json.loads(SCHEMA_PATH.read_text()))
 
 ADAPTERS = dedent("""
     from balloon_conformance.iut.contract import AdapterError, ImplementationCrashed, ImplementationHung
@@ -82,17 +78,6 @@ TWO = "inflate-two-runs or deflate-one-page"
 def here(tmp_path):
     (tmp_path / "adapters.py").write_text(ADAPTERS)
     return tmp_path
-
-
-def lines_of(path) -> list[dict]:
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    for line in lines:
-        VALIDATOR.validate(line)
-    return lines
-
-
-def cases_of(path) -> dict[str, dict]:
-    return {line["case"]: line for line in lines_of(path) if "case" in line}
 
 
 def run(here, adapter: str, *arguments: str):

@@ -1,6 +1,5 @@
 """An implementation that serves case after case: what it complains of, its replacement, and the repeat line."""
 
-import json
 import shlex
 from dataclasses import replace
 from itertools import pairwise
@@ -9,13 +8,12 @@ from xml.etree import ElementTree as ET
 
 import click
 import pytest
-from jsonschema import Draft202012Validator
+from results_files import cases_of
 from run_command import run_command
 
 from balloon_conformance.cli.iut_options import iut_options
 from balloon_conformance.cli.run import command as run
 from balloon_conformance.iut.registry import OPTIONS as IUT_OPTIONS
-from balloon_conformance.report.jsonlines import SCHEMA_PATH
 
 # One "kernel" counts the starts since it was booted; which start goes wrong is the subclass's.
 ADAPTERS = dedent("""
@@ -100,18 +98,10 @@ def judge(here, adapter, expression, *more):
     return run_command(here, "run", f"python:adapters:{adapter}", "-k", expression, *files, *more)
 
 
-def cases_of(path):
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    validator = Draft202012Validator(json.loads(SCHEMA_PATH.read_text()))
-    for line in lines:
-        validator.validate(line)
-    return [line for line in lines if "case" in line]
-
-
 def test_what_it_complains_of_is_attached_to_a_case_that_passed(here):
     done = judge(here, "Warning", "inflate-two-runs")
     assert done.code == 0
-    (case,) = cases_of(here / "r.jsonl")
+    (case,) = cases_of(here / "r.jsonl").values()
     assert (case["status"], case["said"]) == ("passed", ["WARNING: at drivers/<virtio>"])
     assert "Said in cases in which nothing was found" in done.out
     assert "said    WARNING: at drivers/<virtio>" in done.out
@@ -124,7 +114,7 @@ def test_what_it_complains_of_is_attached_to_a_case_that_passed(here):
 def test_without_a_complaint_nothing_is_said(here):
     done = judge(here, "Kernel", "inflate-two-runs")
     assert done.code == 0
-    assert "said" not in cases_of(here / "r.jsonl")[0]
+    assert "said" not in next(iter(cases_of(here / "r.jsonl").values()))
     assert "Said in cases" not in done.out
     assert "Said in cases" not in (here / "r.html").read_text(encoding="utf-8")
     assert not list(ET.parse(here / "j.xml").getroot().iter("property"))
@@ -133,7 +123,7 @@ def test_without_a_complaint_nothing_is_said(here):
 def test_one_that_does_not_survive_the_end_of_a_case_failed_in_it(here):
     done = judge(here, "Dying", "inflate-two-runs")
     assert done.code == 1
-    (case,) = cases_of(here / "r.jsonl")
+    (case,) = cases_of(here / "r.jsonl").values()
     assert (case["status"], case["fault"], case["how"]) == ("failed", "device-fault", "crash")
     assert case["reason"] == "after the case: it panicked as its device was taken away"
     assert case["said"] == ["BUG: Bad page state"]
@@ -157,7 +147,7 @@ def test_a_case_with_a_finding_is_the_last_of_its_implementation(here):
 def test_a_finding_in_company_is_looked_for_again_alone(here):
     done = judge(here, "BadInCompany", TWO)
     assert done.code == 1
-    failed = [case for case in cases_of(here / "r.jsonl") if case["status"] == "failed"]
+    failed = [case for case in cases_of(here / "r.jsonl").values() if case["status"] == "failed"]
     assert failed
     assert {case["repeats"] for case in failed} == {"no"}
     assert all("; run again alone, it passed" in case["reason"] for case in failed)
@@ -166,7 +156,7 @@ def test_a_finding_in_company_is_looked_for_again_alone(here):
 def test_a_finding_in_company_that_is_found_alone_too_says_so(here):
     done = judge(here, "BadLater", "inflate-two-runs or inflate-one-page")
     assert done.code == 1
-    _, *others = cases_of(here / "r.jsonl")
+    _, *others = cases_of(here / "r.jsonl").values()
     failed = next(case for case in others if case["status"] == "failed")
     assert failed["repeats"] == "yes"
     assert "; run again alone, it failed in the same way" in failed["reason"]

@@ -1,6 +1,5 @@
 """``run``: pytest underneath, results on top, and every way in which it can end."""
 
-import json
 import os
 import subprocess
 import sys
@@ -10,13 +9,10 @@ from textwrap import dedent
 from xml.etree import ElementTree as ET
 
 import pytest
-from jsonschema import Draft202012Validator
+from results_files import cases_of, lines_of
 from run_command import run_command
 
-from balloon_conformance.report.jsonlines import SCHEMA_PATH
 from balloon_conformance.vectors.loader import load_all
-
-VALIDATOR = Draft202012Validator(json.loads(SCHEMA_PATH.read_text()))
 
 ADAPTERS = dedent("""
     import os, select, signal, subprocess
@@ -130,17 +126,6 @@ def here(tmp_path):
     (tmp_path / "conftest.py").write_text("raise RuntimeError('a stranger')\n")
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --nonsense\n")
     return tmp_path
-
-
-def lines_of(path) -> list[dict]:
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    for line in lines:
-        VALIDATOR.validate(line)
-    return lines
-
-
-def cases_of(path) -> dict[str, dict]:
-    return {line["case"]: line for line in lines_of(path) if "case" in line}
 
 
 def test_a_sound_device_passes_and_every_form_of_results_agrees(here):
