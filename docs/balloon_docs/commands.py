@@ -19,7 +19,7 @@ from balloon_docs.domain import BalloonDomain
 
 __all__ = ["CommandsDirective", "TranscriptDirective", "all_commands"]
 
-_SECONDS = 120
+_SECONDS = 600
 _PROGRAM = "balloon-conformance"
 
 

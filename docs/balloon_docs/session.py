@@ -17,7 +17,7 @@ from sphinx.util.docutils import SphinxDirective
 
 __all__ = ["SessionDirective"]
 
-_SECONDS = 120
+_SECONDS = 600
 _PROMPT = "$ "
 _ANYTHING = "..."
 
