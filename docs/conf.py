@@ -26,6 +26,8 @@ nitpick_ignore_regex = [
     ("py:.*", r"(collections\.abc|numpy|enum|importlib|pathlib|typing|types)\..*"),
     # How sets of pages are held is no part of the interface.
     ("py:class", r"balloon_spec\.(bounds|page_map)\..*"),
+    # A union of classes, each of which has its place.
+    ("py:class", r"Event"),
     # A type variable of one module has no page.
     ("py:class", r"Event|(balloon_spec\.judge\.(rule|ledger)\.)?(_E|LedgerT)"),
     # Sphinx takes a tuple of any length for a class; the messages of vhost-user are no part of the interface.
