@@ -13,13 +13,11 @@ from pathlib import Path
 
 from construct import Int32ul, Struct, Terminated
 
-from balloon_conformance import mutants
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference import Device, Driver, parts
 from balloon_conformance.reference.driver_state import Flight
-from balloon_conformance.running import blame
 from balloon_conformance.running.blame import Lapse
-from balloon_conformance.vectors import loader
+from balloon_conformance.suite.additions import Additions, added
 from balloon_spec.events import Quiet, Side, Used
 from balloon_spec.families import registry
 from balloon_spec.families.family import AreaFile, Chapter, ConfigurationWord, Family
@@ -168,6 +166,18 @@ def wrong_ones():
             return ()
 
 
+ADDITIONS = Additions(
+    EchoingDevice(),
+    CallingDriver(),
+    {
+        Lapse.NOT_RETURNED: frozenset({"ECHO-01"}),
+        Lapse.NOT_MADE_AVAILABLE: frozenset({"ECHO-02"}),
+    },
+    VECTORS,
+    wrong_ones,
+)
+
+
 @contextmanager
 def invented():
     """Make the family known, with a profile that numbers queues by place and one that does so densely."""
@@ -176,11 +186,5 @@ def invented():
         fixed = stack.enter_context(registry.added(Profile("invented", families)))
         dense = Profile("invented-dense", families, numbering=Numbering.DENSE_NEGOTIATED)
         stack.enter_context(registry.added(dense))
-        stack.enter_context(parts.added(EchoingDevice(), CallingDriver()))
-        stack.enter_context(blame.added({
-            Lapse.NOT_RETURNED: frozenset({"ECHO-01"}), Lapse.NOT_MADE_AVAILABLE: frozenset({"ECHO-02"}),
-        }))  # fmt: skip
-        stack.enter_context(loader.added(VECTORS))
-        stack.enter_context(mutants.added())
-        wrong_ones()
+        stack.enter_context(added(ADDITIONS))
         yield fixed, dense
