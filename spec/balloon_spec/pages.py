@@ -183,7 +183,8 @@ class PageSet:
         """How many canonical runs there are."""
         if self._bounds is None:
             return len(self.table[0])
-        return sum(map(len, self._bounds.blocks)) // 2
+        blocks = self._bounds.blocks
+        return (len(blocks[0]) if len(blocks) == 1 else sum(map(len, blocks))) // 2
 
     def __iter__(self) -> Iterator[Run]:
         return (Run(start, end - start) for start, end in self._in_blocks.pairs())

@@ -73,7 +73,7 @@ class Content:
     @property
     def is_malformed(self) -> bool:
         """Tell whether the sender broke a requirement that a receiver may rely on."""
-        return bool(self.faults)
+        return not all(decision.is_kept for decision in self.decisions)
 
     @property
     def faults(self) -> frozenset[str]:
@@ -163,8 +163,8 @@ def read_message(
         draft.trials.add("SAFE-06")
         draft.forbid("SAFE-06", sort_chunks(body, memory).good)
         return _finish(draft, header)
-    draft.forbid("SAFE-07", sort_chunks(beyond, memory).good)
     if beyond:
+        draft.forbid("SAFE-07", sort_chunks(beyond, memory).good)
         draft.trials.add("SAFE-07")
     if LARGEST_PAGE_BYTES < header.data_len <= MAX_DATA_BYTES:
         draft.trials.add("HDR-07")

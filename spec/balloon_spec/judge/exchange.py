@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import cast
+from typing import Any
 
 from balloon_spec.events import Event, Reset
 from balloon_spec.judge.in_flight import InFlight
@@ -25,12 +25,12 @@ class Exchange:
         self.now_seconds: float | None = None
         self.event = 0
         self.steered: bool | None = None
-        self._ledgers: dict[type[Ledger], Ledger] = {kind: kind(self) for kind in ledgers}
+        self._ledgers: dict[type[Ledger], Any] = {kind: kind(self) for kind in ledgers}
 
     def __getitem__(self, kind: type[LedgerT]) -> LedgerT:
         """Return the ledger of a kind; an empty one if no family of the profile has it."""
-        found = self._ledgers.get(kind)
-        return kind(self) if found is None else cast("LedgerT", found)
+        found: LedgerT | None = self._ledgers.get(kind)
+        return kind(self) if found is None else found
 
     def take(self, event: Event, buffer: InFlight | None) -> None:
         """Let every ledger take an event in; after a reset each begins anew with what it leaves."""

@@ -63,6 +63,8 @@ class Judge:
         self._excusing_areas = frozenset(
             one.area for family in profile.families for one in family.areas if one.excuses_devices
         )
+        self._binding: dict[str, bool] = {}
+        """Whether requirements bind under the features that are negotiated."""
         self._by_kind: dict[type, list[Rule]] = {}
         for one in profile.rules if rules is None else rules:
             self._by_kind.setdefault(one.sees, []).append(one)
@@ -180,6 +182,8 @@ class Judge:
             self._finding(one, decision) for one, decision in weighed.decisions if not decision.is_kept
         ]
         exchange.take(weighed.event, weighed.buffer)
+        if isinstance(weighed.event, ev.Negotiated | ev.Reset):
+            self._binding.clear()
         if any(self._excuses_the_device(finding) for finding in findings):
             exchange[Buffers].provoked = True
         return findings
@@ -210,8 +214,12 @@ class Judge:
 
     def _applies(self, requirement: str) -> bool:
         """Tell whether a requirement binds under the negotiated features; before negotiation all do."""
-        session = self._exchange[Session]
-        return session.accepted is None or self._entries[requirement].when.holds(session.features)
+        binds = self._binding.get(requirement)
+        if binds is None:
+            session = self._exchange[Session]
+            binds = session.accepted is None or self._entries[requirement].when.holds(session.features)
+            self._binding[requirement] = binds
+        return binds
 
     def _excuses_the_device(self, finding: Finding) -> bool:
         """Tell whether a device may give up at what a driver did: its family's declaration says so."""
