@@ -27,16 +27,17 @@ _SHORTEST = _LONGEST // 4
 
 
 class Bounds(NamedTuple):
-    """Bounds in blocks; ``lasts`` is the last number of each block."""
+    """Bounds in blocks; ``lasts`` is the last number of each block, ``runs`` how many runs there are."""
 
     blocks: tuple[Block, ...]
     lasts: tuple[int, ...]
+    runs: int
 
     @classmethod
     def of(cls, flat: Block) -> Bounds:
         """Cut bounds that ascend already into blocks."""
         blocks = _cut_up(flat)
-        return cls(blocks, tuple(block[-1] for block in blocks))
+        return cls(blocks, tuple(block[-1] for block in blocks), len(flat) // 2)
 
     @property
     def flat(self) -> Block:
@@ -90,7 +91,7 @@ class Bounds(NamedTuple):
 
     def _changed(self, change: Callable[[Block, int, int], Block], start: int, end: int) -> Bounds:
         """Apply a change of a flat tuple to those blocks alone that the run reaches."""
-        blocks, lasts = self
+        blocks, lasts, runs = self
         low = high = bisect_left(lasts, start)
         while high < len(blocks) and blocks[high][0] <= end:
             high += 1
@@ -102,19 +103,21 @@ class Bounds(NamedTuple):
         after = change(before, start, end)
         if after is before:
             return self
+        runs += (len(after) - len(before)) // 2
         if len(after) < _SHORTEST and high < len(blocks):
             after += blocks[high]
             high += 1
         fresh = (after,) if 0 < len(after) <= _LONGEST else _cut_up(after)
         if len(fresh) == high - low == len(blocks):
-            return Bounds(fresh, tuple(block[-1] for block in fresh))
+            return Bounds(fresh, tuple(block[-1] for block in fresh), runs)
         return Bounds(
             blocks[:low] + fresh + blocks[high:],
             lasts[:low] + tuple(block[-1] for block in fresh) + lasts[high:],
+            runs,
         )
 
 
-NOTHING = Bounds((), ())
+NOTHING = Bounds((), (), 0)
 """The bounds of no runs."""
 
 

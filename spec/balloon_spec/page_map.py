@@ -73,14 +73,19 @@ class PageMap(Generic[_T]):
         """Put ``fresh`` in the place of all that is there of a run, and return that."""
         low = max(bisect_right(self._starts, start) - 1, 0)
         high = max(bisect_left(self._starts, end, low), low + 1)
-        block = [piece for one in self._blocks[low:high] for piece in one]
+        if high - low == 1 and self._blocks:
+            block = self._blocks[low]
+        else:
+            block = [piece for one in self._blocks[low:high] for piece in one]
         met = _met(block, start, end)
         left = [Piece(met[0].start, start, met[0].value)] if met and met[0].start < start else []
         right = [Piece(end, met[-1].end, met[-1].value)] if met and met[-1].end > end else []
         at = bisect_left(block, (met[0].start if met else start,))
         block[at : at + len(met)] = [*left, *fresh, *right]
-        size = len(block) if len(block) <= _LONGEST else _LONGEST // 2
-        blocks = [block[at : at + size] for at in range(0, len(block), size)] if block else []
+        blocks = [block] if block else []
+        if len(block) > _LONGEST:
+            half = _LONGEST // 2
+            blocks = [block[at : at + half] for at in range(0, len(block), half)]
         self._blocks[low:high] = blocks
         self._starts[low:high] = [one[0].start for one in blocks]
         return [Piece(max(one.start, start), min(one.end, end), one.value) for one in met]

@@ -181,10 +181,7 @@ class PageSet:
     @property
     def run_count(self) -> int:
         """How many canonical runs there are."""
-        if self._bounds is None:
-            return len(self.table[0])
-        blocks = self._bounds.blocks
-        return (len(blocks[0]) if len(blocks) == 1 else sum(map(len, blocks))) // 2
+        return len(self.table[0]) if self._bounds is None else self._bounds.runs
 
     def __iter__(self) -> Iterator[Run]:
         return (Run(start, end - start) for start, end in self._in_blocks.pairs())
@@ -286,7 +283,7 @@ class PageSet:
 
 def _count(bounds: Block) -> int:
     """Return how many numbers are in the runs."""
-    return sum(bounds[1::2]) - sum(bounds[0::2])
+    return sum(bounds[1::2]) - sum(bounds[0::2]) if bounds else 0
 
 
 def _overlap(mine: _Table, other: _Table) -> _Table:

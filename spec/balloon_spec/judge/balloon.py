@@ -20,6 +20,8 @@ class Balloon(Ledger):
 
     held: PageSet = EMPTY
     """The pages whose inflate buffer was returned, and that no deflate buffer has named since."""
+    named: PageSet = EMPTY
+    """The pages of the balloon, whether or not the inflate buffers that name them were returned."""
     on_the_way_in: PagesInFlight = field(default_factory=PagesInFlight)
     on_the_way_out: PagesInFlight = field(default_factory=PagesInFlight)
 
@@ -33,11 +35,6 @@ class Balloon(Ledger):
         """The pages of deflate buffers in flight that came out of the balloon."""
         return self.on_the_way_out.all
 
-    @property
-    def named(self) -> PageSet:
-        """The pages of the balloon, whether or not the inflate buffers that name them were returned."""
-        return self.held | self.inflating
-
     def take(self, event: ev.Event, buffer: InFlight | None) -> None:
         """Take in an inflate or deflate buffer that is made available or returned."""
         if buffer is None:
@@ -46,10 +43,14 @@ class Balloon(Ledger):
         if isinstance(event, ev.Available):
             meant = buffer.content.intended
             if buffer.queue is INFLATE:
-                self.on_the_way_in.put(key, meant - self.held)
+                if self.on_the_way_in.put(key, meant - self.held):
+                    # It took the place of another, whose pages nobody may name any more.
+                    self.named = self.held | self.inflating
+                self.named |= meant
             elif buffer.queue is DEFLATE:
                 self.on_the_way_out.put(key, meant & self.held)
                 self.held -= meant
+                self.named -= meant - self.inflating
         elif isinstance(event, ev.Used):
             if buffer.queue is INFLATE:
                 self.held |= self.on_the_way_in.take(key)

@@ -26,12 +26,14 @@ class PagesInFlight:
         """Return how many buffers there are."""
         return len(self._by_buffer)
 
-    def put(self, key: Key, pages: PageSet) -> None:
-        """Add a buffer, in the place of one with its name."""
+    def put(self, key: Key, pages: PageSet) -> bool:
+        """Add a buffer, and tell whether it took the place of one with its name."""
+        is_there = key in self._by_buffer
         self.take(key)
         self._shared |= self.all & pages
         self.all |= pages
         self._by_buffer[key] = pages
+        return is_there
 
     def take(self, key: Key) -> PageSet:
         """Take a buffer out, and return its pages; none if it is not there."""
