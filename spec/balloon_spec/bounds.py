@@ -5,13 +5,15 @@ and whether a number is inside a run shows by an odd or even number of bounds at
 
 A long sequence is cut into blocks of whole runs. To add a run or to take one out makes a new sequence that
 shares all blocks but the one or two that change. So a change costs the same whether a set has a hundred runs
-or a hundred thousand, and the set as it was before is still there.
+or a hundred thousand, and the set as it was before is still there. The blocks of a long sequence are arrays
+of machine words: to copy one touches no object for each number.
 """
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple, TypeAlias
 
@@ -19,30 +21,32 @@ __all__ = ["NOTHING", "Block", "Bounds", "merged"]
 
 Block: TypeAlias = tuple[int, ...]
 """Bounds of some runs, start and end in turn, ascending."""
+_Words: TypeAlias = "array[int]"
 
-_LONGEST = 512
+_LONGEST = 1024
 """The most bounds of a block; even, so that no run is cut in two."""
-_SHORTEST = _LONGEST // 4
-"""A block that gets shorter is joined to the one beside it."""
+_SHORTEST = 64
+"""A block that gets shorter is joined to the one beside it, and a sequence that is no longer is a tuple."""
 
 
 class Bounds(NamedTuple):
     """Bounds in blocks; ``lasts`` is the last number of each block, ``runs`` how many runs there are."""
 
-    blocks: tuple[Block, ...]
-    lasts: tuple[int, ...]
+    blocks: tuple[Block | _Words, ...]
+    lasts: tuple[int, ...] | _Words
     runs: int
 
     @classmethod
     def of(cls, flat: Block) -> Bounds:
         """Cut bounds that ascend already into blocks."""
         blocks = _cut_up(flat)
-        return cls(blocks, tuple(block[-1] for block in blocks), len(flat) // 2)
+        return cls(blocks, _lasts(blocks), len(flat) // 2)
 
     @property
     def flat(self) -> Block:
         """All bounds in one tuple."""
-        return self.blocks[0] if len(self.blocks) == 1 else tuple(chain.from_iterable(self.blocks))
+        only = self.blocks[0] if len(self.blocks) == 1 else None
+        return only if isinstance(only, tuple) else tuple(chain.from_iterable(self.blocks))
 
     def pairs(self) -> Iterator[tuple[int, int]]:
         """Yield (start, end) of each run."""
@@ -89,8 +93,8 @@ class Bounds(NamedTuple):
         """Take a run out; the same bounds if nothing of it is there."""
         return self._changed(_cut, start, end)
 
-    def _changed(self, change: Callable[[Block, int, int], Block], start: int, end: int) -> Bounds:
-        """Apply a change of a flat tuple to those blocks alone that the run reaches."""
+    def _changed(self, change: _Change, start: int, end: int) -> Bounds:
+        """Apply a change of one block to those that the run reaches."""
         blocks, lasts, runs = self
         low = high = bisect_left(lasts, start)
         while high < len(blocks) and blocks[high][0] <= end:
@@ -99,23 +103,24 @@ class Bounds(NamedTuple):
             # The run lies between two blocks: it joins the one before.
             low = max(low - 1, 0)
             high = min(low + 1, len(blocks))
-        before = blocks[low] if high - low == 1 else tuple(chain.from_iterable(blocks[low:high]))
+        before = blocks[low] if high - low == 1 else _joined(blocks[low:high]) if blocks else ()
         after = change(before, start, end)
         if after is before:
             return self
         runs += (len(after) - len(before)) // 2
         if len(after) < _SHORTEST and high < len(blocks):
-            after += blocks[high]
+            after = _joined((after, blocks[high]))
             high += 1
         fresh = (after,) if 0 < len(after) <= _LONGEST else _cut_up(after)
         if len(fresh) == high - low == len(blocks):
-            return Bounds(fresh, tuple(block[-1] for block in fresh), runs)
-        return Bounds(
-            blocks[:low] + fresh + blocks[high:],
-            lasts[:low] + tuple(block[-1] for block in fresh) + lasts[high:],
-            runs,
-        )
+            return Bounds(fresh, _lasts(fresh), runs)
+        rest = blocks[:low] + fresh + blocks[high:]
+        if isinstance(lasts, tuple) or len(rest) < 2:
+            return Bounds(rest, _lasts(rest), runs)
+        return Bounds(rest, lasts[:low] + array("q", [one[-1] for one in fresh]) + lasts[high:], runs)
 
+
+_Change: TypeAlias = "Callable[[Block | _Words, int, int], Block | _Words]"
 
 NOTHING = Bounds((), (), 0)
 """The bounds of no runs."""
@@ -139,29 +144,50 @@ def _pairs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
     return zip(one_by_one, one_by_one, strict=True)
 
 
-def _cut_up(flat: Block) -> tuple[Block, ...]:
+def _lasts(blocks: tuple[Block | _Words, ...]) -> tuple[int, ...] | _Words:
+    if len(blocks) == 1:
+        return (blocks[0][-1],)
+    return array("q", [block[-1] for block in blocks])
+
+
+def _joined(blocks: Sequence[Block | _Words]) -> _Words:
+    whole = array("q")
+    for block in blocks:
+        whole.extend(block)
+    return whole
+
+
+def _cut_up(flat: Block | _Words) -> tuple[Block | _Words, ...]:
     """Cut bounds into blocks of about one length, none longer than ``_LONGEST``."""
     if len(flat) <= _LONGEST:
-        return (flat,) if flat else ()
+        return (flat if len(flat) <= _SHORTEST else array("q", flat),) if flat else ()
     size = _LONGEST // 2
-    return tuple(flat[at : at + size] for at in range(0, len(flat), size))
+    words = array("q", flat)
+    return tuple(words[at : at + size] for at in range(0, len(words), size))
 
 
-def _laid(block: Block, start: int, end: int) -> Block:
+def _pieced(block: Block | _Words, low: int, middle: Block, high: int) -> Block | _Words:
+    """Put ``middle`` in the place of the bounds from ``low`` to before ``high``."""
+    if isinstance(block, tuple):
+        return block[:low] + middle + block[high:]
+    return block[:low] + array("q", middle) + block[high:]
+
+
+def _laid(block: Block | _Words, start: int, end: int) -> Block | _Words:
     # A number that a run begins or ends at counts as inside it: runs that touch become one.
     low, high = bisect_left(block, start), bisect_right(block, end)
     if low == high and low % 2:
         return block
-    return block[:low] + (start,)[low % 2 :] + (end,)[high % 2 :] + block[high:]
+    return _pieced(block, low, (start,)[low % 2 :] + (end,)[high % 2 :], high)
 
 
-def _cut(block: Block, start: int, end: int) -> Block:
+def _cut(block: Block | _Words, start: int, end: int) -> Block | _Words:
     low, high = bisect_left(block, start), bisect_right(block, end)
     if low == high and not low % 2:
         return block
-    return block[:low] + (start,)[: low % 2] + (end,)[: high % 2] + block[high:]
+    return _pieced(block, low, (start,)[: low % 2] + (end,)[: high % 2], high)
 
 
-def _clipped(block: Block, start: int, end: int) -> Block:
+def _clipped(block: Block | _Words, start: int, end: int) -> Block:
     low, high = bisect_right(block, start), bisect_left(block, end)
-    return (start,)[: low % 2] + block[low:high] + (end,)[: high % 2]
+    return (start,)[: low % 2] + tuple(block[low:high]) + (end,)[: high % 2]
