@@ -4,8 +4,12 @@ A trace of small messages is judged at three lengths, each ten times the last: a
 pages, no two of which touch, takes every fourth back, has eight buffers in flight, and nobody looks at
 memory. So the sets of pages grow with the trace, and what awaits a look at memory too. The yardstick is
 ``json.loads`` of the same lines. Prints microseconds of processor time an event, each part of it as a
-multiple of the yardstick, the time an event beside that of the shortest trace, and the most memory of a
-process that judged that trace and nothing else::
+multiple of the yardstick, the whole beside that of the shortest trace, and the most memory of a process that
+judged that trace and nothing else. Long and short are compared in multiples of their yardsticks, for a
+machine is not equally fast at all times.
+
+Most of the time goes into the rules and the ledgers: a message is shown to some twenty rules, which decide
+fifteen requirements, and thirteen ledgers take it in. The rest is the reading of its bytes::
 
     python bench/check_length.py [--messages N]
 
@@ -141,13 +145,14 @@ def main() -> None:
             with get_context("spawn").Pool(1) as pool:
                 one = pool.apply(measured, (path, messages))
             each = (one.loading + one.reading + one.judging) / one.events
-            first = first or each
             reading, judging = one.reading / one.loading, one.judging / one.loading
+            whole = 1.0 + reading + judging
+            first = first or whole
             print(
                 f"{messages:8} {one.events:8} {each * 1e6:13.1f} {1.0:12.1f} {reading:9.1f} {judging:9.1f} "
-                f"{each / first:21.2f} {one.peak_bytes / 1e6:9.0f}"
+                f"{whole / first:21.2f} {one.peak_bytes / 1e6:9.0f}"
             )
-    verdict = "flat" if each <= FLAT * first else "not flat"
+    verdict = "flat" if whole <= FLAT * first else "not flat"
     print(f"{verdict}: a factor of {FLAT} is allowed")
 
 
