@@ -121,7 +121,7 @@ class Judge:
             return EMPTY
         return buffer.content.pages & self.may_be_discarded
 
-    def hopes(self, pages: PageSet) -> PageSet:
+    def awaited_discards(self, pages: PageSet) -> PageSet:
         """Return those of ``pages`` that a device which discards at all should have discarded by now."""
         return self._exchange[Discards].awaited_of(pages)
 

@@ -207,7 +207,7 @@ class DeviceSession(Session):
         if gone:
             self.waits.count(found=True)
         late, seconds = EMPTY, 0.0
-        if self.judge.hopes(pages) - gone:
+        if self.judge.awaited_discards(pages) - gone:
             late, altered = self._look_again(pages, gone, began)
             gone, changed, seconds = gone | late, changed | altered, self.now() - began
         self.record(ev.Discarded(gone, pages, late, seconds))
@@ -226,7 +226,7 @@ class DeviceSession(Session):
             self._hasty.add(len(self.trace) + 1)
             return late, changed
         pause, until = self.deadline_seconds / _LOOKS, began + self.deadline_seconds
-        while (before := self.now()) < until and (left := self.judge.hopes(pages) - gone - late):
+        while (before := self.now()) < until and (left := self.judge.awaited_discards(pages) - gone - late):
             self._waiting.extend(self._observe(min(pause, until - before)))
             more, altered = self._call(partial(self._discarded, left))
             late, changed = late | more, changed | altered
