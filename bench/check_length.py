@@ -87,7 +87,7 @@ def exchange(messages: int) -> Iterator[Event]:
             page = 2 * fresh
             held.append(page)
         actual += -1 if takes_back else 1
-        queue = (DEFLATE if takes_back else INFLATE).index
+        queue = (DEFLATE if takes_back else INFLATE).place
         yield Available(queue, f"b{number}", message(page), notified=True)
         flying.append((queue, f"b{number}"))
         if len(flying) == IN_FLIGHT:
