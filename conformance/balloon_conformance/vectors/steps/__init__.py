@@ -1,7 +1,7 @@
 """The steps that vectors are made of, each declared in the module of its subject."""
 
 from balloon_conformance.vectors.step import declared
-from balloon_conformance.vectors.steps.buffers import BufferStep, ReactionStep, UsedStep
+from balloon_conformance.vectors.steps.buffers import BufferStep
 from balloon_conformance.vectors.steps.configuration import (
     ActualStep,
     ConfigurationReadStep,
@@ -10,6 +10,7 @@ from balloon_conformance.vectors.steps.configuration import (
 )
 from balloon_conformance.vectors.steps.life_cycle import DriverOkStep, ResetStep, SilentStep
 from balloon_conformance.vectors.steps.memory import EffectStep
+from balloon_conformance.vectors.steps.returns import ReactionStep, UsedStep
 from balloon_conformance.vectors.steps.wishes import GuestStep, OperatorStep
 
 __all__ = [
