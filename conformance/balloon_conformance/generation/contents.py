@@ -1,7 +1,7 @@
-"""From what a buffer means to its bytes, through the schemas.
+"""Builds the bytes of a buffer from its meaning, through the schemas.
 
-What the schemas refuse to build, because it is malformed, is put together from their parts: a header with the
-wrong ``data_len``, whole chunks, and the bytes behind them.
+The schemas refuse to build malformed bytes. Those are put together from parts: a header with the wrong
+``data_len``, whole chunks, and the bytes after them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""What a vector shows: the requirements that an implementation keeping to it is seen to keep.
+"""The requirements that a vector shows: an implementation that keeps to it is seen to keep them.
 
-A vector shows a requirement if a rule of the judge decides it when the vector is taken for a trace, or if a
-step that the implementation has to bring about names it. That a vector is about something shows nothing.
+A vector shows a requirement in two ways: a rule of the judge decides it when the vector is read as a trace,
+or a step that the implementation has to bring about names it. The subject of a vector shows nothing by
+itself.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ __all__ = ["shown"]
 
 
 def shown(vector: model.Vector) -> frozenset[str]:
-    """Return the ids of the requirements that ``vector`` shows of the sides it judges."""
+    """Return the ids of the requirements of the judged sides that ``vector`` shows."""
     entries = catalogue()
     judge, _ = play_as_trace(vector)
     by_steps = {

@@ -1,4 +1,4 @@
-"""The files of the vectors as their intents make them, and where a directory differs from them."""
+"""The files of the vectors as their intents make them, and the differences from a directory."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def source_of(intent: Intent) -> str:
 
 
 def differing(files: Mapping[PurePosixPath, str], directory: Path) -> Iterator[tuple[PurePosixPath, str]]:
-    """Yield each file that is missing or differs, and which of the two, in words with the place."""
+    """Yield each file that is missing or differs, with a text that says which, and the place."""
     for name, text in files.items():
         path = directory / name
         if not path.is_file():
@@ -57,7 +57,7 @@ def left_over(files: Mapping[PurePosixPath, str], directory: Path) -> Iterator[P
 
 
 def write(files: Mapping[PurePosixPath, str], directory: Path) -> list[PurePosixPath]:
-    """Write the files that are missing or differ; return which. Raises :class:`OSError`."""
+    """Write the files that are missing or differ; return their paths. Raises :class:`OSError`."""
     changed = [name for name, _ in differing(files, directory)]
     for name in changed:
         path = directory / name

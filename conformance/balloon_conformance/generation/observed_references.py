@@ -32,11 +32,11 @@ __all__ = ["DiffersFromIntent", "ObservedDevice", "ObservedDriver"]
 
 
 class DiffersFromIntent(Exception):  # noqa: N818 - a fact about an intent, told as an error by who fills it
-    """The reference implementation does otherwise than the intent says; one line that says what it does."""
+    """The reference implementation acts otherwise than the intent says; one line that says what it does."""
 
 
 class _Pending:
-    """What an implementation did and nobody took yet, oldest first."""
+    """The acts of an implementation that nobody has taken yet, oldest first."""
 
     def __init__(self, side: Side) -> None:
         self._side = side
@@ -47,7 +47,7 @@ class _Pending:
         self._events += [event for event in events if isinstance(event, kinds)]
 
     def take(self, what: str, *wanted: Any, **fields: Any) -> Any:
-        """Take the oldest event of the type ``wanted`` with these fields; ``what`` says it in words."""
+        """Take the oldest event of the type ``wanted`` with these fields; ``what`` describes it."""
         for event in self._events:
             if isinstance(event, wanted) and all(getattr(event, key) == fields[key] for key in fields):
                 self._events.remove(event)
@@ -59,14 +59,14 @@ class _Pending:
         self._events.clear()
 
     def nothing_left(self, *, but: int | None = None) -> None:
-        """Refuse what was not taken, but for buffers of queue ``but``."""
+        """Raise an error for acts that were not taken, except buffers of queue ``but``."""
         for event in self._events:
             if not (isinstance(event, Available) and event.queue == but):
                 raise DiffersFromIntent(f"the reference {self._side} does more: {event}")
 
 
 class ObservedDevice:
-    """The reference device, offering what any of ``offers`` has."""
+    """The reference device, which offers every feature in any of ``offers``."""
 
     def __init__(self, setup: Setup, offers: Sequence[int]) -> None:
         offered = 0
@@ -131,25 +131,25 @@ class ObservedDevice:
         self._observe()
 
     def reads(self, offset: int, data: bytes) -> None:
-        """Read the configuration space, and hold what is there against ``data``."""
+        """Read the configuration space, and compare it with ``data``."""
         seen = self._adapter.read_configuration(offset, len(data))
         if seen != data:
             raise DiffersFromIntent(f"the reference device answers the read with {seen.hex(' ')}")
 
     def discards(self, discarded: PageSet, kept: PageSet) -> None:
-        """Hold the pages that were discarded since the last look against these two sets."""
+        """Compare the pages that were discarded since the last look with these two sets."""
         around = PageSet((max(run.first - 1, 0), run.count + 2) for run in discarded)
         gone, _ = self._adapter.discarded((around | kept) & self._adapter.memory)
         if gone != discarded:
             raise DiffersFromIntent(f"the reference device discarded {gone} of the pages looked at")
 
     def nothing_left(self) -> None:
-        """Refuse whatever was not taken."""
+        """Raise an error for acts that were not taken."""
         self._pending.nothing_left()
 
 
 class ObservedDriver:
-    """The reference driver, accepting whatever any of ``accepts`` has."""
+    """The reference driver, which accepts every feature in any of ``accepts``."""
 
     def __init__(self, setup: Setup, accepts: Sequence[int]) -> None:
         supported = 0
@@ -168,7 +168,7 @@ class ObservedDriver:
         self._pending.enter(self._adapter.observe(0), (Available, ConfigurationWritten))
 
     def negotiate(self, sets: FeatureSets) -> None:
-        """Begin anew with what is offered; the target is that of before."""
+        """Begin anew with these features; the target is kept."""
         if not self._fresh:
             self._adapter.reset()
             self._pending.drop()
@@ -222,5 +222,5 @@ class ObservedDriver:
         self._observe()
 
     def nothing_left(self) -> None:
-        """Refuse whatever was not taken; a statistics buffer that no script waits for may be left."""
+        """Raise an error for acts that were not taken; a statistics buffer nobody awaits may be left."""
         self._pending.nothing_left(but=self._index(STATISTICS))

@@ -1,8 +1,8 @@
-"""Proves that the steps of a vector which show something can fail: what they await is kept from coming true.
+"""Proves that the steps of a vector which show something can fail, by spoiling what they await.
 
 For each step that names requirements, the reference implementation is played once more behind an adapter that
-spoils this one step: a buffer is held back, a page counts as touched, a byte read differs. A requirement that
-is blamed in none of these plays is one that the step cannot show.
+spoils this step: a buffer is held back, a page counts as touched, a byte reads differently. If none of these
+plays blames a requirement, the step cannot show it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _HEAD_BYTES = 24
 
 
 def cannot_fail(vector: model.Vector, side: Side) -> Iterator[tuple[Step, str]]:
-    """Yield each step, and a requirement of ``side`` it names, that no spoiling of the step breaks."""
+    """Yield each step, and a requirement of ``side`` that it names and no spoiling of the step breaks."""
     entries = catalogue()
     for step in vector.steps:
         if step.awaited_of is not side:
@@ -63,7 +63,7 @@ class _SpoiltDevice(ReferenceDevice):
         self._lent: list[tuple[int, Buffer]] = []
 
     def begins(self, step: Step) -> None:
-        """Learn which step is about to be played."""
+        """Note the step that is about to be played."""
         self._is_on = step is self._step
 
     def make_available(self, queue: int, buffer: Buffer) -> None:
@@ -121,7 +121,7 @@ class _SpoiltDriver(ReferenceDriver):
         self._is_on = self._is_on or step is self._step
 
     def negotiate(self, offered: int, configuration: bytes) -> int | None:
-        """Accept what is offered, and if that is what is spoilt a bit more."""
+        """Accept what is offered, plus a bit if that is what this adapter spoils."""
         accepted = super().negotiate(offered, configuration)
         return accepted if accepted is None or not self._is_on else accepted | (self._extra & ~offered)
 
@@ -180,7 +180,7 @@ def _spoilt_device(step: Step) -> Iterator[_SpoiltDevice]:
 
 
 def _around(pages: PageSet) -> PageSet:
-    """Return the pages beside each run, which a look at the run shows as well."""
+    """Return the pages beside each run; a look at the run shows them as well."""
     return PageSet((max(run.first - 1, 0), run.count + 2) for run in pages) - pages if pages else EMPTY
 
 

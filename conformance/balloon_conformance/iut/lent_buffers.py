@@ -235,7 +235,7 @@ class LentBuffers:
         return [BufferAltered(index, lent.buffer.name, now, by=Side.DEVICE)]
 
     def _placed(self, wanted: ev.Segment, allocated: list[int]) -> Segment:
-        """Return where a segment lies: where it says, or else in memory that is noted in ``allocated``."""
+        """Return a segment with an address: the stated one, or one that is added to ``allocated``."""
         if wanted.address is not None:
             return Segment(wanted.address, wanted.length_bytes, wanted.writable)
         allocated.append(self._allocate(wanted.length_bytes + _GAP_BYTES))

@@ -1,7 +1,8 @@
 """The vectors as intents: readable scripts, from which the vectors are generated.
 
-A module is an area, or a family that a rule makes: every feature set, every reserved bit, every order.
-Standard library only, like the model: the second encoder reads these and must share nothing with the first.
+A module holds the intents of one area, or a family made by a rule: every feature set, every reserved bit,
+every order. Modules use only the standard library, like the model: the second encoder reads them and must
+share nothing with the first.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ _TABLES = (
 
 @cache
 def sources() -> Mapping[str, str]:
-    """Return the module in which each intent stands, by id; :class:`ValueError` where two have one id."""
+    """Return the module of each intent, by id; :class:`ValueError` if two intents have the same id."""
     found: dict[str, str] = {}
     for table in _TABLES:
         for intent in table.INTENTS:
@@ -90,7 +91,7 @@ def sources() -> Mapping[str, str]:
 
 @cache
 def intents() -> tuple[Intent, ...]:
-    """Return every intent, in the order of area and id; :class:`ValueError` where two have one id."""
+    """Return every intent, in the order of area and id; :class:`ValueError` if two have the same id."""
     sources()
     return tuple(
         sorted(

@@ -32,7 +32,7 @@ __all__ = ["INTENTS"]
 _LAST_PAGE = (1 << 52) - 1
 _PAGES = 0x4000
 _ABOVE_4_GIB = 0x100100
-"""The pages of a guest of a little more than 4 GiB."""
+"""The pages of a guest with a little more than 4 GiB."""
 
 
 def _outside(
@@ -44,7 +44,7 @@ def _outside(
     shown: str = "SAFE-11",
     breaks: str = "CHUNK-05",
 ) -> Intent:
-    """A chunk that must not be acted on; ``kept`` are the pages that wrong arithmetic would hit."""
+    """A chunk that must not be acted on; wrong arithmetic would hit the pages in ``kept``."""
     return malformed(
         "safety",
         name,
@@ -132,7 +132,7 @@ _OUTSIDE = (
 
 
 def _inside(name: str, title: str, run: str, pages: int) -> Intent:
-    """A page or a run at the edge of memory is like every other."""
+    """A page or a run at the edge of memory, which is like any other."""
     return exchange(
         "chunks",
         name,
@@ -172,7 +172,7 @@ _INSIDE = (
 
 
 def _far(name: str, title: str, about: str, run: str, pages: int) -> Intent:
-    """A driver of a guest of more than 4 GiB names pages beyond 32 bits of address."""
+    """The driver of a guest with more than 4 GiB names pages beyond 32 bits of address."""
     return exchange(
         "chunks",
         name,

@@ -1,4 +1,4 @@
-"""Chunks: what base and size name, and what reserved bits do not."""
+"""Chunks: what base and size name, whatever the reserved bits hold."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ INTENTS: tuple[Intent, ...] = (
         "inflate-while-unused-message-unanswered",
         "Pages inflate and deflate while an unused-page message is unanswered",
         "CONC-04 CONC-01 CONC-06",
-        # A driver that inflates nothing has no occasion to wait.
+        # A driver that inflates nothing has nothing to wait for.
         inflated(),
         unused("0x1800"),
         asks("r1", 0x1234),

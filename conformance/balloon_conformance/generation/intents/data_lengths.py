@@ -1,4 +1,4 @@
-"""A data_len that is not the length of the response data, on every queue that carries messages."""
+"""Messages on each queue whose data_len differs from the length of the response data."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _SHORT_LIST = ("1", "that-counts-the-header", "of-one-chunk-more", "in-the-other
 
 
 def _broken(data_len: int) -> str:
-    """Name what a message of two chunks with this data_len breaks."""
+    """Return the requirements that a message of two chunks with this data_len breaks."""
     if data_len == int.from_bytes(_TWO_CHUNKS.to_bytes(4, "little"), "big"):
         return "HDR-06"
     return "HDR-02 HDR-03" if data_len % 16 else "HDR-02"

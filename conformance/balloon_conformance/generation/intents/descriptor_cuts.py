@@ -1,7 +1,7 @@
 """The same buffer cut into descriptors in every way that matters.
 
-A descriptor without bytes is not among them: a vector may have one only where it is malformed for another
-reason, because a device may take it for a broken chain.
+None of the descriptors is empty: a vector may have an empty one only if it is malformed for another reason,
+because a device may take it for a broken chain.
 """
 
 from __future__ import annotations

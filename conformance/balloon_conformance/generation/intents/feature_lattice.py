@@ -1,6 +1,6 @@
-"""Every legal set of features offered against every legal set accepted, and those that are not legal.
+"""Every legal set of features offered, with every legal set accepted, and illegal sets.
 
-STATS_VQ is what CHUNK_TRANSFER and HOST_REQ_VQ need. MUST_TELL_HOST and DEFLATE_ON_OOM go with everything.
+CHUNK_TRANSFER and HOST_REQ_VQ need STATS_VQ. MUST_TELL_HOST and DEFLATE_ON_OOM combine with everything.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _sets(offered: _Names, accepted: _Names, *, features_ok: bool = True) -> Fea
 
 
 def _about(names: _Names) -> str:
-    """Name what a negotiation shows of both sides."""
+    """Return the requirements that a negotiation shows of both sides."""
     about = "NEG-05 NEG-07"
     about += " NEG-10" if _TELL in names else ""
     about += " NEG-03" if _CHUNKS in names else ""
@@ -74,7 +74,7 @@ def _about(names: _Names) -> str:
 
 
 def _accepted_whole(names: _Names, profile: Profile) -> Intent:
-    """All that is offered is accepted; the buffers owed come before DRIVER_OK, without a notification."""
+    """All offered features are accepted; the first buffers come before DRIVER_OK, without a notification."""
     ids = "-and-".join(_LONG[name] for name in names) or "version-1-alone"
     base = profile == "base"
     word = "is" if len(names) < 2 else "are"
@@ -95,7 +95,7 @@ def _accepted_whole(names: _Names, profile: Profile) -> Intent:
 
 
 def _accepted_in_part(offered: _Names, accepted: _Names) -> Intent:
-    """The device is served by what was accepted, whatever else it offered."""
+    """The accepted features count, whatever else the device offered."""
     first, second = ("-".join(_SHORT[name] for name in names) or "nothing" for names in (accepted, offered))
     inflate = inflates if _CHUNKS in accepted else inflate_pfns
     return exchange(
@@ -113,7 +113,7 @@ def _accepted_in_part(offered: _Names, accepted: _Names) -> Intent:
 
 
 def _refused_by_the_device(needy: _Names, beside: _Names) -> Intent:
-    """A driver accepts what needs STATS_VQ without it; after a reset the device is there for a better one."""
+    """A driver accepts features without the STATS_VQ they need; after a reset the device serves a driver."""
     which = "both" if len(needy) > 1 else _LONG[needy[0]]
     tail = "".join(f"-beside-{'-and-'.join(_LONG[name] for name in beside)}" if beside else "")
     also = f" beside {' and '.join(beside)}" if beside else ""
@@ -156,7 +156,7 @@ _REFUSALS = {
 
 
 def _refused_by_the_driver(needy: _Names, beside: _Names) -> Intent:
-    """A device offers what needs STATS_VQ without it; the driver goes on without."""
+    """A device offers features without the STATS_VQ they need; the driver works without them."""
     which, title, about, breaks = _REFUSALS[needy]
     tail = f"-beside-{'-and-'.join(_LONG[name] for name in beside)}" if beside else ""
     return malformed(

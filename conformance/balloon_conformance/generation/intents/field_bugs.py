@@ -1,4 +1,4 @@
-"""What real devices and drivers got wrong within feature bits 0 to 2, each named after what it shows."""
+"""Errors of real devices and drivers within feature bits 0 to 2, each named after what it shows."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _ENTRY = (4, 1 << 24)
 
 
 def _partial_state(*, arrays: bool) -> tuple[Intent, ...]:
-    """What a device remembers of a larger page of its own must not outlive a deflation."""
+    """What a device remembers about a larger page of its own must not outlive a deflation."""
     inflate = inflate_pfns if arrays else inflates
     deflate = deflate_pfns if arrays else deflates
     prefix, area = ("pfn-", "pfn-array") if arrays else ("", "deflate")
@@ -91,7 +91,7 @@ def _partial_state(*, arrays: bool) -> tuple[Intent, ...]:
 def _parts(
     inflate: Callable[..., Step], deflate: Callable[..., Step], prefix: str, area: str, *, arrays: bool
 ) -> tuple[Intent, ...]:
-    """One page, and then all others up to 2 MiB: it is a part of a larger page of whatever size."""
+    """One page, and then all others up to 2 MiB, so that it is a part of a larger page of any size."""
     rest = "0x1401+511"
     three = exchange(
         area,

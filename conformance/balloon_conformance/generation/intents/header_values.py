@@ -1,4 +1,4 @@
-"""Bytes of a header that mean nothing on the inflate and deflate queues, set to anything."""
+"""Header fields without a meaning on the inflate and deflate queues, with any values."""
 
 from __future__ import annotations
 

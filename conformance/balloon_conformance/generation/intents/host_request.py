@@ -1,4 +1,4 @@
-"""Host requests: the request buffer, the exchange, and what is out of order in it."""
+"""Host requests: the request buffer, the exchange, and what may go wrong in it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ AREA = "host-request"
 
 
 def _unknown(name: str, title: str, *, cmd: int) -> Intent:
-    """A request that is not known, and one that is behind it."""
+    """An unknown request, and a known one after it."""
     return exchange(
         AREA,
         name,
@@ -63,7 +63,7 @@ def _unknown(name: str, title: str, *, cmd: int) -> Intent:
 
 
 def _flagged(flag: int) -> Intent:
-    """A flag that is neither CONT nor DONE, while another request only waits for the end of this one."""
+    """A flag other than CONT and DONE, while another request waits for the end of the open one."""
     return malformed(
         AREA,
         f"flag-{flag:#x}-ends-no-exchange",
@@ -83,7 +83,7 @@ def _flagged(flag: int) -> Intent:
 
 
 def _closing(name: str, title: str, about: str, breaks: str, *named: str | Chunk) -> Intent:
-    """A DONE with a chunk in it that is not as it must be, and a second request behind it."""
+    """A DONE with a faulty chunk, and a second request after it."""
     return malformed(
         AREA,
         name,
@@ -100,7 +100,7 @@ def _closing(name: str, title: str, about: str, breaks: str, *named: str | Chunk
 
 
 def _sized(length_bytes: int) -> Intent:
-    """A request buffer that is too short or too long by itself, and one that is right after a reset."""
+    """A request buffer that is too short or too long, and after a reset one of the right size."""
     short = length_bytes < 16
     return malformed(
         AREA,

@@ -26,7 +26,7 @@ _PLAIN = (
     "HDR-01 HDR-02 HDR-03 CHUNK-01 CHUNK-02 CHUNK-04 CHUNK-05 INF-01 INF-02 INF-05 "
     "QUEUE-03 CFG-07 INF-07 BUF-03"
 )
-"""What every plain inflation shows."""
+"""The requirements that every plain inflation shows."""
 
 INTENTS: tuple[Intent, ...] = (
     exchange(

@@ -1,10 +1,10 @@
 """One inflate, one deflate and one exchange, in every order.
 
 A device is given the three messages of an exchange, an inflate and a deflate message in each of the twenty
-orders there are, all before it returns any; in which order it returns them is its own to choose. A driver has
-its buffers returned in each order: a balloon buffer, the answer to a request and the statistics buffer are in
-flight together. (A driver need not have an inflate and a deflate buffer in flight at once, nor cut an answer
-into three.)
+possible orders, all before it returns any; it chooses the order of the returns. A driver gets its buffers
+back in each order: a balloon buffer, the answer to a request and the statistics buffer are in flight
+together. (A driver need not have an inflate and a deflate buffer in flight at once, nor cut an answer into
+three.)
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _MESSAGES = {
 
 
 def _orders() -> Iterator[tuple[str, ...]]:
-    """Yield each order that has the three messages of the exchange in theirs."""
+    """Yield each order in which the three messages of the exchange keep their own order."""
     for at_inflate, at_deflate in permutations(range(5), 2):
         exchange_messages = iter(("first", "second", "last"))
         yield tuple(

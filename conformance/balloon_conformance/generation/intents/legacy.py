@@ -1,8 +1,8 @@
-"""The legacy interface: the driver leaves VERSION_1 out, and a device takes it for what that says.
+"""The legacy interface: the driver does not accept VERSION_1.
 
-The guest of every vector is little-endian. In its byte order arrays and statistics are the bytes that they
-are with VERSION_1, and the configuration space and messages have one order anyway. A device that does not
-work without VERSION_1 may refuse it (NEG-07), and none of this is then played.
+The guest of every vector is little-endian. So arrays and statistics are the same bytes as with VERSION_1; the
+configuration space and messages have a fixed byte order anyway. A device that does not work without VERSION_1
+may refuse such a set (NEG-07), and then none of this is played.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ __all__ = ["INTENTS"]
 
 
 def _without_version_1(*names: str) -> Features:
-    """Offer VERSION_1 and these, and accept these alone."""
+    """Offer VERSION_1 and these features, and accept only these."""
     return Features((VERSION_1, *names), names)
 
 
 def _exchange(area: str, id: str, title: str, about: str, *script: Script, **more: Any) -> Intent:  # noqa: A002 - as in words
-    """Make an intent in which the driver leaves out VERSION_1, as none should that is not older than it."""
+    """Make an intent in which the driver does not accept VERSION_1, as only an older driver should."""
     return malformed(area, id, title, about, "NEG-12", *script, **more)
 
 

@@ -1,7 +1,7 @@
 """Runs of pages beside a hole in guest memory, across it, and within it.
 
-Guest-physical memory seldom is one run: a PC has a hole below 4 GiB. A page on either side of it is a page
-like every other, and what lies between is outside memory, however much of the run that names it is inside.
+Guest-physical memory is seldom one run: a PC has a hole below 4 GiB. A page on either side of the hole is
+like any other. The pages between are outside memory, however much of the run that names them is inside.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ __all__ = ["INTENTS"]
 
 _HOLE = "0x1800+256"
 _BELOW, _ABOVE = "0x17f8+8", "0x1900+8"
-"""The last pages before the hole, and the first behind it."""
+"""The last pages before the hole, and the first pages after it."""
 _ACROSS = "0x17f8+272"
-"""Both of them and the hole between."""
+"""These pages and the hole between them."""
 _AROUND = ("0x17f0+16", "0x1900+16")
 
 
 def _skipped(name: str, title: str, named: str | Chunk) -> Intent:
-    """A chunk part of which lies in the hole; none of it is acted on."""
+    """A chunk that is partly in the hole; none of its pages is acted on."""
     return malformed(
         "safety",
         name,

@@ -1,4 +1,4 @@
-"""Pages that came back from the balloon, or never were in it: nothing that follows may cost them."""
+"""Pages that came back from the balloon, or were never in it: nothing that follows may discard them."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _inflated_twice(area: str, name: str, *, arrays: bool) -> Intent:
         DriverActual(1),
         inflate("m2", _PAGE, "0x1100"),
         returns("m2"),
-        # Looked at once for both: whether a device discards it again is its own to choose.
+        # Checked once for both: the device chooses whether to discard the page again.
         discards(_PAGE, "0x1100"),
         DriverActual(2),
         deflate("d1", _PAGE),

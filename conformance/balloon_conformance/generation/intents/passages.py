@@ -1,4 +1,4 @@
-"""What many scripts begin with, go through, or end with: several steps under one word."""
+"""Common parts of scripts: beginnings, passages and ends of several steps each."""
 
 from __future__ import annotations
 

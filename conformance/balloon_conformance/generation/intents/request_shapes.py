@@ -41,12 +41,12 @@ _AGAIN: Script = (asks("r2", 0x21), done("u9", 0x21), returns("u9"), posts("r3")
 
 
 def _pages(number: int, count: int) -> list[str]:
-    """Name as many runs as a message has chunks, others for every message."""
+    """Name as many runs as a message has chunks; each message has other runs."""
     return [f"{0x1000 + 0x100 * number + 0x10 * index:#x}+{index + 1}" for index in range(count)]
 
 
 def _shape(conts: tuple[int, ...], last: int, *, together: bool) -> Intent:
-    """CONT messages of so many chunks each, and a DONE; returned one by one, or all in flight together."""
+    """CONT messages with these numbers of chunks, and a DONE; returned one by one, or all at once."""
     sizes = (*conts, last)
     messages = [
         (cont if number < len(conts) else done)(f"u{number + 1}", _ID, *_pages(number, size))
@@ -177,7 +177,7 @@ def _stray(name: str) -> Intent:
 
 
 def _early(name: str, words: str, flag: int, identifier: int) -> Intent:
-    """A message before there was any request."""
+    """A message that comes before any request."""
     return malformed(
         _AREA,
         name,
@@ -196,7 +196,7 @@ def _early(name: str, words: str, flag: int, identifier: int) -> Intent:
 
 
 def _late(name: str, title: str, breaks: str, message: DriverBuffer) -> Intent:
-    """A message after DONE."""
+    """A message that comes after DONE."""
     return malformed(
         _AREA,
         name,
@@ -242,7 +242,7 @@ def _second_wish() -> Intent:
 
 
 def _answer_of_before() -> Intent:
-    """A message of the first exchange comes when the second is open."""
+    """A message of the first exchange comes while the second is open."""
     return malformed(
         _AREA,
         "done-of-the-request-before",

@@ -1,4 +1,4 @@
-"""Reserved bits of a chunk and reserved words of a request: whatever is in them, the rest means the same."""
+"""Reserved bits of a chunk and reserved words of a request: their values change nothing else."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ _PATTERNS = (
 
 
 def _in_every_chunk() -> Intent:
-    """Twenty-four chunks, each with another reserved bit."""
+    """Twenty-four chunks, each with another reserved bit set."""
     named = [
         chunk(
             f"{0x1000 + 2 * bit:#x}",
@@ -143,9 +143,10 @@ _WORDS = (
 
 
 def _request(name: str, reserved: tuple[int, int, int]) -> Intent:
-    """A device leaves something in the reserved words; cmd and param are what they are.
+    """A device leaves values in the reserved words; cmd and param keep their meaning.
 
-    It makes the same request without them first: a driver that answers none does not mind the words.
+    It makes the same request without them first: a driver that does not answer that one does not mind the
+    words.
     """
     said = ", ".join(f"{word:#x}" for word in reserved)
     answered: tuple[Script, ...] = (done("u2", 0x1234), returns("u2"), posts("r3"))

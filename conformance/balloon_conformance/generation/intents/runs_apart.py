@@ -1,6 +1,6 @@
-"""Runs of pages near each other and across larger pages of the host: what no run names stays.
+"""Runs of pages close together, and across larger pages of the host: pages that no run names stay.
 
-And chunks whose numbers need their high bits: none of them may be cut off.
+It also has chunks whose numbers need their high bits, none of which may be cut off.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ from balloon_conformance.generation.intents.shorthand import (
 __all__ = ["INTENTS"]
 
 _GAPS = (2, 3, 4, 5, 8, 16, 32, 64)
-"""So many pages lie between one run of two pages and the next."""
+"""The numbers of pages between one run of two pages and the next."""
 _LONG_RUN = "0x1180+1024"
 """It begins and ends in the middle of 2 MiB."""
 _AROUND_THE_LONG_RUN = ("0x1000+384", "0x1580+128")
 _NEXT = "0x2c04"
 _BEFORE_THE_NEXT = ("0x2c01+3",)
-"""Between the page of the buffer before and this one."""
+"""The pages between the run of the buffer before and the run of this one."""
 _MEMORY_PAGES = 0x100800
-"""4 GiB and some megabytes, in the last of which a driver may have what it keeps for itself."""
+"""4 GiB and some megabytes; a driver may keep data of its own in the last of them."""
 _HIGH_BITS = range(20, 52)
-"""The bits of a page number that need more than 32 bits of an address."""
+"""The bits of a page number that need more than 32 bits of address."""
 
 
 def _with_gaps() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the runs, and what lies between two of them."""
+    """Return the runs, and the pages between each two."""
     at, named, between = 0x1000, ["0x1000+2"], []
     for gap in _GAPS:
         between.append(f"{at + 2:#x}+{gap}")
@@ -84,7 +84,7 @@ def _both(name: str, title: str, named: Iterable[str], kept: Iterable[str]) -> t
 
 
 def _cut(name: str, title: str, shown: str, chunks: Iterable[Chunk]) -> Intent:
-    """Chunks that reach beyond memory, and would name its pages if one bit were cut off."""
+    """Chunks that extend beyond memory, and would name pages in it if one bit were cut off."""
     return malformed(
         "safety",
         name,

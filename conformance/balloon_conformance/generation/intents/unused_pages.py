@@ -1,4 +1,4 @@
-"""What is in the answers: unused pages are hints and stay as they are."""
+"""The content of answers: unused pages are hints, and stay unchanged."""
 
 from __future__ import annotations
 
@@ -264,7 +264,7 @@ INTENTS: tuple[Intent, ...] = (
         "unused-page-inflated-before-the-answer-returns",
         "A page that was reported unused inflates while its report is in flight",
         "UNUSED-06 CONC-04 CONC-08",
-        # A driver that inflates nothing has no occasion to wait.
+        # A driver that inflates nothing has nothing to wait for.
         inflated(),
         unused("0x1800"),
         asks("r1", 0x1234),
