@@ -48,7 +48,8 @@ _CAN_BREAK: Mapping[Lapse, frozenset[str]] = MappingProxyType(
             }
         ),
         Lapse.NOT_DISCARDED: frozenset({*trials.BY_DISCARD, "INF-07"}),
-        Lapse.TOUCHED: frozenset({*trials.BY_HARM, "INF-08", "SAFE-01", "SAFE-08", "QUEUE-10"}),
+        # The judge knows the pages by which PFN-07 is broken. Another page says nothing about a sign.
+        Lapse.TOUCHED: frozenset({*trials.BY_HARM, "INF-08", "SAFE-01", "SAFE-08", "QUEUE-10"} - {"PFN-07"}),
         Lapse.SPOKE: frozenset({"QUEUE-10", "REQ-05", "REQ-25", "RESET-02", "RESET-03"}),
         Lapse.DEFLATED: frozenset({"DEF-03", "DEF-09"}),
         Lapse.ANSWERED: frozenset({"REQ-16", "RESET-05"}),
