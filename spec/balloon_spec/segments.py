@@ -18,6 +18,7 @@ __all__ = ["are_lengths_alone", "from_lengths", "from_parts", "objects", "plain"
 
 _ADDRESS: Final = re.compile(r"0x[0-9a-f]{1,16}", re.IGNORECASE)
 _LENGTH_LIMIT: Final = 1 << 32
+_SHOWN: Final = 60
 _WORDS: Final = 'a list of segments, as in [{"address": "0x5000", "length": 24, "writable": true}]'
 
 
@@ -64,22 +65,28 @@ def read(value: object) -> tuple[Segment, ...]:
     """Return the segments that a list of objects states; ValueError or TypeError say what else was found."""
     if not isinstance(value, list):
         raise TypeError(f"expected {_WORDS}, found {type(value).__name__}")
-    return tuple(_segment(one) for one in value)
+    return tuple(_segment(f"segment {at}", one) for at, one in enumerate(value))
 
 
-def _segment(value: object) -> Segment:
+def _segment(place: str, value: object) -> Segment:
     if not isinstance(value, Mapping) or value.keys() - {"address", "length", "writable"}:
-        raise ValueError(f"expected {_WORDS}")
+        raise ValueError(f"{place}: expected {_WORDS}, found {_shown(value)}")
     length, address, writable = value.get("length"), value.get("address"), value.get("writable", False)
     if type(length) is not int or not 0 <= length < _LENGTH_LIMIT:
-        raise ValueError("expected the length of a segment as a whole number of 32 bits")
+        raise ValueError(f"{place}: expected a length as a whole number of 32 bits, found {_shown(length)}")
     if not isinstance(writable, bool):
-        raise TypeError("expected true or false for whether a segment is writable")
+        raise TypeError(f"{place}: expected true or false for writable, found {_shown(writable)}")
     if address is None:
         return Segment(length, writable)
     if not isinstance(address, str) or not _ADDRESS.fullmatch(address):
-        raise ValueError("expected the address of a segment as a string of up to 16 hex digits after 0x")
+        raise ValueError(
+            f"{place}: expected an address as a string, 0x and up to 16 hex digits, found {_shown(address)}"
+        )
     return Segment(length, writable, int(address, 16))
+
+
+def _shown(value: object) -> str:
+    return f"{ascii(value)[:_SHOWN]}"
 
 
 def from_lengths(lengths: Sequence[int]) -> tuple[Segment, ...]:
@@ -93,10 +100,13 @@ def from_parts(
     """Return the segments of a buffer from the two fields that stated them before.
 
     ``cut`` are the lengths of the device-readable ones, ``extents`` the (address, length) of all. Without
-    ``cut`` those are device-readable that begin within the first ``readable_bytes`` bytes.
+    ``cut`` those are device-readable that begin within the first ``readable_bytes`` bytes. Raises
+    :class:`ValueError` if the two fields contradict each other.
     """
     if not extents:
         return from_lengths(cut)
+    if cut and [length for _, length in extents[: len(cut)]] != list(cut):
+        raise ValueError("the lengths are not those of cut; leave one of the two fields out")
     segments: list[Segment] = []
     begin = 0
     for index, (address, length) in enumerate(extents):

@@ -36,6 +36,8 @@ from balloon_spec.events import (
     Event,
     Negotiated,
     Notified,
+    Operator,
+    OperatorAction,
     Overwritten,
     Quiet,
     Reset,
@@ -311,6 +313,8 @@ def read_event(line: Mapping[str, Any], place: str) -> Event:
     event = kind(**values)
     if isinstance(event, Available) and line.keys() & _EARLIER:
         event = _with_earlier(event, line, place)
+    if isinstance(event, Operator) and event.action is OperatorAction.TARGET and event.value >> 32:
+        raise TraceError(f"{place}: value: a target is a whole number of 32 bits, found {shown(event.value)}")
     if isinstance(event, Quiet) and event.seconds <= 0:
         raise TraceError(
             f"{place}: seconds: {shown(event.seconds)} is no time to act in; "
@@ -337,7 +341,10 @@ def _with_earlier(event: Available, line: Mapping[str, Any], place: str) -> Avai
             found[name] = _reader(name, _EARLIER[name])(line[name])
         except (ValueError, TypeError) as error:
             raise TraceError(f"{place}: {name}: {error}") from error
-    stated = segments.from_parts(found.get("cut", ()), found.get("extents", ()), len(event.readable))
+    try:
+        stated = segments.from_parts(found.get("cut", ()), found.get("extents", ()), len(event.readable))
+    except ValueError as error:
+        raise TraceError(f"{place}: extents: {error}") from error
     return dataclasses.replace(event, segments=stated)
 
 

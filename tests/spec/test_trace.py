@@ -180,22 +180,39 @@ def line(**fields):
             (line(event="available", queue=0, buffer="m", segments=wrong), f"t:2: segments: {words}")
             for wrong, words in (
                 (4, "expected a list of segments, as in "),
-                ([4], "expected a list of segments, as in "),
-                ([{"length": 4, "colour": 1}], "expected a list of segments, as in "),
-                ([{}], "expected the length of a segment as a whole number of 32 bits"),
-                ([{"length": 1 << 32}], "expected the length of a segment as a whole number of 32 bits"),
-                ([{"length": True}], "expected the length of a segment as a whole number of 32 bits"),
-                ([{"length": 4, "writable": 1}], "expected true or false for whether a segment is writable"),
-                ([{"length": 4, "address": 4}], "expected the address of a segment as a string of up to 16"),
+                ([4], "segment 0: expected a list of segments, as in "),
+                (
+                    [{"length": 1}, {"length": 4, "colour": 1}],
+                    "segment 1: expected a list of segments, as in ",
+                ),
+                ([{}], "segment 0: expected a length as a whole number of 32 bits, found None"),
+                (
+                    [{"length": 1 << 32}],
+                    "segment 0: expected a length as a whole number of 32 bits, found 4294967296",
+                ),
+                ([{"length": True}], "segment 0: expected a length as a whole number of 32 bits, found True"),
+                ([{"length": 4, "writable": 1}], "segment 0: expected true or false for writable, found 1"),
+                (
+                    [{"length": 4, "address": 4}],
+                    "segment 0: expected an address as a string, 0x and up to 16 hex digits",
+                ),
                 (
                     [{"length": 4, "address": "0x" + "1" * 17}],
-                    "expected the address of a segment as a string",
+                    "segment 0: expected an address as a string, 0x and up to 16 hex digits",
                 ),
             )
         ),
         (
             line(event="available", queue=0, buffer="m", segments=[{"length": 4}], cut=[4]),
             "t:2: segments: stands beside cut; say it in segments alone",
+        ),
+        (
+            line(event="available", queue=0, buffer="m", cut=[8, 16], extents=[[0x5000, 24]]),
+            "t:2: extents: the lengths are not those of cut; leave one of the two fields out",
+        ),
+        (
+            line(event="operator", action="target", value=1 << 32),
+            "t:2: value: a target is a whole number of 32 bits, found 4294967296",
         ),
         (line(event="reset", t=float("nan")), "t:2: t: expected a time in seconds, found nan"),
         (

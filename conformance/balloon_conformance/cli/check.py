@@ -34,7 +34,7 @@ Examples:
 A trace is what the suite writes: events, after a header that states the profile. A recording is what
 a recording device wrote of a driver: queues, descriptor heads and bytes, a line each with its time, as in
   {"t": 0.41, "event": "available", "queue": 0, "id": 0, "readable": "0000...", "writable": 0}
-Its form is described in balloon_conformance/recording.py; the first line tells which of the two it is.
+Its form is described in balloon_conformance/traces/recording.py; the first line tells which of the two it is.
 Arrays and statistics are read as little-endian. A big-endian guest without VERSION_1 sends its own order,
 which no recording states: do not take PFN-04 and INF-03 for found in one. Either has to begin before the
 negotiation, by which everything after it is judged; without the guest's memory, what rests on it is left out.

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Sequence
 from functools import cache
 from types import UnionType
-from typing import Any, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from balloon_conformance.iut.contract import AdapterError
 from balloon_spec import events as ev
@@ -52,7 +52,33 @@ def events(returned: object) -> Sequence[ev.Event]:
                 raise AdapterError(
                     f"observe returned {kind.__name__} with {name} {_name(value)}; it holds {_words(wanted)}"
                 )
+        for name, element in _tuples(kind):
+            for part in getattr(one, name):
+                if not _is_a(part, element):
+                    raise AdapterError(
+                        f"observe returned {kind.__name__} with {_name(part)} among its {name}; "
+                        f"each is a {element.__name__ if isinstance(element, type) else element}"
+                    )
     return returned
+
+
+@cache
+def _tuples(kind: type) -> tuple[tuple[str, Any], ...]:
+    """Return the fields of a kind of event that hold tuples of any length, each with its element's type."""
+    hints = get_type_hints(kind)
+    return tuple(
+        (one.name, get_args(hints[one.name])[0])
+        for one in dataclasses.fields(kind)
+        if get_origin(hints[one.name]) is tuple and get_args(hints[one.name])[-1] is Ellipsis
+    )
+
+
+def _is_a(value: object, wanted: Any) -> bool:
+    """Tell whether a value is of a type, or a tuple of values of the types."""
+    if get_origin(wanted) is tuple:
+        types = get_args(wanted)
+        return isinstance(value, tuple) and len(value) == len(types) and all(map(_is_a, value, types))
+    return isinstance(value, wanted) and not (isinstance(value, bool) and wanted is not bool)
 
 
 def _is_declared(kind: type) -> bool:

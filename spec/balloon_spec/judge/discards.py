@@ -36,11 +36,11 @@ from balloon_spec.pages import EMPTY, PageSet
 __all__ = ["Discards"]
 
 
-_MOST_NAMES = 16
+_MOST_NAMES = 1024
 """What becomes of a page is kept for so many returned buffers that name it, the newest."""
 
 
-_MOST_LEFT = 256
+_MOST_LEFT = 4096
 """Under one and the same circumstances, what so many buffers left says all that there is to say."""
 
 
@@ -50,8 +50,8 @@ class _Returned:
 
     ``number`` is that of the buffer, ``inflations`` the inflate buffers that the device was notified of up to
     its return, and ``order`` how many such buffers were returned before. ``pages`` is how many are awaited:
-    those that no look has shown yet, and that were not taken back. ``is_old`` says that too many later
-    buffers named one of them again to say what became of it for this one.
+    those that no look has shown yet, and that were not taken back. ``lost_track`` says that too many later
+    buffers named one of its pages again: what becomes of that page is not held against this buffer any more.
     """
 
     form: Form
@@ -62,7 +62,7 @@ class _Returned:
     at_seconds: float
     order: int
     pages: int
-    is_old: bool = False
+    lost_track: bool = False
 
 
 _Names = tuple[_Returned, ...]
@@ -114,7 +114,7 @@ class Discards(Ledger):
         for start, end, buffers in self.awaited.within(event.looked):
             for one in buffers:
                 runs.setdefault(one, []).append((start, end - start))
-        return [(one, PageSet(runs[one])) for one in sorted(runs, key=_order) if not one.is_old]
+        return [(one, PageSet(runs[one])) for one in sorted(runs, key=_order)]
 
     def _look_at(self, one: _Returned, looked: PageSet, event: ev.Discarded) -> LeftBehind:
         asked_now = self.exchange[Requests].is_asked
@@ -137,7 +137,7 @@ class Discards(Ledger):
         able = dict(self.able)
         for one, looked in self._awaited_at(event):
             seen = self._look_at(one, looked, event)
-            if not seen.missing and looked.pages == one.pages:
+            if not seen.missing and looked.pages == one.pages and not one.lost_track:
                 before = able.get(seen.circumstances, seen.waited_seconds)
                 able[seen.circumstances] = min(before, seen.waited_seconds)
         return able
@@ -224,7 +224,7 @@ def _named_again(one: _Returned, before: _Names | None) -> _Names:
     """Add a buffer to those that named a page."""
     named = (*(before or ()), one)
     if len(named) > _MOST_NAMES:
-        named[0].is_old = True
+        named[0].lost_track = True
         named = named[1:]
     return named
 

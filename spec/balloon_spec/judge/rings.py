@@ -44,13 +44,39 @@ def a_buffer_in_flight_is_the_devices(event: Available, scene: Scene) -> Iterato
 @rule(Available, "QUEUE-11")
 def a_chain_that_was_followed_is_well_formed(event: Available, scene: Scene) -> Iterator[Decision]:
     """A buffer whose descriptors were seen came of a well-formed chain; elsewhere nobody laid one."""
-    if outside := segments_outside(event.segments, scene[Session].memory):
+    session, queue = scene[Session], f"queue {event.queue}"
+    # A table of indirect descriptors has a length of its own.
+    room = None if session.has("INDIRECT_DESC") else session.ring_sizes.get(event.queue)
+    kinds = [one.writable for one in event.segments]
+    if outside := segments_outside(event.segments, session.memory):
+        shown = ", ".join(f"{one.length_bytes} bytes at {one.address or 0:#x}" for one in outside[:_SHOWN])
+        more = f", and {len(outside) - _SHOWN} more" if len(outside) > _SHOWN else ""
         yield broken(
             "QUEUE-11",
             "a descriptor points where no guest memory is",
-            field=f"queue {event.queue}",
+            field=queue,
             expected="addresses in guest memory",
-            seen=", ".join(f"{one.length_bytes} bytes at {one.address or 0:#x}" for one in outside),
+            seen=shown + more,
+        )
+    elif kinds != sorted(kinds):
+        yield broken(
+            "QUEUE-11",
+            "a device-readable descriptor stands behind a device-writable one",
+            field=queue,
+            expected="the device-readable ones first",
+            seen=f"descriptor {kinds.index(True)} is device-writable, and one behind it device-readable",
+        )
+    elif room is not None and len(kinds) > room:
+        yield broken(
+            "QUEUE-11",
+            "a chain has more descriptors than its queue",
+            field=queue,
+            expected=f"{room} at most",
+            seen=len(kinds),
         )
     elif event.extents:
         yield kept("QUEUE-11")
+
+
+_SHOWN = 4
+"""So many of the descriptors that are wrong are named."""

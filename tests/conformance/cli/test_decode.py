@@ -112,6 +112,10 @@ def test_a_problem_stands_below_its_field_and_in_the_exit_code():
         (("auto", MESSAGE), "taken for a response-message; it also fits pfn-array"),
         (("auto", "--queue", "inflate", "00010000 01010000"), "taken for a pfn-array"),
         (("auto", "--queue", "statistics", "0400 0000000100000000"), "taken for a statistics"),
+        (
+            ("auto", "--queue", "statistics", "0010" + "00" * 6 + "04" + "00" * 7),
+            "taken for a statistics; it fits nothing",
+        ),
         (("auto", "--queue", "host-request", "00" * 8 + "07" + "00" * 7), "taken for a host-request"),
         (("auto", "01"), "taken for a response-message; it fits nothing"),
         # Any words of four bytes are an array: what is a message but for a classic mistake is none.

@@ -354,6 +354,11 @@ def test_returns_have_an_end_however_slow_they_are():
         ([ev.Used("0", "a")], "observe returned Used with queue str '0'; it holds int"),
         ([ev.Used(True, "a")], "observe returned Used with queue bool True; it holds int"),
         ([ev.Used(0, "a", 0, None)], "observe returned Used with written None; it holds bytes"),
+        (
+            [ev.Available(0, "a", b"", 0, None, (8,))],
+            "Available with int 8 among its segments; each is a Segment",
+        ),
+        ([ev.StatisticsRead(((1, "2"),))], r"StatisticsRead with tuple \(1, '2'\) among its entries"),
     ],
 )
 def test_what_is_no_event_is_the_adapters_fault(returned, words):

@@ -141,3 +141,14 @@ def test_a_message_on_the_wrong_queue_may_be_acted_on_by_its_queue():
     judge = Judge(CHUNK_TRANSFER)
     judge.feed_all([*start(), request(), inflate("m", A, flag=1, ident=7), used(INFLATE, "m")])
     assert judge.feed(gone("0x1000+4")) == []
+
+
+def test_a_page_that_many_buffers_name_takes_no_other_page_of_them_out_of_sight():
+    judge = Judge(CHUNK_TRANSFER)
+    events = [*start(), inflate("m", chunk(0x2000, 1)), used(INFLATE, "m"), gone("0x2000")]
+    events += [inflate("both", chunk(0x1000, 1), chunk(0x1100, 1)), used(INFLATE, "both")]
+    for number in range(17):
+        events += [inflate(f"again{number}", chunk(0x1000, 1)), used(INFLATE, f"again{number}")]
+    judge.feed_all(events)
+    (finding,) = judge.feed(gone("0x1000"), None)
+    assert (finding.requirement, finding.seen) == ("CHUNK-13", "still there: 0x1100")

@@ -767,6 +767,37 @@ def test_a_descriptor_that_points_where_no_memory_is_breaks_the_rule_of_the_chai
     assert (finding.requirement, finding.seen) == ("QUEUE-11", f"16 bytes at {address:#x}")
 
 
+@pytest.mark.parametrize(
+    ("features", "segments", "seen"),
+    [
+        (
+            FULL,
+            [ev.Segment(8, writable=True), ev.Segment(24)],
+            "descriptor 0 is device-writable, and one behind",
+        ),
+        (FULL, [ev.Segment(24), *[ev.Segment(1, writable=True)] * 4], "5"),
+        (FULL, [ev.Segment(24), *[ev.Segment(1, writable=True)] * 3], None),
+        (FULL | 1 << 28, [ev.Segment(24), *[ev.Segment(1, writable=True)] * 4], None),
+    ],
+    ids=["order", "too long", "as long as the queue", "indirect"],
+)
+def test_a_chain_that_is_out_of_order_or_too_long_is_malformed(features, segments, seen):
+    buffer = ev.Available(INFLATE, "m", message(A), segments=tuple(segments))
+    _, findings = judged([*start(features, ring=((INFLATE, 4),)), buffer])
+    assert (
+        [one.seen for one in findings if one.requirement == "QUEUE-11" and seen in one.seen]
+        if seen
+        else not [one for one in findings if one.requirement == "QUEUE-11"]
+    )
+
+
+def test_a_finding_names_a_few_of_many_descriptors():
+    outside = tuple(ev.Segment(1, address=1 << 60) for _ in range(1000))
+    _, findings = judged([*start(), ev.Available(INFLATE, "m", message(A), segments=outside)])
+    (finding,) = [one for one in findings if one.requirement == "QUEUE-11"]
+    assert finding.seen.endswith(", and 996 more")
+
+
 def test_a_used_ring_that_names_what_is_not_in_flight_is_the_devices_fault():
     _, (finding,) = judged([*start(), ev.RingBroken(ev.Side.DEVICE, INFLATE, "used-jump", "moved by 9")])
     assert (finding.requirement, finding.subject) == ("BUF-04", ev.Side.DEVICE)
