@@ -149,7 +149,7 @@ def test_notifications_are_hidden_where_nobody_sees_them():
         ({Fact.AVAILABLE_NOTIFICATION: "no"}, events[:2]),
     ):
         adapter = veiled(mutants()["refuses-every-driver"], Visibility(unseen=unseen))
-        adapter.log = type("Diary", (), {"tear_off": lambda *_: events})()
+        adapter.log = type("Diary", (), {"take_events": lambda *_: events})()
         assert adapter.observe(0.0) == expected
 
 
@@ -158,5 +158,5 @@ def test_events_that_are_hidden_are_held_back(kind):
     fact = Fact.DRIVER_OK if kind is ev.DriverOk else Fact.NEEDS_RESET
     mutant = mutants()["posted-notifies-early"] if kind is ev.DriverOk else mutants()["refuses-every-driver"]
     adapter = veiled(mutant, Visibility(unseen={fact: "hidden"}))
-    adapter.log = type("Diary", (), {"tear_off": lambda *_: [kind(), ev.Reset()]})()
+    adapter.log = type("Diary", (), {"take_events": lambda *_: [kind(), ev.Reset()]})()
     assert adapter.observe(0.0) == [ev.Reset()]
