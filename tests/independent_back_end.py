@@ -33,6 +33,7 @@ class Ring:
         self.size = self.next = self.used = 0
         self.addresses = None
         self.kick = self.call = None
+        self.waits = False
         self.enabled = False
 
     def close(self):
@@ -204,6 +205,8 @@ class Device(Thread):
                 return struct.pack("<Q", len(self.rings))
             case 18:
                 self.rings[index].enabled = bool(value)
+                if self.rings[index].waits:
+                    self.look(index)
             case 21:
                 self.channel = descriptors[0]
                 if self.closes_channel:
@@ -279,7 +282,9 @@ class Device(Thread):
     def look(self, queue):
         """Take every buffer that is available on a queue."""
         ring = self.rings[queue]
-        if ring.addresses is None or not ring.enabled:
+        # A kick may be heard before the message that enables the ring, and counts all the same.
+        ring.waits = ring.addresses is None or not ring.enabled
+        if ring.waits:
             return
         while ring.next != self.word(ring.addresses[1] + 2):
             head = self.word(ring.addresses[1] + 4 + 2 * (ring.next % ring.size))
