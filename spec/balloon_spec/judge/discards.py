@@ -33,7 +33,7 @@ from balloon_spec.judge.trials import BY_DISCARD
 from balloon_spec.page_map import PageMap, Piece
 from balloon_spec.pages import EMPTY, PageSet
 
-__all__ = ["Discards"]
+__all__ = ["Discards", "Look"]
 
 
 _MOST_NAMES = 1024
@@ -68,6 +68,20 @@ class _Returned:
 _Names = tuple[_Returned, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at memory shows of each buffer of which it looks at awaited pages.
+
+    ``blamed`` are those of which pages are missing, with what that breaks; None for no more than INF-07.
+    ``able`` and ``host_page`` are the fields of :class:`Discards` after the look.
+    """
+
+    shown: tuple[LeftBehind, ...]
+    blamed: tuple[tuple[LeftBehind, str | None], ...]
+    able: Mapping[Circumstances, float]
+    host_page: int
+
+
 @dataclass(slots=True, eq=False)
 class Discards(Ledger):
     """What the device was seen to discard of what it was to discard, and what it left."""
@@ -90,18 +104,18 @@ class Discards(Ledger):
     host_page: int = 0
     """The largest host page, in pages of 4 KiB, that explains every discard seen; 0 before the first."""
 
-    def looked_at(self, event: ev.Discarded) -> list[LeftBehind]:
-        """Return what a look shows of the pages of each buffer that it looks at."""
-        return [self._look_at(one, looked, event) for one, looked in self._awaited_at(event)]
-
-    def blamed(self, event: ev.Discarded) -> list[tuple[LeftBehind, str | None]]:
-        """Return what a look finds left behind, and what that breaks; None for no more than INF-07."""
-        able, host_page = self._able_after(event), self._host_page_after(event)
-        return [
-            (one, blame(one, able, host_page, losses=self.losses))
-            for one in self.looked_at(event)
-            if one.missing
-        ]
+    def shown_by(self, event: ev.Discarded) -> Look:
+        """Return what a look shows, as long as it was not taken in."""
+        able, shown = dict(self.able), []
+        for one, looked in self._awaited_at(event):
+            seen = self._look_at(one, looked, event)
+            shown.append(seen)
+            if not seen.missing and looked.pages == one.pages and not one.lost_track:
+                before = able.get(seen.circumstances, seen.waited_seconds)
+                able[seen.circumstances] = min(before, seen.waited_seconds)
+        host_page = self._host_page_after(event)
+        blamed = [(one, blame(one, able, host_page, losses=self.losses)) for one in shown if one.missing]
+        return Look(tuple(shown), tuple(blamed), able, host_page)
 
     def awaited_of(self, pages: PageSet) -> PageSet:
         """Return those of ``pages`` that a device which discards at all should have discarded by now."""
@@ -131,16 +145,6 @@ class Discards(Ledger):
         if not (missing or looked & event.late):
             waited -= event.seconds
         return LeftBehind(seen, self.exchange.event, looked, missing, waited)
-
-    def _able_after(self, event: ev.Discarded) -> dict[Circumstances, float]:
-        """Return ``able`` with what a look shows."""
-        able = dict(self.able)
-        for one, looked in self._awaited_at(event):
-            seen = self._look_at(one, looked, event)
-            if not seen.missing and looked.pages == one.pages and not one.lost_track:
-                before = able.get(seen.circumstances, seen.waited_seconds)
-                able[seen.circumstances] = min(before, seen.waited_seconds)
-        return able
 
     def _host_page_after(self, event: ev.Discarded) -> int:
         """Return ``host_page`` with what a look finds discarded."""
@@ -181,12 +185,12 @@ class Discards(Ledger):
         self.awaited.change(buffer.content.firm, partial(_named_again, one))
 
     def _look(self, event: ev.Discarded) -> None:
-        able, host_page = self._able_after(event), self._host_page_after(event)
+        look = self.shown_by(event)
         # What comes late is not lost.
         left = [_without(one, event.pages) for one in self.left]
         losses = dict(self.losses)
         kinds = Counter(one.circumstances for one in left)
-        for one, name in self.blamed(event):
+        for one, name in look.blamed:
             kind = one.circumstances
             if name is not None:
                 losses.setdefault((kind.form, kind.tests), name)
@@ -194,7 +198,7 @@ class Discards(Ledger):
                 kinds[kind] += 1
                 left.append(one)
         self.left, self.losses = tuple(one for one in left if one.missing), losses
-        self.able, self.host_page = able, host_page
+        self.able, self.host_page = look.able, look.host_page
         self.discarded |= event.pages
         _let_go(self.awaited.remove(event.looked))
 
@@ -232,8 +236,8 @@ def _named_again(one: _Returned, before: _Names | None) -> _Names:
 @rule(Discarded, "INF-07", *BY_DISCARD)
 def named_pages_are_given_back(event: Discarded, scene: Scene) -> Iterator[Decision]:
     """The pages of a returned inflate buffer are discarded, whatever else the buffer puts to the test."""
-    discards = scene[Discards]
-    for one, requirement in discards.blamed(event):
+    look = scene[Discards].shown_by(event)
+    for one, requirement in look.blamed:
         yield broken(
             requirement or "INF-07",
             "pages of a returned inflate buffer were not discarded",
@@ -241,7 +245,7 @@ def named_pages_are_given_back(event: Discarded, scene: Scene) -> Iterator[Decis
             expected=f"discarded: {one.missing}",
             seen=f"still there: {one.missing}",
         )
-    for one in discards.looked_at(event):
+    for one in look.shown:
         if one.missing:
             continue
         yield from (kept(name) for name in trials.among(BY_DISCARD, one.circumstances.tests))
