@@ -12,6 +12,7 @@ that the players do not know.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -55,7 +56,7 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(ABC):
     """What every step has, and what it can be asked.
 
     ``line`` is its line in the file. ``condition`` is None, or ``"returned"``: the step is played only when
@@ -82,6 +83,7 @@ class Step:
     shows: tuple[str, ...] = ()
 
     @classmethod
+    @abstractmethod
     def read(
         cls, reader: StepReader, path: Path, value: Mapping[str, Any], common: Mapping[str, Any]
     ) -> Self:
@@ -89,23 +91,22 @@ class Step:
 
         The schema admits the value. What no schema can say is refused by :meth:`StepReader.refuse`.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def write(self, writing: Writing) -> Iterator[str]:
         """Yield the lines of the step, which :meth:`read` reads."""
-        raise NotImplementedError
 
+    @abstractmethod
     def draw(self, drawing: Drawing) -> Iterator[Item]:
         """Yield what a sequence diagram shows of the step."""
-        raise NotImplementedError
 
+    @abstractmethod
     def export(self, exporting: Exporting) -> dict[str, Any]:
         """Return the fields of the step beyond what all steps have, as :attr:`exported` describes them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def trace(self, tracing: Tracing) -> Iterator[Event]:
         """Yield the events of the step, if both sides do as it says."""
-        raise NotImplementedError
 
     def wire(self, queue_index: int | None) -> Mapping[tuple[str, ...], bytes]:
         """Return what it puts on the wire, by the way to the field that says it.
