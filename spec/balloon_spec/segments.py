@@ -14,7 +14,16 @@ from typing import Any, Final
 from balloon_spec.events import Segment
 from balloon_spec.pages import PAGE_SHIFT, PageSet
 
-__all__ = ["are_lengths_alone", "from_lengths", "from_parts", "objects", "plain", "read", "segments_outside"]
+__all__ = [
+    "are_in_order",
+    "are_lengths_alone",
+    "from_lengths",
+    "from_parts",
+    "objects",
+    "plain",
+    "read",
+    "segments_outside",
+]
 
 _ADDRESS: Final = re.compile(r"0x[0-9a-f]{1,16}", re.IGNORECASE)
 _LENGTH_LIMIT: Final = 1 << 32
@@ -34,6 +43,12 @@ def _is_outside(segment: Segment, memory: PageSet) -> bool:
     first = segment.address >> PAGE_SHIFT
     last = (segment.address + segment.length_bytes - 1) >> PAGE_SHIFT
     return not PageSet([(first, last - first + 1)]) <= memory
+
+
+def are_in_order(segments: Sequence[Segment]) -> bool:
+    """Tell whether no device-readable segment stands behind a device-writable one (VIRTIO 1.2, 2.7.4.2)."""
+    kinds = [one.writable for one in segments]
+    return kinds == sorted(kinds)
 
 
 def plain(segments: Sequence[Segment]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Sequence
 from functools import cache
 from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from balloon_conformance.iut.contract import AdapterError
 from balloon_spec import events as ev
@@ -18,18 +18,25 @@ from balloon_spec import events as ev
 __all__ = ["events"]
 
 
+class _Field(NamedTuple):
+    """A field of a kind of event: the type of its value, and of each part of a tuple of any length."""
+
+    name: str
+    wanted: type | UnionType
+    element: Any
+
+
 @cache
-def _fields(kind: type) -> tuple[tuple[str, type | UnionType], ...]:
-    """Return the fields of a kind of event, each with the type of its value."""
+def _fields(kind: type) -> tuple[_Field, ...]:
     hints = get_type_hints(kind)
-    own = {one.name: hints[one.name] for one in dataclasses.fields(kind)}
-    return tuple(
-        (name, hint if isinstance(hint, UnionType) else get_origin(hint) or hint)
-        for name, hint in own.items()
-    )
+    return tuple(_field(one.name, hints[one.name]) for one in dataclasses.fields(kind))
 
 
-_TRUTHS = frozenset({bool, bool | None})
+def _field(name: str, hint: Any) -> _Field:
+    if isinstance(hint, UnionType):
+        return _Field(name, hint, None)
+    many = get_origin(hint) is tuple and get_args(hint)[-1] is Ellipsis
+    return _Field(name, get_origin(hint) or hint, get_args(hint)[0] if many else None)
 
 
 def events(returned: object) -> Sequence[ev.Event]:
@@ -45,32 +52,19 @@ def events(returned: object) -> Sequence[ev.Event]:
             raise AdapterError(
                 f"observe returned {_name(one)} among its events; return those of balloon_spec.events"
             )
-        for name, wanted in _fields(kind):
+        for name, wanted, element in _fields(kind):
             value = getattr(one, name)
-            # True is an int in Python, but it is no queue.
-            if not isinstance(value, wanted) or (isinstance(value, bool) and wanted not in _TRUTHS):
+            if not _is_a(value, wanted):
                 raise AdapterError(
                     f"observe returned {kind.__name__} with {name} {_name(value)}; it holds {_words(wanted)}"
                 )
-        for name, element in _tuples(kind):
-            for part in getattr(one, name):
-                if not _is_a(part, element):
-                    raise AdapterError(
-                        f"observe returned {kind.__name__} with {_name(part)} among its {name}; "
-                        f"each is a {element.__name__ if isinstance(element, type) else element}"
-                    )
+            wrong = [part for part in value if not _is_a(part, element)] if element else []
+            if wrong:
+                raise AdapterError(
+                    f"observe returned {kind.__name__} with {_name(wrong[0])} among its {name}; "
+                    f"each is a {element.__name__ if isinstance(element, type) else element}"
+                )
     return returned
-
-
-@cache
-def _tuples(kind: type) -> tuple[tuple[str, Any], ...]:
-    """Return the fields of a kind of event that hold tuples of any length, each with its element's type."""
-    hints = get_type_hints(kind)
-    return tuple(
-        (one.name, get_args(hints[one.name])[0])
-        for one in dataclasses.fields(kind)
-        if get_origin(hints[one.name]) is tuple and get_args(hints[one.name])[-1] is Ellipsis
-    )
 
 
 def _is_a(value: object, wanted: Any) -> bool:
@@ -78,7 +72,11 @@ def _is_a(value: object, wanted: Any) -> bool:
     if get_origin(wanted) is tuple:
         types = get_args(wanted)
         return isinstance(value, tuple) and len(value) == len(types) and all(map(_is_a, value, types))
-    return isinstance(value, wanted) and not (isinstance(value, bool) and wanted is not bool)
+    # True is an int in Python, but it is no queue.
+    return isinstance(value, wanted) and not (isinstance(value, bool) and wanted not in _TRUTHS)
+
+
+_TRUTHS = frozenset({bool, bool | None})
 
 
 def _is_declared(kind: type) -> bool:

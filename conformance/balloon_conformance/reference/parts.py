@@ -36,14 +36,16 @@ def remember(state: _State, family: Family, value: object) -> _State:
     return replace(state, parts=MappingProxyType({**state.parts, family.name: value}))
 
 
-class DevicePart:
-    """What a family adds to the reference device; each method does nothing unless a family needs it."""
-
+class _Part:
     family: Family
 
-    def recall(self, state: DeviceState, otherwise: Any) -> Any:
+    def recall(self, state: DeviceState | DriverState, otherwise: Any) -> Any:
         """Return what the part remembers, ``otherwise`` if that is nothing."""
         return state.parts.get(self.family.name, otherwise)
+
+
+class DevicePart(_Part):
+    """What a family adds to the reference device; each method does nothing unless a family needs it."""
 
     def begin(self, _device: Device, state: DeviceState) -> DeviceStep:
         """Do what is due at DRIVER_OK."""
@@ -62,14 +64,8 @@ class DevicePart:
         return state
 
 
-class DriverPart:
+class DriverPart(_Part):
     """What a family adds to the reference driver; each method does nothing unless a family needs it."""
-
-    family: Family
-
-    def recall(self, state: DriverState, otherwise: Any) -> Any:
-        """Return what the part remembers, ``otherwise`` if that is nothing."""
-        return state.parts.get(self.family.name, otherwise)
 
     def set_up(self, _driver: Driver, state: DriverState) -> DriverStep:
         """Do what is due before DRIVER_OK."""

@@ -24,10 +24,9 @@ from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
 from balloon_spec.wire import configuration
+from balloon_spec.wire.layout import swapped
 
 __all__ = ["Count"]
-
-_ACTUAL = configuration.ACTUAL_OFFSET
 
 
 @dataclass(slots=True, eq=False)
@@ -96,10 +95,6 @@ class Count(Ledger):
             self.deflate_floor = None
 
 
-def _swap(value: int) -> int:
-    return int.from_bytes(value.to_bytes(4, "little"), "big")
-
-
 @rule(
     ConfigurationWritten,
     *("CFG-04", "CFG-05", "CFG-10", "INF-03", "INF-05", "DEF-09", "DEF-10", "DEF-11", "CONC-05"),
@@ -109,7 +104,7 @@ def actual_counts_the_balloon(event: ConfigurationWritten, scene: Scene) -> Iter
     balloon = scene[Balloon]
     count = scene[Count]
     space = scene[Configuration]
-    if event.offset != _ACTUAL or len(event.data) != 4:
+    if not configuration.is_actual(event.offset, event.data):
         return
     actual = int.from_bytes(event.data, "little")
     # While a deflate buffer is in flight its pages may be counted or not.
@@ -125,7 +120,7 @@ def actual_counts_the_balloon(event: ConfigurationWritten, scene: Scene) -> Iter
         if count.changes > 1:
             yield kept("CFG-10")
     else:
-        if actual == _swap(least):
+        if actual == swapped(least, 4):
             requirement, words, expected = "CFG-05", "actual is big-endian", f"{least}"
         elif actual > named:
             requirement, words = "INF-03", "actual counts pages that no inflate buffer named"

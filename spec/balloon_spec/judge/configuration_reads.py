@@ -17,14 +17,11 @@ from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
 from balloon_spec.wire import configuration
+from balloon_spec.wire.layout import swapped
 
 _NUM_PAGES = configuration.NUM_PAGES_OFFSET
 _ACTUAL = configuration.ACTUAL_OFFSET
 _SPACE_BYTES = configuration.LENGTH_BYTES
-
-
-def _swap(value: int) -> int:
-    return int.from_bytes(value.to_bytes(4, "little"), "big")
 
 
 def _num_pages_decisions(
@@ -34,7 +31,7 @@ def _num_pages_decisions(
     if seen == target or seen in others:
         yield kept("CFG-01")
         yield kept("CFG-11")
-    elif seen == _swap(target):
+    elif seen == swapped(target, 4):
         yield broken(
             "CFG-01", "num_pages is big-endian", field="num_pages", expected=target, seen=seen, data=data
         )
@@ -144,10 +141,10 @@ def configuration_reads_back(event: ConfigurationRead, scene: Scene) -> Iterator
         yield kept("CFG-06")
         yield kept("CFG-01")
     elif not space.actual_was_read:
-        swapped = seen == written[::-1]
+        is_big_endian = seen == written[::-1]
         yield broken(
-            "CFG-01" if swapped else "CFG-06",
-            "actual is big-endian" if swapped else "actual does not read back as it was written",
+            "CFG-01" if is_big_endian else "CFG-06",
+            "actual is big-endian" if is_big_endian else "actual does not read back as it was written",
             field="actual",
             expected=written[place].hex(" "),
             seen=seen.hex(" "),
@@ -237,7 +234,7 @@ def only_actual_is_written(event: ConfigurationWritten, _scene: Scene) -> Iterat
         return
     yield kept_if(
         "CFG-03",
-        event.offset == _ACTUAL and len(event.data) == 4,
+        configuration.is_actual(event.offset, event.data),
         "actual is not written with one store of 4 bytes",
         field="actual",
         expected="4 bytes at offset 4",

@@ -306,11 +306,7 @@ def check_chunks(draft: Draft, reading: Reading, data: bytes) -> None:
     if reading.is_sound:
         flat = words.ravel().tolist()
         turns = any(swapped(word) != word for word in flat)
-        shown = (
-            ("CHUNK-05", "CHUNK-11", "CHUNK-03", "CHUNK-04")
-            if turns
-            else ("CHUNK-05", "CHUNK-03", "CHUNK-04")
-        )
+        shown = ("CHUNK-05", *(("CHUNK-11",) if turns else ()), "CHUNK-03", "CHUNK-04")
         draft.decisions += [kept(name) for name in shown]
         _note_order(draft, reading)
         return

@@ -9,7 +9,10 @@ from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
-from balloon_spec.segments import segments_outside
+from balloon_spec.segments import are_in_order, segments_outside
+
+_SHOWN = 4
+"""So many of the descriptors that are wrong are named."""
 
 
 @rule(RingBroken, "QUEUE-11", "BUF-04")
@@ -47,7 +50,6 @@ def a_chain_that_was_followed_is_well_formed(event: Available, scene: Scene) -> 
     session, queue = scene[Session], f"queue {event.queue}"
     # A table of indirect descriptors has a length of its own.
     room = None if session.has("INDIRECT_DESC") else session.ring_sizes.get(event.queue)
-    kinds = [one.writable for one in event.segments]
     if outside := segments_outside(event.segments, session.memory):
         shown = ", ".join(f"{one.length_bytes} bytes at {one.address or 0:#x}" for one in outside[:_SHOWN])
         more = f", and {len(outside) - _SHOWN} more" if len(outside) > _SHOWN else ""
@@ -58,25 +60,22 @@ def a_chain_that_was_followed_is_well_formed(event: Available, scene: Scene) -> 
             expected="addresses in guest memory",
             seen=shown + more,
         )
-    elif kinds != sorted(kinds):
+    elif not are_in_order(event.segments):
+        first = next(at for at, one in enumerate(event.segments) if one.writable)
         yield broken(
             "QUEUE-11",
             "a device-readable descriptor stands behind a device-writable one",
             field=queue,
             expected="the device-readable ones first",
-            seen=f"descriptor {kinds.index(True)} is device-writable, and one behind it device-readable",
+            seen=f"descriptor {first} is device-writable, and one behind it device-readable",
         )
-    elif room is not None and len(kinds) > room:
+    elif room is not None and len(event.segments) > room:
         yield broken(
             "QUEUE-11",
             "a chain has more descriptors than its queue",
             field=queue,
             expected=f"{room} at most",
-            seen=len(kinds),
+            seen=len(event.segments),
         )
     elif event.extents:
         yield kept("QUEUE-11")
-
-
-_SHOWN = 4
-"""So many of the descriptors that are wrong are named."""

@@ -34,9 +34,9 @@ Buffer: TypeAlias = bytes | bytearray | memoryview
 ByteOrder: TypeAlias = Literal["little", "big"]
 
 
-def swapped(word: int) -> int:
-    """Return a 64-bit word with its bytes in the other order."""
-    return int.from_bytes(word.to_bytes(8, "little"), "big")
+def swapped(word: int, word_bytes: int = 8) -> int:
+    """Return a word with its bytes in the other order."""
+    return int.from_bytes(word.to_bytes(word_bytes, "little"), "big")
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ from balloon_conformance.iut.contract import (
     Target,
 )
 from balloon_conformance.iut.sight import NotVisible
+from balloon_conformance.iut.vhost_user.faults import peer_faults
 from balloon_conformance.vhost_user.back_end import BackEnd
 from balloon_conformance.vhost_user.backend_session import SERVED
 from balloon_conformance.vhost_user.errors import PeerBroke, PeerClosed, PeerSilent, SocketError
@@ -71,15 +72,10 @@ _UNSERVED: Final = {
 
 @contextmanager
 def driver_faults() -> Iterator[None]:
-    """Turn a peer's failure into the driver's: closed is crashed, silent is hung, the rest is a violation."""
+    """Turn a peer's failure, as :func:`peer_faults` does, and a broken ring into the driver's."""
     try:
-        yield
-    except PeerClosed as error:
-        raise ImplementationCrashed(str(error)) from error
-    except PeerSilent as error:
-        raise ImplementationHung(str(error)) from error
-    except PeerBroke as error:
-        raise ImplementationViolation(str(error)) from error
+        with peer_faults():
+            yield
     except RingError as error:
         if error.queue is None:
             raise AssertionError("a ring that is served has an index") from error

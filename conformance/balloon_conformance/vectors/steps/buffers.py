@@ -10,11 +10,11 @@ from balloon_conformance.iut.contract import Capability
 from balloon_conformance.vectors.model import Kind, Match
 from balloon_conformance.vectors.sequence import Content, Drawing, Item, Lane, Message
 from balloon_conformance.vectors.step import Form, Schema, Step
-from balloon_conformance.vectors.steps.parts import BYTES, COUNT, NAME, choice, field, schemas
+from balloon_conformance.vectors.steps.parts import BYTES, COUNT, NAME, choice, field, schemas, word
 from balloon_spec.events import Available, Event, Segment, Side
 from balloon_spec.families import registry
 from balloon_spec.queues import Queue
-from balloon_spec.segments import are_lengths_alone, from_lengths, objects
+from balloon_spec.segments import are_in_order, are_lengths_alone, from_lengths, objects
 from balloon_spec.wire.carried import readable_structure
 
 if TYPE_CHECKING:
@@ -221,11 +221,11 @@ class BufferStep(Step):
         """Return the index of the queue, the bytes, and the descriptors."""
         lengths = are_lengths_alone(self.segments)
         return {
-            ("driver", "queue"): _word(queue_index or 0),
+            ("driver", "queue"): word(queue_index or 0),
             ("driver", "readable"): self.readable,
-            ("driver", "writable"): _word(self.writable_bytes),
+            ("driver", "writable"): word(self.writable_bytes),
             ("driver", "cut" if lengths else "segments"): b"".join(
-                _word(one.length_bytes) if lengths else _descriptor(one) for one in self.segments
+                word(one.length_bytes) if lengths else _descriptor(one) for one in self.segments
             ),
         }
 
@@ -266,7 +266,7 @@ def _read_segments(
         if there and held != length:
             words = f"the descriptors hold {held} bytes, {part} has {length}"
             reader.refuse(here, words, "make the sum equal")
-    if [one.writable for one in stated] != sorted(one.writable for one in stated):
+    if not are_in_order(stated):
         words = "a device-readable segment stands behind a device-writable one"
         reader.refuse(here, words, "put the device-writable ones last")
     if any(not one.length_bytes for one in stated) and reader.kind is Kind.EXCHANGE:
@@ -295,10 +295,6 @@ def _drawn(segment: Segment) -> str:
     return f"{segment.length_bytes}{' writable' if segment.writable else ''}{place}"
 
 
-def _word(number: int) -> bytes:
-    return number.to_bytes(4, "little")
-
-
 def _descriptor(segment: Segment) -> bytes:
     address = _ANYWHERE if segment.address is None else segment.address
-    return address.to_bytes(8, "little") + _word(segment.length_bytes) + _word(segment.writable)
+    return address.to_bytes(8, "little") + word(segment.length_bytes) + word(segment.writable)

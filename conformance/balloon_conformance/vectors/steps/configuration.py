@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from balloon_conformance.vectors.sequence import Content, Drawing, Item, Lane
 from balloon_conformance.vectors.step import Form, Schema, Step
-from balloon_conformance.vectors.steps.parts import BYTES, COUNT, field, schemas
+from balloon_conformance.vectors.steps.parts import BYTES, COUNT, field, schemas, word
 from balloon_spec.events import (
     ConfigurationChanged,
     ConfigurationRead,
@@ -29,10 +29,6 @@ __all__ = ["ActualStep", "ConfigurationReadStep", "ConfigurationStep", "Configur
 
 _TO_THE_DEVICE = (Lane.DRIVER, Lane.DEVICE)
 _TO_THE_DRIVER = (Lane.DEVICE, Lane.DRIVER)
-
-
-def _word(number: int) -> bytes:
-    return number.to_bytes(4, "little")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +69,12 @@ class ActualStep(Step):
     def trace(self, tracing: Tracing) -> Iterator[Event]:
         """Yield the store."""
         tracing.actual = self.pages
-        yield ConfigurationWritten(configuration.ACTUAL_OFFSET, _word(self.pages))
+        yield ConfigurationWritten(configuration.ACTUAL_OFFSET, word(self.pages))
 
     def wire(self, queue_index: int | None) -> Mapping[tuple[str, ...], bytes]:
         """Return the number of pages."""
         del queue_index
-        return {("driver", "actual"): _word(self.pages)}
+        return {("driver", "actual"): word(self.pages)}
 
     @property
     def awaited_of(self) -> Side | None:
@@ -150,7 +146,7 @@ class ConfigurationWriteStep(Step):
     def wire(self, queue_index: int | None) -> Mapping[tuple[str, ...], bytes]:
         """Return where, and which bytes."""
         del queue_index
-        return {("driver", "write", "offset"): _word(self.offset), ("driver", "write", "data"): self.data}
+        return {("driver", "write", "offset"): word(self.offset), ("driver", "write", "data"): self.data}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +222,7 @@ class ConfigurationReadStep(Step):
     def wire(self, queue_index: int | None) -> Mapping[tuple[str, ...], bytes]:
         """Return where, and the answer."""
         del queue_index
-        return {("driver", "read", "offset"): _word(self.offset), ("driver", "data"): self.data}
+        return {("driver", "read", "offset"): word(self.offset), ("driver", "data"): self.data}
 
     @property
     def awaited_of(self) -> Side | None:
@@ -289,7 +285,7 @@ class ConfigurationStep(Step):
     def wire(self, queue_index: int | None) -> Mapping[tuple[str, ...], bytes]:
         """Return the number of pages."""
         del queue_index
-        return {("device", "configuration", "num_pages"): _word(self.num_pages)}
+        return {("device", "configuration", "num_pages"): word(self.num_pages)}
 
     @property
     def awaited_of(self) -> Side | None:

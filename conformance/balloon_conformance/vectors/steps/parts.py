@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from balloon_conformance.vectors.step import Schema
 
-__all__ = ["BYTES", "COUNT", "NAME", "RUNS", "choice", "field", "schemas"]
+__all__ = ["BYTES", "COUNT", "NAME", "RUNS", "choice", "field", "schemas", "word"]
 
 COUNT: Final[Schema] = MappingProxyType({"type": "integer", "minimum": 0})
 """In exports: a number from 0."""
@@ -41,3 +41,8 @@ def choice(*words: str) -> Schema:
 def schemas(**fields: Schema) -> Mapping[str, Schema]:
     """Return the schemas of some fields, in their order."""
     return MappingProxyType(fields)
+
+
+def word(number: int) -> bytes:
+    """Return a number as :meth:`Step.wire` has it: 4 bytes, little-endian."""
+    return number.to_bytes(4, "little")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from balloon_conformance.vectors.model import Kind, Reaction
 from balloon_conformance.vectors.sequence import Content, Drawing, Item, Lane, Message
 from balloon_conformance.vectors.step import Form, Schema, Step
-from balloon_conformance.vectors.steps.parts import BYTES, COUNT, NAME, choice, field, schemas
+from balloon_conformance.vectors.steps.parts import BYTES, COUNT, NAME, choice, field, schemas, word
 from balloon_spec.events import Event, Side, Used
 from balloon_spec.wire.carried import written_structure
 
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from balloon_spec.strict_yaml import Path
 
 __all__ = ["ReactionStep", "UsedStep"]
-
-
-def _word(number: int) -> bytes:
-    return number.to_bytes(4, "little")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +110,7 @@ class UsedStep(Step):
     def wire(self, queue_index: int | None) -> Mapping[tuple[str, ...], bytes]:
         """Return what was written, and the used length."""
         del queue_index
-        return {("device", "written"): self.written, ("device", "length"): _word(self.length_bytes)}
+        return {("device", "written"): self.written, ("device", "length"): word(self.length_bytes)}
 
     @property
     def awaited_of(self) -> Side | None:
