@@ -134,6 +134,11 @@ class BackEnd:
         return self._channel is not None
 
     @property
+    def may_give_channel(self) -> bool:
+        """Whether the front-end negotiated that it may be told so, by a request channel."""
+        return ProtocolFeature.BACKEND_REQ in self._session.protocol_features
+
+    @property
     def gives_kicks(self) -> bool:
         """Whether every started virtqueue has a descriptor through which the driver notifies."""
         return self._descriptors.all_have_kicks

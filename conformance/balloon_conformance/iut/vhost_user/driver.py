@@ -276,11 +276,7 @@ class VhostUserDriver:
             return
         back_end = self.back_end
         with driver_faults():
-            # The front-end may give its request channel at any time, so waiting messages are served first.
-            for _ in range(_LATE_MESSAGES):
-                if back_end.has_channel or not back_end.waiting:
-                    break
-                back_end.pump(0)
+            self._await_channel(back_end)
             if not back_end.change_configuration(configuration):
                 raise NotVisible(self.unseen[sight.Fact.CONFIGURATION_CHANGE])
 
@@ -325,6 +321,22 @@ class VhostUserDriver:
             self.reset()
             return None
         return back_end.accepted
+
+    def _await_channel(self, back_end: BackEnd) -> None:
+        """Serve the front-end until it gave its request channel, or has nothing more to say.
+
+        It may give the channel at any time, so waiting messages are served first. As long as it sets up its
+        driver, its next messages are awaited.
+        """
+        until = time.monotonic() + self._ready_seconds
+        served = 0
+        while not back_end.has_channel:
+            left_seconds = until - time.monotonic()
+            sets_up = bool(back_end.missing) and back_end.may_give_channel and left_seconds > 0
+            if not sets_up and (served >= _LATE_MESSAGES or not back_end.waiting):
+                return
+            back_end.pump(left_seconds if sets_up else 0)
+            served += 1
 
     def _hung_up(self, back_end: BackEnd) -> Sequence[Event]:
         """Treat the end of the connection as a reset if the driver had stopped every virtqueue before."""
