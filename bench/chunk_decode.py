@@ -10,9 +10,9 @@ import struct
 import time
 from collections.abc import Callable
 
+from balloon_spec.families.chunk_transfer import chunk, response_message
 from balloon_spec.judge.content import read_message
 from balloon_spec.pages import PageSet
-from balloon_spec.wire import chunk, response_message
 
 CHUNKS = 2048
 ROUNDS = 15

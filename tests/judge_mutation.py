@@ -70,13 +70,21 @@ _EQUIVALENT = re.compile(
 
 
 def modules() -> list[str]:
-    """Return the modules that can be mutated, as ``judge/requests.py``."""
+    """Return the modules that can be mutated, as ``families/host_requests/requests.py``."""
+    rooms = sorted(path for path in (ROOT / PACKAGE / "families").iterdir() if path.is_dir())
     return [
-        f"{part}/{path.name}"
-        for part in TESTS
-        for path in sorted((ROOT / PACKAGE / part).glob("*.py"))
-        if path.name != "__init__.py"
+        path.relative_to(ROOT / PACKAGE).as_posix()
+        for folder in (ROOT / PACKAGE / "judge", ROOT / PACKAGE / "wire", *rooms)
+        for path in sorted(folder.glob("*.py"))
+        if path.name not in {"__init__.py", "declaration.py"}
     ]
+
+
+def tests_of(module: Path) -> str:
+    """Return whose tests are to notice: in the room of a family stand rules, and structures beside them."""
+    if module.parent.parent.name != "families":
+        return module.parent.name
+    return "judge" if "from balloon_spec.judge" in (ROOT / module).read_text() else "wire"
 
 
 def mutants(module: str) -> Iterator[MutationSpec]:
@@ -163,7 +171,7 @@ def _try(one: MutationSpec) -> tuple[str, str]:
     operator = get_operator(one.operator_name)(**one.operator_args)
     with use_mutation(one.module_path, operator, one.occurrence) as (before, after):
         assert after is not None, f"{one} changes nothing"
-        end = _test(one.module_path.parent.name)
+        end = _test(tests_of(Path(one.module_path)))
     lines = unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")
     return end, "\n".join(line for line in lines if re.match(r"[-+](?![-+])", line) and line[1:].strip())
 
@@ -289,7 +297,7 @@ def _write(path: Path, fresh: dict[str, dict]) -> dict:
 def main() -> int:
     """Mutate the modules named, or all; 1 where the tests fail before anything is changed."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("modules", nargs="*", metavar="MODULE", help="as in judge/requests.py; default: all")
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help="as in judge/buffers.py; default: all")
     parser.add_argument("-n", "--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "results" / "judge-mutation.json")
     parser.add_argument("--survivors", action="store_true", help="try only what survived the last time")
@@ -306,7 +314,7 @@ def main() -> int:
     names = chosen.modules or modules()
     if chosen.list:
         for name in names:
-            print(f"{name:<32} {sum(1 for _ in mutants(name)):>5}")
+            print(f"{name:<44} {sum(1 for _ in mutants(name)):>5}")
         return 0
     with tempfile.TemporaryDirectory() as directory:
         number = Value("i", 0)
@@ -321,7 +329,7 @@ def main() -> int:
                 entry = _entry(name, zip(made, pool.map(_try, made), strict=True), counts)
                 whole = _write(chosen.output, {name: entry})
                 print(
-                    f"{name:<32} {entry['mutants']:>5} mutants, {entry['killed']} killed, "
+                    f"{name:<44} {entry['mutants']:>5} mutants, {entry['killed']} killed, "
                     f"{entry['timeout']} timed out, {entry['survived']} survived",
                     flush=True,
                 )

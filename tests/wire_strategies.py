@@ -11,13 +11,13 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from balloon_spec.wire.chunk import Chunk
-from balloon_spec.wire.configuration import Configuration
-from balloon_spec.wire.host_request import HostRequest
-from balloon_spec.wire.pfn_array import PfnArray
-from balloon_spec.wire.response_header import ResponseHeader
-from balloon_spec.wire.response_message import ResponseMessage
-from balloon_spec.wire.statistics import Statistic, Statistics
+from balloon_spec.families.base.configuration import Configuration
+from balloon_spec.families.base.pfn_array import PfnArray
+from balloon_spec.families.chunk_transfer.chunk import Chunk
+from balloon_spec.families.chunk_transfer.response_header import ResponseHeader
+from balloon_spec.families.chunk_transfer.response_message import ResponseMessage
+from balloon_spec.families.host_requests.host_request import HostRequest
+from balloon_spec.families.statistics.statistics import Statistic, Statistics
 
 # A slow machine is not a broken law.
 law = settings(deadline=None)

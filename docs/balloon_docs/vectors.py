@@ -21,8 +21,8 @@ from balloon_docs.domain import BalloonDomain, reference
 from balloon_docs.inline import field, paragraph
 from balloon_docs.sequence_svg import sequence_picture
 from balloon_docs.tables import table
+from balloon_spec.families.host_requests import host_request
 from balloon_spec.judge import Finding
-from balloon_spec.wire import host_request
 from balloon_spec.wire.carried import readable_structure
 
 __all__ = ["AreaDirective", "VectorDirective", "by_id", "write_pages"]

@@ -14,7 +14,8 @@ from rich.text import Text
 from balloon_conformance.cli.errors import BadInput
 from balloon_conformance.report.dump import dump_lines
 from balloon_spec.families import registry
-from balloon_spec.wire import pfn_array, response_header, response_message
+from balloon_spec.families.base import pfn_array
+from balloon_spec.families.chunk_transfer import response_header, response_message
 from balloon_spec.wire.annotate import annotate
 from balloon_spec.wire.carried import candidates
 from balloon_spec.wire.hint import Context, Mistake

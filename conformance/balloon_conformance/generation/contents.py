@@ -7,15 +7,10 @@ The schemas refuse to build malformed bytes. Those are put together from parts: 
 from __future__ import annotations
 
 from balloon_conformance.generation.intents import model
-from balloon_spec.wire import (
-    chunk,
-    configuration,
-    host_request,
-    pfn_array,
-    response_header,
-    response_message,
-    statistics,
-)
+from balloon_spec.families.base import configuration, pfn_array
+from balloon_spec.families.chunk_transfer import chunk, response_header, response_message
+from balloon_spec.families.host_requests import host_request
+from balloon_spec.families.statistics import statistics
 
 __all__ = ["build_content", "build_space"]
 

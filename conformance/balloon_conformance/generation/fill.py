@@ -43,13 +43,13 @@ from balloon_conformance.vectors.steps import (
 )
 from balloon_spec.events import GuestAction, OperatorAction, Segment, Side
 from balloon_spec.families import registry
+from balloon_spec.families.base import configuration
 from balloon_spec.judge.content import read_content
 from balloon_spec.pages import PageSet
 from balloon_spec.profiles import Profile, profile
 from balloon_spec.queues import Queue
 from balloon_spec.requirement import catalogue
 from balloon_spec.segments import from_lengths
-from balloon_spec.wire import configuration
 from balloon_spec.wire.errors import WireError
 
 __all__ = ["PROVENANCE", "FillError", "Filling", "fill"]

@@ -23,10 +23,10 @@ from balloon_spec.events import (
     Side,
     Used,
 )
+from balloon_spec.families.base import configuration
 from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue
-from balloon_spec.wire import configuration
 
 __all__ = ["DiffersFromIntent", "ObservedDevice", "ObservedDriver"]
 

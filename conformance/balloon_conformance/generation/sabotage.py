@@ -17,12 +17,11 @@ from balloon_conformance.vectors import model, steps
 from balloon_conformance.vectors.step import Step
 from balloon_spec import events as ev
 from balloon_spec.events import Side
-from balloon_spec.families.base import DEFLATE, INFLATE
-from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.base import DEFLATE, INFLATE, configuration
+from balloon_spec.families.host_requests import HOST_REQUEST, host_request
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.requirement import catalogue
-from balloon_spec.wire import configuration, host_request
 
 __all__ = ["cannot_fail"]
 

@@ -12,8 +12,8 @@ from balloon_conformance.reference.device_pages import BufferContent
 from balloon_conformance.reference.device_requests import Step
 from balloon_conformance.reference.device_state import DeviceOptions, DeviceOutput, DeviceState
 from balloon_spec.events import Available, Reset
+from balloon_spec.families.chunk_transfer import response_header
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.wire import response_header
 
 _LONG_RUN = 100
 """Runs of this length or more are not counted page by page."""

@@ -10,8 +10,8 @@ from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_pages import BufferContent, Words
 from balloon_conformance.reference.device_state import DevicePhase, DeviceState, StatisticsReport
+from balloon_spec.families.chunk_transfer.response_header import ResponseHeader
 from balloon_spec.pages import PageSet
-from balloon_spec.wire.response_header import ResponseHeader
 
 _ORIGIN = "a device on a big-endian host that takes its own byte order for that of every legacy guest"
 

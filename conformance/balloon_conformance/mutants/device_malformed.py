@@ -20,8 +20,8 @@ from balloon_spec.events import (
     Event,
     OperatorAction,
 )
+from balloon_spec.families.chunk_transfer.response_header import ResponseHeader
 from balloon_spec.pages import PageSet
-from balloon_spec.wire.response_header import ResponseHeader
 
 # -- what must have no effect -----------------------------------------------------------------------------
 

@@ -12,8 +12,8 @@ from balloon_conformance.reference.device_pages import BufferContent, Chosen, Wo
 from balloon_conformance.reference.device_state import DeviceState
 from balloon_conformance.reference.machine import Note
 from balloon_spec.events import Available
+from balloon_spec.families.chunk_transfer.response_header import ResponseHeader
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.wire.response_header import ResponseHeader
 
 _LOW_PFNS = np.uint64((1 << 20) - 1)
 """The page frame numbers below 4 GiB."""

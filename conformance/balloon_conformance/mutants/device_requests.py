@@ -18,10 +18,10 @@ from balloon_conformance.reference.device_state import (
     RequestPhase,
 )
 from balloon_spec.events import Available, Reset, Used
+from balloon_spec.families.chunk_transfer.response_header import ResponseHeader
 from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.host_requests.host_request import HostRequest, build
 from balloon_spec.pages import EMPTY
-from balloon_spec.wire.host_request import HostRequest, build
-from balloon_spec.wire.response_header import ResponseHeader
 
 # -- the request ------------------------------------------------------------------------------------------
 

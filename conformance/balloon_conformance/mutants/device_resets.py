@@ -19,8 +19,13 @@ from balloon_conformance.reference.device_state import (
     RequestPhase,
 )
 from balloon_spec.events import Available, DriverOk, Reset
+from balloon_spec.families.chunk_transfer.response_header import (
+    CMD_GET_UNUSED_PAGES,
+    FLAG_CONT,
+    FLAG_DONE,
+    ResponseHeader,
+)
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.wire.response_header import CMD_GET_UNUSED_PAGES, FLAG_CONT, FLAG_DONE, ResponseHeader
 
 
 @mutant(

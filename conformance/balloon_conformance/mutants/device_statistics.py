@@ -7,7 +7,7 @@ from itertools import takewhile
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_state import DeviceOptions, StatisticsReport
-from balloon_spec.wire import statistics
+from balloon_spec.families.statistics import statistics
 
 _LAST_TAG = max(statistics.Tag)
 

@@ -22,9 +22,9 @@ from balloon_conformance.reference.driver_state import (
 from balloon_spec.events import Available, BufferAltered, Event, Reset, Segment, Side, Used
 from balloon_spec.families.base import INFLATE
 from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.host_requests.host_request import HostRequest
 from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.wire.host_request import HostRequest
 
 _HEADER_BYTES = 8
 _SHARED_ADDRESS = 0x5000

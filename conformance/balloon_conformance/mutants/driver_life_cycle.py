@@ -7,8 +7,7 @@ from balloon_conformance.reference.driver import Driver
 from balloon_conformance.reference.driver_pages import Step
 from balloon_conformance.reference.driver_state import DriverState
 from balloon_spec.events import Available, ConfigurationWritten, Guest, GuestAction
-from balloon_spec.families.base import INFLATE
-from balloon_spec.wire import configuration
+from balloon_spec.families.base import INFLATE, configuration
 
 
 @mutant("RESET-09", also=("QUEUE-02",))

@@ -20,7 +20,7 @@ from balloon_spec.events import Available, Used
 from balloon_spec.families.base import INFLATE
 from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.families.statistics import STATISTICS
-from balloon_spec.wire.statistics import Statistic, Statistics, Tag
+from balloon_spec.families.statistics.statistics import Statistic, Statistics, Tag
 
 _MUST_TELL_HOST, _DEFLATE_ON_OOM, _CHUNK_TRANSFER, _HOST_REQ_VQ = 1, 4, 8, 16
 _VERSION_1 = 1 << 32

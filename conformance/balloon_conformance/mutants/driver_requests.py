@@ -21,8 +21,8 @@ from balloon_conformance.reference.driver_state import (
 from balloon_spec.events import Available, Event
 from balloon_spec.families.base import DEFLATE, INFLATE
 from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.host_requests.host_request import HostRequest
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.wire.host_request import HostRequest
 
 # -- the request buffer -----------------------------------------------------------------------------------
 

@@ -36,13 +36,12 @@ from balloon_spec.events import (
     Reset,
     Side,
 )
-from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.base import DEFLATE, INFLATE, configuration
 from balloon_spec.families.family import ConfigurationWord
 from balloon_spec.families.host_requests import HOST_REQUEST
-from balloon_spec.families.statistics import STATISTICS
+from balloon_spec.families.statistics import STATISTICS, statistics
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue
-from balloon_spec.wire import configuration, statistics
 from balloon_spec.wire.errors import WireError
 
 __all__ = ["DEVICE", "OPERATIONS", "QUEUES", "Device"]

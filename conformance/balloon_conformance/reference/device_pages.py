@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from balloon_conformance.reference.machine import Note
+from balloon_spec.families.base import pfn_array
+from balloon_spec.families.chunk_transfer import chunk, response_header
+from balloon_spec.families.chunk_transfer.response_header import ResponseHeader
 from balloon_spec.pages import EMPTY, PAGE_SHIFT, PageSet
-from balloon_spec.wire import chunk, pfn_array, response_header
-from balloon_spec.wire.response_header import ResponseHeader
 
 __all__ = ["BufferContent", "PageReader"]
 

@@ -19,10 +19,15 @@ from balloon_conformance.reference.device_state import (
 )
 from balloon_conformance.reference.machine import Machine, Move, Note, Refusal, Table
 from balloon_spec.events import Available, Used
+from balloon_spec.families.chunk_transfer.response_header import (
+    CMD_GET_UNUSED_PAGES,
+    FLAG_CONT,
+    FLAG_DONE,
+    ResponseHeader,
+)
+from balloon_spec.families.host_requests import host_request
+from balloon_spec.families.host_requests.host_request import HostRequest
 from balloon_spec.pages import EMPTY
-from balloon_spec.wire import host_request
-from balloon_spec.wire.host_request import HostRequest
-from balloon_spec.wire.response_header import CMD_GET_UNUSED_PAGES, FLAG_CONT, FLAG_DONE, ResponseHeader
 
 __all__ = ["REQUESTS", "RequestingDevice", "Step"]
 

@@ -37,13 +37,12 @@ from balloon_spec.events import (
     Reset,
     Used,
 )
-from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.base import DEFLATE, INFLATE, configuration
 from balloon_spec.families.host_requests import HOST_REQUEST
-from balloon_spec.families.statistics import STATISTICS
+from balloon_spec.families.statistics import STATISTICS, statistics
+from balloon_spec.families.statistics.statistics import Statistic, Statistics, Tag
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
-from balloon_spec.wire import configuration, statistics
-from balloon_spec.wire.statistics import Statistic, Statistics, Tag
 
 __all__ = ["DRIVER", "RETURNS", "WISHES", "Driver"]
 

@@ -22,9 +22,8 @@ from balloon_conformance.reference.driver_state import (
 )
 from balloon_conformance.reference.machine import Move, Refusal, Table
 from balloon_spec.events import ConfigurationWritten, Guest, GuestAction
-from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.base import DEFLATE, INFLATE, configuration
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.wire import configuration
 
 __all__ = ["BALLOON", "BallooningDriver"]
 

@@ -25,10 +25,10 @@ from balloon_conformance.reference.driver_state import (
 from balloon_conformance.reference.machine import Machine
 from balloon_spec.events import Available
 from balloon_spec.families.base import INFLATE
+from balloon_spec.families.chunk_transfer import chunk, response_header
+from balloon_spec.families.chunk_transfer.response_header import ResponseHeader
 from balloon_spec.pages import PAGE_SHIFT, PageSet
 from balloon_spec.queues import Queue
-from balloon_spec.wire import chunk, response_header
-from balloon_spec.wire.response_header import ResponseHeader
 
 __all__ = ["PageWriter", "Step"]
 

@@ -22,11 +22,10 @@ from balloon_conformance.reference.driver_state import (
 )
 from balloon_conformance.reference.machine import Move, Refusal, Table
 from balloon_spec.events import Used
-from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.chunk_transfer.response_header import CMD_GET_UNUSED_PAGES, FLAG_CONT, FLAG_DONE
+from balloon_spec.families.host_requests import HOST_REQUEST, host_request
+from balloon_spec.families.host_requests.host_request import HostRequest
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.wire import host_request
-from balloon_spec.wire.host_request import HostRequest
-from balloon_spec.wire.response_header import CMD_GET_UNUSED_PAGES, FLAG_CONT, FLAG_DONE
 
 __all__ = ["ANSWERS", "AnsweringDriver"]
 

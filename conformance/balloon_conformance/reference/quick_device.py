@@ -13,8 +13,8 @@ from typing import Final
 
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_pages import BufferContent
+from balloon_spec.families.chunk_transfer import chunk, response_header
 from balloon_spec.pages import PAGE_SHIFT, PageSet
-from balloon_spec.wire import chunk, response_header
 
 __all__ = ["QuickDevice"]
 

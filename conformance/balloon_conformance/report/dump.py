@@ -9,7 +9,7 @@ from itertools import groupby
 
 from rich.text import Text
 
-from balloon_spec.wire import configuration
+from balloon_spec.families.base import configuration
 from balloon_spec.wire.annotate import annotate
 from balloon_spec.wire.structure import Field
 

@@ -16,13 +16,13 @@ from balloon_conformance.vectors.step import Step
 from balloon_conformance.vectors.steps.wishes import OPERATOR_CAPABILITIES
 from balloon_spec import events as ev
 from balloon_spec.events import OperatorAction
-from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.base import configuration
+from balloon_spec.families.host_requests import HOST_REQUEST, host_request
 from balloon_spec.feature import insisted_on
 from balloon_spec.judge.content import read_content
 from balloon_spec.pages import PageSet
 from balloon_spec.profiles import Profile
 from balloon_spec.trace import event_fields
-from balloon_spec.wire import configuration, host_request
 
 __all__ = ["DevicePlayer"]
 

@@ -13,14 +13,13 @@ from balloon_conformance.running.session import DriverSession
 from balloon_conformance.vectors import model, steps
 from balloon_conformance.vectors.step import Step
 from balloon_spec import events as ev
-from balloon_spec.families.base import DEFLATE
+from balloon_spec.families.base import DEFLATE, configuration
+from balloon_spec.families.base.configuration import Configuration
 from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.judge.content import Content, read_content
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.trace import event_fields
-from balloon_spec.wire import configuration
-from balloon_spec.wire.configuration import Configuration
 
 __all__ = ["DriverPlayer"]
 

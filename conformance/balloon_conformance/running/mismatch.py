@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.base import DEFLATE, INFLATE, pfn_array
+from balloon_spec.families.chunk_transfer import chunk, response_header, response_message
 from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.statistics import statistics
 from balloon_spec.judge.content import Content, read_array, read_message
 from balloon_spec.pages import EMPTY, PFN_LIMIT, PageSet
 from balloon_spec.queues import Queue
-from balloon_spec.wire import chunk, pfn_array, response_header, response_message, statistics
 from balloon_spec.wire.annotate import annotate
 from balloon_spec.wire.carried import readable_structure
 

@@ -12,11 +12,12 @@ from balloon_conformance.scenarios.device_negotiation import subsets
 from balloon_conformance.scenarios.driving import Driving
 from balloon_spec import events as ev
 from balloon_spec.events import Side
+from balloon_spec.families.base import configuration
+from balloon_spec.families.chunk_transfer import response_message
+from balloon_spec.families.chunk_transfer.chunk import Chunk
+from balloon_spec.families.chunk_transfer.response_header import FLAG_CONT, FLAG_DONE
 from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.pages import PageSet
-from balloon_spec.wire import configuration, response_message
-from balloon_spec.wire.chunk import Chunk
-from balloon_spec.wire.response_header import FLAG_CONT, FLAG_DONE
 
 _FIRST, _SECOND = PageSet([(0x1000, 3)]), PageSet([(0x2000, 2)])
 _UNUSED = Chunk(0x1800, 1)

@@ -8,10 +8,10 @@ from balloon_conformance.running.session import DeviceSession
 from balloon_conformance.scenarios import scenario
 from balloon_conformance.scenarios.driving import Driving
 from balloon_spec.events import Side
+from balloon_spec.families.chunk_transfer import response_message
+from balloon_spec.families.chunk_transfer.chunk import Chunk
+from balloon_spec.families.chunk_transfer.response_header import FLAG_CONT, FLAG_DONE
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.wire import response_message
-from balloon_spec.wire.chunk import Chunk
-from balloon_spec.wire.response_header import FLAG_CONT, FLAG_DONE
 
 _PAGES = PageSet([(0x1000, 32768)])
 """As one chunk for each page they fill a message."""

@@ -12,11 +12,11 @@ from balloon_conformance.scenarios.device_negotiation import subsets
 from balloon_conformance.scenarios.driving import Driving, encode
 from balloon_spec import events as ev
 from balloon_spec.events import Side
-from balloon_spec.families.base import INFLATE
-from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.base import INFLATE, configuration
+from balloon_spec.families.chunk_transfer import response_message
+from balloon_spec.families.chunk_transfer.response_header import FLAG_DONE
+from balloon_spec.families.host_requests import HOST_REQUEST, host_request
 from balloon_spec.pages import PageSet
-from balloon_spec.wire import configuration, host_request, response_message
-from balloon_spec.wire.response_header import FLAG_DONE
 
 _BEFORE, _AFTER = PageSet([(0x1800, 2)]), PageSet([(0x2000, 1)])
 _QUIET_SECONDS = 0.05

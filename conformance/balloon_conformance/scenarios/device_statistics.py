@@ -12,8 +12,8 @@ from balloon_conformance.scenarios.driving import Driving
 from balloon_spec import events as ev
 from balloon_spec.events import Side
 from balloon_spec.families.statistics import STATISTICS
+from balloon_spec.families.statistics.statistics import Tag
 from balloon_spec.pages import EMPTY
-from balloon_spec.wire.statistics import Tag
 
 _KNOWN = tuple(int(tag) for tag in Tag)
 _UNKNOWN = (0x1234, 0xFFF0, 0x0100 | Tag.MEMFREE, 0x8000 | Tag.MEMTOT)

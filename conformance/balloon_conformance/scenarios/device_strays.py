@@ -15,12 +15,12 @@ from balloon_conformance.scenarios.driving import Driving
 from balloon_spec import events as ev
 from balloon_spec.events import Side
 from balloon_spec.families.base import DEFLATE, INFLATE
-from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.chunk_transfer import response_message
+from balloon_spec.families.chunk_transfer.chunk import Chunk
+from balloon_spec.families.chunk_transfer.response_header import FLAG_DONE
+from balloon_spec.families.host_requests import HOST_REQUEST, host_request
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue
-from balloon_spec.wire import host_request, response_message
-from balloon_spec.wire.chunk import Chunk
-from balloon_spec.wire.response_header import FLAG_DONE
 
 _PAGE = PageSet([(0x2000, 1)])
 _CONTROL = PageSet([(0x2010, 1)])

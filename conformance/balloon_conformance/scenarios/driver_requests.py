@@ -17,12 +17,12 @@ from balloon_conformance.scenarios.hosting import (
 )
 from balloon_spec import events as ev
 from balloon_spec.events import Side
-from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.chunk_transfer import chunk, response_header
+from balloon_spec.families.chunk_transfer.response_header import CMD_GET_UNUSED_PAGES
+from balloon_spec.families.host_requests import HOST_REQUEST, host_request
+from balloon_spec.families.host_requests.host_request import HostRequest
 from balloon_spec.pages import EMPTY, PAGE_BYTES, PageSet
-from balloon_spec.wire import chunk, host_request, response_header
 from balloon_spec.wire.errors import WireError
-from balloon_spec.wire.host_request import HostRequest
-from balloon_spec.wire.response_header import CMD_GET_UNUSED_PAGES
 
 _FEATURES = frozenset({"HOST_REQ_VQ"})
 _BALLOON = PageSet([(0x1000, 512)])

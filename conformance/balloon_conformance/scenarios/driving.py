@@ -8,17 +8,17 @@ from balloon_conformance.iut.contract import Buffer, Capability
 from balloon_conformance.running.case import NotExercised
 from balloon_conformance.running.session import DeviceSession
 from balloon_spec import events as ev
-from balloon_spec.families.base import DEFLATE, INFLATE
-from balloon_spec.families.host_requests import HOST_REQUEST
-from balloon_spec.families.statistics import STATISTICS
+from balloon_spec.families.base import DEFLATE, INFLATE, configuration, pfn_array
+from balloon_spec.families.base.pfn_array import PfnArray
+from balloon_spec.families.chunk_transfer import response_message
+from balloon_spec.families.chunk_transfer.chunk import Chunk
+from balloon_spec.families.chunk_transfer.response_header import FLAG_DONE
+from balloon_spec.families.host_requests import HOST_REQUEST, host_request
+from balloon_spec.families.statistics import STATISTICS, statistics
+from balloon_spec.families.statistics.statistics import Statistic, Statistics, Tag
 from balloon_spec.feature import insisted_on
 from balloon_spec.pages import EMPTY, PageSet, Run
 from balloon_spec.queues import Queue
-from balloon_spec.wire import configuration, host_request, pfn_array, response_message, statistics
-from balloon_spec.wire.chunk import Chunk
-from balloon_spec.wire.pfn_array import PfnArray
-from balloon_spec.wire.response_header import FLAG_DONE
-from balloon_spec.wire.statistics import Statistic, Statistics, Tag
 
 __all__ = ["Driving", "encode"]
 

@@ -36,8 +36,8 @@ from balloon_spec.events import (
     Reset,
     Used,
 )
+from balloon_spec.families.base import configuration
 from balloon_spec.pages import EMPTY, PAGE_BYTES, PAGE_SHIFT
-from balloon_spec.wire import configuration
 
 __all__ = ["serve_driver"]
 

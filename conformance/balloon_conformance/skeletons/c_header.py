@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from balloon_spec.families import registry
+from balloon_spec.families.base import configuration, pfn_array
+from balloon_spec.families.chunk_transfer import chunk, response_header
+from balloon_spec.families.chunk_transfer.response_message import MAX_DATA_BYTES
+from balloon_spec.families.host_requests import host_request
+from balloon_spec.families.statistics import statistics
 from balloon_spec.feature import RING_FEATURES, Feature
-from balloon_spec.judge.message_checks import MAX_DATA_BYTES
 from balloon_spec.pages import PAGE_SHIFT
 from balloon_spec.profile import Profile
-from balloon_spec.wire import chunk, configuration, host_request, pfn_array, response_header, statistics
 from balloon_spec.wire.layout import Bits, Word, read_layout
 
 __all__ = ["c_header"]

@@ -10,20 +10,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.base import pfn_array
+from balloon_spec.families.chunk_transfer import chunk, response_header, response_message
+from balloon_spec.families.chunk_transfer.response_header import FLAG_CONT, FLAG_DONE
+from balloon_spec.families.host_requests import HOST_REQUEST, host_request
+from balloon_spec.families.statistics import statistics
 from balloon_spec.pages import PAGE_SHIFT
 from balloon_spec.queues import Queue
-from balloon_spec.wire import (
-    chunk,
-    host_request,
-    pfn_array,
-    response_header,
-    response_message,
-    statistics,
-)
 from balloon_spec.wire.annotate import annotate
 from balloon_spec.wire.carried import readable_structure
-from balloon_spec.wire.response_header import FLAG_CONT, FLAG_DONE
 
 __all__ = ["comment_on_request", "comment_on_space", "inline", "readable_lines"]
 

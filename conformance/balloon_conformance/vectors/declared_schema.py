@@ -15,7 +15,7 @@ from typing import Any
 from balloon_conformance.vectors import steps as _own_steps  # noqa: F401 - declares them
 from balloon_conformance.vectors.step import Form, Step, steps
 from balloon_spec.families import registry
-from balloon_spec.wire import configuration
+from balloon_spec.families.base import configuration
 
 __all__ = ["EXPORT_NAME", "VECTOR_NAME", "differing", "export_schema", "text", "vector_schema", "write"]
 

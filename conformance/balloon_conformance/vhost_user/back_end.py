@@ -58,9 +58,9 @@ from balloon_spec.events import (
     Reset,
     Side,
 )
+from balloon_spec.families.base import configuration
 from balloon_spec.profiles import Profile
 from balloon_spec.queues import Queue
-from balloon_spec.wire import configuration
 
 __all__ = ["BackEnd"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
-from balloon_spec.wire import configuration
+from balloon_spec.families.base import configuration
 
 __all__ = ["driver_writes"]
 

@@ -11,7 +11,7 @@ from balloon_spec.events import (
     Quiet,
     Side,
 )
-from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.base import DEFLATE, INFLATE, configuration
 from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
@@ -23,7 +23,6 @@ from balloon_spec.judge.in_flight import InFlight
 from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
-from balloon_spec.wire import configuration
 from balloon_spec.wire.layout import swapped
 
 __all__ = ["Count"]

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from balloon_spec import events as ev
-from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.base import DEFLATE, INFLATE, configuration
 from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.judge.in_flight import InFlight, Key, Shape
 from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.session import Session
 from balloon_spec.queues import Queue
-from balloon_spec.wire import configuration
 
 __all__ = ["Buffers"]
 

@@ -11,12 +11,12 @@ from balloon_spec.events import (
     Quiet,
     Side,
 )
+from balloon_spec.families.base import configuration
 from balloon_spec.judge.configuration_space import Configuration
 from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
-from balloon_spec.wire import configuration
 from balloon_spec.wire.layout import swapped
 
 _NUM_PAGES = configuration.NUM_PAGES_OFFSET

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from balloon_spec import events as ev
+from balloon_spec.families.base import configuration
 from balloon_spec.judge.in_flight import InFlight
 from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.session import Session
-from balloon_spec.wire import configuration
 
 __all__ = ["Configuration"]
 

@@ -13,13 +13,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.base import DEFLATE, INFLATE, pfn_array
+from balloon_spec.families.chunk_transfer import response_header
+from balloon_spec.families.chunk_transfer.response_message import MAX_DATA_BYTES
 from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.judge.message_checks import (
     CHUNK_BYTES,
     HEADER_BYTES,
-    MAX_DATA_BYTES,
     Draft,
     Reading,
     check_chunks,
@@ -30,7 +31,6 @@ from balloon_spec.judge.message_checks import (
 )
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
-from balloon_spec.wire import pfn_array, response_header
 from balloon_spec.wire.errors import WireError
 
 __all__ = [

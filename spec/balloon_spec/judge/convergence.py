@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from balloon_spec.events import Available, ConfigurationWritten, Quiet, Side
-from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.base import DEFLATE, INFLATE, configuration
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.configuration_space import Configuration
@@ -19,7 +19,6 @@ from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.guest_wishes import GuestWishes
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
-from balloon_spec.wire import configuration
 
 _RESERVE = 4
 """A guest is not said to have memory free unless it has this part of its memory left beyond what it is to

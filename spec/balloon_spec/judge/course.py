@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from balloon_spec import events as ev
-from balloon_spec.families.base import DEFLATE, INFLATE
-from balloon_spec.families.statistics import STATISTICS
+from balloon_spec.families.base import DEFLATE, INFLATE, configuration
+from balloon_spec.families.statistics import STATISTICS, statistics
+from balloon_spec.families.statistics.statistics import Tag
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.configuration_space import Configuration
@@ -18,9 +19,7 @@ from balloon_spec.judge.in_flight import InFlight
 from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.session import Session
 from balloon_spec.pages import EMPTY, PAGE_SHIFT, PageSet
-from balloon_spec.wire import configuration, statistics
 from balloon_spec.wire.errors import WireError
-from balloon_spec.wire.statistics import Tag
 
 __all__ = ["ROUNDS_WITHOUT_END", "Course"]
 

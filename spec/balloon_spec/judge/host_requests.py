@@ -7,7 +7,9 @@ from typing import Final, Self
 
 from balloon_spec import events as ev
 from balloon_spec.families.base import DEFLATE, INFLATE
-from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.chunk_transfer import chunk
+from balloon_spec.families.chunk_transfer.response_header import FLAG_CONT, FLAG_DONE
+from balloon_spec.families.host_requests import HOST_REQUEST, host_request
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.guest_wishes import GuestWishes
@@ -16,8 +18,6 @@ from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.session import Session
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
-from balloon_spec.wire import chunk, host_request
-from balloon_spec.wire.response_header import FLAG_CONT, FLAG_DONE
 
 __all__ = ["Request", "Requests"]
 

@@ -7,11 +7,11 @@ from enum import StrEnum
 
 from balloon_spec import events as ev
 from balloon_spec.families.base import DEFLATE, INFLATE
-from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.chunk_transfer.response_header import FLAG_CONT, FLAG_DONE
+from balloon_spec.families.host_requests import HOST_REQUEST, host_request
+from balloon_spec.families.statistics import statistics
 from balloon_spec.judge.content import Content
 from balloon_spec.queues import Queue
-from balloon_spec.wire import host_request, statistics
-from balloon_spec.wire.response_header import FLAG_CONT, FLAG_DONE
 
 __all__ = ["InFlight", "Key", "Shape"]
 

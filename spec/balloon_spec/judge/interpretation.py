@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from balloon_spec import events as ev
 from balloon_spec.families.base import DEFLATE, INFLATE
-from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.chunk_transfer import response_header
+from balloon_spec.families.host_requests import HOST_REQUEST, host_request
 from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
@@ -27,7 +28,6 @@ from balloon_spec.judge.session import Session
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.segments import segments_outside
-from balloon_spec.wire import host_request, response_header
 
 __all__ = ["interpret", "wishes"]
 

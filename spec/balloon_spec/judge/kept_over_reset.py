@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from balloon_spec.events import ConfigurationRead, DriverOk, Quiet, Side
+from balloon_spec.families.base import configuration
 from balloon_spec.judge.configuration_space import Configuration
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.host_requests import Requests
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
 from balloon_spec.judge.statistics_queue import Statistics
-from balloon_spec.wire import configuration
 
 _ACTUAL = configuration.ACTUAL_OFFSET
 

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from balloon_spec.families.chunk_transfer import chunk, response_header
+from balloon_spec.families.chunk_transfer.response_message import MAX_DATA_BYTES
 from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.pages import EMPTY, PAGE_SHIFT, PageSet
-from balloon_spec.wire import chunk, response_header
 from balloon_spec.wire.layout import swapped
 
 __all__ = [
     "CHUNK_BYTES",
     "HEADER_BYTES",
-    "MAX_DATA_BYTES",
     "Draft",
     "Reading",
     "check_chunks",
@@ -31,8 +31,6 @@ __all__ = [
 
 HEADER_BYTES = response_header.LENGTH_BYTES
 CHUNK_BYTES = chunk.LENGTH_BYTES
-MAX_DATA_BYTES = 8 * 64 * 1024
-"""The most response data a message carries, and the least a device must accept (HDR-07, HDR-08)."""
 
 _RESERVED = 0xFFF
 _PFN_SPACE = 1 << 52

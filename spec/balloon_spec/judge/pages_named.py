@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from balloon_spec.events import Available, Guest, GuestAction
 from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.chunk_transfer.response_header import LENGTH_BYTES
 from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
@@ -18,7 +19,6 @@ from balloon_spec.judge.interpretation import wishes
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
 from balloon_spec.pages import PageSet
-from balloon_spec.wire.response_header import LENGTH_BYTES
 
 _OWN = {INFLATE: ("INF-01", "INF-02"), DEFLATE: ("DEF-01", "DEF-02")}
 """Per queue: the requirement on the form of a buffer, and the one that it names at least one chunk."""

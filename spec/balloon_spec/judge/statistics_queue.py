@@ -16,7 +16,7 @@ from balloon_spec.events import (
     StatisticsRead,
     Used,
 )
-from balloon_spec.families.statistics import STATISTICS
+from balloon_spec.families.statistics import STATISTICS, statistics
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept, kept_if
@@ -24,7 +24,6 @@ from balloon_spec.judge.in_flight import InFlight, Shape
 from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
-from balloon_spec.wire import statistics
 from balloon_spec.wire.errors import WireError
 from balloon_spec.wire.layout import swapped
 

@@ -15,8 +15,8 @@ from run_command import run_command
 from balloon_conformance.cli.export import command
 from balloon_conformance.skeletons import c_header as generator
 from balloon_conformance.skeletons.c_header import c_header
+from balloon_spec.families.statistics import statistics
 from balloon_spec.profiles import BASE, CHUNK_TRANSFER
-from balloon_spec.wire import statistics
 from balloon_spec.wire.layout import read_layout
 
 COMMITTED = ROOT / "examples" / "c" / "virtio_balloon_chunk.h"

@@ -14,9 +14,9 @@ from balloon_conformance.reference.device_state import DevicePhase, RequestPhase
 from balloon_conformance.reference.machine import Note
 from balloon_conformance.running.outcome import Status
 from balloon_spec.events import Available, ConfigurationChanged, NeedsReset, Side, Used
+from balloon_spec.families.host_requests import host_request
+from balloon_spec.families.host_requests.host_request import HostRequest
 from balloon_spec.profiles import CHUNK_TRANSFER
-from balloon_spec.wire import host_request
-from balloon_spec.wire.host_request import HostRequest
 
 
 class AnnouncesEveryWish(Device):

@@ -16,9 +16,9 @@ from balloon_conformance.running.outcome import Status
 from balloon_conformance.running.session import DriverSession
 from balloon_conformance.scenarios import driver_rests, of
 from balloon_spec.events import Side
+from balloon_spec.families.statistics.statistics import Statistic, Statistics, Tag
 from balloon_spec.pages import PageSet
 from balloon_spec.profiles import CHUNK_TRANSFER
-from balloon_spec.wire.statistics import Statistic, Statistics, Tag
 
 PAGES = 0x4000
 

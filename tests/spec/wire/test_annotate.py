@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from wire_strategies import law
 
 from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.chunk_transfer.chunk import Chunk
+from balloon_spec.families.chunk_transfer.response_message import build, message
 from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.families.registry import structures
 from balloon_spec.wire.annotate import annotate
-from balloon_spec.wire.chunk import Chunk
 from balloon_spec.wire.errors import WireError
 from balloon_spec.wire.hint import NOTHING_KNOWN, Context
-from balloon_spec.wire.response_message import build, message
 from balloon_spec.wire.structure import Field
 
 EVERY = pytest.mark.parametrize("name", list(wire.VALUES))

@@ -3,8 +3,9 @@
 import pytest
 import wire_strategies as wire
 
+from balloon_spec.families.base import pfn_array
 from balloon_spec.families.registry import structures
-from balloon_spec.wire import pfn_array, statistics
+from balloon_spec.families.statistics import statistics
 from balloon_spec.wire.errors import WireError
 from balloon_spec.wire.layout import read_layout
 

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wire_strategies import law
 
-from balloon_spec.wire import chunk, pfn_array, response_header, response_message
-from balloon_spec.wire.chunk import Chunk
+from balloon_spec.families.base import pfn_array
+from balloon_spec.families.chunk_transfer import chunk, response_header, response_message
+from balloon_spec.families.chunk_transfer.chunk import Chunk
+from balloon_spec.families.chunk_transfer.response_message import message
 from balloon_spec.wire.errors import WireError
-from balloon_spec.wire.response_message import message
 
 chunk_lists = st.lists(wire.chunks, max_size=12)
 

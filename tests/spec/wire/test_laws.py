@@ -9,15 +9,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from wire_strategies import law
 
+from balloon_spec.families.base.configuration import Configuration
+from balloon_spec.families.base.pfn_array import PfnArray
+from balloon_spec.families.chunk_transfer.chunk import Chunk
+from balloon_spec.families.chunk_transfer.response_header import ResponseHeader
+from balloon_spec.families.chunk_transfer.response_message import ResponseMessage, message
+from balloon_spec.families.host_requests.host_request import HostRequest
 from balloon_spec.families.registry import structures
-from balloon_spec.wire.chunk import Chunk
-from balloon_spec.wire.configuration import Configuration
+from balloon_spec.families.statistics.statistics import Statistic, Statistics
 from balloon_spec.wire.errors import WireError
-from balloon_spec.wire.host_request import HostRequest
-from balloon_spec.wire.pfn_array import PfnArray
-from balloon_spec.wire.response_header import ResponseHeader
-from balloon_spec.wire.response_message import ResponseMessage, message
-from balloon_spec.wire.statistics import Statistic, Statistics
 
 EVERY = pytest.mark.parametrize("name", list(wire.VALUES))
 LEGACY = pytest.mark.parametrize("name", ["pfn-array", "statistics"])

@@ -4,7 +4,9 @@ import pytest
 from construct import Int8ul as Byte
 from construct import Int24ul, Prefixed, Struct
 
-from balloon_spec.wire import configuration, host_request, response_message
+from balloon_spec.families.base import configuration
+from balloon_spec.families.chunk_transfer import response_message
+from balloon_spec.families.host_requests import host_request
 from balloon_spec.wire.layout import Bits, read_layout
 
 

@@ -2,22 +2,23 @@
 
 import pytest
 
-from balloon_spec.wire import (
-    chunk,
-    configuration,
-    host_request,
-    pfn_array,
-    response_header,
-    response_message,
-    statistics,
+from balloon_spec.families.base import configuration, pfn_array
+from balloon_spec.families.base.configuration import Configuration
+from balloon_spec.families.base.pfn_array import PfnArray
+from balloon_spec.families.chunk_transfer import chunk, response_header, response_message
+from balloon_spec.families.chunk_transfer.chunk import Chunk
+from balloon_spec.families.chunk_transfer.response_header import ResponseHeader
+from balloon_spec.families.chunk_transfer.response_message import ResponseMessage, message
+from balloon_spec.families.host_requests import host_request
+from balloon_spec.families.host_requests.host_request import HostRequest
+from balloon_spec.families.statistics import statistics
+from balloon_spec.families.statistics.statistics import (
+    LINUX_TAG_NAMES,
+    TAG_MEANINGS,
+    Statistic,
+    Statistics,
+    Tag,
 )
-from balloon_spec.wire.chunk import Chunk
-from balloon_spec.wire.configuration import Configuration
-from balloon_spec.wire.host_request import HostRequest
-from balloon_spec.wire.pfn_array import PfnArray
-from balloon_spec.wire.response_header import ResponseHeader
-from balloon_spec.wire.response_message import ResponseMessage, message
-from balloon_spec.wire.statistics import LINUX_TAG_NAMES, TAG_MEANINGS, Statistic, Statistics, Tag
 
 
 def test_inflate_three_pages_at_one_gibibyte():

@@ -15,7 +15,7 @@ from balloon_conformance.report.dump import configuration_fields, dump_lines
 from balloon_conformance.vectors import model, schema
 from balloon_conformance.vectors.loader import VectorError, further, load
 from balloon_conformance.vectors.sequence import Message, sequence
-from balloon_spec.wire import configuration
+from balloon_spec.families.base import configuration
 from balloon_spec.wire.annotate import annotate
 from balloon_spec.wire.hint import Context
 

@@ -27,9 +27,9 @@ from balloon_conformance.iut.qemu.qmp import require_library
 from balloon_conformance.iut.qemu.ram import MAXIMUM_PAGES, MINIMUM_PAGES, GuestRam
 from balloon_spec.events import ConfigurationChanged, NeedsReset, OperatorAction, Used
 from balloon_spec.families.statistics import STATISTICS
+from balloon_spec.families.statistics.statistics import Tag
 from balloon_spec.pages import EMPTY, PAGE_SHIFT, PageSet
 from balloon_spec.queues import Queue
-from balloon_spec.wire.statistics import Tag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

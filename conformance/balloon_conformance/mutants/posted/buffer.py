@@ -7,8 +7,8 @@ from balloon_conformance.reference.coalesce import CHUNK_BYTES
 from balloon_conformance.reference.driver import Driver
 from balloon_conformance.reference.driver_pages import Step
 from balloon_conformance.reference.driver_state import DriverOptions, DriverState
+from balloon_spec.families.chunk_transfer import response_header
 from balloon_spec.pages import PageSet
-from balloon_spec.wire import response_header
 
 __all__ = ["PostedLosesAChunkAtEachFlush", "PostedSendsStaleHeaders"]
 

@@ -9,8 +9,8 @@ from balloon_conformance.reference.coalesce import lowest
 from balloon_conformance.reference.driver import Driver
 from balloon_conformance.reference.driver_pages import Step
 from balloon_conformance.reference.driver_state import DriverOptions, DriverState
+from balloon_spec.families.host_requests.host_request import HostRequest
 from balloon_spec.pages import PageSet
-from balloon_spec.wire.host_request import HostRequest
 
 __all__ = ["PostedKeepsMovedPagesToItself"]
 

@@ -16,7 +16,7 @@ from balloon_conformance.reference.driver_state import (
 )
 from balloon_spec.events import Reset, Used
 from balloon_spec.families.base import DEFLATE, INFLATE
-from balloon_spec.wire.host_request import HostRequest
+from balloon_spec.families.host_requests.host_request import HostRequest
 
 __all__ = ["PostedHangsOfARequest", "PostedHasOneLock", "PostedLosesTheRequestBuffer"]
 

@@ -21,12 +21,12 @@ from balloon_conformance.reference.driver_state import (
     DriverState,
     Flight,
 )
+from balloon_spec.families.chunk_transfer import response_header
+from balloon_spec.families.chunk_transfer.response_header import FLAG_CONT, FLAG_DONE
 from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.host_requests.host_request import HostRequest
 from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.pages import PageSet, Run
-from balloon_spec.wire import response_header
-from balloon_spec.wire.host_request import HostRequest
-from balloon_spec.wire.response_header import FLAG_CONT, FLAG_DONE
 
 __all__ = ["PostedAnswersWithFreedMemory", "PostedAnswersWithoutEnd", "free_blocks"]
 

@@ -20,10 +20,10 @@ from balloon_conformance.iut.sight import Fact
 from balloon_conformance.running.not_exercised import NotExercised
 from balloon_conformance.running.session.shared import Session
 from balloon_spec import events as ev
+from balloon_spec.families.base import configuration
 from balloon_spec.feature import insisted_on
 from balloon_spec.judge.given_back import GivenBack
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.wire import configuration
 
 __all__ = ["DeviceSession"]
 

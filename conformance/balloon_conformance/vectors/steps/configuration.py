@@ -16,7 +16,7 @@ from balloon_spec.events import (
     Event,
     Side,
 )
-from balloon_spec.wire import configuration
+from balloon_spec.families.base import configuration
 
 if TYPE_CHECKING:
     from balloon_conformance.vectors.as_trace import Tracing

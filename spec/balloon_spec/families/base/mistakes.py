@@ -6,8 +6,8 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from balloon_spec.families.base import configuration, pfn_array
 from balloon_spec.pages import PAGE_SHIFT
-from balloon_spec.wire import configuration, pfn_array
 from balloon_spec.wire.hint import NOTHING_KNOWN, Context, Hint, Mistake
 
 __all__ = ["array_mistakes", "configuration_mistakes", "different_pages", "wide_pages"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from balloon_spec.families.base import configuration, pfn_array
 from balloon_spec.families.base.mistakes import array_mistakes, configuration_mistakes
 from balloon_spec.pages import PAGE_SHIFT
-from balloon_spec.wire import configuration, pfn_array
 from balloon_spec.wire.hint import Context
 from balloon_spec.wire.structure import Field, Numbers, Structure, Words, counted, length
 

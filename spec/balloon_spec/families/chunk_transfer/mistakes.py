@@ -6,11 +6,11 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from balloon_spec.families.base import BALLOON_QUEUES
+from balloon_spec.families.base import BALLOON_QUEUES, pfn_array
 from balloon_spec.families.base.mistakes import different_pages, wide_pages
+from balloon_spec.families.chunk_transfer import chunk, response_header, response_message
+from balloon_spec.families.chunk_transfer.chunk_hints import big_endian_hint, chunk_hints, reads_as_big_endian
 from balloon_spec.pages import PAGE_SHIFT, PageSet
-from balloon_spec.wire import chunk, pfn_array, response_header, response_message
-from balloon_spec.wire.chunk_hints import big_endian_hint, chunk_hints, reads_as_big_endian
 from balloon_spec.wire.hint import ID_MASK, Context, Hint, Mistake
 from balloon_spec.wire.structure import counted
 

@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import Final
 
 from balloon_spec.families.base import BALLOON_QUEUES
+from balloon_spec.families.chunk_transfer import chunk, response_header, response_message
 from balloon_spec.families.chunk_transfer.mistakes import chunk_mistakes, header_mistakes, message_mistakes
 from balloon_spec.pages import PAGE_SHIFT
-from balloon_spec.wire import chunk, response_header, response_message
 from balloon_spec.wire.hint import ID_MASK, Context
 from balloon_spec.wire.structure import Field, Numbers, Structure, Words, counted, length
 

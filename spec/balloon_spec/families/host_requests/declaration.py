@@ -6,9 +6,8 @@ from importlib.resources import files
 from typing import Final
 
 from balloon_spec.families.family import AreaFile, Chapter, Family
-from balloon_spec.families.host_requests import FEATURES, HOST_REQUEST
+from balloon_spec.families.host_requests import FEATURES, HOST_REQUEST, answers, requests
 from balloon_spec.families.host_requests import structures as own
-from balloon_spec.judge import answers, requests
 from balloon_spec.judge.host_requests import Requests
 from balloon_spec.judge.rule import rules_in
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from balloon_spec.wire import host_request, response_header
+from balloon_spec.families.chunk_transfer import response_header
+from balloon_spec.families.host_requests import host_request
 from balloon_spec.wire.hint import ID_MASK, Context, Hint, Mistake
 
 __all__ = ["request_mistakes"]

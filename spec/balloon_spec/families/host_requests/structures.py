@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from balloon_spec.families.chunk_transfer import response_header
 from balloon_spec.families.chunk_transfer.structures import command
+from balloon_spec.families.host_requests import host_request
 from balloon_spec.families.host_requests.mistakes import request_mistakes
-from balloon_spec.wire import host_request, response_header
 from balloon_spec.wire.hint import Context
 from balloon_spec.wire.structure import Numbers, Structure, Words
 

@@ -6,9 +6,9 @@ from importlib.resources import files
 from typing import Final
 
 from balloon_spec.families.family import AreaFile, Chapter, Family
-from balloon_spec.families.statistics import FEATURES, STATISTICS
+from balloon_spec.families.statistics import FEATURES, STATISTICS, host_statistics
 from balloon_spec.families.statistics import structures as own
-from balloon_spec.judge import host_statistics, statistics_queue
+from balloon_spec.judge import statistics_queue
 from balloon_spec.judge.rule import rules_in
 from balloon_spec.judge.statistics_queue import Statistics
 

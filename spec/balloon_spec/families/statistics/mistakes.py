@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from balloon_spec.wire import statistics
+from balloon_spec.families.statistics import statistics
 from balloon_spec.wire.hint import Context, Hint, Mistake
 
 __all__ = ["statistics_mistakes"]

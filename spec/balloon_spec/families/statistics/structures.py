@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from balloon_spec.families.statistics import statistics
 from balloon_spec.families.statistics.mistakes import statistics_mistakes
-from balloon_spec.wire import statistics
 from balloon_spec.wire.hint import Context
 from balloon_spec.wire.structure import Numbers, Structure, Words, length
 

@@ -13,10 +13,10 @@ from balloon_conformance.iut.contract import (
 from balloon_conformance.iut.linux_uml import adapter as linux_uml
 from balloon_conformance.iut.reference.free_driver import COMMANDS, FreeReferenceDriver, free_driver_target
 from balloon_spec import events as ev
+from balloon_spec.families.base import configuration
+from balloon_spec.families.base.configuration import Configuration
 from balloon_spec.pages import PageSet
 from balloon_spec.profiles import CHUNK_TRANSFER
-from balloon_spec.wire import configuration
-from balloon_spec.wire.configuration import Configuration
 
 PAGES = 0x2000
 ALL = CHUNK_TRANSFER.mask([feature.name for feature in CHUNK_TRANSFER.device_features] + ["VERSION_1"])

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from balloon_spec.events import Available, Guest, GuestAction, Quiet, Side
 from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.chunk_transfer.response_header import FLAG_CONT, FLAG_DONE
 from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
@@ -15,7 +16,6 @@ from balloon_spec.judge.host_requests import Request, Requests
 from balloon_spec.judge.in_flight import Shape
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
-from balloon_spec.wire.response_header import FLAG_CONT, FLAG_DONE
 
 _FIRST_ANSWER_SECONDS = 1.0
 

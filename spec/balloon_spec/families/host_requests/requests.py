@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from balloon_spec.events import Available, Quiet, Side, Used
 from balloon_spec.families.base import DEFLATE, INFLATE
-from balloon_spec.families.host_requests import HOST_REQUEST
+from balloon_spec.families.host_requests import HOST_REQUEST, host_request
 from balloon_spec.judge.actual import Count
 from balloon_spec.judge.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
@@ -20,7 +20,6 @@ from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
 from balloon_spec.judge.trials import BY_REQUEST
 from balloon_spec.judge.without_effect import closed_by_a_stray
-from balloon_spec.wire import host_request
 
 REQUEST_BYTES = 16
 

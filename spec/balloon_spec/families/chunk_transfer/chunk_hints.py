@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final, TypeAlias
 
+from balloon_spec.families.chunk_transfer import chunk
 from balloon_spec.pages import PAGE_BYTES, PAGE_SHIFT
-from balloon_spec.wire import chunk
 from balloon_spec.wire.hint import Context, Hint, Mistake
 from balloon_spec.wire.layout import swapped
 

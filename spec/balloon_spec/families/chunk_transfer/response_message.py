@@ -12,15 +12,17 @@ from typing import Any, Final
 
 from construct import Array, Struct, Terminated, this
 
-from balloon_spec.wire import chunk, response_header
-from balloon_spec.wire.chunk import Chunk
+from balloon_spec.families.chunk_transfer import chunk, response_header
+from balloon_spec.families.chunk_transfer.chunk import Chunk
+from balloon_spec.families.chunk_transfer.response_header import ResponseHeader
 from balloon_spec.wire.errors import WireError
 from balloon_spec.wire.layout import Buffer, check_length, read_layout
-from balloon_spec.wire.response_header import ResponseHeader
 
-__all__ = ["SCHEMA", "ResponseMessage", "build", "message", "parse"]
+__all__ = ["MAX_DATA_BYTES", "SCHEMA", "ResponseMessage", "build", "message", "parse"]
 
 NAME: Final = "response-message"
+MAX_DATA_BYTES: Final = 8 * 64 * 1024
+"""The most response data a message carries, and the least a device must accept (HDR-07, HDR-08)."""
 
 SCHEMA: Final[Any] = Struct(
     "header" / response_header.LAYOUT,
