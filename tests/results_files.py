@@ -11,6 +11,7 @@ from types import MappingProxyType
 from jsonschema import Draft202012Validator
 
 from balloon_conformance.report.jsonlines import SCHEMA_PATH, JsonLines
+from balloon_conformance.report.numbering import NumberingUsed
 from balloon_conformance.report.results import Results
 from balloon_conformance.running.outcome import Fault, How, Outcome, Proof, Status
 from balloon_spec.events import Side
@@ -51,6 +52,7 @@ def write(
         description=f"{target} 1",
         side=side.value,
         profile={"name": profile.name, "bits": {one.name: one.bit for one in profile.features}},
+        numbering=NumberingUsed(profile.numbering).to_json(),
         started=datetime(2026, 1, 2, tzinfo=UTC),
         vectors="ab" * 32,
     )

@@ -71,7 +71,7 @@ class ImplementationsDirective(_Columns):
             [
                 (
                     [nodes.strong("", column.path.stem), nodes.Text(f": {column.header['description']}")],
-                    column.header["profile"]["name"],
+                    f"{column.header['profile']['name']}, {column.numbering.used} queue numbers",
                     f"{column.summary['exercised']} of {column.summary['binding']}",
                     str(column.summary["kept"]),
                     str(column.summary["broken"]),

@@ -32,7 +32,7 @@
 #define VIRTIO_F_VERSION_1              32 /* the device keeps VIRTIO 1.0 or later, not the legacy interface */
 #define VIRTIO_F_IN_ORDER               35 /* buffers are returned in the order they were made available */
 
-/* Virtqueue indices, the same for every feature set. */
+/* Virtqueue indices with fixed numbers, the same for every feature set. */
 #define VIRTIO_BALLOON_VQ_INFLATE      0
 #define VIRTIO_BALLOON_VQ_DEFLATE      1
 #define VIRTIO_BALLOON_VQ_STATISTICS   2

@@ -152,6 +152,12 @@ class Profile:
         """
         return Profile(self.name, self.families, {**self.bits, **bits}, self.numbering)
 
+    def with_numbering(self, numbering: Numbering) -> Profile:
+        """Return the profile with queues numbered as a peer numbers them."""
+        if numbering is self.numbering:
+            return self
+        return Profile(self.name, self.families, self.bits, numbering)
+
     def queue_map(self, offered: int, accepted: int) -> Mapping[int, Queue]:
         """Return index to queue for negotiated feature bits, lowest index first (QUEUE-01, QUEUE-02).
 

@@ -1,7 +1,8 @@
 """Traces: the events of one or more exchanges as JSON lines.
 
 The first line is the header, ``{"trace": "virtio-balloon", "version": 1, "profile": "chunk-transfer"}``, with
-``"bits"`` for the numbers of features that were moved.
+``"bits"`` for the numbers of features that were moved, and ``"numbering"`` if virtqueues are not numbered
+``fixed`` (:class:`~balloon_spec.queues.Numbering`).
 Each further line is one event: ``{"event": NAME, ...}`` with the fields of its class in
 :mod:`balloon_spec.events`, bytes in hex, feature sets as hex strings, pages as runs, and optionally
 ``t``, the time in seconds on any one clock. A field that has its default value may be left out. Segments
@@ -49,6 +50,7 @@ from balloon_spec.events import (
 )
 from balloon_spec.pages import PageSet
 from balloon_spec.profiles import Profile, profile
+from balloon_spec.queues import Numbering
 
 __all__ = [
     "VERSION",
@@ -95,7 +97,7 @@ class TraceError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the first line states: the profile, with its bit numbers, and free notes about the recording."""
+    """What the first line states: the profile, with its bit and queue numbers, and free notes."""
 
     profile: Profile
     notes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -116,6 +118,8 @@ def write(header: Header, entries: Iterable[Entry | Event]) -> Iterator[str]:
     first: dict[str, Any] = {"trace": _KIND, "version": VERSION, "profile": header.profile.name}
     if moved:
         first["bits"] = dict(moved)
+    if header.profile.numbering is not Numbering.FIXED:
+        first["numbering"] = header.profile.numbering.value
     if header.notes:
         first["notes"] = dict(header.notes)
     yield json.dumps(first)
@@ -239,7 +243,7 @@ def _header(line: dict[str, Any], place: str) -> Header:
             f"{place}: version: this program reads version {VERSION}, "
             f"the trace is {shown(line.get('version'))}"
         )
-    unknown = line.keys() - {"trace", "version", "profile", "bits", "notes"}
+    unknown = line.keys() - {"trace", "version", "profile", "bits", "numbering", "notes"}
     if unknown:
         raise TraceError(
             f"{place}: {_key(min(unknown))}: unknown field of a trace header; remove it or use notes"
@@ -254,7 +258,14 @@ def _header(line: dict[str, Any], place: str) -> Header:
         chosen = profile(str(line.get("profile")), bits)
     except ValueError as error:
         raise TraceError(f"{place}: profile: {error}") from error
-    return Header(chosen, MappingProxyType({str(key): str(value) for key, value in notes.items()}))
+    try:
+        numbering = Numbering(line.get("numbering", Numbering.FIXED))
+    except ValueError:
+        raise TraceError(
+            f"{place}: numbering: expected {' or '.join(Numbering)}, found {shown(line['numbering'])}"
+        ) from None
+    texts = {str(key): str(value) for key, value in notes.items()}
+    return Header(chosen.with_numbering(numbering), MappingProxyType(texts))
 
 
 def _entry(line: dict[str, Any], number: int, place: str) -> Entry:

@@ -9,6 +9,7 @@ from judge_script import FULL, start
 from balloon_spec import events as ev
 from balloon_spec.pages import PageSet
 from balloon_spec.profiles import BASE, CHUNK_TRANSFER
+from balloon_spec.queues import Numbering
 from balloon_spec.trace import Entry, Header, TraceError, from_the_start, read, write
 
 PAGES = st.lists(st.tuples(st.integers(0, 2**40), st.integers(1, 2**20)), max_size=4).map(PageSet)
@@ -81,6 +82,18 @@ def test_times_bits_and_notes_are_kept():
     assert header.profile == moved
     assert header.notes == {"kernel": "6.1"}
     assert (first.at_seconds, second.at_seconds) == (0.25, None)
+
+
+def test_how_queues_are_numbered_is_kept_and_not_said_of_fixed_numbers():
+    dense = CHUNK_TRANSFER.with_numbering(Numbering.DENSE_OFFERED)
+    (line,) = write(Header(dense), ())
+    assert json.loads(line)["numbering"] == "dense-offered"
+    (header,) = read([line + "\n"])
+    assert header.profile == dense != CHUNK_TRANSFER
+    (line,) = write(Header(CHUNK_TRANSFER), ())
+    assert "numbering" not in json.loads(line)
+    with pytest.raises(TraceError, match=r"t:1: numbering: expected fixed or .*, found 'thin'"):
+        list(read([HEAD[:-1] + ', "numbering": "thin"}\n'], "t"))
 
 
 def test_a_line_is_what_the_documentation_says():

@@ -14,7 +14,7 @@ import click
 
 from balloon_conformance.cli.errors import BadInput, bad_input
 from balloon_conformance.cli.numbers import Seconds
-from balloon_conformance.cli.profiles import chosen_profile, profile_options
+from balloon_conformance.cli.profiles import chosen_profile, numbering_option, profile_options
 from balloon_conformance.running.outcome import finding_to_json
 from balloon_conformance.traces import recording
 from balloon_spec import trace
@@ -58,6 +58,7 @@ Exit codes: 0 nothing is broken; 1 something is (a MUST or MUST NOT; with --stri
     help="What TRACE is; auto looks at its first line.",
 )
 @profile_options
+@numbering_option("fixed")
 @click.option(
     "--quiet",
     "quiet_seconds",
@@ -75,23 +76,25 @@ def command(
     form: str,
     profile_name: str,
     bits: tuple[str, ...],
+    numbering: str | None,
     quiet_seconds: float,
 ) -> int:
     """Judge TRACE, the events of an exchange as JSON lines, or a recording; - reads standard input.
 
-    Both sides are judged. Findings are printed in order, as they come. --profile, --bit and --quiet are for
-    recordings; a trace states its profile.
+    Both sides are judged. Findings are printed in order, as they come. --profile, --bit, --numbering and
+    --quiet are for recordings; a trace states its profile.
     """
-    profile = chosen_profile(profile_name, bits)
+    profile = chosen_profile(profile_name, bits, numbering)
     name = "standard input" if path == "-" else path
     tally = _Tally(as_json=as_json, strict=strict)
     with _opened(path) as text:
         is_recording, lines = _told_apart(text, form)
         if is_recording:
             items = recording.read(lines, profile, name, quiet_seconds=quiet_seconds)
-        elif profile_name or bits:
+        elif profile_name or bits or numbering:
             raise BadInput(
-                f"{name}: a trace states its profile in its first line; leave --profile and --bit out"
+                f"{name}: a trace states its profile in its first line; leave out --profile, --bit and "
+                "--numbering"
             )
         else:
             items = trace.read(lines, name)

@@ -12,6 +12,7 @@ from typing import Any, Final
 import click
 
 from balloon_conformance.cli.errors import BadInput, bad_input
+from balloon_conformance.cli.profiles import numbering_option
 from balloon_conformance.iut.registry import KINDS, OPTIONS, IutError
 from balloon_conformance.iut.targets_file import FILE_NAME
 from balloon_conformance.run.options import RunOptions
@@ -38,6 +39,8 @@ class Asked:
             words += ["--profile", self.written.profile]
         for bit in self.written.bits:
             words += ["--bit", bit]
+        if self.written.numbering:
+            words += ["--numbering", self.written.numbering]
         if self.written.vectors:
             words += ["--vectors", self.written.vectors]
         for name, value in self.written.given.items():
@@ -62,6 +65,7 @@ _OPTIONS = (
         multiple=True,
         help="Another bit number for a feature of the profile.",
     ),
+    numbering_option("the implementation's own, or fixed"),
     *(
         click.option(f"--{option.name}", metavar=option.metavar, default="", help=option.help)
         for option in OPTIONS.values()
@@ -73,12 +77,12 @@ def iut_options(function: Callable[..., int]) -> Callable[..., int]:
     """Give a command the argument IUT and the options above; it receives them as ``asked``."""
 
     @functools.wraps(function)
-    def called(*, iut: str, profile: str, bits: tuple[str, ...], **others: Any) -> int:
+    def called(*, iut: str, profile: str, bits: tuple[str, ...], numbering: str | None, **others: Any) -> int:
         values = {name: others.pop(name.replace("-", "_")) for name in OPTIONS}
         given = {name: value for name, value in values.items() if value}
         if not all(bits):
             raise BadInput("--bit: there is nothing; write FEATURE=NUMBER, as in CHUNK_TRANSFER=41")
-        written = RunOptions(iut, profile, bits, given)
+        written = RunOptions(iut, profile, bits, numbering or "", given)
         with bad_input(IutError):
             asked = Asked(written, written.expanded(Path.cwd()))
         return function(asked=asked, **others)

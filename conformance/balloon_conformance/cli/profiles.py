@@ -10,8 +10,9 @@ import click
 from balloon_conformance.cli.errors import bad_input
 from balloon_conformance.run.feature_bits import read_bits
 from balloon_spec.profiles import PROFILES, Profile, profile
+from balloon_spec.queues import Numbering
 
-__all__ = ["DEFAULT", "chosen_profile", "profile_options"]
+__all__ = ["DEFAULT", "chosen_profile", "numbering_option", "profile_options"]
 
 DEFAULT = "chunk-transfer"
 
@@ -37,11 +38,25 @@ def profile_options(function: _Function) -> _Function:
     return name(bit(function))
 
 
-def chosen_profile(name: str, bits: Sequence[str]) -> Profile:
+def numbering_option(default: str) -> Callable[[_Function], _Function]:
+    """Return what gives a command ``--numbering``; ``default`` says in its help what holds without it."""
+    return click.option(
+        "--numbering",
+        type=click.Choice([one.value for one in Numbering]),
+        metavar="N",
+        help=f"Which index a virtqueue has if queues before it do not exist: {', '.join(Numbering)} "
+        f"(default: {default}).",
+    )
+
+
+def chosen_profile(name: str, bits: Sequence[str], numbering: str | None = None) -> Profile:
     """Return the profile of that name, the default for an empty one, with features moved to other bits.
+
+    ``numbering`` is that of its virtqueues, ``fixed`` if it is None.
 
     Raises :class:`BadInput` for a profile or a feature that does not exist, and for a value that is not a
     number.
     """
     with bad_input(ValueError):
-        return profile(name or DEFAULT, read_bits(bits))
+        chosen = profile(name or DEFAULT, read_bits(bits))
+    return chosen if numbering is None else chosen.with_numbering(Numbering(numbering))

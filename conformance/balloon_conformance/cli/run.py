@@ -38,6 +38,7 @@ from balloon_conformance.known_failures.loader import KnownFailuresError
 from balloon_conformance.report.html import render
 from balloon_conformance.report.jsonlines import JsonLines
 from balloon_conformance.report.negotiated import ExerciseRequest
+from balloon_conformance.report.numbering import NumberingSource, NumberingUsed
 from balloon_conformance.report.results import Exit, Results
 from balloon_conformance.report.terminal import print_header, print_results
 from balloon_conformance.run.live import Gatherer, ProgressBar
@@ -175,7 +176,9 @@ def command(
         results = Results(
             target.side, chosen, cases.about(), known, ExerciseRequest(cases.needs(), options.named)
         )
-        header = _header(target, description, chosen, options.vector_directory)
+        header = _header(
+            target, description, chosen, options.numbering_source(target), options.vector_directory
+        )
         console = Console(highlight=False)
         outputs = RunOutputs.opened(
             stack, results=results_path, html=html_path, junitxml=junitxml, known=checks.known_failures
@@ -184,7 +187,7 @@ def command(
         if file is not None:
             file.begin(**header)
         outputs.check()
-        print_header(console, suite_version(), target.name, description, chosen.name)
+        print_header(console, header)
         if target.stock_note and chosen.name == target.default_profile:
             console.print(target.stock_note, style="dim")
         progress = stack.enter_context(ProgressBar(console))
@@ -308,13 +311,20 @@ def _usage_error(said: str) -> str:
     return next((line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")), "")
 
 
-def _header(target: Target, description: str, profile: Profile, directory: Path | None) -> dict[str, Any]:
+def _header(
+    target: Target,
+    description: str,
+    profile: Profile,
+    source: NumberingSource,
+    directory: Path | None,
+) -> dict[str, Any]:
     return {
         "suite": suite_version(),
         "target": target.name,
         "description": description,
         "side": target.side.value,
         "profile": {"name": profile.name, "bits": {one.name: one.bit for one in profile.features}},
+        "numbering": NumberingUsed(profile.numbering, source).to_json(),
         "started": datetime.now(UTC),
         "vectors": manifest.digest(directory or schema.directory()),
     }

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from balloon_conformance.cli import suite_version
 from balloon_conformance.cli.errors import BadInput, bad_input
-from balloon_conformance.cli.profiles import chosen_profile, profile_options
+from balloon_conformance.cli.profiles import chosen_profile, numbering_option, profile_options
 from balloon_conformance.iut.reference.adapter import ReferenceDevice, ReferenceDriver
 from balloon_conformance.iut.stdio.forms import SYNCHRONOUS
 from balloon_conformance.iut.stdio.serve import serve as serve_streams
@@ -60,6 +60,7 @@ def _common(function: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--stdio", is_flag=True, help="Take commands on standard input, answer on output."),
             click.option("--control", metavar="SOCKET", default="", help="Take wishes here, as JSON lines."),
             profile_options,
+            numbering_option("fixed"),
             click.option("--once", is_flag=True, help="End with the first connection."),
         )
     ):
@@ -75,7 +76,14 @@ def command() -> None:
 @command.command("reference-device")
 @_common
 def reference_device(
-    *, path: str | None, stdio: bool, control: str, profile_name: str, bits: tuple[str, ...], once: bool
+    *,
+    path: str | None,
+    stdio: bool,
+    control: str,
+    profile_name: str,
+    bits: tuple[str, ...],
+    numbering: str | None,
+    once: bool,
 ) -> None:
     """Listen at SOCKET and be the device of each front-end that connects, one after another.
 
@@ -84,7 +92,7 @@ def reference_device(
     if (socket := _socket(path, stdio=stdio)) is None:
         _serve_streams(Side.DEVICE, ReferenceDevice())
         return
-    chosen = chosen_profile(profile_name, bits)
+    chosen = chosen_profile(profile_name, bits, numbering)
     names = [feature.name for feature in chosen.device_features]
     offered = chosen.mask([*names, "VERSION_1", "INDIRECT_DESC", "EVENT_IDX"])
     with bad_input(ServeError, SocketError):
@@ -105,6 +113,7 @@ def reference_driver(
     control: str,
     profile_name: str,
     bits: tuple[str, ...],
+    numbering: str | None,
     once: bool,
     memory: str,
 ) -> None:
@@ -116,7 +125,7 @@ def reference_driver(
     if (socket := _socket(path, stdio=stdio)) is None:
         _serve_streams(Side.DRIVER, ReferenceDriver())
         return
-    chosen = chosen_profile(profile_name, bits)
+    chosen = chosen_profile(profile_name, bits, numbering)
     pages = PageSet([(0, _pages(memory))])
     options = DriverOptions(chosen, pages, own_memory=None if control else pages)
     with bad_input(ServeError, SocketError):
@@ -129,7 +138,7 @@ def _socket(path: str | None, *, stdio: bool) -> str | None:
         raise BadInput("give --vhost-user SOCKET, or --stdio, and not both")
     if stdio:
         context = click.get_current_context()
-        for name in ("control", "profile_name", "bits", "once", "memory"):
+        for name in ("control", "profile_name", "bits", "numbering", "once", "memory"):
             if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
                 option = {"profile_name": "profile", "bits": "bit"}.get(name, name)
                 raise BadInput(f"--{option} is not for --stdio: the suite says it to the program; remove it")

@@ -59,7 +59,7 @@ def _life(target: Target) -> Iterator[Any]:
     adapter: Any = target.make()
     kind = Device if target.side is Side.DEVICE else Driver
     try:
-        yield kind(adapter, profile(target.default_profile))
+        yield kind(adapter, target.numbered(profile(target.default_profile)))
     finally:
         adapter.stop()
 
@@ -183,7 +183,7 @@ def bits_are_taken(target: Target) -> str | None:
         life.adapter.start(life.setup)
         if not life.adapter.offered() & profile(name).mask([_CHUNKS]):
             return None
-        moved = profile(name, {_CHUNKS: _MOVED})
+        moved = target.numbered(profile(name, {_CHUNKS: _MOVED}))
         life.adapter.start(Setup(moved, life.setup.memory_pages))
         offered = life.adapter.offered()
     if not offered >> _MOVED & 1:

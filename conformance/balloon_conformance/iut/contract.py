@@ -23,6 +23,7 @@ from typing import Protocol, runtime_checkable
 from balloon_spec.events import Event, GuestAction, OperatorAction, RingBroken, Segment, Side
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.profiles import Profile
+from balloon_spec.queues import Numbering
 
 __all__ = [
     "AdapterError",
@@ -41,6 +42,7 @@ __all__ = [
     "ReachesRegisters",
     "SetsUp",
     "Setup",
+    "StatesNumbering",
     "SteersGuest",
     "Target",
     "TellsStatistics",
@@ -334,6 +336,15 @@ class BoundsTargets(Protocol):
 
 
 @runtime_checkable
+class StatesNumbering(Protocol):
+    """An adapter that states how its implementation numbers virtqueues if queues before them do not exist."""
+
+    @property
+    def numbering(self) -> Numbering:
+        """The numbering, valid before ``start``."""
+
+
+@runtime_checkable
 class TellsStatistics(Protocol):
     """A device adapter with :attr:`Capability.HOST_STATISTICS`: it can tell what the host read."""
 
@@ -381,7 +392,8 @@ class Target:
     ``make`` builds a fresh adapter; ``default_profile`` is the meaning of its stock bits, and ``stock_note``
     says why a run under it leaves something out, empty if it leaves out nothing. ``one_at_a_time``
     says that there is only one implementation, so the adapters of several processes would have to wait for
-    one another. ``feature_bits`` is the number of feature bits of its transport.
+    one another. ``feature_bits`` is the number of feature bits of its transport. ``numbering`` is how it
+    numbers its virtqueues, None if nothing says so.
     """
 
     name: str
@@ -391,3 +403,8 @@ class Target:
     stock_note: str = ""
     one_at_a_time: bool = False
     feature_bits: int = 64
+    numbering: Numbering | None = None
+
+    def numbered(self, profile: Profile) -> Profile:
+        """Return the profile with virtqueues numbered as the implementation does."""
+        return profile if self.numbering is None else profile.with_numbering(self.numbering)

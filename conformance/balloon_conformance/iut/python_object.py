@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from balloon_conformance.iut.contract import DeviceAdapter, DriverAdapter, Target
+from balloon_conformance.iut.contract import DeviceAdapter, DriverAdapter, StatesNumbering, Target
 from balloon_conformance.iut.errors import IutError
 from balloon_conformance.iut.kind import Kind
 from balloon_spec.events import Side
@@ -84,7 +84,9 @@ def resolve(name: str) -> Target:
             text = " ".join(str(error).split())
             raise IutError(f"{name}: {part} cannot be read: {type(error).__name__}: {text}") from error
     make = _maker(found)
-    return Target(name, side_of(_made(make, name), name), make, feature_bits=128)
+    made = _made(make, name)
+    numbering = made.numbering if isinstance(made, StatesNumbering) else None
+    return Target(name, side_of(made, name), make, feature_bits=128, numbering=numbering)
 
 
 def _choices(place: Any) -> str:

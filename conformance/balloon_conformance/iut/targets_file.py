@@ -1,7 +1,7 @@
 """Implementations with a name of their own: ``balloon-conformance.toml`` in the current directory.
 
 Each table ``[targets.NAME]`` states once what would otherwise be typed for every run: the adapter, its
-options, the profile, bit numbers, and the list of known failures. Paths are relative to the file.
+options, the profile, bit and queue numbers, and the list of known failures. Paths are relative to the file.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from typing import Any, Final, NoReturn
 from balloon_conformance.iut.errors import IutError
 from balloon_spec.events import Side
 from balloon_spec.profiles import PROFILES
+from balloon_spec.queues import Numbering
 
 __all__ = ["FILE_NAME", "NamedTarget", "find", "load", "refuse_shadowed"]
 
 FILE_NAME: Final = "balloon-conformance.toml"
 """The name of the file in the current directory."""
 
-_FIELDS: Final = ("adapter", "role", "profile", "known-failures", "options", "bits")
+_FIELDS: Final = ("adapter", "role", "profile", "known-failures", "options", "bits", "numbering")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -42,6 +43,7 @@ class NamedTarget:
     known_failures: str = ""
     options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     bits: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    numbering: str = ""
 
 
 def find(name: str, directory: Path, known_options: frozenset[str]) -> NamedTarget | None:
@@ -130,6 +132,7 @@ class _Reader:
             self._file(at, fields, "known-failures"),
             self._option_values((*at, "options"), fields.get("options", {})),
             self._bits((*at, "bits"), fields.get("bits", {})),
+            self._numbering(at, fields),
         )
 
     def _text(self, at: tuple[str, ...], fields: Mapping[str, Any], key: str) -> str:
@@ -148,6 +151,14 @@ class _Reader:
         value = self._text(at, fields, "profile")
         if value and value not in PROFILES:
             self._refuse((*at, "profile"), f"there is no profile {value!r}", f"write {' or '.join(PROFILES)}")
+        return value
+
+    def _numbering(self, at: tuple[str, ...], fields: Mapping[str, Any]) -> str:
+        value = self._text(at, fields, "numbering")
+        if value and value not in set(Numbering):
+            self._refuse(
+                (*at, "numbering"), f"there is no numbering {value!r}", f"write {' or '.join(Numbering)}"
+            )
         return value
 
     def _file(self, at: tuple[str, ...], fields: Mapping[str, Any], key: str) -> str:

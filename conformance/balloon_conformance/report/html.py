@@ -17,6 +17,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from balloon_conformance.report.comparison import Comparison
+from balloon_conformance.report.numbering import NumberingUsed
 from balloon_conformance.report.results import RequirementResult, Results, applies
 from balloon_conformance.running.outcome import Outcome, Status
 from balloon_spec.judge import Finding
@@ -95,6 +96,7 @@ def render(results: Results, header: Mapping[str, Any], repeat: str) -> str:
     template: Template = environment().get_template("run.html.j2")
     return template.render(
         header=header,
+        numbering=NumberingUsed.from_json(header.get("numbering")),
         started=f"{header['started']:%Y-%m-%d %H:%M %Z}",
         areas=tuple(_areas(results, repeat)),
         summary=results.summary(),

@@ -43,12 +43,14 @@ class JsonLines:
         description: str,
         side: str,
         profile: Mapping[str, Any],
+        numbering: Mapping[str, str],
         started: datetime,
         vectors: str,
     ) -> None:
         """Write the header: the suite, the target, the profile, the time (with a time zone), and the vectors.
 
-        ``vectors`` is the SHA-256 of their manifest.
+        ``numbering`` says how virtqueues are numbered, and who says so. ``vectors`` is the SHA-256 of their
+        manifest.
         """
         self._write(
             {
@@ -59,6 +61,7 @@ class JsonLines:
                 "description": description,
                 "side": side,
                 "profile": dict(profile),
+                "numbering": dict(numbering),
                 "started": started.isoformat(timespec="seconds"),
                 "vectors": vectors,
             }

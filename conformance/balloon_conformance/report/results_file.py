@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 
 from balloon_conformance.campaign.excuses import NO_MUTANT
 from balloon_conformance.report.jsonlines import SCHEMA_PATH
+from balloon_conformance.report.numbering import NumberingUsed
 from balloon_conformance.report.results import Results
 from balloon_conformance.running.outcome import Outcome, Proof
 from balloon_conformance.suite.plan import plan
@@ -75,6 +76,11 @@ class ResultsFile:
         return bool(self.summary) and not self.summary["interrupted"]
 
     @property
+    def numbering(self) -> NumberingUsed:
+        """How virtqueues were numbered."""
+        return NumberingUsed.from_json(self.header.get("numbering"))
+
+    @property
     def looked_for_proofs(self) -> bool:
         """Whether the run looked for a proof of each *kept*. A run that was cut short did not."""
         return "proven" in self.summary or any(one.proof for one in self.verdicts.values())
@@ -89,6 +95,7 @@ class ResultsFile:
             spoken = profile(said["name"], said["bits"])
         except ValueError as error:
             raise ResultsFileError(f"{self.path}:1: profile: {error}; make the results anew") from None
+        spoken = spoken.with_numbering(self.numbering.used)
         side = Side(self.header["side"])
         results = Results(side, spoken, plan(side).about())
         results.unprovable = NO_MUTANT

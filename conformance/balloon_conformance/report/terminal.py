@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from balloon_conformance.report.numbering import NumberingUsed
 from balloon_conformance.report.results import RequirementResult, Results, Verdict, applies
 from balloon_conformance.running.outcome import Outcome, Status, choice_of
 from balloon_spec.requirement import catalogue
@@ -22,10 +24,13 @@ _FEW_CASES = 3
 _FEW_LINES = 5
 
 
-def print_header(console: Console, suite: str, target: str, description: str, profile: str) -> None:
-    """Print one line: the suite, the target and the profile."""
+def print_header(console: Console, header: Mapping[str, Any]) -> None:
+    """Print one line of what the header of the results says: suite, target, profile, and queue numbers."""
+    target, description = header["target"], header["description"]
     said = "" if description == target else f" ({description})"
-    console.print(Text(f"balloon-conformance {suite}: {target}{said}, profile {profile}"), soft_wrap=True)
+    numbering = NumberingUsed.from_json(header["numbering"])
+    text = f"{target}{said}, profile {header['profile']['name']}, {numbering}"
+    console.print(Text(f"balloon-conformance {header['suite']}: {text}"), soft_wrap=True)
 
 
 def print_results(console: Console, results: Results, repeat: str, *, verbose: bool = False) -> None:

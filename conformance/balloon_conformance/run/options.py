@@ -16,9 +16,11 @@ from balloon_conformance.iut.registry import IutError
 from balloon_conformance.iut.targets_file import FILE_NAME, find, refuse_shadowed
 from balloon_conformance.known_failures.ledger import KnownFailures
 from balloon_conformance.known_failures.loader import load
+from balloon_conformance.report.numbering import NumberingSource
 from balloon_conformance.run.feature_bits import read_bits
 from balloon_conformance.suite.plan import case_ids
 from balloon_spec.profiles import Profile, profile
+from balloon_spec.queues import Numbering
 
 __all__ = ["RunOptions", "add_options"]
 
@@ -30,15 +32,16 @@ _NAME = "balloon_run"
 class RunOptions:
     """The choices that every process of a run needs.
 
-    ``profile`` empty takes the implementation's own. ``bits`` are ``FEATURE=NUMBER`` pairs, ``given`` the
-    options of the adapter by their names. ``vectors`` is a directory to take vectors from instead of the
-    suite's cases, ``known_failures`` the file of a list; either is empty if nothing was said. ``name`` and
-    ``role`` are those of a target of a file; ``role`` is what the implementation has to be.
+    ``profile`` or ``numbering`` empty take the implementation's own. ``bits`` are ``FEATURE=NUMBER`` pairs,
+    ``given`` the options of the adapter by their names. ``vectors`` is a directory to take vectors from
+    instead of the suite's cases, ``known_failures`` the file of a list; either is empty if nothing was said.
+    ``name`` and ``role`` are those of a target of a file; ``role`` is what the implementation has to be.
     """
 
     iut: str
     profile: str = ""
     bits: tuple[str, ...] = ()
+    numbering: str = ""
     given: Mapping[str, str] = field(default_factory=dict)
     deadline_seconds: float = 1.0
     vectors: str = ""
@@ -67,7 +70,13 @@ class RunOptions:
                 f"{FILE_NAME}: targets.{self.name}.role: {self.iut} is a {target.side}, not a {self.role}; "
                 "mend the role, or the adapter"
             )
-        return target
+        return replace(target, numbering=Numbering(self.numbering)) if self.numbering else target
+
+    def numbering_source(self, target: Target) -> NumberingSource:
+        """Return who says how ``target`` numbers its virtqueues."""
+        if self.numbering:
+            return NumberingSource.STATED
+        return NumberingSource.DEFAULT if target.numbering is None else NumberingSource.IMPLEMENTATION
 
     def expanded(self, directory: Path) -> RunOptions:
         """Return the options with a target's name replaced by what the file in ``directory`` says of it.
@@ -89,6 +98,7 @@ class RunOptions:
             iut=found.adapter,
             profile=self.profile or found.profile,
             bits=tuple(bits.values()),
+            numbering=self.numbering or found.numbering,
             given={**found.options, **self.given},
             known_failures=self.known_failures or found.known_failures,
             name=found.name,
@@ -108,7 +118,7 @@ class RunOptions:
                     f"give a number from 0 to {target.feature_bits - 1}"
                 )
         try:
-            return profile(self.profile or target.default_profile, bits)
+            return target.numbered(profile(self.profile or target.default_profile, bits))
         except (ValueError, KeyError) as error:
             raise IutError(str(error.args[0])) from error
 

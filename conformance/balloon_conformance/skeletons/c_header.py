@@ -162,7 +162,7 @@ def _constants(profile: Profile) -> Iterator[str]:
         (_feature_macro(feature, feature.name in ring), str(feature.bit), feature.meaning)
         for feature in sorted(profile.features, key=lambda one: one.bit)
     )
-    yield "/* Virtqueue indices, the same for every feature set. */"
+    yield "/* Virtqueue indices with fixed numbers, the same for every feature set. */"
     yield from _table(
         (f"{_MACRO}_VQ_{queue.name.upper().replace('-', '_')}", str(queue.place), "")
         for queue in registry.queues()

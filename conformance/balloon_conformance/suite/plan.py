@@ -86,8 +86,14 @@ def why_foreign(profile: Profile, names: frozenset[str], target: Target) -> str:
 
 
 def move(vector: Vector, profile: Profile) -> Vector:
-    """Return the vector with the bit numbers of ``profile``, which has every feature of the vector's."""
-    if vector.profile.name != profile.name or vector.profile == profile:
+    """Return the vector with the numbers of ``profile``, which has every feature of the vector's.
+
+    A vector of another profile keeps its bit numbers, and takes over how virtqueues are numbered.
+    """
+    if vector.profile.name != profile.name:
+        own = vector.profile.with_numbering(profile.numbering)
+        return vector if own is vector.profile else replace(vector, profile=own)
+    if vector.profile == profile:
         return vector
 
     def moved(sets: FeatureSets) -> FeatureSets:

@@ -16,6 +16,7 @@ adapter = "vhost-user-device:d.sock"
 role = "device"
 profile = "chunk-transfer"
 known-failures = "known.yaml"
+numbering = "dense-offered"
 
 [targets.mine.options]
 control = "c.sock"
@@ -41,6 +42,7 @@ def test_everything_a_target_may_say_is_read(tmp_path):
     assert mine.known_failures == str(tmp_path / "known.yaml")
     assert dict(mine.options) == {"control": "c.sock"}
     assert dict(mine.bits) == {"CHUNK_TRANSFER": 41}
+    assert mine.numbering == "dense-offered"
     other = targets["other"]
     assert (other.role, other.profile, other.known_failures, *other.options, *other.bits) == (None, "", "")
 
@@ -63,6 +65,8 @@ def test_a_name_stands_for_what_the_file_says_and_what_is_given_beside_it_counts
         tmp_path
     )
     assert (given.profile, given.given["control"], given.known_failures) == ("base", "x.sock", "k")
+    assert options.numbering == "dense-offered"
+    assert RunOptions("mine", numbering="fixed").expanded(tmp_path).numbering == "fixed"
 
 
 @pytest.mark.parametrize("name", ["reference-device", "stdio:mine", "qemu"])
@@ -117,6 +121,10 @@ FAULTS = {
     "a profile there is not": (
         '[targets.x]\nadapter="qemu"\nprofile="full"',
         "3: targets.x.profile: there is no profile 'full'; write",
+    ),
+    "a numbering there is not": (
+        '[targets.x]\nadapter="qemu"\nnumbering="dense"',
+        "3: targets.x.numbering: there is no numbering 'dense'; write fixed or dense-offered or",
     ),
     "an option there is not": (
         '[targets.x]\nadapter="qemu"\n[targets.x.options]\nqemu-memori = "1M"',

@@ -37,6 +37,7 @@ def written(*, end: bool = True) -> list[dict]:
         description="d",
         side="device",
         profile={"name": "chunk-transfer", "bits": {"STATS_VQ": 1}},
+        numbering={"used": "dense-offered", "source": "stated"},
         started=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
         vectors="ab" * 32,
     )

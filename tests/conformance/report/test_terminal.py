@@ -131,11 +131,21 @@ def test_there_is_color_on_a_terminal_only_and_not_against_a_persons_wish(monkey
 def test_the_header_names_what_judges_what():
     file = io.StringIO()
     console = Console(file=file, width=40, highlight=False)
-    print_header(console, "1.0", "qemu", "QEMU 7.2 [stock]", "base")
-    print_header(console, "1.0", "x", "x", "base")
+    header = {
+        "suite": "1.0",
+        "target": "qemu",
+        "description": "QEMU 7.2 [stock]",
+        "profile": {"name": "base"},
+    }
+    print_header(console, header | {"numbering": {"used": "dense-offered", "source": "implementation"}})
+    fixed = {"used": "fixed", "source": "default"}
+    print_header(console, header | {"target": "x", "description": "x", "numbering": fixed})
     assert file.getvalue().splitlines() == [
-        "balloon-conformance 1.0: qemu (QEMU 7.2 [stock]), profile base",
-        "balloon-conformance 1.0: x, profile base",
+        f"balloon-conformance 1.0: {said}"
+        for said in (
+            "qemu (QEMU 7.2 [stock]), profile base, dense-offered queue numbers (as its adapter states)",
+            "x, profile base, fixed queue numbers (the default)",
+        )
     ]
 
 

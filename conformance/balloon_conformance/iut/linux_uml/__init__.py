@@ -13,14 +13,24 @@ from balloon_conformance.iut.linux_uml.adapter import COMMANDS, LinuxUml
 from balloon_conformance.iut.linux_uml.command_line import OPTIONS, parse
 from balloon_conformance.iut.linux_uml.options import BUILT_IN, UmlOptions
 from balloon_spec.events import Side
+from balloon_spec.queues import Numbering
 
 __all__ = ["BUILT_IN", "COMMANDS", "KIND", "LinuxUml", "UmlOptions", "target"]
 
 
 def target(options: UmlOptions | None = None) -> Target:
-    """Return the kernel as the command line names it; its bits 3 and 4 are other features, hence base."""
+    """Return the kernel as the command line names it; its bits 3 and 4 are other features, hence base.
+
+    Every Linux counts its virtqueues over the features that were negotiated.
+    """
     chosen = options or UmlOptions()
-    return Target("linux-uml", Side.DRIVER, lambda: LinuxUml(chosen), default_profile="base")
+    return Target(
+        "linux-uml",
+        Side.DRIVER,
+        lambda: LinuxUml(chosen),
+        default_profile="base",
+        numbering=Numbering.DENSE_NEGOTIATED,
+    )
 
 
 def _resolve(_name: str, given: Given) -> Target:

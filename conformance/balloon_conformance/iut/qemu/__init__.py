@@ -13,6 +13,7 @@ from balloon_conformance.iut.qemu.adapter import QemuDevice
 from balloon_conformance.iut.qemu.command_line import OPTIONS, parse
 from balloon_conformance.iut.qemu.options import QemuOptions
 from balloon_spec.events import Side
+from balloon_spec.queues import Numbering
 
 __all__ = ["KIND", "QemuDevice", "QemuOptions", "target"]
 
@@ -24,10 +25,18 @@ _STOCK_NOTE = (
 
 
 def target(options: QemuOptions | None = None) -> Target:
-    """Return QEMU as the command line names it; its bits 3 and 4 are other features, hence profile base."""
+    """Return QEMU as the command line names it; its bits 3 and 4 are other features, hence profile base.
+
+    It counts its virtqueues over the features that it offers.
+    """
     chosen = options or QemuOptions()
     return Target(
-        "qemu", Side.DEVICE, lambda: QemuDevice(chosen), default_profile="base", stock_note=_STOCK_NOTE
+        "qemu",
+        Side.DEVICE,
+        lambda: QemuDevice(chosen),
+        default_profile="base",
+        stock_note=_STOCK_NOTE,
+        numbering=Numbering.DENSE_OFFERED,
     )
 
 

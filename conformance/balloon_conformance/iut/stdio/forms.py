@@ -17,6 +17,7 @@ from balloon_conformance.iut.stdio import values
 from balloon_conformance.iut.stdio.values import Kind
 from balloon_spec.events import OperatorAction, Side
 from balloon_spec.pages import EMPTY
+from balloon_spec.queues import Numbering
 
 __all__ = [
     "COMMANDS",
@@ -174,6 +175,11 @@ _INTRODUCTION = (
         values.names(_EVERY_CAPABILITY, "capability"),
         "what it can do beyond what every program of its role must do",
     ),
+    _optional(
+        "numbering",
+        values.NUMBERING,
+        "how the implementation numbers its virtqueues, if the program states that",
+    ),
     _MEMORY,
 )
 
@@ -187,6 +193,12 @@ _FORMS = (
             Field("suite", values.TEXT, "the version of the suite"),
             Field("profile", values.NAME, "what the feature bits mean: base or chunk-transfer"),
             Field("bits", values.BIT_NUMBERS, "the features of the profile with their bit numbers"),
+            _optional(
+                "numbering",
+                values.NUMBERING,
+                "which index a virtqueue has if queues before it do not exist",
+                default=Numbering.FIXED,
+            ),
             Field(
                 "memory_pages", values.UNSIGNED_32, "the guest memory the case needs, in 4 KiB pages from 0"
             ),

@@ -30,6 +30,7 @@ from balloon_conformance.iut.stdio.forms import (
 from balloon_conformance.iut.stdio.messages import Answer, BadMessageError, read_answer, write_line
 from balloon_conformance.iut.stdio.process import ProgramError, StdioProcess
 from balloon_spec.events import Side
+from balloon_spec.queues import Numbering
 
 __all__ = ["Introduction", "Program", "StdioOptions", "split"]
 
@@ -68,11 +69,18 @@ class Introduction:
     name: str
     version: str
     capabilities: frozenset[str]
+    numbering: Numbering | None = None
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> Introduction:
         """Read it from an answer to ``start``."""
-        return cls(Side(fields["role"]), fields["name"], fields["version"], fields["capabilities"])
+        return cls(
+            Side(fields["role"]),
+            fields["name"],
+            fields["version"],
+            fields["capabilities"],
+            fields["numbering"],
+        )
 
     @property
     def description(self) -> str:
@@ -262,11 +270,13 @@ class Program:
             raise process.end_error("after the case before")
 
     def _start(self, setup: Setup, more: tuple[str, ...]) -> Answer:
+        numbering = setup.profile.numbering
         fields = {
             "protocol": PROTOCOL_VERSION,
             "suite": _suite_version(),
             "profile": setup.profile.name,
             "bits": {feature.name: feature.bit for feature in setup.profile.features},
+            **({} if numbering is Numbering.FIXED else {"numbering": numbering}),
             "memory_pages": setup.memory_pages,
             **({"memory_holes": setup.memory_holes} if setup.memory_holes else {}),
             "may_ask": (*known_capabilities(self._side), *more),

@@ -22,6 +22,7 @@ from balloon_conformance.iut.contract import (
     ImplementationViolation,
     ReachesMemory,
     Setup,
+    StatesNumbering,
     SteersGuest,
     TellsStatistics,
 )
@@ -156,13 +157,15 @@ class _Served:
         if fields["memory_holes"]:
             self.need(Capability.MEMORY_HOLES)
         self._readable.clear()
-        self.adapter.start(Setup(chosen, fields["memory_pages"], fields["memory_holes"]))
+        numbered = chosen.with_numbering(fields["numbering"])
+        self.adapter.start(Setup(numbered, fields["memory_pages"], fields["memory_holes"]))
         return {
             "protocol": PROTOCOL_VERSION,
             "role": self.side,
             "name": self._name,
             "version": self._version,
             "capabilities": self.capabilities,
+            **({"numbering": own.numbering} if isinstance(own := self.adapter, StatesNumbering) else {}),
         }
 
     def reset(self, _fields: Fields) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def stdio_target(options: StdioOptions) -> Target:
             return StdioDevice(options, introduction)
         return StdioDriver(options, introduction)
 
-    return Target(options.name, introduction.role, make)
+    return Target(options.name, introduction.role, make, numbering=introduction.numbering)
 
 
 def program_of(target: Target) -> Program | None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from balloon_spec import segments
 from balloon_spec.events import Segment
 from balloon_spec.pages import PFN_LIMIT, PageSet
+from balloon_spec.queues import Numbering
 
 __all__ = [
     "ADDRESSES",
@@ -25,6 +26,7 @@ __all__ = [
     "MAYBE_BITS_64",
     "NAME",
     "NAMES",
+    "NUMBERING",
     "PAGES",
     "RING_SIZES",
     "SEGMENTS",
@@ -310,6 +312,10 @@ def choice(*options: str) -> Kind:
         return value
 
     return Kind({"enum": list(options)}, read, str)
+
+
+NUMBERING = replace(choice(*Numbering), read=lambda value: Numbering(choice(*Numbering).read(value)))
+"""How virtqueues are numbered."""
 
 
 def names(known: tuple[str, ...], what: str) -> Kind:
