@@ -13,11 +13,10 @@ from pathlib import Path
 
 from construct import Int32ul, Struct, Terminated
 
-from balloon_conformance.mutants.mutant import mutant
-from balloon_conformance.reference import Device, Driver, parts
+from balloon_conformance.family import Additions, added
 from balloon_conformance.reference.driver_state import Flight
-from balloon_conformance.running.blame import Lapse
-from balloon_conformance.suite.additions import Additions, added
+from balloon_conformance.reference.parts import DevicePart, DriverPart
+from balloon_conformance.running.blame import Lapse, QueueBlame
 from balloon_spec.events import Quiet, Side, Used
 from balloon_spec.families import registry
 from balloon_spec.families.family import AreaFile, Chapter, ConfigurationWord, Family
@@ -120,11 +119,11 @@ FAMILY = Family(
 # -- what the suite adds ----------------------------------------------------------------------------------
 
 
-class EchoingDevice(parts.DevicePart):
+class EchoingDevice(DevicePart):
     family = FAMILY
 
-    def take(self, device, state, queue, buffer):
-        state = parts.remember(state, FAMILY, self.recall(state, 0) + 1)
+    def take(self, state, _queue, buffer):
+        state = self.remember(state, (self.recall(state) or 0) + 1)
         written = self.echo(buffer.readable)
         return state, (Used(buffer.queue, buffer.buffer, len(written), written),)
 
@@ -132,49 +131,31 @@ class EchoingDevice(parts.DevicePart):
         return called
 
     def word(self, state, _name):
-        return self.recall(state, 0)
+        return self.recall(state) or 0
 
 
-class CallingDriver(parts.DriverPart):
+class CallingDriver(DriverPart):
     family = FAMILY
 
-    def set_up(self, driver, state):
-        if not driver.has(state, "ECHO"):
+    def set_up(self, state):
+        if not self.driver.has(state, "ECHO"):
             return state, ()
-        return driver.make_available(state, Flight(ECHO), struct.pack("<I", FIRST_CALL), 4)
+        return self.driver.make_available(state, Flight(ECHO), struct.pack("<I", FIRST_CALL), 4)
 
 
-def wrong_ones():
-    """Enter a device and a driver that are wrong; this is possible only while the family is known."""
-
-    class Mumbling(EchoingDevice):
-        def echo(self, called):
-            return bytes([called[0] ^ 1]) + called[1:]
-
-    @mutant("ECHO-01")
-    class MumblesTheEcho(Device):
-        """The caller hears another number than it called."""
-
-        def family_parts(self):
-            return (Mumbling(),)
-
-    @mutant("ECHO-02")
-    class KeepsQuiet(Driver):
-        """Nobody calls, and the echo queue is idle for ever."""
-
-        def family_parts(self):
-            return ()
+class EchoQueue(QueueBlame):
+    def not_made_available(self, **_circumstances):
+        return "ECHO-02"
 
 
 ADDITIONS = Additions(
-    EchoingDevice(),
-    CallingDriver(),
-    {
-        Lapse.NOT_RETURNED: frozenset({"ECHO-01"}),
-        Lapse.NOT_MADE_AVAILABLE: frozenset({"ECHO-02"}),
-    },
-    VECTORS,
-    wrong_ones,
+    family=FAMILY,
+    device=EchoingDevice,
+    driver=CallingDriver,
+    can_break={Lapse.NOT_RETURNED: frozenset({"ECHO-01"})},
+    queues=(EchoQueue(ECHO),),
+    vectors=VECTORS,
+    mutants=(f"{__name__}.wrong_ones",),
 )
 
 

@@ -81,7 +81,7 @@ def _play_vector(
 def _scenarios(side: Side, chosen: Sequence[Scenario]) -> Iterator[MutantCase]:
     wanted = {one.id: one for one in chosen}
     for module in dict.fromkeys(one.module for one in chosen):
-        for function_name, function in vars(sys.modules[f"{scenarios.__name__}.{module}"]).items():
+        for function_name, function in vars(sys.modules[module]).items():
             if not function_name.startswith("test_") or not inspect.isfunction(function):
                 continue
             one = scenarios.of(function)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from balloon_conformance.generation.all_intents import sources
 from balloon_conformance.generation.fill import fill
-from balloon_conformance.generation.intents import sources
 from balloon_conformance.generation.intents.model import Intent
 from balloon_conformance.vectors.write import write_vector
 

@@ -12,13 +12,13 @@ from dataclasses import replace
 
 from balloon_conformance.iut.contract import Buffer
 from balloon_conformance.iut.reference.adapter import ReferenceDevice, ReferenceDriver
+from balloon_conformance.running.blame import queue_blame
 from balloon_conformance.running.player import play_to_a_line
 from balloon_conformance.vectors import model, steps
 from balloon_conformance.vectors.step import Step
 from balloon_spec import events as ev
 from balloon_spec.events import Side
-from balloon_spec.families.base import DEFLATE, INFLATE, configuration
-from balloon_spec.families.host_requests import HOST_REQUEST, host_request
+from balloon_spec.families.base import configuration
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.requirement import catalogue
@@ -79,9 +79,17 @@ class _SpoiltDevice(ReferenceDevice):
                     one for one in self._lent if (one[0], one[1].name) != (event.queue, event.buffer)
                 ]
         if self._is_on and self._speaks and self._lent:
-            events += [_returned(*one) for one in self._lent]
+            events += [self._returned(*one) for one in self._lent]
             self._lent = []
         return [event for event in events if event is not None]
+
+    def _returned(self, index: int, buffer: Buffer) -> ev.Used:
+        """Return the return of a buffer; the device has written something if it can."""
+        if buffer.readable:
+            return ev.Used(index, buffer.name)
+        queue = self.device.queue(self.device.state, index)
+        written = queue_blame(queue).example_written(buffer.writable_bytes) if queue else b""
+        return ev.Used(index, buffer.name, len(written), written)
 
     def discarded(self, pages: PageSet) -> tuple[PageSet, PageSet]:
         """Return which pages were discarded, spoilt while the step is played."""
@@ -135,7 +143,7 @@ class _SpoiltDriver(ReferenceDriver):
                 self._said[event.queue] = event.readable
         spoilt = [one for event in events for one in self._event(event, self._is_on)]
         if self._is_on and self._speaks is not None:
-            like = INFLATE if self._speaks is DEFLATE else self._speaks
+            like = queue_blame(self._speaks).speaks_like or self._speaks
             said = self._said.get(self._index(like), bytes(8))
             spoilt.append(ev.Available(self._index(self._speaks), "spoilt", said))
             self._speaks = None
@@ -143,14 +151,6 @@ class _SpoiltDriver(ReferenceDriver):
             spoilt.append(self._more)
             self._more = None
         return spoilt
-
-
-def _returned(queue: int, buffer: Buffer) -> ev.Used:
-    """Return the return of a buffer, a request buffer with a request in it."""
-    if buffer.readable:
-        return ev.Used(queue, buffer.name)
-    written = host_request.build(host_request.HostRequest(0, (0, 0, 0), 0x7001))[: buffer.writable_bytes]
-    return ev.Used(queue, buffer.name, len(written), written)
 
 
 # -- the ways to spoil a step -----------------------------------------------------------------------------
@@ -187,9 +187,8 @@ def _spoilt_driver(step: Step, vector: model.Vector) -> Iterator[_SpoiltDriver]:
     match step:
         case steps.BufferStep():
             queue = vector.queue_indices()[vector.steps.index(step)]
-            mine = [
-                one for one in vector.steps if isinstance(one, steps.BufferStep) and one.queue is step.queue
-            ]
+            buffers = [other for other in vector.steps if isinstance(other, steps.BufferStep)]
+            mine = [other for other in buffers if other.queue is step.queue]
             place = mine.index(step)
             yield _SpoiltDriver(step, event=_nth(queue, place, lambda _: None))
             for offset in range(min(len(step.readable), _HEAD_BYTES)):
@@ -198,8 +197,9 @@ def _spoilt_driver(step: Step, vector: model.Vector) -> Iterator[_SpoiltDriver]:
         case steps.ActualStep():
             yield _SpoiltDriver(step, event=_halved)
         case steps.SilentStep():
-            yield _SpoiltDriver(step, speaks=DEFLATE)
-            yield _SpoiltDriver(step, speaks=HOST_REQUEST)
+            for one in vector.profile.queues:
+                if queue_blame(one).unasked:
+                    yield _SpoiltDriver(step, speaks=one)
             yield _SpoiltDriver(step, more=ev.ConfigurationWritten(configuration.NUM_PAGES_OFFSET, bytes(4)))
         case steps.ResetStep():
             for feature in vector.profile.features:

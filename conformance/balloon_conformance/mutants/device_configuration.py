@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from balloon_conformance.iut.contract import ImplementationCrashed
 from balloon_conformance.iut.reference.adapter import ReferenceDevice
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device
@@ -61,16 +60,6 @@ class LosesATargetDuringAnExchange(Device):
         if state.requests.phase is RequestPhase.OPEN:
             return state, ()
         return super().change_target(state, value)
-
-
-@mutant("CFG-07")
-class LosesATargetWhileStatisticsAreWanted(Device):
-    """A guest is not notified of a target that is set while its statistics are awaited."""
-
-    def change_target(self, state: DeviceState, value: int) -> Step:
-        """Set it without a notification then."""
-        after, outputs = super().change_target(state, value)
-        return after, (() if state.statistics_wanted else outputs)
 
 
 @mutant("CFG-07")
@@ -161,16 +150,6 @@ class CountsUnusedPagesIn(Device):
         return replace(state, actual=state.actual + given[1].pages.pages), outputs
 
 
-@mutant("CFG-08")
-class ForgetsActualForStatistics(Device):
-    """A request for fresh statistics sets the size of the balloon to zero."""
-
-    def return_statistics(self, state: DeviceState) -> Step:
-        """Count from zero."""
-        state, outputs = super().return_statistics(state)
-        return replace(state, actual=0), outputs
-
-
 @mutant("CFG-08", also=("CFG-06", "RESET-11"))
 class CountsTheRequestIn(Device):
     """The id of a request for unused pages is stored as the size of the balloon."""
@@ -227,49 +206,3 @@ class ReadsOneFieldAtATime(ReferenceDevice):
         """End a read that begins within num_pages at the end of that field."""
         data = super().read_configuration(offset, length_bytes)
         return data[: 4 - offset].ljust(length_bytes, b"\0") if 0 < offset < 4 else data
-
-
-# -- statistics -------------------------------------------------------------------------------------------
-
-
-def _tags(buffer: Available) -> list[int]:
-    """Return the low bytes of the tags of a statistics buffer; these distinguish all known tags."""
-    return list(buffer.readable[_TAG_OFFSET::_ENTRY_BYTES])
-
-
-@mutant("STATS-07", origin="Linux sends tags 10 to 15, which no specification names")
-class KeepsUnknownStatistics(Device):
-    """A newer guest's statistics never arrive, because one of them is unknown."""
-
-    def return_statistics(self, state: DeviceState) -> Step:
-        """Return buffers that have only known tags."""
-        known = tuple(one for one in state.statistics if all(tag < 16 for tag in _tags(one)))
-        return super().return_statistics(replace(state, statistics=known))
-
-
-@mutant(
-    "SAFE-13",
-    also=("SAFE-02",),
-    origin="a device in Go: an index out of range for a tag above those it knows",
-)
-class DiesOfAnUnknownTag(Device):
-    """A newer guest crashes its device with its first statistics, which nobody has asked for yet.
-
-    A malformed statistics buffer has unknown tags too.
-    """
-
-    def take_statistics(self, state: DeviceState, buffer: Available) -> Step:
-        """Crash at a tag above the known ones."""
-        if any(tag > 15 for tag in _tags(buffer)):
-            raise ImplementationCrashed("exit status 2")
-        return super().take_statistics(state, buffer)
-
-
-@mutant("STATS-08")
-class KeepsUnsortedStatistics(Device):
-    """The statistics of a guest that lists them in another order are never read."""
-
-    def return_statistics(self, state: DeviceState) -> Step:
-        """Return buffers with rising tags only."""
-        known = tuple(one for one in state.statistics if _tags(one) == sorted(_tags(one)))
-        return super().return_statistics(replace(state, statistics=known))

@@ -9,7 +9,7 @@ import numpy as np
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_pages import BufferContent, Words
-from balloon_conformance.reference.device_state import DevicePhase, DeviceState, StatisticsReport
+from balloon_conformance.reference.device_state import DevicePhase, DeviceState
 from balloon_spec.families.chunk_transfer.response_header import ResponseHeader
 from balloon_spec.pages import PageSet
 
@@ -63,17 +63,3 @@ class ReadsLegacyIdsBigEndian(_Legacy):
         """Swap the id."""
         swapped = int.from_bytes(header.id.to_bytes(2, "little"), "big")
         return super().matches(state, replace(header, id=swapped) if self.is_legacy else header)
-
-
-@mutant("STATS-13", origin=_ORIGIN)
-class ReadsLegacyStatisticsBigEndian(_Legacy):
-    """The host is told that an old guest has an impossible amount of memory."""
-
-    def report_statistics(self, data: bytes) -> StatisticsReport:
-        """Swap every value."""
-        entries = super().report_statistics(data).entries
-        if not self.is_legacy:
-            return StatisticsReport(entries)
-        return StatisticsReport(
-            tuple((tag, int.from_bytes(value.to_bytes(8, "little"), "big")) for tag, value in entries)
-        )

@@ -130,20 +130,6 @@ class CrashesOutsideMemory(Device):
         return state, outputs
 
 
-@mutant(
-    "SAFE-02", origin="kvmtool, candidate C5 (read in source), and Firecracker, commit ed96b50d2: no bound"
-)
-class CrashesOnBrokenStatistics(Device):
-    """A guest crashes its host process with a statistics buffer of the wrong length."""
-
-    def take_statistics(self, state: DeviceState, buffer: Available) -> Step:
-        """Crash after the last whole entry."""
-        state, outputs = super().take_statistics(state, buffer)
-        if any(isinstance(one, Note) and one.clause == "STATS-04" for one in outputs):
-            raise ImplementationCrashed("exit status 139")
-        return state, outputs
-
-
 @mutant("SAFE-12")
 class HangsOnAWrappedChunk(ReferenceDevice):
     """A guest hangs its host process with one chunk at the end of the address space."""

@@ -55,26 +55,6 @@ class KeepsTheFeatures(Device):
         return super().read_pages(replace(state, accepted=self.first or 0), buffer)
 
 
-@mutant("RESET-02", origin="crosvm, commit 313f64127: no support for a reset")
-class ReturnsOldBuffers(Device):
-    """A rebooted guest gets a buffer that it never made available, in memory it uses for something else."""
-
-    def __init__(self, options: DeviceOptions) -> None:
-        super().__init__(options)
-        self.held: tuple[Available, ...] = ()
-
-    def begin(self, state: DeviceState, given: DriverOk) -> Step:
-        """Return the held buffers."""
-        held, self.held = self.held, ()
-        state, outputs = super().begin(state, given)
-        return state, (*(self.return_buffer(one) for one in held), *outputs)
-
-    def reset(self, state: DeviceState, given: Reset) -> Step:
-        """Keep the statistics buffer."""
-        self.held = state.statistics
-        return super().reset(state, given)
-
-
 @mutant("RESET-03", origin="crosvm, commit 313f64127: no support for a reset")
 class KeepsTheOpenRequest(Device):
     """After a reboot during a migration no request is ever made again."""

@@ -245,23 +245,6 @@ class ReportsTheLengthOfAnInflateBuffer(Device):
         )
 
 
-@mutant("BUF-03", also=("BUF-07",), origin="StratoVirt, read in source: the used length is what was read")
-class ReportsTheLengthOfStatistics(Device):
-    """The driver is told that its statistics were written to.
-
-    For a buffer with a device-writable part that breaks another requirement.
-    """
-
-    def return_statistics(self, state: DeviceState) -> Step:
-        """Report the length that was read."""
-        lengths = {one.buffer: len(one.readable) for one in state.statistics}
-        state, outputs = super().return_statistics(state)
-        return state, tuple(
-            replace(one, length_bytes=lengths[one.buffer]) if isinstance(one, Used) else one
-            for one in outputs
-        )
-
-
 @mutant("BUF-02")
 class WritesIntoInflateBuffers(ReferenceDevice):
     """The driver's message is overwritten while the device has it."""

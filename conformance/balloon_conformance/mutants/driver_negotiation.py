@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import replace
 
 from balloon_conformance.mutants.driver_parts import AltersBuffers
@@ -12,15 +11,12 @@ from balloon_conformance.reference.driver_pages import Step
 from balloon_conformance.reference.driver_state import (
     AnswerInput,
     DriverOptions,
-    DriverPhase,
     DriverState,
     Flight,
 )
-from balloon_spec.events import Available, Used
+from balloon_spec.events import Available
 from balloon_spec.families.base import INFLATE
 from balloon_spec.families.host_requests import HOST_REQUEST
-from balloon_spec.families.statistics import STATISTICS
-from balloon_spec.families.statistics.statistics import Statistic, Statistics, Tag
 
 _MUST_TELL_HOST, _DEFLATE_ON_OOM, _CHUNK_TRANSFER, _HOST_REQ_VQ = 1, 4, 8, 16
 _VERSION_1 = 1 << 32
@@ -166,160 +162,3 @@ class AnswersOnTheDeflateQueue(AltersBuffers):
         """Send messages of unused pages on queue 1."""
         is_message = flight.queue is HOST_REQUEST and not flight.is_request
         return replace(event, queue=1) if is_message else event
-
-
-# -- statistics -------------------------------------------------------------------------------------------
-
-
-@mutant("STATS-01")
-class PostsNoStatistics(Driver):
-    """The operator asks for statistics and never gets any."""
-
-    def set_up_statistics(self, state: DriverState) -> Step:
-        """Do nothing."""
-        return state, ()
-
-
-@mutant("STATS-02")
-class PostsTwoStatisticsBuffers(Driver):
-    """The operator is shown old statistics, because a second buffer follows the first."""
-
-    def set_up_statistics(self, state: DriverState) -> Step:
-        """Post twice."""
-        if not self.has(state, "STATS_VQ"):
-            return state, ()
-        state, first = self.post_statistics(state)
-        state, second = self.post_statistics(state)
-        return state, (*first, *second)
-
-
-@mutant("STATS-03")
-class PostsStatisticsOnce(Driver):
-    """The operator gets statistics once and never again."""
-
-    def statistics_returned(self, state: DriverState, _flight: Flight, _used: Used) -> Step:
-        """Do nothing."""
-        return state, ()
-
-
-@mutant("STATS-04")
-class PadsStatistics(AltersBuffers):
-    """The statistics end with two bytes that are no entry."""
-
-    def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
-        """Add them."""
-        if flight.queue is not STATISTICS:
-            return event
-        return replace(event, readable=event.readable + b"\0\0")
-
-
-@mutant("STATS-04", origin="nanos, candidate C10 (read in source): 8 arbitrary bytes at first")
-class PostsAStubOfStatistics(AltersBuffers):
-    """The first statistics of a guest are eight empty bytes, which a careless device reads as an entry."""
-
-    def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
-        """Cut the first buffer."""
-        first = flight.queue is STATISTICS and not event.notified
-        return replace(event, readable=event.readable[:8]) if first else event
-
-
-@mutant("STATS-04")
-class PadsStatisticsEntries(AltersBuffers):
-    """Statistics are read from wrong offsets, because a compiler aligned the entries."""
-
-    def alter(self, state: DriverState, flight: Flight, event: Available) -> Available:
-        """Align each value to eight bytes."""
-        if flight.queue is not STATISTICS:
-            return event
-        entries = struct.iter_unpack("<HQ", event.readable)
-        return replace(event, readable=b"".join(struct.pack("<H6xQ", *one) for one in entries))
-
-
-@mutant("STATS-05")
-class ChangesTags(Driver):
-    """A statistic is sent once and then left out."""
-
-    def statistics(self, state: DriverState) -> Statistics:
-        """Leave one out later."""
-        entries = super().statistics(state).entries
-        return Statistics(entries[1:] if state.buffers > 1 else entries)
-
-
-@mutant("STATS-06")
-class SendsTagsBigEndian(Driver):
-    """The operator sees unknown statistics, because a big-endian guest swaps nothing."""
-
-    def statistics(self, state: DriverState) -> Statistics:
-        """Swap the tags."""
-        entries = super().statistics(state).entries
-        return Statistics(tuple(Statistic(entry.tag << 8, entry.value) for entry in entries))
-
-
-@mutant("STATS-06")
-class SendsValuesBigEndian(Driver):
-    """The operator sees a guest with an impossible amount of memory."""
-
-    def statistics(self, state: DriverState) -> Statistics:
-        """Swap the values."""
-        entries = super().statistics(state).entries
-        return Statistics(
-            tuple(
-                Statistic(entry.tag, int.from_bytes(entry.value.to_bytes(8, "little"), "big"))
-                for entry in entries
-            )
-        )
-
-
-# Some amounts that are too large also make sense with their bytes swapped.
-@mutant("STATS-11", also=("STATS-06",))
-class SaysItHasAThousandTimesAsMuch(Driver):
-    """The operator sees a guest with a thousand times its memory."""
-
-    def statistics(self, state: DriverState) -> Statistics:
-        """Give every amount in bytes as if it were in KiB."""
-        entries = super().statistics(state).entries
-        return Statistics(tuple(Statistic(entry.tag, entry.value << 10) for entry in entries))
-
-
-@mutant("STATS-11", origin="VIRTIO 5.5.6.3.3: drivers supplied an uninitialized first buffer")
-class SendsZerosAtFirst(Driver):
-    """The operator sees a guest without any memory until the statistics are asked for."""
-
-    def statistics(self, state: DriverState) -> Statistics:
-        """Give zeros in the first buffer."""
-        entries = super().statistics(state).entries
-        if state.phase is DriverPhase.RUNNING:
-            return Statistics(entries)
-        return Statistics(tuple(replace(entry, value=0) for entry in entries))
-
-
-@mutant("STATS-11")
-class SendsZerosWithoutATotal(SendsZerosAtFirst):
-    """The operator sees a guest without free memory until the statistics are asked for."""
-
-    def statistics(self, state: DriverState) -> Statistics:
-        """Leave the total out."""
-        entries = super().statistics(state).entries
-        return Statistics(tuple(entry for entry in entries if entry.tag != Tag.MEMTOT))
-
-
-@mutant("STATS-11")
-class SaysItHasAnyAmount(Driver):
-    """The operator sees a guest whose total memory keeps changing, and is less than its free memory."""
-
-    def statistics(self, state: DriverState) -> Statistics:
-        """Let the total depend only on the number of the buffer."""
-        entries = super().statistics(state).entries
-        total = 1 + self.options.memory.size_bytes * (state.buffers % 7) // 8
-        return Statistics(
-            tuple(replace(one, value=total) if one.tag == Tag.MEMTOT else one for one in entries)
-        )
-
-
-@mutant("STATS-10")
-class PostsEmptyStatistics(Driver):
-    """The operator asks for statistics and gets an empty buffer."""
-
-    def statistics(self, state: DriverState) -> Statistics:
-        """Give none."""
-        return Statistics(())

@@ -1,8 +1,8 @@
 """What a mutant is, and how one is written.
 
-A mutant is a reference, or its adapter, with one thing changed: right in every respect but the one that it
-declares. It is a subclass with the decorator :func:`mutant`. The first paragraph of its docstring is its
-title, one sentence on what a user would see; the rest says why it breaks what it breaks.
+A mutant is a reference, its adapter, or the part of a family, with one thing changed: right in every respect
+but the one that it declares. It is a subclass with the decorator :func:`mutant`. The first paragraph of its
+docstring is its title, one sentence on what a user would see; the rest says why it breaks what it breaks.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from balloon_conformance.iut.reference.adapter import ReferenceDevice, Reference
 from balloon_conformance.iut.reference.free_driver import FreeReferenceDriver
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.driver import Driver
+from balloon_conformance.reference.parts import DevicePart, DriverPart
 from balloon_spec.events import Side
 from balloon_spec.requirement import Level, catalogue
 
@@ -74,8 +75,10 @@ class Mutant:
 
         Return None for a mutant that is no driver, or whose fault is only in its adapter.
         """
-        kind = self.make.args[0] if isinstance(self.make, functools.partial) and self.make.args else None
-        return FreeReferenceDriver(kind) if isinstance(kind, type) and issubclass(kind, Driver) else None
+        make = self.make
+        if isinstance(make, functools.partial) and make.func is ReferenceDriver:
+            return FreeReferenceDriver(*make.args)
+        return None
 
     def __str__(self) -> str:
         """Return the name."""
@@ -88,11 +91,12 @@ MUTANTS: dict[str, Mutant] = {}
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 """The place where a word of a class's name begins."""
 
-_Kind = TypeVar("_Kind", bound=type[Device | Driver | ReferenceDevice | ReferenceDriver])
+_Wrong = Device | Driver | ReferenceDevice | ReferenceDriver | DevicePart | DriverPart
+_Kind = TypeVar("_Kind", bound=type[_Wrong])
 
 
 def mutant(*breaks: str, also: tuple[str, ...] = (), origin: str = "") -> Callable[[_Kind], _Kind]:
-    """Register the class below as a mutant: a subclass of a reference, or of a reference's adapter.
+    """Register the class below as a mutant: a subclass of a reference, its adapter, or a family's part.
 
     Its name is that of the class in lower case with hyphens; its side is that of the reference.
     """
@@ -109,10 +113,12 @@ def mutant(*breaks: str, also: tuple[str, ...] = (), origin: str = "") -> Callab
     return enter
 
 
-def _adapter(
-    kind: type[Device | Driver | ReferenceDevice | ReferenceDriver],
-) -> tuple[Side, Callable[[], DeviceAdapter | DriverAdapter]]:
+def _adapter(kind: type[_Wrong]) -> tuple[Side, Callable[[], DeviceAdapter | DriverAdapter]]:
     """Return the side of a class, and the function that builds an adapter to it."""
+    if issubclass(kind, DevicePart):
+        return Side.DEVICE, functools.partial(ReferenceDevice, functools.partial(Device, parts=(kind,)))
+    if issubclass(kind, DriverPart):
+        return Side.DRIVER, functools.partial(ReferenceDriver, functools.partial(Driver, parts=(kind,)))
     if issubclass(kind, Device):
         return Side.DEVICE, functools.partial(ReferenceDevice, kind)
     if issubclass(kind, Driver):

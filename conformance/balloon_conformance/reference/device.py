@@ -1,4 +1,4 @@
-"""The reference device: negotiation, the balloon queues, statistics and the configuration space.
+"""The reference device: negotiation, the balloon queues and the configuration space.
 
 A reset by the driver keeps ``num_pages``, because the operator's wish outlives the driver, and sets
 ``actual`` to zero, because no page is in the balloon of a driver that begins anew.
@@ -6,7 +6,7 @@ A reset by the driver keeps ``num_pages``, because the operator's wish outlives 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -21,10 +21,8 @@ from balloon_conformance.reference.device_state import (
     Discard,
     Expire,
     FeaturesOk,
-    RequestInput,
-    StatisticsReport,
 )
-from balloon_conformance.reference.machine import Move, Note, Refusal, Table
+from balloon_conformance.reference.machine import Move, Note, Refusal, Refused, Table
 from balloon_conformance.reference.parts import DevicePart, device_parts
 from balloon_spec.events import (
     Available,
@@ -38,13 +36,10 @@ from balloon_spec.events import (
 )
 from balloon_spec.families.base import DEFLATE, INFLATE, configuration
 from balloon_spec.families.family import ConfigurationWord
-from balloon_spec.families.host_requests import HOST_REQUEST
-from balloon_spec.families.statistics import STATISTICS, statistics
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue
-from balloon_spec.wire.errors import WireError
 
-__all__ = ["DEVICE", "OPERATIONS", "QUEUES", "Device"]
+__all__ = ["DEVICE", "QUEUES", "Device"]
 
 _FRESH, _NEGOTIATED, _RUNNING = DevicePhase
 
@@ -79,33 +74,29 @@ QUEUES: Mapping[Queue, str] = MappingProxyType(
     {
         INFLATE: "take_inflate",
         DEFLATE: "take_deflate",
-        STATISTICS: "take_statistics",
-        HOST_REQUEST: "take_host_request_buffer",
     }
 )
-"""The method that takes a buffer of each queue. No method looks at another queue (CONC-06)."""
+"""The method that takes a buffer of each queue of the base family; those of other families have their parts.
 
-OPERATIONS: Mapping[OperatorAction, str] = MappingProxyType(
-    {
-        OperatorAction.TARGET: "change_target",
-        OperatorAction.UNUSED_PAGES: "want_unused_pages",
-        OperatorAction.STATISTICS: "want_statistics",
-    }
-)
-"""The method that carries out each wish of the operator."""
+No method looks at another queue (CONC-06).
+"""
 
 _NUM_PAGES_LIMIT = (1 << 32) - 1
-_ID_MASK = (1 << 64) - 1
 
 
 class Device(RequestingDevice):
-    """A device that keeps every requirement; :data:`DEVICE` lists what it answers."""
+    """A device that keeps every requirement; :data:`DEVICE` lists what it answers.
+
+    It has the parts that the families of its profile declare; ``parts`` take the place of those of their
+    families.
+    """
 
     table = DEVICE
 
-    def __init__(self, options: DeviceOptions | None = None) -> None:
+    def __init__(self, options: DeviceOptions | None = None, parts: Sequence[type[DevicePart]] = ()) -> None:
         self.options = options or DeviceOptions()
         self.state = DeviceState()
+        self.family_parts = device_parts(self, self.options.profile.families, parts)
 
     # -- negotiation --------------------------------------------------------------------------------------
 
@@ -123,7 +114,12 @@ class Device(RequestingDevice):
         """Keep FEATURES_OK or clear it."""
         if not self.allows(given.features):
             return state, (FeaturesOk(False),)
-        return replace(state, phase=DevicePhase.NEGOTIATED, accepted=given.features), (FeaturesOk(True),)
+        state = replace(state, phase=DevicePhase.NEGOTIATED, accepted=given.features)
+        outputs: tuple[DeviceOutput, ...] = (FeaturesOk(True),)
+        for part in self.family_parts:
+            state, more = part.negotiated(state)
+            outputs += more
+        return state, outputs
 
     def has(self, state: DeviceState, feature: str) -> bool:
         """Tell whether the feature is negotiated."""
@@ -144,10 +140,8 @@ class Device(RequestingDevice):
         waiting = state.waiting
         state = replace(state, phase=DevicePhase.RUNNING, waiting=())
         outputs: tuple[DeviceOutput, ...] = ()
-        if self.has(state, "HOST_REQ_VQ"):
-            state, outputs = self.request(RequestInput.START, state, None)
-        for part in self.family_parts():
-            state, more = part.begin(self, state)
+        for part in self.family_parts:
+            state, more = part.begin(state)
             outputs += more
         for buffer in waiting:
             state, more = self.take(state, buffer)
@@ -157,7 +151,10 @@ class Device(RequestingDevice):
     # RESET-01, RESET-02, RESET-03, RESET-06: nothing from before the reset is acted on or returned.
     def reset(self, state: DeviceState, _given: Reset) -> Step:
         """Begin anew. The docstring of the module says what a reset keeps."""
-        return DeviceState(num_pages=state.num_pages), ()
+        fresh = DeviceState(num_pages=state.num_pages)
+        for part in self.family_parts:
+            fresh = part.reset(state, fresh)
+        return fresh, ()
 
     # -- the queues ---------------------------------------------------------------------------------------
 
@@ -168,15 +165,11 @@ class Device(RequestingDevice):
         queue = self.queue(state, buffer.queue)
         if queue is None:
             return state, (Note("QUEUE-02", f"virtqueue {buffer.queue} does not exist"),)
-        for part in self.family_parts():
+        for part in self.family_parts:
             if queue in part.family.queues:
-                return part.take(self, state, queue, buffer)
+                return part.take(state, queue, buffer)
         step: Step = getattr(self, QUEUES[queue])(state, buffer)
         return step
-
-    def family_parts(self) -> tuple[DevicePart, ...]:
-        """Return what further families add to the device."""
-        return device_parts(self.options.profile.families)
 
     def take_inflate(self, state: DeviceState, buffer: Available) -> Step:
         """Discard the pages a buffer names and return it."""
@@ -214,42 +207,6 @@ class Device(RequestingDevice):
             return self.read_message(buffer.readable, self.options.memory, self.options.max_data_bytes)
         return self.read_array(buffer.readable, self.options.memory)
 
-    # -- statistics ---------------------------------------------------------------------------------------
-
-    # STATS-09: the buffer is held until the operator asks.
-    def take_statistics(self, state: DeviceState, buffer: Available) -> Step:
-        """Hold a statistics buffer, or return one that is malformed (SAFE-03)."""
-        try:
-            statistics.parse(buffer.readable)
-        except WireError as error:
-            return state, (Note("STATS-04", str(error)), self.return_buffer(buffer))
-        if buffer.writable_bytes:
-            note = Note("QUEUE-03", "the buffer has a device-writable part")
-            return state, (note, self.return_buffer(buffer))
-        held = replace(state, statistics=(*state.statistics, buffer))
-        return self.return_statistics(held) if state.statistics_wanted else (held, ())
-
-    def want_statistics(self, state: DeviceState, _value: int) -> Step:
-        """Return the statistics buffer, now or as soon as the driver makes one available."""
-        if not self.has(state, "STATS_VQ"):
-            return state, (Note("STATS-01", "the statistics queue is not negotiated"),)
-        wanted = replace(state, statistics_wanted=True)
-        return self.return_statistics(wanted) if wanted.statistics else (wanted, ())
-
-    def return_statistics(self, state: DeviceState) -> Step:
-        """Report and return every statistics buffer that is held. More than one is the driver's fault."""
-        outputs: list[DeviceOutput] = []
-        for buffer in state.statistics:
-            outputs += [self.report_statistics(buffer.readable), self.return_buffer(buffer)]
-        return replace(state, statistics=(), statistics_wanted=False), tuple(outputs)
-
-    # STATS-07, STATS-08: unknown tags are skipped, and the order of the entries does not matter.
-    def report_statistics(self, data: bytes) -> StatisticsReport:
-        """Read the entries whose tags the device knows."""
-        entries = statistics.parse(data).entries
-        known = frozenset(statistics.Tag)
-        return StatisticsReport(tuple((entry.tag, entry.value) for entry in entries if entry.tag in known))
-
     # -- the configuration space --------------------------------------------------------------------------
 
     # CFG-01, CFG-06, CFG-11: both fields are little-endian and count 4 KiB pages; actual is as the driver
@@ -266,7 +223,7 @@ class Device(RequestingDevice):
     def _words(self, state: DeviceState) -> Iterator[tuple[DevicePart, ConfigurationWord]]:
         """Yield the words of further families that exist for the accepted features, by offset."""
         for word in self.options.profile.configuration_words(state.accepted):
-            for part in self.family_parts():
+            for part in self.family_parts:
                 if word in part.family.words:
                     yield part, word
 
@@ -279,30 +236,35 @@ class Device(RequestingDevice):
             if configuration.ACTUAL_OFFSET <= at < len(space):
                 space[at] = byte
                 written.add(at)
+        outputs: tuple[DeviceOutput, ...] = ()
         for part, word in self._words(state):
             place = range(word.offset_bytes, word.end_bytes)
             if word.written_by is Side.DRIVER and not written.isdisjoint(place):
                 value = int.from_bytes(space[word.offset_bytes : word.end_bytes], "little")
-                state = part.store(state, word.name, value)
-        notes: tuple[Note, ...] = ()
+                state, more = part.store(state, word.name, value)
+                outputs += more
         if given.offset < configuration.ACTUAL_OFFSET:
-            notes = (Note("CFG-02", f"{len(given.data)} bytes were written at {given.offset}"),)
+            outputs += (Note("CFG-02", f"{len(given.data)} bytes were written at {given.offset}"),)
         actual = configuration.parse(bytes(space[: configuration.LENGTH_BYTES])).actual
-        return replace(state, actual=actual), notes
+        return replace(state, actual=actual), outputs
 
     # -- the operator -------------------------------------------------------------------------------------
 
     def operate(self, state: DeviceState, given: Operator) -> Step:
         """Carry out an operator's request while the driver runs."""
-        step: Step = getattr(self, OPERATIONS[given.action])(state, given.value)
-        return step
+        for part in self.family_parts:
+            if given.action in part.wishes:
+                return part.operate(state, given.action, given.value)
+        if given.action == OperatorAction.TARGET:
+            return self.change_target(state, given.value)
+        return state, (Refused(f"{given.action}", "no family of the profile carries it out"),)
 
     def remember(self, state: DeviceState, given: Operator) -> Step:
         """Take the operator's target while no driver runs: a later driver will read it.
 
         No driver can be notified now, and requests that need one are dropped.
         """
-        if given.action is not OperatorAction.TARGET:
+        if given.action != OperatorAction.TARGET:
             return state, (Note("REQ-01", f"no driver runs that could answer {given.action}"),)
         return replace(state, num_pages=self.target_pages(given.value)), ()
 
@@ -319,10 +281,10 @@ class Device(RequestingDevice):
         state = replace(state, num_pages=target)
         return state, (ConfigurationChanged(self.configuration(state)),)
 
-    def want_unused_pages(self, state: DeviceState, identifier: int) -> Step:
-        """Request unused pages with the operator's id, now or as soon as it is possible."""
-        return self.request(RequestInput.WISH, state, identifier & _ID_MASK)
-
-    def expire(self, state: DeviceState, given: Expire) -> Step:
-        """Give the open request up."""
-        return self.request(RequestInput.EXPIRE, state, given)
+    def expire(self, state: DeviceState, _given: Expire) -> Step:
+        """Wait no longer for whatever the driver was asked."""
+        outputs: tuple[DeviceOutput, ...] = ()
+        for part in self.family_parts:
+            state, more = part.expire(state)
+            outputs += more
+        return state, outputs

@@ -33,6 +33,7 @@ __all__ = ["REQUESTS", "RequestingDevice", "Step"]
 
 Step: TypeAlias = tuple[DeviceState, tuple[DeviceOutput, ...]]
 
+_ID_MASK = (1 << 64) - 1
 _ABSENT, _EMPTY, _READY, _OPEN = RequestPhase
 _NOT_NEGOTIATED = Refusal("the host request queue is not negotiated, or the driver is not running")
 
@@ -159,6 +160,10 @@ class RequestingDevice(PageReader, Machine[DeviceState, DeviceOutput]):
     def request_length_bytes(self, data: bytes) -> int:
         """Return the used length to report for a request."""
         return len(data)
+
+    def want_unused_pages(self, state: DeviceState, identifier: int) -> Step:
+        """Request unused pages with the operator's id, now or as soon as it is possible."""
+        return self.request(RequestInput.WISH, state, identifier & _ID_MASK)
 
     # -- answers ------------------------------------------------------------------------------------------
 

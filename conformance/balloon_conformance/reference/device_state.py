@@ -175,8 +175,6 @@ class DeviceState:
     """Pages an inflate buffer named and no deflate buffer since."""
     waiting: tuple[Available, ...] = ()
     """Buffers made available before DRIVER_OK, in that order."""
-    statistics: tuple[Available, ...] = ()
-    statistics_wanted: bool = False
     requests: Requests = field(default_factory=Requests)
     parts: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    """What the parts of further families remember, by the family's name."""
+    """What the parts of the families remember, by the family's name."""

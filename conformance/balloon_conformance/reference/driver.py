@@ -6,7 +6,7 @@ empty balloon.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -25,7 +25,7 @@ from balloon_conformance.reference.driver_state import (
     Freed,
     Offer,
 )
-from balloon_conformance.reference.machine import Move, Note, Refusal, Table
+from balloon_conformance.reference.machine import Move, Note, Refusal, Refused, Table
 from balloon_conformance.reference.parts import DriverPart, driver_parts
 from balloon_spec.events import (
     ConfigurationChanged,
@@ -38,9 +38,6 @@ from balloon_spec.events import (
     Used,
 )
 from balloon_spec.families.base import DEFLATE, INFLATE, configuration
-from balloon_spec.families.host_requests import HOST_REQUEST
-from balloon_spec.families.statistics import STATISTICS, statistics
-from balloon_spec.families.statistics.statistics import Statistic, Statistics, Tag
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
 
@@ -70,32 +67,34 @@ RETURNS: Mapping[Queue, str] = MappingProxyType(
     {
         INFLATE: "inflate_returned",
         DEFLATE: "deflate_returned",
-        STATISTICS: "statistics_returned",
-        HOST_REQUEST: "host_request_returned",
     }
 )
-"""The method that takes a buffer of each queue back."""
+"""The method that takes a buffer of each queue of the base family back; other families have their parts."""
 
 WISHES: Mapping[GuestAction, str] = MappingProxyType(
     {
         GuestAction.INFLATE: "give_up",
         GuestAction.DEFLATE: "want_back",
-        GuestAction.UNUSED: "leave_unused",
         GuestAction.USE: "use",
         GuestAction.HOLD: "use",
     }
 )
-"""The method that takes each request of the guest."""
+"""The method that takes each request of the guest that is about the balloon."""
 
 
 class Driver(BallooningDriver, AnsweringDriver):
-    """A driver that keeps every requirement; :data:`DRIVER` lists what it answers."""
+    """A driver that keeps every requirement; :data:`DRIVER` lists what it answers.
+
+    It has the parts that the families of its profile declare; ``parts`` take the place of those of their
+    families.
+    """
 
     table = DRIVER
 
-    def __init__(self, options: DriverOptions | None = None) -> None:
+    def __init__(self, options: DriverOptions | None = None, parts: Sequence[type[DriverPart]] = ()) -> None:
         self.options = options or DriverOptions()
         self.state = DriverState(pool=self.options.own_memory or EMPTY)
+        self.family_parts = driver_parts(self, self.options.profile.families, parts)
 
     # -- negotiation --------------------------------------------------------------------------------------
 
@@ -107,26 +106,20 @@ class Driver(BallooningDriver, AnsweringDriver):
         chosen = offered & self.options.features
         while missing := profile.missing_requirements(chosen):
             chosen &= ~profile.mask(feature for feature, _ in missing)
+        for part in self.family_parts:
+            chosen = part.choose(offered, chosen)
         return chosen
 
     def negotiate(self, state: DriverState, given: Offer) -> Step:
         """Accept features, set up the queues, set DRIVER_OK, and read the target."""
         state = replace(state, offered=given.offered, accepted=self.choose(given.offered))
         outputs: tuple[DriverOutput, ...] = (Accepted(state.accepted), Memory(self.options.memory))
-        for set_up in (self.set_up_statistics, self.set_up_requests):
-            state, more = set_up(state)
-            outputs += more
-        for part in self.family_parts():
-            state, more = part.set_up(self, state)
+        for part in self.family_parts:
+            state, more = part.set_up(state)
             outputs += more
         state = replace(state, phase=DriverPhase.RUNNING)
         state, more = self.read_target(state, ConfigurationChanged(given.configuration))
         return state, (*outputs, DriverOk(), *more)
-
-    # STATS-01: one buffer from the start.
-    def set_up_statistics(self, state: DriverState) -> Step:
-        """Make the first statistics buffer available if the queue exists (QUEUE-02)."""
-        return self.post_statistics(state) if self.has(state, "STATS_VQ") else (state, ())
 
     # REQ-01: the request buffer is there at DRIVER_OK.
     def set_up_requests(self, state: DriverState) -> Step:
@@ -136,7 +129,10 @@ class Driver(BallooningDriver, AnsweringDriver):
     # RESET-05: no exchange outlives the device; nor do the balloon and the guest's requests.
     def reset(self, state: DriverState, _given: Reset) -> Step:
         """Begin anew. No buffer name is used again, so a late return is not taken for another buffer's."""
-        return DriverState(pool=self.pool_after_reset(state), buffers=state.buffers), ()
+        fresh = DriverState(pool=self.pool_after_reset(state), buffers=state.buffers)
+        for part in self.family_parts:
+            fresh = part.reset(state, fresh)
+        return fresh, ()
 
     def pool_after_reset(self, state: DriverState) -> PageSet:
         """Return the free pages: those that were free, and those of the balloon that are the driver's own."""
@@ -158,15 +154,11 @@ class Driver(BallooningDriver, AnsweringDriver):
             {name: kept for name, kept in state.flights.items() if name != used.buffer}
         )
         state = replace(state, flights=flights)
-        for part in self.family_parts():
+        for part in self.family_parts:
             if flight.queue in part.family.queues:
-                return part.returned(self, state, flight, used)
+                return part.returned(state, flight, used)
         step: Step = getattr(self, RETURNS[flight.queue])(state, flight, used)
         return step
-
-    def family_parts(self) -> tuple[DriverPart, ...]:
-        """Return what further families add to the driver."""
-        return driver_parts(self.options.profile.families)
 
     # BUF-06: the used length of a device-readable buffer is ignored.
     def inflate_returned(self, state: DriverState, flight: Flight, _used: Used) -> Step:
@@ -191,8 +183,8 @@ class Driver(BallooningDriver, AnsweringDriver):
             return state, (Note("CFG-01", f"the configuration space has {len(changed.data)} bytes"),)
         state = replace(state, num_pages=self.target(data))
         state, outputs = self.balloon(BalloonInput.WISH, state)
-        for part in self.family_parts():
-            state, more = part.changed(self, state, changed.data)
+        for part in self.family_parts:
+            state, more = part.changed(state, changed.data)
             outputs += more
         return state, (ConfigurationRead(configuration.NUM_PAGES_OFFSET, data), *outputs)
 
@@ -201,38 +193,27 @@ class Driver(BallooningDriver, AnsweringDriver):
         """Read num_pages from its 4 bytes."""
         return int.from_bytes(data, "little")
 
-    # -- statistics ---------------------------------------------------------------------------------------
-
-    # STATS-02: only this method makes one available, and only if none is in flight. STATS-04, STATS-06: the
-    # schema builds the bytes.
-    def post_statistics(self, state: DriverState) -> Step:
-        """Make a statistics buffer with fresh values available."""
-        return self.make_available(state, Flight(STATISTICS), statistics.build(self.statistics(state)))
-
-    # STATS-05, STATS-10: the same three each time.
-    def statistics(self, state: DriverState) -> Statistics:
-        """Return what the driver knows of the guest's memory: its size, and its size without the balloon."""
-        total = self.options.memory.size_bytes
-        free = total - self.held(state).size_bytes
-        values = {Tag.MEMFREE: free, Tag.MEMTOT: total, Tag.AVAIL: free}
-        return Statistics(tuple(Statistic(tag, value) for tag, value in values.items()))
-
-    # STATS-03: every return is answered with a buffer.
-    def statistics_returned(self, state: DriverState, _flight: Flight, _used: Used) -> Step:
-        """Take the statistics buffer back, and make one available again."""
-        return self.post_statistics(state)
-
     # -- the guest ----------------------------------------------------------------------------------------
 
     def remember(self, state: DriverState, given: Guest) -> Step:
         """Keep a request of the guest while there is no device."""
+        for part in self.family_parts:
+            if given.action in part.wishes:
+                return part.remember_wish(state, given.action, given.pages), ()
+        if given.action not in WISHES:
+            return state, (Refused(f"{given.action}", "no family of the profile takes it"),)
         changed: DriverState = getattr(self, WISHES[given.action])(state, given)
         return changed, ()
 
     def wish(self, state: DriverState, given: Guest) -> Step:
         """Take a request of the guest and act on it."""
-        state, _ = self.remember(state, given)
-        return self.balloon(BalloonInput.WISH, state)
+        state, outputs = self.remember(state, given)
+        for part in self.family_parts:
+            if given.action in part.wishes:
+                state, more = part.act(state)
+                outputs += more
+        state, more = self.balloon(BalloonInput.WISH, state)
+        return state, outputs + more
 
     def put_aside(self, state: DriverState, given: Freed) -> Step:
         """Remember pages that became free."""
@@ -258,10 +239,6 @@ class Driver(BallooningDriver, AnsweringDriver):
             to_inflate=state.to_inflate - given.pages,
             pool=state.pool - given.pages,
         )
-
-    def leave_unused(self, state: DriverState, given: Guest) -> DriverState:
-        """The guest says which pages it does not use. That replaces what it said before."""
-        return replace(state, unused=given.pages)
 
     def use(self, state: DriverState, given: Guest) -> DriverState:
         """The guest uses pages: they are no longer unused or free."""

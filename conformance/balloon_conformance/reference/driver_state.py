@@ -237,4 +237,4 @@ class DriverState:
     pool: PageSet = EMPTY
     """Free pages that the driver may give up by itself."""
     parts: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    """What the parts of further families remember, by the family's name."""
+    """What the parts of the families remember, by the family's name."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import atexit
 import inspect
 import signal
+import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -281,7 +282,7 @@ class SuiteDirectory(pytest.Directory):
                 self, path=vector.path.absolute(), nodeid=vector.area, vector=vector, plugin=self._plugin
             )
         for module in dict.fromkeys(one.module for one in self._plugin.plan.scenarios):
-            path = scenarios.DIRECTORY / f"{module}.py"
+            path = Path(str(sys.modules[module].__file__))
             yield pytest.Module.from_parent(self, path=path, nodeid="scenarios")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from balloon_conformance.iut.contract import Buffer, Capability
 from balloon_conformance.iut.sight import Fact
-from balloon_conformance.running.blame import Lapse, blame, not_returned
+from balloon_conformance.running.blame import Lapse, blame, queue_blame
 from balloon_conformance.running.mismatch import Mismatch
 from balloon_conformance.running.not_exercised import NotExercised
 from balloon_conformance.running.session import DeviceSession
@@ -17,7 +17,6 @@ from balloon_conformance.vectors.steps.wishes import OPERATOR_CAPABILITIES
 from balloon_spec import events as ev
 from balloon_spec.events import OperatorAction
 from balloon_spec.families.base import configuration
-from balloon_spec.families.host_requests import HOST_REQUEST, host_request
 from balloon_spec.feature import insisted_on
 from balloon_spec.judge.content import read_content
 from balloon_spec.pages import PageSet
@@ -25,11 +24,6 @@ from balloon_spec.profiles import Profile
 from balloon_spec.trace import event_fields
 
 __all__ = ["DevicePlayer"]
-
-_PARAM_OFFSET = 8
-"""Where the id stands in a host request."""
-_RESERVED = slice(2, _PARAM_OFFSET)
-"""Where the reserved words of a host request stand."""
 
 
 class DevicePlayer:
@@ -245,7 +239,7 @@ class DevicePlayer:
         if event is None and self._session.judge.gave_up:
             raise NotExercised("the device asked for a reset on account of malformed input (SAFE-10)")
         if event is None:
-            plain = not_returned(sent.queue, writable=sent.writable_bytes > 0)
+            plain = queue_blame(sent.queue).not_returned(writable=sent.writable_bytes > 0)
             requirement = blame(Lapse.NOT_RETURNED, step.shows, plain)
             if not requirement:
                 allowed = " (STATS-09)" if sent.queue.held else ""
@@ -260,8 +254,6 @@ class DevicePlayer:
                 seen=f"nothing within {self._session.deadline_seconds:g} s",
             )
         assert isinstance(event, ev.Used)
-        if _differ_in_id(event.written, step.written):
-            raise NotExercised("the device requests unused pages under another id than the operator's")
         requirement = self._wrong_contents(event, step)
         if requirement:
             raise Mismatch(
@@ -278,22 +270,15 @@ class DevicePlayer:
         """Return what a buffer breaks that came back with other contents; empty for nothing."""
         if event.length_bytes == step.length_bytes and event.written == step.written:
             return ""
-        if not self._buffers[step.name].writable_bytes:
+        sent = self._buffers[step.name]
+        if not sent.writable_bytes:
             # A device without VERSION_1 may report what it read.
             return "BUF-03" if self._session.judge.has("VERSION_1") else ""
-        if self._buffers[step.name].queue is not HOST_REQUEST:
-            if step.shows:
-                return step.shows[0]
-            raise NotExercised("the device writes something else, and no requirement says what it must be")
-        if step.written and not event.length_bytes and not event.written:
-            raise NotExercised(
-                "the device hands the request buffer back without a request, as it may (REQ-03)"
-            )
-        if len(event.written) != len(step.written) or event.length_bytes != step.length_bytes:
-            return "REQ-03"
-        if event.written[_RESERVED] != step.written[_RESERVED]:
-            return "REQ-04"
-        raise NotExercised("the device makes another request than one for unused pages")
+        wanted = ev.Used(event.queue, event.buffer, step.length_bytes, step.written)
+        requirement = queue_blame(sent.queue).other_written(wanted, event)
+        if requirement or step.shows:
+            return requirement or step.shows[0]
+        raise NotExercised("the device writes something else, and no requirement says what it must be")
 
     def _changed(self, step: steps.ConfigurationStep) -> None:
         if not self._has_target:
@@ -389,9 +374,3 @@ def _not_offered(profile: Profile, offered: int) -> int:
     # Those from 24 on mean something to a transport.
     nameless = [bit for bit in range(23, -1, -1) if bit not in profile.by_bit]
     return next(1 << bit for bit in (*reversed(ring), *nameless) if not offered >> bit & 1)
-
-
-def _differ_in_id(seen: bytes, expected: bytes) -> bool:
-    """Tell whether two requests differ in the id alone, which is the device's own to choose."""
-    is_request = len(seen) == len(expected) == host_request.LENGTH_BYTES
-    return is_request and seen != expected and seen[:_PARAM_OFFSET] == expected[:_PARAM_OFFSET]

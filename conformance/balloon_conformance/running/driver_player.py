@@ -6,20 +6,26 @@ import json
 from collections.abc import Callable, Sequence
 
 from balloon_conformance.iut.contract import Capability
-from balloon_conformance.running.blame import Lapse, blame, not_made_available, other_parts
-from balloon_conformance.running.mismatch import Mismatch, compare_readable, wrong_pages
+from balloon_conformance.running.blame import Lapse, blame, blame_unasked, queue_blame, unaccompanied
+from balloon_conformance.running.mismatch import (
+    Comparison,
+    Mismatch,
+    compare_readable,
+    comparison,
+    wrong_pages,
+)
 from balloon_conformance.running.not_exercised import NotExercised
 from balloon_conformance.running.session import DriverSession
 from balloon_conformance.vectors import model, steps
 from balloon_conformance.vectors.step import Step
 from balloon_spec import events as ev
-from balloon_spec.families.base import DEFLATE, configuration
+from balloon_spec.families.base import configuration
 from balloon_spec.families.base.configuration import Configuration
-from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.judge.content import Content, read_content
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.trace import event_fields
+from balloon_spec.wire.carried import readable_structure
 
 __all__ = ["DriverPlayer"]
 
@@ -81,14 +87,10 @@ class DriverPlayer:
         self._features = profile.names(accepted)
         if not profile.may_accept(sets.offered, accepted):
             # The suite's device clears FEATURES_OK here; what the driver does from now on means nothing.
-            foreign = profile.names(accepted & ~sets.offered)
+            foreign = accepted & ~sets.offered
             raise Mismatch(
                 "the driver accepted a set of features that is not legal",
-                requirement="NEG-05"
-                if foreign
-                else "NEG-03"
-                if "CHUNK_TRANSFER" in self._features
-                else "NEG-04",
+                requirement="NEG-05" if foreign else unaccompanied(self._features),
                 field="features",
                 expected="a legal subset of the offer",
                 seen=", ".join(sorted(self._features)),
@@ -160,8 +162,8 @@ class DriverPlayer:
         index = self._session.index(queue)
         event = self._session.wait_for(lambda seen: isinstance(seen, ev.Available) and seen.queue == index)
         if event is None:
-            plain = not_made_available(
-                queue, writable=writable, again=(queue, writable) in self._came, was_reset=self._was_reset
+            plain = queue_blame(queue).not_made_available(
+                writable=writable, again=(queue, writable) in self._came, was_reset=self._was_reset
             )
             requirement = self._advice(self._session.trace[-1].event) or blame(
                 Lapse.NOT_MADE_AVAILABLE, step.shows, plain
@@ -183,11 +185,11 @@ class DriverPlayer:
         event = self._next_buffer(step)
         self._names[step.name] = (event.queue, event.buffer)
         if event.writable_bytes != step.writable_bytes or bool(event.readable) != bool(step.readable):
-            requirement = other_parts(
-                step.queue,
-                is_request=step.writable_bytes > 0,
+            known = self._comparison(step.queue)
+            requirement = queue_blame(step.queue).other_parts(
+                writable=step.writable_bytes > 0,
                 is_empty=not event.readable,
-                chunks="CHUNK_TRANSFER" in self._features,
+                absent=known.absent if known else "",
             ) or next(iter(step.shows), "")
             if not requirement:
                 raise NotExercised(f"the buffer on the {step.queue} queue has other parts, as it may")
@@ -200,10 +202,13 @@ class DriverPlayer:
                 data=event.readable,
             )
         if step.match is model.Match.EXACT:
-            chunks = "CHUNK_TRANSFER" in self._features
-            owed = self._owed(step)
             difference = compare_readable(
-                step.queue, step.readable, event.readable, chunks=chunks, owed=owed, shows=step.shows
+                step.queue,
+                step.readable,
+                event.readable,
+                features=self._features,
+                owed=self._owed(step),
+                shows=step.shows,
             )
             if difference is not None and self._is_a_part(step, event):
                 # The rest comes in messages of its own, as the driver likes (CHUNK-12).
@@ -220,7 +225,7 @@ class DriverPlayer:
                 return
         elif step.match is model.Match.EQUIVALENT:
             self._equivalent(step, event)
-        if step.queue is HOST_REQUEST:
+        if queue_blame(step.queue).may_name_fewer:
             self._reported |= self._pages(step.queue, step.readable)
         self._session.show(step.shows)
 
@@ -230,14 +235,20 @@ class DriverPlayer:
         No requirement asks a driver for all that it could report. One that answered an earlier request in
         full is taken to do so again, except that it need not repeat what it reported then.
         """
-        if step.queue is not HOST_REQUEST or not self._reports_all:
+        if not queue_blame(step.queue).may_name_fewer or not self._reports_all:
             return EMPTY
         return self._pages(step.queue, step.readable) - self._reported
 
     def _may_name(self, step: steps.BufferStep, named: PageSet) -> NotExercised:
         """Return what ends a case in which the driver named other pages than the vector, as it may."""
-        fewer = step.queue is HOST_REQUEST and named <= self._pages(step.queue, step.readable)
+        of_the_queue = queue_blame(step.queue)
+        fewer = of_the_queue.may_name_fewer and named <= self._pages(step.queue, step.readable)
         return NotExercised(_FEWER_PAGES if fewer else _OTHER_PAGES)
+
+    def _comparison(self, queue: Queue) -> Comparison | None:
+        if queue.readable is None:
+            return None
+        return comparison(readable_structure(queue, self._features), queue)
 
     def _content(self, queue: Queue, data: bytes) -> Content:
         return read_content(queue, data, self._vector.memory, self._features)
@@ -247,7 +258,8 @@ class DriverPlayer:
 
     def _is_a_part(self, step: steps.BufferStep, event: ev.Available) -> bool:
         """Tell whether a balloon message, else in order, names some of the vector's pages and no others."""
-        if step.queue is HOST_REQUEST or not step.queue.names_pages or not event.readable:
+        reports = queue_blame(step.queue).may_name_fewer
+        if reports or not step.queue.names_pages or not event.readable:
             return False
         content = self._content(step.queue, event.readable)
         wanted = self._pages(step.queue, step.readable)
@@ -262,9 +274,8 @@ class DriverPlayer:
             seen |= named
             # A buffer that names nothing new would be followed by others like it for ever.
             if not seen <= wanted or (seen == before and seen != wanted):
-                message = step.queue is HOST_REQUEST or "CHUNK_TRANSFER" in self._features
-                owed = self._owed(step)
-                requirement = wrong_pages(wanted, seen, step.queue, message=message, owed=owed)
+                known, owed = self._comparison(step.queue), self._owed(step)
+                requirement = wrong_pages(wanted, seen, step.queue, known, owed=owed)
                 if not requirement:
                     raise self._may_name(step, seen)
                 raise Mismatch(
@@ -324,8 +335,8 @@ class DriverPlayer:
         extra = [event for event in self._session.settle(self._quiet_seconds) if self._is_extra(event)]
         for event in extra:
             more = json.dumps(event_fields(event))
-            lapse = self._lapse(event)
-            if lapse is not None and (requirement := blame(lapse, shows, "")):
+            queue = self._session.queue(event.queue) if isinstance(event, ev.Available) else None
+            if queue is not None and (requirement := blame_unasked(queue, shows)):
                 raise Mismatch(
                     "the driver did more than the vector has",
                     requirement=requirement,
@@ -341,14 +352,7 @@ class DriverPlayer:
         queue = self._session.queue(index)
         return queue is not None and queue.held
 
-    def _lapse(self, event: ev.Event) -> Lapse | None:
-        queue = self._session.queue(event.queue) if isinstance(event, ev.Available) else None
-        return None if queue is None else _LAPSES.get(queue)
-
     def _is_extra(self, event: ev.Event) -> bool:
         return isinstance(event, ev.ConfigurationWritten) or (
             isinstance(event, ev.Available) and not self._may_come(event.queue)
         )
-
-
-_LAPSES = {DEFLATE: Lapse.DEFLATED, HOST_REQUEST: Lapse.ANSWERED}

@@ -2,48 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Collection, Sequence
 
-from balloon_spec.families.base import DEFLATE, INFLATE, pfn_array
-from balloon_spec.families.chunk_transfer import chunk, response_header, response_message
-from balloon_spec.families.host_requests import HOST_REQUEST
-from balloon_spec.families.statistics import statistics
-from balloon_spec.judge.content import Content, read_array, read_message
+from balloon_conformance import family
+from balloon_conformance.running.blame import queue_blame
+from balloon_spec.judge.content import Content
 from balloon_spec.pages import EMPTY, PFN_LIMIT, PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.wire.annotate import annotate
 from balloon_spec.wire.carried import readable_structure
 
-__all__ = ["Mismatch", "compare_readable", "wrong_pages"]
+__all__ = ["EVERY_PAGE", "Comparison", "Mismatch", "compare_readable", "comparison", "wrong_pages"]
 
-_DATA_LEN_OFFSET = 4
-_EVERYTHING = PageSet([(0, PFN_LIMIT)])
-
-_BALLOON_FIELDS: Mapping[str, str] = MappingProxyType(
-    {
-        "cmd": "HDR-04",
-        "flag": "HDR-04",
-        "id": "HDR-04",
-        "data_len": "HDR-02",
-        "base": "CHUNK-01",
-        "size": "CHUNK-02",
-    }
-)
-_UNUSED_FIELDS: Mapping[str, str] = MappingProxyType(
-    {
-        "cmd": "REQ-09",
-        "flag": "REQ-10",
-        "id": "REQ-08",
-        "data_len": "HDR-02",
-        "base": "CHUNK-01",
-        "size": "CHUNK-02",
-    }
-)
-
-
-_ARITHMETIC = frozenset({"CHUNK-01", "CHUNK-02", "PFN-03"})
-"""The requirements on the numbers that name pages."""
+EVERY_PAGE = PageSet([(0, PFN_LIMIT)])
 
 
 class Mismatch(Exception):  # noqa: N818 - a verdict on the implementation, not an error of the suite
@@ -68,8 +39,53 @@ class Mismatch(Exception):  # noqa: N818 - a verdict on the implementation, not 
         self.data = data
 
 
-_TABLED = frozenset({response_message.NAME, statistics.NAME, pfn_array.NAME})
-"""The structures of which it is known what a wrong field breaks."""
+class Comparison:
+    """What a buffer breaks that carries one structure, with other bytes than the vector's.
+
+    A family declares a subclass for each of its structures; with a ``queue``, one for the buffers of that
+    queue alone, where the fields have another meaning. An answer is the id of a requirement, empty if the
+    sender may do so.
+    """
+
+    absent = ""
+    """What a driver breaks whose buffer carries nothing at all."""
+    numbers: frozenset[str] = frozenset()
+    """The requirements on numbers that name pages: broken only if other pages are named."""
+
+    def __init__(self, structure: str, queue: Queue | None = None) -> None:
+        self.structure = structure
+        self.queue = queue
+
+    def read(self, _data: bytes) -> Content | None:
+        """Return the pages that the bytes name, None if the structure names none."""
+        return None
+
+    def head(self, _data: bytes) -> bytes:
+        """Return the bytes that must be the vector's even if the same pages are named otherwise."""
+        return b""
+
+    def malformed(self, _seen: bytes) -> str:
+        """Return what bytes of another length than the vector's break that are not well-formed."""
+        return ""
+
+    def wrong_length(self) -> str:
+        """Return what well-formed bytes break that have another length, if the structure names no pages."""
+        return ""
+
+    def wrong_field(self, _name: str) -> str:
+        """Return what a field breaks that is not the vector's."""
+        return ""
+
+    def wrong_pages(self, _wanted: PageSet, _seen: PageSet) -> str:
+        """Return what a buffer breaks that names other pages than those wanted."""
+        return ""
+
+
+def comparison(structure: str, queue: Queue) -> Comparison | None:
+    """Return what is known of a structure that buffers of a queue carry: the queue's own first."""
+    declared = [one for each in family.additions() for one in each.comparisons if one.structure == structure]
+    own = (one for one in declared if one.queue is queue)
+    return next(own, None) or next((one for one in declared if one.queue is None), None)
 
 
 def compare_readable(
@@ -77,28 +93,26 @@ def compare_readable(
     expected: bytes,
     seen: bytes,
     *,
-    chunks: bool,
+    features: Collection[str],
     owed: PageSet = EMPTY,
     shows: Sequence[str] = (),
 ) -> Mismatch | None:
     """Compare a driver's buffer with the vector's, byte by byte; name the first field that differs.
 
     None also where the bytes differ and name the same pages, each once: how runs are cut and ordered is the
-    driver's choice (CHUNK-12). A structure that no table here knows breaks the first requirement that the
-    step ``shows``. ``chunks`` tells whether inflate and deflate buffers are messages here;
-    ``owed`` is that of :func:`wrong_pages`.
+    driver's choice (CHUNK-12). A structure that no family compares breaks the first requirement that the
+    step ``shows``. ``features`` are the names of those accepted; ``owed`` is that of :func:`wrong_pages`.
     """
     if expected == seen:
         return None
-    structure = readable_structure(queue, {"CHUNK_TRANSFER"} if chunks else ())
-    message = structure == response_message.NAME
-    if queue.names_pages and _says_the_same(expected, seen, message=message):
+    structure = readable_structure(queue, features)
+    known, first = comparison(structure, queue), next(iter(shows), "")
+    if known is not None and _says_the_same(known, expected, seen):
         return None
-    known, first = structure in _TABLED, next(iter(shows), "")
     if len(expected) != len(seen):
         return Mismatch(
             f"the buffer on the {queue} queue has another length than the vector's",
-            requirement=_wrong_length(expected, seen, structure, queue, owed) if known else first,
+            requirement=first if known is None else _wrong_length(known, expected, seen, queue, owed),
             field="buffer",
             expected=f"{len(expected)} bytes: {expected[:64].hex(' ')}",
             seen=f"{len(seen)} bytes: {seen[:64].hex(' ')}",
@@ -110,11 +124,13 @@ def compare_readable(
     )
     name = field.name if field else "buffer"
     raw = slice(field.offset, field.offset + len(field.raw)) if field else slice(at, at + 1)
-    requirement = _wrong_field(name, queue, structure) if known else first
-    if requirement in _ARITHMETIC:
-        want, have = (_read(data, message=message).pages for data in (expected, seen))
-        wrong = wrong_pages(want, have, queue, message=message, owed=owed)
-        requirement = requirement if wrong else ""
+    requirement = first if known is None else known.wrong_field(name)
+    if known is not None and requirement in known.numbers:
+        want, have = known.read(expected), known.read(seen)
+        assert want is not None
+        assert have is not None
+        if not wrong_pages(want.pages, have.pages, queue, known, owed=owed):
+            requirement = ""
     return Mismatch(
         f"the buffer on the {queue} queue differs from the vector's",
         requirement=requirement,
@@ -125,7 +141,9 @@ def compare_readable(
     )
 
 
-def wrong_pages(wanted: PageSet, seen: PageSet, queue: Queue, *, message: bool, owed: PageSet = EMPTY) -> str:
+def wrong_pages(
+    wanted: PageSet, seen: PageSet, queue: Queue, known: Comparison | None, *, owed: PageSet = EMPTY
+) -> str:
     """Return the requirement that is broken where other pages are named than those wanted.
 
     Empty if none need be: a driver may take back more than its guest wants, and report more pages that are
@@ -133,62 +151,30 @@ def wrong_pages(wanted: PageSet, seen: PageSet, queue: Queue, *, message: bool, 
     for all of them. ``owed`` are those that are expected of it all the same, because it showed in an earlier
     answer that it reports all.
     """
-    if queue in {DEFLATE, HOST_REQUEST} and wanted <= seen:
+    of_the_queue = queue_blame(queue)
+    if of_the_queue.may_name_more and wanted <= seen:
         return ""
-    if queue is HOST_REQUEST and seen <= wanted and owed <= seen:
+    if of_the_queue.may_name_fewer and seen <= wanted and owed <= seen:
         return ""
-    if not message:
-        return "PFN-03"
-    starts = {run.first for run in wanted}
-    return "CHUNK-02" if seen and all(run.first in starts for run in seen) else "CHUNK-01"
+    return "" if known is None else known.wrong_pages(wanted, seen)
 
 
-def _says_the_same(expected: bytes, seen: bytes, *, message: bool) -> bool:
-    want, have = (_read(data, message=message) for data in (expected, seen))
-    if message and expected[:_DATA_LEN_OFFSET] != seen[:_DATA_LEN_OFFSET]:
+def _says_the_same(known: Comparison, expected: bytes, seen: bytes) -> bool:
+    want, have = known.read(expected), known.read(seen)
+    if want is None or have is None or known.head(expected) != known.head(seen):
         return False
     once = have.total == have.pages.pages
     return have.pages == want.pages and once and not have.is_malformed and not want.is_malformed
 
 
-def _read(data: bytes, *, message: bool) -> Content:
-    return read_message(data, _EVERYTHING, "unused") if message else read_array(data, _EVERYTHING)
-
-
-_AGAIN: Mapping[Queue, str] = MappingProxyType({INFLATE: "INF-11", HOST_REQUEST: "UNUSED-04"})
-"""What a driver breaks that names a page twice in one buffer."""
-
-
-def _wrong_length(expected: bytes, seen: bytes, structure: str, queue: Queue, owed: PageSet) -> str:
+def _wrong_length(known: Comparison, expected: bytes, seen: bytes, queue: Queue, owed: PageSet) -> str:
     """Return what a buffer of another length breaks: its own form, or else the pages it names."""
-    if structure == "statistics":
-        return "STATS-04" if len(seen) % statistics.ENTRY_BYTES else "STATS-05"
-    message = structure == "response-message"
-    if not message and len(seen) % 4:
-        return "PFN-02"
-    if not message:
-        want, have = (_read(data, message=False).pages for data in (expected, seen))
-        return _AGAIN.get(queue, "") if want == have else wrong_pages(want, have, queue, message=False)
-    if len(seen) < response_header.LENGTH_BYTES:
-        return "HDR-01"
-    if (len(seen) - response_header.LENGTH_BYTES) % chunk.LENGTH_BYTES:
-        return "HDR-03"
-    if (
-        response_header.parse(seen[: response_header.LENGTH_BYTES]).data_len
-        != len(seen) - response_header.LENGTH_BYTES
-    ):
-        return "HDR-02"
-    want, have = (_read(data, message=True).pages for data in (expected, seen))
-    if want == have:
+    if malformed := known.malformed(seen):
+        return malformed
+    want, have = known.read(expected), known.read(seen)
+    if want is None or have is None:
+        return known.wrong_length()
+    if want.pages == have.pages:
         # The same pages, some of them more than once.
-        return _AGAIN.get(queue, "")
-    return wrong_pages(want, have, queue, message=message, owed=owed)
-
-
-def _wrong_field(name: str, queue: Queue, structure: str) -> str:
-    if structure == "statistics":
-        return "STATS-05" if "tag" in name else "STATS-06"
-    if structure == "pfn-array":
-        return "PFN-03"
-    table = _UNUSED_FIELDS if queue is HOST_REQUEST else _BALLOON_FIELDS
-    return next((table[key] for key in table if key in name), "HDR-01")
+        return queue_blame(queue).twice
+    return wrong_pages(want.pages, have.pages, queue, known, owed=owed)

@@ -1,6 +1,7 @@
 """Cases that vectors cannot express: long random traffic, every negotiation, drivers that run freely.
 
-A scenario is a pytest function in a module of this package, marked with :func:`scenario`. It receives the
+A scenario is a pytest function in a module of this package, or of the room of the family that it is about,
+marked with :func:`scenario`. It receives the
 ``session``, which the suite starts before the function and stops after it, and may use it in any way. The
 judge's rules decide, so it asserts nothing. It may raise
 :class:`~balloon_conformance.running.not_exercised.NotExercised` with the reason why it cannot be played.
@@ -10,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
 from typing import TypeVar
 
+from balloon_conformance import family
 from balloon_spec.events import Side
 
 __all__ = ["DIRECTORY", "Scenario", "of", "scenario", "scenarios"]
@@ -32,6 +33,7 @@ _F = TypeVar("_F", bound=Callable[..., None])
 class Scenario:
     """A scenario: the side it judges, the requirements it is about, and those the suite breaks on purpose.
 
+    ``module`` is the full name of the module in which it stands.
     ``features`` are the features that the profile must have; without them the scenario says nothing.
     ``memory_pages`` is the number of 4 KiB guest pages that it needs.
     """
@@ -63,7 +65,7 @@ def scenario(
         one = Scenario(
             function.__name__.removeprefix(_PREFIX).replace("_", "-"),
             title,
-            function.__module__.rpartition(".")[2],
+            function.__module__,
             side,
             requirements,
             breaks,
@@ -83,9 +85,16 @@ def of(function: object) -> Scenario:
     return one
 
 
-@cache
 def scenarios() -> tuple[Scenario, ...]:
     """Return every scenario, module by module, in the order of the source."""
-    for module in sorted(iter_modules([str(DIRECTORY)]), key=lambda found: found.name):
-        import_module(f"{__name__}.{module.name}")
-    return tuple(_SCENARIOS)
+    return _of(tuple(name for one in family.additions() for name in one.scenarios))
+
+
+@lru_cache(maxsize=4)
+def _of(of_families: tuple[str, ...]) -> tuple[Scenario, ...]:
+    """Return the scenarios of this package and of the modules that families name."""
+    modules = (*family.module_names(__name__), *of_families)
+    for name in modules:
+        import_module(name)
+    ordered = sorted(modules, key=lambda name: name.rpartition(".")[2])
+    return tuple(one for name in ordered for one in _SCENARIOS if one.module == name)

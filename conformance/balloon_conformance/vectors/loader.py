@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn
 
+from balloon_conformance import family
 from balloon_conformance.iut.contract import Setup
 from balloon_conformance.vectors import manifest, schema
 from balloon_conformance.vectors.model import FeatureSets, Kind, Vector
@@ -21,7 +21,7 @@ from balloon_spec.requirement import Requirement, catalogue
 from balloon_spec.strict_yaml import Document, StrictYamlError
 from balloon_spec.strict_yaml import Path as Place
 
-__all__ = ["VectorError", "added", "further", "load", "load_all", "load_text", "paths_below", "read_text"]
+__all__ = ["VectorError", "further", "load", "load_all", "load_text", "paths_below", "read_text"]
 
 
 def load(path: Path, *, requirements: Mapping[str, Requirement] | None = None) -> Vector:
@@ -77,9 +77,9 @@ def load_all(
 
     Raises :class:`VectorError` for the first that is not in order, for two with one id, and for none.
     """
-    if directory is None and _further:
+    if directory is None and (places := further()):
         own = _load_all(None, requirements)
-        return (*own, *(one for further in _further for one in _load_all(further, requirements)))
+        return (*own, *(one for place in places for one in _load_all(place, requirements)))
     return _load_all(directory, requirements)
 
 
@@ -114,22 +114,9 @@ def paths_below(directory: Path) -> tuple[Path, ...]:
     return tuple(paths.values())
 
 
-_further: list[Path] = []
-
-
-@contextmanager
-def added(directory: Path) -> Iterator[None]:
-    """Count the vectors below a directory, those of a further family, among the suite's own in the block."""
-    _further.append(directory)
-    try:
-        yield
-    finally:
-        _further.remove(directory)
-
-
 def further() -> tuple[Path, ...]:
-    """Return the directories that were added."""
-    return tuple(_further)
+    """Return the directories in which families have vectors beside those of the suite."""
+    return tuple(one.vectors for one in family.additions() if one.vectors is not None)
 
 
 class _Reader:

@@ -27,12 +27,14 @@ def write_vector(vector: Vector, source: str) -> str:
 class Writing:
     """Writes one vector; each step writes itself, with the help of what is known here.
 
-    ``features`` are those that are negotiated, by which the bytes are explained.
+    ``features`` are those that are negotiated, by which the bytes are explained, and ``queues`` the queue of
+    each buffer that was made available, by its name.
     """
 
     def __init__(self, vector: Vector) -> None:
         self._vector = vector
         self.features = vector.features
+        self.queues: dict[str, Queue] = {}
 
     def lines(self, source: str) -> Iterator[str]:
         """Yield the lines of the file."""
@@ -79,23 +81,20 @@ class Writing:
 
     def readable_lines(self, queue: Queue, data: bytes) -> list[str]:
         """Return the lines of a device-readable part, each with what it says beside it."""
-        chunks = "CHUNK_TRANSFER" in self._vector.profile.names(self.features.accepted)
-        return comments.readable_lines(queue, data, chunks=chunks)
+        return comments.readable_lines(queue, data, self._vector.profile.names(self.features.accepted))
 
     @staticmethod
     def inline(data: bytes) -> str:
         """Write bytes in one line."""
         return comments.inline(data)
 
-    @staticmethod
-    def comment_on_request(data: bytes) -> str:
-        """Say what a device wrote into a request buffer."""
-        return comments.comment_on_request(data)
+    def comment_on_written(self, name: str, data: bytes) -> str:
+        """Say what a device wrote into the buffer of this name."""
+        return comments.comment_on_written(self.queues[name], data)
 
-    @staticmethod
-    def comment_on_space(offset: int, data: bytes) -> str:
+    def comment_on_space(self, offset: int, data: bytes) -> str:
         """Say which bytes of the configuration space these are."""
-        return comments.comment_on_space(offset, data)
+        return comments.comment_on_space(offset, data, self._vector.profile.words)
 
     @staticmethod
     def pages(pages: PageSet) -> str:

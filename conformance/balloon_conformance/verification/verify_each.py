@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
+from balloon_conformance.generation.all_intents import intents
 from balloon_conformance.generation.fill import FillError, fill
 from balloon_conformance.generation.generate import source_of
-from balloon_conformance.generation.intents import intents
 from balloon_conformance.generation.intents.model import Intent
 from balloon_conformance.processes import pool, processors
 from balloon_conformance.vectors import manifest, schema

@@ -12,14 +12,14 @@ from places import VECTOR_FILES
 
 from balloon_conformance.cli import main
 from balloon_conformance.generation import generate
+from balloon_conformance.generation.all_intents import intents, sources
 from balloon_conformance.generation.fill import fill
-from balloon_conformance.generation.intents import intents, sources
 from balloon_conformance.vectors.loader import load_all
 
 _DIGEST = """
 import hashlib
 from balloon_conformance.generation.generate import generated
-from balloon_conformance.generation.intents import intents
+from balloon_conformance.generation.all_intents import intents
 whole = hashlib.sha256()
 for name, text in generated(intents()).items():
     whole.update(f"{name}\\n{text}".encode())
@@ -32,9 +32,11 @@ pytestmark = pytest.mark.xdist_group("generate")
 FILLED = {}
 
 _IMPORTS = """
-import sys
-from balloon_conformance.generation.intents import intents
-assert intents()
+import importlib, pkgutil, sys
+from balloon_conformance.generation import intents
+for one in pkgutil.iter_modules(intents.__path__):
+    importlib.import_module(f"{intents.__name__}.{one.name}")
+assert "balloon_conformance.generation.intents.inflate" in sys.modules
 foreign = {name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names
 print(sorted(name for name in foreign if name in {"balloon_spec", "construct", "numpy", "yaml", "jsonschema"}))
 """

@@ -121,4 +121,5 @@ def test_the_order_does_not_depend_on_what_was_imported_first():
 def test_devices_come_before_drivers():
     sides = [one.side for one in mutants().values()]
     assert sides == sorted(sides)
-    assert set(mutants()) == set(MUTANTS)
+    ours = {one.name for one in MUTANTS.values() if one.module.startswith("balloon_conformance.")}
+    assert set(mutants()) == ours

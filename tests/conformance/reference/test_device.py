@@ -7,6 +7,7 @@ import struct
 import pytest
 from hand_bytes import array, message, space, statistics
 
+from balloon_conformance.families.statistics.reference import held_by
 from balloon_conformance.reference import Device, DeviceOptions
 from balloon_conformance.reference.device_state import Accept, Discard, FeaturesOk, StatisticsReport
 from balloon_conformance.reference.machine import Note, Refused
@@ -249,7 +250,7 @@ def test_buffers_wait_for_driver_ok() -> None:
     assert device.receive(Available(0, "a", message((1, 1)), notified=False)) == ()
     assert device.receive(Available(2, "s", statistics((4, 9)), notified=False)) == ()
     assert device.receive(DriverOk()) == (Discard(PageSet([(1, 1)])), Used(0, "a"))
-    assert [buffer.buffer for buffer in device.state.statistics] == ["s"]
+    assert [buffer.buffer for buffer in held_by(device.state).buffers] == ["s"]
 
 
 def test_a_reset_forgets_everything_but_the_target() -> None:

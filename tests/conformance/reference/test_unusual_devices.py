@@ -1,11 +1,13 @@
 """Devices that do what they may and few do: no case finds anything against them."""
 
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 
 import pytest
 
 from balloon_conformance.campaign.cases import cases
+from balloon_conformance.families.statistics.reference import StatisticsOfDevice, held_by
 from balloon_conformance.iut.contract import Capability
 from balloon_conformance.iut.reference.adapter import ReferenceDevice
 from balloon_conformance.iut.sight import Fact
@@ -86,9 +88,10 @@ class ReturnsStatisticsOfItself(Device):
 
     def begin(self, state, given):
         state, outputs = super().begin(state, given)
-        if not state.statistics:
+        if not held_by(state).buffers:
             return state, outputs
-        state, more = self.return_statistics(state)
+        (part,) = (one for one in self.family_parts if isinstance(one, StatisticsOfDevice))
+        state, more = part.return_held(state)
         return state, (*outputs, *more)
 
 
@@ -241,13 +244,16 @@ class WithoutARefusal(ReferenceDevice):
     unseen = MappingProxyType({Fact.REFUSAL: "FEATURES_OK is not seen"})
 
 
-class IgnoresTheFirstStatistics(Device):
-    """It knows that old drivers do not fill the first buffer."""
-
-    def report_statistics(self, data):
+class _IgnoresTheFirst(StatisticsOfDevice):
+    def report(self, data):
         self.buffers = getattr(self, "buffers", 0) + 1
-        legacy = not self.has(self.state, "VERSION_1")
-        return StatisticsReport(()) if legacy and self.buffers == 1 else super().report_statistics(data)
+        legacy = not self.device.has(self.device.state, "VERSION_1")
+        return StatisticsReport(()) if legacy and self.buffers == 1 else super().report(data)
+
+
+def ignores_the_first_statistics(options):
+    """A device that knows that old drivers do not fill the first buffer."""
+    return Device(options, (_IgnoresTheFirst,))
 
 
 LEGACY = [name for name in cases(Side.DEVICE) if "without-version-1" in name or "legacy-guest" in name]
@@ -261,7 +267,7 @@ LEGACY = [name for name in cases(Side.DEVICE) if "without-version-1" in name or 
             WithoutARefusal(DoesNothingForLegacyDrivers),
             "ambiguous: the device may insist on VERSION_1, and FEATURES_OK is not seen",
         ),
-        (ReferenceDevice(IgnoresTheFirstStatistics), ""),
+        (ReferenceDevice(ignores_the_first_statistics), ""),
         (ReferenceDevice(offered=CHUNK_TRANSFER.mask(["STATS_VQ", "CHUNK_TRANSFER", "HOST_REQ_VQ"])), ""),
     ],
     ids=["insists", "insists in silence", "ignores first statistics", "has nothing but the legacy interface"],
@@ -369,29 +375,29 @@ def test_what_a_device_discards_until_the_reset_is_complete_is_not_after_it():
     assert [cases(Side.DEVICE)[name].play(adapter).findings for name in names] == [()] * 4
 
 
-class HoldsStatistics(Device):
+class HoldsStatistics(StatisticsOfDevice):
     """It returns no statistics buffer, however often its operator asks (STATS-09)."""
 
-    def return_statistics(self, state):
+    def return_held(self, state):
         return state, ()
 
 
-class ServesOneWishForStatistics(Device):
+class ServesOneWishForStatistics(StatisticsOfDevice):
     """It returns the first statistics buffer of each session, and holds the next for ever."""
 
-    def __init__(self, options):
-        super().__init__(options)
+    def __init__(self, device):
+        super().__init__(device)
         self.served = False
 
-    def return_statistics(self, state):
+    def return_held(self, state):
         if self.served:
             return state, ()
         self.served = True
-        return super().return_statistics(state)
+        return super().return_held(state)
 
-    def reset(self, state, given):
+    def reset(self, before, fresh):
         self.served = False
-        return super().reset(state, given)
+        return super().reset(before, fresh)
 
 
 ABOUT_STATISTICS = {
@@ -406,7 +412,7 @@ HELD = "the device holds buffer {} of the statistics queue, as it may (STATS-09)
     ("kind", "held"), [(HoldsStatistics, ("s1", "s2")), (ServesOneWishForStatistics, ("s2", "s3"))]
 )
 def test_a_device_may_hold_every_statistics_buffer(kind, held):
-    adapter = ReferenceDevice(kind)
+    adapter = ReferenceDevice(partial(Device, parts=(kind,)))
     outcomes = {name: one.play(adapter) for name, one in ABOUT_STATISTICS.items()}
     assert len(outcomes) > 100
     found = {name: one.reason for name, one in outcomes.items() if one.findings or one.advice}

@@ -8,8 +8,14 @@ import pytest
 
 from balloon_conformance.campaign.cases import PATIENCE
 from balloon_conformance.iut.reference.adapter import ReferenceDevice, ReferenceDriver
-from balloon_conformance.running import blame as table
-from balloon_conformance.running.blame import Lapse, blame, not_made_available, not_returned, other_parts
+from balloon_conformance.running.blame import (
+    Lapse,
+    blame,
+    blame_unasked,
+    can_break,
+    queue_blame,
+    unaccompanied,
+)
 from balloon_conformance.running.mismatch import Mismatch
 from balloon_conformance.running.outcome import Status
 from balloon_conformance.running.player import play
@@ -36,7 +42,7 @@ def test_a_mismatch_cannot_be_made_without_a_requirement():
 @pytest.mark.parametrize("lapse", Lapse)
 def test_what_a_lapse_can_break_is_the_sides_own(lapse):
     side = Side.DEVICE if lapse in DEVICE_LAPSES else Side.DRIVER
-    for name in table._CAN_BREAK[lapse]:
+    for name in can_break(lapse):
         assert catalogue()[name].subject is side
         assert catalogue()[name].level is not Level.MAY
 
@@ -44,9 +50,11 @@ def test_what_a_lapse_can_break_is_the_sides_own(lapse):
 def named_by_tables():
     """Yield every requirement that is named where a step says nothing itself, with the side."""
     for queue, one, two, three in product(CHUNK_TRANSFER.queues, BOTH, BOTH, BOTH):
-        yield Side.DEVICE, not_returned(queue, writable=one)
-        yield Side.DRIVER, not_made_available(queue, writable=one, again=two, was_reset=three)
-        yield Side.DRIVER, other_parts(queue, is_request=one, is_empty=two, chunks=three)
+        declared = queue_blame(queue)
+        yield Side.DEVICE, declared.not_returned(writable=one)
+        yield Side.DRIVER, declared.not_made_available(writable=one, again=two, was_reset=three)
+        yield Side.DRIVER, declared.other_parts(writable=one, is_empty=two, absent="PFN-02")
+        yield from ((Side.DRIVER, name) for name in declared.unasked)
 
 
 def test_what_is_named_by_itself_is_a_requirement_of_the_side_or_nothing():
@@ -69,6 +77,26 @@ def test_what_is_named_by_itself_is_a_requirement_of_the_side_or_nothing():
 )
 def test_a_step_names_what_it_shows_only_where_that_can_be_broken_so(lapse, shows, plain, named):
     assert blame(lapse, shows, plain) == named
+
+
+@pytest.mark.parametrize(
+    ("queue", "shows", "named"),
+    [
+        (DEFLATE, ("INF-10", "DEF-09"), "DEF-09"),
+        (DEFLATE, ("REQ-16",), ""),
+        (HOST_REQUEST, ("DEF-03", "REQ-16"), "REQ-16"),
+        (INFLATE, ("INF-10",), ""),
+    ],
+)
+def test_a_buffer_out_of_silence_breaks_what_its_queue_says(queue, shows, named):
+    assert blame_unasked(queue, shows) == named
+
+
+def test_a_feature_without_what_it_requires_breaks_its_own_requirement():
+    assert unaccompanied({"CHUNK_TRANSFER", "HOST_REQ_VQ"}) == "NEG-03"
+    assert unaccompanied({"HOST_REQ_VQ"}) == "NEG-04"
+    assert unaccompanied({"STATS_VQ"}) == ""
+    assert all(unaccompanied({one.name}) for one in CHUNK_TRANSFER.features if one.requires)
 
 
 # -- over every vector ------------------------------------------------------------------------------------
@@ -119,7 +147,7 @@ def test_a_buffer_that_is_not_returned_is_never_the_topic_of_its_vector(queue):
             continue
         outcome = play(vector, make(), Side.DEVICE, PATIENCE)
         assert outcome.status is not Status.ERROR, (vector.id, outcome.reason)
-        assert {one.requirement for one in outcome.findings} <= table._CAN_BREAK[Lapse.NOT_RETURNED], (
+        assert {one.requirement for one in outcome.findings} <= can_break(Lapse.NOT_RETURNED), (
             vector.id,
             outcome.findings,
         )
@@ -148,4 +176,4 @@ def test_a_page_that_is_changed_is_never_the_topic_of_its_vector():
     for vector in plan(Side.DEVICE).vectors:
         outcome = play(vector, KeepsMemory(), Side.DEVICE, PATIENCE)
         found = {one.requirement for one in outcome.findings}
-        assert found <= table._CAN_BREAK[Lapse.TOUCHED], (vector.id, found)
+        assert found <= can_break(Lapse.TOUCHED), (vector.id, found)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import struct
+from functools import partial
 
 import pytest
 from made_up import ONE, VECTORS, changed, inflate, made_up, mismatch, otherwise
 
+from balloon_conformance.families.statistics.reference import StatisticsOfDriver
 from balloon_conformance.iut.reference.adapter import ReferenceDevice, ReferenceDriver
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.driver import Driver
-from balloon_conformance.running.mismatch import compare_readable, wrong_pages
+from balloon_conformance.running.mismatch import compare_readable, comparison, wrong_pages
 from balloon_conformance.running.outcome import Status
 from balloon_conformance.running.player import play
 from balloon_spec import events as ev
@@ -21,6 +23,9 @@ from balloon_spec.families.base import INFLATE as INFLATE_QUEUE
 from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.pages import EMPTY, PageSet
+
+CHUNKS = {"CHUNK_TRANSFER"}
+
 
 # -- how a device differs ---------------------------------------------------------------------------------
 
@@ -154,8 +159,15 @@ def test_advice_does_not_end_a_vector_before_it_shows_what_is_binding():
 INFLATE = VECTORS["inflate-one-page"]
 
 
+class NoStatistics(StatisticsOfDriver):
+    """It makes no statistics buffer available."""
+
+    def set_up(self, state):
+        return state, ()
+
+
 def test_a_buffer_that_does_not_come():
-    found = mismatch(INFLATE, otherwise(set_up_statistics=lambda self, state: (state, ())))
+    found = mismatch(INFLATE, ReferenceDriver(partial(Driver, parts=(NoStatistics,))))
     assert found.field == "statistics queue"
     assert (found.expected, found.seen) == ("a buffer", "nothing within 1 s")
     advised = mismatch(INFLATE, otherwise(pages_to_inflate=lambda self, state: EMPTY))
@@ -291,24 +303,27 @@ def test_a_byte_of_a_message_that_differs_names_its_field(queue, at, requirement
     expected = struct.pack("<BBHIQQ", 0, 0, 0, 16, 0x1000 << 12, 1 << 12)
     seen = bytearray(expected)
     seen[at] ^= 0x80
-    found = compare_readable(queue, expected, bytes(seen), chunks=True)
+    found = compare_readable(queue, expected, bytes(seen), features=CHUNKS)
     assert found is not None
     assert found.requirement == requirement
     assert found.field.endswith(f"at offset {at}")
 
 
 def test_arrays_and_statistics_are_compared_in_their_own_form():
-    array = compare_readable(INFLATE_QUEUE, b"\0\x10\0\0", b"\0\x20\0\0", chunks=False)
+    array = compare_readable(INFLATE_QUEUE, b"\0\x10\0\0", b"\0\x20\0\0", features=())
     assert (array.requirement, array.expected, array.seen) == ("PFN-03", "00 10 00 00", "00 20 00 00")
-    entry = compare_readable(STATISTICS, struct.pack("<HQ", 4, 1), struct.pack("<HQ", 5, 1), chunks=True)
+    entry = compare_readable(STATISTICS, struct.pack("<HQ", 4, 1), struct.pack("<HQ", 5, 1), features=CHUNKS)
     assert (entry.requirement, entry.expected, entry.seen) == ("STATS-05", "04 00", "05 00")
-    longer = compare_readable(INFLATE_QUEUE, b"\0" * 4, b"\0" * 8, chunks=False)
+    longer = compare_readable(INFLATE_QUEUE, b"\0" * 4, b"\0" * 8, features=())
     # The same page twice is no error of arithmetic.
     assert (longer.field, longer.requirement) == ("buffer", "INF-11")
-    another = compare_readable(INFLATE_QUEUE, b"\0" * 4, b"\1" + b"\0" * 7, chunks=False)
+    another = compare_readable(INFLATE_QUEUE, b"\0" * 4, b"\1" + b"\0" * 7, features=())
     assert (another.field, another.requirement) == ("buffer", "PFN-03")
     assert longer.expected == "4 bytes: 00 00 00 00"
-    assert compare_readable(INFLATE_QUEUE, b"\0" * 4, b"\0" * 4, chunks=False) is None
+    assert compare_readable(INFLATE_QUEUE, b"\0" * 4, b"\0" * 4, features=()) is None
+
+
+ANSWER = comparison("response-message", HOST_REQUEST)
 
 
 # -- fewer unused pages -----------------------------------------------------------------------------------
@@ -332,7 +347,7 @@ def page_set(*runs):
 )
 def test_fewer_unused_pages_are_an_error_only_if_they_are_owed(seen, owed, requirement):
     wanted = page_set((0x10, 4))
-    assert wrong_pages(wanted, seen, HOST_REQUEST, message=True, owed=owed) == requirement
+    assert wrong_pages(wanted, seen, HOST_REQUEST, ANSWER, owed=owed) == requirement
 
 
 def _names(pages_of):

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from places import VECTOR_FILES
 
-from balloon_conformance.generation.intents import intents
+from balloon_conformance.generation.all_intents import intents
 from balloon_conformance.generation.intents import model as meant
 from balloon_conformance.vectors.loader import load
 from balloon_conformance.verification.second_encoder import structures
@@ -32,7 +32,7 @@ class Refusing(importlib.abc.MetaPathFinder):
             raise ImportError(f"{name} is not to be had here")
 
 sys.meta_path.insert(0, Refusing())
-from balloon_conformance.generation.intents import intents
+from balloon_conformance.generation.all_intents import intents
 from balloon_conformance.verification.second_encoder.encoder import encode
 from balloon_conformance.verification.second_encoder.wishes import bursts
 for intent in intents():

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from places import VECTOR_FILES
 
 from balloon_conformance.cli import main
+from balloon_conformance.generation.all_intents import intents
 from balloon_conformance.generation.fill import FillError
-from balloon_conformance.generation.intents import intents
 from balloon_conformance.vectors import manifest, schema
 from balloon_conformance.vectors.loader import VectorError, load_text, paths_below
 from balloon_conformance.verification import second_encoder

@@ -9,9 +9,9 @@ import click
 from balloon_conformance.cli.errors import BadInput, bad_input
 from balloon_conformance.cli.output import count
 from balloon_conformance.cli.vectors.chosen import chosen
+from balloon_conformance.generation.all_intents import intents
 from balloon_conformance.generation.fill import FillError
 from balloon_conformance.generation.generate import REMEDY, differing, generated, left_over, write
-from balloon_conformance.generation.intents import intents
 from balloon_conformance.vectors import declared_schema, manifest, schema
 
 __all__ = ["generate"]

@@ -161,6 +161,7 @@ class BufferStep(Step):
 
     def write(self, writing: Writing) -> Iterator[str]:
         """Write the buffer, its bytes as a block with what they say beside them."""
+        writing.queues[self.name] = self.queue
         fields = [f"queue: {self.queue}", f"as: {self.name}"]
         fields += [f"match: {self.match}"] if self.match is not Match.EXACT else []
         fields += _write_segments(self.segments)

@@ -76,7 +76,7 @@ class UsedStep(Step):
         fields = [f"used: {self.name}"]
         fields += [f'written: "{writing.inline(self.written)}"'] if self.written else []
         fields += [f"length: {self.length_bytes}"] if self.length_bytes != len(self.written) else []
-        comment = f"  # {writing.comment_on_request(self.written)}" if self.written else ""
+        comment = f"  # {writing.comment_on_written(self.name, self.written)}" if self.written else ""
         yield f"device: {{{', '.join(fields)}}}{comment}"
 
     def draw(self, drawing: Drawing) -> Iterator[Item]:

@@ -1,0 +1,41 @@
+"""The base family, as the suite knows it."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+from balloon_conformance.families.base.arrays import PfnArrays, comment_on_array
+from balloon_conformance.families.base.queues import DeflateQueue, InflateQueue
+from balloon_conformance.family import Additions
+from balloon_conformance.running.blame import Lapse
+from balloon_spec.families.base import DEFLATE, INFLATE, pfn_array
+from balloon_spec.families.base.declaration import FAMILY
+from balloon_spec.judge import trials
+
+__all__ = ["ADDITIONS"]
+
+ADDITIONS: Final = Additions(
+    family=FAMILY,
+    can_break=MappingProxyType(
+        {
+            Lapse.NOT_RETURNED: frozenset(
+                {
+                    *(*trials.BY_RETURN, *trials.BY_RETURN_OF_MALFORMED, "QUEUE-07", "SAFE-03", "INF-09"),
+                    *("NEG-09", "QUEUE-04", "PFN-05", "PFN-06", "RESET-03"),
+                }
+            ),
+            Lapse.NOT_DISCARDED: frozenset({*trials.BY_DISCARD, "INF-07"}),
+            # The judge knows the pages by which PFN-07 is broken. Another page says nothing about a sign.
+            Lapse.TOUCHED: frozenset(
+                {*trials.BY_HARM, "INF-08", "SAFE-01", "SAFE-08", "QUEUE-10"} - {"PFN-07"}
+            ),
+            Lapse.SPOKE: frozenset({"QUEUE-10", "RESET-02", "RESET-03"}),
+            Lapse.READ_OTHERWISE: frozenset({"CFG-01", "CFG-06", "CFG-08", "CFG-09", "CFG-11", "RESET-10"}),
+            Lapse.NOT_MADE_AVAILABLE: frozenset({"BUF-06", "INF-10", "RESET-04"}),
+        }
+    ),
+    queues=(InflateQueue(INFLATE), DeflateQueue(DEFLATE)),
+    comparisons=(PfnArrays(pfn_array.NAME),),
+    comments=MappingProxyType({pfn_array.NAME: comment_on_array}),
+)

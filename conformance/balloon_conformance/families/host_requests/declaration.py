@@ -1,0 +1,38 @@
+"""The host-requests family, as the suite knows it."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+from balloon_conformance.families.host_requests.reference import AnswersOfDriver, RequestsOfDevice
+from balloon_conformance.families.host_requests.requests import Answers, RequestQueue, comment_on_request
+from balloon_conformance.family import Additions
+from balloon_conformance.running.blame import Lapse
+from balloon_spec.families.chunk_transfer import response_message
+from balloon_spec.families.host_requests import HOST_REQUEST, host_request
+from balloon_spec.families.host_requests.declaration import FAMILY
+
+__all__ = ["ADDITIONS"]
+
+ADDITIONS: Final = Additions(
+    family=FAMILY,
+    device=RequestsOfDevice,
+    driver=AnswersOfDriver,
+    can_break=MappingProxyType(
+        {
+            Lapse.NOT_RETURNED: frozenset({"REQ-20"}),
+            Lapse.SPOKE: frozenset({"REQ-05", "REQ-25"}),
+            Lapse.NOT_MADE_AVAILABLE: frozenset(
+                {
+                    *("REQ-01", "REQ-11", "REQ-13", "REQ-14", "REQ-15", "REQ-24"),
+                    *("CONC-02", "CONC-03", "CONC-04", "CONC-05"),
+                }
+            ),
+        }
+    ),
+    queues=(RequestQueue(HOST_REQUEST),),
+    comparisons=(Answers(response_message.NAME, HOST_REQUEST),),
+    needs_company=MappingProxyType({"HOST_REQ_VQ": "NEG-04"}),
+    written_comments=MappingProxyType({host_request.NAME: comment_on_request}),
+)

@@ -1,0 +1,35 @@
+"""The statistics family, as the suite knows it."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+from balloon_conformance.families.statistics.buffers import (
+    StatisticsBuffers,
+    StatisticsQueue,
+    comment_on_statistics,
+)
+from balloon_conformance.families.statistics.reference import StatisticsOfDevice, StatisticsOfDriver
+from balloon_conformance.family import Additions
+from balloon_conformance.running.blame import Lapse
+from balloon_spec.families.statistics import STATISTICS, statistics
+from balloon_spec.families.statistics.declaration import FAMILY
+
+__all__ = ["ADDITIONS"]
+
+ADDITIONS: Final = Additions(
+    family=FAMILY,
+    device=StatisticsOfDevice,
+    driver=StatisticsOfDriver,
+    can_break=MappingProxyType(
+        {
+            Lapse.NOT_RETURNED: frozenset({"STATS-07", "STATS-08"}),
+            Lapse.NOT_MADE_AVAILABLE: frozenset({"STATS-01", "STATS-03"}),
+        }
+    ),
+    queues=(StatisticsQueue(STATISTICS),),
+    comparisons=(StatisticsBuffers(statistics.NAME),),
+    mutants=(f"{__package__}.device_mutants", f"{__package__}.driver_mutants"),
+    comments=MappingProxyType({statistics.NAME: comment_on_statistics}),
+)
