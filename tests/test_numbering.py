@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from invented_family import VECTORS, invented
+from served_peer import ServedPeer
 from test_invented_family import command
 
 from balloon_conformance.iut import linux_uml, qemu, registry
@@ -18,6 +19,8 @@ from balloon_conformance.iut.stdio.device import StdioDevice
 from balloon_conformance.iut.stdio.driver import StdioDriver
 from balloon_conformance.iut.stdio.program import StdioOptions
 from balloon_conformance.iut.stdio.target import introduce
+from balloon_conformance.iut.vhost_user.device import VhostUserDevice, VhostUserOptions
+from balloon_conformance.iut.vhost_user.driver import VhostUserDriver
 from balloon_conformance.report.results_file import read_results
 from balloon_conformance.run.options import RunOptions
 from balloon_conformance.running.outcome import Status
@@ -121,6 +124,39 @@ def test_a_program_that_takes_the_numbers_from_the_start_is_clean_under_any(side
     peer = over_streams(side, None)
     try:
         assert [judged(peer, side, one) for one in Numbering] == [CLEAN] * len(Numbering)
+    finally:
+        peer.stop()
+
+
+@pytest.fixture
+def served(tmp_path):
+    """Start the reference of a side on a socket, with queue numbers of its own; it is ended afterwards."""
+    started = []
+    code = f"import sys; sys.path[:0] = {[str(Path(__file__).parent), *sys.path]!r}\n"
+    code += "import invented_family, balloon_conformance.cli as cli\n"
+    code += "with invented_family.invented(): cli.main()"
+
+    def start(side, its_own):
+        numbering = ("--profile", "invented", "--numbering", its_own)
+        program = ("-c", code, "serve")
+        started.append(ServedPeer(f"reference-{side}", tmp_path, *numbering, control=False, program=program))
+        socket = started[-1].socket
+        return (
+            VhostUserDevice(VhostUserOptions(socket))
+            if side is Side.DEVICE
+            else VhostUserDriver(socket, ready_seconds=0.5)
+        )
+
+    yield start
+    for one in started:
+        one.kill()
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_peer_over_vhost_user_is_blamed_if_its_numbers_are_not_those_that_it_is_said_to_have(served, side):
+    peer = served(side, NEGOTIATED)
+    try:
+        assert [judged(peer, side, one) for one in (FIXED, NEGOTIATED)] == [BLAMED, CLEAN]
     finally:
         peer.stop()
 

@@ -146,13 +146,13 @@ def configuration_in_parts(life: Any) -> str | None:
     if life.begin(life.common) is None:
         return NotExamined("the device refused what was accepted")
     life.adapter.driver_ok()
-    at_first = life.adapter.read_configuration(0, 8)
+    at_first = life.adapter.read_configuration(0, life.space_bytes)
     if life.can(Capability.OPERATOR_TARGET):
         life.adapter.operate(OperatorAction.TARGET, 0x0203)
         life.events()
-    before = life.adapter.read_configuration(0, 8)
+    before = life.adapter.read_configuration(0, life.space_bytes)
     life.adapter.write_configuration(4, bytes.fromhex("04050000"))
-    whole = life.adapter.read_configuration(0, 8)
+    whole = life.adapter.read_configuration(0, life.space_bytes)
     for offset, length in ((0, 4), (4, 4), (5, 1)):
         part = life.adapter.read_configuration(offset, length)
         if part != whole[offset : offset + length]:

@@ -82,7 +82,11 @@ class ProgramSession:
     def negotiate(self) -> tuple[bool, list[tuple[str, Mapping[str, Any]]]]:
         """Negotiate what is common to all; return whether that succeeded, and what the program did."""
         if self.side is Side.DRIVER:
-            answer = self.program.ask("negotiate", offered=FEATURES, configuration=bytes(8))
+            answer = self.program.ask(
+                "negotiate",
+                offered=FEATURES,
+                configuration=bytes(SETUP.profile.configuration_bytes(FEATURES)),
+            )
             return answer.fields["accepted"] is not None, self.events(answer)
         offered = self.started.fields["offered"]
         answer = self.program.ask("negotiate", accepted=FEATURES & offered)

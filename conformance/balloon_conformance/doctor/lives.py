@@ -78,6 +78,11 @@ class _Life(Generic[_Adapter]):
         self.features = profile.mask([name for name in names if name in profile.by_name])
         self._chunks = profile.mask(["CHUNK_TRANSFER"]) if "CHUNK_TRANSFER" in profile.by_name else 0
 
+    @property
+    def space_bytes(self) -> int:
+        """The length of the configuration space in a life that is compared."""
+        return self.setup.profile.configuration_bytes(self.common)
+
     def index(self, queue: Queue) -> int:
         """Return the virtqueue index of a queue that exists in every life."""
         return self.setup.profile.queue_index(queue, self.common, self.common)
@@ -123,7 +128,7 @@ class Device(_Life[DeviceAdapter]):
         if offered is None:
             return {"the negotiation": "refused"}
         seen["what it offers"] = f"{offered:#x}"
-        seen["the configuration"] = self.adapter.read_configuration(0, 8).hex()
+        seen["the configuration"] = self.adapter.read_configuration(0, self.space_bytes).hex()
         self.adapter.driver_ok()
         if offered & BASE.mask(["STATS_VQ"]):
             self.lend_statistics("doctor-1")
@@ -134,7 +139,7 @@ class Device(_Life[DeviceAdapter]):
         if self.can(Capability.OPERATOR_TARGET):
             self.adapter.operate(ev.OperatorAction.TARGET, 1)
             seen["what a target of 1 does"] = _described_device(self.events())
-            seen["the configuration then"] = self.adapter.read_configuration(0, 8).hex()
+            seen["the configuration then"] = self.adapter.read_configuration(0, self.space_bytes).hex()
         return seen
 
     def live_busily(self) -> None:
@@ -194,7 +199,7 @@ class Driver(_Life[DriverAdapter]):
         self.wrong_reads: list[str] = []
         self.reused_names: list[str] = []
         self.inflated = b""
-        self._space = bytes(8)
+        self._space = bytes(self.space_bytes)
         self._in_flight: set[tuple[int, str]] = set()
         self._pending: list[ev.Available] = []
 

@@ -71,7 +71,7 @@ class DevicePlayer:
 
     def _look_at_configuration(self) -> None:
         """Read the whole configuration space, for the rules on what a device may not change."""
-        self._session.read_configuration(0, configuration.LENGTH_BYTES)
+        self._session.read_whole_configuration()
 
     def _is_advice(self) -> bool:
         """Tell whether the judge found something at this step, and all of it is advice.

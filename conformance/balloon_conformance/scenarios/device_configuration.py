@@ -110,7 +110,7 @@ def _goes_through(driving: Driving) -> bool:
 
 
 def _read(session: DeviceSession) -> None:
-    session.read_configuration(0, configuration.LENGTH_BYTES)
+    session.read_whole_configuration()
 
 
 def _inflate_first(driving: Driving) -> bool:

@@ -12,7 +12,7 @@ from balloon_conformance.scenarios.device_negotiation import subsets
 from balloon_conformance.scenarios.driving import Driving, encode
 from balloon_spec import events as ev
 from balloon_spec.events import Side
-from balloon_spec.families.base import INFLATE, configuration
+from balloon_spec.families.base import INFLATE
 from balloon_spec.families.chunk_transfer import response_message
 from balloon_spec.families.chunk_transfer.response_header import FLAG_DONE
 from balloon_spec.families.host_requests import HOST_REQUEST, host_request
@@ -110,9 +110,9 @@ def test_driver_ok_is_written_again(session: DeviceSession) -> None:
     if not _fills_the_configuration(driving, _BEFORE):
         return
     session.driver_ok_again()
-    session.read_configuration(0, configuration.LENGTH_BYTES)
+    session.read_whole_configuration()
     session.settle(_QUIET_SECONDS)
-    session.read_configuration(0, configuration.LENGTH_BYTES)
+    session.read_whole_configuration()
     if refreshes:
         _serves_wish(driving, ev.OperatorAction.STATISTICS, 0)
     if asks:
@@ -155,7 +155,7 @@ def _fills_the_configuration(driving: Driving, pages: PageSet) -> bool:
         return False
     driving.tell_actual()
     driving.set_target(_TARGET)
-    driving.session.read_configuration(0, configuration.LENGTH_BYTES)
+    driving.session.read_whole_configuration()
     return True
 
 
@@ -187,7 +187,7 @@ def test_what_a_reset_leaves(session: DeviceSession) -> None:
         session.reset()
         driving = Driving(session, _AFTER, names=f"{driving.names}new")
         driving.prepare()
-        session.read_configuration(0, configuration.LENGTH_BYTES)
+        session.read_whole_configuration()
         driving.driver_ok()
-        session.read_configuration(0, configuration.LENGTH_BYTES)
+        session.read_whole_configuration()
         session.settle(_QUIET_SECONDS)

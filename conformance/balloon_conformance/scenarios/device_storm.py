@@ -56,7 +56,7 @@ def _storm(driving: Driving, random: Random) -> None:
     if driving.drain():
         driving.tell_actual()
         session = driving.session
-        session.read_configuration(0, 8)
+        session.read_whole_configuration()
         driving.look(_AROUND)
         session.settle(_QUIET_SECONDS)
 

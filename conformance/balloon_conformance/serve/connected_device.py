@@ -33,12 +33,12 @@ from balloon_conformance.vhost_user.messages import (
 )
 from balloon_conformance.virtio import DeviceQueue, RingError, RingLayout
 from balloon_spec.events import Operator
+from balloon_spec.families import registry
 from balloon_spec.pages import PageSet
 
 __all__ = ["ConnectedDevice"]
 
 _ANSWER_SECONDS: Final = 5.0
-_QUEUES: Final = 4
 _EVENT: Final = (1).to_bytes(8, "little")
 _EVENT_LIMIT_BYTES: Final = 4096
 """How many bytes of a notification are read: an event descriptor has 8, a pipe may have more."""
@@ -120,7 +120,10 @@ class ConnectedDevice:
     def _fresh_session(self) -> BackendSession:
         device = self._device.device
         return BackendSession(
-            device.offer(), device.configuration(), queue_limit=_QUEUES, acceptable=device.allows
+            device.offer(),
+            device.configuration(),
+            queue_limit=max(queue.place for queue in registry.queues()) + 1,
+            acceptable=device.allows,
         )
 
     # -- the connection -----------------------------------------------------------------------------------

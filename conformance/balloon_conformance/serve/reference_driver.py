@@ -34,9 +34,9 @@ from balloon_spec.events import (
     DriverOk,
     Guest,
     Reset,
+    Side,
     Used,
 )
-from balloon_spec.families.base import configuration
 from balloon_spec.pages import EMPTY, PAGE_BYTES, PAGE_SHIFT
 
 __all__ = ["serve_driver"]
@@ -132,7 +132,7 @@ class _DriverServer:
             if not front_end.has(ProtocolFeature.CONFIG):
                 raise PeerBroke("the back-end has no protocol feature CONFIG, and so no target to read")
             self._loop.add(front_end.fileno(), lambda: self._guarded(self._serve))
-            self._tell(Offer(front_end.offered, self._read_target()))
+            self._tell(Offer(front_end.offered, self._read_space()))
 
         self._guarded(negotiate)
         return True
@@ -166,10 +166,14 @@ class _DriverServer:
                 if isinstance(event, Used):
                     self._tell(event)
         if activity.changed and self._front_end is not None:
-            self._tell(ConfigurationChanged(self._read_target()))
+            self._tell(ConfigurationChanged(self._read_space()))
 
-    def _read_target(self) -> bytes:
-        return self._connection().read_configuration(configuration.NUM_PAGES_OFFSET, 4)
+    def _read_space(self) -> bytes:
+        """Read the configuration space up to the end of the last word that the device writes."""
+        front_end = self._connection()
+        words = self._driver.options.profile.configuration_words(front_end.offered)
+        told = max(word.end_bytes for word in words if word.written_by is Side.DEVICE)
+        return front_end.read_configuration(0, told)
 
     def _tell(self, given: object) -> None:
         for output in self._driver.receive(given):

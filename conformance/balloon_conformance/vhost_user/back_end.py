@@ -58,7 +58,6 @@ from balloon_spec.events import (
     Reset,
     Side,
 )
-from balloon_spec.families.base import configuration
 from balloon_spec.profiles import Profile
 from balloon_spec.queues import Queue
 
@@ -66,7 +65,8 @@ __all__ = ["BackEnd"]
 
 _LOOK_SECONDS: Final = 0.01
 """How often the vrings are checked without a notification, so that a lost notification loses no buffer."""
-_ACTUAL: Final = slice(configuration.ACTUAL_OFFSET, configuration.LENGTH_BYTES)
+_LEAST_QUEUES: Final = 8
+"""How many vrings a front-end may lay out at least, whatever queues the profile has."""
 
 
 class BackEnd:
@@ -89,7 +89,13 @@ class BackEnd:
     ) -> None:
         self._profile = profile
         self._connection = Connection(connection, Sender.FRONTEND, "the front-end")
-        self._session = BackendSession(offered, space, protocol=protocol, acceptable=self._may_accept)
+        self._session = BackendSession(
+            offered,
+            space,
+            protocol=protocol,
+            queue_limit=max(_LEAST_QUEUES, *(queue.place + 1 for queue in profile.queues)),
+            acceptable=self._may_accept,
+        )
         self._answer_seconds = answer_seconds
         self._events: list[Event] = []
         self._memory: SharedMemory | None = None
@@ -468,10 +474,17 @@ class BackEnd:
 
     def _store(self, action: ConfigurationStored) -> None:
         space = bytearray(self._session.configuration)
-        for offset, data in driver_writes(action.offset, action.data, self._shown):
+        words = self._profile.configuration_words(self.accepted or 0)
+        # Writes to the device's words have no effect.
+        own = {
+            at
+            for word in words
+            if word.written_by is Side.DRIVER
+            for at in range(word.offset_bytes, min(word.end_bytes, len(space)))
+        }
+        for offset, data in driver_writes(action.offset, action.data, words, bytes(space), self._shown):
             self._events.append(ConfigurationWritten(offset, data))
             for at, byte in enumerate(data, offset):
-                # Writes to the other fields have no effect: they belong to the device.
-                if _ACTUAL.start <= at < min(_ACTUAL.stop, len(space)):
+                if at in own:
                     space[at] = byte
         self._session.configuration = bytes(space)

@@ -28,6 +28,8 @@ def _num_pages_decisions(
     seen: int, target: int, actual: int, data: bytes, others: Collection[int | None] = ()
 ) -> Iterator[Decision]:
     """CFG-01 and CFG-11: the operator's wish, as the device shows it, or one of those that count as well."""
+    of_actual = data[_ACTUAL:_SPACE_BYTES]
+    is_misplaced = len(of_actual) == 4 and int.from_bytes(of_actual, "little") == target
     if seen == target or seen in others:
         yield kept("CFG-01")
         yield kept("CFG-11")
@@ -35,7 +37,7 @@ def _num_pages_decisions(
         yield broken(
             "CFG-01", "num_pages is big-endian", field="num_pages", expected=target, seen=seen, data=data
         )
-    elif len(data) == _SPACE_BYTES and int.from_bytes(data[_ACTUAL:], "little") == target and seen == actual:
+    elif seen == actual and is_misplaced:
         yield broken(
             "CFG-01",
             "num_pages stands at the offset of actual",

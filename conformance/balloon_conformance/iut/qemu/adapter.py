@@ -53,8 +53,6 @@ _CAPABILITIES: Final = frozenset(
         Capability.REGISTERS,
     }
 )
-_CONFIGURATION_BYTES: Final = 8
-"""The length of num_pages and actual. QEMU's space is longer if it offers features outside both profiles."""
 _ACTUAL_OFFSET: Final = 4
 _BALLOON: Final = "/machine/peripheral/balloon0"
 _POLLING: Final = "guest-stats-polling-interval"
@@ -219,7 +217,7 @@ class QemuDevice:
     def driver_ok(self) -> None:
         """Set DRIVER_OK."""
         device = self._running()
-        self._now.configuration = device.read_configuration(0, _CONFIGURATION_BYTES)
+        self._now.configuration = self._read_space(device, self._now.accepted)
         device.add_status(Status.DRIVER_OK)
 
     def make_available(self, queue: int, buffer: Buffer) -> None:
@@ -327,7 +325,7 @@ class QemuDevice:
             self._poll_statistics(0)
         broken = Status.DEVICE_NEEDS_RESET in status and not self._now.needs_reset
         if Interrupt.CONFIGURATION_CHANGE in interrupts:
-            data = device.read_configuration(0, _CONFIGURATION_BYTES)
+            data = self._read_space(device, self._now.accepted)
             # The same interrupt announces DEVICE_NEEDS_RESET (2.1.2). Then only a changed space shows that
             # the interrupt also meant a change of the configuration.
             if not broken or data != self._now.configuration:
@@ -337,6 +335,15 @@ class QemuDevice:
             self._now.needs_reset = self._spent = True
             events.append(NeedsReset())
         return events
+
+    def _read_space(self, device: VirtioMmio, features: int) -> bytes:
+        """Read the words of the configuration space that the profile has with these features.
+
+        QEMU's space is longer if it offers features that the profile does not have.
+        """
+        if self._profile is None:
+            raise AssertionError("a running device has a profile")
+        return device.read_configuration(0, self._profile.configuration_bytes(features))
 
     def _set_target(self, pages: int) -> None:
         ram = self._ram
@@ -364,7 +371,7 @@ class QemuDevice:
                 self._set_target(0)
             device.write_configuration(_ACTUAL_OFFSET, bytes(4))
             device.take_interrupts()
-            fit = not any(device.read_configuration(0, _CONFIGURATION_BYTES)) and not device.status()
+            fit = not any(self._read_space(device, device.device_features())) and not device.status()
         except (ImplementationCrashed, ImplementationHung, AdapterError):
             return False
         if fit:

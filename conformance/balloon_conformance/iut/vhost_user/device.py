@@ -70,7 +70,6 @@ _OPERATOR: Final = frozenset(
     }
 )
 _FAULTS: Final = (ImplementationCrashed, ImplementationHung, ImplementationViolation)
-_CONFIGURATION_BYTES: Final = 8
 _PAUSE_SECONDS: Final = 0.01
 _LONG_PAUSE_SECONDS: Final = 0.04
 """How often the rings are read while the device is silent: the longer it is silent, the more rarely."""
@@ -244,7 +243,7 @@ class VhostUserDevice:
             raise AssertionError("a connected adapter has memory")
         with peer_faults():
             front_end.share(self._memory.table, self._memory.descriptors)
-            self._configuration = front_end.read_configuration(0, _CONFIGURATION_BYTES)
+            self._configuration = self._read_space(front_end)
             self._started = True
             for index, layout in self._layouts.items():
                 front_end.start_queue(index, layout, user_address(0))
@@ -305,7 +304,7 @@ class VhostUserDevice:
         events = self._notifications.join(before, activity.queues, after)
         if not activity.changed:
             return events
-        data = front_end.read_configuration(0, _CONFIGURATION_BYTES)
+        data = self._read_space(front_end)
         broken = not self._needs_reset and front_end.needs_reset()
         # DEVICE_NEEDS_RESET is announced as a change of the configuration (2.1.2). Then only a changed space
         # shows that the configuration also changed.
@@ -316,6 +315,12 @@ class VhostUserDevice:
             self._needs_reset = True
             events.append(NeedsReset())
         return events
+
+    def _read_space(self, front_end: FrontEnd) -> bytes:
+        """Read the words of the configuration space that exist with the accepted features."""
+        if self._profile is None:
+            raise AssertionError("a connected adapter has a profile")
+        return front_end.read_configuration(0, self._profile.configuration_bytes(self._accepted))
 
     def _begin(self, setup: Setup) -> None:
         self._let_go()

@@ -20,7 +20,6 @@ from balloon_conformance.iut.sight import Fact
 from balloon_conformance.running.not_exercised import NotExercised
 from balloon_conformance.running.session.shared import Session
 from balloon_spec import events as ev
-from balloon_spec.families.base import configuration
 from balloon_spec.feature import insisted_on
 from balloon_spec.judge.given_back import GivenBack
 from balloon_spec.pages import EMPTY, PageSet
@@ -126,6 +125,10 @@ class DeviceSession(Session):
         self.record(ev.ConfigurationRead(offset, data))
         return data
 
+    def read_whole_configuration(self) -> bytes:
+        """Read every word of the configuration space that exists with the negotiated features."""
+        return self.read_configuration(0, self.configuration_bytes)
+
     def write_configuration(self, offset: int, data: bytes) -> None:
         """Write the configuration space."""
         self.intend(ev.ConfigurationWritten(offset, data))
@@ -166,7 +169,7 @@ class DeviceSession(Session):
         """
         self.collect()
         if action is ev.OperatorAction.TARGET:
-            self.read_configuration(0, configuration.LENGTH_BYTES)
+            self.read_whole_configuration()
             # A change announced before does not answer this wish.
             self._waiting = [one for one in self._waiting if not isinstance(one, ev.ConfigurationChanged)]
         self.record(ev.Operator(action, value))
@@ -181,7 +184,7 @@ class DeviceSession(Session):
         events = super()._observe_once(seconds)
         told = next((one.data for one in reversed(events) if isinstance(one, ev.ConfigurationChanged)), None)
         for _ in range(2 if told is not None else 0):
-            data = self._call(lambda: self._adapter.read_configuration(0, configuration.LENGTH_BYTES))
+            data = self._call(lambda: self._adapter.read_configuration(0, self.configuration_bytes))
             self.record(ev.ConfigurationRead(0, data))
             if data == told:
                 break

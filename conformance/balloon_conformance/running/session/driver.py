@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from balloon_conformance.iut.contract import Capability, DriverAdapter, ReachesMemory, SteersGuest
+from typing import Any
+
+from balloon_conformance.iut.contract import (
+    Capability,
+    DeviceAdapter,
+    DriverAdapter,
+    ReachesMemory,
+    SteersGuest,
+)
 from balloon_conformance.iut.sight import Fact
 from balloon_conformance.running.not_exercised import NotExercised
 from balloon_conformance.running.session.shared import Session
 from balloon_spec import events as ev
 from balloon_spec.pages import PageSet
+from balloon_spec.profiles import Profile
 
 __all__ = ["DriverSession"]
 
@@ -17,9 +26,21 @@ class DriverSession(Session):
 
     side = ev.Side.DRIVER
     _adapter: DriverAdapter
+    _offered = 0
+
+    def __init__(self, adapter: DeviceAdapter | DriverAdapter, profile: Profile, **settings: Any) -> None:
+        super().__init__(adapter, profile, **settings)
+        self._written: dict[int, bytes] = {}
+        """What the driver wrote whole to its words of the configuration space, by offset."""
 
     def negotiate(self, offered: int, configuration: bytes) -> int | None:
-        """Offer features; return what the driver accepted, None if it refused the device."""
+        """Offer features; return what the driver accepted, None if it refused the device.
+
+        ``configuration`` are the first words of the space. The words of further features follow: 0, and then
+        as the driver wrote them.
+        """
+        self._offered = offered
+        configuration = self._whole(configuration)
         self.judge.steers(steered=self.can(Capability.STEER_PAGES))
         accepted = self._act(lambda: self._adapter.negotiate(offered, configuration))
         if accepted is not None:
@@ -61,9 +82,31 @@ class DriverSession(Session):
         return self.judge.driver_ok or Fact.DRIVER_OK in self.unseen
 
     def change_configuration(self, configuration: bytes) -> None:
-        """Change the configuration space and notify the driver."""
+        """Change the first words of the configuration space and notify the driver."""
+        configuration = self._whole(configuration)
         self.intend(ev.ConfigurationChanged(configuration))
         self._act(lambda: self._adapter.change_configuration(configuration))
+
+    def _whole(self, first: bytes) -> bytes:
+        """Return the whole configuration space: ``first``, and behind it the words of further features."""
+        space = bytearray(self.profile.configuration_bytes(self._offered))
+        for word in self.profile.configuration_words(self._offered):
+            written = self._written.get(word.offset_bytes, b"")
+            space[word.offset_bytes : word.offset_bytes + len(written)] = written
+        space[: len(first)] = first
+        return bytes(space)
+
+    def record(self, event: ev.Event) -> None:
+        """Take an event in, and keep what the driver writes to its words of the configuration space."""
+        super().record(event)
+        if isinstance(event, ev.Reset):
+            self._written.clear()
+        elif isinstance(event, ev.ConfigurationWritten) and any(
+            (word.offset_bytes, word.length_bytes) == (event.offset, len(event.data))
+            and word.written_by is ev.Side.DRIVER
+            for word in self.profile.words
+        ):
+            self._written[event.offset] = event.data
 
     def operate(self, action: ev.OperatorAction, value: int) -> None:
         """Record an operator's wish; the suite, being the device, acts on it by itself."""

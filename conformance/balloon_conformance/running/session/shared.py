@@ -211,6 +211,11 @@ class Session:
         sets = self._negotiated
         return self.profile.queue_map(sets.offered, sets.accepted).get(index)
 
+    @property
+    def configuration_bytes(self) -> int:
+        """The length of the configuration space with the features negotiated last."""
+        return self.profile.configuration_bytes(self._negotiated.accepted)
+
     def _enter(self, weighed: Weighed, now: float) -> None:
         if isinstance(weighed.event, ev.Negotiated):
             self._negotiated = weighed.event
