@@ -87,7 +87,7 @@ def served(*, profile: bool) -> Iterator[VhostUserDevice]:
         ]
         with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
             try:
-                if not process.stdout.readline().startswith(READINESS):
+                if process.stdout is None or not process.stdout.readline().startswith(READINESS):
                     raise SystemExit("the reference device did not start")
                 adapter = VhostUserDevice(VhostUserOptions(path))
                 adapter.start(Setup(CHUNK_TRANSFER, PAGES))
