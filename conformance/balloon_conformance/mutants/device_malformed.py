@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from balloon_spec.events import (
 )
 from balloon_spec.families.chunk_transfer.response_header import ResponseHeader
 from balloon_spec.pages import PageSet
+from balloon_spec.segments import segments_outside
 
 # -- what must have no effect -----------------------------------------------------------------------------
 
@@ -104,6 +106,20 @@ class PadsShortMessages(Device):
         return state, ((Discard(PageSet([(0x200, 1)])), *outputs) if short else outputs)
 
 
+@mutant(
+    "SAFE-01",
+    origin="QEMU 7.2 (run): reads zeros where no memory is, and discards page 0 for each entry of an array",
+)
+class ReadsZerosWhereNoMemoryIs(ReferenceDevice):
+    """A buffer that lies nowhere discards the guest's first page."""
+
+    def make_available(self, queue: int, buffer: Buffer) -> None:
+        """Hand over zeros for what cannot be read."""
+        if segments_outside(buffer.segments, self.memory):
+            buffer = replace(buffer, readable=bytes(len(buffer.readable)), segments=())
+        super().make_available(queue, buffer)
+
+
 # -- crash and hang ---------------------------------------------------------------------------------------
 
 
@@ -128,6 +144,17 @@ class CrashesOutsideMemory(Device):
         if any(isinstance(one, Note) and one.clause in {"CHUNK-05", "PFN-04"} for one in outputs):
             raise ImplementationCrashed("exit status 134")
         return state, outputs
+
+
+@mutant("SAFE-02")
+class CrashesWhereNoMemoryIs(ReferenceDevice):
+    """A guest crashes its host process with a descriptor that points where no memory is."""
+
+    def make_available(self, queue: int, buffer: Buffer) -> None:
+        """Crash when its address is translated."""
+        if segments_outside(buffer.segments, self.memory):
+            raise ImplementationCrashed("exit status 139")
+        super().make_available(queue, buffer)
 
 
 @mutant("SAFE-12")
