@@ -359,8 +359,9 @@ static void start(struct exchange *x)
     put(x, "name", json_string("c-example-device"));
     put(x, "version", json_string("1"));
     put(x, "capabilities",
-        json_pack("[s, s, s, s, s, s, s, s, s]", "synchronous", "raw-features", "reread", "memory-holes",
-                  "operator-target", "operator-unused-pages", "operator-statistics", "discards", "descriptors"));
+        json_pack("[s, s, s, s, s, s, s, s, s, s]", "synchronous", "raw-features", "reread", "memory-holes",
+                  "operator-target", "operator-unused-pages", "operator-statistics", "discards", "descriptors",
+                  "addresses"));
     put(x, "offered", bits_value(device.offered));
 }
 
@@ -399,30 +400,68 @@ static void driver_ok(struct exchange *x)
         look_at(x, queue);
 }
 
-static bool cut_into_parts(struct exchange *x, struct buffer *buffer, const struct bytes *readable)
+/* Whether guest memory is wherever a descriptor points. */
+static bool is_reachable(const struct segment *segment)
+{
+    uint64_t first = segment->address >> 12, last = (segment->address + segment->length - 1) >> 12;
+
+    if (!segment->stated || !segment->length)
+        return true;
+    if (last < first || last >= device.page_count)
+        return false;
+    for (uint64_t pfn = first; pfn <= last; pfn++)
+        if (device.pages[pfn] & PAGE_ABSENT)
+            return false;
+    return true;
+}
+
+/* Read descriptor at of a buffer: from segments, or from cut, or the only one, of all its bytes. */
+static bool get_part(struct exchange *x, size_t at, size_t whole, struct segment *segment)
 {
     const json_t *cut = json_object_get(x->command, "cut");
-    size_t count = cut ? json_array_size(cut) : 0, done = 0;
+    json_int_t length = cut ? json_integer_value(json_array_get(cut, at)) : (json_int_t)whole;
+
+    if (json_object_get(x->command, "segments"))
+        return get_segment(x, at, segment);
+    *segment = (struct segment){.length = (uint32_t)length};
+    return length >= 0 && length <= UINT32_MAX;
+}
+
+/*
+ * Cut the readable part as the driver did. If a descriptor points where no memory is, nothing of the buffer can be
+ * read or written: it is empty then, and named no page (SAFE-01).
+ */
+static bool cut_into_parts(struct exchange *x, struct buffer *buffer, const struct bytes *readable)
+{
+    const json_t *segments = json_object_get(x->command, "segments");
+    size_t count = json_array_size(segments ? segments : json_object_get(x->command, "cut")), done = 0;
+    bool reachable = true;
 
     buffer->length = readable->length;
-    buffer->part_count = count ? count : 1;
-    buffer->parts = allocate(buffer->part_count, sizeof *buffer->parts);
-    for (size_t at = 0; at < buffer->part_count; at++) {
-        json_int_t length = count ? json_integer_value(json_array_get(cut, at)) : (json_int_t)readable->length;
-        struct bytes *part = &buffer->parts[at];
+    buffer->parts = allocate(count ? count : 1, sizeof *buffer->parts);
+    for (size_t at = 0; at < (count ? count : 1); at++) {
+        struct bytes *part = &buffer->parts[buffer->part_count];
+        struct segment segment;
 
-        if (length < 0 || (uint64_t)length > readable->length - done) {
-            refuse(x, "refused", "cut: the lengths do not make up the readable part");
+        if (!get_part(x, at, readable->length, &segment) ||
+            (!segment.writable && segment.length > readable->length - done)) {
+            refuse(x, "refused", "the lengths of the descriptors do not make up the readable part");
             return false;
         }
+        reachable = reachable && is_reachable(&segment);
+        if (segment.writable)
+            continue;
+        buffer->part_count++;
         /* Memory of its own for each, so that a step beyond its end is found. */
-        part->length = (size_t)length;
+        part->length = segment.length;
         part->data = allocate(part->length, 1);
         memcpy(part->data, readable->data + done, part->length);
         done += part->length;
     }
     if (done != readable->length)
-        refuse(x, "refused", "cut: the lengths do not make up the readable part");
+        refuse(x, "refused", "the lengths of the descriptors do not make up the readable part");
+    if (!reachable)
+        buffer->length = buffer->writable = 0;
     return !x->refused;
 }
 

@@ -128,14 +128,34 @@ bool get_text(struct exchange *x, const char *name, const char **text)
     return *text || wrong(x, name, "a string");
 }
 
-bool get_bits(struct exchange *x, const char *name, uint64_t *bits)
+static bool is_bits(const json_t *value, uint64_t *bits)
 {
-    const char *text = json_string_value(json_object_get(x->command, name));
+    const char *text = json_string_value(value);
     size_t digits = text && !strncmp(text, "0x", 2) ? strlen(text + 2) : 0;
 
     if (!digits || digits > 16 || strspn(text + 2, "0123456789abcdef") != digits)
-        return wrong(x, name, "0x and 1 to 16 hex digits");
+        return false;
     *bits = strtoull(text + 2, NULL, 16);
+    return true;
+}
+
+bool get_bits(struct exchange *x, const char *name, uint64_t *bits)
+{
+    return is_bits(json_object_get(x->command, name), bits) || wrong(x, name, "0x and 1 to 16 hex digits");
+}
+
+bool get_segment(struct exchange *x, size_t at, struct segment *segment)
+{
+    const json_t *given = json_array_get(json_object_get(x->command, "segments"), at);
+    const json_t *address = json_object_get(given, "address");
+    uint64_t length;
+
+    segment->stated = address != NULL;
+    segment->writable = json_is_true(json_object_get(given, "writable"));
+    if (!is_number(json_object_get(given, "length"), UINT32_MAX, &length) ||
+        (address && !is_bits(address, &segment->address)))
+        return wrong(x, "segments", "objects with a length and perhaps an address");
+    segment->length = (uint32_t)length;
     return true;
 }
 

@@ -40,6 +40,13 @@ struct runs {
     size_t count;
 };
 
+/* One descriptor of a buffer, as available states it. */
+struct segment {
+    uint64_t address; /* guest-physical, if it is stated */
+    bool stated, writable;
+    uint32_t length;
+};
+
 /*
  * Answer commands until stop, or until there are no more; returns the exit status of the program.
  * before, where there is one, is told the name of each command before it is carried out.
@@ -54,6 +61,7 @@ void refuse(struct exchange *x, const char *kind, const char *words, ...)
 bool get_number(struct exchange *x, const char *name, uint64_t most, uint64_t *number);
 bool get_bits(struct exchange *x, const char *name, uint64_t *bits);
 bool get_text(struct exchange *x, const char *name, const char **text);
+bool get_segment(struct exchange *x, size_t at, struct segment *segment); /* entry at of segments */
 bool get_bytes(struct exchange *x, const char *name, struct bytes *bytes); /* free bytes->data */
 bool get_pages(struct exchange *x, const char *name, struct runs *pages);  /* free pages->list */
 bool get_holes(struct exchange *x, uint64_t page_count, struct runs *holes); /* none where start has none */

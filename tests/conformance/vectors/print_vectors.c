@@ -39,6 +39,11 @@ static void print_step(const struct balloon_step *step) {
     features(step->features);
     runs(step->pages, step->page_runs);
     runs(step->kept, step->kept_runs);
+    printf("|");
+    for (size_t i = 0; i < step->segment_count; i++) {
+        const struct balloon_segment *segment = &step->segments[i];
+        printf("%" PRIx64 ",%d,%" PRIu32 ",%d ", segment->address, segment->placed, segment->length, segment->writable);
+    }
     printf("\n");
 }
 

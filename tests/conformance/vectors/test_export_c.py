@@ -72,6 +72,16 @@ def runs(pages):
     return "".join(f"{run.first:x}+{run.count:x} " for run in pages.runs)
 
 
+def segments(listed):
+    """The segments one by one, if they say more than the lengths of the readable part."""
+    if all(one.address is None and not one.writable for one in listed):
+        return ""
+    return "".join(
+        f"{one.address or 0:x},{int(one.address is not None)},{one.length_bytes},{int(one.writable)} "
+        for one in listed
+    )
+
+
 def step_line(step, queues):
     """What is expected of one step: the columns that its kind has a use for, and nothing in the others."""
     column = dict.fromkeys(COLUMNS, "-") | NOTHING
@@ -83,10 +93,10 @@ def step_line(step, queues):
 
 COLUMNS = (
     *("by", "action", "condition", "shows", "buffer", "word", "queue", "length", "data", "cut", "notify"),
-    *("number", "value", "features", "pages", "kept"),
+    *("number", "value", "features", "pages", "kept", "segments"),
 )
 NOTHING = {"queue": "-1", "notify": "0", "number": "0", "value": "0"} | dict.fromkeys(
-    ("data", "cut", "pages", "kept"), ""
+    ("data", "cut", "pages", "kept", "segments"), ""
 )
 
 
@@ -104,7 +114,8 @@ def columns(step, queues):
                 "word": str(step.match),
                 "queue": str(step.queue.place),
                 "data": step.readable.hex(),
-                "cut": "".join(f"{length} " for length in (one.length_bytes for one in step.segments)),
+                "cut": "".join(f"{one.length_bytes} " for one in step.segments if not one.writable),
+                "segments": segments(step.segments),
                 "notify": str(int(step.notify)),
                 "number": str(step.writable_bytes),
             }

@@ -8,7 +8,7 @@ from balloon_conformance.iut.stdio.adapter import StdioAdapter
 from balloon_conformance.iut.stdio.messages import Answer
 from balloon_spec.events import OperatorAction, Side, Used
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.segments import are_lengths_alone
+from balloon_spec.segments import are_lengths_alone, segments_outside
 
 __all__ = ["StdioDevice"]
 
@@ -51,7 +51,8 @@ class StdioDevice(StdioAdapter):
 
     def make_available(self, queue: int, buffer: Buffer) -> None:
         """Hand a buffer over."""
-        if self._rereads:
+        # What lies where no memory is cannot be read again, by whoever.
+        if self._rereads and not segments_outside(buffer.segments, self._memory):
             self._lent[queue, buffer.name] = buffer.readable
         fields: dict[str, object] = {}
         if not buffer.notify:
