@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from invented_family import VECTORS, invented
+from results_files import lines_of, write
+from rich.console import Console
 from served_peer import ServedPeer
 from test_invented_family import command
 
+from balloon_conformance.cli.check import command as check
 from balloon_conformance.iut import linux_uml, qemu, registry
 from balloon_conformance.iut.contract import Target
+from balloon_conformance.iut.numbering_hint import hint
 from balloon_conformance.iut.reference import adapter as reference
 from balloon_conformance.iut.stdio.device import StdioDevice
 from balloon_conformance.iut.stdio.driver import StdioDriver
@@ -22,13 +28,17 @@ from balloon_conformance.iut.stdio.target import introduce
 from balloon_conformance.iut.vhost_user.device import VhostUserDevice, VhostUserOptions
 from balloon_conformance.iut.vhost_user.driver import VhostUserDriver
 from balloon_conformance.report.results_file import read_results
+from balloon_conformance.report.terminal import print_results
 from balloon_conformance.run.options import RunOptions
-from balloon_conformance.running.outcome import Status
+from balloon_conformance.running.outcome import Outcome, Status
 from balloon_conformance.running.player import play
+from balloon_conformance.running.session import DeviceSession, DriverSession
 from balloon_conformance.suite.plan import move
 from balloon_conformance.vectors.loader import load, load_all
+from balloon_spec import events as ev
 from balloon_spec.events import Side
-from balloon_spec.profiles import BASE, CHUNK_TRANSFER
+from balloon_spec.numberings import ALL
+from balloon_spec.profiles import BASE, CHUNK_TRANSFER, profile
 from balloon_spec.queues import Numbering
 
 PATH = VECTORS / "echo" / "echo-is-returned.yaml"
@@ -41,6 +51,10 @@ BROKEN_IF_OTHERWISE = {Side.DEVICE: "ECHO-01", Side.DRIVER: "QUEUE-02"}
 def known():
     with invented():
         yield
+
+
+def profiles():
+    return profile("invented"), profile("invented-dense")
 
 
 class Numbered:
@@ -89,12 +103,19 @@ def over_streams(side, its_own):
     return (StdioDevice if side is Side.DEVICE else StdioDriver)(options, introduce(options))
 
 
-def judged(peer, side, judged_by):
-    """How the case ended, and whether the peer broke what one with other numbers has to break."""
+def played(peer, side, judged_by):
     vector = load(PATH)
-    outcome = play(replace(vector, profile=vector.profile.with_numbering(judged_by)), peer, side)
+    return play(replace(vector, profile=vector.profile.with_numbering(judged_by)), peer, side)
+
+
+def verdict(outcome, side):
+    """How the case ended, and whether the peer broke what one with other numbers has to break."""
     found = {finding.requirement for finding in outcome.findings}
     return outcome.status, BROKEN_IF_OTHERWISE[side] in found, bool(found)
+
+
+def judged(peer, side, judged_by):
+    return verdict(played(peer, side, judged_by), side)
 
 
 BLAMED, CLEAN = (Status.FAILED, True, True), (Status.PASSED, False, False)
@@ -156,9 +177,91 @@ def served(tmp_path):
 def test_a_peer_over_vhost_user_is_blamed_if_its_numbers_are_not_those_that_it_is_said_to_have(served, side):
     peer = served(side, NEGOTIATED)
     try:
-        assert [judged(peer, side, one) for one in (FIXED, NEGOTIATED)] == [BLAMED, CLEAN]
+        outcomes = [played(peer, side, one) for one in (FIXED, NEGOTIATED)]
     finally:
         peer.stop()
+    assert [verdict(one, side) for one in outcomes] == [BLAMED, CLEAN]
+    # The served device has more queues than the driver needs under any numbering, so that nothing is told.
+    seen = {OFFERED, NEGOTIATED} if side is Side.DRIVER else ALL
+    assert [one.numberings for one in outcomes] == [seen, seen]
+
+
+@pytest.mark.parametrize(
+    ("its_own", "seen"),
+    [(FIXED, {FIXED}), (NEGOTIATED, {OFFERED, NEGOTIATED}), (OFFERED, {OFFERED, NEGOTIATED})],
+)
+def test_what_a_driver_uses_tells_how_it_numbers_its_queues_whatever_it_is_judged_by(its_own, seen):
+    for judged_by in Numbering:
+        assert played(in_process(Side.DRIVER, its_own), Side.DRIVER, judged_by).numberings == seen
+
+
+@pytest.mark.parametrize(
+    ("set_up", "seen"),
+    [({0, 1, 5}, {FIXED}), ({0, 1, 2}, {OFFERED, NEGOTIATED}), ({0, 1}, ALL), (set(range(8)), ALL)],
+)
+def test_queues_that_are_set_up_and_idle_tell_it_too_unless_a_front_end_sets_up_others(set_up, seen):
+    class Idle(reference.ReferenceDriver):
+        def queues_set_up(self):
+            return frozenset(set_up)
+
+    (fixed, _), driver = profiles(), Idle(supported=0)
+    with DriverSession(driver, fixed) as session:
+        session.record(ev.Negotiated(mask := fixed.mask(["VERSION_1", "ECHO"]), mask))
+        session.settle()
+    assert session.numberings == seen
+
+
+@pytest.mark.parametrize(
+    ("absent", "seen"), [((5,), {OFFERED, NEGOTIATED}), ((2, 3), {FIXED}), ((), ALL), ((2, 3, 5), set())]
+)
+def test_the_queues_that_a_device_lacks_tell_how_it_numbers_them(absent, seen):
+    class Lacking(reference.ReferenceDevice):
+        def absent_queues(self, indices):
+            return frozenset(indices) & frozenset(absent)
+
+    fixed, _ = profiles()
+    with DeviceSession(Lacking(offered=fixed.mask(["VERSION_1", "ECHO"])), fixed) as session:
+        session.negotiate(fixed.mask(["VERSION_1", "ECHO"]))
+    assert session.numberings == seen
+    with DeviceSession(Lacking(), fixed) as session:
+        session.negotiate(fixed.mask(["VERSION_1", "STATS_VQ"]))
+    assert session.numberings == ALL
+
+
+def test_a_device_that_lacks_a_queue_is_not_said_to_number_them_so_by_chance():
+    fixed, _ = profiles()
+    sets = 2 * [fixed.mask(["VERSION_1", "ECHO"])]
+    assert hint(frozenset({5}).intersection, fixed, *sets) == (
+        " Or give --numbering dense-offered, if it numbers its queues so"
+    )
+    assert hint(frozenset({2, 5}).intersection, fixed, *sets) == ""
+    assert hint(frozenset({1}).intersection, fixed, *2 * [fixed.mask(["STATS_VQ"])]) == ""
+
+
+def test_results_say_what_was_seen_and_what_to_do_about_it(tmp_path):
+    outcome = played(in_process(Side.DRIVER, NEGOTIATED), Side.DRIVER, FIXED)
+    assert Outcome.from_json(json.loads(json.dumps(outcome.to_json()))).numberings == {OFFERED, NEGOTIATED}
+    fixed, _ = profiles()
+    path = write(tmp_path / "r.jsonl", outcome, profile=fixed, side=Side.DRIVER)
+    assert lines_of(path)[-1]["summary"]["numberings"] == ["dense-offered", "dense-negotiated"]
+    text = io.StringIO()
+    print_results(Console(file=text, width=200), read_results(path).results(), "again")
+    assert "and not fixed: give --numbering dense-offered if the implementation numbers" in text.getvalue()
+
+
+def test_check_says_what_was_seen_of_a_trace(tmp_path):
+    outcome = played(in_process(Side.DRIVER, NEGOTIATED), Side.DRIVER, FIXED)
+    path = tmp_path / "t.jsonl"
+    path.write_text("".join(f"{line}\n" for line in outcome.trace), encoding="utf-8")
+    checked = CliRunner().invoke(check, [str(path)])
+    assert "QUEUE-02" in checked.output
+    assert "dense-offered or dense-negotiated, and not fixed" in checked.output
+    dense = outcome.trace[0].replace("}", ', "numbering": "dense-negotiated"}')
+    path.write_text("".join(f"{line}\n" for line in (dense, *outcome.trace[1:])), encoding="utf-8")
+    checked = CliRunner().invoke(check, [str(path), "--json"])
+    summary = json.loads(checked.output.splitlines()[-1])["summary"]
+    assert (summary["broken"], summary["numbering"]) == (0, "dense-negotiated")
+    assert summary["numberings"] == ["dense-offered", "dense-negotiated"]
 
 
 def test_numbers_counted_over_the_offer_differ_from_those_counted_over_what_was_accepted():

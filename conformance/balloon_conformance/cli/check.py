@@ -18,7 +18,11 @@ from balloon_conformance.cli.profiles import chosen_profile, numbering_option, p
 from balloon_conformance.running.outcome import finding_to_json
 from balloon_conformance.traces import recording
 from balloon_spec import trace
+from balloon_spec.events import Available, Event, Negotiated, Reset
 from balloon_spec.judge import Finding, Judge
+from balloon_spec.numberings import ALL, Numberings, numberings, told
+from balloon_spec.profiles import BASE, Profile
+from balloon_spec.queues import Numbering
 
 __all__ = ["command"]
 
@@ -119,18 +123,32 @@ class _Tally:
     broken: int = 0
     advice: int = 0
     is_complete: bool = False
+    numberings: Numberings = ALL
+    """What explains the virtqueue indices that the driver used."""
+    negotiated: Negotiated | None = None
+    profile: Profile = BASE
+    """That of the trace, once its header was read."""
 
     def take(self, items: Iterable[trace.Header | trace.Entry]) -> None:
         """Judge a trace and print what is found, as it is found."""
         for item in items:
             if isinstance(item, trace.Header):
-                self.judge = Judge(item.profile)
+                self.judge, self.profile = Judge(item.profile), item.profile
             elif self.judge is not None:
+                self._see_index(item.event)
                 for finding in self.judge.feed(item.event, item.at_seconds):
                     self.advice += not finding.level.binding
                     self.broken += finding.level.binding or self.strict
                     _print(finding, item.line, as_json=self.as_json)
         self.is_complete = True
+
+    def _see_index(self, event: Event) -> None:
+        """Narrow down how the driver numbers its virtqueues, by the index of a buffer."""
+        sets = self.negotiated
+        if isinstance(event, Negotiated | Reset):
+            self.negotiated = event if isinstance(event, Negotiated) and event.features_ok else None
+        elif isinstance(event, Available) and sets is not None:
+            self.numberings &= numberings(self.profile, sets.offered, sets.accepted, {event.queue})
 
     def print_summary(self) -> None:
         """Print how much was judged; print nothing if not even the header could be read."""
@@ -144,9 +162,13 @@ class _Tally:
                 "advice": self.advice,
                 "complete": self.is_complete,
                 "exercised": dict(sorted(judge.exercised.items())),
+                "numbering": self.profile.numbering.value,
+                "numberings": [one.value for one in Numbering if one in self.numberings],
             }
             click.echo(json.dumps({"summary": summary}))
             return
+        if words := told(self.profile.numbering, self.numberings):
+            click.echo(words)
         counts = f"{self.broken} broken, {self.advice} not followed as advised"
         end = "" if self.is_complete else ", up to the line that cannot be read"
         click.echo(f"{judge.events} events, {len(judge.exercised)} requirements exercised, {counts}{end}")

@@ -15,7 +15,7 @@ and any other exception is taken for a defect of the adapter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
@@ -42,9 +42,11 @@ __all__ = [
     "ReachesRegisters",
     "SetsUp",
     "Setup",
+    "ShowsQueuesSetUp",
     "StatesNumbering",
     "SteersGuest",
     "Target",
+    "TellsAbsentQueues",
     "TellsStatistics",
 ]
 
@@ -342,6 +344,22 @@ class StatesNumbering(Protocol):
     @property
     def numbering(self) -> Numbering:
         """The numbering, valid before ``start``."""
+
+
+@runtime_checkable
+class ShowsQueuesSetUp(Protocol):
+    """A driver adapter that sees which virtqueues the driver set up, whether it uses them or not."""
+
+    def queues_set_up(self) -> frozenset[int]:
+        """Return the indices of the virtqueues that are set up now; empty if there is no driver."""
+
+
+@runtime_checkable
+class TellsAbsentQueues(Protocol):
+    """A device adapter that can tell which virtqueues a device does not have."""
+
+    def absent_queues(self, indices: Collection[int]) -> frozenset[int]:
+        """Return those of the indices at which the device has no virtqueue, valid after ``accept``."""
 
 
 @runtime_checkable

@@ -21,6 +21,7 @@ from balloon_conformance.report.numbering import NumberingUsed
 from balloon_conformance.report.results import RequirementResult, Results, applies
 from balloon_conformance.running.outcome import Outcome, Status
 from balloon_spec.judge import Finding
+from balloon_spec.numberings import told
 from balloon_spec.requirement import catalogue
 
 __all__ = ["environment", "hex_rows", "render", "render_comparison"]
@@ -97,6 +98,7 @@ def render(results: Results, header: Mapping[str, Any], repeat: str) -> str:
     return template.render(
         header=header,
         numbering=NumberingUsed.from_json(header.get("numbering")),
+        numberings_told=told(results.profile.numbering, results.numberings),
         started=f"{header['started']:%Y-%m-%d %H:%M %Z}",
         areas=tuple(_areas(results, repeat)),
         summary=results.summary(),

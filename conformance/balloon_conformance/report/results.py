@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from functools import reduce
 from itertools import chain, combinations
+from operator import and_
 from typing import Any
 
 from balloon_conformance.known_failures.ledger import KnownFailures
@@ -17,7 +19,9 @@ from balloon_conformance.running.outcome import Outcome, Proof, Status
 from balloon_conformance.suite.whole_run import revised
 from balloon_spec.events import Side
 from balloon_spec.judge import Finding
+from balloon_spec.numberings import ALL, Numberings
 from balloon_spec.profiles import Profile
+from balloon_spec.queues import Numbering
 from balloon_spec.requirement import Level, Requirement, catalogue
 
 __all__ = ["Exit", "RequirementResult", "Results", "Verdict", "applies"]
@@ -306,6 +310,11 @@ class Results:
         """Whether the adapter or the suite could not do its part in some case."""
         return bool(self.faults) or any(one.status is Status.ERROR for one in self.outcomes.values())
 
+    @property
+    def numberings(self) -> Numberings:
+        """What explains every virtqueue index that was seen of the implementation."""
+        return reduce(and_, (one.numberings for one in self._sound()), ALL)
+
     def summary(self) -> dict[str, Any]:
         """Return the counts of the run as plain data (the last line of a results file)."""
         verdicts = self.requirements()
@@ -325,6 +334,7 @@ class Results:
             "known_failures": list(self.complaints),
             "unexercised": [one.requirement.id for one in self.holes],
             "never_negotiated": self.never_negotiated,
+            "numberings": [one.value for one in Numbering if one in self.numberings],
             "faults": list(self.faults),
             "interrupted": self.interrupted,
         }

@@ -14,6 +14,7 @@ from rich.text import Text
 from balloon_conformance.report.numbering import NumberingUsed
 from balloon_conformance.report.results import RequirementResult, Results, Verdict, applies
 from balloon_conformance.running.outcome import Outcome, Status, choice_of
+from balloon_spec.numberings import told
 from balloon_spec.requirement import catalogue
 
 __all__ = ["print_header", "print_results"]
@@ -49,6 +50,8 @@ def print_results(console: Console, results: Results, repeat: str, *, verbose: b
     _print_errors(console, results)
     _print_complaints(console, results)
     console.print()
+    if words := told(results.profile.numbering, results.numberings):
+        console.print(Text(words, style="yellow"), soft_wrap=True)
     console.print(_summary(results), soft_wrap=True)
 
 

@@ -229,6 +229,7 @@ class _End:
             negotiated=_negotiated(session),
             malformed=bool(case.breaks),
             hidden=session.hidden_from(case.requirements),
+            numberings=session.numberings,
         )
 
     def _finding(self, mismatch: Mismatch) -> Finding:

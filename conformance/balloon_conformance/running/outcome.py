@@ -13,6 +13,8 @@ from balloon_conformance.running.known_failure import KnownFailure
 from balloon_spec.events import Side
 from balloon_spec.judge import Finding
 from balloon_spec.judge.given_back import GivenBack
+from balloon_spec.numberings import ALL, Numberings
+from balloon_spec.queues import Numbering
 from balloon_spec.requirement import Choice, Level, catalogue
 
 __all__ = [
@@ -102,6 +104,7 @@ class Outcome:
     were in force at any time. ``malformed`` tells that the suite broke something in the case on purpose.
     ``hidden`` are requirements that the case had to do with and the transport does not let anybody decide,
     each with the reason. ``rests_on`` names the other cases without which a requirement would not be broken.
+    ``numberings`` are those that explain the virtqueue indices that were seen.
     """
 
     case: str
@@ -121,6 +124,7 @@ class Outcome:
     malformed: bool = False
     hidden: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     rests_on: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    numberings: Numberings = ALL
 
     def selected(self, requirement: str = "") -> str:
         """Return the expression for ``-k`` that finds again what was found against ``requirement``."""
@@ -160,6 +164,8 @@ class Outcome:
             data["hidden"] = dict(sorted(self.hidden.items()))
         if self.rests_on:
             data["rests_on"] = {name: list(cases) for name, cases in sorted(self.rests_on.items())}
+        if self.numberings != ALL:
+            data["numberings"] = [one.value for one in Numbering if one in self.numberings]
         return data
 
     @classmethod
@@ -183,6 +189,7 @@ class Outcome:
             data.get("malformed", False),
             MappingProxyType(dict(data.get("hidden", {}))),
             MappingProxyType({name: tuple(cases) for name, cases in data.get("rests_on", {}).items()}),
+            frozenset(map(Numbering, data.get("numberings", ALL))),
         )
 
 

@@ -161,6 +161,10 @@ class LinuxUml:
         """Tell whether the driver has not enabled its virtqueues yet."""
         return self._guest is not None and self._guest.is_setting_up()
 
+    def queues_set_up(self) -> frozenset[int]:
+        """Return the indices of the virtqueues that the driver set up and enabled."""
+        return frozenset() if self._guest is None else self._guest.wire.queues_set_up()
+
     def observe(self, deadline_seconds: float) -> Sequence[Event]:
         """Return what the driver did since the last call."""
         return self._running().observe(deadline_seconds)

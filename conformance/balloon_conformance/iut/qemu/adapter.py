@@ -21,6 +21,7 @@ from balloon_conformance.iut.contract import (
 )
 from balloon_conformance.iut.lent_buffers import LentBuffers
 from balloon_conformance.iut.notifications import Notifications
+from balloon_conformance.iut.numbering_hint import hint
 from balloon_conformance.iut.qemu.mmio import Interrupt, Status, VirtioMmio
 from balloon_conformance.iut.qemu.process import QemuProcess, find_binary, version
 from balloon_conformance.iut.qemu.qmp import require_library
@@ -32,7 +33,7 @@ from balloon_spec.pages import EMPTY, PAGE_SHIFT, PageSet
 from balloon_spec.queues import Queue
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from balloon_conformance.iut.contract import Buffer, Setup
     from balloon_conformance.iut.qemu.options import QemuOptions
@@ -211,8 +212,14 @@ class QemuDevice:
                 raise AdapterError(
                     f"the device has no queue {index} for the features {self._now.accepted:#x} it accepted;"
                     f" does its build give the bits the meaning of profile {self._profile.name}?"
+                    + hint(self.absent_queues, self._profile, self._now.offered, self._now.accepted)
                 )
             device.enable_queue(index, lent.set_up(index, min(self._options.ring_size, maximum)))
+
+    def absent_queues(self, indices: Collection[int]) -> frozenset[int]:
+        """Return those of the indices whose register says that a queue has no entries (QueueNumMax 0)."""
+        device = self._running()
+        return frozenset(index for index in indices if not device.queue_size_maximum(index))
 
     def driver_ok(self) -> None:
         """Set DRIVER_OK."""

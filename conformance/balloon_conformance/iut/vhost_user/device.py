@@ -24,7 +24,7 @@ import errno
 import select
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,6 +43,7 @@ from balloon_conformance.iut.contract import (
 )
 from balloon_conformance.iut.lent_buffers import LentBuffers
 from balloon_conformance.iut.notifications import Notifications
+from balloon_conformance.iut.numbering_hint import hint
 from balloon_conformance.iut.vhost_user.control_client import ControlClient
 from balloon_conformance.iut.vhost_user.faults import peer_faults
 from balloon_conformance.iut.vhost_user.front_end_memory import (
@@ -219,10 +220,11 @@ class VhostUserDevice:
             raise AssertionError("a connected adapter has both")
         names = self._profile.names(self._accepted)
         indices = list(self._profile.queue_map(self._offered, self._accepted))
-        if front_end.queue_limit is not None and front_end.queue_limit <= max(indices):
+        if absent := self.absent_queues(indices):
             raise AdapterError(
                 f"the back-end has {front_end.queue_limit} queues and accepted features that need"
-                f" {max(indices) + 1}; does it give the bits the meaning of profile {self._profile.name}?"
+                f" {max(absent) + 1}; does it give the bits the meaning of profile {self._profile.name}?"
+                + hint(self.absent_queues, self._profile, self._offered, self._accepted)
             )
         self._lent = LentBuffers(
             self._memory.rings,
@@ -235,6 +237,11 @@ class VhostUserDevice:
         for index in indices:
             self._layouts[index] = self._lent.set_up(index, self._options.ring_size)
             front_end.make_kickable(index)
+
+    def absent_queues(self, indices: Collection[int]) -> frozenset[int]:
+        """Return those of the indices that are above the number of queues that the back-end tells."""
+        limit = self._connected().queue_limit
+        return frozenset(() if limit is None else (index for index in indices if index >= limit))
 
     def driver_ok(self) -> None:
         """Hand over memory and queues, and set DRIVER_OK."""

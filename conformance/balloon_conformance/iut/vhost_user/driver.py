@@ -217,6 +217,10 @@ class VhostUserDriver:
         self._is_ready = True
         return False
 
+    def queues_set_up(self) -> frozenset[int]:
+        """Return the indices of the virtqueues that the driver set up and enabled."""
+        return frozenset(() if self._back_end is None else self._back_end.serving)
+
     def observe(self, deadline_seconds: float) -> Sequence[Event]:
         """Return what the driver did since the last call."""
         if self._ended:

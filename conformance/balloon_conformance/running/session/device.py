@@ -14,6 +14,7 @@ from balloon_conformance.iut.contract import (
     Capability,
     DeviceAdapter,
     ReachesRegisters,
+    TellsAbsentQueues,
     TellsStatistics,
 )
 from balloon_conformance.iut.sight import Fact
@@ -22,6 +23,7 @@ from balloon_conformance.running.session.shared import Session
 from balloon_spec import events as ev
 from balloon_spec.feature import insisted_on
 from balloon_spec.judge.given_back import GivenBack
+from balloon_spec.numberings import maps, numberings_of_device
 from balloon_spec.pages import EMPTY, PageSet
 
 __all__ = ["DeviceSession"]
@@ -72,6 +74,7 @@ class DeviceSession(Session):
     def _accept(self, seen: int, accepted: int) -> bool:
         kept = self._act(lambda: self._adapter.accept(accepted))
         if kept:
+            self._see_absent_queues(seen, accepted)
             self._act(lambda: self._adapter.prepare())
         sizes = self._act(lambda: self._adapter.ring_sizes()) if kept else ()
         # A refusal that was seen counts, whether or not the transport has a field for it.
@@ -81,6 +84,15 @@ class DeviceSession(Session):
         if kept:
             self.record(ev.Memory(self.memory))
         return kept
+
+    def _see_absent_queues(self, offered: int, accepted: int) -> None:
+        """Ask which queues the device lacks, if that tells how it numbers them."""
+        adapter = self._adapter
+        each = maps(self.profile, offered, accepted)
+        if each and isinstance(adapter, TellsAbsentQueues):
+            indices = frozenset(index for queues in each.values() for index in queues)
+            absent = self._act(lambda: adapter.absent_queues(indices))
+            self.numberings &= numberings_of_device(self.profile, offered, accepted, absent)
 
     def ambiguity(self, accepted: int, offered: int) -> str:
         """Return why a set that the device accepted may have been refused all the same; empty if it was not.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from balloon_conformance.iut.contract import (
@@ -9,12 +10,14 @@ from balloon_conformance.iut.contract import (
     DeviceAdapter,
     DriverAdapter,
     ReachesMemory,
+    ShowsQueuesSetUp,
     SteersGuest,
 )
 from balloon_conformance.iut.sight import Fact
 from balloon_conformance.running.not_exercised import NotExercised
 from balloon_conformance.running.session.shared import Session
 from balloon_spec import events as ev
+from balloon_spec.numberings import maps, numberings
 from balloon_spec.pages import PageSet
 from balloon_spec.profiles import Profile
 
@@ -99,7 +102,9 @@ class DriverSession(Session):
     def record(self, event: ev.Event) -> None:
         """Take an event in, and keep what the driver writes to its words of the configuration space."""
         super().record(event)
-        if isinstance(event, ev.Reset):
+        if isinstance(event, ev.Available):
+            self._see_indices({event.queue})
+        elif isinstance(event, ev.Reset):
             self._written.clear()
         elif isinstance(event, ev.ConfigurationWritten) and any(
             (word.offset_bytes, word.length_bytes) == (event.offset, len(event.data))
@@ -107,6 +112,24 @@ class DriverSession(Session):
             for word in self.profile.words
         ):
             self._written[event.offset] = event.data
+
+    def settle(self, seconds: float = 0.0) -> Sequence[ev.Event]:
+        """Give the driver time to act; the virtqueues that it has set up by then tell how it numbers them."""
+        left = super().settle(seconds)
+        adapter = self._adapter
+        if isinstance(adapter, ShowsQueuesSetUp):
+            indices = self._call(adapter.queues_set_up)
+            sets = self._negotiated
+            exact = maps(self.profile, sets.offered, sets.accepted).values()
+            # A front-end may set up more queues than its driver has. Then they tell nothing.
+            if any(queues.keys() == indices for queues in exact):
+                self._see_indices(indices)
+        return left
+
+    def _see_indices(self, indices: Collection[int]) -> None:
+        sets = self._negotiated
+        if sets.features_ok:
+            self.numberings &= numberings(self.profile, sets.offered, sets.accepted, indices)
 
     def operate(self, action: ev.OperatorAction, value: int) -> None:
         """Record an operator's wish; the suite, being the device, acts on it by itself."""

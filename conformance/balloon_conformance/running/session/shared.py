@@ -33,6 +33,7 @@ from balloon_conformance.running.adapter_defect import call_adapter
 from balloon_conformance.running.not_exercised import NotExercised
 from balloon_spec import events as ev
 from balloon_spec.judge import Finding, Judge, Weighed
+from balloon_spec.numberings import ALL
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.profiles import Profile
 from balloon_spec.queues import Queue
@@ -114,6 +115,8 @@ class Session:
         """The numbers of looks at memory for which the device was given no time."""
         self.judge = Judge(profile)
         self._negotiated = ev.Negotiated(0, 0)
+        self.numberings = ALL
+        """What explains the virtqueue indices that were seen of the implementation."""
         self.trace: list[Entry] = []
         self.findings: list[Finding] = []
         self.slips: list[Finding] = []
