@@ -10,18 +10,24 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from invented_family import ECHO, FAMILY, VECTORS, invented
+from invented_family import COUNT_FROM, ECHO, FAMILY, VECTORS, invented
 
 from balloon_conformance.campaign.examine import Examined, Verdict, examine
+from balloon_conformance.generation.all_intents import intents, sources
+from balloon_conformance.generation.fill import fill
+from balloon_conformance.iut.contract import operator_capability
 from balloon_conformance.iut.reference.adapter import ReferenceDevice, ReferenceDriver
 from balloon_conformance.mutants import mutants
 from balloon_conformance.running.outcome import Status
 from balloon_conformance.running.player import play
+from balloon_conformance.scenarios import scenarios
+from balloon_conformance.suite.plan import plan
 from balloon_conformance.vectors.as_trace import events
 from balloon_conformance.vectors.loader import load, load_all
 from balloon_conformance.vectors.write import write_vector
+from balloon_conformance.verification.second_opinion import against_the_intent
 from balloon_spec import trace
-from balloon_spec.events import Available, Quiet, Side, Used
+from balloon_spec.events import Available, OperatorAction, Quiet, Side, Used
 from balloon_spec.families import registry
 from balloon_spec.judge import Judge
 from balloon_spec.profiles import profile
@@ -45,7 +51,7 @@ def test_it_is_negotiated(profiles):
     assert fixed.names(mask) == {"VERSION_1", "ECHO"}
     assert fixed.queue_map(mask, mask)[5] is ECHO
     assert dense.queue_map(mask, mask)[2] is ECHO
-    assert (fixed.configuration_bytes(0), fixed.configuration_bytes(mask)) == (8, 12)
+    assert (fixed.configuration_bytes(0), fixed.configuration_bytes(mask)) == (8, 16)
     assert profile("invented", {"ECHO": 22}).mask(["ECHO"]) == 1 << 22
 
 
@@ -102,10 +108,40 @@ def test_its_vector_is_written_and_drawn(profiles, tmp_path):
     ]
 
 
-@pytest.mark.parametrize("name", ["mumbles-the-echo", "keeps-quiet"])
+@pytest.mark.parametrize("name", ["mumbles-the-echo", "keeps-quiet", "never-tunes", "counts-from-one"])
 def test_its_mutants_are_caught(profiles, name):
     examined = Examined(mutants()[name], examine(name))
     assert examined.verdict is Verdict.KILLED, list(examined.faults())
+
+
+def test_the_operator_makes_its_wish_known(profiles):
+    outcome = play(load(VECTORS / "echo" / "echo-counts-on.yaml"), ReferenceDevice(), Side.DEVICE)
+    assert (outcome.status, outcome.reason) == (Status.PASSED, "")
+    assert outcome.exercised["ECHO-04"]
+    deaf = ReferenceDevice()
+    deaf.capabilities -= {operator_capability(OperatorAction(COUNT_FROM))}
+    outcome = play(load(VECTORS / "echo" / "echo-counts-on.yaml"), deaf, Side.DEVICE)
+    assert (outcome.status, outcome.reason) == (
+        Status.NOT_EXERCISED,
+        "the adapter lacks operator-count-from",
+    )
+
+
+def test_its_intent_is_filled_and_made_again(profiles):
+    (intent,) = (one for one in intents() if one.id == "echo-is-intended")
+    vector = fill(intent)
+    assert [type(step).__name__ for step in vector.steps][:3] == ["PitchStep", "BufferStep", "UsedStep"]
+    assert vector.steps[1].readable == b"\7\0\0\0"
+    assert list(against_the_intent(vector, intent)) == []
+    other = replace(vector, steps=(replace(vector.steps[0], pitch=6), *vector.steps[1:]))
+    assert [one.way for one in against_the_intent(other, intent)] == [("steps", 0, "driver", "pitch")]
+    assert sources()[intent.id] == "invented_family.intended"
+
+
+def test_its_scenario_is_one_of_the_suites(profiles):
+    (one,) = (one for one in scenarios() if one.id == "many-calls")
+    assert one.requirements == ("ECHO-01",)
+    assert one in plan(Side.DEVICE).scenarios
 
 
 def command(*arguments):

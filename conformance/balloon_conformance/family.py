@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from balloon_conformance.running.blame import Lapse, QueueBlame
     from balloon_conformance.running.mismatch import Comparison
     from balloon_conformance.vectors.comments import Comment, WrittenComment
+    from balloon_conformance.vectors.step import Step
+    from balloon_conformance.vectors.steps.wishes import GuestWish, OperatorWish
 
 __all__ = ["Additions", "added", "additions", "module_names"]
 
@@ -44,10 +46,13 @@ class Additions:
     bytes of a structure break. ``needs_company`` is the requirement that a driver breaks which accepts a
     feature without those that it requires, by feature.
 
-    ``comments`` explain the device-readable part of a buffer in a vector, by structure, and
-    ``written_comments`` what a device wrote. ``vectors`` is a directory of vectors beside those of the suite,
-    None if there is none. ``mutants``, ``scenarios`` and ``intents`` are names of modules, which are imported
-    when somebody asks for what stands there.
+    ``steps`` are kinds of steps of vectors that only this family needs. ``operator_wishes`` and
+    ``guest_wishes`` say how its wishes stand in vectors. ``comments`` explain the device-readable part of a
+    buffer there, by structure, and ``written_comments`` what a device wrote. ``vectors`` is a directory of
+    vectors beside those of the suite, None if there is none.
+
+    ``mutants``, ``scenarios`` and ``intents`` are names of modules, which are imported when somebody asks for
+    what stands there.
     """
 
     family: Family
@@ -59,6 +64,9 @@ class Additions:
     needs_company: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     comments: Mapping[str, Comment] = field(default_factory=lambda: _NOTHING)
     written_comments: Mapping[str, WrittenComment] = field(default_factory=lambda: _NOTHING)
+    steps: tuple[type[Step], ...] = ()
+    operator_wishes: tuple[OperatorWish, ...] = ()
+    guest_wishes: tuple[GuestWish, ...] = ()
     vectors: Path | None = None
     mutants: tuple[str, ...] = ()
     scenarios: tuple[str, ...] = ()

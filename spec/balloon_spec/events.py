@@ -16,9 +16,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.words import Word
 
 __all__ = [
     "EVENTS",
@@ -66,30 +67,46 @@ class Side(StrEnum):
         return Side.DEVICE if self is Side.DRIVER else Side.DRIVER
 
 
-class OperatorAction(StrEnum):
-    """What the operator of the host wants of the device."""
+class OperatorAction(Word):
+    """What the operator of the host wants of the device; a family may declare further wishes."""
 
-    TARGET = "target"
+    __slots__ = ()
+
+    TARGET: ClassVar[OperatorAction]
     """``value``: the number of 4 KiB pages the balloon shall hold (num_pages)."""
-    UNUSED_PAGES = "unused-pages"
+    UNUSED_PAGES: ClassVar[OperatorAction]
     """``value``: the id of a request for unused pages."""
-    STATISTICS = "statistics"
+    STATISTICS: ClassVar[OperatorAction]
     """The statistics shall be refreshed; no value."""
 
 
-class GuestAction(StrEnum):
-    """What the guest wants of its driver."""
+OperatorAction.TARGET = OperatorAction.declare("target")
+OperatorAction.UNUSED_PAGES = OperatorAction.declare("unused-pages")
+OperatorAction.STATISTICS = OperatorAction.declare("statistics")
 
-    INFLATE = "inflate"
+
+class GuestAction(Word):
+    """What the guest wants of its driver; a family may declare further wishes."""
+
+    __slots__ = ()
+
+    INFLATE: ClassVar[GuestAction]
     """The guest gives exactly these pages up, once the target asks for them."""
-    DEFLATE = "deflate"
+    DEFLATE: ClassVar[GuestAction]
     """The guest wants exactly these pages back."""
-    UNUSED = "unused"
+    UNUSED: ClassVar[GuestAction]
     """These are the pages the guest does not use; an answer to a host request names them."""
-    USE = "use"
+    USE: ClassVar[GuestAction]
     """Seen, not wanted: the guest wrote to these pages."""
-    HOLD = "hold"
+    HOLD: ClassVar[GuestAction]
     """Seen, not wanted: the guest keeps data of its own in these pages, and nowhere else."""
+
+
+GuestAction.INFLATE = GuestAction.declare("inflate")
+GuestAction.DEFLATE = GuestAction.declare("deflate")
+GuestAction.UNUSED = GuestAction.declare("unused")
+GuestAction.USE = GuestAction.declare("use")
+GuestAction.HOLD = GuestAction.declare("hold")
 
 
 class Failure(StrEnum):

@@ -51,6 +51,7 @@ from balloon_spec.events import (
 from balloon_spec.pages import PageSet
 from balloon_spec.profiles import Profile, profile
 from balloon_spec.queues import Numbering
+from balloon_spec.words import Word
 
 __all__ = [
     "VERSION",
@@ -151,7 +152,7 @@ def _plain(name: str, value: object) -> object:
         return hex(value)
     if isinstance(value, tuple):
         return [list(part) if isinstance(part, tuple) else part for part in value]
-    return value.value if isinstance(value, StrEnum) else value
+    return value.value if isinstance(value, StrEnum | Word) else value
 
 
 def read(lines: Iterable[str], name: str = "trace") -> Iterator[Header | Entry]:
@@ -386,7 +387,7 @@ def _reader(name: str, hint: object) -> _Reader:
     """Return how the values of a field are read, by the type of the field."""
     if name in _FEATURE_FIELDS:
         return _read_features
-    if isinstance(hint, type) and issubclass(hint, StrEnum):
+    if isinstance(hint, type) and issubclass(hint, StrEnum | Word):
         return partial(_read_choice, hint)
     if hint in {int, int | None}:
         return partial(_read_whole, _BITS[name])
@@ -404,7 +405,7 @@ def _read_pages(value: Any) -> PageSet:
     return PageSet.parse(*(_of(str, run, "runs as strings") for run in _of(list, value, "a list of runs")))
 
 
-def _read_choice(choices: type[StrEnum], value: Any) -> StrEnum:
+def _read_choice(choices: type[StrEnum | Word], value: Any) -> StrEnum | Word:
     try:
         return choices(value)
     except ValueError:

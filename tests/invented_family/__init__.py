@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import struct
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from construct import Int32ul, Struct, Terminated
 
 from balloon_conformance.family import Additions, added
+from balloon_conformance.iut.contract import Capability
 from balloon_conformance.reference.driver_state import Flight
 from balloon_conformance.reference.parts import DevicePart, DriverPart
 from balloon_conformance.running.blame import Lapse, QueueBlame
-from balloon_spec.events import Quiet, Side, Used
+from balloon_conformance.running.mismatch import Mismatch
+from balloon_conformance.vectors.sequence import Lane
+from balloon_conformance.vectors.step import Form, Step
+from balloon_conformance.vectors.steps.wishes import OperatorWish
+from balloon_spec.events import ConfigurationChanged, ConfigurationWritten, OperatorAction, Quiet, Side, Used
 from balloon_spec.families import registry
 from balloon_spec.families.family import AreaFile, Chapter, ConfigurationWord, Family
 from balloon_spec.feature import Feature
@@ -109,7 +114,10 @@ FAMILY = Family(
     "echo",
     features=(Feature("ECHO", 20, meaning="the echo queue exists"),),
     queues=(ECHO,),
-    words=(ConfigurationWord("echoes", 8, Side.DEVICE, "how often the device echoed", feature="ECHO"),),
+    words=(
+        ConfigurationWord("echoes", 8, Side.DEVICE, "how often the device echoed", feature="ECHO"),
+        ConfigurationWord("pitch", 12, Side.DRIVER, "how high the driver calls", feature="ECHO"),
+    ),
     structures=(STRUCTURE,),
     areas=(AreaFile(HERE / "echo.yaml", Chapter.OF_THE_GUEST),),
     rules=(a_call_comes_back, somebody_calls),
@@ -119,19 +127,42 @@ FAMILY = Family(
 # -- what the suite adds ----------------------------------------------------------------------------------
 
 
+COUNT_FROM = "count-from"
+"""The wish of the operator that the device counts on from a number."""
+PITCH, PITCH_OFFSET = 3, 12
+
+
+@dataclass(frozen=True)
+class Heard:
+    echoes: int = 0
+    pitch: int = 0
+
+
 class EchoingDevice(DevicePart):
     family = FAMILY
+    wishes = frozenset({COUNT_FROM})
+
+    def heard(self, state):
+        return self.recall(state) or Heard()
 
     def take(self, state, _queue, buffer):
-        state = self.remember(state, (self.recall(state) or 0) + 1)
+        heard = self.heard(state)
+        state = self.remember(state, replace(heard, echoes=heard.echoes + 1))
         written = self.echo(buffer.readable)
         return state, (Used(buffer.queue, buffer.buffer, len(written), written),)
 
     def echo(self, called):
         return called
 
-    def word(self, state, _name):
-        return self.recall(state) or 0
+    def operate(self, state, _action, value):
+        state = self.remember(state, replace(self.heard(state), echoes=value))
+        return state, (ConfigurationChanged(self.device.configuration(state)),)
+
+    def word(self, state, name):
+        return getattr(self.heard(state), name)
+
+    def store(self, state, _name, value):
+        return self.remember(state, replace(self.heard(state), pitch=value)), ()
 
 
 class CallingDriver(DriverPart):
@@ -140,7 +171,11 @@ class CallingDriver(DriverPart):
     def set_up(self, state):
         if not self.driver.has(state, "ECHO"):
             return state, ()
-        return self.driver.make_available(state, Flight(ECHO), struct.pack("<I", FIRST_CALL), 4)
+        state, called = self.driver.make_available(state, Flight(ECHO), struct.pack("<I", FIRST_CALL), 4)
+        return state, (*self.tune(), *called)
+
+    def tune(self):
+        return (ConfigurationWritten(PITCH_OFFSET, struct.pack("<I", PITCH)),)
 
 
 class EchoQueue(QueueBlame):
@@ -148,14 +183,79 @@ class EchoQueue(QueueBlame):
         return "ECHO-02"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PitchStep(Step):
+    """The driver writes its pitch; a word that a driver writes is a step of its family's own."""
+
+    forms = (Form("driver", "pitch", {"pitch": {"description": "the pitch", "$ref": "#/$defs/lengthBytes"}}),)
+    by = "driver"
+    action_name = "pitch"
+
+    pitch: int
+
+    @classmethod
+    def read(cls, _reader, _path, value, common):
+        return cls(pitch=value["pitch"], **common)
+
+    def write(self, _writing):
+        yield f"driver: {{pitch: {self.pitch}}}"
+
+    def draw(self, drawing):
+        yield drawing.arrow(self, (Lane.DRIVER, Lane.DEVICE), f"pitch {self.pitch}")
+
+    def export(self, _exporting):
+        return {}
+
+    def trace(self, _tracing):
+        yield ConfigurationWritten(PITCH_OFFSET, self.data)
+
+    def wire(self, _queue_index):
+        return {("driver", "pitch"): self.data}
+
+    @property
+    def data(self):
+        return struct.pack("<I", self.pitch)
+
+    @property
+    def awaited_of(self):
+        return Side.DRIVER
+
+    def is_answered_by(self, event):
+        return isinstance(event, ConfigurationWritten) and event.offset == PITCH_OFFSET
+
+    def play_device(self, session):
+        session.write_configuration(PITCH_OFFSET, self.data)
+
+    def play_driver(self, session):
+        seen = session.wait_for(self.is_answered_by)
+        if seen is None or seen.data != self.data:
+            raise Mismatch("the driver did not write its pitch", requirement="ECHO-03", field="pitch")
+        session.show(self.shows)
+
+
 ADDITIONS = Additions(
     family=FAMILY,
     device=EchoingDevice,
     driver=CallingDriver,
-    can_break={Lapse.NOT_RETURNED: frozenset({"ECHO-01"})},
+    can_break={
+        Lapse.NOT_RETURNED: frozenset({"ECHO-01"}),
+        Lapse.READ_OTHERWISE: frozenset({"ECHO-04"}),
+    },
     queues=(EchoQueue(ECHO),),
+    steps=(PitchStep,),
+    operator_wishes=(
+        OperatorWish(
+            action=COUNT_FROM,
+            key="count_from",
+            schema={"description": "the number to count on from", "$ref": "#/$defs/pageCount"},
+            text=str,
+            label=lambda number: f"count from {number}",
+        ),
+    ),
     vectors=VECTORS,
     mutants=(f"{__name__}.wrong_ones",),
+    scenarios=(f"{__name__}.calls",),
+    intents=(f"{__name__}.intended",),
 )
 
 
@@ -164,6 +264,8 @@ def invented():
     """Make the family known, with a profile that numbers queues by place and one that does so densely."""
     families = (*BASE.families, FAMILY)
     with ExitStack() as stack:
+        stack.enter_context(OperatorAction.added(COUNT_FROM))
+        stack.enter_context(Capability.added(f"operator-{COUNT_FROM}"))
         fixed = stack.enter_context(registry.added(Profile("invented", families)))
         dense = Profile("invented-dense", families, numbering=Numbering.DENSE_NEGOTIATED)
         stack.enter_context(registry.added(dense))

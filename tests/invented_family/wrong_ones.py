@@ -20,3 +20,19 @@ class KeepsQuiet(CallingDriver):
 
     def set_up(self, state):
         return state, ()
+
+
+@mutant("ECHO-03")
+class NeverTunes(CallingDriver):
+    """The device does not know how high the driver calls."""
+
+    def tune(self):
+        return ()
+
+
+@mutant("ECHO-04")
+class CountsFromOne(EchoingDevice):
+    """The operator's number is as good as none."""
+
+    def operate(self, state, action, value):
+        return super().operate(state, action, min(value, 1))

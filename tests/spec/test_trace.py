@@ -42,8 +42,8 @@ STRATEGIES = {
     ev.NeedsReset: st.just(ev.NeedsReset()),
     ev.Discarded: st.builds(ev.Discarded, PAGES, PAGES),
     ev.Overwritten: st.builds(ev.Overwritten, PAGES),
-    ev.Operator: st.builds(ev.Operator, st.sampled_from(ev.OperatorAction), NUMBER),
-    ev.Guest: st.builds(ev.Guest, st.sampled_from(ev.GuestAction), PAGES),
+    ev.Operator: st.builds(ev.Operator, st.sampled_from(tuple(ev.OperatorAction)), NUMBER),
+    ev.Guest: st.builds(ev.Guest, st.sampled_from(tuple(ev.GuestAction)), PAGES),
     ev.Quiet: st.builds(ev.Quiet, st.sampled_from(ev.Side), st.floats(0, 100, exclude_min=True)),
     ev.StatisticsRead: st.builds(
         ev.StatisticsRead,

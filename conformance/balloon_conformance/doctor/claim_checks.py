@@ -13,7 +13,7 @@ from balloon_conformance.doctor.examined_program import (
     STATISTICS_INDEX,
     ProgramSession,
 )
-from balloon_conformance.iut.contract import Capability
+from balloon_conformance.iut.contract import Capability, operator_capability
 from balloon_conformance.iut.stdio.forms import COMMANDS, REREAD, SYNCHRONOUS, ErrorKind
 from balloon_conformance.iut.stdio.messages import Answer
 from balloon_spec.events import OperatorAction, Side
@@ -25,10 +25,9 @@ _QUIET_SECONDS: Final = 0.2
 _ARRAYS: Final = ("0510000006100000", "0710000008100000")
 """Arrays of two page frame numbers each, in hexadecimal."""
 
+_VALUES: Final = {OperatorAction.TARGET: 0x13, OperatorAction.STATISTICS: 0}
 _OPERATOR: Final = {
-    Capability.OPERATOR_TARGET: (OperatorAction.TARGET, 0x13),
-    Capability.OPERATOR_UNUSED_PAGES: (OperatorAction.UNUSED_PAGES, 0x31),
-    Capability.OPERATOR_STATISTICS: (OperatorAction.STATISTICS, 0),
+    operator_capability(action): (action, _VALUES.get(action, 0x31)) for action in OperatorAction
 }
 
 

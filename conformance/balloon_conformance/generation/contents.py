@@ -7,6 +7,7 @@ The schemas refuse to build malformed bytes. Those are put together from parts: 
 from __future__ import annotations
 
 from balloon_conformance.generation.intents import model
+from balloon_spec.families import registry
 from balloon_spec.families.base import configuration, pfn_array
 from balloon_spec.families.chunk_transfer import chunk, response_header, response_message
 from balloon_spec.families.host_requests import host_request
@@ -34,6 +35,8 @@ def build_content(content: model.Content | None) -> bytes:
             return host_request.build(host_request.HostRequest(cmd, reserved, param))
         case model.Raw(data):
             return data
+        case _:
+            return content.build(registry.structures())
 
 
 def build_space(space: model.Configuration) -> bytes:

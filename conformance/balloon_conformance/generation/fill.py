@@ -175,6 +175,10 @@ class Filling:
                 return self._operator(OperatorAction.UNUSED_PAGES, identifier, common)
             case meant.OperatorStatistics():
                 return self._operator(OperatorAction.STATISTICS, 0, common)
+            case meant.OperatorWish(wish, value):
+                return self._operator(OperatorAction(wish), value, common)
+            case meant.GuestWish(wish, runs):
+                return self._guest(GuestAction(wish), runs, common)
             case meant.GuestInflate(runs):
                 return self._guest(GuestAction.INFLATE, runs, common)
             case meant.GuestDeflate(runs):
@@ -187,7 +191,7 @@ class Filling:
                 return self._write_actual(pages, common)
             case meant.DriverStore(offset, width, value):
                 data = value.to_bytes(width, "little")
-                self._store(offset, data)
+                self.store(offset, data)
                 return ConfigurationWriteStep(offset=offset, data=data, **common)
             case meant.DriverRead():
                 return self._read(step, common)
@@ -279,11 +283,12 @@ class Filling:
         data = pages.to_bytes(4, "little")
         if self.driver is not None:
             self.driver.writes(configuration.ACTUAL_OFFSET, data)
-        self._store(configuration.ACTUAL_OFFSET, data)
+        self.store(configuration.ACTUAL_OFFSET, data)
         self._actual = pages
         return ActualStep(pages=pages, **common)
 
-    def _store(self, offset: int, data: bytes) -> None:
+    def store(self, offset: int, data: bytes) -> None:
+        """Have the driver write to the configuration space of the reference device."""
         if self.device is not None:
             self.device.write_configuration(offset, data)
 

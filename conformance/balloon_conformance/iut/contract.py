@@ -17,13 +17,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 from balloon_spec.events import Event, GuestAction, OperatorAction, RingBroken, Segment, Side
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.profiles import Profile
 from balloon_spec.queues import Numbering
+from balloon_spec.words import Word
 
 __all__ = [
     "AdapterError",
@@ -48,41 +48,69 @@ __all__ = [
     "Target",
     "TellsAbsentQueues",
     "TellsStatistics",
+    "operator_capability",
 ]
 
 
-class Capability(StrEnum):
-    """Something an implementation may be unable to do. A report names it as the reason for a gap."""
+class Capability(Word):
+    """Something an implementation may be unable to do. A report names it as the reason for a gap.
+
+    Each wish of an operator has a capability of its own: see :func:`operator_capability`.
+    """
+
+    __slots__ = ()
 
     # Capabilities of a device.
-    OPERATOR_TARGET = "operator-target"
+    OPERATOR_TARGET: ClassVar[Capability]
     """The suite can set the balloon's target (num_pages)."""
-    OPERATOR_UNUSED_PAGES = "operator-unused-pages"
+    OPERATOR_UNUSED_PAGES: ClassVar[Capability]
     """The suite can have the device request unused pages, with an id it chooses."""
-    OPERATOR_STATISTICS = "operator-statistics"
+    OPERATOR_STATISTICS: ClassVar[Capability]
     """The suite can have the device return the statistics buffer."""
-    DISCARDS = "discards"
+    DISCARDS: ClassVar[Capability]
     """The suite can see which pages were discarded."""
-    DESCRIPTORS = "descriptors"
+    DESCRIPTORS: ClassVar[Capability]
     """The suite chooses how a buffer is cut into descriptors."""
-    ADDRESSES = "addresses"
+    ADDRESSES: ClassVar[Capability]
     """The suite chooses the addresses of descriptors, even outside memory."""
-    HOST_STATISTICS = "host-statistics"
+    HOST_STATISTICS: ClassVar[Capability]
     """The suite can ask which statistics the host read (:class:`TellsStatistics`)."""
-    REGISTERS = "registers"
+    REGISTERS: ClassVar[Capability]
     """The suite reaches the registers of the device (:class:`ReachesRegisters`)."""
     # Capabilities of a driver.
-    STEER_PAGES = "steer-pages"
+    STEER_PAGES: ClassVar[Capability]
     """The suite chooses which pages the guest gives up, wants back, or does not use."""
-    STEER_GUEST = "steer-guest"
+    STEER_GUEST: ClassVar[Capability]
     """The suite commands the guest around the driver (:class:`SteersGuest`), e.g. to use memory."""
-    GUEST_MEMORY = "guest-memory"
+    GUEST_MEMORY: ClassVar[Capability]
     """The suite, as the device, reads and writes guest memory (:class:`ReachesMemory`)."""
     # Capabilities of both sides.
-    RAW_FEATURES = "raw-features"
+    RAW_FEATURES: ClassVar[Capability]
     """The suite can offer, or accept, illegal sets of features."""
-    MEMORY_HOLES = "memory-holes"
+    MEMORY_HOLES: ClassVar[Capability]
     """The suite chooses pages below the end of guest memory that do not exist."""
+
+
+for _action in OperatorAction:
+    Capability.declare(f"operator-{_action}")
+Capability.OPERATOR_TARGET = Capability("operator-target")
+Capability.OPERATOR_UNUSED_PAGES = Capability("operator-unused-pages")
+Capability.OPERATOR_STATISTICS = Capability("operator-statistics")
+Capability.DISCARDS = Capability.declare("discards")
+Capability.DESCRIPTORS = Capability.declare("descriptors")
+Capability.ADDRESSES = Capability.declare("addresses")
+Capability.HOST_STATISTICS = Capability.declare("host-statistics")
+Capability.REGISTERS = Capability.declare("registers")
+Capability.STEER_PAGES = Capability.declare("steer-pages")
+Capability.STEER_GUEST = Capability.declare("steer-guest")
+Capability.GUEST_MEMORY = Capability.declare("guest-memory")
+Capability.RAW_FEATURES = Capability.declare("raw-features")
+Capability.MEMORY_HOLES = Capability.declare("memory-holes")
+
+
+def operator_capability(action: OperatorAction) -> Capability:
+    """Return the capability to make a wish of the operator known to a device."""
+    return Capability(f"operator-{action}")
 
 
 @dataclass(frozen=True, slots=True)

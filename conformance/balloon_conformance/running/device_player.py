@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from balloon_conformance.iut.contract import Buffer, Capability
+from balloon_conformance.iut.contract import Buffer, Capability, operator_capability
 from balloon_conformance.iut.sight import Fact
 from balloon_conformance.running.blame import Lapse, blame, queue_blame
 from balloon_conformance.running.mismatch import Mismatch
@@ -13,7 +13,6 @@ from balloon_conformance.running.not_exercised import NotExercised
 from balloon_conformance.running.session import DeviceSession
 from balloon_conformance.vectors import model, steps
 from balloon_conformance.vectors.step import Step
-from balloon_conformance.vectors.steps.wishes import OPERATOR_CAPABILITIES
 from balloon_spec import events as ev
 from balloon_spec.events import OperatorAction
 from balloon_spec.families.base import configuration
@@ -172,7 +171,7 @@ class DevicePlayer:
             raise NotExercised(f"the guest has no pages {named}; give it the memory that start asks for")
 
     def _operate(self, step: steps.OperatorStep) -> None:
-        capability = OPERATOR_CAPABILITIES[step.action]
+        capability = operator_capability(step.action)
         if step.action is OperatorAction.TARGET and not self._session.can(capability):
             # What follows does not depend on the target: a driver may inflate at any time.
             self.left_out.append(f"line {step.line}: the adapter lacks {capability}")

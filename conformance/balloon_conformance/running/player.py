@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from balloon_conformance.iut.contract import Capability, DeviceAdapter, DriverAdapter
+from balloon_conformance.iut.contract import (
+    Capability,
+    DeviceAdapter,
+    DriverAdapter,
+    operator_capability,
+)
 from balloon_conformance.running.case import DEFAULT_PATIENCE, Patience, carry_out
 from balloon_conformance.running.device_player import DevicePlayer
 from balloon_conformance.running.driver_player import DriverPlayer
@@ -12,13 +17,11 @@ from balloon_conformance.running.outcome import Outcome, Status
 from balloon_conformance.running.session import DeviceSession, DriverSession, Waits
 from balloon_conformance.vectors import as_trace, model, steps
 from balloon_conformance.vectors.step import Step
-from balloon_conformance.vectors.steps.wishes import OPERATOR_CAPABILITIES
-from balloon_spec.events import Side
+from balloon_spec.events import OperatorAction, Side
 from balloon_spec.judge import Finding, Judge
 
 __all__ = ["Patience", "play", "play_as_trace", "play_to_a_line"]
 
-_OPERATORS = frozenset(OPERATOR_CAPABILITIES.values())
 _USUAL_BYTES = 10
 """The length of the statistics buffer with which most vectors begin, which puts nothing to the test."""
 
@@ -82,7 +85,8 @@ def _cannot(vector: model.Vector, adapter: DeviceAdapter | DriverAdapter, side: 
         # What is to be seen of it is seen at negotiation, and a driver that chooses its own pages shows that.
         spared.add(Capability.STEER_PAGES)
     missing = sorted(model.needs(vector, side) - adapter.capabilities - spared)
-    if side is Side.DEVICE and set(missing) <= _OPERATORS and _begins_without(vector, missing):
+    wishes = set(map(operator_capability, OperatorAction))
+    if side is Side.DEVICE and set(missing) <= wishes and _begins_without(vector, missing):
         # Played as far as the operator's step, which says what is missing.
         return ""
     return f"the adapter lacks {', '.join(missing)}" if missing else ""
@@ -91,7 +95,7 @@ def _cannot(vector: model.Vector, adapter: DeviceAdapter | DriverAdapter, side: 
 def _begins_without(vector: model.Vector, missing: Collection[str]) -> bool:
     """Tell whether something is asked of the device before the first wish for which nobody is there."""
     for step in vector.steps:
-        if isinstance(step, steps.OperatorStep) and OPERATOR_CAPABILITIES[step.action] in missing:
+        if isinstance(step, steps.OperatorStep) and operator_capability(step.action) in missing:
             return False
         if isinstance(step, steps.UsedStep | steps.ReactionStep | steps.EffectStep):
             return True

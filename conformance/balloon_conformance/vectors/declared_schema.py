@@ -14,6 +14,7 @@ from typing import Any
 
 from balloon_conformance.vectors import steps as _own_steps  # noqa: F401 - declares them
 from balloon_conformance.vectors.step import Form, Step, steps
+from balloon_spec.events import GuestAction, OperatorAction
 from balloon_spec.families import registry
 from balloon_spec.families.base import configuration
 
@@ -61,16 +62,17 @@ def write(directory: Path) -> tuple[Path, ...]:
     return changed
 
 
-_Names = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+_Names = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 
 
 def _names() -> _Names:
-    """Return the names of the profiles there are, of the queues, and of the structures that are carried."""
+    """Return the names of the profiles, the queues, the structures that are carried, and all the wishes."""
     queues = registry.queues()
     carried = {name for queue in queues for name in (queue.readable, queue.written)}
     carried |= {one.structure for family in registry.families() for one in family.carries}
     structures = tuple(name for name in registry.structures() if name in carried | {configuration.NAME})
-    return tuple(registry.profiles()), tuple(dict.fromkeys(queue.name for queue in queues)), structures
+    queue_names = tuple(dict.fromkeys(queue.name for queue in queues))
+    return tuple(registry.profiles()), queue_names, structures, (*OperatorAction, *GuestAction)
 
 
 def _load(path: Path) -> Any:
@@ -80,12 +82,12 @@ def _load(path: Path) -> Any:
 @lru_cache(maxsize=8)
 def _vector_schema(directory: Path, names: _Names, kinds: tuple[type[Step], ...]) -> Mapping[str, Any]:
     schema = _load(directory / VECTOR_NAME)
-    profiles, queues, _ = names
+    profiles, queues, _, _ = names
     schema["properties"]["profile"]["enum"] = list(profiles)
     definitions = schema["$defs"]
     definitions["queueName"] = {"enum": list(queues)}
     forms: dict[str, list[Form]] = {}
-    for form in (form for kind in kinds for form in kind.forms):
+    for form in (form for kind in kinds for form in kind.all_forms()):
         forms.setdefault(form.by, []).append(form)
     definitions["step"] = _step(forms, definitions["step"])
     for by, some in forms.items():
@@ -129,7 +131,7 @@ def _act(by: str, forms: list[Form]) -> dict[str, Any]:
 @lru_cache(maxsize=8)
 def _export_schema(directory: Path, names: _Names, kinds: tuple[type[Step], ...]) -> Mapping[str, Any]:
     schema = _load(directory / EXPORT_NAME)
-    profiles, queues, structures = names
+    profiles, queues, structures, _ = names
     definitions = schema["$defs"]
     definitions["vector"]["properties"]["profile"] = {"enum": list(profiles)}
     definitions["queueName"] = {"enum": list(queues)}
@@ -138,8 +140,9 @@ def _export_schema(directory: Path, names: _Names, kinds: tuple[type[Step], ...]
 
 
 def _exported(kind: type[Step], structures: Iterable[str]) -> dict[str, Any]:
-    by = {"const": kind.by} if kind.by else {"enum": [form.by for form in kind.forms]}
-    always = [name for name in kind.exported if name not in kind.not_always_exported]
+    by = {"const": kind.by} if kind.by else {"enum": [form.by for form in kind.all_forms()]}
+    exported = kind.all_exported()
+    always = [name for name in exported if name not in kind.not_always_exported]
     return {
         "type": "object",
         "additionalProperties": False,
@@ -151,7 +154,7 @@ def _exported(kind: type[Step], structures: Iterable[str]) -> dict[str, Any]:
             "if": {"const": "returned"},
             "shows": {"type": "array", "items": {"$ref": "#/$defs/requirement"}},
             "structure": {"enum": list(structures)},
-            **{name: dict(one) for name, one in kind.exported.items()},
+            **{name: dict(one) for name, one in exported.items()},
         },
     }
 

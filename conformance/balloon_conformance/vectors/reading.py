@@ -214,4 +214,4 @@ class StepReader:
 
 
 def _forms() -> Iterator[tuple[type[Step], Form]]:
-    return ((kind, form) for kind in steps() for form in kind.forms)
+    return ((kind, form) for kind in steps() for form in kind.all_forms())

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
+from balloon_conformance import family
+
 if TYPE_CHECKING:
     from balloon_conformance.iut.contract import Capability
     from balloon_conformance.vectors.as_trace import Tracing
@@ -81,6 +83,16 @@ class Step(ABC):
     line: int
     condition: str | None = None
     shows: tuple[str, ...] = ()
+
+    @classmethod
+    def all_forms(cls) -> tuple[Form, ...]:
+        """Return :attr:`forms`, and those that families add."""
+        return cls.forms
+
+    @classmethod
+    def all_exported(cls) -> Mapping[str, Schema]:
+        """Return :attr:`exported`, with what families add to the schemas."""
+        return cls.exported
 
     @classmethod
     @abstractmethod
@@ -189,5 +201,5 @@ def added(kind: type[Step]) -> Iterator[None]:
 
 
 def steps() -> tuple[type[Step], ...]:
-    """Return every kind of step, in the order of its declaration."""
-    return tuple(_declared)
+    """Return every kind of step, in the order of its declaration; then those of the families."""
+    return (*_declared, *(kind for one in family.additions() for kind in one.steps))

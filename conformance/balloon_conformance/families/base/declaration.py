@@ -9,6 +9,9 @@ from balloon_conformance.families.base.arrays import PfnArrays, comment_on_array
 from balloon_conformance.families.base.queues import DeflateQueue, InflateQueue
 from balloon_conformance.family import Additions
 from balloon_conformance.running.blame import Lapse
+from balloon_conformance.vectors.steps.parts import field
+from balloon_conformance.vectors.steps.wishes import GuestWish, OperatorWish
+from balloon_spec.events import GuestAction, OperatorAction
 from balloon_spec.families.base import DEFLATE, INFLATE, pfn_array
 from balloon_spec.families.base.declaration import FAMILY
 from balloon_spec.judge import trials
@@ -38,4 +41,17 @@ ADDITIONS: Final = Additions(
     queues=(InflateQueue(INFLATE), DeflateQueue(DEFLATE)),
     comparisons=(PfnArrays(pfn_array.NAME),),
     comments=MappingProxyType({pfn_array.NAME: comment_on_array}),
+    operator_wishes=(
+        OperatorWish(
+            action=OperatorAction.TARGET,
+            key="target",
+            schema=field("how many pages the balloon shall hold", "pageCount"),
+            text=str,
+            label=lambda pages: f"target {pages}",
+        ),
+    ),
+    guest_wishes=(
+        GuestWish(action=GuestAction.INFLATE, schema=field("the pages the guest gives up", "someRuns")),
+        GuestWish(action=GuestAction.DEFLATE, schema=field("the pages the guest wants back", "someRuns")),
+    ),
 )

@@ -9,6 +9,9 @@ from balloon_conformance.families.host_requests.reference import AnswersOfDriver
 from balloon_conformance.families.host_requests.requests import Answers, RequestQueue, comment_on_request
 from balloon_conformance.family import Additions
 from balloon_conformance.running.blame import Lapse
+from balloon_conformance.vectors.steps.parts import field
+from balloon_conformance.vectors.steps.wishes import GuestWish, OperatorWish
+from balloon_spec.events import GuestAction, OperatorAction
 from balloon_spec.families.chunk_transfer import response_message
 from balloon_spec.families.host_requests import HOST_REQUEST, host_request
 from balloon_spec.families.host_requests.declaration import FAMILY
@@ -34,5 +37,27 @@ ADDITIONS: Final = Additions(
     queues=(RequestQueue(HOST_REQUEST),),
     comparisons=(Answers(response_message.NAME, HOST_REQUEST),),
     needs_company=MappingProxyType({"HOST_REQ_VQ": "NEG-04"}),
+    operator_wishes=(
+        OperatorWish(
+            action=OperatorAction.UNUSED_PAGES,
+            key="unused_pages",
+            schema=MappingProxyType(
+                {
+                    "description": "the id of a request for unused pages",
+                    "type": "integer",
+                    "minimum": 0,
+                    "maximum": 18446744073709551615,
+                }
+            ),
+            text=hex,
+            label=lambda identifier: f"unused pages, id {identifier:#x}",
+        ),
+    ),
+    guest_wishes=(
+        GuestWish(
+            action=GuestAction.UNUSED,
+            schema=field("the pages the guest does not use; may be none", "runs"),
+        ),
+    ),
     written_comments=MappingProxyType({host_request.NAME: comment_on_request}),
 )

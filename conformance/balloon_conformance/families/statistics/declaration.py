@@ -13,6 +13,9 @@ from balloon_conformance.families.statistics.buffers import (
 from balloon_conformance.families.statistics.reference import StatisticsOfDevice, StatisticsOfDriver
 from balloon_conformance.family import Additions
 from balloon_conformance.running.blame import Lapse
+from balloon_conformance.vectors.steps.parts import field
+from balloon_conformance.vectors.steps.wishes import OperatorWish
+from balloon_spec.events import OperatorAction
 from balloon_spec.families.statistics import STATISTICS, statistics
 from balloon_spec.families.statistics.declaration import FAMILY
 
@@ -30,6 +33,16 @@ ADDITIONS: Final = Additions(
     ),
     queues=(StatisticsQueue(STATISTICS),),
     comparisons=(StatisticsBuffers(statistics.NAME),),
+    operator_wishes=(
+        OperatorWish(
+            action=OperatorAction.STATISTICS,
+            key="statistics",
+            schema=field("the statistics shall be refreshed", "yes"),
+            text=lambda _: "true",
+            label=lambda _: "statistics",
+            value=lambda _: 0,
+        ),
+    ),
     mutants=(f"{__package__}.device_mutants", f"{__package__}.driver_mutants"),
     comments=MappingProxyType({statistics.NAME: comment_on_statistics}),
 )

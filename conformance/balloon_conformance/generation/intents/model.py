@@ -9,7 +9,7 @@ themselves.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "GuestDeflate",
     "GuestInflate",
     "GuestUnused",
+    "GuestWish",
     "Intent",
     "Kind",
     "Match",
@@ -36,6 +37,7 @@ __all__ = [
     "OperatorStatistics",
     "OperatorTarget",
     "OperatorUnusedPages",
+    "OperatorWish",
     "PfnArray",
     "Profile",
     "Queue",
@@ -83,6 +85,23 @@ class Segment(NamedTuple):
 # -- what is in a buffer -----------------------------------------------------------------------------------
 
 
+class Content:
+    """What is in a buffer, by its meaning. A family may bring contents of its own, as subclasses.
+
+    Such a subclass makes its bytes twice, and the two share nothing.
+    """
+
+    __slots__ = ()
+
+    def build(self, schemas: Any) -> bytes:
+        """Return the bytes through the schemas: structures by name, each with a ``build``."""
+        raise NotImplementedError(f"{type(self).__name__}.build")
+
+    def encode(self) -> bytes:
+        """Return the bytes by :mod:`struct`, for the second encoder."""
+        raise NotImplementedError(f"{type(self).__name__}.encode")
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """One chunk of 16 bytes, two little-endian words of 64 bits.
@@ -100,7 +119,7 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class Message(Content):
     """A response message: the header of 8 bytes, the chunks, and ``tail``, bytes behind the last chunk.
 
     ``cmd`` and ``flag`` (8 bits), ``id`` (16 bits) and ``data_len`` (32 bits) as in the header. Where
@@ -116,7 +135,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class PfnArray:
+class PfnArray(Content):
     """Page frame numbers of 32 bits, and ``tail``, the bytes of an entry that is cut short."""
 
     entries: tuple[int, ...]
@@ -124,7 +143,7 @@ class PfnArray:
 
 
 @dataclass(frozen=True, slots=True)
-class Statistics:
+class Statistics(Content):
     """Entries of a tag (16 bits) and a value (64 bits), and ``tail``, the bytes of one that is cut short."""
 
     entries: tuple[tuple[int, int], ...]
@@ -132,7 +151,7 @@ class Statistics:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class Request(Content):
     """A host request of 16 bytes: ``cmd`` and three reserved words (16 bits each), ``param`` (64 bits)."""
 
     cmd: int = 0
@@ -141,13 +160,10 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Raw:
+class Raw(Content):
     """Bytes that mean nothing; the last resort."""
 
     data: bytes
-
-
-Content: TypeAlias = Message | PfnArray | Statistics | Request | Raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +227,22 @@ class OperatorUnusedPages(Step):
 @dataclass(frozen=True, slots=True)
 class OperatorStatistics(Step):
     """The operator wants fresh statistics."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorWish(Step):
+    """The operator wants what the family calls ``wish``, with this value."""
+
+    wish: str
+    value: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GuestWish(Step):
+    """The guest wants what the family calls ``wish``, of these pages."""
+
+    wish: str
+    pages: Runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +331,7 @@ class DeviceReturn(Step):
     """
 
     name: str
-    written: Request | Raw | None = None
+    written: Content | None = None
     length_bytes: int | None = None
 
 
@@ -342,6 +374,8 @@ class Intent:
 
     ``breaks`` are the requirements that the side which is not judged breaks, on purpose, in a malformed one.
     ``memory_pages`` pages of guest memory exist, from page 0, but for the runs of ``memory_holes``.
+    ``queue_numbers`` and ``bit_numbers`` are those of queues and features that the second encoder does not
+    know, as their specification has them.
     """
 
     id: str
@@ -356,3 +390,5 @@ class Intent:
     breaks: tuple[str, ...] = ()
     memory_pages: int = 0x4000
     memory_holes: tuple[str, ...] = ()
+    queue_numbers: Mapping[str, int] = field(default_factory=dict)
+    bit_numbers: Mapping[str, int] = field(default_factory=dict)

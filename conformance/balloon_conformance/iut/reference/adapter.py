@@ -13,7 +13,14 @@ from copy import copy
 from dataclasses import replace
 
 from balloon_conformance.iut import sight
-from balloon_conformance.iut.contract import AdapterError, Buffer, Capability, Setup, Target
+from balloon_conformance.iut.contract import (
+    AdapterError,
+    Buffer,
+    Capability,
+    Setup,
+    Target,
+    operator_capability,
+)
 from balloon_conformance.iut.reference.simulated_clock import SimulatedClock
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_state import (
@@ -65,6 +72,8 @@ _FEATURE_BITS = 128
 """As many as in VIRTIO 1.4. The reference takes a feature set of any length."""
 
 _NOT_STARTED = "the adapter is not started; call start first"
+
+_WISHES = frozenset(map(operator_capability, OperatorAction))
 
 
 class _OutputLog:
@@ -119,9 +128,7 @@ class ReferenceDevice:
 
     capabilities = frozenset(
         {
-            Capability.OPERATOR_TARGET,
-            Capability.OPERATOR_UNUSED_PAGES,
-            Capability.OPERATOR_STATISTICS,
+            *_WISHES,
             Capability.DISCARDS,
             Capability.DESCRIPTORS,
             Capability.ADDRESSES,
@@ -141,6 +148,8 @@ class ReferenceDevice:
         description: str = "reference device, in this process",
     ) -> None:
         self.description = description
+        # Families that were made known since this module was imported have wishes too.
+        self.capabilities |= frozenset(map(operator_capability, OperatorAction)) - _WISHES
         self.clock = SimulatedClock()
         self.log = _OutputLog()
         self._make = make

@@ -12,7 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from balloon_conformance.iut.contract import Capability
+from balloon_conformance.iut.contract import Capability, operator_capability
 from balloon_conformance.iut.stdio import values
 from balloon_conformance.iut.stdio.values import Kind
 from balloon_spec.events import OperatorAction, Side
@@ -49,9 +49,7 @@ REREAD = "reread"
 _OF: Mapping[Side, tuple[str, ...]] = MappingProxyType(
     {
         Side.DEVICE: (
-            Capability.OPERATOR_TARGET,
-            Capability.OPERATOR_UNUSED_PAGES,
-            Capability.OPERATOR_STATISTICS,
+            *map(operator_capability, OperatorAction),
             Capability.DISCARDS,
             Capability.DESCRIPTORS,
             Capability.ADDRESSES,
@@ -284,11 +282,7 @@ _FORMS = (
             Field("action", values.choice(*OperatorAction), "what the operator wants"),
             Field("value", values.BITS_64, "the target in pages, or the id of the request; else 0x0"),
         ),
-        needs=(
-            Capability.OPERATOR_TARGET,
-            Capability.OPERATOR_UNUSED_PAGES,
-            Capability.OPERATOR_STATISTICS,
-        ),
+        needs=tuple(map(operator_capability, OperatorAction)),
     ),
     CommandForm(
         "guest",

@@ -25,6 +25,7 @@ from balloon_conformance.iut.contract import (
     StatesNumbering,
     SteersGuest,
     TellsStatistics,
+    operator_capability,
 )
 from balloon_conformance.iut.stdio.forms import COMMANDS as FORMS
 from balloon_conformance.iut.stdio.forms import (
@@ -45,14 +46,6 @@ __all__ = ["serve"]
 
 Fields = Mapping[str, Any]
 _Command = Callable[[Fields], dict[str, Any]]
-
-_NEEDS: Mapping[ev.OperatorAction, Capability] = MappingProxyType(
-    {
-        ev.OperatorAction.TARGET: Capability.OPERATOR_TARGET,
-        ev.OperatorAction.UNUSED_PAGES: Capability.OPERATOR_UNUSED_PAGES,
-        ev.OperatorAction.STATISTICS: Capability.OPERATOR_STATISTICS,
-    }
-)
 
 _EVENTS: Mapping[type[ev.Event], tuple[str, Callable[[Any], dict[str, Any]]]] = MappingProxyType(
     {
@@ -269,7 +262,7 @@ class _ServedDevice(_Served):
 
     def operator(self, fields: Fields) -> dict[str, Any]:
         action = ev.OperatorAction(fields["action"])
-        self.need(_NEEDS[action])
+        self.need(operator_capability(action))
         self.adapter.operate(action, fields["value"])
         return {}
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from balloon_conformance.iut.contract import Capability
+from balloon_conformance import family
+from balloon_conformance.iut.contract import Capability, operator_capability
 from balloon_conformance.vectors.sequence import Drawing, Item, Lane
 from balloon_conformance.vectors.step import Form, Schema, Step
-from balloon_conformance.vectors.steps.parts import COUNT, RUNS, choice, field, schemas
+from balloon_conformance.vectors.steps.parts import COUNT, RUNS, choice, schemas
 from balloon_spec.events import Event, Guest, GuestAction, Operator, OperatorAction
 from balloon_spec.pages import PageSet
 
@@ -21,55 +21,65 @@ if TYPE_CHECKING:
     from balloon_conformance.vectors.write import Writing
     from balloon_spec.strict_yaml import Path
 
-__all__ = ["OPERATOR_CAPABILITIES", "GuestStep", "OperatorStep"]
+__all__ = ["GuestStep", "GuestWish", "OperatorStep", "OperatorWish"]
 
-OPERATOR_CAPABILITIES: Final[Mapping[OperatorAction, Capability]] = MappingProxyType(
-    {
-        OperatorAction.TARGET: Capability.OPERATOR_TARGET,
-        OperatorAction.UNUSED_PAGES: Capability.OPERATOR_UNUSED_PAGES,
-        OperatorAction.STATISTICS: Capability.OPERATOR_STATISTICS,
-    }
-)
-"""What a device must be able to do for each wish of its operator."""
 
-_BY_KEY: Final[Mapping[str, OperatorAction]] = MappingProxyType(
-    {
-        "target": OperatorAction.TARGET,
-        "unused_pages": OperatorAction.UNUSED_PAGES,
-        "statistics": OperatorAction.STATISTICS,
-    }
-)
-_GUEST_WISHES: Final = (GuestAction.INFLATE, GuestAction.DEFLATE, GuestAction.UNUSED)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorWish:
+    """How one wish of the operator stands in vectors; the family that brings the wish declares it.
+
+    ``key`` is the field by which it is known, and ``schema`` that of the field. ``text`` writes the value of
+    the wish into the field, and ``value`` reads it from there. ``label`` says the wish in a drawing.
+    """
+
+    action: OperatorAction
+    key: str
+    schema: Schema
+    text: Callable[[int], str]
+    label: Callable[[int], str]
+    value: Callable[[Any], int] = int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestWish:
+    """How one wish of the guest stands in vectors: its pages, under the text of its action."""
+
+    action: GuestAction
+    schema: Schema
+
+
+def _operator_wishes() -> Mapping[OperatorAction, OperatorWish]:
+    """Return every wish that a vector may have, in the order in which they were declared."""
+    declared = {wish.action: wish for one in family.additions() for wish in one.operator_wishes}
+    return {action: declared[action] for action in OperatorAction if action in declared}
+
+
+def _guest_wishes() -> Mapping[GuestAction, GuestWish]:
+    declared = {wish.action: wish for one in family.additions() for wish in one.guest_wishes}
+    return {action: declared[action] for action in GuestAction if action in declared}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorStep(Step):
     """The operator of the host makes a wish known; ``value`` as in :class:`~balloon_spec.events.Operator`."""
 
-    forms: ClassVar = (
-        Form(
-            "operator", "target", schemas(target=field("how many pages the balloon shall hold", "pageCount"))
-        ),
-        Form(
-            "operator",
-            "unused_pages",
-            schemas(
-                unused_pages={
-                    "description": "the id of a request for unused pages",
-                    "type": "integer",
-                    "minimum": 0,
-                    "maximum": 18446744073709551615,
-                }
-            ),
-        ),
-        Form("operator", "statistics", schemas(statistics=field("the statistics shall be refreshed", "yes"))),
-    )
+    forms: ClassVar = ()
     by: ClassVar = "operator"
     action_name: ClassVar = "wish"
-    exported: ClassVar[Mapping[str, Schema]] = schemas(wish=choice(*OperatorAction), value=COUNT)
 
     action: OperatorAction
     value: int = 0
+
+    @classmethod
+    def all_forms(cls) -> tuple[Form, ...]:
+        """Return a form for each wish."""
+        wishes = _operator_wishes().values()
+        return tuple(Form("operator", wish.key, {wish.key: wish.schema}) for wish in wishes)
+
+    @classmethod
+    def all_exported(cls) -> Mapping[str, Schema]:
+        """Return the schemas of the wish and its value."""
+        return schemas(wish=choice(*_operator_wishes()), value=COUNT)
 
     @classmethod
     def read(
@@ -78,29 +88,18 @@ class OperatorStep(Step):
         """Read the one wish there is."""
         del reader, path
         ((key, number),) = value.items()
-        action = _BY_KEY[key]
-        return cls(action=action, value=0 if action is OperatorAction.STATISTICS else number, **common)
+        wish = next(one for one in _operator_wishes().values() if one.key == key)
+        return cls(action=wish.action, value=wish.value(number), **common)
 
     def write(self, writing: Writing) -> Iterator[str]:
-        """Write the wish: a target as a number, an id in hex."""
+        """Write the wish, as its declaration says."""
         del writing
-        match self.action:
-            case OperatorAction.TARGET:
-                yield f"operator: {{target: {self.value}}}"
-            case OperatorAction.UNUSED_PAGES:
-                yield f"operator: {{unused_pages: {self.value:#x}}}"
-            case OperatorAction.STATISTICS:
-                yield "operator: {statistics: true}"
+        wish = _operator_wishes()[self.action]
+        yield f"operator: {{{wish.key}: {wish.text(self.value)}}}"
 
     def draw(self, drawing: Drawing) -> Iterator[Item]:
         """Draw an arrow from the operator to the device."""
-        match self.action:
-            case OperatorAction.TARGET:
-                label = f"target {self.value}"
-            case OperatorAction.UNUSED_PAGES:
-                label = f"unused pages, id {self.value:#x}"
-            case OperatorAction.STATISTICS:
-                label = "statistics"
+        label = _operator_wishes()[self.action].label(self.value)
         yield drawing.arrow(self, (Lane.OPERATOR, Lane.DEVICE), label)
 
     def export(self, exporting: Exporting) -> dict[str, Any]:
@@ -116,26 +115,30 @@ class OperatorStep(Step):
     @property
     def device_needs(self) -> frozenset[Capability]:
         """Somebody who can carry the wish to the device."""
-        return frozenset({OPERATOR_CAPABILITIES[self.action]})
+        return frozenset({operator_capability(self.action)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestStep(Step):
     """The guest makes a wish known to its driver."""
 
-    forms: ClassVar = (
-        Form("guest", "inflate", schemas(inflate=field("the pages the guest gives up", "someRuns"))),
-        Form("guest", "deflate", schemas(deflate=field("the pages the guest wants back", "someRuns"))),
-        Form(
-            "guest", "unused", schemas(unused=field("the pages the guest does not use; may be none", "runs"))
-        ),
-    )
+    forms: ClassVar = ()
     by: ClassVar = "guest"
     action_name: ClassVar = "wish"
-    exported: ClassVar[Mapping[str, Schema]] = schemas(wish=choice(*_GUEST_WISHES), pages=RUNS)
 
     action: GuestAction
     pages: PageSet
+
+    @classmethod
+    def all_forms(cls) -> tuple[Form, ...]:
+        """Return a form for each wish."""
+        wishes = _guest_wishes().values()
+        return tuple(Form("guest", wish.action, {wish.action: wish.schema}) for wish in wishes)
+
+    @classmethod
+    def all_exported(cls) -> Mapping[str, Schema]:
+        """Return the schemas of the wish and its pages."""
+        return schemas(wish=choice(*_guest_wishes()), pages=RUNS)
 
     @classmethod
     def read(

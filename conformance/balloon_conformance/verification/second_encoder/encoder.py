@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from balloon_conformance.generation.intents import model
@@ -35,13 +36,15 @@ def encode(intent: model.Intent) -> tuple[Streams, ...]:
     feature that has no bit.
     """
     features = intent.features
-    whole = [_features(("features",), features)]
+    bits = {**structures.BITS, **intent.bit_numbers}
+    queues = {**structures.QUEUES, **intent.queue_numbers}
+    whole = [_features(("features",), features, bits)]
     for step in intent.script:
         if isinstance(step, model.Reset):
             features = step.features or features
-            whole.append(_features(("reset",), features))
+            whole.append(_features(("reset",), features, bits))
         else:
-            whole.append(_step(step))
+            whole.append(_step(step, queues))
     return tuple(whole)
 
 
@@ -62,6 +65,8 @@ def encode_content(content: model.Content | None) -> bytes:
             return structures.request(content.cmd, content.param, content.reserved)
         case model.Raw():
             return content.data
+        case _:
+            return content.encode()
 
 
 def _chunks(one: model.Chunk) -> bytes:
@@ -69,8 +74,10 @@ def _chunks(one: model.Chunk) -> bytes:
     return words * one.times
 
 
-def _features(where: tuple[str, ...], features: model.Features) -> Streams:
-    offered, accepted = structures.feature_bits(features.offered), structures.feature_bits(features.accepted)
+def _features(where: tuple[str, ...], features: model.Features, bits: Mapping[str, int]) -> Streams:
+    offered, accepted = (
+        structures.feature_bits(names, bits) for names in (features.offered, features.accepted)
+    )
     return (
         Stream((*where, "offered"), offered.to_bytes(8, "little")),
         Stream((*where, "accepted"), accepted.to_bytes(8, "little")),
@@ -88,12 +95,12 @@ def _descriptors(step: model.DriverBuffer) -> Stream:
     return Stream(("driver", "segments"), b"".join(rows))
 
 
-def _step(step: model.Step) -> Streams:
+def _step(step: model.Step, queues: Mapping[str, int]) -> Streams:
     match step:
         case model.DriverBuffer():
             readable = encode_content(step.content)
             return (
-                Stream(("driver", "queue"), structures.word(structures.QUEUES[step.queue])),
+                Stream(("driver", "queue"), structures.word(queues[step.queue])),
                 Stream(("driver", "readable"), readable),
                 Stream(("driver", "writable"), structures.word(step.writable_bytes)),
                 _descriptors(step),

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 __all__ = [
     "ARRAY_ENTRIES",
+    "BITS",
     "MESSAGE_CHUNKS",
     "QUEUES",
     "Run",
@@ -46,7 +47,7 @@ QUEUES: Mapping[str, int] = MappingProxyType({"inflate": 0, "deflate": 1, "stati
 
 _CONT, _DONE = 0, 1
 
-_BITS: Mapping[str, int] = MappingProxyType(
+BITS: Mapping[str, int] = MappingProxyType(
     {
         "MUST_TELL_HOST": 0,
         "STATS_VQ": 1,
@@ -63,11 +64,11 @@ _BITS: Mapping[str, int] = MappingProxyType(
 _Item = TypeVar("_Item")
 
 
-def feature_bits(names: Iterable[str]) -> int:
+def feature_bits(names: Iterable[str], bits: Mapping[str, int] = BITS) -> int:
     """Return the feature bits of ``names`` as one number; :class:`KeyError` for a name without a bit."""
     word = 0
     for name in names:
-        word |= 1 << _BITS[name]
+        word |= 1 << bits[name]
     return word
 
 
