@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from balloon_spec.families.chunk_transfer import chunk, response_message
-from balloon_spec.judge.content import read_message
+from balloon_spec.families.chunk_transfer.message_content import read_message
 from balloon_spec.pages import PageSet
 
 CHUNKS = 2048
@@ -38,7 +38,7 @@ def main() -> None:
     figures = {
         "memcpy of the bytes": seconds(lambda: bytes(bytearray(message)), 200),
         "chunk.decode (words)": seconds(lambda: chunk.decode(body), 200),
-        "read_message (pages, every check)": seconds(lambda: read_message(message, memory, "balloon"), 20),
+        "read_message (pages, every check)": seconds(lambda: read_message(message, memory, is_idle=True), 20),
         "response_message.parse (dataclasses)": seconds(lambda: response_message.parse(message), 2),
     }
     print(f"one message of {CHUNKS} chunks, beside construct's own parse of it ({len(message)} bytes):")

@@ -22,7 +22,8 @@ class Queue:
     the structure that the device-readable part of its buffers carries, None if they have no such part;
     ``written`` that of what a device writes into them, None if it writes nothing. ``names_pages``: what the
     driver says there names pages. ``held``: a device may hold a buffer and return it when it likes, and the
-    driver then makes the next one available.
+    driver then makes the next one available. ``recognised``: its buffers are told from those of other queues
+    if they are made available there.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Queue:
     written: str | None = None
     names_pages: bool = False
     held: bool = False
+    recognised: bool = False
 
     def __str__(self) -> str:
         return self.name

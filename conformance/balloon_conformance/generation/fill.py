@@ -44,7 +44,7 @@ from balloon_conformance.vectors.steps import (
 from balloon_spec.events import GuestAction, OperatorAction, Segment, Side
 from balloon_spec.families import registry
 from balloon_spec.families.base import configuration
-from balloon_spec.judge.content import read_content
+from balloon_spec.judge.shape import read_content
 from balloon_spec.pages import PageSet
 from balloon_spec.profiles import Profile, profile
 from balloon_spec.queues import Queue

@@ -31,9 +31,9 @@ from balloon_conformance.running.outcome import Fault, How, Outcome, Repeats, St
 from balloon_conformance.running.session import DeviceSession, Ended, Session
 from balloon_spec import trace
 from balloon_spec.events import Negotiated, Side
+from balloon_spec.families.base.consequences import causes
+from balloon_spec.families.base.given_back import GivenBack
 from balloon_spec.judge import Finding
-from balloon_spec.judge.consequences import causes
-from balloon_spec.judge.given_back import GivenBack
 from balloon_spec.requirement import catalogue
 
 __all__ = [

@@ -16,8 +16,11 @@ from balloon_conformance.vectors.step import Step
 from balloon_spec import events as ev
 from balloon_spec.events import OperatorAction
 from balloon_spec.families.base import configuration
+from balloon_spec.families.base.configuration_space import Configuration
+from balloon_spec.families.base.discards import Discards
+from balloon_spec.families.base.guest_memory import GuestMemory
 from balloon_spec.feature import insisted_on
-from balloon_spec.judge.content import read_content
+from balloon_spec.judge.shape import read_content
 from balloon_spec.pages import PageSet
 from balloon_spec.profiles import Profile
 from balloon_spec.trace import event_fields
@@ -288,7 +291,7 @@ class DevicePlayer:
             lambda seen: (
                 isinstance(seen, ev.ConfigurationChanged)
                 and seen.data[:4] == wanted
-                and self._session.judge.num_pages == step.num_pages
+                and self._session.judge[Configuration].num_pages == step.num_pages
             )
         )
         if event is None and (hidden := self._session.unseen.get(Fact.CONFIGURATION_CHANGE)):
@@ -342,14 +345,14 @@ class DevicePlayer:
         extra = (gone | changed) - step.discarded
         if session.judge.driver_ok:
             # What is in the balloon the device may discard as often as it likes.
-            extra -= session.judge.may_be_discarded
+            extra -= session.judge[GuestMemory].may_be_discarded
         if missing and self._is_advice():
             self.left_out.append(f"line {step.line}: pages were not discarded")
         elif missing and self._returned:
             raise Mismatch(
                 "pages were not discarded",
                 requirement=blame(
-                    Lapse.NOT_DISCARDED, step.shows if session.judge.device_discards else (), "INF-07"
+                    Lapse.NOT_DISCARDED, step.shows if session.judge[Discards].able else (), "INF-07"
                 ),
                 field="page",
                 expected=step.discarded,

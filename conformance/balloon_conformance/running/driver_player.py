@@ -21,7 +21,8 @@ from balloon_conformance.vectors.step import Step
 from balloon_spec import events as ev
 from balloon_spec.families.base import configuration
 from balloon_spec.families.base.configuration import Configuration
-from balloon_spec.judge.content import Content, read_content
+from balloon_spec.judge.content import Content
+from balloon_spec.judge.shape import read_content
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.trace import event_fields

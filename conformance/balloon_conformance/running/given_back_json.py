@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from balloon_spec.judge.given_back import Circumstances, Form, GivenBack, LeftBehind, Since
+from balloon_spec.families.base.given_back import Circumstances, GivenBack, LeftBehind, Since, form_of
 from balloon_spec.pages import PageSet
 
 __all__ = ["from_json", "to_json"]
@@ -49,7 +49,7 @@ def from_json(data: Mapping[str, Any]) -> GivenBack:
 
 def _where(one: Circumstances) -> dict[str, Any]:
     return {
-        "form": one.form.value,
+        "form": one.form,
         "features": sorted(one.features),
         "tests": sorted(one.tests),
         "since": one.since.value,
@@ -59,7 +59,7 @@ def _where(one: Circumstances) -> dict[str, Any]:
 
 def _circumstances(data: Mapping[str, Any]) -> Circumstances:
     return Circumstances(
-        Form(data["form"]),
+        form_of(data["form"]),
         frozenset(data["features"]),
         frozenset(data["tests"]),
         Since(data["since"]),

@@ -11,8 +11,8 @@ from typing import Any
 from balloon_conformance.running import given_back_json
 from balloon_conformance.running.known_failure import KnownFailure
 from balloon_spec.events import Side
+from balloon_spec.families.base.given_back import GivenBack
 from balloon_spec.judge import Finding
-from balloon_spec.judge.given_back import GivenBack
 from balloon_spec.numberings import ALL, Numberings
 from balloon_spec.queues import Numbering
 from balloon_spec.requirement import Choice, Level, catalogue

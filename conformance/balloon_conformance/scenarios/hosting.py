@@ -10,7 +10,7 @@ from balloon_conformance.running.session import DriverSession
 from balloon_spec import events as ev
 from balloon_spec.families.base import BALLOON_QUEUES, INFLATE, configuration
 from balloon_spec.families.base.configuration import Configuration
-from balloon_spec.judge.content import read_content
+from balloon_spec.judge.shape import read_content
 from balloon_spec.pages import PFN_LIMIT, PageSet
 
 __all__ = ["FRAGMENTED_GUEST_PAGES", "FRAGMENTS", "Hosting", "Watch", "actual_of", "isolated"]

@@ -2,7 +2,7 @@
 
 One case can often say no more than that pages are still there, and INF-07 allows a device reasons for that.
 The outcomes carry what each case saw of the device. When all cases have run, their observations are compared:
-see :mod:`balloon_spec.judge.given_back`.
+see :mod:`balloon_spec.families.base.given_back`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ from dataclasses import replace
 
 from balloon_conformance.running.outcome import Fault, How, Outcome, Status, choice_of
 from balloon_spec.events import Side
-from balloon_spec.judge import Finding
-from balloon_spec.judge.given_back import (
+from balloon_spec.families.base.given_back import (
     Circumstances,
-    Form,
     GivenBack,
     LeftBehind,
     blame,
 )
+from balloon_spec.judge import Finding
 from balloon_spec.requirement import catalogue
 
 __all__ = ["revised"]
@@ -53,7 +52,7 @@ def _blamed(outcomes: Sequence[Outcome]) -> dict[str, list[tuple[LeftBehind, str
             able[where] = min(seconds, able.get(where, seconds))
     host_page = min((one.given_back.host_page for one in outcomes if one.given_back.host_page), default=0)
     every = [(one.case, left) for one in outcomes for left in one.given_back.left]
-    losses: dict[tuple[Form, frozenset[str]], str] = {}
+    losses: dict[tuple[str, frozenset[str]], str] = {}
     found: dict[str, list[tuple[LeftBehind, str]]] = {}
     for case, left in sorted(every, key=lambda pair: len(pair[1].circumstances.tests)):
         name = blame(left, able, host_page, losses=losses, final=True)

@@ -8,7 +8,8 @@ asks are computed from the families of the profile, or of all profiles there are
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
 from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING
@@ -20,10 +21,22 @@ from balloon_spec.wire.structure import Finder, Structure
 
 if TYPE_CHECKING:
     # A rule knows the profile it judges under, and so stands above this module.
+    from balloon_spec.judge.interpretation import Interpreter
     from balloon_spec.judge.ledger import Ledger
     from balloon_spec.judge.rule import Rule
+    from balloon_spec.judge.shape import Mistaken, Shape
+    from balloon_spec.judge.trials import Trial
 
-__all__ = ["AreaFile", "Carries", "Chapter", "ConfigurationWord", "Family", "TakenFor"]
+__all__ = [
+    "AreaFile",
+    "Carries",
+    "Chapter",
+    "ConfigurationWord",
+    "Family",
+    "FoundAtStart",
+    "Prerequisite",
+    "TakenFor",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +62,34 @@ class ConfigurationWord:
 
 @dataclass(frozen=True, slots=True)
 class Carries:
-    """With ``feature`` the device-readable part of buffers on ``queue`` carries another ``structure``."""
+    """With ``feature`` the device-readable part of buffers on ``queue`` carries another ``structure``.
+
+    ``unasked`` says how that structure is recognised there without the feature, ``unheeded`` how what the
+    queue carries without it is recognised with it.
+    """
 
     queue: Queue
     structure: str
+    feature: str
+    unasked: Mistaken | None = None
+    unheeded: Mistaken | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prerequisite:
+    """``feature`` stands with ``needed``: the requirements on what a device offers and a driver accepts."""
+
+    feature: str
+    needed: str
+    offering: str
+    accepting: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundAtStart:
+    """With ``feature`` a device finds the buffers on ``queue`` at DRIVER_OK of which nobody notified it."""
+
+    queue: Queue
     feature: str
 
 
@@ -102,7 +139,15 @@ class Family:
     """One feature family, as its room declares it: there is one object for each, compared by identity.
 
     ``areas`` are its files of requirements. ``rules`` are what the judge asks of every event, and
-    ``ledgers`` what it remembers for them, in the order in which they take an event in.
+    ``ledgers`` what it remembers for them, in the order in which they take an event in. ``shapes`` are what
+    its buffers may be, ``interpreter`` is what it knows about them, and ``trials`` are what they may put a
+    device to the test of.
+
+    The rules of other families decide for it by what it declares. ``prerequisites`` are features that stand
+    together. ``legal_sets`` are requirements to take a legal set of features, in the place of NEG-07 if they
+    bind. ``found_at_start`` are the queues at which a device looks at DRIVER_OK. ``particulars`` are, by a
+    requirement, those that say the same in particular cases; a ledger says which case it is
+    (:meth:`balloon_spec.judge.companion.Companion.in_particular`).
     """
 
     name: str
@@ -115,6 +160,13 @@ class Family:
     areas: tuple[AreaFile, ...] = ()
     rules: tuple[Rule, ...] = ()
     ledgers: tuple[type[Ledger], ...] = ()
+    shapes: tuple[Shape, ...] = ()
+    interpreter: Interpreter | None = None
+    trials: tuple[Trial, ...] = ()
+    prerequisites: tuple[Prerequisite, ...] = ()
+    legal_sets: tuple[str, ...] = ()
+    found_at_start: tuple[FoundAtStart, ...] = ()
+    particulars: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<family {self.name}>"

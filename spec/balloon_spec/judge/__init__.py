@@ -6,12 +6,17 @@ A :class:`~balloon_spec.judge.judge.Judge` is fed the events of one exchange bet
 one after the other, live or from a trace. It judges both sides, and each event is judged before the next one
 is known.
 
+What is in this package is common to all families and names none of them. Rules, ledgers, the reading of
+bytes and all else that is known of the protocol stand in the rooms of the families
+(``balloon_spec.families``), and each declares them (:class:`~balloon_spec.families.family.Family`).
+
 **From an event to a finding**
 
 1. **The buffer.** If the event makes a buffer available, :mod:`~balloon_spec.judge.interpretation` says what
-   it is in the light of what was negotiated. Its bytes are read in one place,
-   :func:`balloon_spec.judge.content.read_content`: which pages it names, and everything that is wrong with
-   it. If the event returns a buffer, it is the one that was read when it was made available.
+   it is in the light of what was negotiated. It is of one of the shapes that families declare
+   (:mod:`~balloon_spec.judge.shape`), and its bytes are read in one place, as its shape says: which pages it
+   names, and everything that is wrong with it. If the event returns a buffer, it is the one that was read
+   when it was made available.
 2. **The rules.** The event is shown to every rule that sees events of its kind
    (:mod:`~balloon_spec.judge.rule`), together with the exchange as it was *before* the event: that is a
    :class:`~balloon_spec.judge.rule.Scene`. A rule yields decisions: a requirement was kept, or it was broken,
@@ -35,20 +40,30 @@ What else excuses a device is declared by the families (``excuses_devices`` of
 :class:`~balloon_spec.families.family.AreaFile`).
 
 *Which requirement.* One lapse can break many requirements, and to name all of them helps nobody. A buffer
-that is unusual in some way puts the device on *trial*. :mod:`~balloon_spec.judge.trials` is the table of all
-trials, with the ways in which each shows, in the order in which blame is tried. If a buffer is not returned,
+that is unusual in some way puts the device on *trial*. The families declare their trials, with the ways in
+which each shows and its place in the order in which blame is tried; :mod:`~balloon_spec.judge.trials` makes
+one table of them. If a buffer is not returned,
 or its pages are not discarded, the first of its trials that shows in this way is blamed; if it has none, the
 plain requirement is. If other pages are changed, the first requirement is blamed that forbids to touch them.
+What a plain requirement says in general, a family may say in particular for its own buffers: it is asked
+before the plain one is blamed.
 
 *Kept is earned.* A rule says that a requirement was kept only if it could have been broken at that event. A
 buffer that is returned keeps just what that buffer put to the test.
 
 *Permission to do nothing.* A device may have its reasons not to discard memory, or to do it late. So pages
 that are still there say no more than INF-07, unless the same device discarded others under the same
-circumstances: :mod:`~balloon_spec.judge.given_back` compares them, within a trace and between traces.
+circumstances: :mod:`balloon_spec.families.base.given_back` compares them, within a trace and between traces.
 
-*What follows from another finding.* Some of it shows only later. :mod:`~balloon_spec.judge.consequences`
-drops, at the end of an exchange, what a change of a buffer in flight explains.
+*What follows from another finding.* Some of it shows only later. At the end of an exchange
+:mod:`balloon_spec.families.base.consequences` drops what a change of a buffer in flight explains.
+
+**How families come together**
+
+No rule names a family beside its own and those on which that builds. If it has to know something of the
+others, it asks all of them: the ledgers that derive from :class:`~balloon_spec.judge.companion.Companion`
+answer whether the driver waits for something, whether the device has a reason to keep memory, which pages it
+must leave alone. Where a rule decides for other families, its ``further`` names what these declare.
 
 **What is remembered, and for how long**
 
@@ -60,7 +75,8 @@ ledger           what it remembers                                           wha
 ===============  ==========================================================  =========================
 Session          features, queues, memory, and how far the session has come  memory, what was accepted
 BetweenSessions  whether a driver that was reset has reason to act           that
-Buffers          what is in flight, and what came back                       their names
+Buffers          what is in flight                                           their names
+Returns          what was unusual about those that came back                 that deflate is served
 Balloon          the pages held, and those on the way in and out             nothing
 Count            what ``actual`` does not count yet                          nothing
 Configuration    the target and ``actual``, as either side saw them          both, as they may be

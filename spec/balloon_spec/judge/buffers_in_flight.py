@@ -7,9 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from balloon_spec import events as ev
-from balloon_spec.families.base import DEFLATE, INFLATE, configuration
-from balloon_spec.families.host_requests import HOST_REQUEST
-from balloon_spec.judge.in_flight import InFlight, Key, Shape
+from balloon_spec.judge.in_flight import InFlight, Key
 from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.session import Session
 from balloon_spec.queues import Queue
@@ -18,7 +16,6 @@ __all__ = ["Buffers"]
 
 _MOST_STALE = 1024
 """So many buffers of before a reset are known by their names; who returns an older one returned none."""
-_BALLOON = frozenset({INFLATE, DEFLATE})
 
 
 @dataclass(slots=True, eq=False)
@@ -44,16 +41,6 @@ class Buffers(Ledger):
     """The queues on which the device returned a buffer since the reset."""
     returned_early: str = ""
     """The first buffer that was returned while no DRIVER_OK had been seen."""
-    last_returned: int | None = None
-    """The number of the buffer returned last, None once the driver did something after that."""
-    last_overtook: bool = False
-    """That buffer was returned before an older one that it could be taken for."""
-    returned_out_of_order: bool = False
-    """A buffer was returned before an older one it could be taken for, and the driver did nothing since."""
-    returned_with_length: bool = False
-    """A buffer was returned with a used length that means nothing, and the driver did nothing since."""
-    has_deflated: bool = False
-    """A sound deflate buffer was returned, before a reset too: the device serves that queue."""
     malformed_came: bool = False
     """A malformed buffer was seen since the reset."""
     malformed_came_before: bool = False
@@ -64,14 +51,6 @@ class Buffers(Ledger):
     def on(self, *queues: Queue) -> list[InFlight]:
         """Return the buffers in flight on the given queues, oldest first."""
         return [buffer for buffer in self.in_flight.values() if buffer.queue in queues]
-
-    def unused_messages(self) -> list[InFlight]:
-        """Return the unused-page messages in flight."""
-        return [buffer for buffer in self.on(HOST_REQUEST) if buffer.shape is Shape.MESSAGE]
-
-    def request_buffers(self) -> list[InFlight]:
-        """Return the request buffers in flight."""
-        return [buffer for buffer in self.on(HOST_REQUEST) if buffer.shape is Shape.REQUEST]
 
     @property
     def is_misled(self) -> bool:
@@ -96,8 +75,6 @@ class Buffers(Ledger):
                 self.held_over.update(one.number for one in self.in_flight.values())
             case ev.Quiet() if event.side is ev.Side.DEVICE and self.exchange[Session].driver_ok:
                 self.missed = frozenset(one.number for one in self.in_flight.values())
-            case ev.ConfigurationWritten() if configuration.is_actual(event.offset, event.data):
-                self.last_returned = None
             case _:
                 pass
 
@@ -105,14 +82,12 @@ class Buffers(Ledger):
         self.in_flight[event.queue, event.buffer] = buffer
         self.newest = buffer
         self.count += 1
-        self.last_returned = None
-        self.returned_out_of_order = self.returned_with_length = False
         self.malformed_came |= buffer.is_malformed
         if buffer.queue is None:
             return
         if event.notified and self.exchange[Session].driver_ok:
             self.notified.add(buffer.queue)
-        if buffer.shape in {Shape.MESSAGE, Shape.ARRAY}:
+        if buffer.shape.names_pages:
             self.latest[buffer.queue] = buffer.number
 
     def _notified(self, index: int) -> None:
@@ -132,16 +107,8 @@ class Buffers(Ledger):
         del self.in_flight[event.queue, event.buffer]
         self.held_over.discard(buffer.number)
         self.returned_on.add(event.queue)
-        self.last_returned = buffer.number
-        self.last_overtook = any(
-            other.queue in {buffer.queue, *_BALLOON} and other.number < buffer.number
-            for other in self.in_flight.values()
-        )
-        self.returned_out_of_order |= self.last_overtook
-        self.returned_with_length |= event.length_bytes > 0 and not buffer.event.writable_bytes
         if not self.exchange[Session].driver_ok and not self.returned_early:
             self.returned_early = f"{event.buffer} on queue {event.queue}"
-        self.has_deflated |= buffer.queue is DEFLATE and not buffer.is_malformed
 
     def after_reset(self) -> Self:
         """Leave the names of the buffers in flight, and what the device was seen to cope with."""
@@ -149,6 +116,5 @@ class Buffers(Ledger):
         return type(self)(
             self.exchange,
             before_reset=dict.fromkeys(stale),
-            has_deflated=self.has_deflated,
             malformed_came_before=self.malformed_came or self.malformed_came_before,
         )

@@ -3,39 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from typing import TypeAlias
 
 from balloon_spec import events as ev
-from balloon_spec.families.base import DEFLATE, INFLATE
-from balloon_spec.families.chunk_transfer.response_header import FLAG_CONT, FLAG_DONE
-from balloon_spec.families.host_requests import HOST_REQUEST, host_request
-from balloon_spec.families.statistics import statistics
 from balloon_spec.judge.content import Content
+from balloon_spec.judge.shape import Shape
+from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
 
-__all__ = ["InFlight", "Key", "Shape"]
+__all__ = ["Astray", "InFlight", "Key"]
+
+Key: TypeAlias = tuple[int, str]
 
 
-class Shape(StrEnum):
-    """What a buffer is, by its queue, the negotiated features and its bytes."""
+@dataclass(frozen=True, slots=True)
+class Astray:
+    """A buffer that was recognised as one of another queue than that on which it was made available.
 
-    MESSAGE = "message"
-    ARRAY = "array"
-    WRONG_MESSAGE = "wrong-message"
-    """A message if arrays were negotiated. Neither it nor the reverse is acted on in either reading."""
-    WRONG_ARRAY = "wrong-array"
-    STATISTICS = "statistics"
-    REQUEST = "request"
-    """A buffer for a host request."""
-    NONE = "none"
+    It is one of ``queue``, and ``noun`` says what it is. A device that does not recognise it may act on
+    ``pages``.
+    """
 
-
-Key = tuple[int, str]
-
-_REQUEST_BYTES = host_request.LENGTH_BYTES
-_ENTRY_BYTES = statistics.ENTRY_BYTES
-_BALLOON = frozenset({INFLATE, DEFLATE})
-_FLAGS = frozenset({FLAG_CONT, FLAG_DONE})
+    queue: Queue
+    noun: str
+    pages: PageSet = EMPTY
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +45,13 @@ class InFlight:
     """The requirements of the device that this buffer puts to the test."""
     is_reachable: bool = True
     """Every descriptor points into guest memory, as far as that is known."""
+    astray: Astray | None = None
+    """What it is if it was made available on the wrong queue; it then has no ``queue``."""
 
     @property
     def is_sound(self) -> bool:
         """Tell whether the device has every reason to return the buffer."""
-        return self.queue is not None and not self.is_malformed and self.shape in {Shape.MESSAGE, Shape.ARRAY}
+        return self.queue is not None and not self.is_malformed and self.shape.names_pages
 
     @property
     def is_malformed(self) -> bool:
@@ -67,21 +60,6 @@ class InFlight:
         A message that answers no open request, and pages the balloon has or has not, are not malformed:
         what a device does with these has requirements of its own.
         """
-        if (
-            self.content.is_malformed
-            or not self.is_reachable
-            or self.shape in {Shape.WRONG_ARRAY, Shape.WRONG_MESSAGE}
-        ):
+        if self.content.is_malformed or not self.is_reachable or self.shape.is_mistaken:
             return True
-        writable_bytes = self.event.writable_bytes
-        if self.shape is Shape.REQUEST:
-            return writable_bytes != _REQUEST_BYTES
-        if self.shape is Shape.STATISTICS:
-            return (
-                writable_bytes > 0 or not self.event.readable or len(self.event.readable) % _ENTRY_BYTES > 0
-            )
-        header = self.content.header
-        is_last = self.queue is HOST_REQUEST and header is not None and header.flag == FLAG_DONE
-        is_vague = self.queue is HOST_REQUEST and header is not None and header.flag not in _FLAGS
-        is_empty = header is not None and header.data_len == 0 and not is_last
-        return self.queue is not None and (writable_bytes > 0 or is_vague or is_empty)
+        return self.queue is not None and self.shape.is_malformed(self.event, self.content, self.queue)

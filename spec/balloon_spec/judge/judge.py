@@ -7,19 +7,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from balloon_spec import events as ev
-from balloon_spec.families.base import DEFLATE
 from balloon_spec.judge.buffers_in_flight import Buffers
-from balloon_spec.judge.configuration_space import Configuration
 from balloon_spec.judge.decision import Decision, Finding
-from balloon_spec.judge.discards import Discards
 from balloon_spec.judge.exchange import Exchange
-from balloon_spec.judge.given_back import GivenBack
-from balloon_spec.judge.guest_memory import GuestMemory
 from balloon_spec.judge.in_flight import InFlight
 from balloon_spec.judge.interpretation import interpret
+from balloon_spec.judge.ledger import LedgerT
 from balloon_spec.judge.rule import Rule, Scene
 from balloon_spec.judge.session import Session
-from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.pages import PageSet
 from balloon_spec.profile import Profile
 from balloon_spec.requirement import Catalogue, catalogue
 
@@ -65,23 +61,18 @@ class Judge:
         )
         self._binding: dict[str, bool] = {}
         """Whether requirements bind under the features that are negotiated."""
-        self._by_kind: dict[type, list[Rule]] = {}
+        self._by_kind: dict[type, list[tuple[Rule, frozenset[str]]]] = {}
+        """The rules that see events of a kind, each with what it decides."""
         for one in profile.rules if rules is None else rules:
-            self._by_kind.setdefault(one.sees, []).append(one)
+            self._by_kind.setdefault(one.sees, []).append((one, one.decides))
 
     def steers(self, *, steered: bool) -> None:
         """Say whether the guest is told which pages to give up; it then gives up no others."""
         self._exchange.steered = steered
 
-    @property
-    def may_be_discarded(self) -> PageSet:
-        """The pages the device may discard, as often as it likes: those in the balloon, or on their way."""
-        return self._exchange[GuestMemory].may_be_discarded
-
-    @property
-    def worth_a_look_at_all(self) -> bool:
-        """Whether a buffer was made available since the reset, and it is known which pages there are."""
-        return self.memory is not None and self._exchange[Buffers].count > 0
+    def __getitem__(self, kind: type[LedgerT]) -> LedgerT:
+        """Return a ledger, to be read and not changed; an empty one if no family of the profile has it."""
+        return self._exchange[kind]
 
     @property
     def memory(self) -> PageSet | None:
@@ -94,36 +85,9 @@ class Judge:
         return self._exchange[Session].needs_reset and self._exchange[Buffers].is_misled
 
     @property
-    def num_pages(self) -> int | None:
-        """The target that the driver has seen, in pages; None before the first."""
-        return self._exchange[Configuration].num_pages
-
-    @property
     def driver_ok(self) -> bool:
         """Whether DRIVER_OK was set since the last reset."""
         return self._exchange[Session].driver_ok
-
-    @property
-    def device_discards(self) -> bool:
-        """Whether the device was seen to give memory back at all; INF-07 lets it not do so."""
-        return bool(self._exchange[Discards].able)
-
-    @property
-    def given_back(self) -> GivenBack:
-        """What the device gave back of the memory it was named, and what it left."""
-        discards = self._exchange[Discards]
-        return GivenBack(dict(discards.able), discards.left, discards.host_page)
-
-    def taken_back(self, event: ev.Used) -> PageSet:
-        """The pages that the return of a deflate buffer takes back; until then they may be discarded."""
-        buffer = self._exchange[Buffers].in_flight.get((event.queue, event.buffer))
-        if buffer is None or buffer.queue is not DEFLATE:
-            return EMPTY
-        return buffer.content.pages & self.may_be_discarded
-
-    def awaited_discards(self, pages: PageSet) -> PageSet:
-        """Return those of ``pages`` that a device which discards at all should have discarded by now."""
-        return self._exchange[Discards].awaited_of(pages)
 
     def awaits(self, side: ev.Side) -> bool:
         """Tell whether ``side`` still owes something: if it stayed quiet now, a requirement would be broken.
@@ -135,7 +99,7 @@ class Judge:
         scene = Scene(self._exchange)
         return any(
             not decision.is_kept and self._applies(decision.requirement)
-            for one in self._rules_for(quiet)
+            for one, _ in self._rules_for(quiet)
             for decision in one.decide(quiet, scene)
         )
 
@@ -191,14 +155,14 @@ class Judge:
     def _weigh(self, event: ev.Event) -> Weighed:
         buffer = self._buffer_of(event)
         scene = Scene(self._exchange, buffer)
-        decisions = [
-            (one, decision) for one in self._rules_for(event) for decision in one.decide(event, scene)
-        ]
-        for one, decision in decisions:
-            if decision.requirement not in one.decides:
-                raise AssertionError(
-                    f"rule {one.name} decided {decision.requirement}, which it does not state"
-                )
+        decisions = []
+        for one, decides in self._rules_for(event):
+            for decision in one.decide(event, scene):
+                if decision.requirement not in decides:
+                    raise AssertionError(
+                        f"rule {one.name} decided {decision.requirement}, which it does not state"
+                    )
+                decisions.append((one, decision))
         return Weighed(event, buffer, tuple(pair for pair in decisions if self._applies(pair[1].requirement)))
 
     def _buffer_of(self, event: ev.Event) -> InFlight | None:
@@ -227,7 +191,7 @@ class Judge:
             return False
         return self._entries[finding.requirement].area in self._excusing_areas
 
-    def _rules_for(self, event: ev.Event) -> Sequence[Rule]:
+    def _rules_for(self, event: ev.Event) -> Sequence[tuple[Rule, frozenset[str]]]:
         if self._exchange[Session].is_blind and not isinstance(event, ev.Negotiated | ev.Reset):
             return ()
         return self._by_kind.get(type(event), ())

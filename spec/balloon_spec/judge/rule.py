@@ -7,17 +7,25 @@ decision on another one is a defect of the rule and raises. A family declares th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from balloon_spec.families import registry
 from balloon_spec.judge.decision import Decision
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.in_flight import InFlight
 from balloon_spec.judge.ledger import LedgerT
 
-__all__ = ["Rule", "Scene", "rule", "rules_in"]
+if TYPE_CHECKING:
+    from balloon_spec.families.family import Family
+
+__all__ = ["Rule", "Scene", "particulars", "rule", "rules_in"]
+
+Further: TypeAlias = "Callable[[tuple[Family, ...]], Iterable[str]]"
+"""Names, among what the families declare, the requirements that a rule decides for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +48,51 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule with the kind of event it sees and the requirements it decides."""
+    """A rule with the kind of event it sees and the requirements it decides.
+
+    It ``states`` some of them itself; ``further`` names those that come from the families there are.
+    """
 
     name: str
     sees: type
-    decides: frozenset[str]
+    states: frozenset[str]
     decide: Callable[[Any, Scene], Iterator[Decision]]
+    further: Further | None = None
+
+    @property
+    def decides(self) -> frozenset[str]:
+        """All requirements that it may decide."""
+        return self.states if self.further is None else _decides(self, registry.families())
+
+
+@lru_cache(maxsize=1024)
+def _decides(one: Rule, families: tuple[Family, ...]) -> frozenset[str]:
+    return one.states if one.further is None else one.states.union(one.further(families))
 
 
 _E = TypeVar("_E")
 _Function = Callable[[_E, Scene], Iterator[Decision]]
 
 
-def rule(sees: type[_E], *decides: str) -> Callable[[_Function[_E]], Rule]:
-    """Make a function a rule for events of the type ``sees`` that decides the named requirements."""
+def rule(sees: type[_E], *decides: str, further: Further | None = None) -> Callable[[_Function[_E]], Rule]:
+    """Make a function a rule for events of the type ``sees`` that decides the named requirements.
+
+    With ``further`` it decides as well what that names among the declarations of the families.
+    """
 
     def make(function: _Function[_E]) -> Rule:
-        return Rule(function.__name__, sees, frozenset(decides), function)
+        return Rule(function.__name__, sees, frozenset(decides), function, further)
 
     return make
+
+
+def particulars(requirement: str) -> Further:
+    """Name what families declare to say in particular cases what ``requirement`` says in general."""
+
+    def among(families: tuple[Family, ...]) -> Iterable[str]:
+        return (name for family in families for name in family.particulars.get(requirement, ()))
+
+    return among
 
 
 def rules_in(*modules: ModuleType) -> tuple[Rule, ...]:

@@ -36,14 +36,20 @@ class Session(Ledger):
     resets: int = 0
     accepted_before: frozenset[tuple[int, int]] = frozenset()
     """Offers, each with a set of features that the device accepted of it before a reset."""
-    formats_before: frozenset[bool] = frozenset()
-    """Whether CHUNK_TRANSFER was negotiated, in any session before."""
+    formats_before: frozenset[frozenset[str]] = frozenset()
+    """The features that change what queues carry, as they were negotiated together in any session before."""
     changed_format: bool = False
-    """CHUNK_TRANSFER was negotiated before some reset and is not now, or the reverse."""
+    """One of those was negotiated before some reset and is not now, or the reverse."""
 
     def has(self, feature: str) -> bool:
         """Tell whether the feature was negotiated."""
         return feature in self.features
+
+    @property
+    def format(self) -> frozenset[str]:
+        """The negotiated features with which a queue carries another structure than without."""
+        families = self.exchange.profile.families
+        return self.features & {one.feature for family in families for one in family.carries}
 
     @property
     def is_unbound(self) -> bool:
@@ -78,13 +84,13 @@ class Session(Ledger):
             self.features = profile.names(event.accepted)
             self.queues = profile.queue_map(event.offered, event.accepted)
         self.ring_sizes = dict(event.ring_sizes)
-        self.changed_format = any(self.has("CHUNK_TRANSFER") != one for one in self.formats_before)
+        self.changed_format = any(self.format != one for one in self.formats_before)
 
     def after_reset(self) -> Self:
         """Leave guest memory, and what was accepted so far."""
         accepted, formats = self.accepted_before, self.formats_before
         if self.queues:
-            formats |= {self.has("CHUNK_TRANSFER")}
+            formats |= {self.format}
             if self.offered is not None and self.accepted is not None:
                 accepted |= {(self.offered, self.accepted)}
         return type(self)(

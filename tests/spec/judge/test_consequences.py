@@ -5,8 +5,8 @@ from __future__ import annotations
 from judge_script import INFLATE, A, B, chunk, inflate, message, start, used
 
 from balloon_spec import events as ev
+from balloon_spec.families.base.consequences import causes
 from balloon_spec.judge import Judge
-from balloon_spec.judge.consequences import causes
 from balloon_spec.profiles import CHUNK_TRANSFER
 
 DIRTY = chunk(0x1000, 4, 1)

@@ -7,8 +7,9 @@ import dataclasses
 import pytest
 from judge_script import INFLATE, A, B, chunk, gone, inflate, request, start, used
 
+from balloon_spec.families.base.discards import Discards
+from balloon_spec.families.base.given_back import Circumstances, LeftBehind, Since, blame, host_page_of
 from balloon_spec.judge import Judge
-from balloon_spec.judge.given_back import Circumstances, Form, LeftBehind, Since, blame, host_page_of
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.profiles import CHUNK_TRANSFER
 
@@ -16,7 +17,7 @@ PAGES = PageSet.parse("0x1000+16")
 FEATURES = frozenset({"VERSION_1", "STATS_VQ"})
 
 
-def where(*tests, form=Form.MESSAGE, features=FEATURES, since=Since.NOTHING, asked=False):
+def where(*tests, form="message", features=FEATURES, since=Since.NOTHING, asked=False):
     return Circumstances(form, features, frozenset(tests), since, asked)
 
 
@@ -25,7 +26,7 @@ def left(*tests, missing=PAGES, seconds=1.0, **fields):
 
 
 PLAIN = where()
-ARRAY = where("PFN-05", form=Form.ARRAY)
+ARRAY = where("PFN-05", form="array")
 
 
 @pytest.mark.parametrize(
@@ -39,13 +40,13 @@ ARRAY = where("PFN-05", form=Form.ARRAY)
         (left("QUEUE-05", "CHUNK-13"), [where("QUEUE-05")], "CHUNK-13"),
         (left("QUEUE-05", "CHUNK-13"), [where("CHUNK-13")], "QUEUE-05"),
         (left("QUEUE-05", "CHUNK-13"), [PLAIN], "QUEUE-05"),
-        (left("PFN-05", form=Form.ARRAY), [where(form=Form.ARRAY)], "PFN-05"),
+        (left("PFN-05", form="array"), [where(form="array")], "PFN-05"),
         # Who reads an array in another byte order finds none of its pages.
-        (left("PFN-10", "PFN-05", form=Form.ARRAY), [ARRAY], "PFN-10"),
-        (left("PFN-10", "PFN-05", form=Form.ARRAY, missing=PageSet.parse("0x100f")), [], "PFN-05"),
+        (left("PFN-10", "PFN-05", form="array"), [ARRAY], "PFN-10"),
+        (left("PFN-10", "PFN-05", form="array", missing=PageSet.parse("0x100f")), [], "PFN-05"),
         # A part of it is passed over, and so may the whole be, whatever else it holds.
-        (left("PFN-06", "PFN-05", form=Form.ARRAY), [ARRAY], "PFN-06"),
-        (left("PFN-06", "PFN-05", form=Form.ARRAY, missing=PageSet.parse("0x100f")), [], "PFN-06"),
+        (left("PFN-06", "PFN-05", form="array"), [ARRAY], "PFN-06"),
+        (left("PFN-06", "PFN-05", form="array", missing=PageSet.parse("0x100f")), [], "PFN-06"),
         (left("CHUNK-06", "CHUNK-08"), [where("CHUNK-08")], "CHUNK-08"),
         (left("RESET-01", "CHUNK-08"), [PLAIN, where("CHUNK-08")], "CHUNK-08"),
         # Nothing is known of this form.
@@ -85,8 +86,8 @@ def test_less_than_a_page_of_the_host_cannot_be_given_back(host_page, blamed):
     [
         (left(), ARRAY, "CHUNK-13"),
         (left("RESET-01"), ARRAY, "CHUNK-13"),
-        (left("PFN-05", form=Form.ARRAY), PLAIN, "PFN-05"),
-        (left("PFN-06", form=Form.ARRAY), PLAIN, "PFN-06"),
+        (left("PFN-05", form="array"), PLAIN, "PFN-05"),
+        (left("PFN-06", form="array"), PLAIN, "PFN-06"),
         (left(asked=True), ARRAY, None),
     ],
 )
@@ -95,9 +96,9 @@ def test_at_the_end_the_other_form_shows_what_a_device_can_do(lost, able, blamed
 
 
 def test_what_a_simpler_buffer_was_blamed_for_is_blamed_again():
-    losses = {(Form.MESSAGE, frozenset()): "CHUNK-13"}
+    losses = {("message", frozenset()): "CHUNK-13"}
     assert blame(left("RESET-01"), {PLAIN: 0.0}, 1, losses=losses) == "CHUNK-13"
-    other = {(Form.ARRAY, frozenset()): "PFN-05", (Form.MESSAGE, frozenset({"HDR-05"})): "HDR-05"}
+    other = {("array", frozenset()): "PFN-05", ("message", frozenset({"HDR-05"})): "HDR-05"}
     assert blame(left("RESET-01"), {PLAIN: 0.0}, 1, losses=other) == "RESET-01"
 
 
@@ -116,16 +117,16 @@ def test_a_judge_hands_over_what_it_could_not_decide():
     judge.feed_all([*start(), inflate("m", A), used(INFLATE, "m")])
     (finding,) = judge.feed(gone())
     assert finding.requirement == "INF-07"
-    (lost,) = judge.given_back.left
+    (lost,) = judge[Discards].given_back.left
     assert (lost.event, lost.missing) == (finding.event, PageSet.parse("0x1000+4"))
     judge.feed_all([inflate("n", B, chunk(0x3000, 1)), used(INFLATE, "n"), gone("0x2000+2", "0x3000")])
-    assert [dataclasses.replace(one, features=frozenset()) for one in judge.given_back.able] == [
+    assert [dataclasses.replace(one, features=frozenset()) for one in judge[Discards].given_back.able] == [
         where(features=frozenset())
     ]
-    assert judge.given_back.host_page == 1
+    assert judge[Discards].given_back.host_page == 1
     # What comes late is not lost.
     judge.feed(gone("0x1000+4"))
-    assert judge.given_back.left == ()
+    assert judge[Discards].given_back.left == ()
 
 
 def test_what_comes_after_the_return_does_not_follow_the_advice():
@@ -134,7 +135,7 @@ def test_what_comes_after_the_return_does_not_follow_the_advice():
     judge.feed_all([*start(), inflate("m", A), used(INFLATE, "m")])
     (finding,) = judge.feed(late)
     assert (finding.requirement, finding.seen) == ("INF-07", "still there after it: 0x1003")
-    assert judge.given_back.left == ()
+    assert judge[Discards].given_back.left == ()
 
 
 def test_a_message_on_the_wrong_queue_may_be_acted_on_by_its_queue():

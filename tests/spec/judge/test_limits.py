@@ -34,6 +34,8 @@ from judge_script import (
 )
 
 from balloon_spec import events as ev
+from balloon_spec.families.base.discards import Discards
+from balloon_spec.families.base.guest_memory import GuestMemory
 from balloon_spec.judge import Judge
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.profiles import CHUNK_TRANSFER
@@ -155,25 +157,29 @@ def test_a_request_without_a_time_has_no_answer_that_is_late():
 
 def test_a_judge_tells_what_is_worth_a_look_and_whether_the_device_discards():
     judge = Judge(CHUNK_TRANSFER)
-    assert (judge.memory, judge.may_be_discarded, judge.device_discards) == (None, EMPTY, False)
+    assert (judge.memory, judge[GuestMemory].may_be_discarded, bool(judge[Discards].able)) == (
+        None,
+        EMPTY,
+        False,
+    )
     judge.feed_all([*start(), inflate("m", A, B), used(INFLATE, "m")])
     assert judge.memory == MEMORY
-    assert judge.may_be_discarded == PageSet.parse("0x1000+4", "0x2000+2")
+    assert judge[GuestMemory].may_be_discarded == PageSet.parse("0x1000+4", "0x2000+2")
     judge.feed(gone("0x1000+4", "0x2000"))
-    assert judge.may_be_discarded == PageSet.parse("0x1000+4", "0x2000+2")
-    assert not judge.device_discards
+    assert judge[GuestMemory].may_be_discarded == PageSet.parse("0x1000+4", "0x2000+2")
+    assert not judge[Discards].able
     judge.feed_all([inflate("n", B), used(INFLATE, "n"), gone("0x2000+2")])
-    assert judge.device_discards
+    assert judge[Discards].able
 
 
 def test_until_a_deflate_buffer_is_returned_its_pages_may_be_discarded_again():
     judge = Judge(CHUNK_TRANSFER)
     judge.feed_all([*start(), inflate("m", A, B), used(INFLATE, "m"), gone("0x1000+4", "0x2000+2")])
     judge.feed(deflate("d", A))
-    assert judge.taken_back(used(DEFLATE, "d")) == PageSet.parse("0x1000+4")
+    assert judge[GuestMemory].taken_back(used(DEFLATE, "d")) == PageSet.parse("0x1000+4")
     assert judge.feed(gone("0x1000+4")) == []
     judge.feed(used(DEFLATE, "d"))
-    assert judge.may_be_discarded == PageSet.parse("0x2000+2")
+    assert judge[GuestMemory].may_be_discarded == PageSet.parse("0x2000+2")
     assert [one.requirement for one in judge.feed(gone("0x1000+4"))] == ["DEF-08"]
 
 

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from judge_script import A, message
 
 from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.chunk_transfer import message_checks
+from balloon_spec.families.chunk_transfer.message_content import read_message
 from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.families.statistics import STATISTICS
-from balloon_spec.judge import message_checks
-from balloon_spec.judge.content import read_content, read_message
+from balloon_spec.judge.shape import read_content
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.wire.layout import swapped
 
@@ -58,5 +59,5 @@ def test_few_chunks_are_read_as_many_are(chunks, meant):
     holed = MEMORY - PageSet.parse("0x1800+4")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(message_checks, "_FEW", 0)
-        expected = read_message(data, holed, "balloon", meant)
-    assert read_message(data, holed, "balloon", meant) == expected
+        expected = read_message(data, holed, meant, is_idle=True)
+    assert read_message(data, holed, meant, is_idle=True) == expected

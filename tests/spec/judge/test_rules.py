@@ -499,7 +499,7 @@ STATISTICS_WISH = ev.Operator(ev.OperatorAction.STATISTICS)
 STATISTICS_BUFFERS = [ev.Available(STATISTICS, f"s{number}", statistics((4, 1))) for number in range(3)]
 
 ONLY_BY = {
-    "statistics_are_found_at_driver_ok": (
+    "held_buffers_are_found_at_driver_ok": (
         "QUEUE-04",
         [
             *RESET,

@@ -8,7 +8,8 @@ from typing import Final
 from balloon_conformance.running.mismatch import EVERY_PAGE, Comparison
 from balloon_conformance.vectors.comments import Line, RecordKind, records
 from balloon_spec.families.base import pfn_array
-from balloon_spec.judge.content import Content, read_array
+from balloon_spec.families.base.array_content import read_array
+from balloon_spec.judge.content import Content
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue
 

@@ -18,20 +18,22 @@ from balloon_spec.judge import trials
 
 __all__ = ["ADDITIONS"]
 
+_TRIALS = trials.known()
+
 ADDITIONS: Final = Additions(
     family=FAMILY,
     can_break=MappingProxyType(
         {
             Lapse.NOT_RETURNED: frozenset(
                 {
-                    *(*trials.BY_RETURN, *trials.BY_RETURN_OF_MALFORMED, "QUEUE-07", "SAFE-03", "INF-09"),
+                    *(*_TRIALS.by_return, *_TRIALS.by_return_of_malformed, "QUEUE-07", "SAFE-03", "INF-09"),
                     *("NEG-09", "QUEUE-04", "PFN-05", "PFN-06", "RESET-03"),
                 }
             ),
-            Lapse.NOT_DISCARDED: frozenset({*trials.BY_DISCARD, "INF-07"}),
+            Lapse.NOT_DISCARDED: frozenset({*_TRIALS.by_discard, "INF-07"}),
             # The judge knows the pages by which PFN-07 is broken. Another page says nothing about a sign.
             Lapse.TOUCHED: frozenset(
-                {*trials.BY_HARM, "INF-08", "SAFE-01", "SAFE-08", "QUEUE-10"} - {"PFN-07"}
+                {*_TRIALS.by_harm, "INF-08", "SAFE-01", "SAFE-08", "QUEUE-10"} - {"PFN-07"}
             ),
             Lapse.SPOKE: frozenset({"QUEUE-10", "RESET-02", "RESET-03"}),
             Lapse.READ_OTHERWISE: frozenset({"CFG-01", "CFG-06", "CFG-08", "CFG-09", "CFG-11", "RESET-10"}),

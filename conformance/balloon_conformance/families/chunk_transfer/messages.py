@@ -9,8 +9,9 @@ from typing import Final
 from balloon_conformance.running.mismatch import EVERY_PAGE, Comparison
 from balloon_conformance.vectors.comments import Line, RecordKind, apart, records
 from balloon_spec.families.chunk_transfer import chunk, response_header
+from balloon_spec.families.chunk_transfer.message_content import read_message
 from balloon_spec.families.chunk_transfer.response_header import FLAG_CONT, FLAG_DONE
-from balloon_spec.judge.content import Content, read_message
+from balloon_spec.judge.content import Content
 from balloon_spec.pages import PAGE_SHIFT, PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.wire.structure import counted
@@ -43,7 +44,7 @@ class Messages(Comparison):
 
     def read(self, data: bytes) -> Content:
         """Read every page that the chunks name."""
-        return read_message(data, EVERY_PAGE, "unused")
+        return read_message(data, EVERY_PAGE)
 
     def head(self, data: bytes) -> bytes:
         """Return cmd, flag and id."""

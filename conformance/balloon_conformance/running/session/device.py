@@ -21,8 +21,11 @@ from balloon_conformance.iut.sight import Fact
 from balloon_conformance.running.not_exercised import NotExercised
 from balloon_conformance.running.session.shared import Session
 from balloon_spec import events as ev
+from balloon_spec.families.base.discards import Discards
+from balloon_spec.families.base.given_back import GivenBack
+from balloon_spec.families.base.guest_memory import GuestMemory
 from balloon_spec.feature import insisted_on
-from balloon_spec.judge.given_back import GivenBack
+from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.numberings import maps, numberings_of_device
 from balloon_spec.pages import EMPTY, PageSet
 
@@ -205,7 +208,7 @@ class DeviceSession(Session):
     def record(self, event: ev.Event) -> None:
         """Take an event in; before pages are taken back, record which of them were discarded."""
         if isinstance(event, ev.Used) and self.can(Capability.DISCARDS):
-            until_now = self.judge.taken_back(event)
+            until_now = self.judge[GuestMemory].taken_back(event)
             gone, _ = self._call(partial(self._discarded, until_now)) if until_now else (EMPTY, EMPTY)
             if gone:
                 super().record(ev.Discarded(gone, gone))
@@ -222,7 +225,7 @@ class DeviceSession(Session):
         if gone:
             self.waits.count(found=True)
         late, seconds = EMPTY, 0.0
-        if self.judge.awaited_discards(pages) - gone:
+        if self.judge[Discards].awaited_of(pages) - gone:
             late, altered = self._look_again(pages, gone, began)
             gone, changed, seconds = gone | late, changed | altered, self.now() - began
         self.record(ev.Discarded(gone, pages, late, seconds))
@@ -241,7 +244,9 @@ class DeviceSession(Session):
             self._hasty.add(len(self.trace) + 1)
             return late, changed
         pause, until = self.deadline_seconds / _LOOKS, began + self.deadline_seconds
-        while (before := self.now()) < until and (left := self.judge.awaited_discards(pages) - gone - late):
+        while (before := self.now()) < until and (
+            left := self.judge[Discards].awaited_of(pages) - gone - late
+        ):
             self._waiting.extend(self._observe(min(pause, until - before)))
             more, altered = self._call(partial(self._discarded, left))
             late, changed = late | more, changed | altered
@@ -254,7 +259,7 @@ class DeviceSession(Session):
     @property
     def given_back(self) -> GivenBack:
         """What the device gave back, and what it left although it had its time."""
-        seen = self.judge.given_back
+        seen = self.judge[Discards].given_back
         return replace(seen, left=tuple(one for one in seen.left if one.event not in self._hasty))
 
     def look_at_all(self) -> None:
@@ -263,7 +268,7 @@ class DeviceSession(Session):
         A device may touch pages that no case thinks of, and later it could not be told which buffer was the
         cause.
         """
-        if self.can(Capability.DISCARDS) and self.judge.worth_a_look_at_all:
+        if self.can(Capability.DISCARDS) and self.judge.memory is not None and self.judge[Buffers].count:
             self.look(self.memory)
 
     def reset(self) -> None:
@@ -272,9 +277,9 @@ class DeviceSession(Session):
         looks = self.can(Capability.DISCARDS)
         self.look_at_all()
         self._act(lambda: self._adapter.reset())
-        if looks and self.judge.may_be_discarded:
+        if looks and self.judge[GuestMemory].may_be_discarded:
             # Until the reset is complete a device may go on with what it was given.
-            self.look(self.judge.may_be_discarded)
+            self.look(self.judge[GuestMemory].may_be_discarded)
         self._waiting.clear()
         self.record(ev.Reset(self._status()))
 

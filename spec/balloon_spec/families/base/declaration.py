@@ -6,10 +6,10 @@ from importlib.resources import files
 from typing import Final
 
 from balloon_spec.events import Side
-from balloon_spec.families.base import DEFLATE, FEATURES, INFLATE
-from balloon_spec.families.base.structures import CONFIGURATION, PFN_ARRAY
-from balloon_spec.families.family import AreaFile, Chapter, ConfigurationWord, Family
-from balloon_spec.judge import (
+from balloon_spec.families.base import (
+    DEFLATE,
+    FEATURES,
+    INFLATE,
     actual,
     buffers,
     configuration_reads,
@@ -23,18 +23,23 @@ from balloon_spec.judge import (
     pages_named,
     rings,
     safety,
-    without_effect,
 )
-from balloon_spec.judge.actual import Count
-from balloon_spec.judge.balloon import Balloon
+from balloon_spec.families.base.actual import Count
+from balloon_spec.families.base.array_content import ARRAY
+from balloon_spec.families.base.balloon import Balloon
+from balloon_spec.families.base.configuration_space import Configuration
+from balloon_spec.families.base.course import Course
+from balloon_spec.families.base.discards import Discards
+from balloon_spec.families.base.guest_memory import GuestMemory
+from balloon_spec.families.base.guest_wishes import GuestWishes
+from balloon_spec.families.base.interpreting import INTERPRETER
+from balloon_spec.families.base.life_cycle import BetweenSessions
+from balloon_spec.families.base.notifications import Notifications
+from balloon_spec.families.base.returns import Returns
+from balloon_spec.families.base.structures import CONFIGURATION, PFN_ARRAY
+from balloon_spec.families.base.trials import TRIALS
+from balloon_spec.families.family import AreaFile, Chapter, ConfigurationWord, Family
 from balloon_spec.judge.buffers_in_flight import Buffers
-from balloon_spec.judge.configuration_space import Configuration
-from balloon_spec.judge.course import Course
-from balloon_spec.judge.discards import Discards
-from balloon_spec.judge.guest_memory import GuestMemory
-from balloon_spec.judge.guest_wishes import GuestWishes
-from balloon_spec.judge.life_cycle import BetweenSessions
-from balloon_spec.judge.notifications import Notifications
 from balloon_spec.judge.rule import rules_in
 from balloon_spec.judge.session import Session
 
@@ -76,7 +81,6 @@ FAMILY: Final = Family(
         notifications,
         pages_named,
         rings,
-        without_effect,
     ),
     ledgers=(
         Course,
@@ -86,9 +90,13 @@ FAMILY: Final = Family(
         Discards,
         GuestWishes,
         Buffers,
+        Returns,
         Balloon,
         Count,
         Configuration,
         Session,
     ),
+    shapes=(ARRAY,),
+    interpreter=INTERPRETER,
+    trials=TRIALS,
 )

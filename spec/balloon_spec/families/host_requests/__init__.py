@@ -18,4 +18,5 @@ HOST_REQUEST: Final = Queue(
     readable="response-message",
     written="host-request",
     names_pages=True,
+    recognised=True,
 )

@@ -6,16 +6,18 @@ from collections.abc import Iterator
 
 from balloon_spec.events import Available, Guest, GuestAction, Quiet, Side
 from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.base.balloon import Balloon
+from balloon_spec.families.base.pages_named import is_displaced, misplaced
+from balloon_spec.families.chunk_transfer.message_content import MESSAGE, header_of
 from balloon_spec.families.chunk_transfer.response_header import FLAG_CONT, FLAG_DONE
 from balloon_spec.families.host_requests import HOST_REQUEST
-from balloon_spec.judge.balloon import Balloon
+from balloon_spec.families.host_requests.ledger import Request, Requests
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.judge.exchange import Exchange
-from balloon_spec.judge.host_requests import Request, Requests
-from balloon_spec.judge.in_flight import Shape
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
+from balloon_spec.judge.shape import on_places
 
 _FIRST_ANSWER_SECONDS = 1.0
 
@@ -24,9 +26,9 @@ _FIRST_ANSWER_SECONDS = 1.0
 def a_message_answers_the_request(event: Available, scene: Scene) -> Iterator[Decision]:
     """Messages come while a request is open, carry its command and id, and end with one DONE."""
     buffer = scene.buffer
-    if buffer is None or buffer.queue is not HOST_REQUEST or buffer.shape is not Shape.MESSAGE:
+    if buffer is None or buffer.queue is not HOST_REQUEST or buffer.shape is not MESSAGE:
         return
-    header, request = buffer.content.header, scene[Requests].request
+    header, request = header_of(buffer.content), scene[Requests].request
     if header is None:
         return
     stray = _stray_message(scene.exchange, request, header.id)
@@ -98,7 +100,7 @@ def _stray_message(exchange: Exchange, request: Request | None, message_id: int)
             expected="no message",
             seen=f"{message_id:#x}",
         )
-    if request is not None and request.is_done and not exchange[Buffers].request_buffers():
+    if request is not None and request.is_done and not exchange[Requests].request_buffers():
         return broken(
             "REQ-11",
             "a message follows DONE in the same exchange",
@@ -177,6 +179,37 @@ def unused_pages_are_unused(event: Available, scene: Scene) -> Iterator[Decision
     )
 
 
+@rule(Available, "UNUSED-10", further=on_places)
+def unused_pages_are_those_meant(event: Available, scene: Scene) -> Iterator[Decision]:
+    """A driver whose guest is steered names pages that the guest left unused, in units of 4 KiB."""
+    buffer, asked = scene.buffer, scene[Requests]
+    meant, request = asked.unused, asked.request
+    if buffer is None or buffer.queue is not HOST_REQUEST or not buffer.content.total or meant is None:
+        return
+    named = buffer.content.intended
+    # Pages of the balloon may be named again (UNUSED-02 judges that): no error of arithmetic.
+    extra = named - meant - scene[Balloon].named
+    if request is not None:
+        extra -= request.was_free
+    if not extra:
+        if named <= meant:
+            yield from (kept(name) for name in buffer.shape.on_places)
+        yield kept("UNUSED-10")
+        return
+    begun = request is not None and request.reported & meant
+    if is_displaced(named, meant) and not begun:
+        yield misplaced(buffer, meant, extra, "does not use")
+        return
+    yield broken(
+        "UNUSED-10",
+        "pages that the guest uses are reported unused",
+        field="chunk",
+        expected=meant,
+        seen=extra,
+        data=event.readable,
+    )
+
+
 @rule(Guest, "UNUSED-10")
 def what_the_guest_keeps_is_in_use(event: Guest, scene: Scene) -> Iterator[Decision]:
     """Pages in which the guest kept data from before the request to after the answer were never free."""
@@ -216,10 +249,10 @@ def kinds_do_not_wait(_event: Available, scene: Scene) -> Iterator[Decision]:
     if buffer is None:
         return
     if buffer.queue in {INFLATE, DEFLATE}:
-        if flying.unused_messages():
+        if asked.messages():
             yield kept("CONC-04")
-    elif buffer.shape is Shape.MESSAGE and asked.request is not None:
-        header = buffer.content.header
+    elif buffer.shape is MESSAGE and asked.request is not None:
+        header = header_of(buffer.content)
         waiting = {other.queue for other in flying.on(INFLATE, DEFLATE)}
         if header is not None and header.flag == FLAG_DONE:
             for queue, requirement in ((INFLATE, "CONC-02"), (DEFLATE, "CONC-03")):

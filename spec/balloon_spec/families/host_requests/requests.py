@@ -6,26 +6,26 @@ from collections.abc import Iterator
 
 from balloon_spec.events import Available, Quiet, Side, Used
 from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.base.actual import Count
+from balloon_spec.families.base.balloon import Balloon
+from balloon_spec.families.base.configuration_space import Configuration
+from balloon_spec.families.base.guest_wishes import GuestWishes
 from balloon_spec.families.host_requests import HOST_REQUEST, host_request
-from balloon_spec.judge.actual import Count
-from balloon_spec.judge.balloon import Balloon
+from balloon_spec.families.host_requests.ledger import Request, Requests
+from balloon_spec.families.host_requests.shapes import REQUEST
+from balloon_spec.families.host_requests.trials import CLOSED
+from balloon_spec.families.host_requests.without_effect import closed_by_a_stray
 from balloon_spec.judge.buffers_in_flight import Buffers
-from balloon_spec.judge.configuration_space import Configuration
 from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.judge.exchange import Exchange
-from balloon_spec.judge.guest_wishes import GuestWishes
-from balloon_spec.judge.host_requests import Request, Requests
-from balloon_spec.judge.in_flight import Shape
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
-from balloon_spec.judge.trials import BY_REQUEST
-from balloon_spec.judge.without_effect import closed_by_a_stray
 
 REQUEST_BYTES = 16
 
 
 def _is_request_buffer(scene: Scene) -> bool:
-    return scene.buffer is not None and scene.buffer.shape is Shape.REQUEST
+    return scene.buffer is not None and scene.buffer.shape is REQUEST
 
 
 @rule(Available, "REQ-02")
@@ -56,17 +56,16 @@ def a_request_buffer_is_sixteen_bytes(event: Available, scene: Scene) -> Iterato
 @rule(Available, "REQ-01", "REQ-13", "REQ-14", "REQ-15", "REQ-17", "REQ-21", "REQ-24", "RESET-04")
 def a_request_buffer_comes_when_due(_event: Available, scene: Scene) -> Iterator[Decision]:
     """One request buffer at a time: at first, after DONE, and after whatever cannot be answered."""
-    flying = scene[Buffers]
     asked = scene[Requests]
     if not _is_request_buffer(scene):
         return
-    if flying.request_buffers():
+    if asked.request_buffers():
         yield broken(
             "REQ-21",
             "a second request buffer is in flight",
             field="request buffer",
             expected="one",
-            seen=len(flying.request_buffers()) + 1,
+            seen=len(asked.request_buffers()) + 1,
         )
         return
     yield kept("REQ-21")
@@ -122,7 +121,7 @@ def a_request_fits_its_buffer(event: Used, scene: Scene) -> Iterator[Decision]:
         )
 
 
-@rule(Used, "REQ-03", "REQ-04", "REQ-05", "REQ-06", "REQ-07", "REQ-20", "REQ-27", "RESET-03", *BY_REQUEST)
+@rule(Used, "REQ-03", "REQ-04", "REQ-05", "REQ-06", "REQ-07", "REQ-20", "REQ-27", "RESET-03", *CLOSED)
 def a_request_is_well_formed(event: Used, scene: Scene) -> Iterator[Decision]:
     """The device writes 16 bytes with reserved words zero and a fresh id, one request at a time."""
     if (
@@ -203,7 +202,7 @@ def a_wanted_request_is_made(event: Quiet, scene: Scene) -> Iterator[Decision]:
     asked = scene[Requests]
     if event.side is not Side.DEVICE or session.needs_reset or not session.driver_ok:
         return
-    buffers, before = flying.request_buffers(), asked.request
+    buffers, before = asked.request_buffers(), asked.request
     if asked.wanted is None or not buffers or buffers[0].number in flying.held_over:
         # One that was in flight when DRIVER_OK was written again is QUEUE-14's.
         return
@@ -258,7 +257,6 @@ def _request_id(param: int, exchange: Exchange, data: bytes) -> Iterator[Decisio
 def the_driver_answers(event: Quiet, scene: Scene) -> Iterator[Decision]:
     """A driver that was given its time has answered the request and owes no request buffer."""
     session = scene[Session]
-    flying = scene[Buffers]
     asked = scene[Requests]
     if event.side is not Side.DRIVER or not session.has("HOST_REQ_VQ"):
         return
@@ -268,14 +266,14 @@ def the_driver_answers(event: Quiet, scene: Scene) -> Iterator[Decision]:
             name, "no request buffer was made available", field="request buffer", expected="one", seen="none"
         )
         return
-    if flying.unused_messages():
+    if asked.messages():
         # The driver may have one message in flight and wait for it, but not with the balloon's pages.
         yield from _waiting_ballooning(scene.exchange)
         return
     request = asked.request
     if request is not None and request.is_open:
         yield _unanswered(scene.exchange, request)
-    elif asked.owed and not flying.request_buffers():
+    elif asked.owed and not asked.request_buffers():
         yield broken(
             asked.owed,
             "the request buffer was not made available again",

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 
 from balloon_spec.events import StatisticsRead
 from balloon_spec.families.statistics import STATISTICS, statistics
+from balloon_spec.families.statistics.ledger import Statistics
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
-from balloon_spec.judge.statistics_queue import Statistics
 from balloon_spec.wire.layout import swapped
 
 Entries = tuple[tuple[int, int], ...]

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Self
 
 from balloon_spec import events as ev
-from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.base import BALLOON_QUEUES, DEFLATE, INFLATE
+from balloon_spec.families.base.balloon import Balloon
+from balloon_spec.families.base.guest_wishes import GuestWishes
 from balloon_spec.families.chunk_transfer import chunk
+from balloon_spec.families.chunk_transfer.message_content import MESSAGE, header_of
 from balloon_spec.families.chunk_transfer.response_header import FLAG_CONT, FLAG_DONE
 from balloon_spec.families.host_requests import HOST_REQUEST, host_request
-from balloon_spec.judge.balloon import Balloon
+from balloon_spec.families.host_requests.shapes import REQUEST
 from balloon_spec.judge.buffers_in_flight import Buffers
-from balloon_spec.judge.guest_wishes import GuestWishes
-from balloon_spec.judge.in_flight import InFlight, Shape
-from balloon_spec.judge.ledger import Ledger
+from balloon_spec.judge.companion import Companion
+from balloon_spec.judge.in_flight import InFlight
 from balloon_spec.judge.session import Session
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
 
 __all__ = ["Request", "Requests"]
 
-_BALLOON: Final = frozenset({INFLATE, DEFLATE})
+_AGAIN: Final = 2
+"""A device that did so twice does not do it once only."""
 _FLAGS: Final = frozenset({FLAG_CONT, FLAG_DONE})
 _MASKED: Final = frozenset({"CHUNK-03"})
 """Faults of a message that every device looks past (CHUNK-06)."""
@@ -73,7 +77,7 @@ class Request:
         self.messages += 1
         self.reported |= buffer.content.pages
         self.total += buffer.content.total
-        header = buffer.content.header
+        header = header_of(buffer.content)
         if header is None or header.flag != FLAG_DONE:
             return False
         self._close(buffer)
@@ -104,7 +108,7 @@ class Request:
         """
         name = _why_without_effect(buffer, self)
         queue = buffer.event.queue
-        if buffer.shape is Shape.MESSAGE and buffer.queue in _BALLOON and not name:
+        if buffer.shape is MESSAGE and buffer.queue in BALLOON_QUEUES and not name:
             self.ordinary |= {queue}
         if name and (name != "HDR-05" or queue in self.waited_on):
             self.strays = (*(one for one in self.strays if one != name), name)
@@ -133,7 +137,7 @@ class Request:
 
 
 @dataclass(slots=True, eq=False)
-class Requests(Ledger):
+class Requests(Companion):
     """The request in hand, the operator's wish behind it, and the request buffers."""
 
     request: Request | None = None
@@ -163,7 +167,7 @@ class Requests(Ledger):
     @property
     def could_ask(self) -> bool:
         """Whether nothing keeps the device from the next request but the open one, which REQ-05 advises."""
-        waits = self.wanted is not None and bool(self.exchange[Buffers].request_buffers())
+        waits = self.wanted is not None and bool(self.request_buffers())
         return waits and self.request is not None and (self.request.is_open or self.request.is_vague)
 
     @property
@@ -174,21 +178,81 @@ class Requests(Ledger):
         """
         return self.request.was_unused if self.request else self.exchange[GuestWishes].unused
 
+    def messages(self) -> list[InFlight]:
+        """Return the unused-page messages in flight."""
+        return [one for one in self.exchange[Buffers].on(HOST_REQUEST) if one.shape is MESSAGE]
+
+    def request_buffers(self) -> list[InFlight]:
+        """Return the request buffers in flight."""
+        return [one for one in self.exchange[Buffers].on(HOST_REQUEST) if one.shape is REQUEST]
+
     def matches(self, buffer: InFlight) -> bool:
         """Tell whether a buffer is an unused-page message of the open request (REQ-19)."""
-        header, request = buffer.content.header, self.request
+        header, request = header_of(buffer.content), self.request
         if header is None or request is None or buffer.queue is not HOST_REQUEST:
             return False
         if not (request.is_open or request.is_vague):
             return False
         return header.id == request.parameter & 0xFFFF and header.cmd == request.command
 
+    def keeps_memory(self) -> bool:
+        """Tell whether a request is open, as while the guest is moved elsewhere."""
+        return self.is_asked
+
+    def keeps_driver(self) -> bool:
+        """Tell whether unused-page messages are with the device: CONC-04 judges who waits for them."""
+        return bool(self.messages())
+
+    def dropped_a_wish(self) -> bool:
+        """Tell whether a wish for unused pages was not carried out when the device was reset."""
+        return self.dropped_wish
+
+    def forbids(self, buffer: InFlight) -> Iterable[tuple[str, PageSet]]:
+        """Return the pages of an unused-page message."""
+        is_message = buffer.queue is HOST_REQUEST and buffer.shape is MESSAGE
+        return (("UNUSED-01", buffer.content.pages),) if is_message else ()
+
+    def is_wanted_again(self, queue: Queue) -> bool:
+        """Tell whether a device that made a request that was answered has a wish for the next."""
+        closed = self.request is not None and not self.request.is_open
+        return queue is HOST_REQUEST and self.wanted is not None and closed and self.made >= _AGAIN
+
+    def in_particular(
+        self, requirement: str, buffer: InFlight | None = None, other: InFlight | None = None
+    ) -> tuple[str, str] | None:
+        """Return the requirement on the two kinds of pages beside one another, if both are concerned."""
+        match requirement:
+            case "CFG-04" if self.messages():
+                return "CONC-04", "actual waits for the return of an unused-page message"
+            case "BUF-05" if buffer is not None and other is not None and _are_of_both_kinds(buffer, other):
+                return "CONC-01", ""
+            case "QUEUE-07" if buffer is not None and self._is_beside(buffer):
+                return "CONC-06", "a buffer is not returned while another queue has one in flight"
+            case _:
+                return None
+
+    def _is_beside(self, buffer: InFlight) -> bool:
+        """Tell whether another queue had something to do while the buffer was in flight.
+
+        That is a message or an array, returned since or not, or a request that the driver has not answered.
+        """
+        if not self.exchange[Session].has("HOST_REQ_VQ"):
+            return False
+        if self.is_asked and buffer.queue is not HOST_REQUEST:
+            return True
+        flying = self.exchange[Buffers]
+        if any(queue is not buffer.queue and last > buffer.number for queue, last in flying.latest.items()):
+            return True
+        return any(
+            other.queue is not buffer.queue and other.shape.names_pages for other in flying.in_flight.values()
+        )
+
     def take(self, event: ev.Event, buffer: InFlight | None) -> None:
         """Take in a request, what answers it, and what the guest does meanwhile."""
         match event:
             case ev.Available() if buffer is not None:
                 self._available(buffer)
-            case ev.Used() if buffer is not None and buffer.shape is Shape.REQUEST:
+            case ev.Used() if buffer is not None and buffer.shape is REQUEST:
                 self._made(event)
             case ev.Quiet() if event.side is ev.Side.DEVICE and self.exchange[Session].driver_ok:
                 if self.could_ask and self.request is not None:
@@ -206,7 +270,7 @@ class Requests(Ledger):
             self.request.may_not_close(buffer)
         if buffer.queue is DEFLATE and self.request is not None:
             self.request.let_go(buffer.content.intended)
-        elif buffer.shape is Shape.REQUEST:
+        elif buffer.shape is REQUEST:
             self.posts += 1
             self.owed = None
         elif self.request is not None and self.matches(buffer) and self.request.take(buffer):
@@ -217,7 +281,7 @@ class Requests(Ledger):
     def _made(self, event: ev.Used) -> None:
         wishes, balloon = self.exchange[GuestWishes], self.exchange[Balloon]
         whole = event.length_bytes == len(event.written) == host_request.LENGTH_BYTES
-        busy = frozenset(one.queue for one in self.exchange[Buffers].on(*_BALLOON) if one.queue)
+        busy = frozenset(one.queue for one in self.exchange[Buffers].on(*BALLOON_QUEUES) if one.queue)
         asked = host_request.parse(event.written if whole else bytes(host_request.LENGTH_BYTES))
         request = Request(
             event,
@@ -250,15 +314,27 @@ class Requests(Ledger):
         )
 
 
+def _are_of_both_kinds(one: InFlight, other: InFlight) -> bool:
+    """Tell whether one buffer is of the balloon, and the other an unused-page message."""
+    kinds = {_kind(one), _kind(other)}
+    return kinds == {"balloon", "unused"}
+
+
+def _kind(buffer: InFlight) -> str:
+    if buffer.queue in BALLOON_QUEUES:
+        return "balloon"
+    return "unused" if buffer.queue is HOST_REQUEST and buffer.shape is MESSAGE else "other"
+
+
 def _why_without_effect(buffer: InFlight, request: Request) -> str:
     """Name the requirement by which a buffer has no effect on the open request; empty for one that has."""
-    header, data = buffer.content.header, buffer.event.readable
+    header, data = header_of(buffer.content), buffer.event.readable
     # Both queues always exist, so their places are their numbers in every numbering.
     if buffer.event.queue in {INFLATE.place, DEFLATE.place}:
         # One with the id of the request is taken for a message on the wrong queue, and has none.
-        is_message = buffer.shape is Shape.MESSAGE or buffer.queue is None
+        is_message = buffer.shape is MESSAGE or buffer.queue is None
         return "HDR-05" if is_message and data[1:2] == bytes([FLAG_DONE]) else ""
-    if buffer.queue is not HOST_REQUEST or buffer.shape is not Shape.MESSAGE:
+    if buffer.queue is not HOST_REQUEST or buffer.shape is not MESSAGE:
         return ""
     if header is None:
         return "SAFE-08"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from balloon_spec.events import Available, BufferAltered, Event
+from balloon_spec.families.base.pages_named import bytes_are_well_formed
 from balloon_spec.judge.decision import Finding
-from balloon_spec.judge.pages_named import bytes_are_well_formed
 
 __all__ = ["causes"]
 

@@ -1,27 +1,20 @@
-"""What is remembered of statistics buffers, and the rules about their queue."""
+"""Rules about the statistics queue: its one buffer, and what stands in it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Self
 
 from balloon_spec.events import (
     Available,
-    Event,
-    Operator,
-    OperatorAction,
     Quiet,
     Side,
-    StatisticsRead,
     Used,
 )
+from balloon_spec.families.base.balloon import Balloon
 from balloon_spec.families.statistics import STATISTICS, statistics
-from balloon_spec.judge.balloon import Balloon
+from balloon_spec.families.statistics.ledger import Statistics
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept, kept_if
-from balloon_spec.judge.in_flight import InFlight, Shape
-from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
 from balloon_spec.wire.errors import WireError
@@ -32,69 +25,6 @@ _AMOUNTS = frozenset({statistics.Tag.MEMFREE, statistics.Tag.MEMTOT, statistics.
 """Statistics that are amounts of the guest's memory, in bytes."""
 _SHARE = 2
 """How many times the memory shared with the device a guest may say that it has."""
-
-
-@dataclass(slots=True, eq=False)
-class Statistics(Ledger):
-    """The statistics buffers that came and went, and what the operator wants of them."""
-
-    tags: tuple[int, ...] | None = None
-    """Those of the first buffer, sorted."""
-    posts: int = 0
-    """How many buffers were made available since the reset."""
-    is_owed: bool = False
-    """A buffer was returned, and the driver has not made one available since."""
-    returned: tuple[bytes, ...] = ()
-    """What stood in the buffers that were returned, the last two at the most, the newest first."""
-    host_tags: frozenset[int] = frozenset()
-    """The statistics that the host was seen to know, before a reset too."""
-    wanted: bool = False
-    """The operator asked for statistics, and none came since."""
-    refreshes: int = 0
-    """How often the device returned a buffer when its operator asked, since the reset."""
-    refreshed_before: bool = False
-    """It did so twice, with HOST_REQ_VQ, in an earlier session that followed a reset."""
-    dropped_wish: bool = False
-    """A wish for statistics was not carried out when the device was reset."""
-
-    def take(self, event: Event, buffer: InFlight | None) -> None:
-        """Take in a buffer, the operator's wish, or what the host read."""
-        match event:
-            case Available() if buffer is not None and buffer.shape is Shape.STATISTICS:
-                self.posts += 1
-                self.is_owed = False
-                if self.tags is None:
-                    self.tags = _tags(event.readable)
-            case Used() if buffer is not None and buffer.shape is Shape.STATISTICS:
-                self.is_owed = True
-                if not buffer.is_malformed:
-                    self.returned = (buffer.event.readable, *self.returned[:1])
-                self.refreshes += self.wanted
-                self.wanted = False
-            case Operator() if event.action is OperatorAction.STATISTICS:
-                self.wanted = True
-            case StatisticsRead():
-                self.host_tags |= {tag for tag, _ in event.entries}
-            case _:
-                pass
-
-    def after_reset(self) -> Self:
-        """Leave what the host knows, and whether the device returns buffers when it is asked."""
-        session = self.exchange[Session]
-        refreshed = session.resets > 0 and self.refreshes > 1 and session.has("HOST_REQ_VQ")
-        return type(self)(
-            self.exchange,
-            host_tags=self.host_tags,
-            refreshed_before=self.refreshed_before or refreshed,
-            dropped_wish=self.wanted,
-        )
-
-
-def _tags(data: bytes) -> tuple[int, ...] | None:
-    try:
-        return tuple(sorted(entry.tag for entry in statistics.parse(data).entries))
-    except WireError:
-        return None
 
 
 def _concerns(scene: Scene) -> bool:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from balloon_spec import events as ev
 from balloon_spec.families.base import DEFLATE, INFLATE
+from balloon_spec.families.base.pages_in_flight import PagesInFlight
 from balloon_spec.judge.in_flight import InFlight
 from balloon_spec.judge.ledger import Ledger
-from balloon_spec.judge.pages_in_flight import PagesInFlight
 from balloon_spec.pages import EMPTY, PageSet
 
 __all__ = ["Balloon"]

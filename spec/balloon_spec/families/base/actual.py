@@ -12,16 +12,16 @@ from balloon_spec.events import (
     Side,
 )
 from balloon_spec.families.base import DEFLATE, INFLATE, configuration
-from balloon_spec.families.statistics import STATISTICS
-from balloon_spec.judge.balloon import Balloon
+from balloon_spec.families.base.balloon import Balloon
+from balloon_spec.families.base.configuration_space import Configuration
+from balloon_spec.families.base.course import Course
+from balloon_spec.families.base.returns import Returns
 from balloon_spec.judge.buffers_in_flight import Buffers
-from balloon_spec.judge.configuration_space import Configuration
-from balloon_spec.judge.course import Course
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.in_flight import InFlight
 from balloon_spec.judge.ledger import Ledger
-from balloon_spec.judge.rule import Scene, rule
+from balloon_spec.judge.rule import Scene, particulars, rule
 from balloon_spec.judge.session import Session
 from balloon_spec.wire.layout import swapped
 
@@ -76,11 +76,11 @@ class Count(Ledger):
 
     def _used(self, event: ev.Used, buffer: InFlight) -> None:
         has_length = event.length_bytes > 0 and not buffer.event.writable_bytes
-        self.changed_with_length |= has_length and buffer.queue is not STATISTICS
+        self.changed_with_length |= has_length and not _is_held(buffer)
         if buffer.queue not in {INFLATE, DEFLATE}:
             return
         self.changes += 1
-        self.changed_out_of_order |= self.exchange[Buffers].last_overtook
+        self.changed_out_of_order |= self.exchange[Returns].last_overtook
         if buffer.queue is INFLATE:
             self.most_pages = max(self.most_pages, self.exchange[Balloon].held.pages)
 
@@ -92,6 +92,11 @@ class Count(Ledger):
         self.most_pages = self.exchange[Balloon].held.pages
         if not self.exchange[Balloon].on_the_way_out:
             self.deflate_floor = None
+
+
+def _is_held(buffer: InFlight) -> bool:
+    """Tell whether a device may hold such a buffer as long as it likes: its return changes nothing."""
+    return buffer.queue is not None and buffer.queue.held
 
 
 @rule(
@@ -145,9 +150,8 @@ def actual_counts_the_balloon(event: ConfigurationWritten, scene: Scene) -> Iter
 
 def _took_another_return(exchange: Exchange) -> bool:
     """Tell whether the last return was that of a buffer younger than an inflate buffer in flight."""
-    flying = exchange[Buffers]
-    last = flying.last_returned
-    return last is not None and any(buffer.number < last for buffer in flying.on(INFLATE))
+    last = exchange[Returns].last
+    return last is not None and any(buffer.number < last for buffer in exchange[Buffers].on(INFLATE))
 
 
 def _took_back_in_silence(exchange: Exchange) -> bool:
@@ -183,7 +187,7 @@ def _shrinking(actual: int, scene: Scene) -> Iterator[Decision]:
         )
 
 
-@rule(Quiet, "CFG-04", "BUF-06", "CONC-04", "CONC-05")
+@rule(Quiet, "CFG-04", "BUF-06", "CONC-05", further=particulars("CFG-04"))
 def actual_follows_the_balloon(event: Quiet, scene: Scene) -> Iterator[Decision]:
     """A driver that was given its time has said how large its balloon is."""
     balloon = scene[Balloon]
@@ -210,6 +214,5 @@ def _why_actual_is_missing(exchange: Exchange) -> tuple[str, str]:
         return "BUF-06", "the driver does not go on after a buffer was returned with a used length"
     if space.actual is not None and count.changed_out_of_order:
         return "CONC-05", "the driver does not go on after buffers were returned in another order"
-    if space.actual is not None and exchange[Buffers].unused_messages():
-        return "CONC-04", "actual waits for the return of an unused-page message"
-    return "CFG-04", "the balloon changed and actual was not written"
+    particular = None if space.actual is None else exchange.in_particular("CFG-04")
+    return particular or ("CFG-04", "the balloon changed and actual was not written")

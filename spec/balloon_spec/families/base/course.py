@@ -9,17 +9,14 @@ from dataclasses import dataclass
 
 from balloon_spec import events as ev
 from balloon_spec.families.base import DEFLATE, INFLATE, configuration
-from balloon_spec.families.statistics import STATISTICS, statistics
-from balloon_spec.families.statistics.statistics import Tag
-from balloon_spec.judge.balloon import Balloon
+from balloon_spec.families.base.balloon import Balloon
+from balloon_spec.families.base.configuration_space import Configuration
+from balloon_spec.families.base.guest_wishes import GuestWishes
 from balloon_spec.judge.buffers_in_flight import Buffers
-from balloon_spec.judge.configuration_space import Configuration
-from balloon_spec.judge.guest_wishes import GuestWishes
 from balloon_spec.judge.in_flight import InFlight
 from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.session import Session
-from balloon_spec.pages import EMPTY, PAGE_SHIFT, PageSet
-from balloon_spec.wire.errors import WireError
+from balloon_spec.pages import EMPTY, PageSet
 
 __all__ = ["ROUNDS_WITHOUT_END", "Course"]
 
@@ -69,10 +66,6 @@ class Course(Ledger):
     """The pages the guest wants back and finds in no deflate buffer."""
     guest_page: int = 0
     """The largest page of the guest that explains every inflate buffer; 0 before the first."""
-    free_pages: int | None = None
-    """What the last statistics said is free; None where they did not say."""
-    named_then: int = 0
-    """The pages named in inflate buffers when they said so."""
 
     @property
     def driver_chooses(self) -> bool:
@@ -83,10 +76,9 @@ class Course(Ledger):
         return wishes.to_inflate is None and wishes.to_deflate is None and self.guest_page > 0
 
     def free_now(self) -> int | None:
-        """Return how many pages the guest has free: what it said, without what it gave up since."""
-        if self.free_pages is None:
-            return None
-        return self.free_pages - max(self.exchange[Balloon].named.pages - self.named_then, 0)
+        """Return how many pages the guest has free, by all it said; None if it did not say."""
+        answers = (one.free_pages() for one in self.exchange.companions)
+        return next((free for free in answers if free is not None), None)
 
     def limit(self) -> int:
         """Return what a deflate buffer has to leave in the balloon without DEFLATE_ON_OOM (DEF-09)."""
@@ -145,11 +137,6 @@ class Course(Ledger):
             limit = self.limit()
             if self.left(pages) < limit:
                 self.below = limit
-        elif buffer.queue is STATISTICS:
-            self.free_pages, self.named_then = (
-                _free_pages(buffer.event.readable),
-                self.exchange[Balloon].named.pages,
-            )
 
     def _used(self, buffer: InFlight | None) -> None:
         if buffer is not None and buffer.queue is INFLATE:
@@ -210,12 +197,3 @@ def _page_size(pages: PageSet, before: int) -> int:
     bounds = [run.first | run.count for run in pages]
     sizes = [one & -one for one in bounds] + ([before] if before else [])
     return min(sizes, default=0)
-
-
-def _free_pages(data: bytes) -> int | None:
-    try:
-        values = {entry.tag: entry.value for entry in statistics.parse(data).entries}
-    except WireError:
-        return None
-    free = values.get(Tag.MEMFREE, values.get(Tag.AVAIL))
-    return None if free is None else free >> PAGE_SHIFT

@@ -1,6 +1,6 @@
 """What the bytes of a response message decide about their sender, and how its chunks sort.
 
-Used by :mod:`balloon_spec.judge.content`, which puts the parts together.
+Used by :mod:`balloon_spec.families.chunk_transfer.message_content`, which puts the parts together.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from balloon_spec.families.chunk_transfer import chunk, response_header
 from balloon_spec.families.chunk_transfer.response_message import MAX_DATA_BYTES
-from balloon_spec.judge.decision import Decision, broken, kept, kept_if
+from balloon_spec.judge.content import Draft
+from balloon_spec.judge.decision import broken, kept, kept_if
 from balloon_spec.pages import EMPTY, PAGE_SHIFT, PageSet
 from balloon_spec.wire.layout import swapped
 
 __all__ = [
     "CHUNK_BYTES",
     "HEADER_BYTES",
-    "Draft",
     "Reading",
     "check_chunks",
     "check_idle_fields",
@@ -47,20 +47,6 @@ _SWAPS = {"base and size are": [0, 1], "base is": [0], "size is": [1]}
 _OF_NO_CHUNK: NDArray[np.bool_] = np.zeros(0, np.bool_)
 _FEW = 16
 """Up to so many chunks are read one by one."""
-
-
-@dataclass(slots=True)
-class Draft:
-    """A content as it is being read."""
-
-    decisions: list[Decision] = field(default_factory=list)
-    trials: set[str] = field(default_factory=set)
-    forbidden: list[tuple[str, PageSet]] = field(default_factory=list)
-
-    def forbid(self, requirement: str, pages: PageSet) -> None:
-        """Note pages that the requirement forbids a receiver to act on."""
-        if pages:
-            self.forbidden.append((requirement, pages))
 
 
 @dataclass(frozen=True, slots=True)

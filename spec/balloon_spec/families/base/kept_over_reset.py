@@ -6,12 +6,10 @@ from collections.abc import Iterator
 
 from balloon_spec.events import ConfigurationRead, DriverOk, Quiet, Side
 from balloon_spec.families.base import configuration
-from balloon_spec.judge.configuration_space import Configuration
+from balloon_spec.families.base.configuration_space import Configuration
 from balloon_spec.judge.decision import Decision, broken, kept
-from balloon_spec.judge.host_requests import Requests
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
-from balloon_spec.judge.statistics_queue import Statistics
 
 _ACTUAL = configuration.ACTUAL_OFFSET
 
@@ -84,6 +82,6 @@ def nothing_is_announced_to_nobody(_event: DriverOk, scene: Scene) -> Iterator[D
 @rule(Quiet, "RESET-12")
 def an_old_wish_may_be_dropped(event: Quiet, scene: Scene) -> Iterator[Decision]:
     """A device that was given its time after a reset did with an old wish what it may."""
-    dropped = scene[Requests].dropped_wish or scene[Statistics].dropped_wish
+    dropped = any(one.dropped_a_wish() for one in scene.exchange.companions)
     if event.side is Side.DEVICE and scene[Session].driver_ok and dropped:
         yield kept("RESET-12")

@@ -7,14 +7,11 @@ from typing import Self
 
 from balloon_spec import events as ev
 from balloon_spec.families.base import DEFLATE, INFLATE
-from balloon_spec.families.host_requests import HOST_REQUEST
-from balloon_spec.judge.balloon import Balloon
+from balloon_spec.families.base.balloon import Balloon
 from balloon_spec.judge.buffers_in_flight import Buffers
-from balloon_spec.judge.content import read_message
-from balloon_spec.judge.in_flight import InFlight, Shape
+from balloon_spec.judge.in_flight import InFlight
 from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.session import Session
-from balloon_spec.judge.trials import LASTING
 from balloon_spec.pages import EMPTY, PageSet
 
 __all__ = ["GuestMemory"]
@@ -34,6 +31,13 @@ class GuestMemory(Ledger):
     """One of those was shorter than its header."""
     all_was_shown: bool = False
     """All memory was looked at after every malformed buffer had come back; the next one is judged afresh."""
+
+    def taken_back(self, event: ev.Used) -> PageSet:
+        """Return what the return of a deflate buffer takes back; until then it may be discarded."""
+        buffer = self.exchange[Buffers].in_flight.get((event.queue, event.buffer))
+        if buffer is None or buffer.queue is not DEFLATE:
+            return EMPTY
+        return buffer.content.pages & self.may_be_discarded
 
     def forbidden_by(self, requirement: str) -> PageSet:
         """Return the pages that the requirement forbids to touch."""
@@ -65,30 +69,34 @@ class GuestMemory(Ledger):
         if self.all_was_shown:
             # What is found from here on is not the effect of malformed buffers that came back before.
             self.all_was_shown = self.suspects = self.short_message_came = False
-            self.forbidden = {name: pages for name, pages in self.forbidden.items() if name in LASTING}
+            self.forbidden = {
+                name: pages for name, pages in self.forbidden.items() if name in self.exchange.trials.lasting
+            }
         self.suspects |= buffer.is_malformed
         self.short_message_came |= "SAFE-08" in buffer.content.trials
-        if buffer.queue in {INFLATE, HOST_REQUEST}:
+        if buffer.queue is not DEFLATE:
             for requirement, harm in buffer.content.forbidden:
                 self._forbid(requirement, harm)
         pages, session = buffer.content.pages, self.exchange[Session]
         if buffer.queue is INFLATE:
             self.may_be_discarded |= pages
             self.forbidden["DEF-07"] = self.forbidden_by("DEF-07") - pages
-        elif buffer.queue is None and session.queues.get(event.queue) is INFLATE and session.memory:
-            # The driver took the wrong queue; the device, which looks at no header (HDR-05), may act on it.
-            self.may_be_discarded |= read_message(event.readable, session.memory, "balloon").pages
+        elif buffer.astray is not None and session.queues.get(event.queue) is INFLATE:
+            # The driver took the wrong queue, and the device may act on it.
+            self.may_be_discarded |= buffer.astray.pages
         elif buffer.queue is DEFLATE:
             known = self.exchange[Balloon].named, self.may_be_discarded, self.forbidden_by("DEF-08")
             for one in known:
                 pages -= one
             self._forbid("DEF-07", pages)
-        elif buffer.queue is HOST_REQUEST and buffer.shape is Shape.MESSAGE:
-            self._forbid("UNUSED-01", pages)
+        for companion in self.exchange.companions:
+            for requirement, left_alone in companion.forbids(buffer):
+                self._forbid(requirement, left_alone)
 
     def after_reset(self) -> Self:
         """Leave what was named, discarded or not, and taken back or not: the guest has it again."""
         before = (self.may_be_discarded, self.forbidden_by("RESET-06"), self.forbidden_by("DEF-08"))
-        reported = self.forbidden_by("UNUSED-01") - self.may_be_discarded
-        forbidden = {"RESET-06": PageSet.union(before), "UNUSED-01": reported}
+        forbidden = {"RESET-06": PageSet.union(before)}
+        for name in self.exchange.trials.outliving:
+            forbidden[name] = self.forbidden_by(name) - self.may_be_discarded
         return type(self)(self.exchange, forbidden=forbidden)

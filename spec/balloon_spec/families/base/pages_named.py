@@ -6,140 +6,95 @@ from collections import Counter
 from collections.abc import Iterator
 
 from balloon_spec.events import Available, Guest, GuestAction
-from balloon_spec.families.base import DEFLATE, INFLATE
-from balloon_spec.families.chunk_transfer.response_header import LENGTH_BYTES
-from balloon_spec.families.host_requests import HOST_REQUEST
-from balloon_spec.judge.balloon import Balloon
+from balloon_spec.families.base import BALLOON_QUEUES, DEFLATE, INFLATE
+from balloon_spec.families.base.array_content import ARRAY
+from balloon_spec.families.base.balloon import Balloon
+from balloon_spec.families.base.course import Course
+from balloon_spec.families.base.guest_wishes import GuestWishes
 from balloon_spec.judge.buffers_in_flight import Buffers
-from balloon_spec.judge.course import Course
 from balloon_spec.judge.decision import Decision, broken, kept, kept_if
-from balloon_spec.judge.host_requests import Requests
-from balloon_spec.judge.in_flight import Shape
-from balloon_spec.judge.interpretation import wishes
+from balloon_spec.judge.in_flight import InFlight
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
+from balloon_spec.judge.shape import by_bytes, on_places
 from balloon_spec.pages import PageSet
 
-_OWN = {INFLATE: ("INF-01", "INF-02"), DEFLATE: ("DEF-01", "DEF-02")}
-"""Per queue: the requirement on the form of a buffer, and the one that it names at least one chunk."""
+__all__ = ["bytes_are_well_formed", "is_displaced", "misplaced"]
+
 _VERBS = {INFLATE: "gives up", DEFLATE: "wants back"}
 
 
-@rule(
-    Available,
-    *("HDR-01", "HDR-02", "HDR-03", "HDR-04", "HDR-06", "HDR-08"),
-    *("CHUNK-03", "CHUNK-04", "CHUNK-05", "CHUNK-11", "CHUNK-12"),
-    *("PFN-02", "PFN-04", "PFN-08"),
-)
+@rule(Available, further=by_bytes)
 def bytes_are_well_formed(_event: Available, scene: Scene) -> Iterator[Decision]:
-    """Whatever the bytes of a buffer decide by themselves; see :mod:`balloon_spec.judge.content`."""
+    """Whatever the bytes of a buffer decide by themselves; see :mod:`balloon_spec.judge.shape`."""
     if scene.buffer is not None:
         yield from scene.buffer.content.decisions
 
 
-@rule(Available, "INF-01", "DEF-01", "PFN-01", "INF-02", "DEF-02")
-def form_is_the_negotiated_one(event: Available, scene: Scene) -> Iterator[Decision]:
-    """Messages with CHUNK_TRANSFER and arrays without it; a buffer of the other form is read in neither."""
+@rule(Available, "PFN-01")
+def arrays_are_sent_where_nothing_else_was_negotiated(event: Available, scene: Scene) -> Iterator[Decision]:
+    """Arrays without a feature that replaces them; a buffer of another form is read in neither."""
     buffer = scene.buffer
-    if buffer is None or buffer.queue not in _OWN:
+    if buffer is None or buffer.queue not in BALLOON_QUEUES:
         return
-    form, at_least_one = _OWN[buffer.queue]
-    if buffer.shape is Shape.WRONG_ARRAY:
-        yield broken(
-            form,
-            "CHUNK_TRANSFER was accepted and the buffer is an array of page frame numbers",
-            field="buffer",
-            expected="a response message",
-            seen=f"{len(event.readable) // 4} page frame numbers",
-            data=event.readable,
-        )
-    elif buffer.shape is Shape.WRONG_MESSAGE:
+    if buffer.shape is ARRAY:
+        yield kept("PFN-01")
+    elif buffer.shape.lacks:
         yield broken(
             "PFN-01",
-            "CHUNK_TRANSFER was not accepted and the buffer is a response message",
+            f"{buffer.shape.lacks} was not accepted and the buffer is {buffer.shape.noun}",
             field="buffer",
-            expected="an array of page frame numbers",
-            seen=f"a message of {len(event.readable)} bytes",
+            expected=ARRAY.noun,
+            seen=buffer.shape.told(event.readable),
             data=event.readable,
         )
-    elif buffer.shape is Shape.ARRAY:
-        yield kept("PFN-01")
-    elif buffer.shape is Shape.MESSAGE:
-        header = buffer.content.header
-        fits = header is not None and header.data_len == len(event.readable) - LENGTH_BYTES
-        # Page frame numbers are not told from a broken message as long as nobody said which pages there are.
-        if fits or scene[Session].memory is not None:
-            yield kept(form)
-        if header is not None and header.data_len == 0:
-            yield broken(
-                at_least_one,
-                "the message has no chunk",
-                field="data_len",
-                expected="at least 16",
-                seen="0",
-                data=event.readable,
-            )
-        elif header is not None:
-            yield kept(at_least_one)
 
 
-@rule(Available, "CHUNK-01", "CHUNK-02", "PFN-03", "UNUSED-10")
-def pages_are_those_meant(event: Available, scene: Scene) -> Iterator[Decision]:
+@rule(Available, further=on_places)
+def pages_are_those_meant(_event: Available, scene: Scene) -> Iterator[Decision]:
     """A driver whose guest is steered names pages the guest meant, in units of 4 KiB."""
     balloon = scene[Balloon]
-    asked = scene[Requests]
     buffer = scene.buffer
-    if buffer is None or buffer.queue is None or not buffer.content.total:
+    if buffer is None or buffer.queue not in BALLOON_QUEUES or not buffer.content.total:
         return
-    meant = wishes(scene.exchange, buffer.queue)
+    meant = scene[GuestWishes].on(buffer.queue)
     if meant is None:
         return
     named = buffer.content.intended
-    array = buffer.shape is Shape.ARRAY
-    asks = buffer.queue is HOST_REQUEST
     extra = named - meant
-    if buffer.queue is not DEFLATE:
-        # Pages of the balloon may be named again (INF-11 and UNUSED-02 judge that): no error of arithmetic.
+    if buffer.queue is INFLATE:
+        # Pages of the balloon may be named again (INF-11 judges that): no error of arithmetic.
         extra -= balloon.named
-        if asks and asked.request is not None:
-            extra -= asked.request.was_free
-    elif extra and not _is_displaced(named, scene[Course].owed_to_deflate & balloon.held):
+    elif extra and not is_displaced(named, scene[Course].owed_to_deflate & balloon.held):
         # A driver may take back more than its guest wants (DEF-09, DEF-10), and says so in actual (CFG-05).
         extra -= balloon.held
-    if not extra:
-        if named <= meant:
-            yield from (kept(name) for name in (("PFN-03",) if array else ("CHUNK-01", "CHUNK-02")))
-        if asks:
-            yield kept("UNUSED-10")
-        return
-    begun = asked.request is not None and asked.request.reported & meant
-    if asks and (begun or not _is_displaced(named, meant)):
-        yield broken(
-            "UNUSED-10",
-            "pages that the guest uses are reported unused",
-            field="chunk",
-            expected=meant,
-            seen=extra,
-            data=event.readable,
-        )
-        return
+    if extra:
+        yield misplaced(buffer, meant, extra, _VERBS[buffer.queue])
+    elif named <= meant:
+        yield from (kept(name) for name in buffer.shape.on_places)
+
+
+def misplaced(buffer: InFlight, meant: PageSet, extra: PageSet, verb: str) -> Decision:
+    """Say that a buffer names pages ``extra`` to those meant, by where they start or by how many they are."""
+    named = buffer.content.intended
     run = next(run for run in named if PageSet([run]) & extra)
     starts = {one.first for one in meant}
     starts_right = run.first in meant and (
         run.first in starts or run.count not in {one.count for one in meant}
     )
-    requirement = "PFN-03" if array else "CHUNK-02" if starts_right else "CHUNK-01"
-    yield broken(
-        requirement,
-        f"the buffer names pages that are not those the guest {_VERBS.get(buffer.queue, 'does not use')}",
-        field="pfn" if array else "size" if starts_right else "base",
+    place = buffer.shape.count if starts_right else buffer.shape.start
+    assert place is not None, "a buffer that names pages says where they are"
+    return broken(
+        place.requirement,
+        f"the buffer names pages that are not those the guest {verb}",
+        field=place.field,
         expected=meant,
         seen=named,
-        data=event.readable,
+        data=buffer.event.readable,
     )
 
 
-def _is_displaced(named: PageSet, meant: PageSet) -> bool:
+def is_displaced(named: PageSet, meant: PageSet) -> bool:
     """Tell whether a buffer names runs such as were meant, each of them at another place."""
     starts = {one.first for one in meant}
     alike = Counter(one.count for one in named) <= Counter(one.count for one in meant)

@@ -19,20 +19,14 @@ from balloon_spec.events import (
     Used,
 )
 from balloon_spec.families.base import DEFLATE, INFLATE
-from balloon_spec.families.host_requests import HOST_REQUEST
-from balloon_spec.families.statistics import STATISTICS
+from balloon_spec.families.base.guest_wishes import GuestWishes
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept, kept_if
-from balloon_spec.judge.guest_wishes import GuestWishes
-from balloon_spec.judge.host_requests import Requests
 from balloon_spec.judge.in_flight import InFlight
 from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
-from balloon_spec.judge.statistics_queue import Statistics
 
-_AGAIN = 2
-"""A device that did so twice does not do it once only."""
 _WISHES = frozenset({GuestAction.INFLATE, GuestAction.DEFLATE, GuestAction.UNUSED})
 """What a guest wants of its driver; the other actions are seen."""
 
@@ -152,16 +146,13 @@ def what_was_held_is_not_lost(event: Quiet, scene: Scene) -> Iterator[Decision]:
     returned two when it was asked, or made a request that was answered.
     """
     flying = scene[Buffers]
-    asked = scene[Requests]
-    stats = scene[Statistics]
     if event.side is not Side.DEVICE or scene[Session].needs_reset or not flying.held_over:
         return
-    wants = {STATISTICS: stats.wanted and stats.refreshes >= _AGAIN}
-    closed = asked.request is not None and not asked.request.is_open
-    wanted = asked.wanted is not None and closed
-    wants[HOST_REQUEST] = wanted and asked.made >= _AGAIN
     for buffer in flying.in_flight.values():
-        if buffer.number in flying.held_over and buffer.queue is not None and wants.get(buffer.queue):
+        queue = buffer.queue
+        if buffer.number not in flying.held_over or queue is None:
+            continue
+        if any(one.is_wanted_again(queue) for one in scene.exchange.companions):
             yield broken(
                 "QUEUE-14",
                 "a buffer is lost since DRIVER_OK was written again",

@@ -29,39 +29,24 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from balloon_spec.judge import trials
+from balloon_spec.judge.shape import known_shapes
 from balloon_spec.pages import PageSet
 
 __all__ = [
-    "ON_ITS_PAGES",
     "Abilities",
     "Circumstances",
-    "Form",
     "GivenBack",
     "LeftBehind",
     "Losses",
     "Since",
     "blame",
+    "form_of",
     "host_page_of",
+    "on_its_pages",
 ]
 
 _FEATURES_OF_BEFORE = "RESET-01"
 """To break it takes a device that does well what it is asked in the same features from the start."""
-_BYTE_ORDER = "PFN-10"
-"""Who breaks it finds no page of the buffer, and not a part of them."""
-
-_PASSED_OVER = ("CHUNK-08", "PFN-06")
-"""That the rest is acted on of a buffer in which a chunk or an entry is passed over; each is a SHOULD."""
-
-
-class Form(StrEnum):
-    """In which form a buffer names its pages."""
-
-    MESSAGE = "message"
-    ARRAY = "array"
-
-
-ON_ITS_PAGES = {Form.MESSAGE: "CHUNK-13", Form.ARRAY: "PFN-05"}
-"""The requirement to act on what a buffer names, by the form of the buffer."""
 
 
 class Since(StrEnum):
@@ -80,11 +65,12 @@ class Since(StrEnum):
 class Circumstances:
     """Of a look at the pages of a returned inflate buffer.
 
-    ``features`` are the names of those negotiated. ``tests`` are those of ``BY_DISCARD`` that the buffer puts
-    to the test. ``asked`` says that a host request was open, as while the guest is moved elsewhere.
+    ``form`` is the name of the buffer's shape, ``features`` are the names of those negotiated. ``tests`` are
+    the trials to which the buffer puts the device and that show by a discard. ``asked`` says that the device
+    had a reason to keep memory for a while: a host request was open, as while the guest is moved elsewhere.
     """
 
-    form: Form
+    form: str
     features: frozenset[str]
     tests: frozenset[str]
     since: Since = Since.NOTHING
@@ -124,7 +110,7 @@ class GivenBack:
     host_page: int = 0
 
 
-Losses: TypeAlias = Mapping[tuple[Form, frozenset[str]], str]
+Losses: TypeAlias = Mapping[tuple[str, frozenset[str]], str]
 """What was blamed for pages that were left, by the form of the buffer and what it puts to the test."""
 
 
@@ -141,15 +127,19 @@ def blame(
         return None
     peers = [one for one, seconds in able.items() if _covers(one, seconds, left)]
     own = left.circumstances
-    advice = next((name for name in _PASSED_OVER if name in own.tests), None)
-    same = [one for one in peers if one.form is own.form]
+    table = trials.known()
+    advice = trials.first(table.passing_over, own.tests)
+    same = [one for one in peers if one.form == own.form]
     # After a change of form what went may be a page that the other form happens to name.
     in_part = left.missing != left.looked and _FEATURES_OF_BEFORE not in own.tests
-    explains = own.tests if left.missing == left.looked else own.tests - {_BYTE_ORDER}
-    asked = list(trials.among(trials.BY_DISCARD, explains))
+    asked = [
+        name
+        for name in trials.among(table.by_discard, own.tests)
+        if left.missing == left.looked or not table.of(name).finds_none
+    ]
     if same or in_part:
         for (form, tests), name in losses.items():
-            if form is own.form and tests <= own.tests:
+            if form == own.form and tests <= own.tests:
                 return name
         if advice is not None:
             return advice
@@ -160,8 +150,21 @@ def blame(
             if name != _FEATURES_OF_BEFORE and (in_part or any(name not in one.tests for one in same)):
                 return name
         plain = not asked or any(own.tests <= one.tests for one in same) or in_part
-        return ON_ITS_PAGES[own.form] if plain else None
-    return (advice or ON_ITS_PAGES[own.form]) if final and peers else None
+        return on_its_pages(own.form) if plain else None
+    return (advice or on_its_pages(own.form)) if final and peers else None
+
+
+def form_of(name: str) -> str:
+    """Return the name of a form in which buffers name pages; ValueError for any other."""
+    known = [one.name for one in known_shapes() if one.acted_on]
+    if name not in known:
+        raise ValueError(f"no form {name!r}; choose one of {', '.join(known)}")
+    return name
+
+
+def on_its_pages(form: str) -> str:
+    """Return the requirement to act on what a buffer of this form names."""
+    return next(one.acted_on for one in known_shapes() if one.name == form)
 
 
 def _covers(one: Circumstances, seconds: float, left: LeftBehind) -> bool:

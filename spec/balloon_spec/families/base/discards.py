@@ -11,25 +11,23 @@ from typing import Self
 from balloon_spec import events as ev
 from balloon_spec.events import Discarded
 from balloon_spec.families.base import DEFLATE, INFLATE
-from balloon_spec.judge import trials
-from balloon_spec.judge.balloon import Balloon
-from balloon_spec.judge.buffers_in_flight import Buffers
-from balloon_spec.judge.decision import Decision, broken, kept, kept_if
-from balloon_spec.judge.given_back import (
+from balloon_spec.families.base.balloon import Balloon
+from balloon_spec.families.base.given_back import (
     Circumstances,
-    Form,
+    GivenBack,
     LeftBehind,
     Since,
     blame,
     host_page_of,
 )
-from balloon_spec.judge.guest_memory import GuestMemory
-from balloon_spec.judge.host_requests import Requests
-from balloon_spec.judge.in_flight import InFlight, Shape
+from balloon_spec.families.base.guest_memory import GuestMemory
+from balloon_spec.judge import trials
+from balloon_spec.judge.buffers_in_flight import Buffers
+from balloon_spec.judge.decision import Decision, broken, kept, kept_if
+from balloon_spec.judge.in_flight import InFlight
 from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
-from balloon_spec.judge.trials import BY_DISCARD
 from balloon_spec.page_map import PageMap, Piece
 from balloon_spec.pages import EMPTY, PageSet
 
@@ -54,7 +52,7 @@ class _Returned:
     buffers named one of its pages again: what becomes of that page is not held against this buffer any more.
     """
 
-    form: Form
+    form: str
     tests: frozenset[str]
     asked: bool
     number: int
@@ -97,7 +95,7 @@ class Discards(Ledger):
     """How many inflate buffers the device was notified of since the reset."""
     able: Mapping[Circumstances, float] = field(default_factory=dict)
     """The circumstances under which the device was seen to discard all pages of a buffer, and how soon."""
-    losses: Mapping[tuple[Form, frozenset[str]], str] = field(default_factory=dict)
+    losses: Mapping[tuple[str, frozenset[str]], str] = field(default_factory=dict)
     """What was blamed for pages that were left behind so far."""
     left: tuple[LeftBehind, ...] = ()
     """Pages that were left, if no more than INF-07 could be said."""
@@ -122,6 +120,15 @@ class Discards(Ledger):
         runs = ((start, end - start) for start, end, _ in self.awaited.within(pages))
         return PageSet(runs) - self.discarded
 
+    def _keeps_memory(self) -> bool:
+        """Tell whether the device has a reason to leave for now what it was named."""
+        return any(one.keeps_memory() for one in self.exchange.companions)
+
+    @property
+    def given_back(self) -> GivenBack:
+        """What the device gave back of the memory it was named, and what it left."""
+        return GivenBack(dict(self.able), self.left, self.host_page)
+
     def _awaited_at(self, event: ev.Discarded) -> list[tuple[_Returned, PageSet]]:
         """Return each buffer of which awaited pages are looked at, and those pages, in their order."""
         runs: dict[_Returned, list[tuple[int, int]]] = {}
@@ -131,7 +138,7 @@ class Discards(Ledger):
         return [(one, PageSet(runs[one])) for one in sorted(runs, key=_order)]
 
     def _look_at(self, one: _Returned, looked: PageSet, event: ev.Discarded) -> LeftBehind:
-        asked_now = self.exchange[Requests].is_asked
+        asked_now = self._keeps_memory()
         missing = looked - self.discarded - event.pages
         if missing:
             since = Since.INFLATED if self.inflations > one.inflations else Since.SOMETHING
@@ -172,9 +179,9 @@ class Discards(Ledger):
 
     def _await(self, buffer: InFlight) -> None:
         one = _Returned(
-            Form.ARRAY if buffer.shape is Shape.ARRAY else Form.MESSAGE,
-            buffer.trials & frozenset(BY_DISCARD),
-            self.exchange[Requests].is_asked,
+            buffer.shape.name,
+            buffer.trials & frozenset(self.exchange.trials.by_discard),
+            self._keeps_memory(),
             buffer.number,
             self.inflations,
             self.exchange.now_seconds or 0.0,
@@ -233,10 +240,10 @@ def _named_again(one: _Returned, before: _Names | None) -> _Names:
     return named
 
 
-@rule(Discarded, "INF-07", *BY_DISCARD)
+@rule(Discarded, "INF-07", further=trials.by_discard)
 def named_pages_are_given_back(event: Discarded, scene: Scene) -> Iterator[Decision]:
     """The pages of a returned inflate buffer are discarded, whatever else the buffer puts to the test."""
-    look = scene[Discards].shown_by(event)
+    look, names = scene[Discards].shown_by(event), scene.exchange.trials.by_discard
     for one, requirement in look.blamed:
         yield broken(
             requirement or "INF-07",
@@ -248,7 +255,7 @@ def named_pages_are_given_back(event: Discarded, scene: Scene) -> Iterator[Decis
     for one in look.shown:
         if one.missing:
             continue
-        yield from (kept(name) for name in trials.among(BY_DISCARD, one.circumstances.tests))
+        yield from (kept(name) for name in trials.among(names, one.circumstances.tests))
         late = one.looked & event.late
         yield kept_if(
             "INF-07",

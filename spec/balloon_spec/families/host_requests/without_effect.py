@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from balloon_spec.events import Quiet, Side
-from balloon_spec.judge import trials
+from balloon_spec.families.host_requests.ledger import Request, Requests
+from balloon_spec.families.host_requests.trials import CLOSED
 from balloon_spec.judge.decision import Decision, broken, kept
-from balloon_spec.judge.host_requests import Request, Requests
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
 
@@ -24,7 +24,7 @@ def closed_by_a_stray(request: Request, data: bytes) -> Decision:
     name = request.strays[-1]
     return broken(
         name,
-        trials.of(name).closed,
+        CLOSED[name],
         field="request",
         expected=f"no request before the DONE of {request.parameter:#x}",
         seen="the next request",
@@ -32,7 +32,7 @@ def closed_by_a_stray(request: Request, data: bytes) -> Decision:
     )
 
 
-@rule(Quiet, *trials.BY_REQUEST)
+@rule(Quiet, *CLOSED)
 def a_stray_closes_nothing(event: Quiet, scene: Scene) -> Iterator[Decision]:
     """A device that could have taken the exchange for closed, and did not ask again, has kept it open."""
     asked = scene[Requests]

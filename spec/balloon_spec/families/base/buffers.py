@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from balloon_spec.events import Available, BufferAltered, Quiet, Side, Used
-from balloon_spec.families.base import DEFLATE, INFLATE
-from balloon_spec.families.host_requests import HOST_REQUEST
-from balloon_spec.families.statistics import STATISTICS
+from balloon_spec.families.base import INFLATE
+from balloon_spec.families.base.returns import Returns
 from balloon_spec.judge import trials
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.judge.exchange import Exchange
-from balloon_spec.judge.host_requests import Requests
-from balloon_spec.judge.in_flight import InFlight, Shape
-from balloon_spec.judge.rule import Scene, rule
+from balloon_spec.judge.in_flight import InFlight
+from balloon_spec.judge.rule import Scene, particulars, rule
 from balloon_spec.judge.session import Session
-from balloon_spec.judge.statistics_queue import Statistics
-from balloon_spec.judge.trials import BY_RETURN, BY_RETURN_OF_MALFORMED
+from balloon_spec.queues import Queue
 
-_BALLOON = frozenset({INFLATE, DEFLATE})
+if TYPE_CHECKING:
+    from balloon_spec.families.family import Family
 
-_LOOKED_FOR = frozenset({STATISTICS, HOST_REQUEST})
-
-_PAGES = frozenset({Shape.MESSAGE, Shape.ARRAY, Shape.WRONG_MESSAGE, Shape.WRONG_ARRAY})
-"""The shapes of buffers that carry pages, and so have to come back."""
+__all__ = ["is_looked_for"]
 
 
 @rule(BufferAltered, "BUF-01", "BUF-02")
@@ -95,7 +91,7 @@ def returns_are_in_order(event: Used, scene: Scene) -> Iterator[Decision]:
         )
 
 
-@rule(Available, "BUF-05", "CONC-01")
+@rule(Available, "BUF-05", further=particulars("BUF-05"))
 def buffers_have_memory_of_their_own(event: Available, scene: Scene) -> Iterator[Decision]:
     """Buffers in flight do not share memory, and the two kinds of pages never do."""
     if scene.buffer is None or not event.extents:
@@ -104,8 +100,7 @@ def buffers_have_memory_of_their_own(event: Available, scene: Scene) -> Iterator
     for other in scene[Buffers].in_flight.values():
         if not other.event.extents:
             continue
-        kinds = {_kind(scene.buffer), _kind(other)} == {"balloon", "unused"}
-        requirement = "CONC-01" if kinds else "BUF-05"
+        particular = scene.exchange.in_particular("BUF-05", scene.buffer, other)
         shared = next(
             (
                 address
@@ -116,7 +111,7 @@ def buffers_have_memory_of_their_own(event: Available, scene: Scene) -> Iterator
             None,
         )
         yield kept_if(
-            requirement,
+            "BUF-05" if particular is None else particular[0],
             shared is None,
             "a buffer shares memory with one that is in flight",
             field="buffer address",
@@ -125,23 +120,10 @@ def buffers_have_memory_of_their_own(event: Available, scene: Scene) -> Iterator
         )
 
 
-def _kind(buffer: InFlight) -> str:
-    if buffer.queue in _BALLOON:
-        return "balloon"
-    return "unused" if buffer.queue is HOST_REQUEST and buffer.shape is Shape.MESSAGE else "other"
-
-
 @rule(
     Used,
-    *(
-        "QUEUE-04",
-        "QUEUE-07",
-        "SAFE-03",
-        "CONC-07",
-        "INF-09",
-        "PFN-09",
-        *BY_RETURN,
-    ),
+    *("QUEUE-04", "QUEUE-07", "SAFE-03", "CONC-07", "INF-09", "PFN-09"),
+    further=trials.by_return,
 )
 def a_return_answers_what_was_asked(_event: Used, scene: Scene) -> Iterator[Decision]:
     """The return of a buffer keeps whatever that buffer put to the test."""
@@ -155,9 +137,9 @@ def a_return_answers_what_was_asked(_event: Used, scene: Scene) -> Iterator[Deci
     ]
     if older and not scene[Session].has("IN_ORDER"):
         yield kept("CONC-07")
-    if buffer.early and _is_looked_for(scene.exchange, buffer):
+    if buffer.early and is_looked_for(scene.exchange, buffer.queue):
         yield kept("QUEUE-04")
-    if buffer.shape not in _PAGES:
+    if not buffer.shape.is_of_pages:
         return
     if not buffer.is_sound:
         yield kept("SAFE-03")
@@ -165,74 +147,66 @@ def a_return_answers_what_was_asked(_event: Used, scene: Scene) -> Iterator[Deci
         yield kept("QUEUE-07")
         if buffer.queue is INFLATE:
             yield kept("INF-09")
-    for requirement in trials.among((*BY_RETURN, "PFN-09"), buffer.trials):
+    for requirement in trials.among((*scene.exchange.trials.by_return, "PFN-09"), buffer.trials):
         yield kept(requirement)
 
 
 @rule(Quiet, "QUEUE-04")
-def statistics_are_found_at_driver_ok(event: Quiet, scene: Scene) -> Iterator[Decision]:
-    """A device that serves its operator's wishes finds the statistics buffer that was there at DRIVER_OK.
+def held_buffers_are_found_at_driver_ok(event: Quiet, scene: Scene) -> Iterator[Decision]:
+    """A device that serves its operator's wishes finds the buffer it may hold that was there at DRIVER_OK.
 
     It may hold one as long as it likes (STATS-09), and is judged by what it did before, with the same
     features and after a reset as well: it returned two when it was asked.
     """
     session = scene[Session]
     flying = scene[Buffers]
-    stats = scene[Statistics]
     if event.side is not Side.DEVICE or session.needs_reset or not session.driver_ok:
         return
-    if not (stats.wanted and stats.refreshed_before) or STATISTICS in flying.notified:
-        return
     for buffer in flying.in_flight.values():
-        early = buffer.early and buffer.number not in flying.held_over
-        if early and buffer.queue is STATISTICS and _is_looked_for(scene.exchange, buffer):
+        queue = buffer.queue
+        if queue is None or not queue.held or queue in flying.notified or not buffer.early:
+            continue
+        wanted = any(one.is_wanted_at_start(queue) for one in scene.exchange.companions)
+        if wanted and buffer.number not in flying.held_over and is_looked_for(scene.exchange, queue):
             yield broken(
                 "QUEUE-04",
-                "a statistics buffer that was there at DRIVER_OK is not used",
-                field="statistics queue",
+                f"a {queue} buffer that was there at DRIVER_OK is not used",
+                field=f"{queue} queue",
                 expected=f"{buffer.event.buffer} returned",
                 seen="in flight",
                 data=buffer.event.readable,
             )
 
 
-def _is_looked_for(exchange: Exchange, buffer: InFlight) -> bool:
-    """Tell whether a device finds at DRIVER_OK a buffer of which nobody notified it (QUEUE-04)."""
-    return exchange[Session].has("HOST_REQ_VQ") and buffer.queue in _LOOKED_FOR
-
-
-def _beside(exchange: Exchange, buffer: InFlight) -> bool:
-    """Tell whether another queue had something to do while the buffer was in flight.
-
-    That is a message or an array, returned since or not, or a request that the driver has not answered.
-    """
-    flying = exchange[Buffers]
-    asked = exchange[Requests]
-    if asked.request is not None and asked.request.is_open and buffer.queue is not HOST_REQUEST:
-        return True
-    if any(queue is not buffer.queue and last > buffer.number for queue, last in flying.latest.items()):
-        return True
+def is_looked_for(exchange: Exchange, queue: Queue | None) -> bool:
+    """Tell whether a device finds at DRIVER_OK what is on a queue, if nobody notified it (QUEUE-04)."""
+    features = exchange[Session].features
     return any(
-        other.queue is not buffer.queue and other.shape in {Shape.MESSAGE, Shape.ARRAY}
-        for other in flying.in_flight.values()
+        one.queue is queue and one.feature in features
+        for family in exchange.profile.families
+        for one in family.found_at_start
     )
 
 
 def _why_not_returned(scene: Scene, buffer: InFlight) -> tuple[str, str]:
     """Return the requirement that a buffer breaks which is not returned, and the words for it."""
+    table = scene.exchange.trials
     if not buffer.is_sound:
-        return trials.first(
-            BY_RETURN_OF_MALFORMED, buffer.trials
-        ) or "SAFE-03", "a malformed buffer is not returned"
-    requirement = trials.first(BY_RETURN, buffer.trials)
-    if requirement is None and scene[Session].has("HOST_REQ_VQ") and _beside(scene.exchange, buffer):
-        requirement = "CONC-06"
-    if requirement is None:
-        return "QUEUE-07", "a well-formed buffer is not returned"
-    return requirement, trials.of(requirement).not_returned
+        name = trials.first(table.by_return_of_malformed, buffer.trials)
+        return name or "SAFE-03", "a malformed buffer is not returned"
+    name = trials.first(table.by_return, buffer.trials)
+    if name is not None:
+        return name, table.of(name).not_returned
+    particular = scene.exchange.in_particular("QUEUE-07", buffer)
+    return particular or ("QUEUE-07", "a well-formed buffer is not returned")
 
 
-@rule(Quiet, "QUEUE-07", "SAFE-03", "PFN-09", *BY_RETURN)
+def _by_return(families: tuple[Family, ...]) -> Iterator[str]:
+    yield from trials.by_return(families)
+    yield from particulars("QUEUE-07")(families)
+
+
+@rule(Quiet, "QUEUE-07", "SAFE-03", "PFN-09", further=_by_return)
 def nothing_is_held_back(event: Quiet, scene: Scene) -> Iterator[Decision]:
     """A device that was given its time has returned every message and array."""
     session = scene[Session]
@@ -240,11 +214,11 @@ def nothing_is_held_back(event: Quiet, scene: Scene) -> Iterator[Decision]:
     if event.side is not Side.DEVICE or session.needs_reset or not session.driver_ok:
         return
     for buffer in flying.in_flight.values():
-        if buffer.shape not in _PAGES or buffer.number in flying.missed or not buffer.is_reachable:
+        if not buffer.shape.is_of_pages or buffer.number in flying.missed or not buffer.is_reachable:
             continue
         if (
             buffer.early
-            and not _is_looked_for(scene.exchange, buffer)
+            and not is_looked_for(scene.exchange, buffer.queue)
             and buffer.queue not in flying.notified
         ):
             # Without a notification since DRIVER_OK the device need not know of it.
@@ -261,8 +235,8 @@ def nothing_is_held_back(event: Quiet, scene: Scene) -> Iterator[Decision]:
 @rule(Available, "CONC-05", "BUF-06")
 def returns_in_any_manner_are_taken(_event: Available, scene: Scene) -> Iterator[Decision]:
     """A driver that goes on after a return out of order, or with a used length, has coped with it."""
-    flying = scene[Buffers]
-    if flying.returned_out_of_order:
+    returns = scene[Returns]
+    if returns.out_of_order:
         yield kept("CONC-05")
-    if flying.returned_with_length:
+    if returns.with_length:
         yield kept("BUF-06")

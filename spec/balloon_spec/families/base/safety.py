@@ -10,7 +10,6 @@ from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
-from balloon_spec.judge.trials import WELCOME
 
 
 @rule(Failed, "SAFE-02", "SAFE-12", "SAFE-13")
@@ -51,7 +50,7 @@ def a_device_that_returns_a_buffer_is_there(_event: Used, scene: Scene) -> Itera
         yield kept("SAFE-13")
 
 
-@rule(NeedsReset, "SAFE-10", "QUEUE-07", *WELCOME)
+@rule(NeedsReset, "SAFE-10", "QUEUE-07", further=trials.welcome)
 def a_device_may_ask_for_a_reset(_event: NeedsReset, scene: Scene) -> Iterator[Decision]:
     """DEVICE_NEEDS_RESET is an answer to malformed input; said again it means nothing more."""
     flying = scene[Buffers]
@@ -63,7 +62,7 @@ def a_device_may_ask_for_a_reset(_event: NeedsReset, scene: Scene) -> Iterator[D
         last = flying.newest
         newest = last.trials if last is not None else frozenset()
         yield broken(
-            trials.first(WELCOME, newest) or "QUEUE-07",
+            trials.first(scene.exchange.trials.welcome, newest) or "QUEUE-07",
             "the device needs a reset although nothing malformed was sent",
             field="status",
             expected="no DEVICE_NEEDS_RESET",

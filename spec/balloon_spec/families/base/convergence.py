@@ -10,13 +10,13 @@ from collections.abc import Iterator
 
 from balloon_spec.events import Available, ConfigurationWritten, Quiet, Side
 from balloon_spec.families.base import DEFLATE, INFLATE, configuration
-from balloon_spec.judge.balloon import Balloon
+from balloon_spec.families.base.balloon import Balloon
+from balloon_spec.families.base.configuration_space import Configuration
+from balloon_spec.families.base.course import ROUNDS_WITHOUT_END, Course
+from balloon_spec.families.base.guest_wishes import GuestWishes
 from balloon_spec.judge.buffers_in_flight import Buffers
-from balloon_spec.judge.configuration_space import Configuration
-from balloon_spec.judge.course import ROUNDS_WITHOUT_END, Course
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.exchange import Exchange
-from balloon_spec.judge.guest_wishes import GuestWishes
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
 
@@ -34,8 +34,11 @@ def a_driver_rests_at_its_target(event: Quiet, scene: Scene) -> Iterator[Decisio
     course, target = scene[Course], space.num_pages
     if event.side is not Side.DRIVER or target is None or flying.on(INFLATE, DEFLATE):
         return
-    # The other kind of pages is with the device: whether the driver waits for that is judged by CONC-04.
-    if course.told or flying.unused_messages() or scene[Session].is_unbound:
+    if (
+        course.told
+        or scene[Session].is_unbound
+        or any(one.keeps_driver() for one in scene.exchange.companions)
+    ):
         return
     # Where actual counts more than the device was told of, INF-03 is broken, and the driver is at its target.
     seen = max(balloon.held.pages, space.actual or 0)

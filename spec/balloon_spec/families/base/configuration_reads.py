@@ -12,7 +12,7 @@ from balloon_spec.events import (
     Side,
 )
 from balloon_spec.families.base import configuration
-from balloon_spec.judge.configuration_space import Configuration
+from balloon_spec.families.base.configuration_space import Configuration
 from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.rule import Scene, rule

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from balloon_spec.events import Available, DriverOk, Negotiated
-from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.feature import LAST_BALLOON_BIT, insisted_on, means_nothing
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
+from balloon_spec.requirement import catalogue
 
-_GATED = (("CHUNK_TRANSFER", "NEG-01", "NEG-03"), ("HOST_REQ_VQ", "NEG-02", "NEG-04"))
-"""Feature, the requirement on offering it without STATS_VQ, and the one on accepting it so."""
+if TYPE_CHECKING:
+    from balloon_spec.families.family import Family
 
 _TO_BE_ACCEPTED = {"MUST_TELL_HOST": "NEG-10", "VERSION_1": "NEG-12"}
 """What a driver accepts where it is offered, and the requirement that says so."""
@@ -24,24 +25,30 @@ def _has(scene: Scene, mask: int, feature: str) -> bool:
     return feature in scene.exchange.profile.names(mask)
 
 
-@rule(Negotiated, "NEG-01", "NEG-02", "NEG-03", "NEG-04")
+def _on_prerequisites(families: tuple[Family, ...]) -> Iterator[str]:
+    for family in families:
+        for one in family.prerequisites:
+            yield from (one.offering, one.accepting)
+
+
+@rule(Negotiated, further=_on_prerequisites)
 def prerequisites_stand_together(event: Negotiated, scene: Scene) -> Iterator[Decision]:
-    """STATS_VQ stands with CHUNK_TRANSFER and HOST_REQ_VQ on both sides."""
-    names = scene.exchange.profile.names
-    offered, accepted = names(event.offered), names(event.accepted)
-    for feature, offering, accepting in _GATED:
-        # A driver is put to the test only by an offer that tempts it: the feature, and no STATS_VQ.
-        tempts = feature in offered and "STATS_VQ" not in offered
+    """A feature stands with what it needs, on both sides."""
+    profile = scene.exchange.profile
+    offered, accepted = profile.names(event.offered), profile.names(event.accepted)
+    for one in (one for family in profile.families for one in family.prerequisites):
+        # A driver is put to the test only by an offer that tempts it: the feature, and not what it needs.
+        tempts = one.feature in offered and one.needed not in offered
         for requirement, concerned, chosen, verb in (
-            (offering, feature in offered, offered, "offered"),
-            (accepting, tempts, accepted, "accepted"),
+            (one.offering, one.feature in offered, offered, "offered"),
+            (one.accepting, tempts, accepted, "accepted"),
         ):
-            if feature in chosen and "STATS_VQ" not in chosen:
+            if one.feature in chosen and one.needed not in chosen:
                 yield broken(
                     requirement,
-                    f"{feature} is {verb} without STATS_VQ",
+                    f"{one.feature} is {verb} without {one.needed}",
                     field="features",
-                    expected=f"{feature} with STATS_VQ, or neither",
+                    expected=f"{one.feature} with {one.needed}, or neither",
                     seen=", ".join(sorted(chosen)),
                 )
             elif concerned:
@@ -98,7 +105,11 @@ def what_a_driver_must_accept_is_accepted(event: Negotiated, scene: Scene) -> It
         )
 
 
-@rule(Negotiated, "NEG-06", "NEG-07", "NEG-08", "NEG-09")
+def _on_legal_sets(families: tuple[Family, ...]) -> Iterator[str]:
+    return (name for family in families for name in family.legal_sets)
+
+
+@rule(Negotiated, "NEG-06", "NEG-07", "NEG-08", further=_on_legal_sets)
 def features_ok_is_right(event: Negotiated, scene: Scene) -> Iterator[Decision]:
     """FEATURES_OK stays for every legal subset, and for no other set, where it can be seen."""
     if not event.shown:
@@ -124,10 +135,10 @@ def features_ok_is_right(event: Negotiated, scene: Scene) -> Iterator[Decision]:
     if insisted_on(event.offered, event.accepted) and not event.features_ok:
         # A device without a legacy interface, say, has nothing to say to a driver that wants one.
         return
-    alone = _has(scene, event.accepted, "HOST_REQ_VQ") and not _has(scene, event.accepted, "CHUNK_TRANSFER")
-    requirement = "NEG-09" if alone else "NEG-07"
+    names, entries = profile.names(event.accepted), catalogue()
+    particular = (one for one in _on_legal_sets(profile.families) if entries[one].when.holds(names))
     yield kept_if(
-        requirement,
+        next(particular, "NEG-07"),
         event.features_ok,
         "the device refused a legal set of features",
         field="status",
@@ -146,17 +157,16 @@ def _may_have_more_queues(exchange: Exchange) -> bool:
 def queue_exists(event: Available, scene: Scene) -> Iterator[Decision]:
     """Buffers are made available on queues of the negotiated features, and requests on their own."""
     session = scene[Session]
-    if scene.buffer is not None and scene.buffer.queue is None and event.queue in session.queues:
-        kind = "an unused-page message" if event.readable else "a request buffer"
+    if scene.buffer is not None and (astray := scene.buffer.astray) is not None:
         yield broken(
             "QUEUE-01",
-            f"{kind} was made available on another queue",
+            f"{astray.noun} was made available on another queue",
             field="queue",
-            expected=next(index for index, queue in session.queues.items() if queue is HOST_REQUEST),
+            expected=next(index for index, queue in session.queues.items() if queue is astray.queue),
             seen=event.queue,
         )
         return
-    if session.queues.get(event.queue) is HOST_REQUEST:
+    if event.queue in session.queues and session.queues[event.queue].recognised:
         yield kept("QUEUE-01")
     if event.queue in session.queues:
         yield kept("QUEUE-02")

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from balloon_spec import events as ev
 from balloon_spec.families.base import INFLATE
-from balloon_spec.judge.balloon import Balloon
+from balloon_spec.families.base.balloon import Balloon
 from balloon_spec.judge.in_flight import InFlight
 from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.session import Session
 from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.queues import Queue
 
 __all__ = ["GuestWishes"]
 
@@ -29,6 +30,10 @@ class GuestWishes(Ledger):
     """The pages in which the guest was seen to keep data."""
     owed_to_inflate: PageSet = EMPTY
     """The pages the guest gave up, has not asked back, and finds in no inflate buffer."""
+
+    def on(self, queue: Queue) -> PageSet | None:
+        """Return the pages the guest wants named on a queue of the balloon, None if it is not steered."""
+        return self.to_inflate if queue is INFLATE else self.to_deflate
 
     def take(self, event: ev.Event, buffer: InFlight | None) -> None:
         """Take in a wish, or an inflate buffer that carries one out."""
