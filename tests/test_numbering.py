@@ -326,6 +326,10 @@ def test_a_run_records_it_and_is_read_back(tmp_path, said):
     header = json.loads(results.read_text(encoding="utf-8").splitlines()[0])
     used, source = ("dense-negotiated", "stated") if said else ("fixed", "default")
     assert header["numbering"] == {"used": used, "source": source}
+    lines = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
+    # It is kept, and proven by a mutant that uses the same numbers.
+    (echo,) = (line for line in lines if line.get("requirement") == "ECHO-01")
+    assert (echo["verdict"], echo["proof"]["mutant"]) == ("kept", "mumbles-the-echo")
     words = f"{used} queue numbers ({'as stated' if said else 'the default'})"
     assert words in run.stdout
     assert words in paths[1].read_text(encoding="utf-8")

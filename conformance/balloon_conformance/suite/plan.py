@@ -86,14 +86,16 @@ def why_foreign(profile: Profile, names: frozenset[str], target: Target) -> str:
 
 
 def move(vector: Vector, profile: Profile) -> Vector:
-    """Return the vector with the numbers of ``profile``, which has every feature of the vector's.
+    """Return the vector with the bit and queue numbers of ``profile``, that of the run.
 
-    A vector of another profile keeps its bit numbers, and takes over how virtqueues are numbered.
+    A vector of another profile keeps that, with these numbers. If both have one name, ``profile`` has every
+    feature of the vector's.
     """
-    if vector.profile.name != profile.name:
-        own = vector.profile.with_numbering(profile.numbering)
-        return vector if own is vector.profile else replace(vector, profile=own)
-    if vector.profile == profile:
+    own = vector.profile
+    if own.name != profile.name:
+        bits = {name: profile.by_name[name].bit for name in own.by_name if name in profile.by_name}
+        profile = own.with_bits(bits).with_numbering(profile.numbering)
+    if own == profile:
         return vector
 
     def moved(sets: FeatureSets) -> FeatureSets:

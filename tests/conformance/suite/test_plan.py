@@ -10,6 +10,7 @@ from balloon_conformance.suite.plan import move, plan, why_foreign
 from balloon_conformance.vectors.steps import ResetStep
 from balloon_spec.events import Side
 from balloon_spec.profiles import BASE, CHUNK_TRANSFER
+from balloon_spec.queues import Numbering
 
 MOVED = CHUNK_TRANSFER.with_bits({"CHUNK_TRANSFER": 41, "HOST_REQ_VQ": 42})
 
@@ -54,6 +55,19 @@ def test_a_vector_of_another_profile_is_left_as_it_is():
     base = next(one for one in plan(Side.DEVICE).vectors if one.profile == BASE)
     assert move(base, MOVED) is base
     assert why_foreign(MOVED, frozenset(BASE.by_name), reference_device_target()) == ""
+
+
+def test_a_vector_of_another_profile_takes_over_the_numbers_of_the_run():
+    base = next(
+        one
+        for one in plan(Side.DEVICE).vectors
+        if one.profile == BASE and "STATS_VQ" in BASE.names(one.features.accepted)
+    )
+    run = CHUNK_TRANSFER.with_bits({"STATS_VQ": 40}).with_numbering(Numbering.DENSE_OFFERED)
+    moved = move(base, run)
+    assert moved.profile == BASE.with_bits({"STATS_VQ": 40}).with_numbering(Numbering.DENSE_OFFERED)
+    assert (moved.features.accepted >> 40 & 1, moved.features.accepted >> 1 & 1) == (1, 0)
+    assert play(moved, reference_device_target().make(), Side.DEVICE).status is Status.PASSED
 
 
 def test_what_is_foreign_says_which_features_the_profile_lacks():

@@ -9,6 +9,7 @@ import struct
 from collections import Counter
 
 import pytest
+from reporting_profile import DENSE_NEGOTIATED
 from uml_leftovers import nothing_left, processes_of
 
 from balloon_conformance.iut.contract import (
@@ -35,6 +36,7 @@ from balloon_spec.events import (
 )
 from balloon_spec.pages import PageSet
 from balloon_spec.profiles import BASE
+from balloon_spec.queues import Numbering
 
 MISSING = [
     package
@@ -544,3 +546,20 @@ def test_memory_is_as_large_as_asked_for(place):
         assert 200 << 10 < memory_of(adapter)["MemTotal"] <= 256 << 10
     finally:
         adapter.stop()
+
+
+@pytest.mark.parametrize(
+    ("offered", "set_up", "seen"),
+    [
+        (("PAGE_REPORTING",), {0, 1, 2}, {Numbering.DENSE_OFFERED, Numbering.DENSE_NEGOTIATED}),
+        (("PAGE_REPORTING", "STATS_VQ"), {0, 1, 2, 3}, {Numbering.DENSE_OFFERED, Numbering.DENSE_NEGOTIATED}),
+        (("STATS_VQ",), {0, 1, 2}, set(Numbering)),
+    ],
+)
+def test_its_queues_are_seen_to_be_numbered_densely(live, offered, set_up, seen):
+    profile = DENSE_NEGOTIATED
+    with DriverSession(live, profile, memory_pages=SETUP.memory_pages) as session:
+        assert session.negotiate(profile.mask(["VERSION_1", *offered]), space(0)) is not None
+        session.settle()
+        assert live.queues_set_up() == set_up
+    assert session.numberings == seen

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from reporting_profile import DENSE_OFFERED, FIXED
 
 from balloon_conformance.iut.contract import (
     AdapterError,
@@ -26,6 +27,7 @@ from balloon_conformance.running.session import DeviceSession
 from balloon_spec.events import ConfigurationChanged, NeedsReset, Notified, Segment, Side, Used
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.profiles import BASE
+from balloon_spec.queues import Numbering
 from balloon_spec.segments import from_lengths
 
 PAGES = 0x1000
@@ -421,3 +423,16 @@ def test_a_status_that_outlives_a_reset_is_the_devices_fault_and_no_hang(make, m
         session.reset()
     found = {(finding.requirement, finding.seen) for finding in session.findings}
     assert found == {("RESET-07", "0xb")}
+
+
+def test_its_queues_are_seen_to_be_numbered_densely(make):
+    def negotiated(profile):
+        device = make(device_properties="free-page-reporting=on")
+        with DeviceSession(device, profile, memory_pages=PAGES) as session:
+            session.negotiate(profile.mask(["VERSION_1", "PAGE_REPORTING"]))
+            return session.numberings, [index for index, _ in device.ring_sizes()]
+
+    # It always offers STATS_VQ, so the reporting queue is its fourth, whether statistics are accepted or not.
+    assert negotiated(DENSE_OFFERED) == ({Numbering.DENSE_OFFERED, Numbering.DENSE_NEGOTIATED}, [0, 1, 3])
+    with pytest.raises(AdapterError, match=r"no queue 4 .* Or give --numbering dense-offered, if it numbers"):
+        negotiated(FIXED)

@@ -255,6 +255,7 @@ def test_too_few_queues_are_named(back_end, adapter):
     adapter.accept(ALL)
     with pytest.raises(AdapterError, match="has 3 queues and accepted features that need 4"):
         adapter.prepare()
+    assert adapter.absent_queues({0, 2, 3, 7}) == {3, 7}
 
 
 def test_a_write_that_is_refused_is_the_device_s_right(back_end, adapter):
