@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from balloon_spec.judge.ledger import Ledger
-from balloon_spec.pages import PageSet
+from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
 
 if TYPE_CHECKING:
@@ -44,6 +44,10 @@ class Companion(Ledger):
     def dropped_a_wish(self) -> bool:
         """Tell whether a wish of the operator was not carried out when the device was reset (RESET-12)."""
         return False
+
+    def lets_go(self) -> PageSet:
+        """Return the pages that a device may discard on account of this family."""
+        return EMPTY
 
     def forbids(self, buffer: InFlight) -> Iterable[tuple[str, PageSet]]:
         """Yield pages that a device must leave alone since a buffer came, with the requirement: a trial's."""

@@ -60,9 +60,8 @@ def interpret(exchange: Exchange, event: ev.Available) -> InFlight:
         queue = None
     shape, content = shape_of(queue, event, session.features, session.memory), Content()
     if shape.read is not None and queue is not None and not shape.is_mistaken:
-        content = shape.read(
-            queue, event.readable, all_pages(exchange), session.features, _meant(exchange, queue)
-        )
+        meant = _meant(exchange, queue)
+        content = shape.read(queue, event, all_pages(exchange), session.features, meant)
         if session.memory is None:
             content = _without_memory(content, shape.rest_on_memory)
     early = not session.driver_ok and not event.notified

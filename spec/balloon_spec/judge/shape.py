@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from balloon_spec.events import Available
 from balloon_spec.families import registry
 from balloon_spec.judge.content import Content
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue
 
 if TYPE_CHECKING:
-    from balloon_spec.events import Available
     from balloon_spec.families.family import Family
 
 __all__ = [
@@ -28,9 +28,12 @@ __all__ = [
     "shape_of",
 ]
 
-Reader: TypeAlias = Callable[[Queue, bytes, PageSet, Collection[str], Sequence[PageSet]], Content]
-"""Reads bytes that came on a queue, given the pages that exist, the names of the negotiated features, and the
-sets of pages of which the sender is known to mean no others (none if nobody knows)."""
+Reader: TypeAlias = Callable[[Queue, Available, PageSet, Collection[str], Sequence[PageSet]], Content]
+"""Reads a buffer that came on a queue, by its bytes or its addresses.
+
+It is given the pages that exist, the names of the negotiated features, and sets of pages, of which the sender
+is known to mean no others; none if nobody knows.
+"""
 
 
 def _has_a_part_too_many(event: Available, _content: Content, queue: Queue) -> bool:
@@ -56,7 +59,7 @@ class Shape:
 
     ``structure`` is the name of the structure that such a buffer carries. ``noun`` says what it is, and
     ``told`` what was seen of it. ``names_pages``: it names pages in a form that was negotiated. ``read``
-    reads its bytes, None if they say nothing of pages; ``decides`` are the requirements on its sender that
+    reads it, None if it says nothing of pages; ``decides`` are the requirements on its sender that
     they decide, of which those that ``rest_on_memory`` are seen broken only if guest memory is known.
     ``is_malformed`` tells whether it by itself breaks what a device relies on, apart from those.
     ``is_mistaken``: it is of the form of other features than were negotiated, and acted on in no reading;
@@ -138,7 +141,9 @@ def read_content(
     if queue is None:
         return Content()
     shape, _ = _expected(registry.families(), queue, frozenset(features))
-    return Content() if shape.read is None else shape.read(queue, data, memory, features, meant)
+    if shape.read is None:
+        return Content()
+    return shape.read(queue, Available(queue.place, "", data), memory, features, meant)
 
 
 def known_shapes() -> tuple[Shape, ...]:

@@ -25,8 +25,8 @@ __all__ = [
     "Trial",
     "Trials",
     "among",
+    "by_change",
     "by_discard",
-    "by_harm",
     "by_return",
     "first",
     "known",
@@ -42,8 +42,9 @@ class Trial:
     ``place`` is where blame tries it: the least first, and no two trials have the same.
 
     The words are those of a finding, empty if it does not show in that way: ``not_returned`` if the buffer
-    does not come back, ``harmed`` if pages are changed that the requirement forbids to touch. A malformed
-    buffer that does not come back breaks no more than SAFE-03, unless a trial of its ``tests_malformed``.
+    does not come back, ``harmed`` if pages are changed that the requirement forbids to touch, ``stray`` if
+    pages are changed that none forbids to touch in particular. A malformed buffer that does not come back
+    breaks no more than SAFE-03, unless a trial of its ``tests_malformed``.
     With ``tests_discard`` it shows whether the pages are discarded. If it ``lasts``, the pages are forbidden
     as long as no inflate buffer names them, and else until all memory was looked at; if it
     ``outlives_reset``, after a reset too. A device that asks for a reset although it was to be ``welcome``
@@ -57,6 +58,7 @@ class Trial:
     place: int
     not_returned: str = ""
     harmed: str = ""
+    stray: str = ""
     tests_malformed: bool = False
     tests_discard: bool = False
     lasts: bool = False
@@ -82,6 +84,8 @@ class Trials:
     """What the discard of a buffer's pages puts to the test."""
     by_harm: tuple[str, ...] = field(init=False)
     """What forbids touching particular pages."""
+    by_stray: tuple[str, ...] = field(init=False)
+    """What a buffer that names no pages puts to the test of."""
     lasting: frozenset[str] = field(init=False)
     """What forbids touching pages for as long as no inflate buffer names them."""
     outliving: tuple[str, ...] = field(init=False)
@@ -111,6 +115,7 @@ class Trials:
             "by_return_of_malformed": tuple(one.requirement for one in every if one.tests_malformed),
             "by_discard": tuple(one.requirement for one in every if one.tests_discard),
             "by_harm": tuple(one.requirement for one in every if one.harmed),
+            "by_stray": tuple(one.requirement for one in every if one.stray),
             "lasting": frozenset(one.requirement for one in every if one.lasts),
             "outliving": tuple(one.requirement for one in every if one.outlives_reset),
             "welcome": tuple(one.requirement for one in every if one.welcome),
@@ -146,9 +151,10 @@ def by_discard(families: tuple[Family, ...]) -> tuple[str, ...]:
     return of_families(families).by_discard
 
 
-def by_harm(families: tuple[Family, ...]) -> tuple[str, ...]:
-    """Return what forbids touching particular pages."""
-    return of_families(families).by_harm
+def by_change(families: tuple[Family, ...]) -> tuple[str, ...]:
+    """Return what forbids touching particular pages, or any."""
+    table = of_families(families)
+    return table.by_harm + table.by_stray
 
 
 def welcome(families: tuple[Family, ...]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from balloon_spec.events import Available
 from balloon_spec.families.base import pfn_array
 from balloon_spec.judge.content import Content, Draft
 from balloon_spec.judge.decision import broken, kept, kept_if
@@ -107,9 +108,9 @@ def _counted_back(pfns: NDArray[np.uint32], memory: PageSet) -> PageSet:
 
 
 def _read(
-    _queue: Queue, data: bytes, memory: PageSet, features: Collection[str], _meant: Sequence[PageSet]
+    _queue: Queue, event: Available, memory: PageSet, features: Collection[str], _meant: Sequence[PageSet]
 ) -> Content:
-    return read_array(data, memory, modern="VERSION_1" in features)
+    return read_array(event.readable, memory, modern="VERSION_1" in features)
 
 
 def _told(data: bytes) -> str:

@@ -27,10 +27,18 @@ class GuestMemory(Ledger):
     """Pages a device must leave alone, by the requirement that says why."""
     suspects: bool = False
     """A malformed buffer was seen whose effect may still show when memory is looked at."""
-    short_message_came: bool = False
-    """One of those was shorter than its header."""
+    nameless: frozenset[str] = frozenset()
+    """The trials of those among them that name no pages, so that their effect shows anywhere."""
     all_was_shown: bool = False
     """All memory was looked at after every malformed buffer had come back; the next one is judged afresh."""
+
+    @property
+    def left_to_device(self) -> PageSet:
+        """The pages that a device may discard, by what all families say."""
+        pages = self.may_be_discarded
+        for companion in self.exchange.companions:
+            pages |= companion.lets_go()
+        return pages
 
     def taken_back(self, event: ev.Used) -> PageSet:
         """Return what the return of a deflate buffer takes back; until then it may be discarded."""
@@ -68,12 +76,12 @@ class GuestMemory(Ledger):
     def _available(self, event: ev.Available, buffer: InFlight) -> None:
         if self.all_was_shown:
             # What is found from here on is not the effect of malformed buffers that came back before.
-            self.all_was_shown = self.suspects = self.short_message_came = False
+            self.all_was_shown, self.suspects, self.nameless = False, False, frozenset()
             self.forbidden = {
                 name: pages for name, pages in self.forbidden.items() if name in self.exchange.trials.lasting
             }
         self.suspects |= buffer.is_malformed
-        self.short_message_came |= "SAFE-08" in buffer.content.trials
+        self.nameless |= buffer.content.trials.intersection(self.exchange.trials.by_stray)
         if buffer.queue is not DEFLATE:
             for requirement, harm in buffer.content.forbidden:
                 self._forbid(requirement, harm)

@@ -182,7 +182,7 @@ def queue_exists(event: Available, scene: Scene) -> Iterator[Decision]:
 
 @rule(Available, "QUEUE-03")
 def only_requests_are_written(event: Available, scene: Scene) -> Iterator[Decision]:
-    """Inflate, deflate and statistics buffers have no device-writable part."""
+    """A buffer into which no device writes has no device-writable part."""
     if scene.buffer is None or scene.buffer.queue is None or scene.buffer.queue.written is not None:
         return
     yield kept_if(

@@ -13,22 +13,15 @@ from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.pages import EMPTY, PageSet
 
-_STRAY_WORDS = {
-    "SAFE-08": "a message shorter than its header had an effect",
-    "SAFE-01": "pages that a malformed buffer does not name were changed",
-    "INF-08": "pages that no inflate buffer names were changed",
-}
-"""The words for pages that no requirement forbids to touch in particular."""
 
-
-@rule(Discarded, "INF-08", "SAFE-01", "SAFE-08", further=trials.by_harm)
+@rule(Discarded, "INF-08", "SAFE-01", further=trials.by_change)
 def other_pages_are_left_alone(event: Discarded, scene: Scene) -> Iterator[Decision]:
     """Nothing is discarded but what an inflate buffer names and the driver has not taken back."""
     yield from _touched(event.pages - scene[Discards].discarded, scene.exchange, "discarded")
     yield from _untouched(event.looked - event.pages, scene.exchange)
 
 
-@rule(Overwritten, "INF-08", "SAFE-01", "SAFE-08", further=trials.by_harm)
+@rule(Overwritten, "INF-08", "SAFE-01", further=trials.by_change)
 def other_pages_keep_their_contents(event: Overwritten, scene: Scene) -> Iterator[Decision]:
     """Nothing is overwritten but what an inflate buffer names and the driver has not taken back."""
     yield from _touched(event.pages, scene.exchange, "overwritten")
@@ -36,7 +29,7 @@ def other_pages_keep_their_contents(event: Overwritten, scene: Scene) -> Iterato
 
 def _touched(pages: PageSet, exchange: Exchange, verb: str) -> Iterator[Decision]:
     guest_memory = exchange[GuestMemory]
-    rest = pages - guest_memory.may_be_discarded
+    rest = pages - guest_memory.left_to_device
     if not rest:
         if pages:
             yield kept("INF-08")
@@ -47,11 +40,19 @@ def _touched(pages: PageSet, exchange: Exchange, verb: str) -> Iterator[Decision
             yield _harmed(requirement, exchange.trials.of(requirement).harmed, harm, verb)
             rest -= harm
     if rest:
-        # A short message names no pages, so whatever it does is found elsewhere.
-        stray = (
-            "SAFE-08" if guest_memory.short_message_came else "SAFE-01" if guest_memory.suspects else "INF-08"
-        )
-        yield _harmed(stray, _STRAY_WORDS[stray], rest, verb)
+        yield _harmed(*_stray(guest_memory), rest, verb)
+
+
+def _stray(guest_memory: GuestMemory) -> tuple[str, str]:
+    """Return the requirement, with its words, on pages that none forbids to touch in particular."""
+    table = guest_memory.exchange.trials
+    # A buffer that names no pages has its effect, whatever it is, on others.
+    nameless = trials.first(table.by_stray, guest_memory.nameless)
+    if nameless is not None:
+        return nameless, table.of(nameless).stray
+    if guest_memory.suspects:
+        return "SAFE-01", "pages that a malformed buffer does not name were changed"
+    return "INF-08", "pages that no inflate buffer names were changed"
 
 
 def _harmed(requirement: str, words: str, pages: PageSet, verb: str) -> Decision:
@@ -67,11 +68,11 @@ def _harmed(requirement: str, words: str, pages: PageSet, verb: str) -> Decision
 def _untouched(pages: PageSet, exchange: Exchange) -> Iterator[Decision]:
     """Say which requirements pages that were looked at and found whole have kept."""
     guest_memory = exchange[GuestMemory]
+    left_to_device = guest_memory.left_to_device
     for requirement in exchange.trials.by_harm:
         harm = guest_memory.forbidden.get(requirement)
-        if harm and pages & harm - guest_memory.may_be_discarded:
+        if harm and pages & harm - left_to_device:
             yield kept(requirement)
-    if guest_memory.suspects and pages - guest_memory.may_be_discarded:
+    if guest_memory.suspects and pages - left_to_device:
         yield kept("SAFE-01")
-        if guest_memory.short_message_came:
-            yield kept("SAFE-08")
+        yield from (kept(name) for name in guest_memory.nameless)

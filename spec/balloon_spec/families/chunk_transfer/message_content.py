@@ -159,9 +159,9 @@ def _finish(
 
 
 def _read(
-    queue: Queue, data: bytes, memory: PageSet, _features: Collection[str], meant: Sequence[PageSet]
+    queue: Queue, event: Available, memory: PageSet, _features: Collection[str], meant: Sequence[PageSet]
 ) -> Content:
-    return read_message(data, memory, meant, is_idle=queue in BALLOON_QUEUES)
+    return read_message(event.readable, memory, meant, is_idle=queue in BALLOON_QUEUES)
 
 
 def _told(data: bytes) -> str:
