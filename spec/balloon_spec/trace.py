@@ -16,15 +16,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
-from functools import cache, partial
 from types import MappingProxyType
-from typing import Any, get_type_hints
+from typing import Any
 
 from balloon_spec import segments, strict_json
 from balloon_spec.events import (
@@ -43,15 +38,13 @@ from balloon_spec.events import (
     Quiet,
     Reset,
     RingBroken,
-    Segment,
     StatisticsRead,
     Used,
     event_name,
 )
-from balloon_spec.pages import PageSet
+from balloon_spec.field_values import fields_of, plain, read_seconds, reader, shown
 from balloon_spec.profiles import Profile, profile
 from balloon_spec.queues import Numbering
-from balloon_spec.words import Word
 
 __all__ = [
     "VERSION",
@@ -63,33 +56,11 @@ __all__ = [
     "objects",
     "read",
     "read_event",
-    "read_seconds",
-    "shown",
     "write",
 ]
 
 VERSION = 1
 _KIND = "virtio-balloon"
-_FEATURE_FIELDS = frozenset({"offered", "accepted"})
-_FEATURES = re.compile(r"(0x)?[0-9a-f]{1,32}", re.IGNORECASE)
-"""A feature set: VIRTIO has feature bits 0 to 127 (VIRTIO 1.2, section 2.2)."""
-_BITS: Mapping[str, int] = MappingProxyType(
-    {
-        "queue": 16,
-        "offset": 32,
-        "writable_bytes": 32,
-        "length_bytes": 32,
-        "status": 32,
-        "value": 64,
-        "cut": 32,
-    }
-)
-"""How many bits a number of that name has at most: rings, registers and wishes hold no more."""
-_PAIR_BITS: Mapping[str, tuple[int, int]] = MappingProxyType(
-    {"ring_sizes": (16, 16), "extents": (64, 32), "entries": (16, 64)}
-)
-"""The same for pairs of numbers."""
-_SHOWN = 40
 
 
 class TraceError(ValueError):
@@ -139,20 +110,8 @@ def event_fields(event: Event) -> dict[str, Any]:
         value = getattr(event, one.name)
         default = one.default_factory() if one.default_factory is not dataclasses.MISSING else one.default
         if default is dataclasses.MISSING or value != default:
-            line |= segments.plain(value) if one.name == "segments" else {one.name: _plain(one.name, value)}
+            line |= segments.plain(value) if one.name == "segments" else {one.name: plain(one.name, value)}
     return line
-
-
-def _plain(name: str, value: object) -> object:
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, PageSet):
-        return value.texts()
-    if name in _FEATURE_FIELDS and isinstance(value, int):
-        return hex(value)
-    if isinstance(value, tuple):
-        return [list(part) if isinstance(part, tuple) else part for part in value]
-    return value.value if isinstance(value, StrEnum | Word) else value
 
 
 def read(lines: Iterable[str], name: str = "trace") -> Iterator[Header | Entry]:
@@ -279,23 +238,6 @@ def _entry(line: dict[str, Any], number: int, place: str) -> Entry:
     return Entry(read_event(line, place), number, seconds)
 
 
-def read_seconds(value: object) -> float:
-    """Return a time in seconds; ValueError says what else was found."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        with suppress(OverflowError):
-            if math.isfinite(value):
-                return float(value)
-    raise ValueError(f"expected a time in seconds, found {shown(value)}")
-
-
-def shown(value: object) -> str:
-    """Return a value as an error shows it: short, and in characters that any terminal can print."""
-    text = (
-        ascii(value) if not isinstance(value, int) else hex(value) if value.bit_length() > 64 else str(value)
-    )
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
-
-
 def read_event(line: Mapping[str, Any], place: str) -> Event:
     """Turn the JSON object of a line into its event; :class:`TraceError` names ``place`` and the field."""
     kind = EVENTS.get(str(line.get("event")))
@@ -304,7 +246,7 @@ def read_event(line: Mapping[str, Any], place: str) -> Event:
             f"{place}: event: no event {shown(line.get('event'))}; there are {', '.join(EVENTS)}"
         )
     of_the_kind: Any = kind
-    known = _fields_of(of_the_kind)
+    known = fields_of(of_the_kind)
     unknown = line.keys() - known.keys() - {"event"}
     if kind is Available:
         unknown -= _EARLIER.keys()
@@ -350,7 +292,7 @@ def _with_earlier(event: Available, line: Mapping[str, Any], place: str) -> Avai
     found: dict[str, Any] = {}
     for name in _EARLIER.keys() & line.keys():
         try:
-            found[name] = _reader(name, _EARLIER[name])(line[name])
+            found[name] = reader(name, _EARLIER[name])(line[name])
         except (ValueError, TypeError) as error:
             raise TraceError(f"{place}: {name}: {error}") from error
     try:
@@ -362,114 +304,3 @@ def _with_earlier(event: Available, line: Mapping[str, Any], place: str) -> Avai
 
 def _key(name: str) -> str:
     return shown(name)[1:-1]
-
-
-_Reader = Callable[[Any], object]
-"""Turns one JSON value into what its field holds; ValueError or TypeError say what is wrong with it."""
-
-
-@cache
-def _fields_of(kind: Any) -> Mapping[str, tuple[_Reader, bool]]:
-    """Return, by the name of each field of an event, how it is read and whether it must be there."""
-    hints = get_type_hints(kind)
-    return MappingProxyType(
-        {
-            one.name: (
-                _reader(one.name, hints[one.name]),
-                one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING,
-            )
-            for one in dataclasses.fields(kind)
-        }
-    )
-
-
-def _reader(name: str, hint: object) -> _Reader:
-    """Return how the values of a field are read, by the type of the field."""
-    if name in _FEATURE_FIELDS:
-        return _read_features
-    if isinstance(hint, type) and issubclass(hint, StrEnum | Word):
-        return partial(_read_choice, hint)
-    if hint in {int, int | None}:
-        return partial(_read_whole, _BITS[name])
-    if hint == tuple[int, ...]:
-        return partial(_read_numbers, _BITS[name])
-    plain = _READERS.get(hint)
-    return plain if plain is not None else partial(_read_pairs, _PAIR_BITS[name])
-
-
-def _read_bytes(value: Any) -> bytes:
-    return bytes.fromhex(_of(str, value, "bytes as a string of hex pairs"))
-
-
-def _read_pages(value: Any) -> PageSet:
-    return PageSet.parse(*(_of(str, run, "runs as strings") for run in _of(list, value, "a list of runs")))
-
-
-def _read_choice(choices: type[StrEnum | Word], value: Any) -> StrEnum | Word:
-    try:
-        return choices(value)
-    except ValueError:
-        raise ValueError(f"expected {' or '.join(choices)}, found {shown(value)}") from None
-
-
-def _read_features(value: Any) -> int:
-    if not _FEATURES.fullmatch(_of(str, value, "a feature set as a hex string")):
-        raise ValueError(
-            f'expected a feature set of 128 bits as a hex string, as in "0x1f", found {shown(value)}'
-        )
-    return int(value, 16)
-
-
-def _read_seconds(value: Any) -> float:
-    seconds = read_seconds(_of((int, float), value, "a number"))
-    if seconds < 0:
-        raise ValueError(f"expected a number of seconds from 0, found {shown(value)}")
-    return seconds
-
-
-def _read_whole(bits: int, value: Any) -> int:
-    return _whole(_of(int, value, "a whole number"), bits)
-
-
-def _read_numbers(bits: int, value: Any) -> tuple[int, ...]:
-    if not isinstance(value, list) or not all(type(part) is int for part in value):
-        raise ValueError("expected a list of numbers")
-    return tuple(_whole(part, bits) for part in value)
-
-
-def _read_pairs(bits: tuple[int, int], value: Any) -> tuple[tuple[int, int], ...]:
-    pairs = _of(list, value, "a list of pairs of numbers")
-    if not all(
-        isinstance(pair, list) and len(pair) == 2 and all(type(n) is int for n in pair) for pair in pairs
-    ):
-        raise ValueError("expected a list of pairs of numbers")
-    left, right = bits
-    return tuple((_whole(first, left), _whole(second, right)) for first, second in pairs)
-
-
-def _whole(value: int, bits: int) -> int:
-    if isinstance(value, bool) or value < 0:
-        raise ValueError(f"expected a whole number from 0, found {shown(value)}")
-    if value >> bits:
-        raise ValueError(f"expected a whole number of {bits} bits, found {shown(value)}")
-    return value
-
-
-def _of(kind: type | tuple[type, ...], value: Any, words: str) -> Any:
-    if not isinstance(value, kind):
-        raise TypeError(f"expected {words}, found {shown(value)}")
-    return value
-
-
-_READERS: Mapping[object, _Reader] = MappingProxyType(
-    {
-        bytes: _read_bytes,
-        tuple[Segment, ...]: segments.read,
-        PageSet: _read_pages,
-        float: _read_seconds,
-        bool: partial(_of, bool, words="true or false"),
-        bool | None: partial(_of, bool, words="true or false"),
-        str: partial(_of, str, words="a string"),
-    }
-)
-"""How the values of a field are read whose type alone says it."""

@@ -38,9 +38,10 @@ from types import MappingProxyType
 from typing import Any
 
 from balloon_spec import events as ev
+from balloon_spec.field_values import read_seconds, shown
 from balloon_spec.pages import PAGE_BYTES, PageSet
 from balloon_spec.profiles import Profile
-from balloon_spec.trace import Entry, Header, TraceError, objects, read_seconds, shown
+from balloon_spec.trace import Entry, Header, TraceError, objects
 
 __all__ = ["QUIET_SECONDS", "is_recording", "read"]
 
