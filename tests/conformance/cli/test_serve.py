@@ -13,6 +13,11 @@ from run_command import run_command
         (("reference-device", "--vhost-user", "/nowhere/s"), "cannot listen on /nowhere/s: No such file"),
         (("reference-device", "--vhost-user", "/" + "x" * 200), "is no path for a socket"),
         (("reference-device", "--vhost-user", "/nowhere/s", "--bit", "X"), "--bit X: write FEATURE=NUMBER"),
+        (
+            ("reference-device", "--stdio", "--numbering", "fixed"),
+            "--numbering is not for --stdio: the suite",
+        ),
+        (("reference-driver", "--vhost-user", "/nowhere/s", "--numbering", "x"), "'x' is not one of 'fixed'"),
         (("reference-device", "--vhost-user", "/nowhere/s", "--profile", "v9"), "no profile 'v9'"),
         (("reference-driver", "--vhost-user", "/nowhere/s", "--memory", "64"), "'64' is not a size"),
         (("reference-driver", "--vhost-user", "/nowhere/s", "--memory", "9" * 40 + "G"), "is not a size"),
