@@ -11,20 +11,18 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from balloon_spec.families import registry
+from balloon_spec.families.family import Family
 from balloon_spec.judge.decision import Decision
 from balloon_spec.judge.exchange import Exchange
 from balloon_spec.judge.in_flight import InFlight
 from balloon_spec.judge.ledger import LedgerT
 
-if TYPE_CHECKING:
-    from balloon_spec.families.family import Family
-
 __all__ = ["Rule", "Scene", "particulars", "rule", "rules_in"]
 
-Further: TypeAlias = "Callable[[tuple[Family, ...]], Iterable[str]]"
+Further: TypeAlias = Callable[[tuple[Family, ...]], Iterable[str]]
 """Names, among what the families declare, the requirements that a rule decides for them."""
 
 
