@@ -16,9 +16,10 @@ from balloon_conformance.report.dump import dump_lines
 from balloon_spec.families import registry
 from balloon_spec.families.base import pfn_array
 from balloon_spec.families.chunk_transfer import response_header, response_message
+from balloon_spec.families.chunk_transfer.mistakes import ARRAY_FOR_MESSAGE
 from balloon_spec.wire.annotate import annotate
 from balloon_spec.wire.carried import candidates
-from balloon_spec.wire.hint import Context, Mistake
+from balloon_spec.wire.hint import Context
 from balloon_spec.wire.hints import hints
 from balloon_spec.wire.layout import ByteOrder
 from balloon_spec.wire.structure import Field
@@ -146,7 +147,7 @@ def _taken_for(data: bytes, order: ByteOrder, context: Context) -> tuple[str, st
 
 def _is_broken_message(data: bytes, context: Context) -> bool:
     found = hints(response_message.NAME, data, context)
-    if found and found[0].mistake is Mistake.ARRAY_FOR_MESSAGE:
+    if found and found[0].mistake is ARRAY_FOR_MESSAGE:
         return False
     words = [data[at : at + 4] for at in range(0, len(data), 4)]
     if len(data) > response_header.LENGTH_BYTES and words.count(bytes(4)) > 1:

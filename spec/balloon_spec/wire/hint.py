@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final
+from typing import ClassVar, Final
 
 from balloon_spec.queues import Queue
+from balloon_spec.words import Word
 
 __all__ = ["ID_MASK", "NOTHING_KNOWN", "Context", "Hint", "Mistake"]
 
@@ -16,41 +16,19 @@ ID_MASK: Final = 0xFFFF
 _SHOWN_BYTES = 16
 
 
-class Mistake(StrEnum):
-    """The classic mistakes, each of which leaves traces in the bytes."""
+class Mistake(Word):
+    """The classic mistakes, each of which leaves traces in the bytes; a family declares those of its own."""
 
-    BYTE_ORDER = "byte-order"
+    __slots__ = ()
+
+    BYTE_ORDER: ClassVar[Mistake]
     """Whole words are big-endian."""
-    DATA_LEN_COUNTS_HEADER = "data-len-counts-header"
-    """data_len is the length of the message and not of its response data."""
-    PAGES_NOT_SHIFTED = "pages-not-shifted"
-    """``size`` holds the number of pages where bits 63 to 12 should."""
-    SHIFTED_TWICE = "shifted-twice"
-    """Bits 63 to 12 of ``base`` hold a guest-physical address where the page frame number should stand."""
-    SIZE_IN_BYTES = "size-in-bytes"
-    """Bits 63 to 12 of ``size`` hold a number of bytes where pages are meant."""
-    ADDRESS_NOT_SHIFTED = "address-not-shifted"
-    """``base`` holds the page frame number where bits 63 to 12 should."""
-    ARRAY_FOR_MESSAGE = "array-for-message"
-    """A PFN array where CHUNK_TRANSFER asks for a message."""
-    MESSAGE_FOR_ARRAY = "message-for-array"
-    """A message where only a PFN array is understood."""
-    WIDE_ENTRIES = "wide-entries"
-    """A PFN array with entries of 8 bytes."""
-    BYTE_ADDRESSES = "byte-addresses"
-    """A PFN array of guest-physical addresses."""
-    SHORT_HEADER = "short-header"
-    """A message whose header is data_len alone."""
-    RESERVED_BITS = "reserved-bits"
+    RESERVED_BITS: ClassVar[Mistake]
     """Reserved bits or words are not zero."""
-    SIZE_ZERO = "size-zero"
-    """A chunk without pages."""
-    WRAP = "wrap"
-    """A chunk that ends beyond the 64-bit address space."""
-    IDLE_HEADER = "idle-header"
-    """cmd, flag or id of an inflate or deflate message are not zero."""
-    ID_SWAPPED = "id-swapped"
-    """The id of an answer has its two bytes exchanged."""
+
+
+Mistake.BYTE_ORDER = Mistake.declare("byte-order")
+Mistake.RESERVED_BITS = Mistake.declare("reserved-bits")
 
 
 @dataclass(frozen=True, slots=True)

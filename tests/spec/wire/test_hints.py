@@ -11,6 +11,23 @@ from wire_strategies import law
 
 from balloon_spec.families.base import DEFLATE as DEFLATE_QUEUE
 from balloon_spec.families.base import INFLATE as INFLATE_QUEUE
+from balloon_spec.families.base.mistakes import BYTE_ADDRESSES, WIDE_ENTRIES
+from balloon_spec.families.chunk_transfer.chunk_hints import (
+    ADDRESS_NOT_SHIFTED,
+    PAGES_NOT_SHIFTED,
+    SHIFTED_TWICE,
+    SIZE_IN_BYTES,
+    SIZE_ZERO,
+    WRAP,
+)
+from balloon_spec.families.chunk_transfer.mistakes import (
+    ARRAY_FOR_MESSAGE,
+    DATA_LEN_COUNTS_HEADER,
+    ID_SWAPPED,
+    IDLE_HEADER,
+    MESSAGE_FOR_ARRAY,
+    SHORT_HEADER,
+)
 from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.families.registry import queues, structures
 from balloon_spec.wire.hint import Context, Mistake
@@ -79,54 +96,54 @@ MISTAKES = {
         Mistake.BYTE_ORDER, "configuration", struct.pack(">II", 20000, 0), space(20000), Context(),
     ),
     "data_len with the header": (
-        Mistake.DATA_LEN_COUNTS_HEADER, "response-message", HEADER.pack(0, 0, 0, 40) + RIGHT[8:], RIGHT, INFLATE,
+        DATA_LEN_COUNTS_HEADER, "response-message", HEADER.pack(0, 0, 0, 40) + RIGHT[8:], RIGHT, INFLATE,
     ),
     "data_len of an empty answer with the header": (
-        Mistake.DATA_LEN_COUNTS_HEADER, "response-message", HEADER.pack(0, 1, 7, 8), HEADER.pack(0, 1, 7, 0), Context(),
+        DATA_LEN_COUNTS_HEADER, "response-message", HEADER.pack(0, 1, 7, 8), HEADER.pack(0, 1, 7, 0), Context(),
     ),
     "pages in place of size": (
-        Mistake.PAGES_NOT_SHIFTED, "response-message", chunks(0x1234000, 16, 0x2401000, 3), RIGHT, INFLATE,
+        PAGES_NOT_SHIFTED, "response-message", chunks(0x1234000, 16, 0x2401000, 3), RIGHT, INFLATE,
     ),
     "pages in place of size, one of them a round number": (
-        Mistake.PAGES_NOT_SHIFTED, "response-message", chunks(0x1234000, 0x2000, 0x8401000, 3),
+        PAGES_NOT_SHIFTED, "response-message", chunks(0x1234000, 0x2000, 0x8401000, 3),
         message((0x1234, 0x2000), (0x8401, 3)), INFLATE,
     ),
     "pages in place of size in a chunk alone": (
-        Mistake.PAGES_NOT_SHIFTED, "chunk", struct.pack("<QQ", 0x1234000, 16), struct.pack("<QQ", 0x1234000, 0x10000),
+        PAGES_NOT_SHIFTED, "chunk", struct.pack("<QQ", 0x1234000, 16), struct.pack("<QQ", 0x1234000, 0x10000),
         Context(),
     ),
     "bytes in place of pages, more than memory": (
-        Mistake.SIZE_IN_BYTES, "response-message", chunks(0x1234000, 16 << 24, 0x2401000, 3 << 24), RIGHT, KNOWN,
+        SIZE_IN_BYTES, "response-message", chunks(0x1234000, 16 << 24, 0x2401000, 3 << 24), RIGHT, KNOWN,
     ),
     "bytes in place of pages, over the next chunk": (
-        Mistake.SIZE_IN_BYTES, "response-message", chunks(0x1234000, 16 << 24, 0x2401000, 3 << 24), RIGHT, INFLATE,
+        SIZE_IN_BYTES, "response-message", chunks(0x1234000, 16 << 24, 0x2401000, 3 << 24), RIGHT, INFLATE,
     ),
     "page frame numbers in place of addresses": (
-        Mistake.ADDRESS_NOT_SHIFTED, "response-message", chunks(0x1234, 0x10000, 0x2401, 0x3000), RIGHT, INFLATE,
+        ADDRESS_NOT_SHIFTED, "response-message", chunks(0x1234, 0x10000, 0x2401, 0x3000), RIGHT, INFLATE,
     ),
     "page frame numbers in place of addresses, one of them round": (
-        Mistake.ADDRESS_NOT_SHIFTED, "response-message", chunks(0x1000, 0x10000, 0x2401, 0x3000),
+        ADDRESS_NOT_SHIFTED, "response-message", chunks(0x1000, 0x10000, 0x2401, 0x3000),
         message((0x1000, 16), (0x2401, 3)), KNOWN,
     ),
     "a PFN array under chunk transfer": (
-        Mistake.ARRAY_FOR_MESSAGE, "response-message", array(0x1236, 0x1235, 0x1234), message((0x1234, 3)), INFLATE,
+        ARRAY_FOR_MESSAGE, "response-message", array(0x1236, 0x1235, 0x1234), message((0x1234, 3)), INFLATE,
     ),
     "a PFN array of one page under chunk transfer": (
-        Mistake.ARRAY_FOR_MESSAGE, "response-message", array(0x1234), message((0x1234, 1)), DEFLATE,
+        ARRAY_FOR_MESSAGE, "response-message", array(0x1234), message((0x1234, 1)), DEFLATE,
     ),
     "a PFN array of two pages under chunk transfer": (
-        Mistake.ARRAY_FOR_MESSAGE, "response-message", array(0x100, 0x200), message((0x100, 1), (0x200, 1)), INFLATE,
+        ARRAY_FOR_MESSAGE, "response-message", array(0x100, 0x200), message((0x100, 1), (0x200, 1)), INFLATE,
     ),
     "a PFN array of 8-byte entries under chunk transfer": (
-        Mistake.ARRAY_FOR_MESSAGE, "response-message", struct.pack("<2Q", 0x1234, 0x1300),
+        ARRAY_FOR_MESSAGE, "response-message", struct.pack("<2Q", 0x1234, 0x1300),
         message((0x1234, 1), (0x1300, 1)), INFLATE,
     ),
     "a message without chunk transfer": (
-        Mistake.MESSAGE_FOR_ARRAY, "pfn-array", message((0x1234, 2), (0x2401, 1)), array(0x1234, 0x1235, 0x2401),
+        MESSAGE_FOR_ARRAY, "pfn-array", message((0x1234, 2), (0x2401, 1)), array(0x1234, 0x1235, 0x2401),
         INFLATE,
     ),
     "entries of 8 bytes": (
-        Mistake.WIDE_ENTRIES, "pfn-array", struct.pack("<3Q", 0x1236, 0x1235, 0x1234), array(0x1236, 0x1235, 0x1234),
+        WIDE_ENTRIES, "pfn-array", struct.pack("<3Q", 0x1236, 0x1235, 0x1234), array(0x1236, 0x1235, 0x1234),
         INFLATE,
     ),
     "a reserved bit of base": (
@@ -142,43 +159,43 @@ MISTAKES = {
         Mistake.RESERVED_BITS, "host-request", struct.pack("<HHHHQ", 0, 0, 5, 0, 7), request(0, 7), Context(),
     ),
     "a chunk without pages": (
-        Mistake.SIZE_ZERO, "response-message", chunks(0x1234000, 0x10000, 0x2401000, 0), message((0x1234, 16), (0x2401, 1)),
+        SIZE_ZERO, "response-message", chunks(0x1234000, 0x10000, 0x2401000, 0), message((0x1234, 16), (0x2401, 1)),
         INFLATE,
     ),
     "a size below zero": (
-        Mistake.WRAP, "response-message", chunks(0x1234000, (1 << 64) - 0x1000),
+        WRAP, "response-message", chunks(0x1234000, (1 << 64) - 0x1000),
         chunks(0x1234000, (1 << 64) - 0x1234000), INFLATE,
     ),
     "the last page and one more": (
-        Mistake.WRAP, "chunk", struct.pack("<QQ", (1 << 64) - 0x1000, 0x2000),
+        WRAP, "chunk", struct.pack("<QQ", (1 << 64) - 0x1000, 0x2000),
         struct.pack("<QQ", (1 << 64) - 0x1000, 0x1000), Context(),
     ),
     "the header of an answer on the inflate queue": (
-        Mistake.IDLE_HEADER, "response-message", HEADER.pack(0, 1, 0x1234, 32) + RIGHT[8:], RIGHT, INFLATE,
+        IDLE_HEADER, "response-message", HEADER.pack(0, 1, 0x1234, 32) + RIGHT[8:], RIGHT, INFLATE,
     ),
     "a header with an id on the deflate queue": (
-        Mistake.IDLE_HEADER, "response-header", HEADER.pack(0, 0, 9, 32), HEADER.pack(0, 0, 0, 32), DEFLATE,
+        IDLE_HEADER, "response-header", HEADER.pack(0, 0, 9, 32), HEADER.pack(0, 0, 0, 32), DEFLATE,
     ),
     "addresses shifted left once more": (
-        Mistake.SHIFTED_TWICE, "response-message", chunks(0x1234000 << 12, 0x10000, 0x2401000 << 12, 0x3000), RIGHT,
+        SHIFTED_TWICE, "response-message", chunks(0x1234000 << 12, 0x10000, 0x2401000 << 12, 0x3000), RIGHT,
         KNOWN,
     ),
     "addresses in place of page frame numbers": (
-        Mistake.BYTE_ADDRESSES, "pfn-array", array(0x1003000, 0x1002000, 0x1001000, 0x1000000),
+        BYTE_ADDRESSES, "pfn-array", array(0x1003000, 0x1002000, 0x1001000, 0x1000000),
         array(0x1003, 0x1002, 0x1001, 0x1000), Context(),
     ),
     "two addresses in place of page frame numbers, outside memory": (
-        Mistake.BYTE_ADDRESSES, "pfn-array", array(0x1234000, 0x1000000), array(0x1234, 0x1000), KNOWN,
+        BYTE_ADDRESSES, "pfn-array", array(0x1234000, 0x1000000), array(0x1234, 0x1000), KNOWN,
     ),
     "a header of data_len alone": (
-        Mistake.SHORT_HEADER, "response-message", RIGHT[4:], RIGHT, INFLATE,
+        SHORT_HEADER, "response-message", RIGHT[4:], RIGHT, INFLATE,
     ),
     "data_len of a header alone big-endian": (
         Mistake.BYTE_ORDER, "response-header", bytes.fromhex("00 01 34 12 00 00 00 20"), HEADER.pack(0, 1, 0x1234, 32),
         Context(),
     ),
     "the id of an answer swapped": (
-        Mistake.ID_SWAPPED, "response-message", bytes.fromhex("00 01 12 34") + DONE[4:], DONE,
+        ID_SWAPPED, "response-message", bytes.fromhex("00 01 12 34") + DONE[4:], DONE,
         Context(queue=HOST_REQUEST, request_id=0x1234),
     ),
 }  # fmt: skip
@@ -218,10 +235,10 @@ def test_two_mistakes_are_two_hints_that_mend_one_after_the_other():
     wrong = HEADER.pack(0, 1, 7, 40) + chunks(0x1234, 16, 0x2401, 3)[8:]
     found = hints("response-message", wrong, INFLATE)
     assert [hint.mistake for hint in found] == [
-        Mistake.DATA_LEN_COUNTS_HEADER,
-        Mistake.IDLE_HEADER,
-        Mistake.ADDRESS_NOT_SHIFTED,
-        Mistake.PAGES_NOT_SHIFTED,
+        DATA_LEN_COUNTS_HEADER,
+        IDLE_HEADER,
+        ADDRESS_NOT_SHIFTED,
+        PAGES_NOT_SHIFTED,
     ]
     for hint in found:
         wrong = hint.mend(wrong)

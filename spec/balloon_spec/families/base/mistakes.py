@@ -10,7 +10,19 @@ from balloon_spec.families.base import configuration, pfn_array
 from balloon_spec.pages import PAGE_SHIFT
 from balloon_spec.wire.hint import NOTHING_KNOWN, Context, Hint, Mistake
 
-__all__ = ["array_mistakes", "configuration_mistakes", "different_pages", "wide_pages"]
+__all__ = [
+    "BYTE_ADDRESSES",
+    "WIDE_ENTRIES",
+    "array_mistakes",
+    "configuration_mistakes",
+    "different_pages",
+    "wide_pages",
+]
+
+WIDE_ENTRIES: Final = Mistake.declare("wide-entries")
+"""A PFN array with entries of 8 bytes."""
+BYTE_ADDRESSES: Final = Mistake.declare("byte-addresses")
+"""A PFN array of guest-physical addresses."""
 
 _LOW_BITS: Final = (1 << PAGE_SHIFT) - 1
 _PFN_LIMIT: Final = 1 << 28
@@ -25,7 +37,7 @@ def array_mistakes(raw: bytes, context: Context) -> Iterator[Hint]:
     """Yield what explains an array of page frame numbers that cannot be meant as it stands."""
     if pfns := wide_pages(raw):
         yield Hint(
-            Mistake.WIDE_ENTRIES,
+            WIDE_ENTRIES,
             0,
             len(raw),
             struct.pack(f"<{len(pfns)}I", *pfns),
@@ -57,7 +69,7 @@ def _address_hints(raw: bytes, context: Context) -> Iterator[Hint]:
     pfns = _byte_addresses(raw, context)
     if pfns:
         yield Hint(
-            Mistake.BYTE_ADDRESSES,
+            BYTE_ADDRESSES,
             0,
             len(raw),
             struct.pack(f"<{len(pfns)}I", *pfns),

@@ -16,7 +16,30 @@ from balloon_spec.pages import PAGE_BYTES, PAGE_SHIFT
 from balloon_spec.wire.hint import Context, Hint, Mistake
 from balloon_spec.wire.layout import swapped
 
-__all__ = ["big_endian_hint", "chunk_hints", "reads_as_big_endian"]
+__all__ = [
+    "ADDRESS_NOT_SHIFTED",
+    "PAGES_NOT_SHIFTED",
+    "SHIFTED_TWICE",
+    "SIZE_IN_BYTES",
+    "SIZE_ZERO",
+    "WRAP",
+    "big_endian_hint",
+    "chunk_hints",
+    "reads_as_big_endian",
+]
+
+PAGES_NOT_SHIFTED: Final = Mistake.declare("pages-not-shifted")
+"""``size`` holds the number of pages where bits 63 to 12 should."""
+SHIFTED_TWICE: Final = Mistake.declare("shifted-twice")
+"""Bits 63 to 12 of ``base`` hold a guest-physical address where the page frame number should stand."""
+SIZE_IN_BYTES: Final = Mistake.declare("size-in-bytes")
+"""Bits 63 to 12 of ``size`` hold a number of bytes where pages are meant."""
+ADDRESS_NOT_SHIFTED: Final = Mistake.declare("address-not-shifted")
+"""``base`` holds the page frame number where bits 63 to 12 should."""
+SIZE_ZERO: Final = Mistake.declare("size-zero")
+"""A chunk without pages."""
+WRAP: Final = Mistake.declare("wrap")
+"""A chunk that ends beyond the 64-bit address space."""
 
 Words: TypeAlias = list[tuple[int, int]]
 """Base and size of every chunk, as they stand in the buffer."""
@@ -71,7 +94,7 @@ def chunk_hints(words: Words, start: int, context: Context) -> Iterator[Hint]:
     if bases:
         base = now[bases[0]][0]
         now, hint = _mended(
-            Mistake.ADDRESS_NOT_SHIFTED,
+            ADDRESS_NOT_SHIFTED,
             now,
             start,
             {index: (now[index][0] << PAGE_SHIFT, now[index][1]) for index in bases},
@@ -84,7 +107,7 @@ def chunk_hints(words: Words, start: int, context: Context) -> Iterator[Hint]:
     if twice:
         base = now[twice[0]][0]
         now, hint = _mended(
-            Mistake.SHIFTED_TWICE,
+            SHIFTED_TWICE,
             now,
             start,
             {index: (now[index][0] >> PAGE_SHIFT, now[index][1]) for index in twice},
@@ -97,7 +120,7 @@ def chunk_hints(words: Words, start: int, context: Context) -> Iterator[Hint]:
     if sizes:
         size = now[sizes[0]][1]
         now, hint = _mended(
-            Mistake.PAGES_NOT_SHIFTED,
+            PAGES_NOT_SHIFTED,
             now,
             start,
             {index: (now[index][0], now[index][1] << PAGE_SHIFT) for index in sizes},
@@ -117,7 +140,7 @@ def _size_hints(words: Words, start: int, context: Context) -> Iterator[Hint]:
     empty = _indices(words, lambda _, size: size == 0)
     if empty:
         words, hint = _mended(
-            Mistake.SIZE_ZERO,
+            SIZE_ZERO,
             words,
             start,
             {index: (words[index][0], PAGE_BYTES) for index in empty},
@@ -130,7 +153,7 @@ def _size_hints(words: Words, start: int, context: Context) -> Iterator[Hint]:
         size = words[0][1]
         pages = size >> PAGE_SHIFT
         _, hint = _mended(
-            Mistake.SIZE_IN_BYTES,
+            SIZE_IN_BYTES,
             words,
             start,
             {index: (base, size >> PAGE_SHIFT) for index, (base, size) in enumerate(words)},
@@ -144,7 +167,7 @@ def _size_hints(words: Words, start: int, context: Context) -> Iterator[Hint]:
     if wrapped:
         base, size = words[wrapped[0]]
         _, hint = _mended(
-            Mistake.WRAP,
+            WRAP,
             words,
             start,
             {index: (words[index][0], _WORD_LIMIT - words[index][0]) for index in wrapped},

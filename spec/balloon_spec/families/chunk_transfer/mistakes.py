@@ -14,7 +14,31 @@ from balloon_spec.pages import PAGE_SHIFT, PageSet
 from balloon_spec.wire.hint import ID_MASK, Context, Hint, Mistake
 from balloon_spec.wire.structure import counted
 
-__all__ = ["chunk_mistakes", "header_mistakes", "message_mistakes", "message_taken_for_array"]
+__all__ = [
+    "ARRAY_FOR_MESSAGE",
+    "DATA_LEN_COUNTS_HEADER",
+    "IDLE_HEADER",
+    "ID_SWAPPED",
+    "MESSAGE_FOR_ARRAY",
+    "SHORT_HEADER",
+    "chunk_mistakes",
+    "header_mistakes",
+    "message_mistakes",
+    "message_taken_for_array",
+]
+
+DATA_LEN_COUNTS_HEADER: Final = Mistake.declare("data-len-counts-header")
+"""data_len is the length of the message and not of its response data."""
+ARRAY_FOR_MESSAGE: Final = Mistake.declare("array-for-message")
+"""A PFN array where CHUNK_TRANSFER asks for a message."""
+MESSAGE_FOR_ARRAY: Final = Mistake.declare("message-for-array")
+"""A message where only a PFN array is understood."""
+SHORT_HEADER: Final = Mistake.declare("short-header")
+"""A message whose header is data_len alone."""
+IDLE_HEADER: Final = Mistake.declare("idle-header")
+"""cmd, flag or id of an inflate or deflate message are not zero."""
+ID_SWAPPED: Final = Mistake.declare("id-swapped")
+"""The id of an answer has its two bytes exchanged."""
 
 _HEADER_BYTES: Final = response_header.LENGTH_BYTES
 _MOST_PAGES: Final = 1 << 20
@@ -30,7 +54,7 @@ def message_mistakes(raw: bytes, context: Context) -> Iterator[Hint]:
         yield instead
     elif _has_short_header(raw):
         yield Hint(
-            Mistake.SHORT_HEADER,
+            SHORT_HEADER,
             0,
             4,
             struct.pack("<BBHI", 0, 0, 0, len(raw) - 4),
@@ -119,7 +143,7 @@ def _header_hints(raw: bytes, context: Context, *, follow_bytes: int | None) -> 
     cmd, flag, identifier, data_len = struct.unpack_from("<BBHI", raw)
     if follow_bytes is not None and data_len == follow_bytes + _HEADER_BYTES:
         yield Hint(
-            Mistake.DATA_LEN_COUNTS_HEADER,
+            DATA_LEN_COUNTS_HEADER,
             4,
             4,
             struct.pack("<I", follow_bytes),
@@ -128,7 +152,7 @@ def _header_hints(raw: bytes, context: Context, *, follow_bytes: int | None) -> 
         )
     if context.queue in BALLOON_QUEUES and any(raw[:4]):
         yield Hint(
-            Mistake.IDLE_HEADER,
+            IDLE_HEADER,
             0,
             4,
             bytes(4),
@@ -141,7 +165,7 @@ def _header_hints(raw: bytes, context: Context, *, follow_bytes: int | None) -> 
         wanted = context.request_id & ID_MASK
         if identifier != wanted and int.from_bytes(raw[2:4], "big") == wanted:
             yield Hint(
-                Mistake.ID_SWAPPED,
+                ID_SWAPPED,
                 2,
                 2,
                 struct.pack("<H", wanted),
@@ -170,7 +194,7 @@ def _array_for_message(raw: bytes, context: Context) -> Hint | None:
     runs = PageSet((pfn, 1) for pfn in pfns)
     data = b"".join(struct.pack("<QQ", run.first << PAGE_SHIFT, run.count << PAGE_SHIFT) for run in runs)
     return Hint(
-        Mistake.ARRAY_FOR_MESSAGE,
+        ARRAY_FOR_MESSAGE,
         0,
         len(raw),
         struct.pack("<BBHI", 0, 0, 0, len(data)) + data,
@@ -184,7 +208,7 @@ def message_taken_for_array(raw: bytes, _context: Context) -> Iterator[Hint]:
     pfns = _chunks_of_a_message(raw)
     if pfns:
         yield Hint(
-            Mistake.MESSAGE_FOR_ARRAY,
+            MESSAGE_FOR_ARRAY,
             0,
             len(raw),
             struct.pack(f"<{len(pfns)}I", *pfns),
