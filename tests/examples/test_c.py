@@ -9,9 +9,6 @@ import subprocess
 import pytest
 from example_programs import Mutation, build, copy, judge, need
 
-# In one process, for they share what was built.
-pytestmark = pytest.mark.xdist_group("c")
-
 KEEPS_NOTHING = "what the guest keeps was not found in its memory"
 """The guest that the program models writes no data of its own."""
 

@@ -26,7 +26,8 @@ from balloon_spec.requirement import Level, catalogue
 __all__ = ["MUTANTS", "Mutant", "mutant"]
 
 
-@dataclass(frozen=True, slots=True)
+# Equal only to itself: all mutants together are the key of a cache, and hashing what each says takes long.
+@dataclass(frozen=True, slots=True, eq=False)
 class Mutant:
     """An implementation that is right in all but one respect.
 

@@ -66,6 +66,7 @@ def test_vectors_are_listed_by_area_and_by_requirement():
     assert len(about) == sum("CHUNK-06" in (*one.requirements, *one.breaks) for one in VECTORS)
 
 
+@pytest.mark.untraced
 def test_vectors_of_every_area_can_be_shown():
     shown = VECTORS[::5]
     assert {vector.area for vector in shown} == {vector.area for vector in VECTORS}

@@ -129,6 +129,7 @@ def test_d4_a_message_has_the_heap_in_its_header_and_after_a_request_the_answer(
 # -- windows ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("kind", [windows.PostedSkipsSinglePages, PostedDriver])
 def test_d2_of_6400_single_pages_100_are_silent(kind):
     bench = Bench(kind)
@@ -279,6 +280,7 @@ def test_d8_2048_blocks_fill_one_message():
     assert (flag, len(named)) == (1, 2048)
 
 
+@pytest.mark.untraced
 def test_d8_2049_blocks_are_answered_with_one_message_for_ever():
     sent = answers(unused.PostedAnswersWithoutEnd, isolated(2049), most=50)
     assert len(sent) == 50
@@ -312,6 +314,7 @@ def test_d6_4096_blocks_need_no_larger_buffer():
     assert [named[0] for _, _, named in sent] == [page(0x1000), page(0x1000 + 2 * 2048)]
 
 
+@pytest.mark.untraced
 def test_d6_and_d8_together_answer_without_end_from_freed_memory():
     # As on the kernel: 11450 isolated free pages, CONT messages with a data_len of 131072.
     sent = answers(PostedDriver, isolated(11450), most=20)

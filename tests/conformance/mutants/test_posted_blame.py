@@ -14,8 +14,8 @@ from balloon_conformance.running.outcome import Status
 from balloon_spec.events import Side
 from balloon_spec.requirement import catalogue
 
-# In one process, for what was seen is kept for all of them.
-pytestmark = pytest.mark.xdist_group("posted_blame")
+# Whole runs, whose lines other tests cover.
+pytestmark = pytest.mark.untraced
 
 ELSEWHERE = frozenset({"D9", "D10"})
 """What does not show in a 64-bit guest with pages of 4 KiB."""

@@ -58,6 +58,7 @@ def _step(wires: Wires, random: Random) -> None:
         wires.begin_anew(late=random.random() < 0.5)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("group", range(_GROUPS))
 def test_the_references_break_nothing_in_random_well_formed_exchanges(group):
     """Every event of both sides is judged, and every finding an error: see Wires.see."""

@@ -116,6 +116,7 @@ def findings(adapter):
     return found
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     "adapter",
     [

@@ -90,6 +90,7 @@ def test_a_trace_is_read_as_far_as_the_finding():
     assert circumstances(one, one.findings[0]) == (False, 0, 0, 0, 0, 0, 1)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("name", "first"),
     [

@@ -146,6 +146,7 @@ def some(side, name):
 HOSTILE = {f"{side}-{name}": (side, make) for side, name, make in hostile()}
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("name", HOSTILE)
 def test_what_an_implementation_says_is_no_fault_of_the_adapter_or_the_suite(name):
     side, make = HOSTILE[name]

@@ -26,6 +26,7 @@ from balloon_spec.requirement import catalogue
 # -- the packaged vectors ---------------------------------------------------------------------------------
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("side", Side)
 def test_the_references_pass_every_vector_that_judges_them(side):
     adapter = ReferenceDevice() if side is Side.DEVICE else ReferenceDriver()

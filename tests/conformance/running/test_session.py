@@ -302,6 +302,7 @@ class _Restless(ReferenceDevice):
         return [self.doing]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("seconds", [0.0, 1.0])
 @pytest.mark.parametrize(
     "wait", [lambda session: session.wait_for(is_used), lambda session: session.settle(1.0)]

@@ -1,6 +1,7 @@
 """What vectors verify finds: a change of one digit in any vector, and everything else that is out of step."""
 
 import ast
+import os
 import re
 import shutil
 import sys
@@ -48,14 +49,18 @@ def with_a_digit_changed(place):
             yield path, text, changed, text.count("\n", 0, at) + 1
 
 
-def test_the_vectors_agree_with_all_there_is():
-    result = verify()
+@pytest.mark.untraced
+def test_the_vectors_agree_with_all_there_is(monkeypatch):
+    # Two new interpreters, which hash otherwise than this one, make the vectors again: to the byte what is published.
+    monkeypatch.setenv("PYTHONHASHSEED", "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2")
+    result = verify("-n", 2)
     assert result.output.splitlines()[-1] == f"{len(PATHS)} vectors, 0 with differences"
     assert result.exit_code == 0
     for said in ("as their intents fill to", "judged as traces", "in the manifest"):
         assert f"{len(PATHS)} {said}" in result.output
 
 
+@pytest.mark.untraced
 def test_one_byte_changed_in_any_vector_is_found_by_the_second_encoder_on_its_line():
     meant = {intent.id: intent for intent in intents()}
     without_bytes = {path.name for path in PATHS}
@@ -71,6 +76,7 @@ def test_one_byte_changed_in_any_vector_is_found_by_the_second_encoder_on_its_li
     assert len(PATHS) - len(without_bytes) > 600
 
 
+@pytest.mark.untraced
 def test_one_digit_changed_in_any_vector_is_found_on_its_line():
     found = 0
     for path, text, changed, line in with_a_digit_changed(MEMORY):

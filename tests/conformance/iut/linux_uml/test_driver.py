@@ -338,6 +338,7 @@ def single_pages(host):
     return sum(page - 1 not in host.pages and page + 1 not in host.pages for page in host.pages)
 
 
+@pytest.mark.untraced
 def test_fragmented_memory_is_given_up_page_by_page(driver, host):
     # Leave little but the gaps, so that the balloon has to take them. The kernel may move pages to make room for
     # larger blocks, which closes gaps again: some of them are enough.
