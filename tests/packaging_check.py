@@ -1,7 +1,7 @@
 """Builds the wheel, installs it alone into fresh environments, and runs the reference from it.
 
-Once with the newest of what it depends on, and once with the oldest that it says will do. A script and not a
-test: it needs the network for the dependencies. ``tox run -e packaging`` runs it.
+Once with the newest of what it depends on, and once with the oldest that it says will do, side by side. A script
+and not a test: it needs the network for the dependencies. ``tox run -e packaging`` runs it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import tempfile
 import tomllib
 import venv
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -33,16 +34,19 @@ def oldest() -> list[str]:
     return [one.replace(">=", "==") for one in project["dependencies"]]
 
 
-def check(work: Path, wheel: Path, constraints: list[str]) -> None:
-    """Install the wheel into an environment of its own, and run the reference with what it got."""
+def check(work: Path, wheel: Path, constraints: list[str]) -> list[str]:
+    """Install the wheel into an environment of its own, and run the reference with what it got; what was said."""
+    work.mkdir()
     (work / "constraints.txt").write_text("\n".join(constraints), encoding="utf-8")
     venv.create(work / "clean", with_pip=True, clear=True)
     binaries = work / "clean" / "bin"
     run(binaries / "pip", "install", "-q", "-c", work / "constraints.txt", wheel, cwd=work)
-    for target in ("reference-device", "reference-driver"):
-        print(run(binaries / "balloon-conformance", "run", target, cwd=work).strip().splitlines()[-1])
+    said = [
+        run(binaries / "balloon-conformance", "run", target, cwd=work).strip().splitlines()[-1]
+        for target in ("reference-device", "reference-driver")
+    ]
     listed = run(binaries / "balloon-conformance", "vectors", "list", cwd=work)
-    print(f"{wheel.name}: {len(listed.splitlines())} lines of vectors in the wheel")
+    return [*said, f"{wheel.name}: {len(listed.splitlines())} lines of vectors in the wheel"]
 
 
 def check_files(wheel: Path) -> None:
@@ -65,13 +69,18 @@ def main() -> None:
         run(sys.executable, "-m", "build", "--wheel", "--outdir", work, ROOT, cwd=work)
         (wheel,) = work.glob("*.whl")
         check_files(wheel)
-        print("with the newest dependencies:")
-        check(work, wheel, [])
+        wanted: dict[str, list[str]] = {"with the newest dependencies:": []}
         if sys.version_info < (3, 13):
-            print("with the oldest:")
-            check(work, wheel, oldest())
+            wanted["with the oldest:"] = oldest()
         else:
             print("the oldest cannot be had for this Python: numpy 1.26.0 has no wheel after 3.12")
+        with ThreadPoolExecutor() as side_by_side:
+            checks = {
+                title: side_by_side.submit(check, work / str(number), wheel, constraints)
+                for number, (title, constraints) in enumerate(wanted.items())
+            }
+        for title, done in checks.items():
+            print(title, *done.result(), sep="\n")
 
 
 if __name__ == "__main__":
