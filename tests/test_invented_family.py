@@ -130,10 +130,12 @@ def test_the_operator_makes_its_wish_known(profiles):
 def test_its_intent_is_filled_and_made_again(profiles):
     (intent,) = (one for one in intents() if one.id == "echo-is-intended")
     vector = fill(intent)
-    assert [type(step).__name__ for step in vector.steps][:3] == ["PitchStep", "BufferStep", "UsedStep"]
-    assert vector.steps[1].readable == b"\7\0\0\0"
+    kinds = ["PitchStep", "BufferStep", "UsedStep", "OperatorStep", "EchoesStep", "ConfigurationReadStep"]
+    assert [type(step).__name__ for step in vector.steps] == kinds
+    assert (vector.steps[1].readable, vector.steps[5].data) == (b"\x2a\0\0\0", b"\x09\0\0\0\x03\0\0\0")
+    assert vector.requirements == ("ECHO-01", "ECHO-03", "ECHO-04")
     assert list(against_the_intent(vector, intent)) == []
-    other = replace(vector, steps=(replace(vector.steps[0], pitch=6), *vector.steps[1:]))
+    other = replace(vector, steps=(replace(vector.steps[0], value=6), *vector.steps[1:]))
     assert [one.way for one in against_the_intent(other, intent)] == [("steps", 0, "driver", "pitch")]
     assert sources()[intent.id] == "invented_family.intended"
 

@@ -18,9 +18,7 @@ from balloon_conformance.iut.contract import Capability
 from balloon_conformance.reference.driver_state import Flight
 from balloon_conformance.reference.parts import DevicePart, DriverPart
 from balloon_conformance.running.blame import Lapse, QueueBlame
-from balloon_conformance.running.mismatch import Mismatch
-from balloon_conformance.vectors.sequence import Lane
-from balloon_conformance.vectors.step import Form, Step
+from balloon_conformance.running.word_step import WordStep
 from balloon_conformance.vectors.steps.wishes import OperatorWish
 from balloon_spec.events import ConfigurationChanged, ConfigurationWritten, OperatorAction, Quiet, Side, Used
 from balloon_spec.families import registry
@@ -40,8 +38,10 @@ HERE = Path(__file__).parent
 VECTORS = HERE / "vectors"
 FIRST_CALL = 42
 
-# -- the feature, the queue, the structure ----------------------------------------------------------------
+# -- the feature, the words, the queue, the structure ----------------------------------------------------------------
 
+ECHOES = ConfigurationWord("echoes", 8, Side.DEVICE, "how often the device echoed", feature="ECHO")
+PITCH = ConfigurationWord("pitch", 12, Side.DRIVER, "how high the driver calls", feature="ECHO")
 ECHO = Queue("echo", 5, feature="ECHO", readable="echo", written="echo")
 
 
@@ -114,10 +114,7 @@ FAMILY = Family(
     "echo",
     features=(Feature("ECHO", 20, meaning="the echo queue exists"),),
     queues=(ECHO,),
-    words=(
-        ConfigurationWord("echoes", 8, Side.DEVICE, "how often the device echoed", feature="ECHO"),
-        ConfigurationWord("pitch", 12, Side.DRIVER, "how high the driver calls", feature="ECHO"),
-    ),
+    words=(ECHOES, PITCH),
     structures=(STRUCTURE,),
     areas=(AreaFile(HERE / "echo.yaml", Chapter.OF_THE_GUEST),),
     rules=(a_call_comes_back, somebody_calls),
@@ -129,7 +126,6 @@ FAMILY = Family(
 
 COUNT_FROM = "count-from"
 """The wish of the operator that the device counts on from a number."""
-PITCH, PITCH_OFFSET = 3, 12
 
 
 @dataclass(frozen=True)
@@ -175,7 +171,7 @@ class CallingDriver(DriverPart):
         return state, (*self.tune(), *called)
 
     def tune(self):
-        return (ConfigurationWritten(PITCH_OFFSET, struct.pack("<I", PITCH)),)
+        return (ConfigurationWritten(PITCH.offset_bytes, struct.pack("<I", 3)),)
 
 
 class EchoQueue(QueueBlame):
@@ -183,54 +179,18 @@ class EchoQueue(QueueBlame):
         return "ECHO-02"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PitchStep(Step):
-    """The driver writes its pitch; a word that a driver writes is a step of its family's own."""
+class PitchStep(WordStep):
+    """The driver writes its pitch."""
 
-    forms = (Form("driver", "pitch", {"pitch": {"description": "the pitch", "$ref": "#/$defs/lengthBytes"}}),)
-    by = "driver"
-    action_name = "pitch"
+    word = PITCH
+    missing = otherwise = "ECHO-03"
 
-    pitch: int
 
-    @classmethod
-    def read(cls, _reader, _path, value, common):
-        return cls(pitch=value["pitch"], **common)
+class EchoesStep(WordStep):
+    """The device announces how often it echoed."""
 
-    def write(self, _writing):
-        yield f"driver: {{pitch: {self.pitch}}}"
-
-    def draw(self, drawing):
-        yield drawing.arrow(self, (Lane.DRIVER, Lane.DEVICE), f"pitch {self.pitch}")
-
-    def export(self, _exporting):
-        return {}
-
-    def trace(self, _tracing):
-        yield ConfigurationWritten(PITCH_OFFSET, self.data)
-
-    def wire(self, _queue_index):
-        return {("driver", "pitch"): self.data}
-
-    @property
-    def data(self):
-        return struct.pack("<I", self.pitch)
-
-    @property
-    def awaited_of(self):
-        return Side.DRIVER
-
-    def is_answered_by(self, event):
-        return isinstance(event, ConfigurationWritten) and event.offset == PITCH_OFFSET
-
-    def play_device(self, session):
-        session.write_configuration(PITCH_OFFSET, self.data)
-
-    def play_driver(self, session):
-        seen = session.wait_for(self.is_answered_by)
-        if seen is None or seen.data != self.data:
-            raise Mismatch("the driver did not write its pitch", requirement="ECHO-03", field="pitch")
-        session.show(self.shows)
+    word = ECHOES
+    missing = otherwise = "ECHO-04"
 
 
 ADDITIONS = Additions(
@@ -242,7 +202,7 @@ ADDITIONS = Additions(
         Lapse.READ_OTHERWISE: frozenset({"ECHO-04"}),
     },
     queues=(EchoQueue(ECHO),),
-    steps=(PitchStep,),
+    steps=(PitchStep, EchoesStep),
     operator_wishes=(
         OperatorWish(
             action=COUNT_FROM,

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from balloon_conformance.generation.intents.model import (
+    Configuration,
     Content,
-    DeviceConfiguration,
     DeviceReturn,
+    DeviceWord,
     DriverBuffer,
+    DriverRead,
+    DriverWord,
     Features,
     Intent,
     OperatorWish,
-    Step,
 )
 
 
@@ -32,24 +33,6 @@ class Call(Content):
         return struct.pack("<I", self.number)
 
 
-@dataclass(frozen=True, slots=True)
-class Pitch(Step):
-    """The driver writes how high it calls."""
-
-    pitch: int
-
-    def fill(self, filling: Any, common: Mapping[str, Any]) -> Any:
-        # The second encoder reads this module, so that what the suite is made of is not needed before here.
-        from invented_family import PitchStep
-
-        step = PitchStep(pitch=self.pitch, **common)
-        filling.store(12, step.data)
-        return step
-
-    def encode(self) -> Mapping[tuple[str, ...], bytes]:
-        return {("driver", "pitch"): struct.pack("<I", self.pitch)}
-
-
 ECHO = Features(("VERSION_1", "ECHO"), ("VERSION_1", "ECHO"))
 
 INTENTS = (
@@ -57,17 +40,17 @@ INTENTS = (
         id="echo-is-intended",
         title="The number that the driver calls comes back",
         area="echo",
-        about=("ECHO-01",),
+        about=("ECHO-01", "ECHO-03", "ECHO-04"),
         features=ECHO,
         script=(
-            Pitch(5),
-            DriverBuffer("echo", "m1", Call(7), writable_bytes=4),
-            DeviceReturn("m1", Call(7), shows=("ECHO-01",)),
+            DriverWord("pitch", 3, shows=("ECHO-03",)),
+            DriverBuffer("echo", "m1", Call(42), writable_bytes=4),
+            DeviceReturn("m1", Call(42), shows=("ECHO-01",)),
             OperatorWish("count-from", 9),
-            DeviceConfiguration(0),
+            DeviceWord("echoes", 9, shows=("ECHO-04",)),
+            DriverRead(8, 8, Configuration(0, 0, (9, 3))),
         ),
         profile="invented",
-        sides=("device",),
         queue_numbers={"echo": 5},
         bit_numbers={"ECHO": 20},
     ),

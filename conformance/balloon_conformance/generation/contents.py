@@ -40,8 +40,9 @@ def build_content(content: model.Content | None) -> bytes:
 
 
 def build_space(space: model.Configuration) -> bytes:
-    """Return the 8 bytes of a configuration space."""
-    return configuration.build(configuration.Configuration(space.num_pages, space.actual))
+    """Return the bytes of a configuration space."""
+    first = configuration.build(configuration.Configuration(space.num_pages, space.actual))
+    return first + b"".join(word.to_bytes(4, "little") for word in space.words)
 
 
 def _message(content: model.Message) -> bytes:

@@ -24,8 +24,10 @@ from balloon_conformance.generation.observed_references import (
 )
 from balloon_conformance.generation.sabotage import cannot_fail
 from balloon_conformance.iut.contract import Setup
+from balloon_conformance.running.word_step import WordStep
 from balloon_conformance.vectors.model import FeatureSets, Kind, Match, Reaction, Vector
 from balloon_conformance.vectors.step import Step
+from balloon_conformance.vectors.step import steps as declared_steps
 from balloon_conformance.vectors.steps import (
     ActualStep,
     BufferStep,
@@ -61,6 +63,14 @@ PROVENANCE = MappingProxyType(
 
 class FillError(ValueError):
     """An intent that cannot be filled: one line with its id, the step, what is wrong and the remedy."""
+
+
+def _word_step(name: str) -> type[WordStep]:
+    """Return the kind of step that a family declares for one of its words of the configuration space."""
+    for kind in declared_steps():
+        if issubclass(kind, WordStep) and kind.word.name == name:
+            return kind
+    raise FillError(f"no family has a step for the word {name}; declare one among its additions")
 
 
 def fill(intent: meant.Intent) -> Vector:
@@ -193,6 +203,10 @@ class Filling:
                 data = value.to_bytes(width, "little")
                 self.store(offset, data)
                 return ConfigurationWriteStep(offset=offset, data=data, **common)
+            case meant.DriverWord(name, value):
+                return self._driver_word(_word_step(name), value, common)
+            case meant.DeviceWord(name, value):
+                return self._device_word(_word_step(name), value, common)
             case meant.DriverRead():
                 return self._read(step, common)
             case meant.DriverOk():
@@ -286,6 +300,21 @@ class Filling:
         self.store(configuration.ACTUAL_OFFSET, data)
         self._actual = pages
         return ActualStep(pages=pages, **common)
+
+    def _driver_word(self, kind: type[WordStep], value: int, common: dict[str, Any]) -> Step:
+        step = kind(value=value, **common)
+        if self.driver is not None:
+            self.driver.writes(step.word.offset_bytes, step.data)
+        self.store(step.word.offset_bytes, step.data)
+        return step
+
+    def _device_word(self, kind: type[WordStep], value: int, common: dict[str, Any]) -> Step:
+        step = kind(value=value, **common)
+        if self.device is not None:
+            self.device.announces(step.word.offset_bytes, step.data)
+        if self.driver is not None:
+            self.driver.change_word(step.word.offset_bytes, step.data)
+        return step
 
     def store(self, offset: int, data: bytes) -> None:
         """Have the driver write to the configuration space of the reference device."""

@@ -124,6 +124,13 @@ class ObservedDevice:
         if seen != num_pages:
             raise DiffersFromIntent(f"the reference device sets num_pages to {seen}")
 
+    def announces(self, offset: int, data: bytes) -> None:
+        """Take a change of a word of the configuration space."""
+        event = self._pending.take("change the configuration", ConfigurationChanged)
+        seen = event.data[offset : offset + len(data)]
+        if seen != data:
+            raise DiffersFromIntent(f"the reference device sets {seen.hex(' ')} at {offset}")
+
     def write_configuration(self, offset: int, data: bytes) -> None:
         """Write to the configuration space."""
         self._adapter.write_configuration(offset, data)
@@ -161,6 +168,7 @@ class ObservedDriver:
         self._names: dict[str, tuple[int, str]] = {}
         self._sets = FeatureSets(0, 0)
         self._num_pages = 0
+        self._space = b""
         self._fresh = True
 
     def _observe(self) -> None:
@@ -175,8 +183,8 @@ class ObservedDriver:
         self._fresh = False
         self._sets = sets
         self._names.clear()
-        space = configuration.build(configuration.Configuration(self._num_pages, 0))
-        accepted = self._adapter.negotiate(sets.offered, space)
+        self._space = configuration.build(configuration.Configuration(self._num_pages, 0))
+        accepted = self._adapter.negotiate(sets.offered, self._space)
         if accepted != sets.accepted:
             names = ", ".join(sorted(self._profile.names(accepted or 0)))
             raise DiffersFromIntent(f"the reference driver accepts {names or 'nothing'}")
@@ -217,8 +225,14 @@ class ObservedDriver:
     def change_configuration(self, space: bytes) -> None:
         """Change the configuration space."""
         self._num_pages = int.from_bytes(space[:4], "little")
+        self._space = space
         self._adapter.change_configuration(space)
         self._observe()
+
+    def change_word(self, offset: int, data: bytes) -> None:
+        """Change one word of the configuration space."""
+        space = self._space
+        self.change_configuration(space[:offset].ljust(offset, b"\0") + data + space[offset + len(data) :])
 
     def nothing_left(self) -> None:
         """Raise an error for acts that were not taken; a buffer may be left that a device holds anyway."""

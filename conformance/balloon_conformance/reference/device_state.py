@@ -23,6 +23,7 @@ __all__ = [
     "Expire",
     "FeaturesOk",
     "Hint",
+    "Overwrite",
     "RequestInput",
     "RequestPhase",
     "Requests",
@@ -103,6 +104,13 @@ class Discard:
 
 
 @dataclass(frozen=True, slots=True)
+class Overwrite:
+    """Output: change the contents of these guest pages without giving their memory back."""
+
+    pages: PageSet
+
+
+@dataclass(frozen=True, slots=True)
 class Hint:
     """Output: pages that the driver did not use when it answered request ``request``; for migration only."""
 
@@ -118,7 +126,16 @@ class StatisticsReport:
 
 
 DeviceOutput = (
-    FeaturesOk | Used | ConfigurationChanged | NeedsReset | Discard | Hint | StatisticsReport | Note | Refused
+    FeaturesOk
+    | Used
+    | ConfigurationChanged
+    | NeedsReset
+    | Discard
+    | Overwrite
+    | Hint
+    | StatisticsReport
+    | Note
+    | Refused
 )
 
 

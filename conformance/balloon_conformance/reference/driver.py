@@ -142,6 +142,13 @@ class Driver(BallooningDriver, AnsweringDriver):
         back -= state.to_deflate | state.ballooning.promised
         return state.pool | (back & (self.options.own_memory or EMPTY))
 
+    def held(self, state: DriverState) -> PageSet:
+        """Return the pages that the guest may not use: those of the balloon, and those that parts keep."""
+        pages = super().held(state)
+        for part in self.family_parts:
+            pages |= part.keeps(state)
+        return pages
+
     # -- the device ---------------------------------------------------------------------------------------
 
     # CONC-05: a buffer is known by its name, in whatever order buffers come back.

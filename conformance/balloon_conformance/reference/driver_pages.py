@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TypeAlias
@@ -23,7 +24,7 @@ from balloon_conformance.reference.driver_state import (
     Flight,
 )
 from balloon_conformance.reference.machine import Machine
-from balloon_spec.events import Available
+from balloon_spec.events import Available, Segment
 from balloon_spec.families.base import INFLATE
 from balloon_spec.families.chunk_transfer import chunk, response_header
 from balloon_spec.families.chunk_transfer.response_header import ResponseHeader
@@ -108,11 +109,28 @@ class PageWriter(Machine[DriverState, DriverOutput]):
         self, state: DriverState, flight: Flight, readable: bytes = b"", writable_bytes: int = 0
     ) -> Step:
         """Make a buffer available and remember it."""
+        return self._lend(state, flight, readable, writable_bytes, ())
+
+    def lend(self, state: DriverState, flight: Flight, segments: Sequence[Segment]) -> Step:
+        """Make a buffer available that is this guest memory; to its device the addresses say something."""
+        readable = bytes(sum(one.length_bytes for one in segments if not one.writable))
+        writable_bytes = sum(one.length_bytes for one in segments if one.writable)
+        return self._lend(state, flight, readable, writable_bytes, tuple(segments))
+
+    def _lend(
+        self,
+        state: DriverState,
+        flight: Flight,
+        readable: bytes,
+        writable_bytes: int,
+        segments: tuple[Segment, ...],
+    ) -> Step:
         name = f"{flight.queue}-{state.buffers}"
         flights = MappingProxyType({**state.flights, name: flight})
         # QUEUE-09: nobody is notified before DRIVER_OK.
         notified = state.phase is DriverPhase.RUNNING
-        event = Available(self.index(state, flight.queue), name, readable, writable_bytes, notified)
+        index = self.index(state, flight.queue)
+        event = Available(index, name, readable, writable_bytes, notified, segments)
         return replace(state, flights=flights, buffers=state.buffers + 1), (event,)
 
     def in_flight(self, state: DriverState, *queues: Queue) -> tuple[Flight, ...]:

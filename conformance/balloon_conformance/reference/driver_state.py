@@ -35,6 +35,7 @@ __all__ = [
     "DriverOutput",
     "DriverPhase",
     "DriverState",
+    "Fill",
     "Flight",
     "Freed",
     "Offer",
@@ -117,8 +118,17 @@ class Accepted:
     features: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """Output: the driver writes ``data`` into these pages, over and over."""
+
+    pages: PageSet
+    data: bytes
+
+
 DriverOutput = (
     Accepted
+    | Fill
     | Memory
     | DriverOk
     | Available
@@ -182,13 +192,14 @@ class Flight:
     """A buffer that is with the device: its queue and the pages it names.
 
     On the host request queue ``is_done`` tells the last message of an exchange, ``is_request`` the request
-    buffer.
+    buffer. ``note`` is for the part of any other family.
     """
 
     queue: Queue
     pages: PageSet = EMPTY
     is_done: bool = False
     is_request: bool = False
+    note: object = None
 
 
 @dataclass(frozen=True, slots=True)

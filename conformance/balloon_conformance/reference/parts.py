@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from balloon_conformance import family
 from balloon_spec.families.family import Family
+from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from balloon_conformance.reference.driver_pages import Step as DriverStep
     from balloon_conformance.reference.driver_state import DriverState, Flight
     from balloon_spec.events import Available, GuestAction, OperatorAction, Used
-    from balloon_spec.pages import PageSet
 
 __all__ = ["DevicePart", "DriverPart", "device_parts", "driver_parts"]
 
@@ -119,6 +119,10 @@ class DriverPart(_Part):
     def reset(self, _before: DriverState, fresh: DriverState) -> DriverState:
         """Return the state after a reset, with what is to be remembered of the one before."""
         return fresh
+
+    def keeps(self, _state: DriverState) -> PageSet:
+        """Return the pages that are with the device for another reason than that they are in the balloon."""
+        return EMPTY
 
     # -- what the device does -----------------------------------------------------------------------------
 

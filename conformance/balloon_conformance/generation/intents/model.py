@@ -19,11 +19,13 @@ __all__ = [
     "DeviceConfiguration",
     "DeviceReaction",
     "DeviceReturn",
+    "DeviceWord",
     "DriverActual",
     "DriverBuffer",
     "DriverOk",
     "DriverRead",
     "DriverStore",
+    "DriverWord",
     "Effect",
     "Features",
     "GuestDeflate",
@@ -168,10 +170,14 @@ class Raw(Content):
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The configuration space of 8 bytes: ``num_pages`` and ``actual``, 32 bits each, little-endian."""
+    """The configuration space: ``num_pages`` and ``actual``, and ``words`` of further features behind them.
+
+    All have 32 bits, little-endian; the words follow in the order of their offsets, without a gap.
+    """
 
     num_pages: int
     actual: int
+    words: tuple[int, ...] = ()
 
 
 # -- what happens ------------------------------------------------------------------------------------------
@@ -309,6 +315,22 @@ class DriverRead(Step):
     offset_bytes: int
     length_bytes: int
     space: Configuration
+
+
+@dataclass(frozen=True, slots=True)
+class DriverWord(Step):
+    """The driver writes the word ``name`` of a further feature: 4 bytes, little-endian."""
+
+    name: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceWord(Step):
+    """The device gives the word ``name`` of a further feature a value, and notifies the driver."""
+
+    name: str
+    value: int
 
 
 @dataclass(frozen=True, slots=True)

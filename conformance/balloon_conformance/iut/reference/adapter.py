@@ -30,6 +30,7 @@ from balloon_conformance.reference.device_state import (
     DevicePhase,
     Discard,
     FeaturesOk,
+    Overwrite,
     StatisticsReport,
 )
 from balloon_conformance.reference.driver import Driver
@@ -156,6 +157,7 @@ class ReferenceDevice:
         self._offered = offered
         self._device: Device | None = None
         self._discarded = EMPTY
+        self._overwritten = EMPTY
         self._after_a_return = EMPTY
         """The pages that were discarded after buffers were returned which nobody has observed yet."""
         self._statistics: tuple[tuple[int, int], ...] = ()
@@ -176,7 +178,7 @@ class ReferenceDevice:
         """Build a fresh device with the memory of the case."""
         self._device = self._make(DeviceOptions(setup.profile, setup.memory, self._offered))
         self.log = _OutputLog()
-        self._discarded = self._after_a_return = EMPTY
+        self._discarded = self._after_a_return = self._overwritten = EMPTY
         self._statistics = ()
 
     def stop(self) -> None:
@@ -240,15 +242,16 @@ class ReferenceDevice:
         self._tell(ConfigurationWritten(offset, data))
 
     def discarded(self, pages: PageSet) -> tuple[PageSet, PageSet]:
-        """Return which of ``pages`` were discarded since the last call for them; no page counts as changed.
+        """Return which of ``pages`` were discarded since the last call for them, and which were changed.
 
         As with real memory, a discarded page stays discarded until somebody looks at it. The acts of a device
         in one step are seen in their order: a look after a return does not show what came after that return.
         """
-        found = self._discarded & pages
+        found, changed = self._discarded & pages, self._overwritten & pages
         self._discarded -= pages
+        self._overwritten -= pages
         self._time_passes()
-        return found, EMPTY
+        return found, changed - found
 
     def _time_passes(self) -> None:
         self._discarded |= self._after_a_return
@@ -289,6 +292,8 @@ class ReferenceDevice:
                 self._after_a_return |= output.pages
             elif isinstance(output, Discard):
                 self._discarded |= output.pages
+            elif isinstance(output, Overwrite):
+                self._overwritten |= output.pages
             elif isinstance(output, StatisticsReport):
                 self._statistics = output.entries
         return outputs

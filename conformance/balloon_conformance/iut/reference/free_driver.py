@@ -19,7 +19,7 @@ from balloon_conformance.iut.reference.adapter import MakeDriver, ReferenceDrive
 from balloon_conformance.iut.reference.modelled_guest import ModelledGuest
 from balloon_conformance.reference.coalesce import lowest, page_numbers
 from balloon_conformance.reference.driver import Driver
-from balloon_conformance.reference.driver_state import DriverOutput, Freed
+from balloon_conformance.reference.driver_state import DriverOutput, Fill, Freed
 from balloon_spec.events import Guest, GuestAction, Side
 from balloon_spec.pages import EMPTY, PAGE_BYTES, PFN_LIMIT, PageSet
 
@@ -75,9 +75,11 @@ class FreeReferenceDriver(ReferenceDriver):
         return memory & PageSet([(_FIRST_HIGH_PAGE, PFN_LIMIT - _FIRST_HIGH_PAGE)]) or memory
 
     def enter(self, output: DriverOutput) -> None:
-        """Record an act of the driver. The guest's use of its pages goes to memory."""
+        """Record an act of the driver. What it and its guest write to pages goes to memory."""
         if isinstance(output, Guest):
             self._around.use(output.pages, _OWN_USE)
+        elif isinstance(output, Fill):
+            self._around.overwrite(output.pages, output.data)
         else:
             super().enter(output)
 

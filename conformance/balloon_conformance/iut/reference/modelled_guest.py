@@ -53,6 +53,10 @@ class ModelledGuest:
         self._pages.update(dict.fromkeys(page_numbers(pages).tolist(), _BLANK))
         self.taken[name] = self.taken.get(name, EMPTY) | pages
 
+    def overwrite(self, pages: PageSet, data: bytes) -> None:
+        """Write ``data`` into pages, over and over; its length divides that of a page."""
+        self._pages.update(dict.fromkeys(page_numbers(pages).tolist(), data * (PAGE_BYTES // len(data))))
+
     def fill(self, name: str) -> None:
         """Write the pattern into the pages taken as ``name``; it differs from page to page."""
         for at, pfn in enumerate(page_numbers(self.taken[name]).tolist()):

@@ -33,8 +33,9 @@ class DriverSession(Session):
 
     def __init__(self, adapter: DeviceAdapter | DriverAdapter, profile: Profile, **settings: Any) -> None:
         super().__init__(adapter, profile, **settings)
-        self._written: dict[int, bytes] = {}
-        """What the driver wrote whole to its words of the configuration space, by offset."""
+        self._words: dict[int, bytes] = {}
+        """What stands in the words of further features, by offset: what was written whole, or announced."""
+        self._first = b""
 
     def negotiate(self, offered: int, configuration: bytes) -> int | None:
         """Offer features; return what the driver accepted, None if it refused the device.
@@ -43,6 +44,7 @@ class DriverSession(Session):
         as the driver wrote them.
         """
         self._offered = offered
+        self._first = configuration
         configuration = self._whole(configuration)
         self.judge.steers(steered=self.can(Capability.STEER_PAGES))
         accepted = self._act(lambda: self._adapter.negotiate(offered, configuration))
@@ -86,7 +88,16 @@ class DriverSession(Session):
 
     def change_configuration(self, configuration: bytes) -> None:
         """Change the first words of the configuration space and notify the driver."""
-        configuration = self._whole(configuration)
+        self._first = configuration
+        self._announce()
+
+    def announce(self, offset: int, word: bytes) -> None:
+        """Change a word of a further feature and notify the driver; it stands there until a reset."""
+        self._words[offset] = word
+        self._announce()
+
+    def _announce(self) -> None:
+        configuration = self._whole(self._first)
         self.intend(ev.ConfigurationChanged(configuration))
         self._act(lambda: self._adapter.change_configuration(configuration))
 
@@ -94,7 +105,7 @@ class DriverSession(Session):
         """Return the whole configuration space: ``first``, and behind it the words of further features."""
         space = bytearray(self.profile.configuration_bytes(self._offered))
         for word in self.profile.configuration_words(self._offered):
-            written = self._written.get(word.offset_bytes, b"")
+            written = self._words.get(word.offset_bytes, b"")
             space[word.offset_bytes : word.offset_bytes + len(written)] = written
         space[: len(first)] = first
         return bytes(space)
@@ -105,13 +116,13 @@ class DriverSession(Session):
         if isinstance(event, ev.Available):
             self._see_indices({event.queue})
         elif isinstance(event, ev.Reset):
-            self._written.clear()
+            self._words.clear()
         elif isinstance(event, ev.ConfigurationWritten) and any(
             (word.offset_bytes, word.length_bytes) == (event.offset, len(event.data))
             and word.written_by is ev.Side.DRIVER
             for word in self.profile.words
         ):
-            self._written[event.offset] = event.data
+            self._words[event.offset] = event.data
 
     def settle(self, seconds: float = 0.0) -> Sequence[ev.Event]:
         """Give the driver time to act; the virtqueues that it has set up by then tell how it numbers them."""

@@ -279,8 +279,8 @@ class ConfigurationStep(Step):
 
     def trace(self, tracing: Tracing) -> Iterator[Event]:
         """Yield the change, with the whole space."""
-        space = configuration.Configuration(self.num_pages, tracing.actual)
-        yield ConfigurationChanged(configuration.build(space))
+        tracing.num_pages = self.num_pages
+        yield ConfigurationChanged(tracing.space())
 
     def wire(self, queue_index: int | None) -> Mapping[tuple[str, ...], bytes]:
         """Return the number of pages."""

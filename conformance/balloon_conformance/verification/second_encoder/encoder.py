@@ -113,7 +113,8 @@ def _step(step: model.Step, queues: Mapping[str, int]) -> Streams:
                 Stream(("driver", "write", "data"), step.value.to_bytes(step.width_bytes, "little")),
             )
         case model.DriverRead():
-            space = structures.word(step.space.num_pages) + structures.word(step.space.actual)
+            words = (step.space.num_pages, step.space.actual, *step.space.words)
+            space = b"".join(map(structures.word, words))
             end = step.offset_bytes + step.length_bytes
             return (
                 Stream(("driver", "read", "offset"), structures.word(step.offset_bytes)),
@@ -126,6 +127,10 @@ def _step(step: model.Step, queues: Mapping[str, int]) -> Streams:
                 Stream(("device", "written"), written),
                 Stream(("device", "length"), structures.word(length)),
             )
+        case model.DriverWord():
+            return (Stream(("driver", step.name), structures.word(step.value)),)
+        case model.DeviceWord():
+            return (Stream(("device", step.name), structures.word(step.value)),)
         case model.DeviceConfiguration():
             return (Stream(("device", "configuration", "num_pages"), structures.word(step.num_pages)),)
         case _:
