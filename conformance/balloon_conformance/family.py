@@ -41,7 +41,8 @@ class Additions:
     """What the suite adds for one family.
 
     ``device`` and ``driver`` are its parts of the references: classes, because each machine has parts of its
-    own. ``can_break`` are its requirements by the ways in which a step can fail to come true. ``queues`` say
+    own. ``can_break`` are its requirements by the ways in which a step can fail to come true, beyond those of
+    its trials, and ``cannot_break`` the trials that such a failure says nothing about. ``queues`` say
     what a buffer of each of its queues breaks that is not as a vector has it, and ``comparisons`` what other
     bytes of a structure break. ``needs_company`` is the requirement that a driver breaks which accepts a
     feature without those that it requires, by feature.
@@ -59,6 +60,7 @@ class Additions:
     device: type[DevicePart] | None = None
     driver: type[DriverPart] | None = None
     can_break: Mapping[Lapse, frozenset[str]] = field(default_factory=lambda: _NOTHING)
+    cannot_break: Mapping[Lapse, frozenset[str]] = field(default_factory=lambda: _NOTHING)
     queues: tuple[QueueBlame, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     needs_company: Mapping[str, str] = field(default_factory=lambda: _NOTHING)

@@ -8,11 +8,12 @@ empty, and nobody is blamed. Each family declares the requirements, and what its
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum, auto
 
 from balloon_conformance import family
 from balloon_spec.events import Used
+from balloon_spec.judge import trials
 from balloon_spec.queues import Queue
 
 __all__ = ["Lapse", "QueueBlame", "blame", "blame_unasked", "can_break", "queue_blame", "unaccompanied"]
@@ -103,8 +104,16 @@ def blame(lapse: Lapse, shows: Iterable[str], plain: str) -> str:
 
 
 def can_break(lapse: Lapse) -> frozenset[str]:
-    """Return every requirement that can be broken by the lapse."""
-    return frozenset(name for one in family.additions() for name in one.can_break.get(lapse, ()))
+    """Return every requirement that can be broken by the lapse: what families declare, and their trials."""
+    known = trials.known()
+    by_trials: Mapping[Lapse, Iterable[str]] = {
+        Lapse.NOT_RETURNED: (*known.by_return, *known.by_return_of_malformed),
+        Lapse.NOT_DISCARDED: known.by_discard,
+        Lapse.TOUCHED: known.by_harm,
+    }
+    declared = {name for one in family.additions() for name in one.can_break.get(lapse, ())}
+    barred = {name for one in family.additions() for name in one.cannot_break.get(lapse, ())}
+    return frozenset({*declared, *by_trials.get(lapse, ())} - barred)
 
 
 def blame_unasked(queue: Queue, shows: Iterable[str]) -> str:

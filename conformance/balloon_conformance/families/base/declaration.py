@@ -14,11 +14,8 @@ from balloon_conformance.vectors.steps.wishes import GuestWish, OperatorWish
 from balloon_spec.events import GuestAction, OperatorAction
 from balloon_spec.families.base import DEFLATE, INFLATE, pfn_array
 from balloon_spec.families.base.declaration import FAMILY
-from balloon_spec.judge import trials
 
 __all__ = ["ADDITIONS"]
-
-_TRIALS = trials.known()
 
 ADDITIONS: Final = Additions(
     family=FAMILY,
@@ -26,20 +23,19 @@ ADDITIONS: Final = Additions(
         {
             Lapse.NOT_RETURNED: frozenset(
                 {
-                    *(*_TRIALS.by_return, *_TRIALS.by_return_of_malformed, "QUEUE-07", "SAFE-03", "INF-09"),
-                    *("NEG-09", "QUEUE-04", "PFN-05", "PFN-06", "RESET-03"),
+                    *("QUEUE-07", "SAFE-03", "INF-09", "NEG-09"),
+                    *("QUEUE-04", "PFN-05", "PFN-06", "RESET-03"),
                 }
             ),
-            Lapse.NOT_DISCARDED: frozenset({*_TRIALS.by_discard, "INF-07"}),
-            # The judge knows the pages by which PFN-07 is broken. Another page says nothing about a sign.
-            Lapse.TOUCHED: frozenset(
-                {*_TRIALS.by_harm, "INF-08", "SAFE-01", "SAFE-08", "QUEUE-10"} - {"PFN-07"}
-            ),
+            Lapse.NOT_DISCARDED: frozenset({"INF-07"}),
+            Lapse.TOUCHED: frozenset({"INF-08", "SAFE-01", "SAFE-08", "QUEUE-10"}),
             Lapse.SPOKE: frozenset({"QUEUE-10", "RESET-02", "RESET-03"}),
             Lapse.READ_OTHERWISE: frozenset({"CFG-01", "CFG-06", "CFG-08", "CFG-09", "CFG-11", "RESET-10"}),
             Lapse.NOT_MADE_AVAILABLE: frozenset({"BUF-06", "INF-10", "RESET-04"}),
         }
     ),
+    # The judge knows the pages by which PFN-07 is broken. Another page says nothing about a sign.
+    cannot_break=MappingProxyType({Lapse.TOUCHED: frozenset({"PFN-07"})}),
     queues=(InflateQueue(INFLATE), DeflateQueue(DEFLATE)),
     comparisons=(PfnArrays(pfn_array.NAME),),
     comments=MappingProxyType({pfn_array.NAME: comment_on_array}),
