@@ -44,8 +44,7 @@ class Additions:
     own. ``can_break`` are its requirements by the ways in which a step can fail to come true, beyond those of
     its trials, and ``cannot_break`` the trials that such a failure says nothing about. ``queues`` say
     what a buffer of each of its queues breaks that is not as a vector has it, and ``comparisons`` what other
-    bytes of a structure break. ``needs_company`` is the requirement that a driver breaks which accepts a
-    feature without those that it requires, by feature.
+    bytes of a structure break.
 
     ``steps`` are kinds of steps of vectors that only this family needs. ``operator_wishes`` and
     ``guest_wishes`` say how its wishes stand in vectors. ``comments`` explain the device-readable part of a
@@ -63,7 +62,6 @@ class Additions:
     cannot_break: Mapping[Lapse, frozenset[str]] = field(default_factory=lambda: _NOTHING)
     queues: tuple[QueueBlame, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
-    needs_company: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     comments: Mapping[str, Comment] = field(default_factory=lambda: _NOTHING)
     written_comments: Mapping[str, WrittenComment] = field(default_factory=lambda: _NOTHING)
     steps: tuple[type[Step], ...] = ()

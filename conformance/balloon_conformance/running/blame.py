@@ -13,6 +13,7 @@ from enum import Enum, auto
 
 from balloon_conformance import family
 from balloon_spec.events import Used
+from balloon_spec.families import registry
 from balloon_spec.judge import trials
 from balloon_spec.queues import Queue
 
@@ -125,5 +126,5 @@ def blame_unasked(queue: Queue, shows: Iterable[str]) -> str:
 def unaccompanied(features: Iterable[str]) -> str:
     """Return what a driver breaks that accepts one of the features without those it requires."""
     chosen = set(features)
-    declared = (pair for one in family.additions() for pair in one.needs_company.items())
-    return next((requirement for feature, requirement in declared if feature in chosen), "")
+    declared = (one for each in registry.families() for one in each.prerequisites)
+    return next((one.accepting for one in declared if one.feature in chosen), "")

@@ -17,6 +17,5 @@ ADDITIONS: Final = Additions(
     family=FAMILY,
     can_break=MappingProxyType({Lapse.NOT_RETURNED: frozenset({"HDR-05", "CHUNK-06", "CHUNK-08"})}),
     comparisons=(Messages(response_message.NAME),),
-    needs_company=MappingProxyType({"CHUNK_TRANSFER": "NEG-03"}),
     comments=MappingProxyType({response_message.NAME: comment_on_message}),
 )

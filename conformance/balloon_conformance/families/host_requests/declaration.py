@@ -36,7 +36,6 @@ ADDITIONS: Final = Additions(
     ),
     queues=(RequestQueue(HOST_REQUEST),),
     comparisons=(Answers(response_message.NAME, HOST_REQUEST),),
-    needs_company=MappingProxyType({"HOST_REQ_VQ": "NEG-04"}),
     operator_wishes=(
         OperatorWish(
             action=OperatorAction.UNUSED_PAGES,
