@@ -47,7 +47,6 @@ __all__ = [
     "RingBroken",
     "Segment",
     "Side",
-    "StatisticsRead",
     "Used",
     "added",
     "declared",
@@ -119,6 +118,9 @@ class Failure(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Event:
     """What can be seen between a driver and a device; every kind of event is a class of its own."""
+
+    presupposes_a_start: ClassVar[bool] = False
+    """It is judged by what was negotiated, or by the buffers that came after it."""
 
 
 _declared: dict[str, type[Event]] = {}
@@ -192,6 +194,8 @@ class Memory(Event):
 class DriverOk(Event):
     """The driver set DRIVER_OK: from here on the device may use buffers."""
 
+    presupposes_a_start: ClassVar[bool] = True
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -217,6 +221,8 @@ class Available(Event):
     part that cannot be seen are left out. A segment may lie where no memory is: ``readable`` has its bytes
     then, which no device can read.
     """
+
+    presupposes_a_start: ClassVar[bool] = True
 
     queue: int
     buffer: str
@@ -247,6 +253,8 @@ class Used(Event):
     (a later one is :class:`Notified`), None where nothing is known, or where the driver asked for none.
     """
 
+    presupposes_a_start: ClassVar[bool] = True
+
     queue: int
     buffer: str
     length_bytes: int = 0
@@ -263,6 +271,8 @@ class Notified(Event):
     together with a buffer, the buffer says so itself and this is left out.
     """
 
+    presupposes_a_start: ClassVar[bool] = True
+
     side: Side
     queue: int
 
@@ -274,6 +284,8 @@ class BufferAltered(Event):
 
     ``by`` is the side that can have done it: the one whose memory accesses the observer does not control.
     """
+
+    presupposes_a_start: ClassVar[bool] = True
 
     queue: int
     buffer: str
@@ -289,6 +301,8 @@ class RingBroken(Event):
     ``fault`` says what in a word, as in ``loop`` or ``available-jump``, and ``detail`` where and what in a
     line. A buffer that is well-formed and says something wrong is not meant.
     """
+
+    presupposes_a_start: ClassVar[bool] = True
 
     side: Side
     queue: int
@@ -309,6 +323,8 @@ class ConfigurationRead(Event):
 @dataclass(frozen=True, slots=True)
 class ConfigurationWritten(Event):
     """The driver wrote to the configuration space, with one store."""
+
+    presupposes_a_start: ClassVar[bool] = True
 
     offset: int
     data: bytes
@@ -348,6 +364,8 @@ class Discarded(Event):
     were examined again for ``seconds``; ``late`` are the pages that were discarded only then.
     """
 
+    presupposes_a_start: ClassVar[bool] = True
+
     pages: PageSet
     looked: PageSet
     late: PageSet = EMPTY
@@ -358,6 +376,8 @@ class Discarded(Event):
 @dataclass(frozen=True, slots=True)
 class Overwritten(Event):
     """Pages whose contents the device was found to have changed without giving the memory back."""
+
+    presupposes_a_start: ClassVar[bool] = True
 
     pages: PageSet
 
@@ -397,14 +417,3 @@ class Failed(Event):
     side: Side
     failure: Failure
     detail: str = ""
-
-
-@declared
-@dataclass(frozen=True, slots=True)
-class StatisticsRead(Event):
-    """The host was asked for the guest's statistics: (tag, value) of each, as the device read it.
-
-    A statistic that the host does not know, or was not sent, is left out.
-    """
-
-    entries: tuple[tuple[int, int], ...]

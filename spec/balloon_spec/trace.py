@@ -25,21 +25,12 @@ from balloon_spec import segments, strict_json
 from balloon_spec.events import (
     EVENTS,
     Available,
-    BufferAltered,
-    ConfigurationWritten,
-    Discarded,
-    DriverOk,
     Event,
     Negotiated,
-    Notified,
     Operator,
     OperatorAction,
-    Overwritten,
     Quiet,
     Reset,
-    RingBroken,
-    StatisticsRead,
-    Used,
     event_name,
 )
 from balloon_spec.field_values import fields_of, plain, read_seconds, reader, shown
@@ -159,21 +150,6 @@ def objects(lines: Iterable[str], name: str) -> Iterator[tuple[int, str, dict[st
         yield number, place, line
 
 
-_PRESUPPOSING = (
-    Available,
-    Used,
-    Notified,
-    BufferAltered,
-    RingBroken,
-    DriverOk,
-    ConfigurationWritten,
-    Discarded,
-    Overwritten,
-    StatisticsRead,
-)
-"""What is judged by what was negotiated, or by the buffers that came after it."""
-
-
 def from_the_start(items: Iterable[Header | Entry], name: str = "trace") -> Iterator[Header | Entry]:
     """Pass on what :func:`read` yields, of an exchange that was recorded from its start.
 
@@ -184,7 +160,7 @@ def from_the_start(items: Iterable[Header | Entry], name: str = "trace") -> Iter
     for item in items:
         if isinstance(item, Entry):
             begun = begun or isinstance(item.event, Negotiated | Reset)
-            if not begun and isinstance(item.event, _PRESUPPOSING):
+            if not begun and item.event.presupposes_a_start:
                 raise TraceError(
                     f"{name}:{item.line}: event: this comes before any negotiated line, so that nobody knows "
                     "which queues there are; record from before the negotiation, or leave out what comes "

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from judge_script import FULL, start
 
 from balloon_spec import events as ev
+from balloon_spec.families.statistics.events import StatisticsRead
 from balloon_spec.pages import PageSet
 from balloon_spec.profiles import BASE, CHUNK_TRANSFER
 from balloon_spec.queues import Numbering
@@ -45,8 +46,8 @@ STRATEGIES = {
     ev.Operator: st.builds(ev.Operator, st.sampled_from(tuple(ev.OperatorAction)), NUMBER),
     ev.Guest: st.builds(ev.Guest, st.sampled_from(tuple(ev.GuestAction)), PAGES),
     ev.Quiet: st.builds(ev.Quiet, st.sampled_from(ev.Side), st.floats(0, 100, exclude_min=True)),
-    ev.StatisticsRead: st.builds(
-        ev.StatisticsRead,
+    StatisticsRead: st.builds(
+        StatisticsRead,
         st.lists(st.tuples(st.integers(0, 0xFFFF), st.integers(0, (1 << 64) - 1)), max_size=3).map(tuple),
     ),
     ev.Failed: st.builds(ev.Failed, st.sampled_from(ev.Side), st.sampled_from(ev.Failure), NAME),
@@ -303,7 +304,7 @@ def test_what_came_before_a_cut_is_kept():
         ev.DriverOk(),
         ev.ConfigurationWritten(4, bytes(4)),
         ev.Discarded(PageSet.parse("0x10"), PageSet.parse("0x10")),
-        ev.StatisticsRead(()),
+        StatisticsRead(()),
     ],
 )
 def test_a_trace_that_begins_after_the_negotiation_blames_nobody(event):

@@ -24,6 +24,7 @@ from balloon_conformance.running.player import play
 from balloon_conformance.running.session import DeviceSession, DriverSession, Ended
 from balloon_spec import events as ev
 from balloon_spec import trace
+from balloon_spec.families.statistics.events import StatisticsRead
 from balloon_spec.judge import Judge
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.profiles import BASE, CHUNK_TRANSFER
@@ -359,7 +360,7 @@ def test_returns_have_an_end_however_slow_they_are():
             [ev.Available(0, "a", b"", 0, None, (8,))],
             "Available with int 8 among its segments; each is a Segment",
         ),
-        ([ev.StatisticsRead(((1, "2"),))], r"StatisticsRead with tuple \(1, '2'\) among its entries"),
+        ([StatisticsRead(((1, "2"),))], r"StatisticsRead with tuple \(1, '2'\) among its entries"),
     ],
 )
 def test_what_is_no_event_is_the_adapters_fault(returned, words):

@@ -4,6 +4,7 @@ import pytest
 from judge_script import MESSAGES, PROFILE, STATISTICS, start, statistics, used
 
 from balloon_spec import events as ev
+from balloon_spec.families.statistics.events import StatisticsRead
 from balloon_spec.judge import Judge
 
 UNKNOWN = (0x1234, 9)
@@ -22,7 +23,7 @@ def sent(name, *entries):
 def after(*entries, again=()):
     """The first buffer came back and the host was seen to know of both statistics; then ``entries`` did too."""
     begin = [*start(MESSAGES, posts=False), sent("a", *FIRST), used(STATISTICS, "a")]
-    return [*begin, ev.StatisticsRead(FIRST[:2]), sent("b", *entries), used(STATISTICS, "b"), *again]
+    return [*begin, StatisticsRead(FIRST[:2]), sent("b", *entries), used(STATISTICS, "b"), *again]
 
 
 @pytest.mark.parametrize(
@@ -47,34 +48,34 @@ def after(*entries, again=()):
     ],
 )
 def test_what_the_host_has_is_what_was_returned_last(entries, host, findings):
-    assert judged(*after(*entries), ev.StatisticsRead(tuple(host.items())))[1] == findings
+    assert judged(*after(*entries), StatisticsRead(tuple(host.items())))[1] == findings
 
 
 def test_a_buffer_that_is_not_returned_yet_may_have_been_read():
     third = sent("c", (4, 7), (5, 8), UNKNOWN)
     events = after((4, 1), (5, 2), UNKNOWN, again=[third])
     for host in (((4, 7), (5, 8)), ((4, 1), (5, 2))):
-        assert judged(*events, ev.StatisticsRead(host))[1] == []
+        assert judged(*events, StatisticsRead(host))[1] == []
     # Half of each is of neither.
-    assert judged(*events, ev.StatisticsRead(((4, 7), (5, 2))))[1] == ["STATS-12"]
+    assert judged(*events, StatisticsRead(((4, 7), (5, 2))))[1] == ["STATS-12"]
 
 
 def test_a_statistic_that_the_host_never_had_it_need_not_know():
     events = [*start(MESSAGES, posts=False), sent("a", *FIRST), used(STATISTICS, "a")]
-    judge, found = judged(*events, ev.StatisticsRead(((4, 0x100),)))
+    judge, found = judged(*events, StatisticsRead(((4, 0x100),)))
     assert (found, judge.exercised["STATS-12"]) == ([], 1)
     # A host that shows nothing kept nothing.
-    assert judged(*events, ev.StatisticsRead(()))[0].exercised["STATS-12"] == 0
+    assert judged(*events, StatisticsRead(()))[0].exercised["STATS-12"] == 0
 
 
 def test_before_a_return_nothing_need_have_been_read():
     events = [*start(MESSAGES, posts=False), sent("a", *FIRST)]
-    judge, found = judged(*events, ev.StatisticsRead(((4, 1),)))
+    judge, found = judged(*events, StatisticsRead(((4, 1),)))
     assert (found, judge.exercised["STATS-12"]) == ([], 0)
 
 
 def test_what_is_kept_is_what_could_have_been_broken():
-    kept = judged(*after(UNKNOWN, (4, 1), (5, 2)), ev.StatisticsRead(((4, 1), (5, 2))))[0].exercised
+    kept = judged(*after(UNKNOWN, (4, 1), (5, 2)), StatisticsRead(((4, 1), (5, 2))))[0].exercised
     before = judged(*after(UNKNOWN, (4, 1), (5, 2)))[0].exercised
     assert kept["STATS-07"] == before["STATS-07"] + 1
     assert kept["STATS-12"] == before["STATS-12"] + 1

@@ -45,6 +45,7 @@ from judge_script import (
 
 from balloon_spec import events as ev
 from balloon_spec.families.registry import rules as all_rules
+from balloon_spec.families.statistics.events import StatisticsRead
 from balloon_spec.judge import Finding, Judge, Rule
 from balloon_spec.judge.decision import kept
 from balloon_spec.pages import PageSet
@@ -329,12 +330,12 @@ BROKEN = {
     "RESET-04": [ev.Reset(), *start(posts=False), DRIVER_QUIET],
     "RESET-05": [*OPEN, *RESET, unused("u")],
     "RESET-07": [*start(), ev.Reset(15)],
-    "STATS-12": [*start(), used(STATISTICS, "s0"), ev.StatisticsRead(((4, 2),))],
+    "STATS-12": [*start(), used(STATISTICS, "s0"), StatisticsRead(((4, 2),))],
     "STATS-13": [
         *start(STATS, MESSAGES),
-        *(used(STATISTICS, "s0"), ev.StatisticsRead(((4, 77),))),
+        *(used(STATISTICS, "s0"), StatisticsRead(((4, 77),))),
         ev.Available(STATISTICS, "s1", statistics((4, 1))),
-        *(used(STATISTICS, "s1"), ev.StatisticsRead(((4, 1 << 56),))),
+        *(used(STATISTICS, "s1"), StatisticsRead(((4, 1 << 56),))),
     ],
     "RESET-10": [*start(), ev.ConfigurationRead(0, space(5)), *RESET, ev.ConfigurationRead(0, space(0))],
     "RESET-11": [*start(), actual(0), *RESET, ev.ConfigurationRead(0, space(0, 3))],

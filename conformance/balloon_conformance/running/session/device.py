@@ -24,6 +24,7 @@ from balloon_spec import events as ev
 from balloon_spec.families.base.discards import Discards
 from balloon_spec.families.base.given_back import GivenBack
 from balloon_spec.families.base.guest_memory import GuestMemory
+from balloon_spec.families.statistics.events import StatisticsRead
 from balloon_spec.feature import insisted_on
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.numberings import maps, numberings_of_device
@@ -159,7 +160,7 @@ class DeviceSession(Session):
             raise NotExercised(f"the adapter lacks {Capability.HOST_STATISTICS}")
         until = self.now() + self.deadline_seconds
         while True:
-            event = ev.StatisticsRead(self._act(adapter.statistics))
+            event = StatisticsRead(self._act(adapter.statistics))
             if self.judge.accepts(event) or (now := self.now()) >= until:
                 break
             self._waiting.extend(self._observe(min(self.deadline_seconds / _LOOKS, until - now)))

@@ -18,16 +18,14 @@ __all__ = ["GuestWishes"]
 
 @dataclass(slots=True, eq=False)
 class GuestWishes(Ledger):
-    """The pages that the guest gave up, wants back, keeps or leaves unused."""
+    """The pages that the guest gave up, or wants back."""
 
     to_inflate: PageSet | None = None
-    """Every page the guest gave up since the reset; None for a guest that is not steered, as below."""
+    """Every page the guest gave up since the reset; None for a guest that is not steered."""
     to_deflate: PageSet | None = None
-    unused: PageSet | None = None
+    """Likewise every page that it wants back."""
     given_up: PageSet = EMPTY
     """The pages the guest gave up and has not asked back: outside the balloon they are free."""
-    keeps: PageSet = EMPTY
-    """The pages in which the guest was seen to keep data."""
     owed_to_inflate: PageSet = EMPTY
     """The pages the guest gave up, has not asked back, and finds in no inflate buffer."""
 
@@ -52,11 +50,9 @@ class GuestWishes(Ledger):
                 self.to_deflate = (self.to_deflate or EMPTY) | pages
                 self.owed_to_inflate -= pages
                 self.given_up -= pages
-            case ev.GuestAction.UNUSED:
-                self.unused = pages
-            case ev.GuestAction.HOLD:
-                self.keeps = pages
             case ev.GuestAction.USE:
                 # Pages the guest uses it does not give up.
                 self.owed_to_inflate -= pages
                 self.given_up -= pages
+            case _:
+                pass

@@ -27,8 +27,8 @@ from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
 
-_WISHES = frozenset({GuestAction.INFLATE, GuestAction.DEFLATE, GuestAction.UNUSED})
-"""What a guest wants of its driver; the other actions are seen."""
+_SEEN = frozenset({GuestAction.USE, GuestAction.HOLD})
+"""What is seen of a guest; any other action is a wish."""
 
 
 @dataclass(slots=True, eq=False)
@@ -42,7 +42,7 @@ class BetweenSessions(Ledger):
         """Take in a wish of the guest."""
         del buffer
         unsettled = self.exchange[Session].accepted is None
-        self.had_reason_to_act |= unsettled and isinstance(event, Guest) and event.action in _WISHES
+        self.had_reason_to_act |= unsettled and isinstance(event, Guest) and event.action not in _SEEN
 
     def after_reset(self) -> Self:
         """Leave whether the driver was about to do something for its balloon."""

@@ -154,6 +154,10 @@ class Requests(Companion):
     answered: frozenset[bool] = frozenset()
     """Whether the guest was said to have unused pages, of requests with zero in the reserved words that were
     answered."""
+    left_unused: PageSet | None = None
+    """The pages that the guest leaves unused; None for one that is not steered."""
+    keeps: PageSet = EMPTY
+    """The pages in which the guest was seen to keep data."""
     was_asked: bool = False
     """A request was open at the last reset."""
     dropped_wish: bool = False
@@ -176,7 +180,7 @@ class Requests(Companion):
 
         It may be of any moment since the request: it takes time, and the guest goes on meanwhile.
         """
-        return self.request.was_unused if self.request else self.exchange[GuestWishes].unused
+        return self.request.was_unused if self.request else self.left_unused
 
     def messages(self) -> list[InFlight]:
         """Return the unused-page messages in flight."""
@@ -260,8 +264,8 @@ class Requests(Companion):
                     self.request.waited_on |= self.request.ordinary
             case ev.Operator() if event.action is ev.OperatorAction.UNUSED_PAGES:
                 self.wanted = event.value
-            case ev.Guest() if self.request is not None:
-                self.request.heard_of(event.action, self.exchange[Session].existing(event.pages))
+            case ev.Guest():
+                self._heard(event.action, self.exchange[Session].existing(event.pages))
             case _:
                 pass
 
@@ -278,8 +282,16 @@ class Requests(Companion):
             if not self.request.is_marked:
                 self.answered |= {bool(self.request.was_unused)}
 
+    def _heard(self, action: ev.GuestAction, pages: PageSet) -> None:
+        if action is ev.GuestAction.UNUSED:
+            self.left_unused = pages
+        elif action is ev.GuestAction.HOLD:
+            self.keeps = pages
+        if self.request is not None:
+            self.request.heard_of(action, pages)
+
     def _made(self, event: ev.Used) -> None:
-        wishes, balloon = self.exchange[GuestWishes], self.exchange[Balloon]
+        balloon = self.exchange[Balloon]
         whole = event.length_bytes == len(event.written) == host_request.LENGTH_BYTES
         busy = frozenset(one.queue for one in self.exchange[Buffers].on(*BALLOON_QUEUES) if one.queue)
         asked = host_request.parse(event.written if whole else bytes(host_request.LENGTH_BYTES))
@@ -289,9 +301,9 @@ class Requests(Companion):
             whole,
             asked.cmd,
             asked.param,
-            was_unused=wishes.unused,
-            was_free=wishes.given_up | balloon.deflating,
-            held_by_guest=wishes.keeps,
+            was_unused=self.left_unused,
+            was_free=self.exchange[GuestWishes].given_up | balloon.deflating,
+            held_by_guest=self.keeps,
             named_throughout=balloon.named,
             beside=busy,
         )

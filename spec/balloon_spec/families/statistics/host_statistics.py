@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from balloon_spec.events import StatisticsRead
 from balloon_spec.families.statistics import STATISTICS, statistics
+from balloon_spec.families.statistics.events import StatisticsRead
 from balloon_spec.families.statistics.ledger import Statistics
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept

@@ -10,12 +10,12 @@ from balloon_spec.events import (
     Event,
     Operator,
     OperatorAction,
-    StatisticsRead,
     Used,
 )
 from balloon_spec.families.base.balloon import Balloon
 from balloon_spec.families.base.buffers import is_looked_for
 from balloon_spec.families.statistics import STATISTICS, statistics
+from balloon_spec.families.statistics.events import StatisticsRead
 from balloon_spec.judge.companion import Companion
 from balloon_spec.judge.in_flight import InFlight
 from balloon_spec.judge.session import Session
