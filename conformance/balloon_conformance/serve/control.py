@@ -16,11 +16,10 @@ import socket
 from collections.abc import Callable
 from typing import Any, Final
 
-from balloon_conformance.reference.driver import WISHES
 from balloon_conformance.serve.errors import ServeError
 from balloon_conformance.serve.loop import Loop
 from balloon_conformance.vhost_user.listening import Listening
-from balloon_spec.events import Guest, Operator, OperatorAction
+from balloon_spec.events import Guest, GuestAction, Operator, OperatorAction
 from balloon_spec.pages import PageSet
 
 __all__ = ["LINE_LIMIT_BYTES", "Control", "guest_wish", "operator_wish"]
@@ -108,9 +107,10 @@ def operator_wish(wish: dict[str, Any]) -> Operator:
 def guest_wish(wish: dict[str, Any]) -> Guest:
     """Parse a guest's request; :class:`ServeError` if it is malformed."""
     _only(wish, {"guest", "pages"})
-    action = next((one for one in WISHES if one == wish.get("guest")), None)
-    if action is None:
-        raise ServeError(f"guest: choose one of {', '.join(WISHES)}")
+    try:
+        action = GuestAction(wish.get("guest"))
+    except ValueError:
+        raise ServeError(f"guest: choose one of {', '.join(GuestAction)}") from None
     texts = wish.get("pages", [])
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise ServeError('pages: give a list of runs, as in ["0x1000+16", "42"]')
