@@ -9,7 +9,7 @@ judged that trace and nothing else. Long and short are compared in multiples of 
 machine is not equally fast at all times.
 
 Most of the time goes into the rules and the ledgers: a message is shown to some twenty rules, which decide
-fifteen requirements, and thirteen ledgers take it in. The rest is the reading of its bytes::
+fifteen requirements, and fourteen ledgers take it in. The rest is the reading of its bytes::
 
     python bench/check_length.py [--messages N]
 

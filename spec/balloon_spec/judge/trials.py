@@ -80,6 +80,8 @@ class Trials:
     """What the return of a well-formed buffer puts to the test."""
     by_return_of_malformed: tuple[str, ...] = field(init=False)
     """What the return of a malformed buffer puts to the test beyond SAFE-03."""
+    by_any_return: tuple[str, ...] = field(init=False)
+    """Either, in the order of blame."""
     by_discard: tuple[str, ...] = field(init=False)
     """What the discard of a buffer's pages puts to the test."""
     by_harm: tuple[str, ...] = field(init=False)
@@ -113,6 +115,9 @@ class Trials:
             "every": every,
             "by_return": tuple(one.requirement for one in every if one.not_returned),
             "by_return_of_malformed": tuple(one.requirement for one in every if one.tests_malformed),
+            "by_any_return": tuple(
+                one.requirement for one in every if one.not_returned or one.tests_malformed
+            ),
             "by_discard": tuple(one.requirement for one in every if one.tests_discard),
             "by_harm": tuple(one.requirement for one in every if one.harmed),
             "by_stray": tuple(one.requirement for one in every if one.stray),
@@ -142,8 +147,8 @@ def known() -> Trials:
 
 
 def by_return(families: tuple[Family, ...]) -> tuple[str, ...]:
-    """Return what the return of a well-formed buffer puts to the test."""
-    return of_families(families).by_return
+    """Return what the return of a buffer puts to the test, well-formed or malformed."""
+    return of_families(families).by_any_return
 
 
 def by_discard(families: tuple[Family, ...]) -> tuple[str, ...]:

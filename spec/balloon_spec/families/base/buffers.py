@@ -122,7 +122,7 @@ def buffers_have_memory_of_their_own(event: Available, scene: Scene) -> Iterator
 
 @rule(
     Used,
-    *("QUEUE-04", "QUEUE-07", "SAFE-03", "CONC-07", "INF-09", "PFN-09"),
+    *("QUEUE-04", "QUEUE-07", "SAFE-03", "CONC-07", "INF-09"),
     further=trials.by_return,
 )
 def a_return_answers_what_was_asked(_event: Used, scene: Scene) -> Iterator[Decision]:
@@ -147,7 +147,7 @@ def a_return_answers_what_was_asked(_event: Used, scene: Scene) -> Iterator[Deci
         yield kept("QUEUE-07")
         if buffer.queue is INFLATE:
             yield kept("INF-09")
-    for requirement in trials.among((*scene.exchange.trials.by_return, "PFN-09"), buffer.trials):
+    for requirement in trials.among(scene.exchange.trials.by_any_return, buffer.trials):
         yield kept(requirement)
 
 
@@ -206,7 +206,7 @@ def _by_return(families: tuple[Family, ...]) -> Iterator[str]:
     yield from particulars("QUEUE-07")(families)
 
 
-@rule(Quiet, "QUEUE-07", "SAFE-03", "PFN-09", further=_by_return)
+@rule(Quiet, "QUEUE-07", "SAFE-03", further=_by_return)
 def nothing_is_held_back(event: Quiet, scene: Scene) -> Iterator[Decision]:
     """A device that was given its time has returned every message and array."""
     session = scene[Session]
