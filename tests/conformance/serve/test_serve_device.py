@@ -20,10 +20,16 @@ from balloon_conformance.vectors.loader import load_all
 from balloon_spec.events import Side
 from balloon_spec.profiles import CHUNK_TRANSFER
 
-PATIENCE = Patience(deadline_seconds=5.0, quiet_seconds=0.002)
+# The deadline is met only if something is wrong, on however busy a machine.
+PATIENCE = Patience(deadline_seconds=60.0, quiet_seconds=0.01)
 SETUP = Setup(CHUNK_TRANSFER, 0x1000)
 # Every fourth in the order of their paths: some of each area, and of each profile.
 VECTORS = tuple(vector for vector in load_all() if Side.DEVICE in vector.sides)[::4]
+SEEN_LESS = {"QUEUE-10", "RESET-07"}
+"""What nobody sees over vhost-user: a device before DRIVER_OK, a reset."""
+SEEN_EITHER_WAY = {"RESET-12", "QUEUE-12"}
+"""A wish may be served or dropped. A notification belongs to a buffer for certain only if that was in the ring before
+the notification was taken: otherwise nothing is known, and test_notifications sees to what is."""
 
 
 @pytest.fixture(scope="module")
@@ -56,14 +62,13 @@ def alone(tmp_path):
 
 @pytest.mark.parametrize("vector", VECTORS, ids=[vector.id for vector in VECTORS])
 def test_the_verdicts_are_those_of_the_device_in_this_process(adapter, vector):
-    """But for what nobody sees over vhost-user (a device before DRIVER_OK, a reset), and a wish that may be served or dropped."""
+    """But for what nobody sees over vhost-user, and what depends on when it is looked at: see SEEN_LESS and SEEN_EITHER_WAY."""
     here = play(vector, ReferenceDevice(), Side.DEVICE, PATIENCE)
     there = play(vector, adapter, Side.DEVICE, PATIENCE)
-    assert (there.status, there.reason, set(there.exercised) - {"RESET-12"}) == (
-        here.status,
-        here.reason,
-        set(here.exercised) - {"QUEUE-10", "RESET-07", "RESET-12"},
-    )
+    assert (there.status, there.reason) == (here.status, here.reason)
+    seen, known = (set(one.exercised) - SEEN_EITHER_WAY for one in (there, here))
+    assert seen - known == set()
+    assert known - seen <= SEEN_LESS
     assert there.status is not Status.NOT_EXERCISED
 
 

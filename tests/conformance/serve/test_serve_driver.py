@@ -23,7 +23,8 @@ from balloon_spec.pages import PageSet
 from balloon_spec.profiles import CHUNK_TRANSFER
 from balloon_spec.requirement import Level, catalogue
 
-PATIENCE = Patience(deadline_seconds=5.0, quiet_seconds=0.002)
+# The deadline is met only if something is wrong, on however busy a machine.
+PATIENCE = Patience(deadline_seconds=60.0, quiet_seconds=0.01)
 SETUP = Setup(CHUNK_TRANSFER, 0x4000)
 ALL = CHUNK_TRANSFER.mask([*(feature.name for feature in CHUNK_TRANSFER.device_features), "VERSION_1"])
 VECTORS = tuple(vector for vector in load_all() if Side.DRIVER in vector.sides)
