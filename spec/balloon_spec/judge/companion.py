@@ -72,9 +72,10 @@ class Companion(Ledger):
     ) -> tuple[str, str] | None:
         """Return the requirement that in this case says in particular what ``requirement`` says in general.
 
-        With it come the words for what was broken. ``buffer`` is the one it is about, ``other`` another that
-        has a part in it. None if there is no such requirement. What may be returned for which is declared in
-        ``particulars`` of :class:`~balloon_spec.families.family.Family`.
+        With it come the words for what was broken, empty if the general ones say it. ``buffer`` is the one it
+        is about, ``other`` another that has a part in it. None if there is no such requirement. What may be
+        returned for which is declared in ``particulars`` of
+        :class:`~balloon_spec.families.family.Family`.
         """
         del requirement, buffer, other
         return None

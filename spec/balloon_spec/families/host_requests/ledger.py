@@ -231,7 +231,7 @@ class Requests(Companion):
             case "BUF-05" if buffer is not None and other is not None and _are_of_both_kinds(buffer, other):
                 return "CONC-01", ""
             case "QUEUE-07" if buffer is not None and self._is_beside(buffer):
-                return "CONC-06", "a buffer is not returned while another queue has one in flight"
+                return "CONC-06", self.exchange.trials.of("CONC-06").not_returned
             case _:
                 return None
 
