@@ -28,7 +28,7 @@ USER = 0x5000_0000
 RUN = 128
 """The most pages of a message."""
 INFLATE, DEFLATE, STATISTICS, HOST = range(4)
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 class Gone(Exception):  # noqa: N818 - says what happened

@@ -9,7 +9,8 @@ mutant in a child of its own.
 A module that was run replaces its entry in the results file and leaves those of the others, each of which
 says when it was made. One that was edited since has no entry any more and stands under ``changed_since``, so
 that the score is of modules as they are; ``--drop-stale`` sees to that, and runs nothing. ``--survivors`` tries again what survived the last time, where the module is the same:
-it says what new tests are worth, in minutes. What cannot be told apart from the original is not made: see
+it says what new tests are worth, in minutes. ``--sample`` tries a few mutants of each module, chosen by ``--seed``:
+the same before and after a change of the tests, and no entry in the results file. What cannot be told apart from the original is not made: see
 :data:`_EQUIVALENT` and :func:`_unseen`.
 """
 
@@ -38,6 +39,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from multiprocessing import Value
 from pathlib import Path
+from random import Random
 from typing import NoReturn
 
 import pytest
@@ -228,6 +230,13 @@ def _again(module: str, before: dict | None) -> tuple[list[MutationSpec], Counte
     return again, Counter(killed=len(made) - len(again))
 
 
+def _sample(module: str, number: int, seed: int) -> list[MutationSpec]:
+    """Return some mutants of a module, or all if there are no more; the same for the same seed and source."""
+    made = list(mutants(module))
+    chosen = Random(f"{seed} {module}").sample(range(len(made)), min(number, len(made)))
+    return [made[index] for index in sorted(chosen)]
+
+
 def _entry(module: str, tried: Iterable[tuple[MutationSpec, tuple[str, str]]], counts: Counter[str]) -> dict:
     """Return what is kept of a module; ``counts`` are those of mutants that are not tried again."""
     survivors = []
@@ -301,6 +310,10 @@ def main() -> int:
     parser.add_argument("-n", "--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "results" / "judge-mutation.json")
     parser.add_argument("--survivors", action="store_true", help="try only what survived the last time")
+    parser.add_argument(
+        "--sample", type=int, metavar="N", help="try N mutants a module, and write no results"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="which mutants a sample has; default: 0")
     parser.add_argument("--list", action="store_true", help="count the mutants of each module, and run none")
     parser.add_argument("--drop-stale", action="store_true", help="forget modules edited since; run none")
     chosen = parser.parse_args()
@@ -319,11 +332,23 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as directory:
         number = Value("i", 0)
         with ProcessPoolExecutor(chosen.processes, initializer=_settle, initargs=(directory, number)) as pool:
-            for part, words in zip(TESTS, pool.map(_baseline, TESTS), strict=True):
+            parts = sorted({tests_of(PACKAGE / name) for name in names})
+            for part, words in zip(parts, pool.map(_baseline, parts), strict=True):
                 if words:
                     print(f"the tests of {part} fail before anything is changed:\n{words}", file=sys.stderr)
                     return 1
+            sampled: Counter[str] = Counter()
             for name in names:
+                if chosen.sample is not None:
+                    made = _sample(name, chosen.sample, chosen.seed)
+                    entry = _entry(name, zip(made, pool.map(_try, made), strict=True), Counter())
+                    sampled += Counter({end: entry[end] for end in ("mutants", "survived")})
+                    print(f"{name:<44} {len(made):>5} sampled, {entry['survived']} survived", flush=True)
+                    for one in entry["survivors"]:
+                        print(
+                            f"  line {one['line']}, {one['operator']}: {' '.join(one['change'])}", flush=True
+                        )
+                    continue
                 before = _known(chosen.output).get(name) if chosen.survivors else None
                 made, counts = _again(name, before)
                 entry = _entry(name, zip(made, pool.map(_try, made), strict=True), counts)
@@ -333,6 +358,9 @@ def main() -> int:
                     f"{entry['timeout']} timed out, {entry['survived']} survived",
                     flush=True,
                 )
+    if chosen.sample is not None:
+        print(f"{sampled['survived']} of {sampled['mutants']} sampled mutants survived, seed {chosen.seed}")
+        return 0
     print(f"score {whole['score']}: {whole['survived']} of {whole['mutants']} mutants survived")
     return 0
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-DEADLINE_SECONDS = 120
+DEADLINE_SECONDS = 300
 
 
 @dataclass(frozen=True)

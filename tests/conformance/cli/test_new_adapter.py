@@ -68,7 +68,7 @@ def test_it_starts_and_answers_every_command_honestly(built):
 @pytest.mark.parametrize("built", SKELETONS, ids="-".join, indirect=True)
 def test_it_ends_with_its_input(built):
     words, _ = built
-    done = subprocess.run(words, input=b"", capture_output=True, timeout=20, check=False)
+    done = subprocess.run(words, input=b"", capture_output=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 

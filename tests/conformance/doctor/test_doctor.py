@@ -382,7 +382,7 @@ def stdio(body):
 
 
 def test_the_command_lists_what_is_well_and_what_to_mend(tmp_path):
-    done = run_command(tmp_path, "doctor", f"stdio:{shlex.join(programs.REFERENCE['device'])}")
+    done = run_command(tmp_path, "doctor", stdio(HONEST[Side.DEVICE]))
     assert done.code == 0, done.out
     assert "well   an unknown command" in done.out
     assert "The adapter is well" in done.out

@@ -87,6 +87,7 @@ def test_the_reference_left_free_is_blamed_for_nothing_there(case):
     assert (played.status, played.findings, played.advice) == (Status.PASSED, (), ())
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("case", "requirement"),
     [row[1:3] for row in ROWS if row[0] not in OUTSIDE_THE_WHOLE_DRIVER],

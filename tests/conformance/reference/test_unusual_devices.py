@@ -409,6 +409,7 @@ ABOUT_STATISTICS = {
 HELD = "the device holds buffer {} of the statistics queue, as it may (STATS-09)"
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("kind", "held"), [(HoldsStatistics, ("s1", "s2")), (ServesOneWishForStatistics, ("s2", "s3"))]
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -76,4 +77,4 @@ class Wired(Wires, RuleBasedStateMachine):
 
 
 Wired.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
-TestWired = Wired.TestCase
+TestWired = pytest.mark.untraced(Wired.TestCase)

@@ -139,6 +139,7 @@ def silent_on(queue):
     return type("Silent", (SaysNothing,), {"queue": queue})
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("queue", [INFLATE, DEFLATE, HOST_REQUEST])
 def test_a_buffer_that_is_not_returned_is_never_the_topic_of_its_vector(queue):
     make, failed = held_back(queue), 0
@@ -172,6 +173,7 @@ def test_a_buffer_that_does_not_come_is_never_the_topic_of_its_vector(queue, nam
     assert failed > 20
 
 
+@pytest.mark.untraced
 def test_a_page_that_is_changed_is_never_the_topic_of_its_vector():
     for vector in plan(Side.DEVICE).vectors:
         outcome = play(vector, KeepsMemory(), Side.DEVICE, PATIENCE)

@@ -47,7 +47,7 @@ ALL = 1 << 32 | 0b111  # VERSION_1, DEFLATE_ON_OOM, STATS_VQ, MUST_TELL_HOST
 VERSION_1 = 1 << 32
 INFLATE, DEFLATE, STATISTICS = 0, 1, 2
 SETUP = Setup(BASE)
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 60.0
 COMMAND_SECONDS = 60.0
 """A guest that fragments its memory makes a system call for each page, which are slow in user mode."""
 
