@@ -253,7 +253,6 @@ FOUND = {
         [],
     ),
     "a page too few is counted, and none went": ([*start(WITHOUT_OOM), target(4), inflate("m", A), used(INFLATE, "m"), actual(3)], ["CFG-05"]),
-    "everything goes, and the status is seen": (shrunk(out=A, left=0), ["DEF-09"]),
     "everything goes, and the status is not seen": (
         [event for event in shrunk(out=A, left=0) if not isinstance(event, ev.DriverOk)],
         [],

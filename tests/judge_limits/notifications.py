@@ -38,7 +38,6 @@ def put(name, notified, data=None, queue=INFLATE):
 
 
 FOUND = {
-    "a return that nobody heard of": ([*HELD, DEVICE_QUIET], ["QUEUE-12"]),
     "a return that nobody heard of, once": ([*HELD, DEVICE_QUIET, DEVICE_QUIET], ["QUEUE-12"]),
     "a return that is heard of later": ([*HELD, BY_DEVICE, DEVICE_QUIET], []),
     "a return that is heard of with the next": (
@@ -82,7 +81,6 @@ FOUND = {
         ["QUEUE-12", "QUEUE-12"],
     ),
     "needless notifications": ([*start(), BY_DEVICE, BY_DRIVER, DEVICE_QUIET], []),
-    "a buffer the device is not told of": ([*start(), put("m", notified=False), DRIVER_QUIET], ["QUEUE-13"]),
     "a buffer the device is told of later": (
         [*start(), put("m", notified=False), BY_DRIVER, DRIVER_QUIET],
         [],

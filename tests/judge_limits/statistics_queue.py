@@ -62,7 +62,6 @@ FOUND = {
         ],
         [],
     ),
-    "no memory at all": (values((5, 0)), ["STATS-11"]),
     "no memory at all, later": (
         [*values((5, 1)), used(STATISTICS, "s"), ev.Available(STATISTICS, "t", statistics((5, 0)))],
         ["STATS-11"],
