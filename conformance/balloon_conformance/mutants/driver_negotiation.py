@@ -13,6 +13,7 @@ from balloon_conformance.reference.driver_state import (
     DriverOptions,
     DriverState,
     Flight,
+    Offer,
 )
 from balloon_spec.events import Available
 from balloon_spec.families.base import INFLATE
@@ -113,6 +114,14 @@ class PostsARequestBufferNobodyAskedFor(Driver):
     def set_up_requests(self, state: DriverState) -> Step:
         """Post it whatever was accepted."""
         return self.exchange(AnswerInput.START, state)
+
+    def negotiate(self, state: DriverState, given: Offer) -> Step:
+        """Post it under a profile without such a queue too, whose drivers set no requests up."""
+        state, outputs = super().negotiate(state, given)
+        if HOST_REQUEST in self.options.profile.queues:
+            return state, outputs
+        state, more = self.exchange(AnswerInput.START, state)
+        return state, (*outputs, *more)
 
 
 @mutant("QUEUE-03")

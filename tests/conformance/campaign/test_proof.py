@@ -160,3 +160,9 @@ def test_events_that_are_hidden_are_held_back(kind):
     adapter = veiled(mutant, Visibility(unseen={fact: "hidden"}))
     adapter.log = type("Diary", (), {"take_events": lambda *_: [kind(), ev.Reset()]})()
     assert adapter.observe(0.0) == [ev.Reset()]
+
+
+def test_a_driver_of_a_profile_without_requests_is_proven_to_use_no_queue_of_theirs():
+    name = "a-bit-that-means-nothing[23]"
+    outcome = cases(Side.DRIVER)[name].play(mutants()["posts-a-request-buffer-nobody-asked-for"].make(), BASE)
+    assert "QUEUE-02" in {finding.requirement for finding in outcome.findings}
