@@ -36,7 +36,10 @@ sys.meta_path.insert(0, Refusing())
 from balloon_conformance.generation import intents
 from balloon_conformance.verification.second_encoder.encoder import encode
 from balloon_conformance.verification.second_encoder.wishes import bursts
-names = [f"{intents.__name__}.{one.name}" for one in pkgutil.iter_modules(intents.__path__)]
+from balloon_conformance import families
+rooms = [f"{families.__name__}.{one.name}.intents" for one in pkgutil.iter_modules(families.__path__)]
+rooms = [importlib.import_module(name) for name in rooms if importlib.util.find_spec(name)]
+names = [f"{room.__name__}.{one.name}" for room in (intents, *rooms) for one in pkgutil.iter_modules(room.__path__)]
 tables = [vars(importlib.import_module(name)).get("INTENTS", ()) for name in names]
 assert sum(map(len, tables)) > 700
 for intent in (one for table in tables for one in table):
@@ -44,7 +47,10 @@ for intent in (one for table in tables for one in table):
     bursts(intent)
 ours = sorted(name for name in sys.modules if name.startswith("balloon_"))
 parents = ["balloon_conformance", "balloon_conformance.generation", "balloon_conformance.verification"]
+parents += [families.__name__, *(room.__name__.rpartition(".")[0] for room in rooms)]
 own = ("balloon_conformance.generation.intents", "balloon_conformance.verification.second_encoder")
+own += tuple(room.__name__ for room in rooms)
+parents += [f"{families.__name__}.{one.name}" for one in pkgutil.iter_modules(families.__path__)]
 print([name for name in ours if name not in parents and not name.startswith(own)])
 """
 

@@ -13,13 +13,15 @@ from independent_front_end import Driver
 from served_peer import open_descriptors
 
 from balloon_conformance import scenarios
+from balloon_conformance.families.host_requests import driver_scenarios as driver_requests
+from balloon_conformance.families.statistics import driver_scenarios as driver_statistics
 from balloon_conformance.iut.contract import PeerAbsent, Setup
 from balloon_conformance.iut.vhost_user.driver import VhostUserDriver
 from balloon_conformance.report.results import Results, Verdict
 from balloon_conformance.running.case import carry_out
 from balloon_conformance.running.outcome import Fault, How, Outcome, Status
 from balloon_conformance.running.session import DriverSession
-from balloon_conformance.scenarios import driver_offers, driver_requests, driver_statistics, driver_targets
+from balloon_conformance.scenarios import driver_offers, driver_targets
 from balloon_conformance.vhost_user.messages import ProtocolFeature
 from balloon_spec.events import Side
 from balloon_spec.profiles import CHUNK_TRANSFER

@@ -7,7 +7,7 @@ from typing import Final
 
 from balloon_conformance.families.host_requests.reference import AnswersOfDriver, RequestsOfDevice
 from balloon_conformance.families.host_requests.requests import Answers, RequestQueue, comment_on_request
-from balloon_conformance.family import Additions
+from balloon_conformance.family import Additions, module_names
 from balloon_conformance.running.blame import Lapse
 from balloon_conformance.vectors.steps.parts import field
 from balloon_conformance.vectors.steps.wishes import GuestWish, OperatorWish
@@ -59,4 +59,7 @@ ADDITIONS: Final = Additions(
         ),
     ),
     written_comments=MappingProxyType({host_request.NAME: comment_on_request}),
+    mutants=(f"{__package__}.device_mutants", f"{__package__}.driver_mutants"),
+    scenarios=(f"{__package__}.driver_scenarios",),
+    intents=module_names(f"{__package__}.intents"),
 )

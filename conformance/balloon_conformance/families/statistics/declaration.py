@@ -11,7 +11,7 @@ from balloon_conformance.families.statistics.buffers import (
     comment_on_statistics,
 )
 from balloon_conformance.families.statistics.reference import StatisticsOfDevice, StatisticsOfDriver
-from balloon_conformance.family import Additions
+from balloon_conformance.family import Additions, module_names
 from balloon_conformance.running.blame import Lapse
 from balloon_conformance.vectors.steps.parts import field
 from balloon_conformance.vectors.steps.wishes import OperatorWish
@@ -44,5 +44,7 @@ ADDITIONS: Final = Additions(
         ),
     ),
     mutants=(f"{__package__}.device_mutants", f"{__package__}.driver_mutants"),
+    scenarios=(f"{__package__}.device_scenarios", f"{__package__}.driver_scenarios"),
+    intents=module_names(f"{__package__}.intents"),
     comments=MappingProxyType({statistics.NAME: comment_on_statistics}),
 )

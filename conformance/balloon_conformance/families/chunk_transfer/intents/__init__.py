@@ -1,0 +1,1 @@
+"""The vectors of the chunk-transfer family as intents; the standard library and the model only."""
