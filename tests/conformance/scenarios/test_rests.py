@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from balloon_conformance.campaign.cases import cases
+from balloon_conformance.families.statistics.reference import StatisticsOfDriver
 from balloon_conformance.iut.reference.adapter import ReferenceDriver
 from balloon_conformance.mutants.driver_convergence import NeverDeflates
 from balloon_conformance.reference.coalesce import lowest
@@ -61,12 +62,16 @@ class OnHugePages(Driver):
         return -(-super().target(data) // 512) * 512
 
 
-class ShortOfMemory(Driver):
+class HasLittleToSpare(StatisticsOfDriver):
     """A guest that has some 100 pages to spare, and says so."""
 
     def statistics(self, state):
         entries = (Statistic(Tag.MEMFREE, state.pool.size_bytes), Statistic(Tag.MEMTOT, PAGES << 12))
         return Statistics(entries)
+
+
+def short_of_memory(options):
+    return Driver(options, (HasLittleToSpare,))
 
 
 class WithoutStatistics(Driver):
@@ -111,7 +116,7 @@ UNUSUAL = {
     "free": free,
     "256 pages at a time": lambda: free(InSmallSteps),
     "pages of 64 KiB": lambda: free(OnLargePages, PageSet([(0x1000, 0x2000)])),
-    "short of memory": lambda: free(ShortOfMemory, PageSet([(0x1001, 101)])),
+    "short of memory": lambda: free(short_of_memory, PageSet([(0x1001, 101)])),
     "without statistics": lambda: free(WithoutStatistics),
     "slow": Slow,
 }

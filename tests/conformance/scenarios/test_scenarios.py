@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from balloon_conformance.families.host_requests import driver_scenarios as driver_requests
 from balloon_conformance.iut.reference.adapter import ReferenceDevice, ReferenceDriver
 from balloon_conformance.running.case import NotExercised, carry_out
 from balloon_conformance.running.outcome import Fault, Status
@@ -11,7 +12,6 @@ from balloon_conformance.running.session import DeviceSession, DriverSession
 from balloon_conformance.scenarios import (
     device_negotiation,
     device_storm,
-    driver_requests,
     driver_walk,
     of,
     scenarios,
