@@ -23,6 +23,7 @@ from balloon_spec.families.family import Family
 
 if TYPE_CHECKING:
     # The rooms below are those that ask for declarations, and so stand above this module.
+    from balloon_conformance.iut.sight import Fact
     from balloon_conformance.reference.parts import DevicePart, DriverPart
     from balloon_conformance.running.blame import Lapse, QueueBlame
     from balloon_conformance.running.mismatch import Comparison
@@ -41,10 +42,11 @@ class Additions:
     """What the suite adds for one family.
 
     ``device`` and ``driver`` are its parts of the references: classes, because each machine has parts of its
-    own. ``can_break`` are its requirements by the ways in which a step can fail to come true, beyond those of
-    its trials, and ``cannot_break`` the trials that such a failure says nothing about. ``queues`` say
-    what a buffer of each of its queues breaks that is not as a vector has it, and ``comparisons`` what other
-    bytes of a structure break.
+    own. ``rests_on`` are its requirements that cannot be decided unless a fact is seen. ``can_break`` are its
+    requirements by the ways in which a step can fail to come true, beyond those of its trials, and
+    ``cannot_break`` the trials that such a failure says nothing about. ``queues`` say what a buffer of each
+    of its queues breaks that is not as a vector has it, and ``comparisons`` what other bytes of a structure
+    break.
 
     ``steps`` are kinds of steps of vectors that only this family needs. ``operator_wishes`` and
     ``guest_wishes`` say how its wishes stand in vectors. ``comments`` explain the device-readable part of a
@@ -52,7 +54,8 @@ class Additions:
     vectors beside those of the suite, None if there is none.
 
     ``mutants``, ``scenarios`` and ``intents`` are names of modules, which are imported when somebody asks for
-    what stands there.
+    what stands there. ``no_mutant`` says why no mutant breaks a requirement, by its id, and ``only_counts``
+    why a rule finds nothing in any mutant, by its name.
     """
 
     family: Family
@@ -60,6 +63,7 @@ class Additions:
     driver: type[DriverPart] | None = None
     can_break: Mapping[Lapse, frozenset[str]] = field(default_factory=lambda: _NOTHING)
     cannot_break: Mapping[Lapse, frozenset[str]] = field(default_factory=lambda: _NOTHING)
+    rests_on: Mapping[Fact, tuple[str, ...]] = field(default_factory=lambda: _NOTHING)
     queues: tuple[QueueBlame, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     comments: Mapping[str, Comment] = field(default_factory=lambda: _NOTHING)
@@ -71,6 +75,8 @@ class Additions:
     mutants: tuple[str, ...] = ()
     scenarios: tuple[str, ...] = ()
     intents: tuple[str, ...] = ()
+    no_mutant: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    only_counts: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
 
 
 _further: list[Additions] = []

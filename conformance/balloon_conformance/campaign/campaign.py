@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from balloon_conformance.campaign.cases import MutantCase, cases
 from balloon_conformance.campaign.examine import Examined, Reaction, examine, play_against, vector_works
-from balloon_conformance.campaign.excuses import NO_MUTANT, ONLY_COUNTS
+from balloon_conformance.campaign.excuses import no_mutant, only_counts
 from balloon_conformance.mutants import mutants
 from balloon_conformance.mutants.mutant import Mutant
 from balloon_conformance.processes import pool
@@ -73,7 +73,7 @@ class Campaign:
         """Return the rules that have found nothing broken so far, except those that only count."""
         spoken = self._effective_rules()
         return [
-            one.name for one in registry.rules() if one.name not in spoken and one.name not in ONLY_COUNTS
+            one.name for one in registry.rules() if one.name not in spoken and one.name not in only_counts()
         ]
 
     def _effective_rules(self) -> frozenset[str]:
@@ -103,20 +103,20 @@ class Campaign:
     def _requirements(self) -> Iterator[str]:
         broken = {name for one in self.chosen for name in one.breaks}
         for name, entry in catalogue().items():
-            excuse = name in NO_MUTANT or bool(entry.not_observable)
+            excuse = name in no_mutant() or bool(entry.not_observable)
             if entry.level is not Level.MAY and name not in broken and not excuse:
                 yield f"requirement {name}: no mutant breaks it, and nothing says why"
-            if name in broken and name in NO_MUTANT:
+            if name in broken and name in no_mutant():
                 yield f"requirement {name}: is said to have no mutant and has one; strike the excuse"
-            if entry.not_observable and name in NO_MUTANT:
+            if entry.not_observable and name in no_mutant():
                 yield f"requirement {name}: its entry says why it has no mutant; strike the excuse"
 
     def _excuses(self) -> Iterator[str]:
-        for name in NO_MUTANT:
+        for name in no_mutant():
             if name not in catalogue():
                 yield f"requirement {name}: is excused and does not exist"
         names, spoken = {one.name for one in registry.rules()}, self._effective_rules()
-        for name in ONLY_COUNTS:
+        for name in only_counts():
             if name not in names:
                 yield f"rule {name}: is excused and does not exist"
             elif name in spoken:

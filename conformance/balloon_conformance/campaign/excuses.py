@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-__all__ = ["NO_MUTANT", "ONLY_COUNTS"]
+from balloon_conformance import family
 
-NO_MUTANT: Mapping[str, str] = MappingProxyType(
+__all__ = ["no_mutant", "only_counts"]
+
+_NO_MUTANT: Mapping[str, str] = MappingProxyType(
     {
         "QUEUE-08": "The ring belongs to the transport, which has no room for a buffer too many; only a "
         "trace that tells the sizes of the rings can show it.",
@@ -21,7 +23,7 @@ NO_MUTANT: Mapping[str, str] = MappingProxyType(
 )
 """Requirements that no mutant can break so that the suite sees it."""
 
-ONLY_COUNTS: Mapping[str, str] = MappingProxyType(
+_ONLY_COUNTS: Mapping[str, str] = MappingProxyType(
     {
         "a_device_that_returns_a_buffer_is_there": "It counts that SAFE-02, SAFE-12 and SAFE-13 were kept; "
         "a_device_stays finds them broken.",
@@ -52,7 +54,18 @@ ONLY_COUNTS: Mapping[str, str] = MappingProxyType(
         "return where they are broken.",
         "a_chain_that_was_followed_is_well_formed": "It counts that QUEUE-11 was kept; "
         "rings_are_well_formed finds it broken.",
-        "ring_is_not_exceeded": NO_MUTANT["QUEUE-08"],
+        "ring_is_not_exceeded": _NO_MUTANT["QUEUE-08"],
     }
 )
 """Rules that find nothing broken in any mutant."""
+
+
+def no_mutant() -> Mapping[str, str]:
+    """Return the requirements that no mutant can break so that the suite sees it, with the reasons."""
+    return {**_NO_MUTANT, **{name: why for one in family.additions() for name, why in one.no_mutant.items()}}
+
+
+def only_counts() -> Mapping[str, str]:
+    """Return the rules that find nothing broken in any mutant, with the reasons."""
+    more = {name: why for one in family.additions() for name, why in one.only_counts.items()}
+    return {**_ONLY_COUNTS, **more}

@@ -12,7 +12,7 @@ from rich.text import Text
 from balloon_conformance.campaign.campaign import Campaign
 from balloon_conformance.campaign.cases import cases
 from balloon_conformance.campaign.examine import Examined, Reaction, Verdict
-from balloon_conformance.campaign.excuses import NO_MUTANT
+from balloon_conformance.campaign.excuses import no_mutant
 from balloon_spec.events import Side
 from balloon_spec.requirement import Level, catalogue
 
@@ -104,7 +104,7 @@ def print_matrix(console: Console, campaign: Campaign) -> None:
 
 
 def _why_none(name: str) -> str:
-    return catalogue()[name].not_observable or NO_MUTANT.get(name, "none")
+    return catalogue()[name].not_observable or no_mutant().get(name, "none")
 
 
 def _catches(campaign: Campaign, side: Side) -> dict[str, list[str]]:

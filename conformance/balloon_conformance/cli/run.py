@@ -20,7 +20,7 @@ from rich.console import Console
 
 from balloon_conformance import scenarios
 from balloon_conformance.campaign.cases import cases_of
-from balloon_conformance.campaign.excuses import NO_MUTANT
+from balloon_conformance.campaign.excuses import no_mutant
 from balloon_conformance.campaign.proof import prove
 from balloon_conformance.campaign.veil import Visibility
 from balloon_conformance.cli import suite_version
@@ -302,7 +302,7 @@ def _prove(visibility: Visibility | None, results: Results, chosen: Plan) -> Non
     if visibility is not None:
         cases = cases_of(chosen, results.side)
         results.proofs = prove(results.outcomes.values(), cases, results.profile, results.side, visibility)
-        results.unprovable = NO_MUTANT
+        results.unprovable = no_mutant()
 
 
 def _usage_error(said: str) -> str:

@@ -14,18 +14,19 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from balloon_conformance import family
 from balloon_conformance.iut.contract import Capability
 from balloon_conformance.vhost_user.messages import ProtocolFeature
 
 __all__ = [
     "KICKS",
-    "RESTS_ON",
     "TABLE",
     "Fact",
     "HiddenFact",
     "Kind",
     "NotVisible",
     "names_of",
+    "resting_on",
     "undecided",
     "unseen",
     "unseen_by",
@@ -230,29 +231,18 @@ TABLE: Final[Mapping[Kind, tuple[HiddenFact, ...]]] = MappingProxyType(
 """What each kind of adapter does not show. ``python:`` adapters have an attribute of their own."""
 
 
-RESTS_ON: Final[Mapping[Fact, tuple[str, ...]]] = MappingProxyType(
-    {
-        Fact.OFFER: ("NEG-12",),
-        Fact.DRIVER_OK: ("QUEUE-09",),
-        Fact.BEFORE_DRIVER_OK: ("QUEUE-10",),
-        Fact.CONFIGURATION_CHANGE: ("CFG-07",),
-        Fact.USED_NOTIFICATION: ("QUEUE-12",),
-        Fact.AVAILABLE_NOTIFICATION: ("QUEUE-13",),
-        Fact.ALTERED: ("BUF-01", "BUF-02"),
-        Fact.UNBOUND: ("RESET-09",),
-        Fact.DISCARDED: ("INF-07", "INF-08"),
-        Fact.NEEDS_RESET: ("SAFE-10",),
-    }
-)
-"""The requirements that cannot be decided unless a fact is seen.
+def resting_on(fact: Fact) -> tuple[str, ...]:
+    """Return the requirements that cannot be decided unless the fact is seen, as families declare them.
 
-Those about feature sets are not listed: a refusal that was seen counts, however the transport shows it.
-"""
+    Those about feature sets are not among them: a refusal that was seen counts, however the transport shows
+    it.
+    """
+    return tuple(name for one in family.additions() for name in one.rests_on.get(fact, ()))
 
 
 def undecided(hidden: Mapping[Fact, str]) -> Mapping[str, str]:
     """Return the requirements that cannot be decided if ``hidden`` is not shown, each with the reason."""
-    return {name: because for fact, because in hidden.items() for name in RESTS_ON.get(fact, ())}
+    return {name: because for fact, because in hidden.items() for name in resting_on(fact)}
 
 
 def unseen(kind: Kind, has: Collection[str] = ()) -> Mapping[Fact, str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from balloon_conformance.campaign.excuses import NO_MUTANT
+from balloon_conformance.campaign.excuses import no_mutant
 from balloon_conformance.report.jsonlines import SCHEMA_PATH
 from balloon_conformance.report.numbering import NumberingUsed
 from balloon_conformance.report.results import Results
@@ -98,7 +98,7 @@ class ResultsFile:
         spoken = spoken.with_numbering(self.numbering.used)
         side = Side(self.header["side"])
         results = Results(side, spoken, plan(side).about())
-        results.unprovable = NO_MUTANT
+        results.unprovable = no_mutant()
         if self.looked_for_proofs:
             results.proofs = {name: one.proof for name, one in self.verdicts.items() if one.proof is not None}
         for number, outcome in enumerate(self.outcomes.values(), 2):

@@ -8,6 +8,7 @@ from typing import Final
 from balloon_conformance.families.base.arrays import PfnArrays, comment_on_array
 from balloon_conformance.families.base.queues import DeflateQueue, InflateQueue
 from balloon_conformance.family import Additions
+from balloon_conformance.iut.sight import Fact
 from balloon_conformance.running.blame import Lapse
 from balloon_conformance.vectors.steps.parts import field
 from balloon_conformance.vectors.steps.wishes import GuestWish, OperatorWish
@@ -36,6 +37,20 @@ ADDITIONS: Final = Additions(
     ),
     # The judge knows the pages by which PFN-07 is broken. Another page says nothing about a sign.
     cannot_break=MappingProxyType({Lapse.TOUCHED: frozenset({"PFN-07"})}),
+    rests_on=MappingProxyType(
+        {
+            Fact.OFFER: ("NEG-12",),
+            Fact.DRIVER_OK: ("QUEUE-09",),
+            Fact.BEFORE_DRIVER_OK: ("QUEUE-10",),
+            Fact.CONFIGURATION_CHANGE: ("CFG-07",),
+            Fact.USED_NOTIFICATION: ("QUEUE-12",),
+            Fact.AVAILABLE_NOTIFICATION: ("QUEUE-13",),
+            Fact.ALTERED: ("BUF-01", "BUF-02"),
+            Fact.UNBOUND: ("RESET-09",),
+            Fact.DISCARDED: ("INF-07", "INF-08"),
+            Fact.NEEDS_RESET: ("SAFE-10",),
+        }
+    ),
     queues=(InflateQueue(INFLATE), DeflateQueue(DEFLATE)),
     comparisons=(PfnArrays(pfn_array.NAME),),
     comments=MappingProxyType({pfn_array.NAME: comment_on_array}),

@@ -18,8 +18,6 @@ from balloon_conformance.iut.linux_uml.process import GuestKernel, result
 from balloon_conformance.iut.vhost_user.driver import VhostUserDriver, driver_faults
 from balloon_conformance.vhost_user.back_end import BackEnd
 from balloon_spec.events import Available, Event, Reset
-from balloon_spec.families.host_requests import HOST_REQUEST
-from balloon_spec.families.statistics import STATISTICS
 
 __all__ = ["Guest"]
 
@@ -210,11 +208,13 @@ class Guest:
     def _is_awaited(self, buffer: Available) -> bool:
         """Tell whether a driver waits for the return of this buffer before it leaves.
 
-        It answers a returned statistics buffer by another, and one for requests is the device's to keep.
+        It answers the return of a held buffer by another, and one that is written to is the device's to keep.
         """
         queue = self._wire.back_end.queue(buffer.queue)
-        keeps = queue is HOST_REQUEST and buffer.writable_bytes > 0
-        return queue is not STATISTICS and not keeps
+        if queue is None:
+            return True
+        waits_to_write = queue.written is not None and buffer.writable_bytes > 0
+        return not queue.held and not waits_to_write
 
     @contextmanager
     def _witness(self) -> Iterator[None]:
