@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from balloon_conformance.families.host_requests import driver_scenarios as driver_requests
+from balloon_conformance.families.host_requests import driver_request_scenarios as driver_requests
 from balloon_conformance.iut.reference.adapter import ReferenceDevice, ReferenceDriver
 from balloon_conformance.running.case import NotExercised, carry_out
 from balloon_conformance.running.outcome import Fault, Status

@@ -13,7 +13,7 @@ from independent_front_end import Driver
 from served_peer import open_descriptors
 
 from balloon_conformance import scenarios
-from balloon_conformance.families.host_requests import driver_scenarios as driver_requests
+from balloon_conformance.families.host_requests import driver_request_scenarios as driver_requests
 from balloon_conformance.families.statistics import driver_scenarios as driver_statistics
 from balloon_conformance.iut.contract import PeerAbsent, Setup
 from balloon_conformance.iut.vhost_user.driver import VhostUserDriver

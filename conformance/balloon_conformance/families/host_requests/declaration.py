@@ -60,6 +60,6 @@ ADDITIONS: Final = Additions(
     ),
     written_comments=MappingProxyType({host_request.NAME: comment_on_request}),
     mutants=(f"{__package__}.device_mutants", f"{__package__}.driver_mutants"),
-    scenarios=(f"{__package__}.driver_scenarios",),
+    scenarios=(f"{__package__}.driver_request_scenarios",),
     intents=module_names(f"{__package__}.intents"),
 )
