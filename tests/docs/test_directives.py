@@ -135,6 +135,7 @@ def test_nothing_is_left_out_of_traceability(tmp_path):
     assert "<summary>" in page
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("text", "change", "appears"),
     [

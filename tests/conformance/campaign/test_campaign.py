@@ -17,9 +17,6 @@ from balloon_conformance.mutants.mutant import Mutant
 from balloon_spec.events import Side
 from balloon_spec.requirement import Level, catalogue
 
-# Whole runs, whose lines other tests cover.
-pytestmark = pytest.mark.untraced
-
 NAME = "lays-chains-in-a-circle"
 
 
@@ -33,6 +30,7 @@ def whole():
     return run_campaign(tuple(mutants().values()), processes=2)
 
 
+@pytest.mark.untraced
 def test_every_mutant_is_killed_and_nothing_in_the_suite_is_idle(whole):
     assert list(whole.faults()) == []
     assert {one.verdict for one in whole.examined} == {Verdict.KILLED}
@@ -114,6 +112,7 @@ def test_an_excuse_that_is_not_needed_is_a_fault(whole, monkeypatch, table, name
     assert text in list(whole.faults())
 
 
+@pytest.mark.untraced
 def test_a_mutant_that_is_right_survives_every_case(monkeypatch):
     right = mutants()[NAME]
     from balloon_conformance.campaign import examine as examining

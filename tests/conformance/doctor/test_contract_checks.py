@@ -354,7 +354,6 @@ def test_a_driver_of_its_own_pages_is_well():
     assert unwell(Free) == {}
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("side", list(Side))
 def test_an_implementation_that_is_wrong_is_not_laid_at_the_adapters_door(side):
     # One adapter, known to be right, in front of every implementation that breaks a requirement.

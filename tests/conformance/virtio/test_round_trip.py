@@ -173,6 +173,7 @@ TwoSides.TestCase.settings = settings(max_examples=60, stateful_step_count=50, d
 TestTwoSides = TwoSides.TestCase
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("event_index", [False, True], ids=["flags", "event-index"])
 @pytest.mark.parametrize("size", [1, 2, 4, 256])
 def test_more_buffers_than_the_16_bit_index_counts_go_round_in_an_mmap(size, event_index):
