@@ -16,6 +16,7 @@ from judge_script import (
     DRIVER_QUIET,
     INFLATE,
     MEMORY,
+    STATS,
     VERSION,
     array,
     gone,
@@ -148,6 +149,21 @@ def test_what_a_family_lets_go_may_be_discarded(judge):
 def test_a_driver_that_waits_for_a_family_need_not_be_at_its_target(judge):
     assert not found(judge, target(4), report(), DRIVER_QUIET)
     assert "INF-10" in [name for name, _ in found(judge, used(REPORTS.place, "p"), target(5), DRIVER_QUIET)]
+
+
+def test_what_a_family_does_not_answer_is_not_so(judge):
+    assert found(judge, report(), ev.DriverOk(), DEVICE_QUIET) == [("ECHO-01", "a report is not returned")]
+    bits = VERSION | STATS | ECHO
+    judge.feed_all([ev.Reset(), ev.Negotiated(bits, bits, True), ev.DriverOk(), DEVICE_QUIET])
+    assert not judge.exercised["RESET-12"]
+
+
+@pytest.mark.parametrize(("writable_bytes", "blamed"), [(0, "QUEUE-07"), (1, "SAFE-03"), (4, "SAFE-03")])
+def test_a_buffer_that_nobody_writes_has_no_part_to_be_written(writable_bytes, blamed):
+    judge = Judge(BASE)
+    judge.feed_all([ev.Negotiated(VERSION, VERSION, True), ev.Memory(MEMORY), ev.DriverOk()])
+    judge.feed(ev.Available(INFLATE, "m", array(0x1000), writable_bytes, True))
+    assert [one.requirement for one in judge.feed(DEVICE_QUIET)] == [blamed]
 
 
 def test_without_the_family_nothing_is_said_for_it():
