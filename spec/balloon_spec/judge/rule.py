@@ -48,7 +48,8 @@ class Scene:
 class Rule:
     """A rule with the kind of event it sees and the requirements it decides.
 
-    It ``states`` some of them itself; ``further`` names those that come from the families there are.
+    It ``states`` some of them itself; ``further`` names those that come from the families there are. What it
+    decides on buffers of its family is what the rule called ``kin`` decides on others; empty for most rules.
     """
 
     name: str
@@ -56,6 +57,12 @@ class Rule:
     states: frozenset[str]
     decide: Callable[[Any, Scene], Iterator[Decision]]
     further: Further | None = None
+    kin: str = ""
+
+    @property
+    def finder(self) -> str:
+        """By which name its findings are known: those of two rules that are kin have one cause."""
+        return self.kin or self.name
 
     @property
     def decides(self) -> frozenset[str]:
@@ -72,14 +79,17 @@ _E = TypeVar("_E")
 _Function = Callable[[_E, Scene], Iterator[Decision]]
 
 
-def rule(sees: type[_E], *decides: str, further: Further | None = None) -> Callable[[_Function[_E]], Rule]:
+def rule(
+    sees: type[_E], *decides: str, further: Further | None = None, kin: str = ""
+) -> Callable[[_Function[_E]], Rule]:
     """Make a function a rule for events of the type ``sees`` that decides the named requirements.
 
-    With ``further`` it decides as well what that names among the declarations of the families.
+    With ``further`` it decides as well what that names among the declarations of the families. ``kin`` is
+    that of :class:`Rule`.
     """
 
     def make(function: _Function[_E]) -> Rule:
-        return Rule(function.__name__, sees, frozenset(decides), function, further)
+        return Rule(function.__name__, sees, frozenset(decides), function, further, kin)
 
     return make
 

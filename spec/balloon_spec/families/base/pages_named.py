@@ -31,7 +31,7 @@ def bytes_are_well_formed(_event: Available, scene: Scene) -> Iterator[Decision]
         yield from scene.buffer.content.decisions
 
 
-@rule(Available, "PFN-01")
+@rule(Available, "PFN-01", kin="form_is_the_negotiated_one")
 def arrays_are_sent_where_nothing_else_was_negotiated(event: Available, scene: Scene) -> Iterator[Decision]:
     """Arrays without a feature that replaces them; a buffer of another form is read in neither."""
     buffer = scene.buffer

@@ -16,7 +16,9 @@ _OWN = {INFLATE: ("INF-01", "INF-02"), DEFLATE: ("DEF-01", "DEF-02")}
 """Per queue: the requirement on the form of a buffer, and the one that it names at least one chunk."""
 
 
-@rule(Available, "INF-01", "DEF-01", "INF-02", "DEF-02")
+@rule(
+    Available, "INF-01", "DEF-01", "INF-02", "DEF-02", kin="arrays_are_sent_where_nothing_else_was_negotiated"
+)
 def form_is_the_negotiated_one(event: Available, scene: Scene) -> Iterator[Decision]:
     """Messages with CHUNK_TRANSFER; an array is not read then."""
     buffer = scene.buffer

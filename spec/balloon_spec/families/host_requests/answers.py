@@ -179,7 +179,7 @@ def unused_pages_are_unused(event: Available, scene: Scene) -> Iterator[Decision
     )
 
 
-@rule(Available, "UNUSED-10", further=on_places)
+@rule(Available, "UNUSED-10", further=on_places, kin="pages_are_those_meant")
 def unused_pages_are_those_meant(event: Available, scene: Scene) -> Iterator[Decision]:
     """A driver whose guest is steered names pages that the guest left unused, in units of 4 KiB."""
     buffer, asked = scene.buffer, scene[Requests]
