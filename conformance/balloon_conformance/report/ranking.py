@@ -12,8 +12,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from balloon_conformance.running.outcome import Outcome
+from balloon_spec.families import registry
+from balloon_spec.families.family import Family
 from balloon_spec.judge import Finding
 
 __all__ = ["Cause", "circumstances", "explain", "nearest_first", "rank"]
@@ -88,10 +91,20 @@ def _follows(
     earlier: Finding,
 ) -> bool:
     """Tell whether what was broken in less plain circumstances follows from what was broken before it."""
-    if finding.rule and finding.rule == earlier.rule:
+    if finding.rule and _kin(finding.rule) == _kin(earlier.rule):
         return True
     before = broken[cause]
     return all(case in before and before[case].event <= one.event for case, one in broken[name].items())
+
+
+def _kin(rule: str) -> str:
+    """Return the name under which two rules are known that decide the same in different families."""
+    return _kindred(registry.families()).get(rule, rule)
+
+
+@lru_cache(maxsize=4)
+def _kindred(families: tuple[Family, ...]) -> Mapping[str, str]:
+    return {one.name: one.kin for family in families for one in family.rules if one.kin}
 
 
 def explain(findings: Sequence[Finding]) -> Iterator[tuple[Finding, bool]]:

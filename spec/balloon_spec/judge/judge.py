@@ -208,5 +208,5 @@ class Judge:
             decision.expected,
             decision.seen,
             decision.data,
-            one.finder,
+            one.name,
         )

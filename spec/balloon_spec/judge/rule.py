@@ -49,7 +49,8 @@ class Rule:
     """A rule with the kind of event it sees and the requirements it decides.
 
     It ``states`` some of them itself; ``further`` names those that come from the families there are. What it
-    decides on buffers of its family is what the rule called ``kin`` decides on others; empty for most rules.
+    decides on buffers of its family is what the rule called ``kin`` decides on others, so their findings have
+    one cause; empty for most rules.
     """
 
     name: str
@@ -58,11 +59,6 @@ class Rule:
     decide: Callable[[Any, Scene], Iterator[Decision]]
     further: Further | None = None
     kin: str = ""
-
-    @property
-    def finder(self) -> str:
-        """By which name its findings are known: those of two rules that are kin have one cause."""
-        return self.kin or self.name
 
     @property
     def decides(self) -> frozenset[str]:
