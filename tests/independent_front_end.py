@@ -50,6 +50,8 @@ class Driver(Thread):
     """Whether it gives one at all."""
     says_driver_ok = True
     """Whether it sets DRIVER_OK where it negotiated STATUS."""
+    thinks_again = False
+    """Whether it accepts all that it wants, and then writes its features once more without DEFLATE_ON_OOM."""
     useless_kicks = False
     """Whether what it gives to notify by can be read and has nothing."""
 
@@ -117,6 +119,9 @@ class Driver(Thread):
             self.features &= ~(CHUNKS | REQUESTS)
         self.set_status(1 | 2)
         self.tell(2, struct.pack("<Q", self.features | offered & 1 << 30))
+        if self.thinks_again:
+            self.features &= ~OOM
+            self.tell(2, struct.pack("<Q", self.features | offered & 1 << 30))
         if self.agreed & STATUS:
             self.set_status(1 | 2 | 8)
             if not self.number(40) & 8:

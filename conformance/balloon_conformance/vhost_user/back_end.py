@@ -182,6 +182,20 @@ class BackEnd:
         """Serve a driver that has not said DRIVER_OK yet. A later DRIVER_OK is not reported."""
         self._assumed = True
 
+    def is_negotiating(self, patience_seconds: float) -> bool:
+        """Tell whether other features may still be accepted than those that were, if any.
+
+        They stand once the front-end sets something up, or is silent for so long.
+        """
+        if self.accepted is None:
+            return not self.gave_up
+        return not self._session.has_begun and time.monotonic() < self.heard_at + patience_seconds
+
+    def conclude(self) -> int | None:
+        """Return the features that were accepted; from here on another acceptance is an event."""
+        self._told = self.accepted is not None
+        return self.accepted
+
     @property
     def waiting(self) -> bool:
         """Whether a message, or the end of the connection, is ready to be served."""
@@ -373,6 +387,7 @@ class BackEnd:
             raise
         for action in actions:
             self._carry_out(action)
+        self._told |= self._session.has_begun
 
     def _carry_out(self, action: Action) -> None:
         match action:
@@ -426,7 +441,6 @@ class BackEnd:
             self._events.append(Negotiated(self._session.offered, features, legal, shown=shown))
             if self._memory is not None:
                 self._events.append(Memory(self._memory.pages))
-        self._told = True
 
     def _share(self, action: MemoryShared) -> None:
         before, self._memory = self._memory, SharedMemory(action.table, action.descriptors)

@@ -64,6 +64,21 @@ SERVED: Final = (
 
 _PROTOCOL_FEATURES: Final = 1 << PROTOCOL_FEATURES_BIT
 _SIZE_LIMIT: Final = 32768
+_SET_UP: Final = frozenset(
+    {
+        Request.SET_MEM_TABLE,
+        Request.SET_VRING_NUM,
+        Request.SET_VRING_BASE,
+        Request.SET_VRING_ADDR,
+        Request.SET_VRING_CALL,
+        Request.SET_VRING_ERR,
+        Request.SET_VRING_KICK,
+        Request.SET_VRING_ENABLE,
+        Request.GET_VRING_BASE,
+        Request.SET_STATUS,
+    }
+)
+"""The requests after which the features stand: the front-end sets the driver up with them."""
 
 
 @dataclass(slots=True)
@@ -109,6 +124,10 @@ class BackendSession:
         self.offered = offered
         self.configuration = configuration
         self.accepted: int | None = None
+        self.has_begun = False
+        """Whether the front-end has set anything up since the features were accepted."""
+        self.enables_vrings = False
+        """Whether it has to enable each vring, and can disable it: bit 30 is among the accepted features."""
         self.status = 0
         self.vrings = [Vring() for _ in range(queue_limit)]
         self._protocol_offered = protocol
@@ -149,6 +168,7 @@ class BackendSession:
             raise PeerBroke(f"the front-end sent {name} before {rule.after.name}")
         actions = rule.serve(self, message.body, message)
         self._heard.add(message.request)
+        self.has_begun |= self.accepted is not None and message.request in _SET_UP
         answered = any(isinstance(action, Reply) for action in actions)
         if not answered and self.waits_for_reply(message):
             actions += (self._reply(message, Number(0)),)
@@ -176,13 +196,17 @@ class BackendSession:
         if serving := self.serving:
             raise PeerBroke(f"the front-end sent SET_FEATURES while vring {serving[0]} is served")
         # A driver that negotiates again on the same connection begins anew. User-mode Linux does so when its
-        # driver is bound again, and does not send a reset.
-        again = self.accepted is not None
+        # driver is bound again, and does not send a reset. If nothing was set up since, it has thought again:
+        # Linux drops by another write the features that its driver cannot keep.
+        again = self.accepted is not None and self.has_begun
         stopped = self._forget() if again else ()
+        self.has_begun = False
         self._speaks_protocol |= bool(body.value & _PROTOCOL_FEATURES)
         self.accepted = body.value & ~_PROTOCOL_FEATURES
+        # Without bit 30 among the features that were accepted last, vrings are enabled from the start.
+        self.enables_vrings = bool(body.value & _PROTOCOL_FEATURES)
         for vring in self.vrings:
-            vring.enabled = not self._speaks_protocol
+            vring.enabled = not self.enables_vrings
         return (*stopped, *((ResetAsked(),) if again else ()), Accepted(self.accepted))
 
     def _count_queues(self, _body: Any, message: Message) -> tuple[Action, ...]:
@@ -283,9 +307,10 @@ class BackendSession:
         return (*stopped, ResetAsked()) if begun else ()
 
     def _forget(self) -> tuple[Action, ...]:
-        stopped = tuple(VringStopped(at) for at, vring in enumerate(self.vrings) if vring != Vring())
+        fresh = Vring(enabled=self.accepted is not None and not self.enables_vrings)
+        stopped = tuple(VringStopped(at) for at, vring in enumerate(self.vrings) if vring != fresh)
         self.vrings = [Vring() for _ in self.vrings]
-        self.accepted = None
+        self.accepted, self.has_begun = None, False
         self.status = 0
         self._heard.discard(Request.SET_FEATURES)
         return stopped

@@ -219,6 +219,21 @@ def test_linux_binds_its_driver_again_without_a_word_of_reset():
     assert actions[-1] == act.VringSwitched(0, enabled=False)
 
 
+def test_features_that_are_written_twice_before_anything_is_set_up_are_no_reset():
+    """Linux drops by a second write what its driver cannot keep, and with it bit 30."""
+    session = BackendSession(7, bytes(8))
+    say(session, R.GET_FEATURES)
+    say(session, R.SET_PROTOCOL_FEATURES, Number(1 << 9))
+    assert say(session, R.SET_FEATURES, Number(7 | 1 << 30)) == (act.Accepted(7),)
+    assert not any(vring.enabled for vring in session.vrings)
+    assert say(session, R.SET_FEATURES, Number(3)) == (act.Accepted(3),)
+    assert all(vring.enabled for vring in session.vrings)
+    assert not session.has_begun
+    say(session, R.SET_MEM_TABLE, TABLE, descriptors=(9,))
+    assert session.has_begun
+    assert say(session, R.SET_FEATURES, Number(3)) == (act.ResetAsked(), act.Accepted(3))
+
+
 def test_the_status_shows_what_linux_keeps_to_itself():
     session = BackendSession(7, bytes(8), acceptable=lambda features: features == 5)
     say(session, R.GET_FEATURES)

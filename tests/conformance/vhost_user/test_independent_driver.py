@@ -95,6 +95,7 @@ def variant(base=Driver, **attributes):
             variant(pause_seconds=1.4 * DEADLINE_SECONDS, protocol=NO_STATUS),
             id="it pauses before its rings, without STATUS",
         ),
+        pytest.param(variant(thinks_again=True), id="it writes its features twice"),
         pytest.param(variant(wanted=far.TELL | far.STATS | far.VERSION_1), id="it takes statistics alone"),
     ],
 )
@@ -127,6 +128,14 @@ def test_a_requirement_that_the_transport_hides_is_not_exercised_for_that_reason
         Verdict.NOT_EXERCISED,
         "vhost-user without STATUS has no message for DRIVER_OK",
     )
+
+
+def test_the_features_that_were_written_last_are_those_that_count(judged):
+    (outcome,) = judged(variant(thinks_again=True), [STATISTICS]).values()
+    assert outcome.status is Status.PASSED
+    assert "DEFLATE_ON_OOM" not in outcome.negotiated
+    (outcome,) = judged(Driver, [STATISTICS]).values()
+    assert "DEFLATE_ON_OOM" in outcome.negotiated
 
 
 def test_status_may_be_left_out(judged):

@@ -248,12 +248,23 @@ class _Wire(VhostUserDriver):
         self.answered = False
         return super().negotiate(offered, configuration)
 
+    def _hung_up(self, back_end: BackEnd) -> Sequence[Event]:
+        """Treat the end of the connection as the loss of the device if the kernel cannot disable vrings.
+
+        After a second write of the features it leaves out bit 30, and unbinds a device by hanging up.
+        """
+        if back_end.session.enables_vrings or self._kernel.ended(0):
+            return super()._hung_up(back_end)
+        self.reset()
+        self._ended = True
+        return (Reset(),)
+
     def _await_features(self, back_end: BackEnd) -> int | None:
         until = time.monotonic() + self._seconds
         with driver_faults():
-            while back_end.accepted is None and not back_end.gave_up:
+            while back_end.is_negotiating(self._seconds):
                 if self.answered:
-                    return None
+                    break
                 # Everything that the driver sent before the guest's answer was served before it.
                 if (line := self._kernel.answer(0)) is not None:
                     self.answered = True
@@ -261,4 +272,4 @@ class _Wire(VhostUserDriver):
                 elif time.monotonic() > until:
                     raise ImplementationHung(self._kernel.silence("bind"))
                 back_end.pump(_SLICE_SECONDS)
-        return back_end.accepted
+        return back_end.conclude()

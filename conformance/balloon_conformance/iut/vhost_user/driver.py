@@ -60,6 +60,8 @@ _SHORT: Final = 0.1
 _NOT_NEGOTIATED: Final = "no driver is connected; call negotiate first"
 _LATE_MESSAGES: Final = 64
 """How many waiting messages one observation serves at least, whatever its deadline."""
+_SECOND_THOUGHT_SECONDS: Final = 0.5
+"""How long a driver may take from accepting features to its next step, before these features count."""
 _UNSERVED: Final = {
     26: "logging of dirty pages",
     30: "the protocol features of vhost-user",
@@ -314,9 +316,11 @@ class VhostUserDriver:
         until = time.monotonic() + self._negotiate_seconds
         try:
             with driver_faults():
-                while back_end.accepted is None and not back_end.gave_up:
+                while back_end.is_negotiating(_SECOND_THOUGHT_SECONDS):
                     left_seconds = until - time.monotonic()
-                    if left_seconds <= 0:
+                    if back_end.accepted is not None:
+                        left_seconds = _SECOND_THOUGHT_SECONDS
+                    elif left_seconds <= 0:
                         raise PeerSilent(_stuck(back_end, self._negotiate_seconds))
                     back_end.pump(left_seconds)
         except ImplementationCrashed:
@@ -324,7 +328,7 @@ class VhostUserDriver:
                 raise
             self.reset()
             return None
-        return back_end.accepted
+        return back_end.conclude()
 
     def _await_channel(self, back_end: BackEnd) -> None:
         """Serve the front-end until it gave its request channel, or has nothing more to say.
