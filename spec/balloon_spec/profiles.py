@@ -12,10 +12,11 @@ from balloon_spec.families import registry
 from balloon_spec.families.base.declaration import FAMILY as BASE_FAMILY
 from balloon_spec.families.chunk_transfer.declaration import FAMILY as CHUNK_TRANSFER_FAMILY
 from balloon_spec.families.host_requests.declaration import FAMILY as HOST_REQUESTS_FAMILY
+from balloon_spec.families.page_poison.declaration import FAMILY as PAGE_POISON_FAMILY
 from balloon_spec.families.statistics.declaration import FAMILY as STATISTICS_FAMILY
 from balloon_spec.profile import Profile
 
-__all__ = ["BASE", "CHUNK_TRANSFER", "PROFILES", "Profile", "profile"]
+__all__ = ["BASE", "CHUNK_TRANSFER", "MAINLINE", "PROFILES", "Profile", "profile"]
 
 BASE = Profile("base", (BASE_FAMILY, STATISTICS_FAMILY))
 """Bits 0 to 2 only: what every implementation of the balloon device shares."""
@@ -25,8 +26,12 @@ CHUNK_TRANSFER = Profile(
 )
 """The base profile, CHUNK_TRANSFER and HOST_REQ_VQ."""
 
+MAINLINE = Profile("mainline", (BASE_FAMILY, STATISTICS_FAMILY, PAGE_POISON_FAMILY))
+"""The base profile and PAGE_POISON, as VIRTIO 1.2 has it."""
+
 registry.register(BASE)
 registry.register(CHUNK_TRANSFER)
+registry.register(MAINLINE)
 
 PROFILES = registry.profiles()
 

@@ -84,9 +84,9 @@ def test_two_queues_are_not_one_and_words_do_not_overlap():
 
 
 def test_an_unknown_profile_is_named_with_the_known():
-    assert set(PROFILES) == {"base", "chunk-transfer"}
-    with pytest.raises(ValueError, match="no profile 'mainline'; choose one of base, chunk-transfer"):
-        profile("mainline")
+    assert set(PROFILES) == {"base", "chunk-transfer", "mainline"}
+    with pytest.raises(ValueError, match="no profile 'main'; choose one of base, chunk-transfer, mainline"):
+        profile("main")
 
 
 def test_the_host_request_queue_is_index_3_whatever_else_there_is():

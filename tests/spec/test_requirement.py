@@ -25,7 +25,7 @@ from balloon_spec.requirement import (
 READING_ORDER = (
     "negotiation", "queues",
     "header", "chunk",
-    "inflate", "deflate", "pfn_array", "statistics",
+    "inflate", "deflate", "pfn_array", "statistics", "page_poison",
     "configuration", "host_request", "unused_pages", "concurrent_kinds",
     "buffers", "safety", "reset",
 )  # fmt: skip
@@ -58,6 +58,7 @@ def test_the_catalogue_has_what_it_had():
         "BUF": 8,
         "SAFE": 13,
         "RESET": 12,
+        "POISON": 8,
     }
 
 
@@ -126,6 +127,9 @@ def test_a_question_the_sources_leave_open_is_settled_in_the_open(requirement_id
 def test_only_what_nothing_outside_can_decide_is_not_observable():
     assert [r.id for r in catalogue().values() if r.not_observable] == [
         "CHUNK-07",
+        "POISON-01",
+        "POISON-04",
+        "POISON-05",
         "UNUSED-07",
         "UNUSED-09",
         "BUF-08",
@@ -153,6 +157,7 @@ def test_every_message_id_is_of_the_series_or_its_discussion():
 
 def test_every_field_in_code_is_one_of_the_protocol():
     fields = {"base", "size", "cmd", "flag", "id", "data_len", "param", "num_pages", "actual", "tag", "val"}
+    fields |= {"poison_val"}
     for requirement in catalogue().values():
         assert set(re.findall(r"`([^`]*)`", requirement.text)) <= fields, requirement.id
 
@@ -602,7 +607,7 @@ def test_what_is_not_an_expression_is_refused(text):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("PAGE_POISON", f"there is no feature PAGE_POISON; use {KNOWN}"),
+        ("PAGE_POISONS", f"there is no feature PAGE_POISONS; use {KNOWN}"),
         ("always or STATS_VQ", "always stands alone; remove the rest, or name the feature"),
         ("not always", "always stands alone; remove the rest, or name the feature"),
         ("not " * 60 + "STATS_VQ", "the expression has 248 characters; keep it below 200"),

@@ -129,7 +129,7 @@ def test_the_header_is_written_to_a_file(tmp_path):
         (["--output", "{}/none/out.h"], "cannot be written: No such file or directory"),
         (["--bit", "CHUNK_TRANSFER"], "--bit CHUNK_TRANSFER: write FEATURE=NUMBER"),
         (["--bit", "CHUNK_TRANSFER=4"], "give one of them another number"),
-        (["--profile", "mainline"], "no profile 'mainline'"),
+        (["--profile", "main"], "no profile 'main'"),
     ],
 )
 def test_bad_input_is_told_in_one_line(tmp_path, words, said):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from installed import tool
 
+from balloon_conformance.running.word_step import WordStep
 from balloon_conformance.vectors import steps
 from balloon_conformance.vectors.formats.as_c import c_lines
 from balloon_conformance.vectors.loader import load_all
@@ -157,3 +158,5 @@ def columns(step, queues):
             }
         case steps.ResetStep():
             return {"by": "driver", "action": "reset", "features": features(step.features)}
+        case WordStep():
+            return {"by": step.by, "action": step.action_name, "value": str(step.value)}

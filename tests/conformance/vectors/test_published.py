@@ -38,6 +38,7 @@ AREAS = {
     "chunks",
     "pfn-array",
     "statistics",
+    "page-poison",
     "configuration",
     "host-request",
     "unused-pages",

@@ -49,7 +49,7 @@ from balloon_spec.families.statistics.events import StatisticsRead
 from balloon_spec.judge import Finding, Judge, Rule
 from balloon_spec.judge.decision import kept
 from balloon_spec.pages import PageSet
-from balloon_spec.profiles import BASE, CHUNK_TRANSFER
+from balloon_spec.profiles import BASE, CHUNK_TRANSFER, MAINLINE
 from balloon_spec.requirement import catalogue
 from balloon_spec.segments import from_lengths
 
@@ -79,7 +79,26 @@ C = chunk(0x2000, 4)
 ODD = chunk(0x2001, 5)
 """Pages of no guest whose own pages are larger than 4 KiB."""
 
+POISON = 1 << 4
+POISONED = ev.ConfigurationWritten(12, b"\1\2\3\4")
+
+
+def poisoned(*events, features=VERSION | POISON, driver_ok=True):
+    """A driver with PAGE_POISON, which wrote its value in time."""
+    begun = start(features, driver_ok=False, posts=False)
+    return [*begun, POISONED, *([ev.DriverOk()] if driver_ok else []), *events]
+
+
 BROKEN = {
+    "POISON-02": start(VERSION | POISON, posts=False),
+    "POISON-03": poisoned(ev.ConfigurationWritten(12, b"\1\2\3\5")),
+    "POISON-06": poisoned(ev.ConfigurationRead(12, b"\4\3\2\1")),
+    "POISON-07": [
+        *poisoned(ev.Reset()),
+        *start(VERSION | POISON, driver_ok=False, posts=False),
+        ev.ConfigurationRead(12, b"\1\2\3\4"),
+    ],
+    "POISON-08": [*start(VERSION, posts=False), POISONED],
     "NEG-01": negotiated(VERSION | CHUNKS, VERSION),
     "NEG-02": negotiated(VERSION | HOST, VERSION),
     "NEG-03": negotiated(FULL, VERSION | CHUNKS),
@@ -383,6 +402,17 @@ REQUEST = [
 ]
 
 KEPT = {
+    "POISON-02": poisoned(),
+    "POISON-03": poisoned(actual(0)),
+    "POISON-06": poisoned(ev.ConfigurationRead(13, b"\2\3")),
+    "POISON-07": [
+        *poisoned(ev.Reset()),
+        *start(VERSION | POISON, driver_ok=False, posts=False),
+        ev.ConfigurationRead(12, bytes(4)),
+        POISONED,
+        ev.DriverOk(),
+    ],
+    "POISON-08": [*start(VERSION, posts=False), actual(0)],
     "RESET-12": [*start(), ev.Operator(ev.OperatorAction.STATISTICS), *RESET, DEVICE_QUIET],
     "CFG-14": [*start(), ev.Operator(ev.OperatorAction.TARGET, 0x4001), DEVICE_QUIET],
     "NEG-08": negotiated(FULL | TELL, FULL, ok=False),
@@ -553,6 +583,10 @@ ONLY_BY = {
 """What one rule alone finds, of requirements that others decide as well."""
 
 COUNTED_ONLY_BY = {
+    "it_is_written_before_the_balloon_fills": (
+        "POISON-02",
+        [*start(VERSION | POISON, driver_ok=False, posts=False), actual(1)],
+    ),
     "an_unbound_driver_is_quiet": ("RESET-09", [*start(MESSAGES), inflate("m", A), ev.Reset(), DRIVER_QUIET]),
     "what_was_held_comes_back": (
         "QUEUE-14",
@@ -581,14 +615,15 @@ COUNTED_ONLY_BY = {
 """What one rule alone counts as kept, of requirements that others decide as well."""
 
 
-def judged(events, profile=CHUNK_TRANSFER, rules=None):
-    judge = Judge(profile, rules=rules)
+def judged(events, profile=None, rules=None, name=""):
+    """Judge the events under the profile that has the requirement called ``name``."""
+    judge = Judge(profile or (MAINLINE if name.startswith("POISON") else CHUNK_TRANSFER), rules=rules)
     return judge, judge.feed_all(events)
 
 
 @pytest.mark.parametrize("name", [name for name, events in BROKEN.items() if events is not None])
 def test_breaking_a_requirement_is_found_and_named(name):
-    judge, findings = judged(BROKEN[name])
+    judge, findings = judged(BROKEN[name], name=name)
     assert sorted(finding.requirement for finding in findings) == sorted({name} | ALSO.get(name, set())), (
         findings
     )
@@ -603,7 +638,7 @@ def test_breaking_a_requirement_is_found_and_named(name):
 
 @pytest.mark.parametrize("name", KEPT)
 def test_keeping_a_requirement_is_counted(name):
-    judge, findings = judged(KEPT[name])
+    judge, findings = judged(KEPT[name], name=name)
     assert judge.exercised[name] >= 1
     assert {finding.requirement for finding in findings} == ALSO.get(name, set())
 
@@ -620,22 +655,34 @@ def test_a_rule_that_is_deleted_is_missed(gone):
     missed = set()
     for name in gone.decides:
         if events := BROKEN.get(name):
-            missed |= {name} - {finding.requirement for finding in judged(events, rules=rules)[1]}
+            missed |= {name} - {finding.requirement for finding in judged(events, rules=rules, name=name)[1]}
         if name in KEPT:
-            missed |= {name} - set(judged(KEPT[name], rules=rules)[0].exercised)
+            missed |= {name} - set(judged(KEPT[name], rules=rules, name=name)[0].exercised)
     if not missed:
         whole, less = (judged(WELL_FORMED, rules=some)[0].exercised for some in (None, rules))
         missed = {name for name in gone.decides if whole[name] and not less[name]}
     if not missed:
         if gone.name in ONLY_BY:
             requirement, events = ONLY_BY[gone.name]
-            assert requirement in {finding.requirement for finding in judged(events)[1]}
-            missed = {requirement} - {finding.requirement for finding in judged(events, rules=rules)[1]}
+            assert requirement in {finding.requirement for finding in judged(events, name=requirement)[1]}
+            found = judged(events, rules=rules, name=requirement)[1]
+            missed = {requirement} - {finding.requirement for finding in found}
         else:
             requirement, events = COUNTED_ONLY_BY[gone.name]
             assert judged(events)[0].exercised[requirement]
             missed = {requirement} - set(judged(events, rules=rules)[0].exercised)
     assert missed
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_pages_in_the_balloon_tell_that_driver_ok_was_set(written):
+    """On transports without a status, POISON-02 is decided when the driver counts its first pages."""
+    begun = [*start(VERSION | POISON, driver_ok=False, posts=False), *([POISONED] if written else [])]
+    judge, findings = judged([*begun, actual(0), actual(1), actual(2)], MAINLINE)
+    assert judge.exercised["POISON-02"] == 1
+    found = {finding.requirement for finding in findings if finding.requirement.startswith("POISON")}
+    assert found == (set() if written else {"POISON-02"})
+    assert judge.exercised["POISON-03"] == (1 if written else 0)
 
 
 def test_a_permission_is_never_broken():

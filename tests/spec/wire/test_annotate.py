@@ -57,6 +57,9 @@ def refused_field(name, data):
 @law
 @given(data=st.binary(max_size=90))
 def test_what_parse_refuses_has_a_problem_where_parse_saw_it(name, data):
+    if name == "configuration":
+        # Behind it stand words of other families, which the base family does not parse.
+        data = data[:8]
     blamed = {field.name for field in annotate(name, data) if field.problem}
     assert {refused_field(name, data)} - {None} <= blamed
 

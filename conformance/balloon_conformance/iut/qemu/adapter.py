@@ -23,6 +23,7 @@ from balloon_conformance.iut.lent_buffers import LentBuffers
 from balloon_conformance.iut.notifications import Notifications
 from balloon_conformance.iut.numbering_hint import hint
 from balloon_conformance.iut.qemu.mmio import Interrupt, Status, VirtioMmio
+from balloon_conformance.iut.qemu.options import MEANINGS
 from balloon_conformance.iut.qemu.process import QemuProcess, find_binary, version
 from balloon_conformance.iut.qemu.qmp import require_library
 from balloon_conformance.iut.qemu.ram import MAXIMUM_PAGES, MINIMUM_PAGES, GuestRam
@@ -75,8 +76,6 @@ _NEVER_SENT: Final = (1 << 64) - 1
 """The value QEMU gives for a statistic that the guest did not send."""
 _PAUSE_SECONDS: Final = 0.001
 _SETTLED_LOOKS: Final = 8
-_FOREIGN_PROPERTIES: Final = {"free-page-hint": 3, "page-poison": 4}
-"""Properties that give another meaning to bits of the chunk-transfer profile."""
 
 
 @dataclass(slots=True)
@@ -108,6 +107,8 @@ class QemuDevice:
 
     def __init__(self, options: QemuOptions) -> None:
         self._options = options
+        self._offering: frozenset[str] = frozenset()
+        """The features of the profile for which the process was started."""
         self._profile: Profile | None = None
         self._ram: GuestRam | None = None
         self._process: QemuProcess | None = None
@@ -142,13 +143,17 @@ class QemuDevice:
         pages = _ram_pages(setup.memory_pages, self._options.memory_mib)
         if self._ram and self._ram.pages != pages:
             self.stop()
+        if not self._options.can_serve(setup.profile, self._offering):
+            self._end_process()
+            self._offering = frozenset(setup.profile.by_name)
         if not self._power_on_again():
             self._end_process()
             if self._ram:
                 self._ram.restore()
             else:
                 self._ram = GuestRam(pages)
-            self._process = QemuProcess(self._options, self._ram.descriptor, self._ram.size_bytes)
+            options = self._options.offering(self._offering)
+            self._process = QemuProcess(options, self._ram.descriptor, self._ram.size_bytes)
             self._device = VirtioMmio.find(self._process.qtest)
             self._spent = self._target_set = self._polling = False
         self.reset()
@@ -402,10 +407,11 @@ class QemuDevice:
         return self._process
 
     def _refuse_foreign_bits(self, profile: Profile) -> None:
-        for name, bit in _FOREIGN_PROPERTIES.items():
-            if bit in profile.by_bit and self._options.switched_on(name):
+        for name, (bit, feature) in MEANINGS.items():
+            meant = profile.by_bit.get(bit)
+            if meant is not None and meant.name != feature and self._options.switched_on(name):
                 raise AdapterError(
-                    f"with {name}=on bit {bit} is not {profile.by_bit[bit].name}; use profile base,"
+                    f"with {name}=on bit {bit} is not {meant.name}; use profile base,"
                     f" or leave {name} off with a QEMU that speaks {profile.name}"
                 )
 

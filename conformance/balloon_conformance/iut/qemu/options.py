@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
-__all__ = ["DEVICE_PROPERTIES", "OLDEST_VERSION", "QemuOptions"]
+if TYPE_CHECKING:
+    from balloon_spec.profiles import Profile
+
+__all__ = ["DEVICE_PROPERTIES", "MEANINGS", "OLDEST_VERSION", "QemuOptions"]
 
 OLDEST_VERSION: Final = (7, 0)
 """The oldest QEMU the adapter is willing to start: older ones lack properties it sets."""
 
-DEVICE_PROPERTIES: Final = "deflate-on-oom=on,page-poison=off,free-page-reporting=off"
-"""Offer every base feature QEMU has a property for, and none that gives bits 3 and up a meaning.
+DEVICE_PROPERTIES: Final = "deflate-on-oom=on,free-page-reporting=off"
+"""Offer every base feature QEMU has a property for. Bits 3 and up have the meaning that the profile gives.
 
 MUST_TELL_HOST has no property in QEMU: the device never offers it.
 """
+
+MEANINGS: Final[Mapping[str, tuple[int, str]]] = MappingProxyType(
+    {"free-page-hint": (3, "FREE_PAGE_HINT"), "page-poison": (4, "PAGE_POISON")}
+)
+"""The bit, and its feature, of each property that gives a bit a meaning that another profile gives it not."""
+_SUFFICIENT: Final = ("page-poison",)
+"""Those of them that need no other property beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +49,28 @@ class QemuOptions:
     answer_seconds: float = 5.0
     settle_seconds: float = 0.02
     reuse: bool = True
+
+    @staticmethod
+    def can_serve(profile: Profile, offering: Collection[str]) -> bool:
+        """Tell whether a QEMU that was started as :meth:`offering` says does under a profile.
+
+        It offers no less than it could, and no bit that the profile gives another meaning.
+        """
+        for name in _SUFFICIENT:
+            bit, feature = MEANINGS[name]
+            meant = profile.by_bit.get(bit)
+            if meant is not None and (meant.name == feature) != (feature in offering):
+                return False
+        return True
+
+    def offering(self, features: Collection[str]) -> QemuOptions:
+        """Return the options with which QEMU offers these of the features that need one property alone.
+
+        A property that the user chose stays as it is.
+        """
+        words = [f"{name}={'on' if MEANINGS[name][1] in features else 'off'}" for name in _SUFFICIENT]
+        chosen = [self.device_properties] if self.device_properties else []
+        return replace(self, device_properties=",".join((*words, *chosen)))
 
     @property
     def device(self) -> str:

@@ -17,6 +17,7 @@ from balloon_conformance.iut.stdio import values
 from balloon_conformance.iut.stdio.values import Kind
 from balloon_spec.events import OperatorAction, Side
 from balloon_spec.pages import EMPTY
+from balloon_spec.profiles import PROFILES
 from balloon_spec.queues import Numbering
 
 __all__ = [
@@ -189,7 +190,7 @@ _FORMS = (
         (
             Field("protocol", values.UNSIGNED_32, "the version of this protocol the suite speaks"),
             Field("suite", values.TEXT, "the version of the suite"),
-            Field("profile", values.NAME, "what the feature bits mean: base or chunk-transfer"),
+            Field("profile", values.NAME, f"what the feature bits mean: {' or '.join(PROFILES)}"),
             Field("bits", values.BIT_NUMBERS, "the features of the profile with their bit numbers"),
             _optional(
                 "numbering",
