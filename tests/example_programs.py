@@ -33,11 +33,16 @@ class Verdicts:
         return {name for name, verdict in self.requirements.items() if verdict == "broken"}
 
     def lacks(self) -> set[str]:
-        """Why cases were not exercised, every reason once."""
-        return {self.reasons[name] for name, status in self.cases.items() if status == "not exercised"}
+        """Why cases of the profile were not exercised, every reason once."""
+        return {self.reasons[name] for name, status in self.not_passed().items() if status == "not exercised"}
 
     def not_passed(self) -> dict[str, str]:
-        return {name: status for name, status in self.cases.items() if status != "passed"}
+        """The cases that did not pass, without those of features that the profile does not have."""
+        return {
+            name: status
+            for name, status in self.cases.items()
+            if status != "passed" and not self.reasons.get(name, "").startswith("profile ")
+        }
 
 
 @dataclass(frozen=True)
