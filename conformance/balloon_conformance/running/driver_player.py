@@ -298,7 +298,12 @@ class DriverPlayer:
         expected = step.pages.to_bytes(4, "little")
         seen: ev.ConfigurationWritten | None = None
         while seen is None or seen.data != expected:
-            event = self._session.wait_for(lambda one: isinstance(one, ev.ConfigurationWritten))
+            # What stands behind actual belongs to other families, which await it themselves.
+            event = self._session.wait_for(
+                lambda one: (
+                    isinstance(one, ev.ConfigurationWritten) and one.offset < configuration.LENGTH_BYTES
+                )
+            )
             if event is None:
                 raise self._not_actual(step, seen)
             assert isinstance(event, ev.ConfigurationWritten)

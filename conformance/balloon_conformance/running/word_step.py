@@ -104,7 +104,11 @@ class WordStep(Step):
         """Tell whether the word was written, or some change announced."""
         if self.word.written_by is Side.DEVICE:
             return isinstance(event, ConfigurationChanged)
-        return isinstance(event, ConfigurationWritten) and event.offset == self.word.offset_bytes
+        return (
+            isinstance(event, ConfigurationWritten)
+            and event.offset <= self.word.offset_bytes
+            and event.offset + len(event.data) >= self.word.end_bytes
+        )
 
     def play_device(self, session: DeviceSession) -> None:
         """Write the word as the driver, or await the device's announcement of it."""
@@ -130,7 +134,8 @@ class WordStep(Step):
         if seen is None:
             raise self._missing("no write")
         assert isinstance(seen, ConfigurationWritten)
-        if seen.data != self.data:
+        at = self.word.offset_bytes - seen.offset
+        if seen.data[at : at + self.word.length_bytes] != self.data:
             raise Mismatch(
                 f"{self.word.name} is not what the vector has",
                 requirement=self.otherwise,

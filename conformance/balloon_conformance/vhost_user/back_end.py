@@ -113,6 +113,7 @@ class BackEnd:
         """The vrings for which a notification is due and has not come."""
         self.accepted: int | None = None
         self.gave_up = False
+        self._accepted_at = 0.0
         self.heard_at = time.monotonic()
         """When the last message came or, if none did, the connection was made (monotonic seconds)."""
 
@@ -185,11 +186,11 @@ class BackEnd:
     def is_negotiating(self, patience_seconds: float) -> bool:
         """Tell whether other features may still be accepted than those that were, if any.
 
-        They stand once the front-end sets something up, or is silent for so long.
+        They stand once the front-end sets something up, or has set up nothing for so long.
         """
         if self.accepted is None:
             return not self.gave_up
-        return not self._session.has_begun and time.monotonic() < self.heard_at + patience_seconds
+        return not self._session.has_begun and time.monotonic() < self._accepted_at + patience_seconds
 
     def conclude(self) -> int | None:
         """Return the features that were accepted; from here on another acceptance is an event."""
@@ -433,6 +434,7 @@ class BackEnd:
 
     def _accept(self, features: int) -> None:
         self.accepted = features
+        self._accepted_at = time.monotonic()
         self._assumed = False
         if self._told:
             # The driver began anew by itself, and nothing else will report that.

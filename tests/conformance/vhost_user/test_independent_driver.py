@@ -178,6 +178,21 @@ def test_nothing_follows_from_a_refusal_that_the_driver_was_not_told(judged):
     assert {finding.requirement for finding in outcome.findings} == {"NEG-03"}
 
 
+def test_a_driver_that_hangs_up_after_a_set_that_is_not_legal_has_accepted_it(judged):
+    class Leaves(TakesChunksAlone):
+        def read_target(self):
+            raise far.Gone
+
+        def tell(self, request, body=b"", fds=()):
+            if request == 2:
+                body = struct.pack("<Q", self.features | far.CHUNKS | 1 << 30)
+            super().tell(request, body, fds)
+
+    case = driver_offers.test_chunk_transfer_offered_without_statistics
+    (outcome,) = judged(Leaves, [case], {"beside": False}).values()
+    assert {finding.requirement for finding in outcome.findings} == {"NEG-03"}
+
+
 # -- wrong, and hostile -----------------------------------------------------------------------------------
 
 

@@ -674,15 +674,43 @@ def test_a_rule_that_is_deleted_is_missed(gone):
     assert missed
 
 
-@pytest.mark.parametrize("written", [True, False])
-def test_pages_in_the_balloon_tell_that_driver_ok_was_set(written):
-    """On transports without a status, POISON-02 is decided when the driver counts its first pages."""
-    begun = [*start(VERSION | POISON, driver_ok=False, posts=False), *([POISONED] if written else [])]
-    judge, findings = judged([*begun, actual(0), actual(1), actual(2)], MAINLINE)
-    assert judge.exercised["POISON-02"] == 1
-    found = {finding.requirement for finding in findings if finding.requirement.startswith("POISON")}
-    assert found == (set() if written else {"POISON-02"})
-    assert judge.exercised["POISON-03"] == (1 if written else 0)
+def wrote(offset, *data):
+    return ev.ConfigurationWritten(offset, bytes(data))
+
+
+SERVED = [ev.Available(INFLATE, "m", array(0x10)), used(INFLATE, "m")]
+UNSEEN = start(VERSION | POISON, driver_ok=False, posts=False)
+
+
+@pytest.mark.parametrize(
+    ("events", "found", "decided"),
+    [
+        # Whole in several stores, and again unchanged.
+        ([*UNSEEN, wrote(12, 1), wrote(13, 2, 3, 4), POISONED, ev.DriverOk(), POISONED], set(), "POISON-02"),
+        # A part of it, nothing at all, or only after DRIVER_OK.
+        ([*UNSEEN, wrote(12, 1, 2), ev.DriverOk()], {"POISON-02"}, "POISON-02"),
+        ([*UNSEEN, wrote(13), ev.DriverOk(), POISONED], {"POISON-02"}, "POISON-02"),
+        # If DRIVER_OK does not show, a return does, and then every change is late.
+        ([*UNSEEN, POISONED, *SERVED, wrote(12, 9)], {"POISON-03"}, "POISON-03"),
+        ([*UNSEEN, *SERVED, POISONED], set(), None),
+        # A count of pages before DRIVER_OK says nothing about it.
+        ([*UNSEEN, actual(0), wrote(12, 9), POISONED, ev.DriverOk()], set(), "POISON-02"),
+        # After a late store nobody knows what the device has.
+        (poisoned(wrote(12, 9), ev.ConfigurationRead(12, b"\1\2\3\4")), {"POISON-03"}, "POISON-03"),
+        (poisoned(wrote(12, 9), ev.ConfigurationRead(12, b"\x09\2\3\4")), {"POISON-03"}, "POISON-03"),
+        # Other features without a reset: the value is to be written again.
+        ([*UNSEEN, POISONED, *UNSEEN, ev.DriverOk()], {"POISON-02"}, "POISON-02"),
+        # A driver that negotiates nothing owes nothing.
+        ([*start(VERSION, posts=False), ev.Reset(), ev.DriverOk()], set(), None),
+    ],
+)
+def test_poison_val_is_judged_by_what_is_known(events, found, decided):
+    judge, findings = judged(events, MAINLINE)
+    assert {one.requirement for one in findings if one.requirement.startswith("POISON")} == found
+    counted = {
+        name for name, number in judge.exercised.items() if number and name in {"POISON-02", "POISON-03"}
+    }
+    assert decided in counted or (decided is None and not counted)
 
 
 def test_a_permission_is_never_broken():

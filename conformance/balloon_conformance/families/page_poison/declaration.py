@@ -8,6 +8,7 @@ from typing import Final
 from balloon_conformance.families.page_poison.reference import PoisonOfDevice, PoisonOfDriver
 from balloon_conformance.families.page_poison.steps import PoisonStep
 from balloon_conformance.family import Additions
+from balloon_conformance.iut.sight import Fact
 from balloon_conformance.running.blame import Lapse
 from balloon_spec.families.page_poison.declaration import FAMILY
 
@@ -18,6 +19,7 @@ ADDITIONS: Final = Additions(
     device=PoisonOfDevice,
     driver=PoisonOfDriver,
     can_break=MappingProxyType({Lapse.READ_OTHERWISE: frozenset({"POISON-06", "POISON-07"})}),
+    rests_on=MappingProxyType({Fact.DRIVER_OK: ("POISON-02",)}),
     steps=(PoisonStep,),
     mutants=(f"{__package__}.mutants",),
     intents=(f"{__package__}.intents.poison_val",),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from balloon_conformance.running.word_step import WordStep
+from balloon_spec.events import ConfigurationWritten, Event
 from balloon_spec.families.page_poison import POISON_VAL
 
 if TYPE_CHECKING:
@@ -24,7 +25,19 @@ class PoisonStep(WordStep):
     otherwise: ClassVar[str] = "POISON-02"
 
     def play_driver(self, session: DriverSession) -> None:
-        """Await a store, whatever its value."""
-        if session.wait_for(self.is_answered_by) is None:
-            raise self._missing("no write")
+        """Await a store, whatever its value, or as many as it takes to write all of the word."""
+        missing = set(range(self.word.offset_bytes, self.word.end_bytes))
+        while missing:
+            store = session.wait_for(self.touches)
+            if not isinstance(store, ConfigurationWritten):
+                raise self._missing("no write" if len(missing) == self.word.length_bytes else "a part of it")
+            missing -= set(range(store.offset, store.offset + len(store.data)))
         session.show(self.shows)
+
+    def touches(self, event: Event) -> bool:
+        """Tell whether the driver wrote to some byte of the word."""
+        return (
+            isinstance(event, ConfigurationWritten)
+            and event.offset < self.word.end_bytes
+            and event.offset + len(event.data) > self.word.offset_bytes
+        )

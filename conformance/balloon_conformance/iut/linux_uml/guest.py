@@ -253,7 +253,7 @@ class _Wire(VhostUserDriver):
 
         After a second write of the features it leaves out bit 30, and unbinds a device by hanging up.
         """
-        if back_end.session.enables_vrings or self._kernel.ended(0):
+        if back_end.session.enables_vrings or self._kernel.ended(_ENDING_SECONDS):
             return super()._hung_up(back_end)
         self.reset()
         self._ended = True

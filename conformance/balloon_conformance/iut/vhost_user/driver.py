@@ -324,6 +324,9 @@ class VhostUserDriver:
                         raise PeerSilent(_stuck(back_end, self._negotiate_seconds))
                     back_end.pump(left_seconds)
         except ImplementationCrashed:
+            if back_end.accepted is not None:
+                # It accepted features; that it hung up afterwards shows when it is observed.
+                return back_end.conclude()
             if Request.GET_FEATURES not in back_end.session.heard:
                 raise
             self.reset()

@@ -117,12 +117,20 @@ class DriverSession(Session):
             self._see_indices({event.queue})
         elif isinstance(event, ev.Reset):
             self._words.clear()
-        elif isinstance(event, ev.ConfigurationWritten) and any(
-            (word.offset_bytes, word.length_bytes) == (event.offset, len(event.data))
-            and word.written_by is ev.Side.DRIVER
-            for word in self.profile.words
-        ):
-            self._words[event.offset] = event.data
+        elif isinstance(event, ev.ConfigurationWritten):
+            self._keep(event)
+
+    def _keep(self, event: ev.ConfigurationWritten) -> None:
+        """Keep what a store, of whatever length, changes of the words that are the driver's."""
+        for word in self.profile.words:
+            if word.written_by is not ev.Side.DRIVER or word.feature is None:
+                continue
+            place = range(word.offset_bytes, word.end_bytes)
+            space = bytearray(self._words.get(word.offset_bytes, bytes(word.length_bytes)))
+            for at, byte in enumerate(event.data, event.offset):
+                if at in place:
+                    space[at - word.offset_bytes] = byte
+            self._words[word.offset_bytes] = bytes(space)
 
     def settle(self, seconds: float = 0.0) -> Sequence[ev.Event]:
         """Give the driver time to act; the virtqueues that it has set up by then tell how it numbers them."""

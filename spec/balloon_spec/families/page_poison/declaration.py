@@ -18,7 +18,7 @@ FAMILY: Final = Family(
     "page-poison",
     features=FEATURES,
     words=(POISON_VAL,),
-    areas=(AreaFile(_AREAS / "page_poison.yaml", Chapter.OF_THE_GUEST),),
+    areas=(AreaFile(_AREAS / "page_poison.yaml", Chapter.OF_THE_GUEST, excuses_devices=True),),
     rules=rules_in(poison_value),
     ledgers=(PoisonValue,),
 )

@@ -8,7 +8,6 @@ from typing import Final, Self
 
 from balloon_spec import events as ev
 from balloon_spec.events import ConfigurationRead, ConfigurationWritten, DriverOk
-from balloon_spec.families.base import configuration
 from balloon_spec.families.page_poison import POISON_VAL
 from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.judge.in_flight import InFlight
@@ -29,10 +28,10 @@ class PoisonValue(Ledger):
     """The four bytes of ``poison_val``, each as the driver wrote it, or None if nobody knows it."""
 
     value: tuple[int | None, ...] = _UNKNOWN
-    is_written: bool = False
-    """The driver wrote to it since the reset."""
-    runs: bool = False
-    """DRIVER_OK was seen, or the driver counted pages in the balloon, which come there only after it."""
+    is_untouched: bool = True
+    """The driver stored nothing there since the features were negotiated."""
+    serves: bool = False
+    """The device has returned a buffer, so that DRIVER_OK was set even if the transport does not show it."""
     was_set: bool = False
     """Some driver wrote another value than 0 before the last reset."""
 
@@ -47,13 +46,15 @@ class PoisonValue(Ledger):
     def take(self, event: ev.Event, buffer: InFlight | None) -> None:
         """Take in what the driver wrote. Whether a device takes a store after DRIVER_OK, nobody knows."""
         del buffer
-        self.runs = self.runs or isinstance(event, DriverOk) or _counts_pages(event)
-        if not isinstance(event, ConfigurationWritten) or not is_meant(event):
-            return
-        if self.exchange[Session].has("PAGE_POISON"):
-            late = self.runs and self.after(event) != self.value
+        session = self.exchange[Session]
+        if isinstance(event, ev.Negotiated):
+            self.value, self.is_untouched, self.serves = _UNKNOWN, True, False
+        elif isinstance(event, ev.Used):
+            self.serves = True
+        elif isinstance(event, ConfigurationWritten) and session.has("PAGE_POISON") and is_meant(event):
+            self.is_untouched = False
+            late = (session.driver_ok or self.serves) and self.after(event) != self.value
             self.value = _UNKNOWN if late else self.after(event)
-            self.is_written = True
 
     def after_reset(self) -> Self:
         """Leave whether there is something to forget."""
@@ -62,42 +63,29 @@ class PoisonValue(Ledger):
 
 def is_meant(event: ConfigurationRead | ConfigurationWritten) -> bool:
     """Tell whether an access touches the field."""
-    return event.offset < _END and event.offset + len(event.data) > _FIRST
-
-
-def _counts_pages(event: ev.Event) -> bool:
-    """Tell whether the driver says that there are pages in the balloon."""
-    return (
-        isinstance(event, ConfigurationWritten)
-        and configuration.is_actual(event.offset, event.data)
-        and any(event.data)
-    )
+    return bool(event.data) and event.offset < _END and event.offset + len(event.data) > _FIRST
 
 
 @rule(DriverOk, "POISON-02")
 def it_is_written_before_driver_ok(_event: DriverOk, scene: Scene) -> Iterator[Decision]:
     """A driver says with what it fills pages before the device may act on any."""
-    if not scene[PoisonValue].runs:
-        yield _written_by(scene, "DRIVER_OK is set")
-
-
-def _written_by(scene: Scene, moment: str) -> Decision:
-    return kept_if(
+    session = scene[Session]
+    if session.driver_ok or not session.has("PAGE_POISON"):
+        return
+    value = scene[PoisonValue].value
+    yield kept_if(
         "POISON-02",
-        scene[PoisonValue].is_written,
-        f"{moment} and poison_val was not written",
+        None not in value,
+        "DRIVER_OK is set and poison_val was not written",
         field="poison_val",
-        expected=f"a store at offset {_FIRST}",
-        seen="none",
+        expected=f"4 bytes at offset {_FIRST}",
+        seen=_shown(value),
     )
 
 
-@rule(ConfigurationWritten, "POISON-02", "POISON-03", "POISON-08")
+@rule(ConfigurationWritten, "POISON-03", "POISON-08")
 def it_is_written_at_its_time(event: ConfigurationWritten, scene: Scene) -> Iterator[Decision]:
-    """A driver changes the value before DRIVER_OK only, and leaves the field alone without the feature.
-
-    If DRIVER_OK does not show, the first pages in the balloon tell that it was set.
-    """
+    """A driver changes the value before DRIVER_OK only, and leaves the field alone without the feature."""
     session, ledger = scene[Session], scene[PoisonValue]
     if session.accepted is None:
         return
@@ -111,20 +99,20 @@ def it_is_written_at_its_time(event: ConfigurationWritten, scene: Scene) -> Iter
             seen=f"{event.data.hex(' ')} at offset {event.offset}",
             data=event.data,
         )
-        return
-    if _counts_pages(event) and not ledger.runs:
-        yield _written_by(scene, "pages are in the balloon")
-    elif ledger.runs and None not in ledger.value:
+    elif session.driver_ok or ledger.serves:
         before, after = ledger.value, ledger.after(event)
-        yield kept_if(
-            "POISON-03",
-            after == before,
-            "poison_val is changed after DRIVER_OK",
-            field="poison_val",
-            expected=_shown(before),
-            seen=_shown(after),
-            data=event.data,
-        )
+        # What was not written before DRIVER_OK is POISON-02, and no change.
+        if any(one not in {None, other} for one, other in zip(before, after, strict=True)):
+            yield broken(
+                "POISON-03",
+                "poison_val is changed after DRIVER_OK",
+                field="poison_val",
+                expected=_shown(before),
+                seen=_shown(after),
+                data=event.data,
+            )
+        elif None not in before:
+            yield kept("POISON-03")
 
 
 @rule(ConfigurationRead, "POISON-06", "POISON-07")
@@ -133,13 +121,14 @@ def it_reads_back(event: ConfigurationRead, scene: Scene) -> Iterator[Decision]:
     ledger = scene[PoisonValue]
     if not scene[Session].has("PAGE_POISON") or not is_meant(event):
         return
-    known = ledger.value if ledger.is_written else _ZEROS
+    is_new = ledger.is_untouched
+    known = _ZEROS if is_new else ledger.value
     places = range(max(_FIRST, event.offset), min(_END, event.offset + len(event.data)))
     wanted = [known[at - _FIRST] for at in places]
     seen = [event.data[at - event.offset] for at in places]
-    if None in wanted or not (ledger.is_written or ledger.was_set):
+    if None in wanted or (is_new and not ledger.was_set):
         return
-    if not ledger.is_written:
+    if is_new:
         yield kept_if(
             "POISON-07",
             seen == wanted,
