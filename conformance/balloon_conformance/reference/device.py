@@ -231,15 +231,12 @@ class Device(RequestingDevice):
     def configure(self, state: DeviceState, given: ConfigurationWritten) -> Step:
         """Take a write. Bytes that fall on num_pages, or beyond the space, are dropped."""
         space = bytearray(self.configuration(state))
-        written = set()
         for at, byte in enumerate(given.data, given.offset):
             if configuration.ACTUAL_OFFSET <= at < len(space):
                 space[at] = byte
-                written.add(at)
         outputs: tuple[DeviceOutput, ...] = ()
         for part, word in self._words(state):
-            place = range(word.offset_bytes, word.end_bytes)
-            if word.written_by is Side.DRIVER and not written.isdisjoint(place):
+            if word.written_by is Side.DRIVER and word.is_touched(given.offset, len(given.data)):
                 value = int.from_bytes(space[word.offset_bytes : word.end_bytes], "little")
                 state, more = part.store(state, word.name, value)
                 outputs += more

@@ -82,7 +82,7 @@ def comment_on_written(queue: Queue, data: bytes) -> str:
 def comment_on_space(offset_bytes: int, data: bytes, words: Collection[ConfigurationWord]) -> str:
     """Say which bytes of the configuration space these are; ``words`` are those of the profile."""
     end = offset_bytes + len(data)
-    there = [one for one in words if one.offset_bytes < end and one.end_bytes > offset_bytes]
+    there = [one for one in words if one.is_touched(offset_bytes, len(data))]
     if there and sum(one.length_bytes for one in there) == len(data):
         raw = ((one, one.offset_bytes - offset_bytes) for one in there)
         values = ((one, int.from_bytes(data[at : at + one.length_bytes], "little")) for one, at in raw)

@@ -8,11 +8,11 @@ asks are computed from the families of the profile, or of all profiles there are
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from importlib.resources.abc import Traversable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from balloon_spec.events import Side
 from balloon_spec.feature import Feature
@@ -39,6 +39,10 @@ __all__ = [
 ]
 
 
+_Byte = TypeVar("_Byte", int, int | None)
+"""A byte, or one that nobody may know."""
+
+
 @dataclass(frozen=True, slots=True)
 class ConfigurationWord:
     """One little-endian word of the configuration space.
@@ -58,6 +62,18 @@ class ConfigurationWord:
     def end_bytes(self) -> int:
         """One past its last byte."""
         return self.offset_bytes + self.length_bytes
+
+    def is_touched(self, offset_bytes: int, length_bytes: int) -> bool:
+        """Tell whether an access of ``length_bytes`` bytes at an offset covers some byte of the word."""
+        end_bytes = offset_bytes + length_bytes
+        return length_bytes > 0 and offset_bytes < self.end_bytes and end_bytes > self.offset_bytes
+
+    def after(self, before: Sequence[_Byte], offset_bytes: int, data: bytes) -> tuple[_Byte, ...]:
+        """Return the bytes of the word after a store of ``data``; it had those of ``before``."""
+        return tuple(
+            data[at - offset_bytes] if offset_bytes <= at < offset_bytes + len(data) else one
+            for at, one in enumerate(before, self.offset_bytes)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,8 +36,4 @@ class PoisonStep(WordStep):
 
     def touches(self, event: Event) -> bool:
         """Tell whether the driver wrote to some byte of the word."""
-        return (
-            isinstance(event, ConfigurationWritten)
-            and event.offset < self.word.end_bytes
-            and event.offset + len(event.data) > self.word.offset_bytes
-        )
+        return isinstance(event, ConfigurationWritten) and self.word.is_touched(event.offset, len(event.data))

@@ -123,14 +123,10 @@ class DriverSession(Session):
     def _keep(self, event: ev.ConfigurationWritten) -> None:
         """Keep what a store, of whatever length, changes of the words that are the driver's."""
         for word in self.profile.words:
-            if word.written_by is not ev.Side.DRIVER or word.feature is None:
-                continue
-            place = range(word.offset_bytes, word.end_bytes)
-            space = bytearray(self._words.get(word.offset_bytes, bytes(word.length_bytes)))
-            for at, byte in enumerate(event.data, event.offset):
-                if at in place:
-                    space[at - word.offset_bytes] = byte
-            self._words[word.offset_bytes] = bytes(space)
+            is_own = word.written_by is ev.Side.DRIVER and word.feature is not None
+            if is_own and word.is_touched(event.offset, len(event.data)):
+                before = self._words.get(word.offset_bytes, bytes(word.length_bytes))
+                self._words[word.offset_bytes] = bytes(word.after(before, event.offset, event.data))
 
     def settle(self, seconds: float = 0.0) -> Sequence[ev.Event]:
         """Give the driver time to act; the virtqueues that it has set up by then tell how it numbers them."""

@@ -37,11 +37,7 @@ class PoisonValue(Ledger):
 
     def after(self, event: ConfigurationWritten) -> tuple[int | None, ...]:
         """Return the four bytes after a store of the driver."""
-        data = event.data
-        return tuple(
-            data[at - event.offset] if event.offset <= at < event.offset + len(data) else one
-            for at, one in enumerate(self.value, _FIRST)
-        )
+        return POISON_VAL.after(self.value, event.offset, event.data)
 
     def take(self, event: ev.Event, buffer: InFlight | None) -> None:
         """Take in what the driver wrote. Whether a device takes a store after DRIVER_OK, nobody knows."""
@@ -63,7 +59,7 @@ class PoisonValue(Ledger):
 
 def is_meant(event: ConfigurationRead | ConfigurationWritten) -> bool:
     """Tell whether an access touches the field."""
-    return bool(event.data) and event.offset < _END and event.offset + len(event.data) > _FIRST
+    return POISON_VAL.is_touched(event.offset, len(event.data))
 
 
 @rule(DriverOk, "POISON-02")
