@@ -27,7 +27,8 @@ nitpick_ignore_regex = [
     # How sets of pages are held is no part of the interface.
     ("py:class", r"balloon_spec\.(bounds|page_map)\..*"),
     # A type variable of one module has no page.
-    ("py:class", r"Event|(balloon_spec\.judge\.(rule|ledger)\.)?(_E|LedgerT)|balloon_spec\.families\.family\._Byte|balloon_spec\.events\._Kind"),
+    ("py:class", r"Event|(balloon_spec\.judge\.(rule|ledger)\.)?(_E|LedgerT)"),
+    ("py:class", r"balloon_spec\.(families\.family\._Byte|events\._Kind)"),
     # Sphinx takes a tuple of any length for a class; the messages of vhost-user are no part of the interface.
     ("py:class", r"tuple\[~?balloon_spec\..*"),
     ("py:class", r"balloon_conformance\.vhost_user\.messages\.ProtocolFeature"),

@@ -1,8 +1,9 @@
 """Memory that the suite shares with a device, in which discarded and overwritten pages can be found.
 
 It is a memory file without a name, so nothing is left behind however the suite ends. Every page that a case
-may name holds a pattern. A device discards a page by punching a hole into the file. ``SEEK_HOLE`` finds the
-hole without touching the page; reading it through a mapping would fill it.
+may name holds a pattern, which begins with the number of the page: no two pages are alike. A device discards
+a page by punching a hole into the file. ``SEEK_HOLE`` finds the hole without touching the page; reading it
+through a mapping would fill it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from fcntl import F_ADD_SEALS, F_SEAL_GROW, F_SEAL_SHRINK, fcntl
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from balloon_conformance.iut.contract import AdapterError
 from balloon_spec.pages import EMPTY, PAGE_BYTES, PAGE_SHIFT, PageSet
@@ -21,10 +23,29 @@ from balloon_spec.pages import EMPTY, PAGE_BYTES, PAGE_SHIFT, PageSet
 __all__ = ["SharedRam", "no_room"]
 
 _PATTERN: Final = bytes(range(1, 256)) + b"\xa5"
+_WORD_BYTES: Final = 8
+_MARK: Final = b"\xbaPFN"
+"""The first bytes of each page of the pattern; the number of the page follows, 32 bits, little-endian."""
 _BLOCK_PAGES: Final = 256
-_BLOCK: Final = _PATTERN * (_BLOCK_PAGES * PAGE_BYTES // len(_PATTERN))
-_PAGE_WORDS: Final = np.frombuffer(_BLOCK[:PAGE_BYTES], dtype=np.uint64)
-_BLOCKS_AT_ONCE: Final = 64
+
+
+class _Block:
+    """The pattern of some pages, written and compared many at once; one buffer serves all of them."""
+
+    def __init__(self) -> None:
+        self._words = np.frombuffer(
+            bytearray(_PATTERN * (_BLOCK_PAGES * PAGE_BYTES // len(_PATTERN))), dtype="<u8"
+        ).reshape(_BLOCK_PAGES, PAGE_BYTES // _WORD_BYTES)
+        self._numbers = np.arange(_BLOCK_PAGES, dtype="<u8")
+
+    def of(self, first: int, count: int) -> npt.NDArray[np.uint64]:
+        """Return the words of up to a block of pages, one row a page, until the next call."""
+        words = self._words[:count]
+        words[:, 0] = (self._numbers[:count] + np.uint64(first) << np.uint64(32)) | _MARK_WORD
+        return words
+
+
+_MARK_WORD: Final = np.uint64(int.from_bytes(_MARK, "little"))
 
 
 def no_room(size_bytes: int) -> AdapterError:
@@ -54,6 +75,7 @@ class SharedRam:
         self.nameable = PageSet([(0, pages)]) if nameable is None else nameable
         self.descriptor = os.memfd_create("guest-ram", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         self._closed = False
+        self._block = _Block()
         self._laid = EMPTY
         """The pages to which the suite wrote since then: they cannot be told from overwritten ones."""
         try:
@@ -132,22 +154,20 @@ class SharedRam:
 
     def _differing(self, first: int, end: int) -> Iterator[int]:
         """Yield the pages that do not hold the pattern."""
-        expected, data = _BLOCK, bytearray(len(_BLOCK))
+        # One buffer serves all blocks: a fresh one for each would cost more than the reading.
+        data = np.empty((min(_BLOCK_PAGES, end - first), PAGE_BYTES // _WORD_BYTES), dtype="<u8")
         for page in range(first, end, _BLOCK_PAGES):
-            count = min(_BLOCK_PAGES, end - page)
-            if count < _BLOCK_PAGES:
-                expected, data = _BLOCK[: count << PAGE_SHIFT], bytearray(count << PAGE_SHIFT)
-            # One buffer serves all blocks: a fresh one for each would cost more than the reading.
-            os.preadv(self.descriptor, [data], page << PAGE_SHIFT)
-            if data != expected:
-                words = np.frombuffer(data, dtype=np.uint64).reshape(count, -1)
-                yield from (page + int(n) for n in np.flatnonzero((words != _PAGE_WORDS).any(axis=1)))
+            words = data[: end - page]
+            os.preadv(self.descriptor, [words.data], page << PAGE_SHIFT)
+            expected = self._block.of(page, len(words))
+            different = words != expected
+            if different.any():
+                yield from (page + int(n) for n in np.flatnonzero(different.any(axis=1)))
 
     def _fill(self, pages: PageSet) -> None:
         """Write the pattern."""
         for run in pages:
-            at, end = run.first << PAGE_SHIFT, run.end << PAGE_SHIFT
-            while at < end:
-                blocks, rest = divmod(end - at, len(_BLOCK))
-                pieces = [_BLOCK] * min(blocks, _BLOCKS_AT_ONCE) or [_BLOCK[:rest]]
-                at += os.pwritev(self.descriptor, pieces, at)
+            page = run.first
+            while page < run.end:
+                words = self._block.of(page, min(_BLOCK_PAGES, run.end - page))
+                page += os.pwrite(self.descriptor, words.data, page << PAGE_SHIFT) >> PAGE_SHIFT

@@ -36,7 +36,7 @@ def module(tmp_path, monkeypatch, request):
     [
         ("reference-device", Side.DEVICE, "chunk-transfer", ReferenceDevice),
         ("reference-driver", Side.DRIVER, "chunk-transfer", ReferenceDriver),
-        ("qemu", Side.DEVICE, "base", QemuDevice),
+        ("qemu", Side.DEVICE, "mainline", QemuDevice),
     ],
 )
 def test_the_implementations_of_the_suite_resolve_by_name(name, side, profile, kind):

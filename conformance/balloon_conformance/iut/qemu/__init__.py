@@ -19,13 +19,13 @@ __all__ = ["KIND", "QemuDevice", "QemuOptions", "target"]
 
 
 _STOCK_NOTE = (
-    "bits 3 and 4 are other features in a stock QEMU; "
+    "bits 3 to 5 of a stock QEMU have the meaning of mainline; "
     "give --profile chunk-transfer if this build speaks chunk transfer"
 )
 
 
 def target(options: QemuOptions | None = None) -> Target:
-    """Return QEMU as the command line names it; its bits 3 and 4 are other features, hence profile base.
+    """Return QEMU as the command line names it; its bits 3 to 5 are those of profile mainline.
 
     It counts its virtqueues over the features that it offers.
     """
@@ -34,7 +34,7 @@ def target(options: QemuOptions | None = None) -> Target:
         "qemu",
         Side.DEVICE,
         lambda: QemuDevice(chosen),
-        default_profile="base",
+        default_profile="mainline",
         stock_note=_STOCK_NOTE,
         numbering=Numbering.DENSE_OFFERED,
     )

@@ -23,14 +23,14 @@ from balloon_conformance.iut.lent_buffers import LentBuffers
 from balloon_conformance.iut.notifications import Notifications
 from balloon_conformance.iut.numbering_hint import hint
 from balloon_conformance.iut.qemu.mmio import Interrupt, Status, VirtioMmio
+from balloon_conformance.iut.qemu.operator import Operator
 from balloon_conformance.iut.qemu.options import MEANINGS
 from balloon_conformance.iut.qemu.process import QemuProcess, find_binary, version
 from balloon_conformance.iut.qemu.qmp import require_library
 from balloon_conformance.iut.qemu.ram import MAXIMUM_PAGES, MINIMUM_PAGES, GuestRam
 from balloon_spec.events import ConfigurationChanged, NeedsReset, OperatorAction, Used
 from balloon_spec.families.statistics import STATISTICS
-from balloon_spec.families.statistics.statistics import Tag
-from balloon_spec.pages import EMPTY, PAGE_SHIFT, PageSet
+from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
 
 if TYPE_CHECKING:
@@ -56,24 +56,6 @@ _CAPABILITIES: Final = frozenset(
     }
 )
 _ACTUAL_OFFSET: Final = 4
-_BALLOON: Final = "/machine/peripheral/balloon0"
-_POLLING: Final = "guest-stats-polling-interval"
-_STATISTICS: Final = "guest-stats"
-_NAMED: Final = {
-    "stat-swap-in": Tag.SWAP_IN,
-    "stat-swap-out": Tag.SWAP_OUT,
-    "stat-major-faults": Tag.MAJFLT,
-    "stat-minor-faults": Tag.MINFLT,
-    "stat-free-memory": Tag.MEMFREE,
-    "stat-total-memory": Tag.MEMTOT,
-    "stat-available-memory": Tag.AVAIL,
-    "stat-disk-caches": Tag.CACHES,
-    "stat-htlb-pgalloc": Tag.HTLB_PGALLOC,
-    "stat-htlb-pgfail": Tag.HTLB_PGFAIL,
-}
-"""QEMU's name of each tag."""
-_NEVER_SENT: Final = (1 << 64) - 1
-"""The value QEMU gives for a statistic that the guest did not send."""
 _PAUSE_SECONDS: Final = 0.001
 _SETTLED_LOOKS: Final = 8
 
@@ -107,15 +89,14 @@ class QemuDevice:
 
     def __init__(self, options: QemuOptions) -> None:
         self._options = options
-        self._offering: frozenset[str] = frozenset()
-        """The features of the profile for which the process was started."""
+        self._properties: frozenset[str] = frozenset()
+        """What the running process was given for its profile, of what profiles give a meaning."""
         self._profile: Profile | None = None
         self._ram: GuestRam | None = None
         self._process: QemuProcess | None = None
         self._device: VirtioMmio | None = None
+        self._operator: Operator | None = None
         self._spent = False
-        self._target_set = False
-        self._polling = False
         self._now = _Negotiation()
 
     unseen = sight.unseen(sight.Kind.QEMU)
@@ -143,19 +124,20 @@ class QemuDevice:
         pages = _ram_pages(setup.memory_pages, self._options.memory_mib)
         if self._ram and self._ram.pages != pages:
             self.stop()
-        if not self._options.can_serve(setup.profile, self._offering):
+        if not self._options.can_serve(setup.profile, self._properties):
             self._end_process()
-            self._offering = frozenset(setup.profile.by_name)
+            self._properties = self._options.meant_by(setup.profile)
         if not self._power_on_again():
             self._end_process()
             if self._ram:
                 self._ram.restore()
             else:
                 self._ram = GuestRam(pages)
-            options = self._options.offering(self._offering)
+            options = self._options.with_properties(self._properties)
             self._process = QemuProcess(options, self._ram.descriptor, self._ram.size_bytes)
+            self._operator = Operator(self._process.monitor, self._ram.pages)
             self._device = VirtioMmio.find(self._process.qtest)
-            self._spent = self._target_set = self._polling = False
+            self._spent = False
         self.reset()
 
     def stop(self) -> None:
@@ -259,7 +241,7 @@ class QemuDevice:
         QEMU serves a notification before it answers the register write, but may serve an operator's request
         later. So this waits until the deadline only if such a request shows no effect yet.
         """
-        device = self._running()
+        device, operator = self._running(), self._qemu()
         now = time.monotonic()
         deadline, settled = now + deadline_seconds, now + self._options.settle_seconds
         looks = 0
@@ -272,9 +254,9 @@ class QemuDevice:
             if now >= deadline:
                 self._now.awaiting = False
                 return ()
-            if not (self._now.awaiting or self._polling) and looks >= _SETTLED_LOOKS and now >= settled:
+            if not (self._now.awaiting or operator.polling) and looks >= _SETTLED_LOOKS and now >= settled:
                 return ()
-            self._qemu().qtest.wait(min(_PAUSE_SECONDS, deadline - now))
+            device.wait(min(_PAUSE_SECONDS, deadline - now))
 
     def status(self) -> int:
         """Read the device status, without the bits that tell how far the driver has come.
@@ -300,29 +282,23 @@ class QemuDevice:
 
     @property
     def largest_target(self) -> int:
-        """One page less than guest memory: QMP sets how much the guest keeps, which cannot be nothing."""
-        return self._ram.pages - 1 if self._ram is not None else 0
+        """One page less than guest memory."""
+        return 0 if self._operator is None else self._operator.largest_target
 
     def operate(self, action: OperatorAction, value: int) -> None:
         """Set the target, in 4 KiB pages, or have the statistics refreshed once."""
-        self._running()
+        operator = self._qemu()
         if action == OperatorAction.TARGET:
-            self._set_target(value)
+            operator.set_target(value)
             self._now.awaiting = True
         elif action == OperatorAction.STATISTICS:
-            self._poll_statistics(0)
-            # The timer fires at once, and again each second until there is a statistics buffer.
-            self._poll_statistics(1)
+            operator.refresh_statistics()
         else:
             raise AdapterError(f"QEMU cannot be asked for {action}; see the adapter's capabilities")
 
     def statistics(self) -> tuple[tuple[int, int], ...]:
         """Return the statistics that QEMU read; empty before it read any."""
-        if not self._now.reported:
-            return ()
-        told = self._qemu().monitor.execute("qom-get", path=_BALLOON, property=_STATISTICS)
-        values = {_NAMED[name]: value % (1 << 64) for name, value in told["stats"].items() if name in _NAMED}
-        return tuple((int(tag), value) for tag, value in sorted(values.items()) if value != _NEVER_SENT)
+        return self._qemu().statistics() if self._now.reported else ()
 
     def _look(self, device: VirtioMmio) -> list[Event]:
         """Collect everything that the device may have done."""
@@ -331,10 +307,8 @@ class QemuDevice:
         interrupts, status = device.take_interrupts(), device.status()
         after = [] if lent is None else lent.collect()
         events = self._now.notifications.join_shared(before, after, came=Interrupt.USED_BUFFER in interrupts)
-        if self._polling and any(
-            isinstance(event, Used) and self._queues.get(event.queue) is STATISTICS for event in events
-        ):
-            self._poll_statistics(0)
+        if any(isinstance(event, Used) and self._queues.get(event.queue) is STATISTICS for event in events):
+            self._qemu().stop_polling()
         broken = Status.DEVICE_NEEDS_RESET in status and not self._now.needs_reset
         if Interrupt.CONFIGURATION_CHANGE in interrupts:
             data = self._read_space(device, self._now.accepted)
@@ -357,30 +331,15 @@ class QemuDevice:
             raise AssertionError("a running device has a profile")
         return device.read_configuration(0, self._profile.configuration_bytes(features))
 
-    def _set_target(self, pages: int) -> None:
-        ram = self._ram
-        if ram is None or not 0 <= pages <= self.largest_target:
-            raise AdapterError(f"QEMU takes a target of 0 up to one page less than guest memory, not {pages}")
-        # QMP is told how much the guest keeps; QEMU counts the rest as the balloon.
-        self._qemu().monitor.execute("balloon", value=(ram.pages - pages) << PAGE_SHIFT)
-        self._target_set = pages > 0
-
-    def _poll_statistics(self, seconds: int) -> None:
-        self._qemu().monitor.execute("qom-set", path=_BALLOON, property=_POLLING, value=seconds)
-        self._polling = seconds > 0
-
     def _power_on_again(self) -> bool:
         """Bring the running process back to its state at power-on; False if only a fresh one will do."""
-        device, process = self._device, self._process
-        if device is None or process is None or self._ram is None or self._spent or not self._options.reuse:
+        device, operator = self._device, self._operator
+        if device is None or operator is None or self._ram is None or self._spent or not self._options.reuse:
             return False
         try:
             if device.reset():
                 return False
-            if self._polling:
-                self._poll_statistics(0)
-            if self._target_set:
-                self._set_target(0)
+            operator.withdraw()
             device.write_configuration(_ACTUAL_OFFSET, bytes(4))
             device.take_interrupts()
             fit = not any(self._read_space(device, device.device_features())) and not device.status()
@@ -393,7 +352,7 @@ class QemuDevice:
     def _end_process(self) -> None:
         if self._process:
             self._process.stop()
-        self._process = self._device = None
+        self._process = self._device = self._operator = None
         self._now = _Negotiation()
 
     def _running(self) -> VirtioMmio:
@@ -401,17 +360,17 @@ class QemuDevice:
             raise AdapterError("QEMU is not running; start the adapter first")
         return self._device
 
-    def _qemu(self) -> QemuProcess:
-        if self._process is None:
+    def _qemu(self) -> Operator:
+        if self._operator is None:
             raise AdapterError("QEMU is not running; start the adapter first")
-        return self._process
+        return self._operator
 
     def _refuse_foreign_bits(self, profile: Profile) -> None:
         for name, (bit, feature) in MEANINGS.items():
             meant = profile.by_bit.get(bit)
             if meant is not None and meant.name != feature and self._options.switched_on(name):
                 raise AdapterError(
-                    f"with {name}=on bit {bit} is not {meant.name}; use profile base,"
+                    f"with {name}=on bit {bit} is not {meant.name}; use profile mainline,"
                     f" or leave {name} off with a QEMU that speaks {profile.name}"
                 )
 

@@ -160,6 +160,10 @@ class VirtioMmio:
         """Tell the device that queue ``index`` has buffers."""
         self.write(Register.QUEUE_NOTIFY, index)
 
+    def wait(self, seconds: float) -> None:
+        """Wait; raises :class:`ImplementationCrashed` at once if the machine ends meanwhile."""
+        self._qtest.wait(seconds)
+
     def take_interrupts(self) -> Interrupt:
         """Return and acknowledge the pending interrupts."""
         pending = self.read(Register.INTERRUPT_STATUS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -15,18 +15,24 @@ __all__ = ["DEVICE_PROPERTIES", "MEANINGS", "OLDEST_VERSION", "QemuOptions"]
 OLDEST_VERSION: Final = (7, 0)
 """The oldest QEMU the adapter is willing to start: older ones lack properties it sets."""
 
-DEVICE_PROPERTIES: Final = "deflate-on-oom=on,free-page-reporting=off"
-"""Offer every base feature QEMU has a property for. Bits 3 and up have the meaning that the profile gives.
+HINT_THREAD: Final = "hints"
+"""The thread in which QEMU serves hints of free pages."""
 
-MUST_TELL_HOST has no property in QEMU: the device never offers it.
+DEVICE_PROPERTIES: Final = f"deflate-on-oom=on,iothread={HINT_THREAD}"
+"""Offer every base feature QEMU has a property for; the profile says which of those from bit 3 on.
+
+MUST_TELL_HOST has no property in QEMU: the device never offers it. The thread does nothing unless
+``free-page-hint`` is on, which QEMU refuses without it.
 """
 
 MEANINGS: Final[Mapping[str, tuple[int, str]]] = MappingProxyType(
-    {"free-page-hint": (3, "FREE_PAGE_HINT"), "page-poison": (4, "PAGE_POISON")}
+    {
+        "free-page-hint": (3, "FREE_PAGE_HINT"),
+        "page-poison": (4, "PAGE_POISON"),
+        "free-page-reporting": (5, "PAGE_REPORTING"),
+    }
 )
-"""The bit, and its feature, of each property that gives a bit a meaning that another profile gives it not."""
-_SUFFICIENT: Final = ("page-poison",)
-"""Those of them that need no other property beside them."""
+"""The bit, and its feature, of each property that gives a bit a meaning that not every profile gives it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +43,9 @@ class QemuOptions:
     ``"deflate-on-oom=off"``. ``memory_mib`` is the least guest memory, whatever a case asks for.
     ``ring_size`` is the descriptors of each queue, a power of 2. ``start_seconds`` and ``answer_seconds``
     bound the start, and every register access and QMP command. ``settle_seconds`` is how long ``observe``
-    looks at a device that nothing asynchronous was asked of. ``reuse`` lets cases that follow each other
-    share a process, which is brought back to its power-on state in between.
+    looks at a device that nothing asynchronous was asked of. ``migration_seconds`` bounds the end of a
+    migration, in which all of the guest's memory is copied. ``reuse`` lets cases that follow each other share
+    a process, which is brought back to its power-on state in between.
     """
 
     binary: str = "qemu-system-x86_64"
@@ -48,27 +55,30 @@ class QemuOptions:
     start_seconds: float = 10.0
     answer_seconds: float = 5.0
     settle_seconds: float = 0.02
+    migration_seconds: float = 30.0
     reuse: bool = True
 
     @staticmethod
-    def can_serve(profile: Profile, offering: Collection[str]) -> bool:
-        """Tell whether a QEMU that was started as :meth:`offering` says does under a profile.
+    def meant_by(profile: Profile) -> frozenset[str]:
+        """Return the properties that give their bits the meaning which the profile gives them."""
+        meant = {bit: feature.name for bit, feature in profile.by_bit.items()}
+        return frozenset(name for name, (bit, feature) in MEANINGS.items() if meant.get(bit) == feature)
+
+    @classmethod
+    def can_serve(cls, profile: Profile, properties: frozenset[str]) -> bool:
+        """Tell whether a QEMU with these of the :data:`MEANINGS` switched on does under a profile.
 
         It offers no less than it could, and no bit that the profile gives another meaning.
         """
-        for name in _SUFFICIENT:
-            bit, feature = MEANINGS[name]
-            meant = profile.by_bit.get(bit)
-            if meant is not None and (meant.name == feature) != (feature in offering):
-                return False
-        return True
+        named = frozenset(name for name, (bit, _) in MEANINGS.items() if bit in profile.by_bit)
+        return properties & named == cls.meant_by(profile)
 
-    def offering(self, features: Collection[str]) -> QemuOptions:
-        """Return the options with which QEMU offers these of the features that need one property alone.
+    def with_properties(self, properties: frozenset[str]) -> QemuOptions:
+        """Return the options with these of the :data:`MEANINGS` switched on, and the others off.
 
         A property that the user chose stays as it is.
         """
-        words = [f"{name}={'on' if MEANINGS[name][1] in features else 'off'}" for name in _SUFFICIENT]
+        words = [f"{name}={'on' if name in properties else 'off'}" for name in MEANINGS]
         chosen = [self.device_properties] if self.device_properties else []
         return replace(self, device_properties=",".join((*words, *chosen)))
 

@@ -20,7 +20,7 @@ from threading import Thread
 from typing import IO, TYPE_CHECKING, Final
 
 from balloon_conformance.iut.contract import AdapterError, ImplementationCrashed, ImplementationHung
-from balloon_conformance.iut.qemu.options import OLDEST_VERSION
+from balloon_conformance.iut.qemu.options import HINT_THREAD, OLDEST_VERSION
 from balloon_conformance.iut.qemu.qmp import Monitor
 from balloon_conformance.iut.qemu.qtest import QtestClient
 
@@ -213,6 +213,7 @@ def _arguments(
         *("-bios", f"/proc/self/fd/{firmware}"),
         *("-nodefaults", "-no-user-config", "-display", "none"),
         *("-global", "virtio-mmio.force-legacy=false"),
+        *("-object", f"iothread,id={HINT_THREAD}"),
         *("-device", options.device),
         # qtest looks its channel up under this name.
         *("-chardev", f"socket,id=qtest,fd={qtest}", "-qtest", "chardev:qtest", "-qtest-log", "none"),

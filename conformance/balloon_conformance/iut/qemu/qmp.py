@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import array
 import asyncio
 import importlib
+import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from balloon_conformance.iut.contract import AdapterError, ImplementationCrashed, ImplementationHung
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Coroutine
 
 __all__ = ["Monitor", "require_library"]
@@ -49,12 +50,19 @@ class Monitor:
 
     def execute(self, command: str, **arguments: object) -> Any:
         """Carry out one command and return its result."""
-        if self._client is None:
-            self._loop = asyncio.new_event_loop()
-            # A copy of the descriptor: the library closes its own, also if connecting fails.
-            self._client = self._library.QMPClient("balloon-conformance")
-            self._run("the greeting", self._client.connect(self._connection.dup()))
+        self._connect()
         return self._run(command, self._client.execute(command, arguments or None))
+
+    def hand_over(self, descriptor: int, name: str) -> None:
+        """Give QEMU a copy of a file descriptor, to be called ``name`` in commands."""
+        self._connect()
+        ancillary = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))
+        try:
+            # The byte that carries it is white space between two commands.
+            self._connection.sendmsg([b" "], [ancillary])
+        except OSError:
+            raise ImplementationCrashed(f"QEMU ended: {self._last_words()}") from None
+        self.execute("getfd", fdname=name)
 
     def close(self) -> None:
         """Disconnect; harmless if called twice, or after QEMU ended."""
@@ -66,6 +74,13 @@ class Monitor:
                 )
             self._loop.close()
             self._loop = None
+
+    def _connect(self) -> None:
+        if self._client is None:
+            self._loop = asyncio.new_event_loop()
+            # A copy of the descriptor: the library closes its own, also if connecting fails.
+            self._client = self._library.QMPClient("balloon-conformance")
+            self._run("the greeting", self._client.connect(self._connection.dup()))
 
     def _run(self, what: str, wanted: Coroutine[Any, Any, Any]) -> Any:
         if self._loop is None:

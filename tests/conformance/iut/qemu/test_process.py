@@ -10,10 +10,11 @@ import pytest
 
 from balloon_conformance.iut.contract import AdapterError, Setup
 from balloon_conformance.iut.qemu import QemuDevice, QemuOptions, target
+from balloon_conformance.iut.qemu.options import MEANINGS
 from balloon_conformance.iut.qemu.process import QemuProcess, firmware_image, version
 from balloon_conformance.iut.qemu.ram import GuestRam
 from balloon_spec.events import Side
-from balloon_spec.profiles import BASE, CHUNK_TRANSFER
+from balloon_spec.profiles import BASE, CHUNK_TRANSFER, MAINLINE
 
 
 @pytest.fixture
@@ -180,7 +181,34 @@ def test_user_properties_win_over_the_defaults():
     assert changed.device.endswith("deflate-on-oom=off")
 
 
+def test_the_profile_switches_on_what_has_its_meaning_in_qemu():
+    assert QemuOptions.meant_by(BASE) == QemuOptions.meant_by(CHUNK_TRANSFER) == frozenset()
+    on = QemuOptions.meant_by(MAINLINE)
+    assert "page-poison" in on
+    for name in MEANINGS:
+        assert QemuOptions().with_properties(on).switched_on(name) is (name in on)
+
+
+def test_a_moved_feature_switches_on_nothing():
+    moved = MAINLINE.with_bits({"PAGE_POISON": 41})
+    assert QemuOptions.meant_by(moved) == QemuOptions.meant_by(MAINLINE) - {"page-poison"}
+
+
+def test_what_the_user_says_of_a_property_counts():
+    options = QemuOptions(device_properties="page-poison=off")
+    assert not options.with_properties(frozenset({"page-poison"})).switched_on("page-poison")
+
+
+def test_a_process_serves_profiles_that_give_its_bits_no_other_meaning():
+    on = QemuOptions.meant_by(MAINLINE)
+    assert QemuOptions.can_serve(MAINLINE, on)
+    assert QemuOptions.can_serve(BASE, on)
+    assert not QemuOptions.can_serve(CHUNK_TRANSFER, on)
+    assert QemuOptions.can_serve(CHUNK_TRANSFER, frozenset())
+    assert not QemuOptions.can_serve(MAINLINE, frozenset())
+
+
 def test_the_target_makes_a_fresh_adapter_each_time():
     qemu = target(QemuOptions(ring_size=64))
-    assert (qemu.name, qemu.side, qemu.default_profile) == ("qemu", Side.DEVICE, "base")
+    assert (qemu.name, qemu.side, qemu.default_profile) == ("qemu", Side.DEVICE, "mainline")
     assert qemu.make() is not qemu.make()

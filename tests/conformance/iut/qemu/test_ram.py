@@ -37,6 +37,13 @@ def test_fresh_memory_is_neither_discarded_nor_overwritten(ram):
     assert ram.examine(ram.nameable) == (EMPTY, EMPTY)
 
 
+def test_no_two_pages_are_alike(ram, other_side):
+    contents = [ram.read(page * 4096, 4096) for page in (0x100, 0x1FF, 0x200, 0x7FF)]
+    assert len(set(contents)) == 4
+    other_side[0x300 * 4096 : 0x301 * 4096] = other_side[0x301 * 4096 : 0x302 * 4096]
+    assert ram.examine(ram.nameable) == (EMPTY, PageSet([(0x300, 1)]))
+
+
 def test_finds_exactly_the_discarded_pages(ram, other_side):
     for first, count in ((0, 1), (0x3F, 1), (0x100, 3), (0x7FF, 1)):
         other_side.madvise(mmap.MADV_REMOVE, first * 4096, count * 4096)
