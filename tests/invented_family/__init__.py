@@ -14,6 +14,7 @@ from pathlib import Path
 from construct import Int32ul, Struct, Terminated
 
 from balloon_conformance.family import Additions, added
+from balloon_conformance.generation.intents import vocabulary
 from balloon_conformance.iut.contract import Capability
 from balloon_conformance.reference.driver_state import Flight
 from balloon_conformance.reference.parts import DevicePart, DriverPart
@@ -218,6 +219,8 @@ ADDITIONS = Additions(
     intents=(f"{__name__}.intended",),
 )
 
+VOCABULARY = vocabulary.Vocabulary(bits={"ECHO": 20}, queues={"echo": 5})
+
 
 @contextmanager
 def invented():
@@ -230,4 +233,5 @@ def invented():
         dense = Profile("invented-dense", families, numbering=Numbering.DENSE_NEGOTIATED)
         stack.enter_context(registry.added(dense))
         stack.enter_context(added(ADDITIONS))
+        stack.enter_context(vocabulary.added(VOCABULARY))
         yield fixed, dense

@@ -51,7 +51,5 @@ INTENTS = (
             DriverRead(8, 8, Configuration(0, 0, (9, 3))),
         ),
         profile="invented",
-        queue_numbers={"echo": 5},
-        bit_numbers={"ECHO": 20},
     ),
 )

@@ -1,4 +1,4 @@
-"""Every intent there is: those of ``generation.intents``, and those in the rooms of the families."""
+"""Every intent there is: those of ``balloon_conformance.intents``, and those in the rooms of the families."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from balloon_conformance.generation.intents.model import Intent
 
 __all__ = ["intents", "sources"]
 
-_PACKAGE = f"{__package__}.intents"
-_NO_TABLES = frozenset({f"{_PACKAGE}.model", f"{_PACKAGE}.shorthand", f"{_PACKAGE}.passages"})
+_ROOM = "balloon_conformance.intents"
 
 
 def sources() -> Mapping[str, str]:
@@ -35,8 +34,7 @@ def _of_families() -> tuple[str, ...]:
 def _tables(of_families: tuple[str, ...]) -> Mapping[str, tuple[str, Intent]]:
     """Return the module of each intent, and the intent, by its id."""
     found: dict[str, tuple[str, Intent]] = {}
-    own = [name for name in family.module_names(_PACKAGE) if name not in _NO_TABLES]
-    for name in (*own, *of_families):
+    for name in (*family.module_names(_ROOM), *of_families):
         table: tuple[Intent, ...] = import_module(name).INTENTS
         for intent in table:
             if intent.id in found:

@@ -179,22 +179,10 @@ class Filling:
             "shows": step.shows,
         }
         match step:
-            case meant.OperatorTarget(pages):
-                return self._operator(OperatorAction.TARGET, pages, common)
-            case meant.OperatorUnusedPages(identifier):
-                return self._operator(OperatorAction.UNUSED_PAGES, identifier, common)
-            case meant.OperatorStatistics():
-                return self._operator(OperatorAction.STATISTICS, 0, common)
             case meant.OperatorWish(wish, value):
                 return self._operator(OperatorAction(wish), value, common)
             case meant.GuestWish(wish, runs):
                 return self._guest(GuestAction(wish), runs, common)
-            case meant.GuestInflate(runs):
-                return self._guest(GuestAction.INFLATE, runs, common)
-            case meant.GuestDeflate(runs):
-                return self._guest(GuestAction.DEFLATE, runs, common)
-            case meant.GuestUnused(runs):
-                return self._guest(GuestAction.UNUSED, runs, common)
             case meant.DriverBuffer():
                 return self._buffer(step, common)
             case meant.DriverActual(pages):

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from balloon_conformance.generation.intents.model import Intent
+from balloon_conformance.second_encoder.encoder import Stream, Streams, encode
+from balloon_conformance.second_encoder.structures import maximal_runs
+from balloon_conformance.second_encoder.wishes import Burst, bursts
 from balloon_conformance.vectors import model, steps
-from balloon_conformance.verification.second_encoder.encoder import Stream, Streams, encode
-from balloon_conformance.verification.second_encoder.structures import maximal_runs
-from balloon_conformance.verification.second_encoder.wishes import Burst, bursts, named
 
 __all__ = ["Difference", "against_the_intent", "against_the_wishes", "held"]
 
@@ -97,10 +97,10 @@ def _burst(burst: Burst, there: list[tuple[_Way, bytes]]) -> Iterator[Difference
 
 def _same_pages(burst: Burst, there: list[bytes]) -> bool:
     try:
-        runs = [run for data in there for run in named(data, chunks=burst.chunks)]
+        runs = [run for data in there for run in burst.named(data)]
     except struct.error:
         return False
-    wanted = [run for data in burst.messages for run in named(data, chunks=burst.chunks)]
+    wanted = [run for data in burst.messages for run in burst.named(data)]
     return maximal_runs(runs) == maximal_runs(wanted)
 
 

@@ -5,49 +5,48 @@ import struct
 
 import pytest
 
+from balloon_conformance.families.base.vocabulary import PfnArray, gives_up, inflate_pfns, pfns, target
+from balloon_conformance.families.chunk_transfer.vocabulary import (
+    CHUNKS,
+    Chunk,
+    Message,
+    chunk,
+    deflates,
+    exchange,
+    inflates,
+    malformed,
+    words,
+)
+from balloon_conformance.families.host_requests.vocabulary import (
+    REQUESTS,
+    Request,
+    asks,
+    cont,
+    done,
+    posts,
+    unused,
+)
+from balloon_conformance.families.statistics.vocabulary import STATS, Statistics
 from balloon_conformance.generation.contents import build_content
 from balloon_conformance.generation.fill import FillError, fill
 from balloon_conformance.generation.intents.model import (
-    Chunk,
     DeviceConfiguration,
     DeviceReturn,
     DriverActual,
     DriverOk,
     DriverRead,
-    Message,
-    PfnArray,
     Raw,
-    Request,
     Reset,
     Silent,
-    Statistics,
 )
 from balloon_conformance.generation.intents.shorthand import (
-    CHUNKS,
-    REQUESTS,
-    STATS,
-    asks,
-    chunk,
-    cont,
-    deflates,
     discards,
-    done,
-    exchange,
-    gives_up,
-    inflate_pfns,
-    inflates,
     keeps,
-    malformed,
     negotiated,
-    pfns,
-    posts,
     reads,
     resets,
     returns,
     runs,
-    target,
-    unused,
-    words,
 )
 from balloon_conformance.vectors.steps import BufferStep, UsedStep
 from balloon_spec.wire.errors import WireError

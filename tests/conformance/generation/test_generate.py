@@ -18,10 +18,15 @@ FILLED = {}
 
 _IMPORTS = """
 import importlib, pkgutil, sys
-from balloon_conformance.generation import intents
-for one in pkgutil.iter_modules(intents.__path__):
-    importlib.import_module(f"{intents.__name__}.{one.name}")
-assert "balloon_conformance.generation.intents.inflate" in sys.modules
+from balloon_conformance import families, intents
+from balloon_conformance.generation import intents as language
+rooms = [f"{families.__name__}.{one.name}.intents" for one in pkgutil.iter_modules(families.__path__)]
+rooms = [importlib.import_module(name) for name in rooms if importlib.util.find_spec(name)]
+for room in (language, intents, *rooms):
+    for one in pkgutil.iter_modules(room.__path__):
+        importlib.import_module(f"{room.__name__}.{one.name}")
+assert "balloon_conformance.intents.inflate" in sys.modules
+assert "balloon_conformance.families.chunk_transfer.intents.chunks" in sys.modules
 foreign = {name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names
 print(sorted(name for name in foreign if name in {"balloon_spec", "construct", "numpy", "yaml", "jsonschema"}))
 """

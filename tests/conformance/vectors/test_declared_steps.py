@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import pytest
 from jsonschema import Draft202012Validator
 
+from balloon_conformance.families.base.vocabulary import PfnArray
 from balloon_conformance.generation.fill import fill
 from balloon_conformance.generation.intents import model as meant
 from balloon_conformance.iut.reference.adapter import ReferenceDevice
@@ -89,7 +90,7 @@ INTENT = meant.Intent(
     sides=("device",),
     script=(
         Knock(2),
-        meant.DriverBuffer("inflate", "m1", meant.PfnArray((0x1000,))),
+        meant.DriverBuffer("inflate", "m1", PfnArray((0x1000,))),
         meant.DeviceReturn("m1"),
     ),
 )

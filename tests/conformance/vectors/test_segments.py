@@ -2,17 +2,18 @@
 
 import pytest
 
+from balloon_conformance.families.base.vocabulary import PfnArray
 from balloon_conformance.generation.intents import model as meant
 from balloon_conformance.iut.reference.adapter import ReferenceDevice
 from balloon_conformance.running.outcome import Status
 from balloon_conformance.running.player import play, play_as_trace
+from balloon_conformance.second_encoder.encoder import encode
 from balloon_conformance.vectors import as_trace
 from balloon_conformance.vectors.formats.as_c import c_lines
 from balloon_conformance.vectors.formats.plain import plain
 from balloon_conformance.vectors.loader import VectorError, load_text
 from balloon_conformance.vectors.model import needs
 from balloon_conformance.vectors.write import write_vector
-from balloon_conformance.verification.second_encoder.encoder import encode
 from balloon_conformance.verification.second_opinion import held
 from balloon_spec.events import Available, Segment, Side
 
@@ -93,11 +94,12 @@ def test_the_second_encoder_holds_the_place_of_every_descriptor():
         area="",
         about=(),
         features=meant.Features((), ()),
+        profile="base",
         script=(
             meant.DriverBuffer(
                 "inflate",
                 "m1",
-                meant.PfnArray((0x1000, 0x1100)),
+                PfnArray((0x1000, 0x1100)),
                 8,
                 segments=tuple(
                     meant.Segment(*one) for one in ((4,), (4, False, 0x2000000), (8, True, 0x2001000))

@@ -8,12 +8,21 @@ from dataclasses import replace
 import pytest
 from places import VECTOR_FILES
 
+from balloon_conformance.families.base import second_encoding as arrays
+from balloon_conformance.families.base.vocabulary import PfnArray, gives_up
+from balloon_conformance.families.chunk_transfer import second_encoding as messages
+from balloon_conformance.families.chunk_transfer.vocabulary import Chunk, Message
+from balloon_conformance.families.host_requests import second_encoding as requests
+from balloon_conformance.families.host_requests.vocabulary import Request
+from balloon_conformance.families.statistics import second_encoding as statistics
+from balloon_conformance.families.statistics.vocabulary import Statistics
 from balloon_conformance.generation.all_intents import intents
 from balloon_conformance.generation.intents import model as meant
+from balloon_conformance.generation.intents import vocabulary
+from balloon_conformance.second_encoder import structures
+from balloon_conformance.second_encoder.encoder import Stream, encode, encode_content
+from balloon_conformance.second_encoder.wishes import bursts
 from balloon_conformance.vectors.loader import load
-from balloon_conformance.verification.second_encoder import structures
-from balloon_conformance.verification.second_encoder.encoder import Stream, encode, encode_content
-from balloon_conformance.verification.second_encoder.wishes import bursts
 from balloon_conformance.verification.second_opinion import against_the_intent, against_the_wishes
 from balloon_conformance.verification.verify import Check
 from balloon_conformance.verification.verify_each import verify_each
@@ -33,10 +42,9 @@ class Refusing(importlib.abc.MetaPathFinder):
             raise ImportError(f"{name} is not to be had here")
 
 sys.meta_path.insert(0, Refusing())
-from balloon_conformance.generation import intents
-from balloon_conformance.verification.second_encoder.encoder import encode
-from balloon_conformance.verification.second_encoder.wishes import bursts
-from balloon_conformance import families
+from balloon_conformance import families, intents
+from balloon_conformance.second_encoder.encoder import encode
+from balloon_conformance.second_encoder.wishes import bursts
 rooms = [f"{families.__name__}.{one.name}.intents" for one in pkgutil.iter_modules(families.__path__)]
 rooms = [importlib.import_module(name) for name in rooms if importlib.util.find_spec(name)]
 names = [f"{room.__name__}.{one.name}" for room in (intents, *rooms) for one in pkgutil.iter_modules(room.__path__)]
@@ -46,12 +54,12 @@ for intent in (one for table in tables for one in table):
     assert len(encode(intent)) == 1 + len(intent.script)
     bursts(intent)
 ours = sorted(name for name in sys.modules if name.startswith("balloon_"))
-parents = ["balloon_conformance", "balloon_conformance.generation", "balloon_conformance.verification"]
-parents += [families.__name__, *(room.__name__.rpartition(".")[0] for room in rooms)]
-own = ("balloon_conformance.generation.intents", "balloon_conformance.verification.second_encoder")
-own += tuple(room.__name__ for room in rooms)
-parents += [f"{families.__name__}.{one.name}" for one in pkgutil.iter_modules(families.__path__)]
-print([name for name in ours if name not in parents and not name.startswith(own)])
+families_rooms = [f"{families.__name__}.{one.name}" for one in pkgutil.iter_modules(families.__path__)]
+parents = ["balloon_conformance", "balloon_conformance.generation", families.__name__, *families_rooms]
+own = ["balloon_conformance.generation.intents", "balloon_conformance.second_encoder", intents.__name__]
+own += [room.__name__ for room in rooms]
+own += [f"{room}.{name}" for room in families_rooms for name in ("vocabulary", "second_encoding")]
+print([name for name in ours if name not in parents and not name.startswith(tuple(own))])
 """
 
 
@@ -93,55 +101,55 @@ def size_first(first, count, *, base_low=0, size_low=0):
 
 SLIPS = [
     (
-        "header",
+        (messages, "header"),
         swapped_header,
         "inflate/inflate-two-runs",
         "byte 4 of 40 is 20; made again from the intent it is 00",
     ),
     (
-        "chunk",
+        (messages, "chunk"),
         size_first,
         "inflate/inflate-two-runs",
         "byte 10 of 40 is 00; made again from the intent it is 01",
     ),
     (
-        "request",
+        (requests, "request"),
         lambda cmd, param, reserved=(0, 0, 0): struct.pack("<QHHHH", param, cmd, *reserved),
         "unused-pages/unused-single-pages",
         "byte 0 of 16 is 00; made again from the intent it is 34",
     ),
     (
-        "page_frame_numbers",
+        (arrays, "page_frame_numbers"),
         lambda numbers: struct.pack(f">{len(numbers)}I", *numbers),
         "pfn-array/pfn-deflate-one-page",
         "byte 0 of 4 is ",
     ),
     (
-        "statistics",
+        (statistics, "statistics"),
         lambda entries: b"".join(struct.pack("<QH", value, tag) for tag, value in entries),
         "statistics/statistics-every-known-tag",
         "byte 1 of 100 is 00; made again from the intent it is 10",
     ),
     (
-        "word",
+        (structures, "word"),
         lambda number: struct.pack(">I", number),
         "inflate/inflate-two-runs",
         "driver.actual: it is 19; in the intent 318767104",
     ),
     (
-        "BITS",
-        structures.BITS | {"CHUNK_TRANSFER": 5},
+        (vocabulary, "numbers_of_features"),
+        lambda: {"STATS_VQ": 1, "CHUNK_TRANSFER": 5},
         "inflate/inflate-two-runs",
         "features.offered: it is 0x10000000a; in the intent 0x100000022",
     ),
     (
-        "QUEUES",
-        {"inflate": 1, "deflate": 0, "statistics": 2, "host-request": 3},
+        (vocabulary, "numbers_of_queues"),
+        lambda: {"inflate": 1, "deflate": 0, "statistics": 2},
         "inflate/inflate-two-runs",
         "driver.queue: it is 0; in the intent 1",
     ),
     (
-        "_DONE",
+        (requests, "_DONE"),
         2,
         "unused-pages/unused-without-the-balloon",
         "byte 1 of 24 is 01; by what the guest wanted it is 02",
@@ -149,12 +157,12 @@ SLIPS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "slip", "vector", "words"), SLIPS, ids=[slip[0] for slip in SLIPS])
+@pytest.mark.parametrize(("place", "slip", "vector", "words"), SLIPS, ids=[place[1] for place, *_ in SLIPS])
 def test_a_slip_of_the_second_encoder_is_a_difference_of_bytes_and_of_nothing_else(
-    monkeypatch, name, slip, vector, words
+    monkeypatch, place, slip, vector, words
 ):
     path = VECTOR_FILES / f"{vector}.yaml"
-    monkeypatch.setattr(structures, name, slip)
+    monkeypatch.setattr(*place, slip)
     (verified,) = verify_each([path], published=True)
     assert {fault.check for fault in verified.faults} == {Check.BYTES}
     assert any(words in str(fault) for fault in verified.faults), verified.faults
@@ -170,18 +178,18 @@ CONTENTS = [
     (None, ""),
     (meant.Raw(b"\x01\x02"), "01 02"),
     (
-        meant.Message((meant.Chunk(0x1000, 16), meant.Chunk(0x2400, 3)), flag=1, id=0x1234),
+        Message((Chunk(0x1000, 16), Chunk(0x2400, 3)), flag=1, id=0x1234),
         """00 01 34 12 20 00 00 00
            00 00 00 01 00 00 00 00  00 00 01 00 00 00 00 00
            00 00 40 02 00 00 00 00  00 30 00 00 00 00 00 00""",
     ),
     (
-        meant.Message((meant.Chunk(1, 1, 0x800, 0x001, times=2),), data_len=7, tail=b"\xee"),
+        Message((Chunk(1, 1, 0x800, 0x001, times=2),), data_len=7, tail=b"\xee"),
         "00 00 00 00 07 00 00 00" + 2 * "00 18 00 00 00 00 00 00  01 10 00 00 00 00 00 00" + "ee",
     ),
-    (meant.PfnArray((0x01020304, 5), tail=b"\xff"), "04 03 02 01  05 00 00 00  ff"),
-    (meant.Statistics(((4, 0x10),), tail=b"\x05"), "04 00  10 00 00 00 00 00 00 00  05"),
-    (meant.Request(1, (2, 3, 4), 5), "01 00 02 00 03 00 04 00  05 00 00 00 00 00 00 00"),
+    (PfnArray((0x01020304, 5), tail=b"\xff"), "04 03 02 01  05 00 00 00  ff"),
+    (Statistics(((4, 0x10),), tail=b"\x05"), "04 00  10 00 00 00 00 00 00 00  05"),
+    (Request(1, (2, 3, 4), 5), "01 00 02 00 03 00 04 00  05 00 00 00 00 00 00 00"),
 ]
 
 
@@ -193,7 +201,7 @@ def test_what_is_in_a_buffer(content, written):
 def test_the_streams_of_every_kind_of_step():
     features = meant.Features(("STATS_VQ", "VERSION_1"), ("STATS_VQ",))
     script = (
-        meant.DriverBuffer("statistics", "s1", meant.Statistics(((4, 1),)), cut=(2, 8)),
+        meant.DriverBuffer("statistics", "s1", Statistics(((4, 1),)), cut=(2, 8)),
         meant.DriverBuffer("host-request", "r1", writable_bytes=16),
         meant.DeviceReturn("s1"),
         meant.DeviceReturn("r1", meant.Raw(b"\x07"), length_bytes=3),
@@ -205,7 +213,9 @@ def test_the_streams_of_every_kind_of_step():
         meant.Reset(),
         meant.Reset(meant.Features((), ())),
     )
-    intent = meant.Intent(id="x", title="X", area="x", about=(), features=features, script=script)
+    intent = meant.Intent(
+        id="x", title="X", area="x", about=(), features=features, profile="base", script=script
+    )
     both, one, none = "02 00 00 00 01 00 00 00", "02 00 00 00 00 00 00 00", "00 00 00 00 00 00 00 00"
     fields = [
         {"features.offered": both, "features.accepted": one},
@@ -307,16 +317,16 @@ def test_an_intent_that_no_field_has_room_for_is_said_to_have_no_encoding(featur
 
 def test_a_wish_without_an_encoding_is_said_to_have_none():
     vector, intent = published("inflate-two-runs")
-    wrong = replace(intent, script=(meant.GuestInflate((meant.Run(1 << 52, 1),)),))
+    wrong = replace(intent, script=(gives_up(f"{1 << 52}"),))
     ((_, _, words),) = said(against_the_wishes(vector, wrong))
     assert words.startswith("what the guest wants has no encoding: ")
 
 
 def test_a_driver_that_may_cut_runs_as_it_likes_has_to_name_the_pages_all_the_same():
     vector, intent = published("inflate-two-runs")
-    apart = structures.message(structures.response_data([(0x2400, 3), (0x1008, 8), (0x1000, 8)]))
+    apart = messages.message(messages.response_data([(0x2400, 3), (0x1008, 8), (0x1000, 8)]))
     assert list(against_the_wishes(with_step(vector, 4, readable=apart), intent)) == []
-    short = structures.message(structures.response_data([(0x1000, 16), (0x2400, 2)]))
+    short = messages.message(messages.response_data([(0x1000, 16), (0x2400, 2)]))
     assert said(against_the_wishes(with_step(vector, 4, readable=short), intent)) == [
         (
             ("steps", 4, "driver", "readable"),
@@ -363,9 +373,9 @@ def test_a_request_that_does_not_ask_for_unused_pages_is_no_wish():
     ((at, returned),) = [
         (at, step)
         for at, step in enumerate(intent.script)
-        if isinstance(step, meant.DeviceReturn) and isinstance(step.written, meant.Request)
+        if isinstance(step, meant.DeviceReturn) and isinstance(step.written, Request)
     ]
     assert len(bursts(intent)) == 1
-    for other in (replace(returned, written=meant.Request(cmd=1)), replace(returned, length_bytes=8)):
+    for other in (replace(returned, written=Request(cmd=1)), replace(returned, length_bytes=8)):
         script = (*intent.script[:at], other, *intent.script[at + 1 :])
         assert bursts(replace(intent, script=script)) == []

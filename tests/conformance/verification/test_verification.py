@@ -13,14 +13,14 @@ import pytest
 from click.testing import CliRunner
 from places import VECTOR_FILES
 
+from balloon_conformance import families, second_encoder
 from balloon_conformance.cli import main
 from balloon_conformance.generation.all_intents import intents
 from balloon_conformance.generation.fill import FillError
+from balloon_conformance.second_encoder.structures import without
 from balloon_conformance.vectors import manifest, schema
 from balloon_conformance.vectors.loader import VectorError, load_text, paths_below
-from balloon_conformance.verification import second_encoder
 from balloon_conformance.verification import verify_each as verification
-from balloon_conformance.verification.second_encoder.wishes import without
 from balloon_conformance.verification.verify import Check, Fault, Verified, as_generated, as_made_again
 from balloon_conformance.verification.verify_each import missing, out_of_step, verify_each
 
@@ -266,15 +266,20 @@ def test_help_says_what_each_stage_proves():
 
 
 def test_the_second_encoder_names_nothing_but_the_intents_and_the_standard_library():
-    allowed = {"balloon_conformance.verification.second_encoder", "balloon_conformance.generation.intents"}
+    package, rooms = Path(second_encoder.__file__).parent, Path(families.__file__).parent
+    modules = [*package.glob("*.py"), *rooms.glob("*/second_encoding.py"), *rooms.glob("*/vocabulary.py")]
+    allowed = re.compile(
+        r"balloon_conformance\.(second_encoder|generation\.intents|families\.\w+)"
+        r"(\.(structures|wishes|model|shorthand|vocabulary|second_encoding))?"
+    )
     foreign = set()
-    for path in Path(second_encoder.__file__).parent.glob("*.py"):
+    for path in modules:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else ()
             names = [node.module] if isinstance(node, ast.ImportFrom) else names
             foreign |= {name for name in names if name.partition(".")[0] not in sys.stdlib_module_names}
     assert foreign
-    assert {name for name in foreign if not allowed & {name, name.rpartition(".")[0]}} == set()
+    assert {name for name in foreign if not allowed.fullmatch(name)} == set()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
-"""The vectors as intents: readable scripts, from which the vectors are generated.
+"""The language in which vectors are written as intents: readable scripts, from which they are generated.
 
-A module holds the intents of one area, or a family made by a rule: every feature set, every reserved bit,
-every order. Modules use only the standard library, like the model: the second encoder reads them and must
-share nothing with the first. :mod:`balloon_conformance.generation.all_intents` brings them together with
-those of the families' rooms.
+:mod:`.model` has what every intent consists of, :mod:`.shorthand` the functions in which scripts are written,
+and :mod:`.vocabulary` the form in which a family adds words of its own. All three use only the standard
+library: the second encoder reads intents and must share nothing with the first. The intents themselves stand
+in :mod:`balloon_conformance.intents` and in the rooms of the families.
 """

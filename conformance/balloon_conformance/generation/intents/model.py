@@ -9,11 +9,10 @@ themselves.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 __all__ = [
-    "Chunk",
     "Configuration",
     "Content",
     "DeviceConfiguration",
@@ -28,31 +27,21 @@ __all__ = [
     "DriverWord",
     "Effect",
     "Features",
-    "GuestDeflate",
-    "GuestInflate",
-    "GuestUnused",
     "GuestWish",
     "Intent",
     "Kind",
     "Match",
-    "Message",
-    "OperatorStatistics",
-    "OperatorTarget",
-    "OperatorUnusedPages",
     "OperatorWish",
-    "PfnArray",
     "Profile",
     "Queue",
     "Raw",
     "Reaction",
-    "Request",
     "Reset",
     "Run",
     "Runs",
     "Segment",
     "Side",
     "Silent",
-    "Statistics",
     "Step",
 ]
 
@@ -88,9 +77,9 @@ class Segment(NamedTuple):
 
 
 class Content:
-    """What is in a buffer, by its meaning. A family may bring contents of its own, as subclasses.
+    """What is in a buffer, by its meaning. The families bring their contents, as subclasses.
 
-    Such a subclass makes its bytes twice, and the two share nothing.
+    A subclass makes its bytes twice, and the two share nothing.
     """
 
     __slots__ = ()
@@ -105,67 +94,19 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
-    """One chunk of 16 bytes, two little-endian words of 64 bits.
-
-    ``base`` is ``pfn * 4096 + base_reserved``, ``size`` is ``pages * 4096 + size_reserved``: ``pfn`` and
-    ``pages`` have 52 bits, the reserved fields 12, so every pair of words has exactly one chunk.
-    ``times`` is how often the chunk stands there, one behind the other.
-    """
-
-    pfn: int
-    pages: int
-    base_reserved: int = 0
-    size_reserved: int = 0
-    times: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Message(Content):
-    """A response message: the header of 8 bytes, the chunks, and ``tail``, bytes behind the last chunk.
-
-    ``cmd`` and ``flag`` (8 bits), ``id`` (16 bits) and ``data_len`` (32 bits) as in the header. Where
-    ``data_len`` is None it is what it must be: 16 times the number of chunks.
-    """
-
-    chunks: tuple[Chunk, ...] = ()
-    cmd: int = 0
-    flag: int = 0
-    id: int = 0
-    data_len: int | None = None
-    tail: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class PfnArray(Content):
-    """Page frame numbers of 32 bits, and ``tail``, the bytes of an entry that is cut short."""
-
-    entries: tuple[int, ...]
-    tail: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics(Content):
-    """Entries of a tag (16 bits) and a value (64 bits), and ``tail``, the bytes of one that is cut short."""
-
-    entries: tuple[tuple[int, int], ...]
-    tail: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Request(Content):
-    """A host request of 16 bytes: ``cmd`` and three reserved words (16 bits each), ``param`` (64 bits)."""
-
-    cmd: int = 0
-    reserved: tuple[int, int, int] = (0, 0, 0)
-    param: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Raw(Content):
     """Bytes that mean nothing; the last resort."""
 
     data: bytes
+
+    def build(self, schemas: Any) -> bytes:
+        """Return the bytes."""
+        del schemas
+        return self.data
+
+    def encode(self) -> bytes:
+        """Return the bytes."""
+        return self.data
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,25 +158,6 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class OperatorTarget(Step):
-    """The operator wants ``pages`` pages in the balloon."""
-
-    pages: int
-
-
-@dataclass(frozen=True, slots=True)
-class OperatorUnusedPages(Step):
-    """The operator wants to know the unused pages, under the request id ``id`` (64 bits)."""
-
-    id: int
-
-
-@dataclass(frozen=True, slots=True)
-class OperatorStatistics(Step):
-    """The operator wants fresh statistics."""
-
-
-@dataclass(frozen=True, slots=True)
 class OperatorWish(Step):
     """The operator wants what the family calls ``wish``, with this value."""
 
@@ -248,27 +170,6 @@ class GuestWish(Step):
     """The guest wants what the family calls ``wish``, of these pages."""
 
     wish: str
-    pages: Runs
-
-
-@dataclass(frozen=True, slots=True)
-class GuestInflate(Step):
-    """The guest gives pages up."""
-
-    pages: Runs
-
-
-@dataclass(frozen=True, slots=True)
-class GuestDeflate(Step):
-    """The guest wants pages back."""
-
-    pages: Runs
-
-
-@dataclass(frozen=True, slots=True)
-class GuestUnused(Step):
-    """The guest does not use these pages, and every other one."""
-
     pages: Runs
 
 
@@ -396,8 +297,6 @@ class Intent:
 
     ``breaks`` are the requirements that the side which is not judged breaks, on purpose, in a malformed one.
     ``memory_pages`` pages of guest memory exist, from page 0, but for the runs of ``memory_holes``.
-    ``queue_numbers`` and ``bit_numbers`` are those of queues and features that the second encoder does not
-    know, as their specification has them.
     """
 
     id: str
@@ -406,11 +305,9 @@ class Intent:
     about: tuple[str, ...]
     features: Features
     script: tuple[Step, ...]
-    profile: Profile = "chunk-transfer"
+    profile: Profile
     kind: Kind = "exchange"
     sides: tuple[Side, ...] = ("driver", "device")
     breaks: tuple[str, ...] = ()
     memory_pages: int = 0x4000
     memory_holes: tuple[str, ...] = ()
-    queue_numbers: Mapping[str, int] = field(default_factory=dict)
-    bit_numbers: Mapping[str, int] = field(default_factory=dict)

@@ -1,1 +1,1 @@
-"""The vectors of the chunk-transfer family as intents; the standard library and the model only."""
+"""The vectors of the chunk-transfer family as intents; the standard library and vocabularies only."""

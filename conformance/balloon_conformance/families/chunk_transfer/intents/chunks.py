@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
+from balloon_conformance.families.chunk_transfer.vocabulary import chunk, clean, exchange, inflates, malformed
 from balloon_conformance.generation.intents.model import DriverActual, Intent
-from balloon_conformance.generation.intents.passages import clean
-from balloon_conformance.generation.intents.shorthand import (
-    chunk,
-    discards,
-    exchange,
-    inflates,
-    malformed,
-    returns,
-    shows,
-)
+from balloon_conformance.generation.intents.shorthand import discards, returns, shows
 
 __all__ = ["INTENTS"]
 

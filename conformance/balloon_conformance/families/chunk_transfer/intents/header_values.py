@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
+from balloon_conformance.families.chunk_transfer.vocabulary import deflates, inflates, malformed
 from balloon_conformance.generation.intents.model import Intent
-from balloon_conformance.generation.intents.shorthand import (
-    deflates,
-    discards,
-    inflates,
-    keeps,
-    malformed,
-    returns,
-    shows,
-)
+from balloon_conformance.generation.intents.shorthand import discards, keeps, returns, shows
 
 __all__ = ["INTENTS"]
 

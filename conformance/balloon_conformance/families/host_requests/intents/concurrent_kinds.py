@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from balloon_conformance.generation.intents.model import DeviceReturn, DriverActual, DriverBuffer, Intent, Raw
-from balloon_conformance.generation.intents.passages import inflated
-from balloon_conformance.generation.intents.shorthand import (
-    REQUESTS,
-    any_reaction,
-    asks,
-    cont,
+from balloon_conformance.families.base.vocabulary import (
     deflate_pfns,
-    deflates,
-    discards,
-    done,
-    exchange,
     gives_up,
-    if_returned,
     inflate_pfns,
+    target,
+    wants_back,
+)
+from balloon_conformance.families.chunk_transfer.vocabulary import (
+    deflates,
+    exchange,
+    inflated,
     inflates,
-    keeps,
     malformed,
+)
+from balloon_conformance.families.host_requests.vocabulary import REQUESTS, asks, cont, done, posts, unused
+from balloon_conformance.generation.intents.model import DeviceReturn, DriverActual, DriverBuffer, Intent, Raw
+from balloon_conformance.generation.intents.shorthand import (
+    any_reaction,
+    discards,
+    if_returned,
+    keeps,
     negotiated,
-    posts,
     resets,
     returns,
     shows,
-    target,
-    unused,
-    wants_back,
 )
 
 __all__ = ["INTENTS"]

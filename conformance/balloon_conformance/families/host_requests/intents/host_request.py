@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-from balloon_conformance.generation.intents.model import (
+from balloon_conformance.families.chunk_transfer.vocabulary import (
     Chunk,
-    DeviceReturn,
-    DriverBuffer,
-    Intent,
     Message,
-    OperatorUnusedPages,
-    Raw,
-    Request,
-    Silent,
-)
-from balloon_conformance.generation.intents.passages import answers_again, inflated, recovers_requests
-from balloon_conformance.generation.intents.shorthand import (
-    REQUESTS,
-    any_reaction,
-    asks,
     chunk,
     chunks,
-    cont,
     deflates,
-    discards,
-    done,
     exchange,
-    if_returned,
+    inflated,
     inflates,
-    keeps,
     malformed,
-    negotiated,
+)
+from balloon_conformance.families.host_requests.vocabulary import (
+    REQUESTS,
+    Request,
+    answers_again,
+    asks,
+    cont,
+    done,
     posts,
-    reports,
+    recovers_requests,
+    unused,
+    wants_unused,
+)
+from balloon_conformance.families.statistics.vocabulary import reports
+from balloon_conformance.generation.intents.model import DeviceReturn, DriverBuffer, Intent, Raw, Silent
+from balloon_conformance.generation.intents.shorthand import (
+    any_reaction,
+    discards,
+    if_returned,
+    keeps,
+    negotiated,
     resets,
     returns,
     shows,
-    unused,
 )
 
 __all__ = ["INTENTS"]
@@ -72,7 +72,7 @@ def _flagged(flag: int) -> Intent:
         "REQ-10 REQ-17",
         asks("r1", 0x51),
         posts("r2"),
-        OperatorUnusedPages(0x52),
+        wants_unused(0x52),
         shows("REQ-05", Silent("device")),
         DriverBuffer("host-request", "u1", Message(chunks("0x1000"), flag=flag, id=0x51)),
         any_reaction("u1"),
@@ -111,7 +111,7 @@ def _sized(length_bytes: int) -> Intent:
         "REQ-02",
         reports("s1"),
         posts("r1", writable_bytes=length_bytes),
-        OperatorUnusedPages(0x1234),
+        wants_unused(0x1234),
         any_reaction("r1"),
         keeps("0x200+16"),
         resets(),
@@ -300,7 +300,7 @@ INTENTS: tuple[Intent, ...] = (
         "REQ-02",
         reports("s1"),
         posts("r1", writable_bytes=8),
-        OperatorUnusedPages(0x1234),
+        wants_unused(0x1234),
         any_reaction("r1"),
         keeps("0x200+16"),
         resets(),

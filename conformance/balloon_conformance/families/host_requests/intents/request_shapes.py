@@ -4,32 +4,21 @@ from __future__ import annotations
 
 from itertools import product
 
-from balloon_conformance.generation.intents.model import (
-    DeviceReturn,
-    DriverBuffer,
-    Intent,
-    Message,
-    OperatorUnusedPages,
-    Request,
-    Silent,
-)
-from balloon_conformance.generation.intents.shorthand import (
+from balloon_conformance.families.chunk_transfer.vocabulary import Message, chunks, exchange, malformed
+from balloon_conformance.families.host_requests.vocabulary import (
     CONT,
     DONE,
     REQUESTS,
-    Script,
+    Request,
     asks,
-    chunks,
     cont,
     done,
-    exchange,
-    keeps,
-    malformed,
     posts,
-    returns,
-    shows,
     unused,
+    wants_unused,
 )
+from balloon_conformance.generation.intents.model import DeviceReturn, DriverBuffer, Intent, Silent
+from balloon_conformance.generation.intents.shorthand import Script, keeps, returns, shows
 
 __all__ = ["INTENTS"]
 
@@ -223,7 +212,7 @@ def _second_wish() -> Intent:
         "A second request is not made before the first was answered with DONE",
         "REQ-05 REQ-06 REQ-20",
         asks("r1", 0x51),
-        OperatorUnusedPages(0x52),
+        wants_unused(0x52),
         shows("REQ-05", Silent("device")),
         cont("u1", 0x51, "0x1000"),
         returns("u1"),

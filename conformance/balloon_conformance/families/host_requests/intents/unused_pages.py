@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from balloon_conformance.generation.intents.model import DriverActual, DriverBuffer, Intent, Message, Raw
-from balloon_conformance.generation.intents.passages import answers_again, inflated, recovers_requests
-from balloon_conformance.generation.intents.shorthand import (
-    REQUESTS,
-    any_reaction,
-    asks,
+from balloon_conformance.families.base.vocabulary import gives_up, target
+from balloon_conformance.families.chunk_transfer.vocabulary import (
+    Message,
     chunk,
     chunks,
-    cont,
-    discards,
-    done,
     exchange,
-    gives_up,
+    inflated,
     inflates,
-    keeps,
     malformed,
-    negotiated,
+)
+from balloon_conformance.families.host_requests.vocabulary import (
+    REQUESTS,
+    answers_again,
+    asks,
+    cont,
+    done,
     posts,
+    recovers_requests,
+    unused,
+)
+from balloon_conformance.generation.intents.model import DriverActual, DriverBuffer, Intent, Raw
+from balloon_conformance.generation.intents.shorthand import (
+    any_reaction,
+    discards,
+    keeps,
+    negotiated,
     returns,
     shows,
-    target,
-    unused,
 )
 
 __all__ = ["INTENTS"]

@@ -1,1 +1,1 @@
-"""Intents about page poison; the standard library and the model of intents alone."""
+"""Intents about page poison; the standard library and vocabularies only."""

@@ -2,70 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from balloon_conformance.families.base.vocabulary import clean_pfns, gives_up, inflate_pfns, target
+from balloon_conformance.families.page_poison.vocabulary import LENGTH_BYTES, OFFSET, poison, reads_poison
 from balloon_conformance.generation.intents.model import (
-    Configuration,
     DriverActual,
     DriverOk,
-    DriverRead,
     DriverStore,
-    DriverWord,
     Features,
     Intent,
     Step,
 )
-from balloon_conformance.generation.intents.passages import clean_pfns
 from balloon_conformance.generation.intents.shorthand import (
     Script,
     discards,
     exchange,
-    gives_up,
-    inflate_pfns,
     malformed,
     negotiated,
     resets,
     returns,
     shows,
-    target,
 )
 
 __all__ = ["INTENTS"]
 
 _AREA = "page-poison"
 _PROFILE = "mainline"
-_OFFSET = 12
-_LENGTH_BYTES = 4
-_BIT = {"PAGE_POISON": 4}
 _WITH = negotiated("PAGE_POISON")
 _WITHOUT = Features(("VERSION_1", "PAGE_POISON"), ("VERSION_1",))
-
-
-def _poison(value: int) -> DriverWord:
-    """The driver writes ``poison_val``, 32 bits."""
-    return DriverWord("poison_val", value)
-
-
-def _read(value: int, first: int = 0, length_bytes: int = _LENGTH_BYTES) -> DriverRead:
-    """The driver reads a part of ``poison_val``, which holds ``value``; the word before it has no meaning."""
-    return DriverRead(_OFFSET + first, length_bytes, Configuration(0, 0, (0, value)))
 
 
 def _of_device(name: str, title: str, about: str, *script: Script, breaks: str = "") -> Intent:
     features = _WITHOUT if breaks == "POISON-08" else _WITH
     if breaks:
-        intent = malformed(
+        return malformed(
             _AREA, name, title, about, breaks, *script, features=features, profile=_PROFILE, opening=False
         )
-    else:
-        intent = exchange(
-            _AREA, name, title, about, *script, features=features, sides="device", profile=_PROFILE
-        )
-    return replace(intent, bit_numbers=_BIT)
+    return exchange(_AREA, name, title, about, *script, features=features, sides="device", profile=_PROFILE)
 
 
 def _reads_back(name: str, title: str, value: int, *reads: Step) -> Intent:
-    return _of_device(name, title, "POISON-06", _poison(value), DriverOk(), shows("POISON-06", *reads))
+    return _of_device(name, title, "POISON-06", poison(value), DriverOk(), shows("POISON-06", *reads))
 
 
 def _serves(page: str) -> tuple[Step, ...]:
@@ -77,58 +53,60 @@ _ONES = 0xFFFFFFFF
 _INFLATED = (*target(1), gives_up("0x1234"), inflate_pfns("m1", "0x1234"), *returns("m1"), DriverActual(1))
 
 INTENTS: tuple[Intent, ...] = (
-    _reads_back("poison-val-reads-back", "A poison_val reads back as it was written", _VALUE, _read(_VALUE)),
+    _reads_back(
+        "poison-val-reads-back", "A poison_val reads back as it was written", _VALUE, reads_poison(_VALUE)
+    ),
     _reads_back(
         "poison-val-reads-back-byte-by-byte",
         "Each byte of poison_val reads back where it was written",
         _VALUE,
-        *(_read(_VALUE, at, 1) for at in range(_LENGTH_BYTES)),
+        *(reads_poison(_VALUE, at, 1) for at in range(LENGTH_BYTES)),
     ),
     _reads_back(
         "poison-val-reads-back-in-halves",
         "Each half of poison_val reads back where it was written",
         _VALUE,
-        _read(_VALUE, 0, 2),
-        _read(_VALUE, 2, 2),
+        reads_poison(_VALUE, 0, 2),
+        reads_poison(_VALUE, 2, 2),
     ),
     _reads_back(
         "poison-val-of-all-ones",
         "All 32 bits of poison_val are kept",
         (1 << 32) - 1,
-        _read((1 << 32) - 1),
+        reads_poison((1 << 32) - 1),
     ),
     _reads_back(
-        "poison-val-of-one-bit", "The highest bit of poison_val stands alone", 1 << 31, _read(1 << 31)
+        "poison-val-of-one-bit", "The highest bit of poison_val stands alone", 1 << 31, reads_poison(1 << 31)
     ),
     _of_device(
         "poison-val-is-written-twice",
         "The last value before DRIVER_OK is the one that counts",
         "POISON-06",
-        _poison(0xAAAAAAAA),
-        _poison(_VALUE),
-        shows("POISON-06", _read(_VALUE)),
+        poison(0xAAAAAAAA),
+        poison(_VALUE),
+        shows("POISON-06", reads_poison(_VALUE)),
         DriverOk(),
-        shows("POISON-06", _read(_VALUE)),
+        shows("POISON-06", reads_poison(_VALUE)),
     ),
     _of_device(
         "poison-val-stays-during-an-inflation",
         "An inflation discards pages whatever poison_val is, and leaves it as it is",
         "POISON-06 INF-07",
-        _poison(_VALUE),
+        poison(_VALUE),
         DriverOk(),
         *_serves("0x1000"),
         DriverActual(1),
-        shows("POISON-06", _read(_VALUE)),
+        shows("POISON-06", reads_poison(_VALUE)),
     ),
     _of_device(
         "poison-val-is-forgotten-at-reset",
         "After a reset poison_val is 0 until a driver writes it",
         "POISON-07",
-        _poison(_VALUE),
+        poison(_VALUE),
         DriverOk(),
-        _read(_VALUE),
+        reads_poison(_VALUE),
         resets(),
-        shows("POISON-07", _read(0)),
+        shows("POISON-07", reads_poison(0)),
         breaks="POISON-02",
     ),
     _of_device(
@@ -142,9 +120,9 @@ INTENTS: tuple[Intent, ...] = (
         "poison-val-is-changed-after-driver-ok",
         "A device serves a driver that changes poison_val too late",
         "QUEUE-07 INF-07",
-        _poison(_VALUE),
+        poison(_VALUE),
         DriverOk(),
-        _poison(0x05060708),
+        poison(0x05060708),
         *_serves("0x1000"),
         breaks="POISON-03",
     ),
@@ -153,36 +131,30 @@ INTENTS: tuple[Intent, ...] = (
         "A device serves a driver that writes poison_val and did not accept PAGE_POISON",
         "QUEUE-07 INF-07 NEG-07",
         *clean_pfns(),
-        DriverStore(_OFFSET, _LENGTH_BYTES, _VALUE),
+        DriverStore(OFFSET, LENGTH_BYTES, _VALUE),
         *_serves("0x1000"),
         breaks="POISON-08",
     ),
-    replace(
-        exchange(
-            _AREA,
-            "driver-says-poison-val-in-time",
-            "A driver with PAGE_POISON says with what it fills pages before DRIVER_OK, and not again",
-            "POISON-02 POISON-03",
-            shows("POISON-02", _poison(_VALUE)),
-            DriverOk(),
-            _INFLATED,
-            features=_WITH,
-            sides="driver",
-            profile=_PROFILE,
-        ),
-        bit_numbers=_BIT,
+    exchange(
+        _AREA,
+        "driver-says-poison-val-in-time",
+        "A driver with PAGE_POISON says with what it fills pages before DRIVER_OK, and not again",
+        "POISON-02 POISON-03",
+        shows("POISON-02", poison(_VALUE)),
+        DriverOk(),
+        _INFLATED,
+        features=_WITH,
+        sides="driver",
+        profile=_PROFILE,
     ),
-    replace(
-        exchange(
-            _AREA,
-            "driver-leaves-poison-val-alone",
-            "A driver to which PAGE_POISON is not offered leaves poison_val alone",
-            "POISON-08",
-            _INFLATED,
-            features=negotiated(),
-            sides="driver",
-            profile=_PROFILE,
-        ),
-        bit_numbers=_BIT,
+    exchange(
+        _AREA,
+        "driver-leaves-poison-val-alone",
+        "A driver to which PAGE_POISON is not offered leaves poison_val alone",
+        "POISON-08",
+        _INFLATED,
+        features=negotiated(),
+        sides="driver",
+        profile=_PROFILE,
     ),
 )

@@ -1,1 +1,1 @@
-"""The vectors of the statistics family as intents; the standard library and the model only."""
+"""The vectors of the statistics family as intents; the standard library and vocabularies only."""
