@@ -28,6 +28,7 @@ __all__ = [
     "ConfigurationChanged",
     "ConfigurationRead",
     "ConfigurationWritten",
+    "Contents",
     "Discarded",
     "DriverOk",
     "Event",
@@ -99,6 +100,8 @@ class GuestAction(Word):
     """Seen, not wanted: the guest wrote to these pages."""
     HOLD: ClassVar[GuestAction]
     """Seen, not wanted: the guest keeps data of its own in these pages, and nowhere else."""
+    LEAVE: ClassVar[GuestAction]
+    """Seen, not wanted: the guest wrote nothing to these pages since a buffer in flight named them."""
 
 
 GuestAction.INFLATE = GuestAction.declare("inflate")
@@ -106,6 +109,7 @@ GuestAction.DEFLATE = GuestAction.declare("deflate")
 GuestAction.UNUSED = GuestAction.declare("unused")
 GuestAction.USE = GuestAction.declare("use")
 GuestAction.HOLD = GuestAction.declare("hold")
+GuestAction.LEAVE = GuestAction.declare("leave")
 
 
 class Failure(StrEnum):
@@ -360,8 +364,10 @@ class NeedsReset(Event):
 class Discarded(Event):
     """Pages whose memory the device was found to have given back since memory was last looked at.
 
-    ``looked`` are the pages that were examined. Where some were missing that the device was to discard, they
-    were examined again for ``seconds``; ``late`` are the pages that were discarded only then.
+    Such a page reads as zeros, and is a hole in the file that backs it, if that can be told. ``looked`` are
+    the pages that were examined. Where some were missing that the device was to discard, they were examined
+    again for ``seconds``; ``late`` are the pages that were discarded only then. Whoever looks puts back what
+    the guest had there, so a page that is discarded once more is found again.
     """
 
     presupposes_a_start: ClassVar[bool] = True
@@ -375,11 +381,31 @@ class Discarded(Event):
 @declared
 @dataclass(frozen=True, slots=True)
 class Overwritten(Event):
-    """Pages whose contents the device was found to have changed without giving the memory back."""
+    """Pages whose contents the device was found to have changed without giving the memory back.
+
+    ``fill`` is what each of them holds now from its beginning to its end: these bytes, over and over. If they
+    hold nothing of the kind, ``spans`` are the runs of bytes that are not as they were, each a
+    guest-physical address and a length in bytes. Both are empty if nobody looked at the bytes.
+    """
 
     presupposes_a_start: ClassVar[bool] = True
 
     pages: PageSet
+    fill: bytes = b""
+    spans: tuple[tuple[int, int], ...] = ()
+
+
+@declared
+@dataclass(frozen=True, slots=True)
+class Contents(Event):
+    """What the guest left in pages of its memory, as it was written there or found there.
+
+    ``fill`` is what each of them holds from its beginning to its end: these bytes, over and over. It is empty
+    if they hold anything else. What a device may have done to a page since does not count.
+    """
+
+    pages: PageSet
+    fill: bytes = b""
 
 
 @declared

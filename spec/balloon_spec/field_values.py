@@ -39,7 +39,7 @@ _BITS: Mapping[str, int] = MappingProxyType(
 )
 """How many bits a number of that name has at most: rings, registers and wishes hold no more."""
 _PAIR_BITS: Mapping[str, tuple[int, int]] = MappingProxyType(
-    {"ring_sizes": (16, 16), "extents": (64, 32), "entries": (16, 64)}
+    {"ring_sizes": (16, 16), "extents": (64, 32), "entries": (16, 64), "spans": (64, 32)}
 )
 """The same for pairs of numbers."""
 _SHOWN = 40

@@ -42,7 +42,10 @@ STRATEGIES = {
     ev.Reset: st.just(ev.Reset()),
     ev.NeedsReset: st.just(ev.NeedsReset()),
     ev.Discarded: st.builds(ev.Discarded, PAGES, PAGES),
-    ev.Overwritten: st.builds(ev.Overwritten, PAGES),
+    ev.Overwritten: st.builds(
+        ev.Overwritten, PAGES, BYTES, st.lists(st.tuples(ADDRESS, NUMBER), max_size=3).map(tuple)
+    ),
+    ev.Contents: st.builds(ev.Contents, PAGES, BYTES),
     ev.Operator: st.builds(ev.Operator, st.sampled_from(tuple(ev.OperatorAction)), NUMBER),
     ev.Guest: st.builds(ev.Guest, st.sampled_from(tuple(ev.GuestAction)), PAGES),
     ev.Quiet: st.builds(ev.Quiet, st.sampled_from(ev.Side), st.floats(0, 100, exclude_min=True)),
@@ -67,6 +70,11 @@ def test_every_event_round_trips(events):
 
 def test_every_kind_of_event_is_in_the_round_trip():
     assert STRATEGIES.keys() == set(ev.EVENTS.values())
+
+
+def test_an_overwritten_page_of_an_earlier_trace_says_nothing_of_its_bytes():
+    _, entry = read([HEAD + "\n", '{"event": "overwritten", "pages": ["0x1000+2"]}\n'])
+    assert entry.event == ev.Overwritten(PageSet.parse("0x1000+2"), b"", ())
 
 
 def test_times_bits_and_notes_are_kept():

@@ -19,7 +19,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
-from balloon_spec.events import Event, GuestAction, OperatorAction, RingBroken, Segment, Side
+from balloon_spec.events import Event, GuestAction, OperatorAction, Overwritten, RingBroken, Segment, Side
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.profiles import Profile
 from balloon_spec.queues import Numbering
@@ -47,7 +47,9 @@ __all__ = [
     "SteersGuest",
     "Target",
     "TellsAbsentQueues",
+    "TellsChanges",
     "TellsStatistics",
+    "WritesPages",
     "operator_capability",
 ]
 
@@ -77,6 +79,8 @@ class Capability(Word):
     """The suite can ask which statistics the host read (:class:`TellsStatistics`)."""
     REGISTERS: ClassVar[Capability]
     """The suite reaches the registers of the device (:class:`ReachesRegisters`)."""
+    WRITE_PAGES: ClassVar[Capability]
+    """The suite, as the driver, writes to pages of guest memory (:class:`WritesPages`)."""
     # Capabilities of a driver.
     STEER_PAGES: ClassVar[Capability]
     """The suite chooses which pages the guest gives up, wants back, or does not use."""
@@ -101,6 +105,7 @@ Capability.DESCRIPTORS = Capability.declare("descriptors")
 Capability.ADDRESSES = Capability.declare("addresses")
 Capability.HOST_STATISTICS = Capability.declare("host-statistics")
 Capability.REGISTERS = Capability.declare("registers")
+Capability.WRITE_PAGES = Capability.declare("write-pages")
 Capability.STEER_PAGES = Capability.declare("steer-pages")
 Capability.STEER_GUEST = Capability.declare("steer-guest")
 Capability.GUEST_MEMORY = Capability.declare("guest-memory")
@@ -289,6 +294,11 @@ class DriverAdapter(_Adapter, Protocol):
 
     ``observe`` returns Memory (before the first buffer), DriverOk if it can be seen, Available,
     ConfigurationRead, ConfigurationWritten, Guest (use) and BufferAltered events.
+
+    One that reads guest memory shows what the guest does with the pages that a device may change, at which
+    device-writable segments point of buffers that name pages. Before the Available event it returns Contents
+    for all of these pages, as they are then. When the buffer is to be returned it looks at them again: Guest
+    (use) has those that are not as they were, Guest (leave) the others.
     """
 
     def negotiate(self, offered: int, configuration: bytes) -> int | None:
@@ -396,6 +406,29 @@ class TellsStatistics(Protocol):
 
     def statistics(self) -> tuple[tuple[int, int], ...]:
         """Return (tag, value) of each statistic as the host has it; empty at first."""
+
+
+@runtime_checkable
+class WritesPages(Protocol):
+    """A device adapter with :attr:`Capability.WRITE_PAGES`: the guest writes what the suite wants."""
+
+    def write_pages(self, pages: PageSet, data: bytes) -> None:
+        """Write ``data`` into each of the pages, over and over; its length divides that of a page.
+
+        They hold it until they are written again, or until the next case. What the device does to them is
+        found, and undone, by ``discarded``. The suite does not ask for pages that do not exist.
+        """
+
+
+@runtime_checkable
+class TellsChanges(Protocol):
+    """A device adapter that can tell what became of the bytes of pages that were overwritten."""
+
+    def changes(self) -> Sequence[Overwritten]:
+        """Return the overwritten pages that the last call of ``discarded`` found, with what they show.
+
+        All of them, each in one event; see :class:`~balloon_spec.events.Overwritten`.
+        """
 
 
 @runtime_checkable

@@ -1,9 +1,9 @@
 """Memory that the suite shares with a device, in which discarded and overwritten pages can be found.
 
 It is a memory file without a name, so nothing is left behind however the suite ends. Every page that a case
-may name holds a pattern, which begins with the number of the page: no two pages are alike. A device discards
-a page by punching a hole into the file. ``SEEK_HOLE`` finds the hole without touching the page; reading it
-through a mapping would fill it.
+may name holds a pattern, which begins with the number of the page: no two pages are alike. A case may write
+something else there. A device discards a page by punching a hole into the file. ``SEEK_HOLE`` finds the hole
+without touching the page; reading it through a mapping would fill it.
 """
 
 from __future__ import annotations
@@ -12,40 +12,23 @@ import errno
 import os
 from collections.abc import Iterator
 from fcntl import F_ADD_SEALS, F_SEAL_GROW, F_SEAL_SHRINK, fcntl
-from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from balloon_conformance.iut.contract import AdapterError
-from balloon_spec.pages import EMPTY, PAGE_BYTES, PAGE_SHIFT, PageSet
+from balloon_conformance.iut.page_contents import (
+    BLOCK_PAGES,
+    ROW_WORDS,
+    Numbered,
+    Pattern,
+    Repeated,
+    Words,
+    changes,
+)
+from balloon_spec.events import Overwritten
+from balloon_spec.pages import EMPTY, PAGE_SHIFT, PageSet
 
 __all__ = ["SharedRam", "no_room"]
-
-_PATTERN: Final = bytes(range(1, 256)) + b"\xa5"
-_WORD_BYTES: Final = 8
-_MARK: Final = b"\xbaPFN"
-"""The first bytes of each page of the pattern; the number of the page follows, 32 bits, little-endian."""
-_BLOCK_PAGES: Final = 256
-
-
-class _Block:
-    """The pattern of some pages, written and compared many at once; one buffer serves all of them."""
-
-    def __init__(self) -> None:
-        self._words = np.frombuffer(
-            bytearray(_PATTERN * (_BLOCK_PAGES * PAGE_BYTES // len(_PATTERN))), dtype="<u8"
-        ).reshape(_BLOCK_PAGES, PAGE_BYTES // _WORD_BYTES)
-        self._numbers = np.arange(_BLOCK_PAGES, dtype="<u8")
-
-    def of(self, first: int, count: int) -> npt.NDArray[np.uint64]:
-        """Return the words of up to a block of pages, one row a page, until the next call."""
-        words = self._words[:count]
-        words[:, 0] = (self._numbers[:count] + np.uint64(first) << np.uint64(32)) | _MARK_WORD
-        return words
-
-
-_MARK_WORD: Final = np.uint64(int.from_bytes(_MARK, "little"))
 
 
 def no_room(size_bytes: int) -> AdapterError:
@@ -75,9 +58,13 @@ class SharedRam:
         self.nameable = PageSet([(0, pages)]) if nameable is None else nameable
         self.descriptor = os.memfd_create("guest-ram", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         self._closed = False
-        self._block = _Block()
+        self._pattern: Pattern = Numbered()
         self._laid = EMPTY
         """The pages to which the suite wrote since then: they cannot be told from overwritten ones."""
+        self._written: dict[bytes, tuple[PageSet, Pattern]] = {}
+        """What the suite wrote to whole pages, with the pages; all others hold the pattern."""
+        self.changes: tuple[Overwritten, ...] = ()
+        """The pages that the last look found overwritten, with what their bytes show."""
         try:
             os.ftruncate(self.descriptor, self.size_bytes)
             fcntl(self.descriptor, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW)
@@ -107,19 +94,36 @@ class SharedRam:
         """Read bytes; a hole reads as zeros, and stays one."""
         return os.pread(self.descriptor, length_bytes, address)
 
+    def write_pages(self, pages: PageSet, data: bytes) -> None:
+        """Write ``data`` into each of the nameable pages, over and over; its length divides that of a page.
+
+        The pages hold it, and are brought back to it after each look, until they are written again or
+        everything is restored.
+        """
+        pages &= self.nameable
+        kept = {held: (there - pages, pattern) for held, (there, pattern) in self._written.items()}
+        before, pattern = kept.get(data, (EMPTY, Repeated(data)))
+        kept[data] = before | pages, pattern
+        self._written = {held: (there, pattern) for held, (there, pattern) in kept.items() if there}
+        self._laid -= pages
+        self._fill(pages)
+
     def examine(self, pages: PageSet) -> tuple[PageSet, PageSet]:
         """Return which of ``pages`` were discarded, and which were overwritten; then restore them.
 
-        Only nameable pages are examined.
+        Only nameable pages are examined. :attr:`changes` tells what became of the overwritten ones.
         """
         discarded: list[tuple[int, int]] = []
-        overwritten: list[tuple[int, int]] = []
+        torn: dict[int, tuple[bytes, bytes]] = {}
         for first, end, hole in self._extents(pages & self.nameable):
             if hole:
                 discarded.append((first, end - first))
-            else:
-                overwritten.extend((page, 1) for page in self._differing(first, end))
-        found = PageSet(discarded), PageSet(overwritten) - self._laid
+                continue
+            for pattern, there in self._held(PageSet([(first, end - first)]) - self._laid):
+                for run in there:
+                    torn.update(self._differing(run.first, run.end, pattern))
+        found = PageSet(discarded), PageSet((page, 1) for page in torn)
+        self.changes = tuple(changes(torn))
         self._fill(found[0] | found[1])
         self._laid -= found[0]
         return found
@@ -127,8 +131,18 @@ class SharedRam:
     def restore(self) -> None:
         """Bring every nameable page back to the pattern."""
         self.examine(self.nameable)
-        self._fill(self._laid)
-        self._laid = EMPTY
+        left = PageSet.union((self._laid, *(there for there, _ in self._written.values())))
+        self._written = {}
+        self._fill(left)
+        self._laid, self.changes = EMPTY, ()
+
+    def _held(self, pages: PageSet) -> Iterator[tuple[Pattern, PageSet]]:
+        """Yield what pages are to hold, with those that hold it."""
+        for there, pattern in self._written.values():
+            if both := pages & there:
+                yield pattern, both
+                pages -= both
+        yield self._pattern, pages
 
     def _extents(self, pages: PageSet) -> Iterator[tuple[int, int, bool]]:
         """Cut ``pages`` into (first, end, whether it is a hole)."""
@@ -152,22 +166,24 @@ class SharedRam:
                 raise
             return self.size_bytes  # no data up to the end
 
-    def _differing(self, first: int, end: int) -> Iterator[int]:
-        """Yield the pages that do not hold the pattern."""
+    def _differing(self, first: int, end: int, pattern: Pattern) -> Iterator[tuple[int, tuple[bytes, bytes]]]:
+        """Yield the pages that do not hold what they are to hold, each with that and with what it holds."""
         # One buffer serves all blocks: a fresh one for each would cost more than the reading.
-        data = np.empty((min(_BLOCK_PAGES, end - first), PAGE_BYTES // _WORD_BYTES), dtype="<u8")
-        for page in range(first, end, _BLOCK_PAGES):
+        data: Words = np.empty((min(BLOCK_PAGES, end - first), ROW_WORDS), dtype="<u8")
+        for page in range(first, end, BLOCK_PAGES):
             words = data[: end - page]
             os.preadv(self.descriptor, [words.data], page << PAGE_SHIFT)
-            expected = self._block.of(page, len(words))
+            expected = pattern.of(page, len(words))
             different = words != expected
             if different.any():
-                yield from (page + int(n) for n in np.flatnonzero(different.any(axis=1)))
+                for at in np.flatnonzero(different.any(axis=1)).tolist():
+                    yield page + at, (expected[at].tobytes(), words[at].tobytes())
 
     def _fill(self, pages: PageSet) -> None:
-        """Write the pattern."""
-        for run in pages:
-            page = run.first
-            while page < run.end:
-                words = self._block.of(page, min(_BLOCK_PAGES, run.end - page))
-                page += os.pwrite(self.descriptor, words.data, page << PAGE_SHIFT) >> PAGE_SHIFT
+        """Write what the pages are to hold."""
+        for pattern, there in self._held(pages):
+            for run in there:
+                page = run.first
+                while page < run.end:
+                    words = pattern.of(page, min(BLOCK_PAGES, run.end - page))
+                    page += os.pwrite(self.descriptor, words.data, page << PAGE_SHIFT) >> PAGE_SHIFT

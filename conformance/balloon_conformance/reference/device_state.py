@@ -105,9 +105,14 @@ class Discard:
 
 @dataclass(frozen=True, slots=True)
 class Overwrite:
-    """Output: change the contents of these guest pages without giving their memory back."""
+    """Output: change the contents of these guest pages without giving their memory back.
+
+    ``fill`` and ``spans`` say how, as in :class:`~balloon_spec.events.Overwritten`.
+    """
 
     pages: PageSet
+    fill: bytes = b""
+    spans: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

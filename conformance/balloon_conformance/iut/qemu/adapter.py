@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from balloon_conformance.iut.contract import Buffer, Setup
     from balloon_conformance.iut.qemu.options import QemuOptions
-    from balloon_spec.events import Event
+    from balloon_spec.events import Event, Overwritten
     from balloon_spec.profiles import Profile
 
 __all__ = ["QemuDevice"]
@@ -53,6 +53,7 @@ _CAPABILITIES: Final = frozenset(
         Capability.RAW_FEATURES,
         Capability.HOST_STATISTICS,
         Capability.REGISTERS,
+        Capability.WRITE_PAGES,
     }
 )
 _ACTUAL_OFFSET: Final = 4
@@ -279,6 +280,15 @@ class QemuDevice:
     def discarded(self, pages: PageSet) -> tuple[PageSet, PageSet]:
         """Return which of ``pages`` were discarded, and which overwritten, since the last call or start."""
         return self._ram.examine(pages) if self._ram else (EMPTY, EMPTY)
+
+    def changes(self) -> Sequence[Overwritten]:
+        """Return the overwritten pages that the last look found, with what they hold."""
+        return self._ram.changes if self._ram else ()
+
+    def write_pages(self, pages: PageSet, data: bytes) -> None:
+        """Write to pages of guest memory, as the guest does."""
+        if self._ram:
+            self._ram.write_pages(pages, data)
 
     @property
     def largest_target(self) -> int:

@@ -49,11 +49,12 @@ from balloon_spec.events import (
     NeedsReset,
     Operator,
     OperatorAction,
+    Overwritten,
     Reset,
     Side,
     Used,
 )
-from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.pages import EMPTY, PAGE_SHIFT, PageSet
 from balloon_spec.segments import segments_outside
 
 __all__ = [
@@ -137,6 +138,7 @@ class ReferenceDevice:
             Capability.MEMORY_HOLES,
             Capability.HOST_STATISTICS,
             Capability.REGISTERS,
+            Capability.WRITE_PAGES,
         }
     )
     unseen = sight.unseen(sight.Kind.REFERENCE_DEVICE)
@@ -157,7 +159,8 @@ class ReferenceDevice:
         self._offered = offered
         self._device: Device | None = None
         self._discarded = EMPTY
-        self._overwritten = EMPTY
+        self._overwritten: tuple[Overwritten, ...] = ()
+        self._changes: tuple[Overwritten, ...] = ()
         self._after_a_return = EMPTY
         """The pages that were discarded after buffers were returned which nobody has observed yet."""
         self._statistics: tuple[tuple[int, int], ...] = ()
@@ -178,7 +181,8 @@ class ReferenceDevice:
         """Build a fresh device with the memory of the case."""
         self._device = self._make(DeviceOptions(setup.profile, setup.memory, self._offered))
         self.log = _OutputLog()
-        self._discarded = self._after_a_return = self._overwritten = EMPTY
+        self._discarded = self._after_a_return = EMPTY
+        self._overwritten = self._changes = ()
         self._statistics = ()
 
     def stop(self) -> None:
@@ -247,11 +251,19 @@ class ReferenceDevice:
         As with real memory, a discarded page stays discarded until somebody looks at it. The acts of a device
         in one step are seen in their order: a look after a return does not show what came after that return.
         """
-        found, changed = self._discarded & pages, self._overwritten & pages
+        found = self._discarded & pages
         self._discarded -= pages
-        self._overwritten -= pages
+        self._changes = _on(self._overwritten, pages - found)
+        self._overwritten = _on(self._overwritten, self.memory - pages)
         self._time_passes()
-        return found, changed - found
+        return found, PageSet.union(one.pages for one in self._changes)
+
+    def changes(self) -> Sequence[Overwritten]:
+        """Return the overwritten pages that the last look found, with what the device did to them."""
+        return self._changes
+
+    def write_pages(self, pages: PageSet, data: bytes) -> None:
+        """Do nothing: there is no memory behind the pages of a device in this process."""
 
     def _time_passes(self) -> None:
         self._discarded |= self._after_a_return
@@ -293,10 +305,23 @@ class ReferenceDevice:
             elif isinstance(output, Discard):
                 self._discarded |= output.pages
             elif isinstance(output, Overwrite):
-                self._overwritten |= output.pages
+                self._overwritten = (
+                    *_on(self._overwritten, self.memory - output.pages),
+                    Overwritten(output.pages, output.fill, output.spans),
+                )
             elif isinstance(output, StatisticsReport):
                 self._statistics = output.entries
         return outputs
+
+
+def _on(changes: Sequence[Overwritten], pages: PageSet) -> tuple[Overwritten, ...]:
+    """Return what of the changes is on some pages."""
+    on_them = ((one, one.pages & pages) for one in changes)
+    return tuple(
+        replace(one, pages=there, spans=tuple(span for span in one.spans if span[0] >> PAGE_SHIFT in there))
+        for one, there in on_them
+        if there
+    )
 
 
 class ReferenceDriver:

@@ -57,7 +57,7 @@ from balloon_conformance.vhost_user.front_end import Activity, FrontEnd
 from balloon_conformance.vhost_user.frontend_session import WANTED
 from balloon_conformance.vhost_user.messages import ProtocolFeature
 from balloon_conformance.virtio import RingLayout
-from balloon_spec.events import ConfigurationChanged, Event, NeedsReset, OperatorAction, Side
+from balloon_spec.events import ConfigurationChanged, Event, NeedsReset, OperatorAction, Overwritten, Side
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.profiles import Profile
 
@@ -121,6 +121,7 @@ class VhostUserDevice:
             Capability.ADDRESSES,
             Capability.RAW_FEATURES,
             Capability.MEMORY_HOLES,
+            Capability.WRITE_PAGES,
         }
         try:
             # Nobody waits here. A back-end that is slow to listen is waited for at the start of a case.
@@ -295,6 +296,15 @@ class VhostUserDevice:
     def discarded(self, pages: PageSet) -> tuple[PageSet, PageSet]:
         """Return which of ``pages`` were discarded, and which overwritten, since the last call or start."""
         return self._memory.ram.examine(pages) if self._memory else (EMPTY, EMPTY)
+
+    def changes(self) -> Sequence[Overwritten]:
+        """Return the overwritten pages that the last look found, with what they hold."""
+        return self._memory.ram.changes if self._memory else ()
+
+    def write_pages(self, pages: PageSet, data: bytes) -> None:
+        """Write to pages of guest memory, as the guest does."""
+        if self._memory:
+            self._memory.ram.write_pages(pages, data)
 
     def operate(self, action: OperatorAction, value: int) -> None:
         """Have the operator at the control socket carry a request out."""

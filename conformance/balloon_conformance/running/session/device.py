@@ -9,13 +9,16 @@ from types import MappingProxyType
 from typing import NoReturn, Self, cast
 
 from balloon_conformance.iut.contract import (
+    AdapterError,
     BoundsTargets,
     Buffer,
     Capability,
     DeviceAdapter,
     ReachesRegisters,
     TellsAbsentQueues,
+    TellsChanges,
     TellsStatistics,
+    WritesPages,
 )
 from balloon_conformance.iut.sight import Fact
 from balloon_conformance.running.not_exercised import NotExercised
@@ -150,6 +153,13 @@ class DeviceSession(Session):
         self.intend(ev.ConfigurationWritten(offset, data))
         self._act(lambda: self._adapter.write_configuration(offset, data))
 
+    def write_pages(self, pages: PageSet, data: bytes) -> None:
+        """Have the guest write ``data`` into each of the pages, over and over."""
+        self.need(Capability.WRITE_PAGES)
+        adapter = cast("WritesPages", self._adapter)
+        self._act(lambda: adapter.write_pages(pages, data))
+        self.record(ev.Contents(pages, data))
+
     def read_statistics(self) -> None:
         """Ask the host which statistics it read; a device has until the deadline to tell it.
 
@@ -210,7 +220,7 @@ class DeviceSession(Session):
         """Take an event in; before pages are taken back, record which of them were discarded."""
         if isinstance(event, ev.Used) and self.can(Capability.DISCARDS):
             until_now = self.judge[GuestMemory].taken_back(event)
-            gone, _ = self._call(partial(self._discarded, until_now)) if until_now else (EMPTY, EMPTY)
+            gone, _ = self._call(partial(self._discarded, until_now)) if until_now else (EMPTY, ())
             if gone:
                 super().record(ev.Discarded(gone, gone))
         super().record(event)
@@ -222,25 +232,38 @@ class DeviceSession(Session):
         a SHOULD, says when they go.
         """
         began = self.now()
-        gone, changed = self._act(lambda: self._adapter.discarded(pages))
+        gone, changed = self._act(partial(self._discarded, pages))
         if gone:
             self.waits.count(found=True)
         late, seconds = EMPTY, 0.0
         if self.judge[Discards].awaited_of(pages) - gone:
             late, altered = self._look_again(pages, gone, began)
-            gone, changed, seconds = gone | late, changed | altered, self.now() - began
+            gone, changed, seconds = gone | late, changed + altered, self.now() - began
         self.record(ev.Discarded(gone, pages, late, seconds))
-        if changed:
-            self.record(ev.Overwritten(changed))
-        return gone, changed
+        for one in changed:
+            self.record(one)
+        return gone, PageSet.union(one.pages for one in changed)
 
-    def _discarded(self, pages: PageSet) -> tuple[PageSet, PageSet]:
-        """Ask the adapter which of the pages were discarded, and which overwritten."""
-        return self._adapter.discarded(pages)
+    def _discarded(self, pages: PageSet) -> tuple[PageSet, tuple[ev.Overwritten, ...]]:
+        """Ask the adapter which of the pages were discarded, and which overwritten and how."""
+        gone, changed = self._adapter.discarded(pages)
+        if not changed or not isinstance(self._adapter, TellsChanges):
+            return gone, (ev.Overwritten(changed),) if changed else ()
+        told = tuple(self._adapter.changes())
+        of_them = PageSet.union(one.pages for one in told)
+        if foreign := of_them - changed:
+            raise AdapterError(
+                f"changes told of {foreign}, which discarded did not find overwritten; leave that out"
+            )
+        rest = changed - of_them
+        return gone, (*told, ev.Overwritten(rest)) if rest else told
 
-    def _look_again(self, pages: PageSet, gone: PageSet, began: float) -> tuple[PageSet, PageSet]:
+    def _look_again(
+        self, pages: PageSet, gone: PageSet, began: float
+    ) -> tuple[PageSet, tuple[ev.Overwritten, ...]]:
         """Look again until the pages are discarded or the deadline passes; return what was found."""
-        late = changed = EMPTY
+        late = EMPTY
+        changed: tuple[ev.Overwritten, ...] = ()
         if not self.waits.worth_it:
             self._hasty.add(len(self.trace) + 1)
             return late, changed
@@ -250,7 +273,7 @@ class DeviceSession(Session):
         ):
             self._waiting.extend(self._observe(min(pause, until - before)))
             more, altered = self._call(partial(self._discarded, left))
-            late, changed = late | more, changed | altered
+            late, changed = late | more, changed + altered
             if self.now() - before < pause / 2 and not more:
                 # The adapter knows that nothing will come.
                 break
