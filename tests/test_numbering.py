@@ -296,7 +296,8 @@ def test_the_kinds_state_what_is_known_of_their_peers():
     assert (qemu.target().numbering, linux_uml.target().numbering) == (OFFERED, NEGOTIATED)
     assert registry.resolve("reference-device").numbering is None
     assert (
-        RunOptions("qemu", numbering="fixed").chosen_profile(replace(qemu.target(), numbering=FIXED)) == BASE
+        RunOptions("qemu", "base", numbering="fixed").chosen_profile(replace(qemu.target(), numbering=FIXED))
+        == BASE
     )
 
 

@@ -21,6 +21,8 @@ class FeaturesDirective(SphinxDirective):
         for profile in registry.profiles().values():
             for feature in profile.features:
                 first.setdefault(feature, profile.name)
+            for proposal in profile.proposals:
+                first.setdefault(proposal, f"none: a proposal, which {profile.name} refuses")
         rows = [
             (
                 str(feature.bit),

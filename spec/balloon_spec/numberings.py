@@ -27,11 +27,11 @@ ALL: Numberings = frozenset(Numbering)
 def maps(profile: Profile, offered: int, accepted: int) -> Mapping[Numbering, Mapping[int, Queue]]:
     """Return the queues by index under each numbering; empty if nothing can be told by these features.
 
-    That is so if all numberings give the same, and if a balloon feature was offered or accepted that the
-    profile does not know: it may bring a queue.
+    That is so if all numberings give the same, and if a balloon feature was offered or accepted of which the
+    profile knows not even the name: it may bring a queue.
     """
     unknown = profile.unknown_bits(offered | accepted)
-    if any(bit <= LAST_BALLOON_BIT for bit in unknown):
+    if any(bit <= LAST_BALLOON_BIT and profile.proposal(bit) is None for bit in unknown):
         return MappingProxyType({})
     each = {one: profile.with_numbering(one).queue_map(offered, accepted) for one in Numbering}
     return MappingProxyType({} if len({frozenset(one) for one in each.values()}) == 1 else each)

@@ -7,12 +7,13 @@ bit numbers, and everything else in this package asks the profile and never a nu
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from itertools import pairwise
+from itertools import count, pairwise
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from balloon_spec.families.family import ConfigurationWord, Family
 from balloon_spec.feature import FEATURE_BITS, RING_FEATURES, Feature
@@ -25,13 +26,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Profile"]
 
+_FIRST_EXAMPLE: Final = 41
+"""A bit that an error names as an example of one that is free."""
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
     """Feature families with their bit numbers: what each bit means, stated and never guessed.
 
     ``bits`` are the numbers of features that are not those their family declares. ``numbering`` says which
-    virtqueue index a queue has.
+    virtqueue index a queue has. ``proposals`` are features that somebody proposed and no specification has:
+    the profile knows their names, and nothing more of them.
 
     Raises :class:`ValueError` for a bit that does not exist, two features on one bit, a requirement the
     profile does not have, two queues of one name or at one place, or two configuration words that overlap.
@@ -41,10 +46,15 @@ class Profile:
     families: tuple[Family, ...] = field(repr=False)
     bits: Mapping[str, int] = field(default_factory=dict, compare=False)
     numbering: Numbering = Numbering.FIXED
+    proposals: tuple[Feature, ...] = field(default=(), repr=False)
     features: tuple[Feature, ...] = field(init=False, repr=False)
     by_name: Mapping[str, Feature] = field(init=False, repr=False, compare=False)
     by_bit: Mapping[int, Feature] = field(init=False, repr=False, compare=False)
+    named: Mapping[str, Feature] = field(init=False, repr=False, compare=False)
+    """Every feature that has a name, the proposals among them."""
     queues: tuple[Queue, ...] = field(init=False, repr=False, compare=False)
+    moved_places: Mapping[Queue, int] = field(init=False, repr=False, compare=False)
+    """The places of queues that are not those their families declare."""
     words: tuple[ConfigurationWord, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -58,8 +68,14 @@ class Profile:
         object.__setattr__(self, "bits", MappingProxyType(dict(self.bits)))
         object.__setattr__(self, "features", features)
         object.__setattr__(self, "by_name", MappingProxyType(by_name))
-        object.__setattr__(self, "by_bit", MappingProxyType(_by_bit(self.name, features)))
-        object.__setattr__(self, "queues", _queues(self.name, self.families))
+        by_bit = _by_bit(self.name, features)
+        object.__setattr__(self, "by_bit", MappingProxyType(by_bit))
+        # A feature that was moved to the bit of a proposal takes its place.
+        proposals = {one.name: one for one in self.proposals if one.bit not in by_bit}
+        object.__setattr__(self, "named", MappingProxyType({**by_name, **proposals}))
+        places = _places(self.families, frozenset(self.moved_bits))
+        object.__setattr__(self, "moved_places", MappingProxyType(places))
+        object.__setattr__(self, "queues", _queues(self.name, self.families, places))
         object.__setattr__(self, "words", _words(self.name, self.families))
 
     def __hash__(self) -> int:
@@ -102,25 +118,40 @@ class Profile:
         """Return the feature bits of ``names`` as one integer; :class:`ValueError` for an unknown name."""
         mask = 0
         for name in names:
-            self._must_have(name)
-            mask |= 1 << self.by_name[name].bit
+            if name not in self.named:
+                self._must_have(name)
+            mask |= 1 << self.named[name].bit
         return mask
 
     def names(self, mask: int) -> frozenset[str]:
-        """Return the names of the bits in ``mask`` that the profile knows; the others carry no meaning."""
+        """Return the names of the bits in ``mask`` that have one; the others carry no meaning."""
         return _names(self, mask)
 
     def names_by_bit(self, mask: int) -> list[str]:
         """Return :meth:`names`, the lowest bit first."""
-        return sorted(self.names(mask), key=lambda name: self.by_name[name].bit)
+        return sorted(self.names(mask), key=lambda name: self.named[name].bit)
 
     def told(self, mask: int) -> str:
         """Return the features in ``mask`` as a report names them, and the other bits by their numbers."""
-        unknown = (f"bit {bit}" for bit in self.unknown_bits(mask))
-        return ", ".join((*sorted(self.names(mask)), *unknown)) or "no features"
+        names = self.names(mask)
+        told = sorted(name for name in names if name in self.by_name)
+        unknown = (self.told_bit(bit) for bit in self.unknown_bits(mask))
+        return ", ".join((*told, *unknown)) or "no features"
+
+    def told_bit(self, bit: int) -> str:
+        """Return a bit to which the profile gives no meaning as a report names it."""
+        proposal = self.proposal(bit)
+        return f"bit {bit}" if proposal is None else f"bit {bit} ({proposal.name}, a proposal)"
+
+    def proposal(self, bit: int) -> Feature | None:
+        """Return the proposed feature that would have this bit; None if none would, or it has a meaning."""
+        return next((one for one in self.proposals if one.bit == bit and one.name in self.named), None)
 
     def unknown_bits(self, mask: int) -> tuple[int, ...]:
-        """Return the bits set in ``mask`` to which the profile gives no meaning, lowest first."""
+        """Return the bits set in ``mask`` to which the profile gives no meaning, lowest first.
+
+        The proposals are among them.
+        """
         return tuple(bit for bit in range(mask.bit_length()) if mask >> bit & 1 and bit not in self.by_bit)
 
     def missing_requirements(self, mask: int) -> tuple[tuple[str, str], ...]:
@@ -150,13 +181,21 @@ class Profile:
         Bits 3 and 4 are other features in today's drivers and devices; an implementation that keeps chunk
         transfer beside them needs free numbers.
         """
-        return Profile(self.name, self.families, {**self.bits, **bits}, self.numbering)
+        return replace(self, bits={**self.bits, **bits})
 
     def with_numbering(self, numbering: Numbering) -> Profile:
         """Return the profile with queues numbered as a peer numbers them."""
         if numbering is self.numbering:
             return self
-        return Profile(self.name, self.families, self.bits, numbering)
+        return replace(self, numbering=numbering)
+
+    def place(self, queue: Queue) -> int:
+        """Return where a queue stands in the standard's list, or behind it.
+
+        Its family declares the place. If another queue has it too, and the feature of one was moved to
+        another bit, then that one takes the next place that is free.
+        """
+        return self.moved_places.get(queue, queue.place)
 
     def queue_map(self, offered: int, accepted: int) -> Mapping[int, Queue]:
         """Return index to queue for negotiated feature bits, lowest index first (QUEUE-01, QUEUE-02).
@@ -169,7 +208,7 @@ class Profile:
     def queue_index(self, queue: Queue, offered: int, accepted: int) -> int:
         """Return the index that a queue has; its place in the standard's list if it does not exist."""
         there = self.queue_map(offered, accepted)
-        return next((index for index, one in there.items() if one is queue), queue.place)
+        return next((index for index, one in there.items() if one is queue), self.place(queue))
 
     def queue_count(self, offered: int, accepted: int) -> int:
         """Return how many queues a driver sets up: one more than the highest index in use."""
@@ -188,6 +227,7 @@ class Profile:
 def _by_bit(profile: str, features: Iterable[Feature]) -> dict[int, Feature]:
     by_bit: dict[int, Feature] = {}
     names = {feature.name for feature in features}
+    twice: list[tuple[Feature, Feature]] = []
     for feature in features:
         if feature.bit not in FEATURE_BITS:
             raise ValueError(
@@ -195,25 +235,40 @@ def _by_bit(profile: str, features: Iterable[Feature]) -> dict[int, Feature]:
                 f"give it a number from 0 to {FEATURE_BITS[-1]}"
             )
         if feature.bit in by_bit:
-            raise ValueError(
-                f"profile {profile}: {feature.name} and {by_bit[feature.bit].name} both have bit "
-                f"{feature.bit}; give one of them another number"
-            )
-        by_bit[feature.bit] = feature
+            twice.append((by_bit[feature.bit], feature))
+        by_bit.setdefault(feature.bit, feature)
         missing = sorted(feature.requires - names)
         if missing:
             raise ValueError(f"profile {profile}: {feature.name} requires {missing[0]}, which it lacks")
+    if twice:
+        told = ", ".join(f"{one.name} and {other.name} both have bit {one.bit}" for one, other in twice)
+        example = " ".join(
+            f"--bit {one.name}={number}" for number, (one, _) in enumerate(twice, _FIRST_EXAMPLE)
+        )
+        raise ValueError(f"profile {profile}: {told}; give one of them another number, as in {example}")
     return by_bit
 
 
-def _queues(profile: str, families: tuple[Family, ...]) -> tuple[Queue, ...]:
+def _places(families: tuple[Family, ...], moved: frozenset[str]) -> dict[Queue, int]:
+    """Return the places of those queues whose own is another's too and whose feature was moved."""
     queues = sorted((queue for family in families for queue in family.queues), key=lambda one: one.place)
+    counts = Counter(queue.place for queue in queues)
+    yielding = [one for one in queues if counts[one.place] > 1 and one.feature in moved]
+    behind = count(max(counts, default=-1) + 1)
+    return dict(zip(yielding, behind, strict=False))
+
+
+def _queues(profile: str, families: tuple[Family, ...], moved: Mapping[Queue, int]) -> tuple[Queue, ...]:
+    def place(queue: Queue) -> int:
+        return moved.get(queue, queue.place)
+
+    queues = sorted((queue for family in families for queue in family.queues), key=place)
     for number, queue in enumerate(queues):
         for other in queues[:number]:
-            if other.place == queue.place or other.name == queue.name:
+            if place(other) == place(queue) or other.name == queue.name:
                 raise ValueError(
-                    f"profile {profile}: {other.name} at place {other.place} and {queue.name} at "
-                    f"{queue.place} are one queue; give one of them another name and place"
+                    f"profile {profile}: {other.name} at place {place(other)} and {queue.name} at "
+                    f"{place(queue)} are one queue; give one of them another name and place"
                 )
     return tuple(queues)
 
@@ -231,7 +286,7 @@ def _words(profile: str, families: tuple[Family, ...]) -> tuple[ConfigurationWor
 
 @lru_cache(maxsize=1024)
 def _names(profile: Profile, mask: int) -> frozenset[str]:
-    return frozenset(feature.name for feature in profile.features if mask >> feature.bit & 1)
+    return frozenset(feature.name for feature in profile.named.values() if mask >> feature.bit & 1)
 
 
 @lru_cache(maxsize=1024)
@@ -244,7 +299,7 @@ def _queue_map(profile: Profile, offered: int, accepted: int) -> Mapping[int, Qu
     fixed = profile.numbering is Numbering.FIXED
     return MappingProxyType(
         {
-            queue.place if fixed else number: queue
+            profile.place(queue) if fixed else number: queue
             for number, queue in enumerate(there)
             if queue.feature in names
         }

@@ -1,7 +1,8 @@
 """The profiles of this package; importing it registers them.
 
 A :class:`~balloon_spec.profile.Profile` says what the feature bits mean. Those here are made of the families
-in ``balloon_spec.families``.
+in ``balloon_spec.families``. Profiles can be named together, as in ``mainline,chunk-transfer``: an
+implementation is then judged by all of them at once, if no two of their features have one bit.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from balloon_spec.families.chunk_transfer.declaration import FAMILY as CHUNK_TRA
 from balloon_spec.families.host_requests.declaration import FAMILY as HOST_REQUESTS_FAMILY
 from balloon_spec.families.page_poison.declaration import FAMILY as PAGE_POISON_FAMILY
 from balloon_spec.families.statistics.declaration import FAMILY as STATISTICS_FAMILY
+from balloon_spec.feature import Feature
 from balloon_spec.profile import Profile
 
-__all__ = ["BASE", "CHUNK_TRANSFER", "MAINLINE", "PROFILES", "Profile", "profile"]
+__all__ = ["BASE", "CHUNK_TRANSFER", "MAINLINE", "PROFILES", "Profile", "named", "profile"]
 
 BASE = Profile("base", (BASE_FAMILY, STATISTICS_FAMILY))
 """Bits 0 to 2 only: what every implementation of the balloon device shares."""
@@ -26,8 +28,18 @@ CHUNK_TRANSFER = Profile(
 )
 """The base profile, CHUNK_TRANSFER and HOST_REQ_VQ."""
 
-MAINLINE = Profile("mainline", (BASE_FAMILY, STATISTICS_FAMILY, PAGE_POISON_FAMILY))
-"""The base profile and PAGE_POISON, as VIRTIO 1.2 has it."""
+MAINLINE = Profile(
+    "mainline",
+    (BASE_FAMILY, STATISTICS_FAMILY, PAGE_POISON_FAMILY),
+    proposals=(
+        Feature("DEVICE_INIT_REPORTED", 6, meaning="the device initialises reported pages"),
+        Feature("DEVICE_INIT_ON_INFLATE", 7, meaning="the device initialises inflated pages"),
+    ),
+)
+"""The base profile and PAGE_POISON, as VIRTIO 1.2 has it.
+
+The proposals are issues 244 and 242 of the VIRTIO specification, which are open.
+"""
 
 registry.register(BASE)
 registry.register(CHUNK_TRANSFER)
@@ -36,12 +48,36 @@ registry.register(MAINLINE)
 PROFILES = registry.profiles()
 
 
+def named(name: str) -> tuple[Profile, ...]:
+    """Return the profiles of a name, in the order in which they were registered; commas stand between them.
+
+    One that another has whole is left out. Raises :class:`ValueError` for a profile that does not exist.
+    """
+    known = registry.profiles()
+    words = [word.strip() for word in name.split(",")]
+    for word in words:
+        if word not in known:
+            raise ValueError(f"no profile {word!r}; choose one of {', '.join(known)}")
+    chosen = [one for one in known.values() if one.name in words]
+    return tuple(
+        one for one in chosen if not any(set(one.families) < set(other.families) for other in chosen)
+    )
+
+
 def profile(name: str, bits: Mapping[str, int] | None = None) -> Profile:
     """Return the profile called ``name``, with other bit numbers where ``bits`` gives them.
 
-    Raises :class:`ValueError` for a profile or a feature that does not exist.
+    Profiles with commas between them become one, which has the families of all. Raises :class:`ValueError`
+    for a profile or a feature that does not exist, and for two features on one bit.
     """
-    known = registry.profiles()
-    if name not in known:
-        raise ValueError(f"no profile {name!r}; choose one of {', '.join(known)}")
-    return known[name].with_bits(bits) if bits else known[name]
+    first, *others = named(name)
+    if not others:
+        return first.with_bits(bits) if bits else first
+    together = (first, *others)
+    return Profile(
+        ",".join(one.name for one in together),
+        tuple(dict.fromkeys(family for one in together for family in one.families)),
+        bits or {},
+        first.numbering,
+        proposals=tuple(dict.fromkeys(proposal for one in together for proposal in one.proposals)),
+    )

@@ -23,6 +23,7 @@ from balloon_conformance.suite.plan import Plan, move, plan
 from balloon_conformance.vectors.loader import further
 from balloon_conformance.vectors.model import Vector
 from balloon_spec.events import Side
+from balloon_spec.families import registry
 from balloon_spec.profiles import CHUNK_TRANSFER, Profile
 from balloon_spec.requirement import catalogue
 
@@ -36,7 +37,8 @@ PATIENCE = Patience(deadline_seconds=3.0, quiet_seconds=0.2)
 class MutantCase:
     """A vector, or a scenario with its arguments, for one side.
 
-    ``about`` are the requirements of that side that it can decide; ``carry`` carries it out.
+    ``about`` are the requirements of that side that it can decide; ``carry`` carries it out. ``home`` is a
+    profile under which it says something.
     """
 
     id: str
@@ -44,10 +46,11 @@ class MutantCase:
     about: frozenset[str]
     is_vector: bool
     carry: Callable[[DeviceAdapter | DriverAdapter, Profile], Outcome]
+    home: Profile = CHUNK_TRANSFER
 
-    def play(self, adapter: DeviceAdapter | DriverAdapter, profile: Profile = CHUNK_TRANSFER) -> Outcome:
-        """Play the case against an adapter, under the profile of a run."""
-        return self.carry(adapter, profile)
+    def play(self, adapter: DeviceAdapter | DriverAdapter, profile: Profile | None = None) -> Outcome:
+        """Play the case against an adapter, under the profile of a run; without one, under its own."""
+        return self.carry(adapter, self.home if profile is None else profile)
 
 
 def cases(side: Side) -> Mapping[str, MutantCase]:
@@ -89,7 +92,14 @@ def _scenarios(side: Side, chosen: Sequence[Scenario]) -> Iterator[MutantCase]:
                 continue
             for name, arguments in _parameters(function):
                 action = partial(_play_scenario, one, function, arguments)
-                yield MutantCase(f"{one.id}{name}", side, _own(side, one.requirements), False, action)
+                about = _own(side, one.requirements)
+                yield MutantCase(f"{one.id}{name}", side, about, False, action, _home(one.features))
+
+
+def _home(features: frozenset[str]) -> Profile:
+    """Return the first profile that has the features of a scenario: chunk-transfer if it has them."""
+    known = (CHUNK_TRANSFER, *registry.profiles().values())
+    return next((one for one in known if features <= one.by_name.keys()), CHUNK_TRANSFER)
 
 
 def _parameters(function: Callable[..., None]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -12,11 +12,10 @@ from typing import Any, Final
 import click
 
 from balloon_conformance.cli.errors import BadInput, bad_input
-from balloon_conformance.cli.profiles import numbering_option
+from balloon_conformance.cli.profiles import PROFILE_NAMES, numbering_option
 from balloon_conformance.iut.registry import KINDS, OPTIONS, IutError
 from balloon_conformance.iut.targets_file import FILE_NAME
 from balloon_conformance.run.options import RunOptions
-from balloon_spec.profiles import PROFILES
 
 __all__ = ["IUT_HELP", "Asked", "iut_options"]
 
@@ -57,7 +56,7 @@ _OPTIONS = (
         "--profile",
         metavar="P",
         default="",
-        help=f"What bits 3 and up mean: {' or '.join(PROFILES)} (default: the implementation's own).",
+        help=f"What bits 3 and up mean: {PROFILE_NAMES} (default: the implementation's own).",
     ),
     click.option(
         "--bit",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -12,9 +12,12 @@ from balloon_conformance.run.feature_bits import read_bits
 from balloon_spec.profiles import PROFILES, Profile, profile
 from balloon_spec.queues import Numbering
 
-__all__ = ["DEFAULT", "chosen_profile", "numbering_option", "profile_options"]
+__all__ = ["DEFAULT", "PROFILE_NAMES", "chosen_profile", "numbering_option", "profile_options"]
 
 DEFAULT = "chunk-transfer"
+
+PROFILE_NAMES: Final = f"{' or '.join(PROFILES)}, or several with commas between them"
+"""What a person can write for a profile, as ``--help`` says it."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -26,7 +29,7 @@ def profile_options(function: _Function) -> _Function:
         "profile_name",
         metavar="P",
         default="",
-        help=f"What bits 3 and up mean: {' or '.join(PROFILES)} (default: {DEFAULT}).",
+        help=f"What bits 3 and up mean: {PROFILE_NAMES} (default: {DEFAULT}).",
     )
     bit = click.option(
         "--bit",

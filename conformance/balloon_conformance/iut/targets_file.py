@@ -17,7 +17,7 @@ from typing import Any, Final, NoReturn
 
 from balloon_conformance.iut.errors import IutError
 from balloon_spec.events import Side
-from balloon_spec.profiles import PROFILES
+from balloon_spec.profiles import PROFILES, named
 from balloon_spec.queues import Numbering
 
 __all__ = ["FILE_NAME", "NamedTarget", "find", "load", "refuse_shadowed"]
@@ -149,7 +149,9 @@ class _Reader:
 
     def _profile(self, at: tuple[str, ...], fields: Mapping[str, Any]) -> str:
         value = self._text(at, fields, "profile")
-        if value and value not in PROFILES:
+        try:
+            named(value or next(iter(PROFILES)))
+        except ValueError:
             self._refuse((*at, "profile"), f"there is no profile {value!r}", f"write {' or '.join(PROFILES)}")
         return value
 

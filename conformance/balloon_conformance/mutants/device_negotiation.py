@@ -14,10 +14,15 @@ from balloon_conformance.reference.device_state import DeviceState
 from balloon_spec.events import Available, DriverOk, Event
 from balloon_spec.families.base import DEFLATE
 from balloon_spec.families.statistics import STATISTICS
-from balloon_spec.profiles import CHUNK_TRANSFER
 from balloon_spec.segments import from_lengths
 
 Pending = list[tuple[int, Buffer]]
+
+
+def _bits(device: Device, *names: str) -> int:
+    """Return the bits of those of the features that the profile has."""
+    profile = device.options.profile
+    return profile.mask(name for name in names if name in profile.by_name)
 
 
 # -- features ---------------------------------------------------------------------------------------------
@@ -47,7 +52,7 @@ class OffersChunksWithoutStatistics(Device):
 
     def offer(self) -> int:
         """Leave the statistics out."""
-        return super().offer() & ~CHUNK_TRANSFER.mask(["STATS_VQ", "HOST_REQ_VQ"])
+        return super().offer() & ~_bits(self, "STATS_VQ", "HOST_REQ_VQ")
 
 
 @mutant("NEG-02", origin="chunk transfer as posted, where nothing ties bit 4 to bit 1")
@@ -56,7 +61,7 @@ class OffersRequestsWithoutStatistics(Device):
 
     def offer(self) -> int:
         """Leave the statistics out."""
-        return super().offer() & ~CHUNK_TRANSFER.mask(["STATS_VQ", "CHUNK_TRANSFER"])
+        return super().offer() & ~_bits(self, "STATS_VQ", "CHUNK_TRANSFER")
 
 
 @mutant("NEG-09")
@@ -107,7 +112,7 @@ class RefusesEveryDriver(Device):
 
     def offer(self) -> int:
         """Leave MUST_TELL_HOST out."""
-        return super().offer() & ~CHUNK_TRANSFER.mask(["MUST_TELL_HOST"])
+        return super().offer() & ~_bits(self, "MUST_TELL_HOST")
 
     def allows(self, features: int) -> bool:
         """Allow nothing."""

@@ -19,8 +19,11 @@ from balloon_spec.events import Available
 from balloon_spec.families.base import INFLATE
 from balloon_spec.families.host_requests import HOST_REQUEST
 
-_MUST_TELL_HOST, _DEFLATE_ON_OOM, _CHUNK_TRANSFER, _HOST_REQ_VQ = 1, 4, 8, 16
-_VERSION_1 = 1 << 32
+
+def _bits(driver: Driver, *names: str) -> int:
+    """Return the bits of those of the features that the profile has."""
+    profile = driver.options.profile
+    return profile.mask(name for name in names if name in profile.by_name)
 
 
 # -- features ---------------------------------------------------------------------------------------------
@@ -32,7 +35,7 @@ class AcceptsChunksWithoutStatistics(Driver):
 
     def choose(self, offered: int) -> int:
         """Accept CHUNK_TRANSFER whenever it is offered."""
-        return super().choose(offered) | (offered & _CHUNK_TRANSFER)
+        return super().choose(offered) | (offered & _bits(self, "CHUNK_TRANSFER"))
 
 
 @mutant("NEG-04", origin="posted driver, D12: bit 4 is acknowledged without bit 1 and dropped too late")
@@ -41,7 +44,7 @@ class AcceptsRequestsWithoutStatistics(Driver):
 
     def choose(self, offered: int) -> int:
         """Accept HOST_REQ_VQ whenever it is offered."""
-        return super().choose(offered) | (offered & _HOST_REQ_VQ)
+        return super().choose(offered) | (offered & _bits(self, "HOST_REQ_VQ"))
 
 
 @mutant("NEG-05", origin="viobaloon for Windows, commit b13a87ca: features are accepted without a look")
@@ -50,7 +53,7 @@ class AcceptsWhatIsNotOffered(Driver):
 
     def choose(self, offered: int) -> int:
         """Always accept DEFLATE_ON_OOM."""
-        return super().choose(offered) | _DEFLATE_ON_OOM
+        return super().choose(offered) | _bits(self, "DEFLATE_ON_OOM")
 
 
 @mutant("NEG-05")
@@ -77,6 +80,17 @@ class AcceptsWhateverIsOffered(Driver):
         return super().choose(offered) | sum(1 << bit for bit in unknown)
 
 
+@mutant("NEG-11", origin="Linux, its maintainer's branch of June 2026: bits 6 and 7 before any text has them")
+class AcceptsProposals(Driver):
+    """A device that gives bits 6 and 7 another meaning one day finds them accepted."""
+
+    def choose(self, offered: int) -> int:
+        """Accept every feature that was proposed, too."""
+        profile = self.options.profile
+        proposed = (bit for bit in profile.unknown_bits(offered) if profile.proposal(bit) is not None)
+        return super().choose(offered) | sum(1 << bit for bit in proposed)
+
+
 @mutant("NEG-11")
 class AcceptsTheHighBitsUnseen(Driver):
     """A driver that knows the lower word of the features accepts the upper one unread."""
@@ -92,7 +106,7 @@ class LeavesOutVersion1(Driver):
 
     def choose(self, offered: int) -> int:
         """Leave VERSION_1 out."""
-        return super().choose(offered) & ~_VERSION_1
+        return super().choose(offered) & ~_bits(self, "VERSION_1")
 
 
 @mutant("NEG-10", origin="viobaloon for Windows and the FreeBSD driver: MUST_TELL_HOST is never accepted")
@@ -101,7 +115,7 @@ class TellsNobody(Driver):
 
     def choose(self, offered: int) -> int:
         """Leave MUST_TELL_HOST out."""
-        return super().choose(offered) & ~_MUST_TELL_HOST
+        return super().choose(offered) & ~_bits(self, "MUST_TELL_HOST")
 
 
 # -- queues -----------------------------------------------------------------------------------------------

@@ -63,9 +63,34 @@ def test_a_bit_that_means_nothing(session: DriverSession, bit: int) -> None:
     profile = session.profile
     if bit in profile.by_bit:
         raise NotExercised(f"profile {profile.name} has {profile.by_bit[bit].name} at bit {bit}")
+    _offer_beside(session, 1 << bit)
+
+
+@scenario(
+    Side.DRIVER,
+    "NEG-11",
+    "NEG-12",
+    "NEG-05",
+    "QUEUE-02",
+    "INF-03",
+    "DEF-11",
+    features=frozenset({"PAGE_POISON"}),
+)
+def test_proposals(session: DriverSession) -> None:
+    """A driver that is offered features which are only proposed does not accept them, and goes on."""
+    session.need(Capability.RAW_FEATURES)
+    profile = session.profile
+    proposed = [one.bit for one in profile.proposals if profile.proposal(one.bit) is not None]
+    if not proposed:
+        raise NotExercised(f"profile {profile.name} has other features at the bits of proposals")
+    _offer_beside(session, sum(1 << bit for bit in proposed))
+
+
+def _offer_beside(session: DriverSession, bits: int) -> None:
+    """Offer every feature of the profile and these bits, and move a few pages."""
     hosting = Hosting(session)
-    names = {feature.name for feature in profile.device_features}
-    if hosting.offer(*names, beside=1 << bit) is None:
+    names = {feature.name for feature in session.profile.device_features}
+    if hosting.offer(*names, beside=bits) is None:
         return
     hosting.move_a_few()
     session.settle(_QUIET_SECONDS)

@@ -122,7 +122,7 @@ class ConnectedDevice:
         return BackendSession(
             device.offer(),
             device.configuration(),
-            queue_limit=max(queue.place for queue in registry.queues()) + 1,
+            queue_limit=max(device.options.profile.place(queue) for queue in registry.queues()) + 1,
             acceptable=device.allows,
         )
 

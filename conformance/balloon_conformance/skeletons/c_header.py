@@ -164,7 +164,7 @@ def _constants(profile: Profile) -> Iterator[str]:
     )
     yield "/* Virtqueue indices with fixed numbers, the same for every feature set. */"
     yield from _table(
-        (f"{_MACRO}_VQ_{queue.name.upper().replace('-', '_')}", str(queue.place), "")
+        (f"{_MACRO}_VQ_{queue.name.upper().replace('-', '_')}", str(profile.place(queue)), "")
         for queue in registry.queues()
     )
     yield "/* Commands of a host request, and what a message says of those after it: values, not bits. */"

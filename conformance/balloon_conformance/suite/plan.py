@@ -88,11 +88,11 @@ def why_foreign(profile: Profile, names: frozenset[str], target: Target) -> str:
 def move(vector: Vector, profile: Profile) -> Vector:
     """Return the vector with the bit and queue numbers of ``profile``, that of the run.
 
-    A vector of another profile keeps that, with these numbers. If both have one name, ``profile`` has every
-    feature of the vector's.
+    A vector of another profile keeps that, with these numbers, unless queues have moved in ``profile``.
+    Where it does not keep it, ``profile`` has every feature of the vector's.
     """
     own = vector.profile
-    if own.name != profile.name:
+    if own.name != profile.name and not profile.moved_places:
         bits = {name: profile.by_name[name].bit for name in own.by_name if name in profile.by_name}
         profile = own.with_bits(bits).with_numbering(profile.numbering)
     if own == profile:

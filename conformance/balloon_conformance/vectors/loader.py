@@ -255,7 +255,7 @@ class _Reader:
         masks = {}
         for key in ("offered", "accepted"):
             for index, name in enumerate(value[key]):
-                if name not in self._profile.by_name:
+                if name not in self._profile.named:
                     known = ", ".join(self._profile.by_name)
                     self._refuse(
                         (*path, key, index),

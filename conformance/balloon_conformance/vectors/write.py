@@ -69,7 +69,7 @@ class Writing:
     def _names(self, mask: int) -> str:
         """Name features: VERSION_1 first, the others by bit."""
         profile = self._vector.profile
-        order = sorted(profile.names(mask), key=lambda name: (name != "VERSION_1", profile.by_name[name].bit))
+        order = sorted(profile.names(mask), key=lambda name: (name != "VERSION_1", profile.named[name].bit))
         return ", ".join(order)
 
     def _step(self, step: Step) -> Iterator[str]:

@@ -93,7 +93,7 @@ class BackEnd:
             offered,
             space,
             protocol=protocol,
-            queue_limit=max(_LEAST_QUEUES, *(queue.place + 1 for queue in profile.queues)),
+            queue_limit=max(_LEAST_QUEUES, *(profile.place(queue) + 1 for queue in profile.queues)),
             acceptable=self._may_accept,
         )
         self._answer_seconds = answer_seconds

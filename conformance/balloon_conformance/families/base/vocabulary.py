@@ -38,6 +38,7 @@ from balloon_conformance.second_encoder.wishes import Burst, Carrier
 __all__ = [
     "DEFLATE",
     "INFLATE",
+    "PROPOSALS",
     "SAFE",
     "VOCABULARY",
     "PfnArray",
@@ -56,6 +57,9 @@ __all__ = [
 
 INFLATE, DEFLATE = "inflate", "deflate"
 """The queues, and the wishes of a guest that are carried there."""
+
+PROPOSALS: Final = MappingProxyType({"DEVICE_INIT_REPORTED": 6, "DEVICE_INIT_ON_INFLATE": 7})
+"""Features that were proposed, and that no family has because no specification does."""
 
 SAFE = "SAFE-01 SAFE-02 SAFE-12 SAFE-03 SAFE-04 SAFE-05"
 """What every malformed buffer shows of a device: nothing else is touched, and it goes on."""
@@ -189,7 +193,7 @@ class _Arrays(Carrier):
 
 
 VOCABULARY: Final = Vocabulary(
-    bits=MappingProxyType({"MUST_TELL_HOST": 0, "DEFLATE_ON_OOM": 2}),
+    bits=MappingProxyType({"MUST_TELL_HOST": 0, "DEFLATE_ON_OOM": 2, **PROPOSALS}),
     queues=MappingProxyType({INFLATE: 0, DEFLATE: 1}),
     carriers=(_Arrays,),
 )

@@ -74,13 +74,20 @@ def accepted_is_offered(event: Negotiated, scene: Scene) -> Iterator[Decision]:
 @rule(Negotiated, "NEG-11")
 def what_means_nothing_is_left_alone(event: Negotiated, scene: Scene) -> Iterator[Decision]:
     """An offer of a bit that has no meaning is not taken."""
-    names = scene.exchange.profile
-    nothing = [bit for bit in names.unknown_bits(event.offered) if means_nothing(bit)]
+    profile = scene.exchange.profile
+    nothing = [
+        bit
+        for bit in profile.unknown_bits(event.offered)
+        if means_nothing(bit) or profile.proposal(bit) is not None
+    ]
     taken = [bit for bit in nothing if event.accepted >> bit & 1]
     if taken:
+        proposed = next((one for bit in taken if (one := profile.proposal(bit)) is not None), None)
         yield broken(
             "NEG-11",
-            "a feature bit is accepted that has no meaning",
+            "a feature bit is accepted that has no meaning"
+            if proposed is None
+            else f"{proposed.name} (bit {proposed.bit}) is accepted, which is a proposal and no feature",
             field="features",
             expected=f"{event.accepted & ~sum(1 << bit for bit in taken):#x}",
             seen=f"{event.accepted:#x}",
@@ -149,8 +156,9 @@ def features_ok_is_right(event: Negotiated, scene: Scene) -> Iterator[Decision]:
 
 def _may_have_more_queues(exchange: Exchange) -> bool:
     """Tell whether a balloon feature was accepted that the profile does not know; it may add a queue."""
-    unknown = exchange.profile.unknown_bits(exchange[Session].accepted or 0)
-    return any(bit <= LAST_BALLOON_BIT for bit in unknown)
+    profile = exchange.profile
+    unknown = profile.unknown_bits(exchange[Session].accepted or 0)
+    return any(bit <= LAST_BALLOON_BIT and profile.proposal(bit) is None for bit in unknown)
 
 
 @rule(Available, "QUEUE-01", "QUEUE-02")
