@@ -223,10 +223,10 @@ class ObservedDriver:
         self._observe()
 
     def change_configuration(self, space: bytes) -> None:
-        """Change the configuration space."""
+        """Change the first words of the configuration space; those behind them stay."""
         self._num_pages = int.from_bytes(space[:4], "little")
-        self._space = space
-        self._adapter.change_configuration(space)
+        self._space = space + self._space[len(space) :]
+        self._adapter.change_configuration(self._space)
         self._observe()
 
     def change_word(self, offset: int, data: bytes) -> None:

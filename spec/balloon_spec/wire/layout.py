@@ -35,7 +35,10 @@ ByteOrder: TypeAlias = Literal["little", "big"]
 
 
 def swapped(word: int, word_bytes: int = 8) -> int:
-    """Return a word with its bytes in the other order."""
+    """Return a word of so many bytes with its bytes in the other order.
+
+    A number that was counted or wished for may be too large for the word; swap what was read, and compare.
+    """
     return int.from_bytes(word.to_bytes(word_bytes, "little"), "big")
 
 

@@ -48,7 +48,12 @@ from balloon_conformance.generation.intents.shorthand import (
     returns,
     runs,
 )
+from balloon_conformance.generation.observed_references import ObservedDriver
+from balloon_conformance.iut.contract import Setup
+from balloon_conformance.iut.reference.adapter import ReferenceDriver
+from balloon_conformance.vectors.model import FeatureSets
 from balloon_conformance.vectors.steps import BufferStep, UsedStep
+from balloon_spec.profiles import MAINLINE
 from balloon_spec.wire.errors import WireError
 
 
@@ -274,3 +279,17 @@ def test_a_vector_lists_what_it_shows_and_an_intent_that_shows_nothing_is_refuse
     assert fill(one).requirements == ("INF-05", "NEG-07")
     with pytest.raises(FillError, match="of CHUNK-10, INF-05 it shows none that binds the device; mend"):
         fill(dataclasses.replace(one, about=("CHUNK-10", "INF-05")))
+
+
+def test_a_new_target_leaves_the_words_behind_it(monkeypatch):
+    seen = []
+    change = ReferenceDriver.change_configuration
+    monkeypatch.setattr(
+        ReferenceDriver, "change_configuration", lambda self, data: seen.append(data) or change(self, data)
+    )
+    driver = ObservedDriver(Setup(MAINLINE, 0x4000), [0])
+    driver.negotiate(FeatureSets(0, 0))
+    driver.change_word(8, b"\1\2\3\4")
+    driver.change_configuration(struct.pack("<II", 5, 0))
+    driver.change_word(0, struct.pack("<I", 6))
+    assert seen == [struct.pack("<II4B", pages, 0, 1, 2, 3, 4) for pages in (0, 5, 6)]

@@ -124,7 +124,7 @@ def actual_counts_the_balloon(event: ConfigurationWritten, scene: Scene) -> Iter
         if count.changes > 1:
             yield kept("CFG-10")
     else:
-        if actual == swapped(least, 4):
+        if least == swapped(actual, 4):
             requirement, words, expected = "CFG-05", "actual is big-endian", f"{least}"
         elif actual > named:
             requirement, words = "INF-03", "actual counts pages that no inflate buffer named"

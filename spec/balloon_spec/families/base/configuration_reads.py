@@ -33,7 +33,7 @@ def _num_pages_decisions(
     if seen == target or seen in others:
         yield kept("CFG-01")
         yield kept("CFG-11")
-    elif seen == swapped(target, 4):
+    elif target == swapped(seen, 4):
         yield broken(
             "CFG-01", "num_pages is big-endian", field="num_pages", expected=target, seen=seen, data=data
         )
@@ -65,7 +65,7 @@ def a_change_is_announced(event: ConfigurationChanged, scene: Scene) -> Iterator
         return
     seen = int.from_bytes(event.data[:4], "little")
     yield kept("CFG-07")
-    if space.wants_more_than_memory and seen != space.target:
+    if space.wants_more_than_fits and seen != space.target:
         # CFG-14 lets a device make another target of it.
         return
     yield from _num_pages_decisions(seen, space.target, space.actual or 0, event.data)
@@ -80,7 +80,7 @@ def no_change_is_missed(event: Quiet, scene: Scene) -> Iterator[Decision]:
     if not scene[Session].driver_ok or space.target_is_early:
         # A driver that does not run yet is not notified (CFG-13), and reads num_pages when it does.
         return
-    if space.wants_more_than_memory:
+    if space.wants_more_than_fits:
         # CFG-14 lets a device leave it.
         return
     yield broken(
@@ -103,6 +103,10 @@ def _num_pages_reads_back(seen: int, data: bytes, exchange: Exchange) -> Iterato
     """CFG-09, CFG-01 and CFG-11: ``num_pages`` is what it was, or what the operator wished for since."""
     space = exchange[Configuration]
     known = {space.target, space.num_pages_before} | ({seen} & space.superseded)
+    memory = exchange[Session].memory
+    if memory is not None and space.wants_more_than_memory and seen == memory.pages:
+        # CFG-14 lets a device make this of the target, and a driver may read it before it is notified.
+        return
     if space.wrote_num_pages is None:
         if space.num_pages is not None and space.num_pages_was_seen:
             yield from _num_pages_decisions(seen, space.num_pages, space.actual or 0, data, known)
