@@ -48,6 +48,7 @@ __all__ = [
     "Target",
     "TellsAbsentQueues",
     "TellsChanges",
+    "TellsSkipped",
     "TellsStatistics",
     "WritesPages",
     "operator_capability",
@@ -81,6 +82,8 @@ class Capability(Word):
     """The suite reaches the registers of the device (:class:`ReachesRegisters`)."""
     WRITE_PAGES: ClassVar[Capability]
     """The suite, as the driver, writes to pages of guest memory (:class:`WritesPages`)."""
+    SKIPS: ClassVar[Capability]
+    """The suite can see which pages the device left out of a copy of guest memory (:class:`TellsSkipped`)."""
     # Capabilities of a driver.
     STEER_PAGES: ClassVar[Capability]
     """The suite chooses which pages the guest gives up, wants back, or does not use."""
@@ -106,6 +109,7 @@ Capability.ADDRESSES = Capability.declare("addresses")
 Capability.HOST_STATISTICS = Capability.declare("host-statistics")
 Capability.REGISTERS = Capability.declare("registers")
 Capability.WRITE_PAGES = Capability.declare("write-pages")
+Capability.SKIPS = Capability.declare("skips")
 Capability.STEER_PAGES = Capability.declare("steer-pages")
 Capability.STEER_GUEST = Capability.declare("steer-guest")
 Capability.GUEST_MEMORY = Capability.declare("guest-memory")
@@ -429,6 +433,18 @@ class TellsChanges(Protocol):
 
         All of them, each in one event; see :class:`~balloon_spec.events.Overwritten`.
         """
+
+
+@runtime_checkable
+class TellsSkipped(Protocol):
+    """A device adapter with :attr:`Capability.SKIPS`: it can look at a copy that the device made of memory.
+
+    The copy is the one for whose sake the operator wanted hints; it is over once the operator ended it. With
+    :attr:`Capability.WRITE_PAGES`, the device sees what the guest writes as it would see any guest write.
+    """
+
+    def skipped(self, pages: PageSet) -> PageSet:
+        """Return those of ``pages`` that the copy lacks with what they held last; all if there is no copy."""
 
 
 @runtime_checkable
