@@ -35,6 +35,7 @@ __all__ = [
     "ImplementationCrashed",
     "ImplementationHung",
     "ImplementationViolation",
+    "LooksAgain",
     "OutlivesCases",
     "PeerAbsent",
     "PeerLeft",
@@ -301,8 +302,8 @@ class DriverAdapter(_Adapter, Protocol):
 
     One that reads guest memory shows what the guest does with the pages that a device may change, at which
     device-writable segments point of buffers that name pages. Before the Available event it returns Contents
-    for all of these pages, as they are then. When the buffer is to be returned it looks at them again: Guest
-    (use) has those that are not as they were, Guest (leave) the others.
+    for all of these pages, as they are then. When the buffer is to be returned it looks at them again
+    (:class:`LooksAgain`): Guest (use) has those that are not as they were, Guest (leave) the others.
     """
 
     def negotiate(self, offered: int, configuration: bytes) -> int | None:
@@ -456,6 +457,14 @@ class ReachesMemory(Protocol):
 
     def write_memory(self, address: int, data: bytes) -> None:
         """Write guest memory, as a device may do with the pages of the balloon."""
+
+
+@runtime_checkable
+class LooksAgain(Protocol):
+    """A driver adapter that looks once more at the pages that a device may change before they go back."""
+
+    def look_again(self, queue: int, buffer: str) -> None:
+        """Look at the pages of a buffer that is about to be returned; ``observe`` tells of them."""
 
 
 @runtime_checkable
