@@ -12,7 +12,7 @@ SETUP = Setup(CHUNK_TRANSFER, 0x100)
 
 _HEAD = """
 import json, os, signal, subprocess, sys, time
-started = {"protocol": 1, "role": ROLE, "name": "fake", "version": "1", "capabilities": CAPABILITIES}
+started = {"protocol": PROTOCOL, "role": ROLE, "name": "fake", "version": "1", "capabilities": CAPABILITIES}
 if ROLE == "device":
     started["offered"] = "0x10000001f"
 LENIENT = False
@@ -21,7 +21,7 @@ def tell(**line):
 def answers():
     for text in sys.stdin:
         line = json.loads(text)
-        if line["command"] == "start" and line["protocol"] != 1 and not LENIENT:
+        if line["command"] == "start" and line["protocol"] != PROTOCOL and not LENIENT:
             tell(seq=line["seq"], error="refused")
         elif line["command"] == "start":
             tell(seq=line["seq"], **started)
@@ -33,12 +33,12 @@ def answers():
 """
 
 
-def program(body, *, role="device", capabilities=("synchronous",)):
+def program(body, *, role="device", capabilities=("synchronous",), protocol=2):
     """Return the words of a program: ``start`` and ``stop`` are answered, ``body`` does the rest.
 
     It may loop over ``answers()``, which yields seq, command and the whole line, and ``tell(seq=..., ...)``.
     """
-    constants = f"ROLE = {role!r}\nCAPABILITIES = {list(capabilities)!r}\n"
+    constants = f"ROLE = {role!r}\nCAPABILITIES = {list(capabilities)!r}\nPROTOCOL = {protocol}\n"
     return (sys.executable, "-c", constants + _HEAD + textwrap.dedent(body))
 
 

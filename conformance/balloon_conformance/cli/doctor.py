@@ -31,6 +31,7 @@ It is asked for what there is not, stopped in the middle, started again, and giv
 _EPILOG = """\b
 Examples:
   balloon-conformance doctor 'stdio:./my-device --fast'
+  balloon-conformance doctor 'stdio:./my-device --fast' --profile mainline
   balloon-conformance doctor python:my_device:Adapter
 
 \b
@@ -73,9 +74,10 @@ def command(*, asked: Asked) -> int:
 
 def _diagnoses(options: RunOptions) -> Iterator[Diagnosis]:
     target = options.target()
+    profile = options.chosen_profile(target)
     program = program_of(target)
-    of_program = examine_program(program) if program else ()
-    return chain(of_program, examine(target))
+    of_program = examine_program(program, profile) if program else ()
+    return chain(of_program, examine(target, profile))
 
 
 def _printed(console: Console, found: Iterable[Diagnosis]) -> Iterator[Diagnosis]:

@@ -171,7 +171,7 @@ def command(
             cases = plan(target.side, options.vector_directory)
             known = options.known(target)
             description = target.make().description
-            _examine(target, asked)
+            _examine(target, chosen, asked)
         arguments = _pytest_arguments(options, expression, processes, first=first)
         results = Results(
             target.side, chosen, cases.about(), known, ExerciseRequest(cases.needs(), options.named)
@@ -238,9 +238,9 @@ def _pytest_arguments(
     return [*arguments, str(scenarios.DIRECTORY)]
 
 
-def _examine(target: Target, asked: Asked) -> None:
+def _examine(target: Target, profile: Profile, asked: Asked) -> None:
     """Raise an error before anything is judged if the adapter, and not the implementation, is at fault."""
-    if to_mend := examine_briefly(target):
+    if to_mend := examine_briefly(target, profile):
         raise AdapterFault(
             f"the adapter is at fault, and nothing was judged: {to_mend}; "
             f"{asked.repeat('doctor')} examines all of it"

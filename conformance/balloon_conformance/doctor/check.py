@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from balloon_conformance.doctor.examined_program import STATISTICS_INDEX, ProgramSession
+from balloon_conformance.doctor.examined_program import ProgramSession
 from balloon_conformance.iut.stdio.messages import Answer
 from balloon_spec.pages import PageSet
 
@@ -30,7 +30,7 @@ Check = Callable[[ProgramSession], str | None]
 def lend_statistics(session: ProgramSession, name: str) -> Answer:
     """Make a statistics buffer available to a device. The device may keep it."""
     return session.ask(
-        "available", queue=STATISTICS_INDEX, buffer=name, readable=STATISTICS, writable=0, notify=True
+        "available", queue=session.statistics_index, buffer=name, readable=STATISTICS, writable=0, notify=True
     )
 
 

@@ -6,13 +6,7 @@ import time
 from typing import Any, Final
 
 from balloon_conformance.doctor.check import PAGES, STATISTICS, Advice, error_of, lend_statistics
-from balloon_conformance.doctor.examined_program import (
-    FEATURES,
-    INFLATE_INDEX,
-    SETTLE_SECONDS,
-    STATISTICS_INDEX,
-    ProgramSession,
-)
+from balloon_conformance.doctor.examined_program import SETTLE_SECONDS, ProgramSession
 from balloon_conformance.iut.contract import Capability, operator_capability
 from balloon_conformance.iut.stdio.forms import COMMANDS, REREAD, SYNCHRONOUS, ErrorKind
 from balloon_conformance.iut.stdio.messages import Answer
@@ -24,6 +18,8 @@ __all__ = ["claimed", "discards_honestly", "keeps_synchronous", "rereads", "uncl
 _QUIET_SECONDS: Final = 0.2
 _ARRAYS: Final = ("0510000006100000", "0710000008100000")
 """Arrays of two page frame numbers each, in hexadecimal."""
+
+_WRITTEN: Final = bytes.fromhex("01020304")
 
 _VALUES: Final = {OperatorAction.TARGET: 0x13, OperatorAction.STATISTICS: 0}
 _OPERATOR: Final = {
@@ -97,12 +93,12 @@ def _driver_rereads(session: ProgramSession) -> str:
 def _device_rereads(session: ProgramSession) -> str:
     """Make two buffers available before DRIVER_OK: most devices return both in their answer to it."""
     offered = session.started.fields["offered"]
-    if not session.program.ask("negotiate", accepted=FEATURES & offered).fields["features_ok"]:
+    if not session.program.ask("negotiate", accepted=session.features & offered).fields["features_ok"]:
         return ""
     given: dict[tuple[int, str], bytes] = {}
     for queue, name, readable in (
-        (STATISTICS_INDEX, "doctor-s", STATISTICS),
-        *((INFLATE_INDEX, f"doctor-{page[:2]}", bytes.fromhex(page)) for page in _ARRAYS),
+        (session.statistics_index, "doctor-s", STATISTICS),
+        *((session.inflate_index, f"doctor-{page[:2]}", bytes.fromhex(page)) for page in _ARRAYS),
     ):
         given[queue, name] = readable
         answer = session.ask("available", queue=queue, buffer=name, readable=readable, writable=0)
@@ -150,7 +146,7 @@ def _buffer_in_flight(session: ProgramSession, events: list[tuple[str, Any]]) ->
     """Return the queue and the name of a buffer in flight, or None if there is none."""
     if session.side is Side.DEVICE:
         lend_statistics(session, "doctor")
-        return {"queue": STATISTICS_INDEX, "buffer": "doctor"}
+        return {"queue": session.statistics_index, "buffer": "doctor"}
     made = (fields for name, fields in events if name == "available")
     return next(({"queue": fields["queue"], "buffer": fields["buffer"]} for fields in made), None)
 
@@ -161,6 +157,7 @@ def _gated_commands(side: Side) -> list[tuple[str, str, dict[str, Any]]]:
         "guest": {"action": "inflate", "pages": PAGES},
         "guest-command": {"words": ("compact",)},
         "discarded": {"pages": PAGES},
+        "write-pages": {"pages": PAGES, "data": bytes(4)},
         "host-statistics": {},
         "reread": {"queue": 0, "buffer": "doctor"},
         "memory-read": {"address": 0x1000, "length": 8},
@@ -187,6 +184,9 @@ def discards_honestly(session: ProgramSession) -> str | None:
             "looked at, claim it"
         )
     session.negotiate()
+    if session.claims(Capability.WRITE_PAGES):
+        # What the guest wrote is no change that a device made.
+        session.program.ask("write-pages", pages=PAGES, data=_WRITTEN)
     answer = session.program.ask("discarded", pages=PAGES)
     if changed := answer.fields["discarded"] | (answer.fields["overwritten"] or EMPTY):
         return f"it says that {changed} was discarded or overwritten, which nobody gave up; look at memory"

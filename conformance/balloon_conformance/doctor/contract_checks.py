@@ -35,12 +35,13 @@ from balloon_conformance.iut.contract import (
     Target,
 )
 from balloon_spec.events import OperatorAction, Side
-from balloon_spec.profiles import profile
+from balloon_spec.profiles import Profile
 
-__all__ = ["CONTRACT_CHECKS", "NotExamined"]
+__all__ = ["CONTRACT_CHECKS", "ContractCheck", "NotExamined"]
 
 _SLOW_SECONDS: Final = 2.0
-_CHUNKS: Final = "CHUNK_TRANSFER"
+_LAST_OF_ALL: Final = 2
+"""The last bit that means the same in every profile."""
 _GUEST_SECONDS: Final = 10.0
 _PAGE_BYTES: Final = 4096
 _MOVED: Final = 41
@@ -53,28 +54,30 @@ class NotExamined(str):
     __slots__ = ()
 
 
+ContractCheck = Callable[[Target, Profile], str | None]
+"""A check of an adapter under a profile."""
+
+
 @contextmanager
-def _life(target: Target) -> Iterator[Any]:
+def _life(target: Target, profile: Profile) -> Iterator[Any]:
     """Yield a fresh adapter with its short lives; the adapter is stopped in any case."""
     adapter: Any = target.make()
     kind = Device if target.side is Side.DEVICE else Driver
     try:
-        yield kind(adapter, target.numbered(profile(target.default_profile)))
+        yield kind(adapter, profile)
     finally:
         adapter.stop()
 
 
-def _check_of(
-    side: Side, *needs: Capability
-) -> Callable[[Callable[[Any], str | None]], Callable[[Target], str | None]]:
+def _check_of(side: Side, *needs: Capability) -> Callable[[Callable[[Any], str | None]], ContractCheck]:
     """Make a check of one side. It returns None for the other side, and for an adapter without ``needs``."""
 
-    def decorate(check: Callable[[Any], str | None]) -> Callable[[Target], str | None]:
+    def decorate(check: Callable[[Any], str | None]) -> ContractCheck:
         @functools.wraps(check)
-        def run_check(target: Target) -> str | None:
+        def run_check(target: Target, profile: Profile) -> str | None:
             if target.side is not side:
                 return None
-            with _life(target) as life:
+            with _life(target, profile) as life:
                 return check(life) if all(life.can(one) for one in needs) else None
 
         return run_check
@@ -82,9 +85,9 @@ def _check_of(
     return decorate
 
 
-def starts(target: Target) -> str:
+def starts(target: Target, profile: Profile) -> str:
     """Start the adapter twice, and take the time."""
-    with _life(target) as life:
+    with _life(target, profile) as life:
         began = time.monotonic()
         life.adapter.start(life.setup)
         life.adapter.start(life.setup)
@@ -94,20 +97,20 @@ def starts(target: Target) -> str:
     return ""
 
 
-def stops(target: Target) -> str:
+def stops(target: Target, profile: Profile) -> str:
     """Stop the adapter before it was started, and twice after."""
-    with _life(target) as life:
+    with _life(target, profile) as life:
         life.adapter.stop()
         life.adapter.start(life.setup)
         life.adapter.stop()
     return ""
 
 
-def forgets(target: Target) -> str:
+def forgets(target: Target, profile: Profile) -> str:
     """Compare what a fresh adapter shows with what it shows after a busy life."""
-    with _life(target) as life:
+    with _life(target, profile) as life:
         fresh: Observations = life.observe_compared_life()
-    with _life(target) as life:
+    with _life(target, profile) as life:
         life.live_busily()
         after: Observations = life.observe_compared_life()
     for what, seen in fresh.items():
@@ -174,21 +177,20 @@ def configuration_in_parts(life: Any) -> str | None:
     return ""
 
 
-def bits_are_taken(target: Target) -> str | None:
+def bits_are_taken(target: Target, profile: Profile) -> str | None:
     """Start a device with another bit number for a feature of its profile, and read what it offers."""
-    name = target.default_profile
-    if target.side is Side.DRIVER or _CHUNKS not in profile(name).by_name:
+    name = next((feature.name for feature in profile.device_features if feature.bit > _LAST_OF_ALL), None)
+    if target.side is Side.DRIVER or name is None:
         return None
-    with _life(target) as life:
+    with _life(target, profile) as life:
         life.adapter.start(life.setup)
-        if not life.adapter.offered() & profile(name).mask([_CHUNKS]):
+        if not life.adapter.offered() & profile.mask([name]):
             return None
-        moved = target.numbered(profile(name, {_CHUNKS: _MOVED}))
-        life.adapter.start(Setup(moved, life.setup.memory_pages))
+        life.adapter.start(Setup(profile.with_bits({name: _MOVED}), life.setup.memory_pages))
         offered = life.adapter.offered()
     if not offered >> _MOVED & 1:
         return Advice(
-            f"it offers {offered:#x} although {_CHUNKS} was said to be bit {_MOVED}; take the numbers from"
+            f"it offers {offered:#x} although {name} was said to be bit {_MOVED}; take the numbers from"
             " the profile, or run it without --bit"
         )
     return ""
@@ -273,7 +275,7 @@ def guest_commands(life: Any) -> str | None:
     return f"the guest did not answer the command make-coffee within {_GUEST_SECONDS:g} seconds; refuse it"
 
 
-def fails_impossible_cases(target: Target) -> str:
+def fails_impossible_cases(target: Target, _profile: Profile) -> str:
     """Play the cases that have to fail."""
     found = impossible_cases.play_impossible_cases(target)
     if found.passed:
@@ -283,7 +285,7 @@ def fails_impossible_cases(target: Target) -> str:
     return ""
 
 
-CONTRACT_CHECKS: Final = (
+CONTRACT_CHECKS: Final[tuple[tuple[str, ContractCheck], ...]] = (
     ("a start, and another", starts),
     ("a stop without a start, and two of them", stops),
     ("a start forgets", forgets),

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from balloon_conformance.doctor.check import Advice, Check
-from balloon_conformance.doctor.contract_checks import CONTRACT_CHECKS, NotExamined
+from balloon_conformance.doctor.contract_checks import CONTRACT_CHECKS, ContractCheck, NotExamined
 from balloon_conformance.doctor.diagnosis import PAGE, Diagnosis, Health
 from balloon_conformance.doctor.examined_program import ExaminedProgram, ProgramSession
 from balloon_conformance.doctor.program_checks import (
@@ -28,6 +28,7 @@ from balloon_conformance.iut.contract import (
 )
 from balloon_conformance.iut.stdio.program import Program
 from balloon_conformance.iut.stdio.target import program_of
+from balloon_spec.profiles import Profile
 
 __all__ = ["examine", "examine_briefly", "examine_program"]
 
@@ -36,15 +37,18 @@ _BRIEF_CHECKS: Final = (negotiates, unknown_command, unknown_field, second_start
 _IMPLEMENTATION_FAULTS: Final = (ImplementationCrashed, ImplementationHung, ImplementationViolation)
 
 
-def examine_program(program: Program, checks: Sequence[NamedCheck] = PROGRAM_CHECKS) -> Iterator[Diagnosis]:
-    """Examine the program of ``stdio:COMMAND``; each check has a process of its own."""
-    examined = ExaminedProgram.of(program)
+def examine_program(
+    program: Program, profile: Profile, checks: Sequence[NamedCheck] = PROGRAM_CHECKS
+) -> Iterator[Diagnosis]:
+    """Examine the program of ``stdio:COMMAND`` under a profile; each check has a process of its own."""
+    examined = ExaminedProgram.of(program, profile)
     introduction = examined.introduction
     can = ", ".join(sorted(introduction.capabilities)) or "nothing beyond what it must"
     yield Diagnosis(
         "it starts and introduces itself",
         Health.WELL,
-        f"{introduction.description}, a {introduction.role}; it can: {can}",
+        f"{introduction.description}, a {introduction.role}; version {introduction.protocol} of the protocol;"
+        f" it can: {can}",
     )
     first_seen_by: dict[str, str] = {}
     for what, section, check in checks:
@@ -66,7 +70,7 @@ def examine_program(program: Program, checks: Sequence[NamedCheck] = PROGRAM_CHE
         yield diagnosis
 
 
-def examine_briefly(target: Target) -> str:
+def examine_briefly(target: Target, profile: Profile) -> str:
     """Examine a program in one process, as ``run`` does before it judges, and return what is to mend, or "".
 
     Other adapters are not examined: their first case shows the same. A program that ends or hangs during its
@@ -83,7 +87,7 @@ def examine_briefly(target: Target) -> str:
             def run_check(check: Check = check) -> str | None:
                 nonlocal session
                 if session is None:
-                    session = stack.enter_context(ExaminedProgram.of(program).session())
+                    session = stack.enter_context(ExaminedProgram.of(program, profile).session())
                 else:
                     session.start_again()
                 return check(session)
@@ -99,17 +103,17 @@ def examine_briefly(target: Target) -> str:
     return ""
 
 
-def examine(target: Target) -> Iterator[Diagnosis]:
-    """Examine any adapter through its contract, and play cases that have to fail."""
+def examine(target: Target, profile: Profile) -> Iterator[Diagnosis]:
+    """Examine any adapter through its contract under a profile, and play cases that have to fail."""
     for what, check in CONTRACT_CHECKS:
-        if diagnosis := _diagnose(what, _CONTRACT, partial(_without_blame, check, target)):
+        if diagnosis := _diagnose(what, _CONTRACT, partial(_without_blame, check, target, profile)):
             yield diagnosis
 
 
-def _without_blame(check: Callable[[Target], str | None], target: Target) -> str | None:
+def _without_blame(check: ContractCheck, target: Target, profile: Profile) -> str | None:
     """Make the check. If the implementation ends or hangs, the check is open: that is judged elsewhere."""
     try:
-        return check(target)
+        return check(target, profile)
     except _IMPLEMENTATION_FAULTS as fault:
         return NotExamined(f"the implementation ended or hung over this: {' '.join(str(fault).split())}")
 

@@ -14,43 +14,46 @@ from balloon_conformance.iut.stdio.program import Introduction, Program, StdioOp
 from balloon_spec.events import Side
 from balloon_spec.families.base import INFLATE
 from balloon_spec.families.statistics import STATISTICS
-from balloon_spec.profiles import CHUNK_TRANSFER
+from balloon_spec.profiles import Profile
+from balloon_spec.queues import Queue
 
-__all__ = [
-    "FEATURES",
-    "INFLATE_INDEX",
-    "SETTLE_SECONDS",
-    "SETUP",
-    "STATISTICS_INDEX",
-    "ExaminedProgram",
-    "ProgramSession",
-]
+__all__ = ["SETTLE_SECONDS", "ExaminedProgram", "ProgramSession"]
 
-SETUP: Final = Setup(CHUNK_TRANSFER, 0x4000)
-"""The setup with which every check starts the program."""
+_MEMORY_PAGES: Final = 0x4000
 
 SETTLE_SECONDS: Final = 0.5
 """A program that does not claim ``synchronous`` counts as at rest after this long without an event."""
 
-FEATURES: Final = CHUNK_TRANSFER.mask(["VERSION_1", "STATS_VQ"])
-"""The features that are negotiated, as far as the implementation takes part."""
-
-INFLATE_INDEX: Final = CHUNK_TRANSFER.queue_index(INFLATE, FEATURES, FEATURES)
-STATISTICS_INDEX: Final = CHUNK_TRANSFER.queue_index(STATISTICS, FEATURES, FEATURES)
-"""The virtqueue indices that checks use."""
-
 
 class ProgramSession:
-    """One check's conversation with a program that was started."""
+    """One check's conversation with a program that was started.
+
+    ``setup`` is that of every start. ``features`` are negotiated, as far as the implementation takes part.
+    """
 
     def __init__(
-        self, program: Program, introduction: Introduction, started: Answer, seconds: list[float]
+        self, program: Program, introduction: Introduction, setup: Setup, seconds: list[float]
     ) -> None:
         self.program = program
         self.introduction = introduction
-        self.started = started
+        self.setup = setup
+        self.features = setup.profile.mask(["VERSION_1", "STATS_VQ"])
+        self.started = program.start(setup)
         self.seconds = seconds
         """How long each answer took."""
+
+    @property
+    def inflate_index(self) -> int:
+        """The index of the inflate queue."""
+        return self._index(INFLATE)
+
+    @property
+    def statistics_index(self) -> int:
+        """The index of the statistics queue."""
+        return self._index(STATISTICS)
+
+    def _index(self, queue: Queue) -> int:
+        return self.setup.profile.queue_index(queue, self.features, self.features)
 
     @property
     def side(self) -> Side:
@@ -84,12 +87,12 @@ class ProgramSession:
         if self.side is Side.DRIVER:
             answer = self.program.ask(
                 "negotiate",
-                offered=FEATURES,
-                configuration=bytes(SETUP.profile.configuration_bytes(FEATURES)),
+                offered=self.features,
+                configuration=bytes(self.setup.profile.configuration_bytes(self.features)),
             )
             return answer.fields["accepted"] is not None, self.events(answer)
         offered = self.started.fields["offered"]
-        answer = self.program.ask("negotiate", accepted=FEATURES & offered)
+        answer = self.program.ask("negotiate", accepted=self.features & offered)
         events = self.events(answer)
         if answer.fields["features_ok"]:
             events += self.events(self.program.ask("driver-ok"))
@@ -97,29 +100,30 @@ class ProgramSession:
 
     def start_again(self) -> Answer:
         """Start the program a second time in the same process."""
-        self.started = self.program.start(SETUP)
+        self.started = self.program.start(self.setup)
         return self.started
 
 
 class ExaminedProgram:
-    """The program of ``options``, and how it introduced itself."""
+    """The program of ``options``, how it introduced itself, and the profile it is examined under."""
 
-    def __init__(self, options: StdioOptions, introduction: Introduction) -> None:
+    def __init__(self, options: StdioOptions, introduction: Introduction, profile: Profile) -> None:
         self.options = options
         self.introduction = introduction
+        self.setup = Setup(profile, _MEMORY_PAGES)
         self._seconds: list[float] = []
 
     @classmethod
-    def of(cls, program: Program) -> ExaminedProgram:
+    def of(cls, program: Program, profile: Profile) -> ExaminedProgram:
         """Take the program of an adapter. It has introduced itself before."""
         assert program.introduction is not None
-        return cls(program.options, program.introduction)
+        return cls(program.options, program.introduction, profile)
 
     @contextmanager
     def session(self) -> Iterator[ProgramSession]:
         """Start the program afresh; it is ended in any case."""
         program = Program(self.options, self.introduction)
         try:
-            yield ProgramSession(program, self.introduction, program.start(SETUP), self._seconds)
+            yield ProgramSession(program, self.introduction, self.setup, self._seconds)
         finally:
             program.stop()

@@ -18,7 +18,7 @@ from balloon_conformance.doctor.claim_checks import (
     rereads,
     unclaimed,
 )
-from balloon_conformance.doctor.examined_program import SETUP, ProgramSession
+from balloon_conformance.doctor.examined_program import ProgramSession
 from balloon_conformance.iut.contract import Capability
 from balloon_conformance.iut.stdio.forms import (
     LINE_LIMIT_BYTES,
@@ -71,7 +71,7 @@ def unknown_field(session: ProgramSession) -> str:
 
 def unknown_capability(session: ProgramSession) -> str:
     """Name in ``may_ask`` a capability that only a later suite may ask for."""
-    session.program.start(SETUP, more=("levitation",))
+    session.program.start(session.setup, more=("levitation",))
     return ""
 
 
@@ -88,7 +88,7 @@ def other_version(session: ProgramSession) -> str:
     if answer.error is not ErrorKind.REFUSED:
         return (
             f"it answered start with protocol {PROTOCOL_VERSION + 1} with {error_of(answer)}; answer "
-            f'"refused" to any but {PROTOCOL_VERSION}'
+            '"refused" to a version that it does not speak'
         )
     session.start_again()
     return ""

@@ -117,10 +117,16 @@ class RunOptions:
                     f"--bit {name}={bit}: the feature word of {target.name} has {target.feature_bits} bits; "
                     f"give a number from 0 to {target.feature_bits - 1}"
                 )
+        name = self.profile or target.default_profile
         try:
-            return target.numbered(profile(self.profile or target.default_profile, bits))
+            chosen = target.numbered(profile(name, bits))
         except (ValueError, KeyError) as error:
             raise IutError(str(error.args[0])) from error
+        if target.profiles and chosen.name not in target.profiles:
+            # The name of a target may hold a program of several lines.
+            at = " ".join(target.name.split())
+            raise IutError(f"{at}: there is no profile {chosen.name} for it: {target.profiles_note}")
+        return chosen
 
     @property
     def named(self) -> frozenset[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from balloon_conformance.iut.stdio.forms import COMMANDS, CommandForm, command_fields
+from balloon_conformance.iut.stdio.forms import COMMANDS, PROTOCOL_VERSION, CommandForm, command_fields
 from balloon_spec.events import Side
 
 __all__ = ["LANGUAGES", "Skeleton", "skeleton"]
@@ -116,7 +116,7 @@ def _c(role: Side, name: str) -> Skeleton:
 
 def _fill(template: str, **values: str) -> str:
     text = Path(__file__).with_name(template).read_text(encoding="utf-8")
-    for key, value in values.items():
+    for key, value in {**values, "PROTOCOL": str(PROTOCOL_VERSION)}.items():
         text = text.replace(f"@{key}@", value)
     return text
 

@@ -59,7 +59,7 @@ def test_it_starts_and_answers_every_command_honestly(built):
     with pytest.raises(AdapterError, match="answered reset with not-implemented: reset is not written yet"):
         program.ask("reset")
     other = program.ask_openly(
-        "start", {"protocol": 2, "suite": "", "profile": "base", "bits": {}, "memory_pages": 1, "may_ask": ()}
+        "start", {"protocol": 1, "suite": "", "profile": "base", "bits": {}, "memory_pages": 1, "may_ask": ()}
     )
     assert other.error is ErrorKind.REFUSED
     assert program.stop()
@@ -135,7 +135,7 @@ def test_the_c_skeleton_is_clean_under_sanitizers(tmp_path):
     flags = "CFLAGS=-g -fsanitize=address,undefined -fno-sanitize-recover=all"
     subprocess.run(["make", "-C", str(tmp_path), flags], check=True, capture_output=True, timeout=60)
     lines = [
-        {"seq": 1, "command": "start", "protocol": 1},
+        {"seq": 1, "command": "start", "protocol": 2},
         {"seq": 2, "command": "negotiate"},
         {"seq": 3, "command": "nonsense"},
         {"seq": 4},

@@ -20,6 +20,7 @@ from balloon_spec.events import (
 )
 from balloon_spec.families.base import DEFLATE
 from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.profiles import CHUNK_TRANSFER, MAINLINE
 
 
 def of(kind):
@@ -30,7 +31,11 @@ def of(kind):
 def unwell(kind):
     """Return what is not well, with its words."""
     fine = {Health.WELL, Health.ADVICE}
-    return {one.what: (one.health, one.text) for one in examine(of(kind)) if one.health not in fine}
+    return {
+        one.what: (one.health, one.text)
+        for one in examine(of(kind), CHUNK_TRANSFER)
+        if one.health not in fine
+    }
 
 
 # -- what survives a start ----------------------------------------------------------------------------------
@@ -328,9 +333,23 @@ def test_a_device_of_fixed_bit_numbers_is_advised_of_it():
         def offered(self):
             return 0x10000001F
 
-    (advice,) = [one for one in examine(of(Fixed)) if one.health is Health.ADVICE]
-    assert advice.what == "bit numbers as they are given"
-    assert "although CHUNK_TRANSFER was said to be bit 41" in advice.text
+    for profile, name in ((CHUNK_TRANSFER, "CHUNK_TRANSFER"), (MAINLINE, MAINLINE.device_features[3].name)):
+        (advice,) = [one for one in examine(of(Fixed), profile) if one.health is Health.ADVICE]
+        assert advice.what == "bit numbers as they are given"
+        assert f"although {name} was said to be bit 41" in advice.text
+
+
+def test_every_start_has_the_profile_it_is_examined_under():
+    profiles = set()
+
+    class Listens(ReferenceDevice):
+        def start(self, setup):
+            profiles.add(setup.profile.name)
+            super().start(setup)
+
+    assert not [one for one in examine(of(Listens), MAINLINE) if one.health is Health.MEND]
+    # The cases that nobody can pass are of profile base.
+    assert profiles == {"mainline", "base"}
 
 
 def test_a_device_without_discards_or_an_operator_is_not_asked_for_them():
@@ -361,7 +380,7 @@ def test_an_implementation_that_is_wrong_is_not_laid_at_the_adapters_door(side):
         one.name: diagnosis
         for one in mutants().values()
         if one.side is side
-        for diagnosis in examine(Target(one.name, one.side, one.make))
+        for diagnosis in examine(Target(one.name, one.side, one.make), CHUNK_TRANSFER)
         if diagnosis.health is Health.MEND
     }
     assert to_mend == {}

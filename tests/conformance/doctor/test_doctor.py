@@ -25,6 +25,7 @@ from balloon_conformance.iut.stdio.target import program_of
 from balloon_conformance.running.outcome import Outcome, Status
 from balloon_spec.events import Side
 from balloon_spec.pages import EMPTY
+from balloon_spec.profiles import BASE, CHUNK_TRANSFER, MAINLINE
 
 HONEST = {
     Side.DEVICE: dedent("""
@@ -97,7 +98,7 @@ def examined(body, what=None, *, side=Side.DEVICE, capabilities=("synchronous",)
     text = programs.program(body, role=str(side), capabilities=capabilities)
     program = program_of(programs.target(text, answer_seconds=2.0))
     checks = [check for check in PROGRAM_CHECKS if what in {None, check[0]}]
-    return {one.what: one for one in examine_program(program, checks)}
+    return {one.what: one for one in examine_program(program, CHUNK_TRANSFER, checks)}
 
 
 @pytest.mark.parametrize("side", list(Side))
@@ -107,6 +108,17 @@ def test_an_honest_program_has_nothing_to_mend(side):
     # That a device claims no discards is advice.
     assert unwell == ({"pages nobody gave up"} if side is Side.DEVICE else set())
     assert len(found) >= 17
+
+
+@pytest.mark.parametrize("profile", [BASE, MAINLINE], ids=lambda one: one.name)
+def test_a_program_is_started_under_the_profile_it_is_examined_under(tmp_path, profile):
+    log = tmp_path / "profiles"
+    body = f"for text in sys.stdin: open({str(log)!r}, 'a').write(json.loads(text).get('profile', '') + ' '); tell(seq=json.loads(text)['seq'], **started)"
+    program = program_of(programs.target(programs.program(body)))
+    (check,) = [one for one in PROGRAM_CHECKS if one[0] == "an unknown capability"]
+    log.unlink()
+    assert [one.health for one in examine_program(program, profile, [check])] == [Health.WELL] * 2
+    assert set(log.read_text().split()) == {profile.name}
 
 
 def instead(condition, statement):
@@ -156,7 +168,7 @@ UNWELL = {
     "takes another version": (
         "LENIENT = True\n" + HONEST[Side.DEVICE],
         "another version of the protocol",
-        'it answered start with protocol 2 with no error; answer "refused" to any but 1',
+        'it answered start with protocol 3 with no error; answer "refused" to a version that it does not speak',
     ),
     "logs to standard output": (
         instead("command == 'driver-ok'", "tell(seq=seq); print('debug: ready', flush=True)"),
@@ -321,7 +333,7 @@ def test_one_thing_to_mend_is_told_once():
     ids=["device", "driver", "driver of its own pages"],
 )
 def test_the_references_are_well(target):
-    found = {one.what: one.health for one in examine(target)}
+    found = {one.what: one.health for one in examine(target, CHUNK_TRANSFER)}
     assert set(found.values()) == {Health.WELL}
     assert len(found) >= 5
     assert impossible_cases.play_impossible_cases(target).passed == ()
@@ -348,7 +360,7 @@ class NeverStarts(ReferenceDevice):
 
 def diagnosed(kind):
     target = Target("python:mine:Adapter", kind().capabilities and Side.DEVICE, kind)
-    return {one.what: one for one in examine(target)}
+    return {one.what: one for one in examine(target, CHUNK_TRANSFER)}
 
 
 def test_what_an_adapter_raises_is_what_is_to_mend():
@@ -357,14 +369,14 @@ def test_what_an_adapter_raises_is_what_is_to_mend():
     assert (one.health, one.text) == (Health.MEND, "the adapter raised RuntimeError: no board")
     assert found["a case that it must fail"].health is Health.OPEN
     target = Target("python:mine:Adapter", Side.DRIVER, StopsOnce)
-    assert {one.what: one.text for one in examine(target)}["a stop without a start, and two of them"] == (
-        "nothing to stop; start it first"
-    )
+    assert {one.what: one.text for one in examine(target, CHUNK_TRANSFER)}[
+        "a stop without a start, and two of them"
+    ] == ("nothing to stop; start it first")
 
 
 def test_an_adapter_that_says_yes_to_everything_is_seen(monkeypatch):
     monkeypatch.setattr(impossible_cases, "play", lambda vector, *_rest: Outcome(vector.id, Status.PASSED))
-    one = list(examine(reference_device_target()))[-1]
+    one = list(examine(reference_device_target(), CHUNK_TRANSFER))[-1]
     assert one.health is Health.MEND
     assert one.text.startswith("it passes what cannot be passed (A page beside the one given up is")
 
@@ -439,13 +451,13 @@ def test_an_implementation_that_ends_over_its_first_negotiation_is_judged(tmp_pa
 
 
 def test_the_short_form_is_for_programs_and_keeps_to_one_process(tmp_path):
-    assert examine_briefly(reference_device_target()) == ""
+    assert examine_briefly(reference_device_target(), CHUNK_TRANSFER) == ""
     count = tmp_path / "count"
     target = programs.target(
         programs.program(f"open({str(count)!r}, 'a').write('x')\n" + HONEST[Side.DEVICE])
     )
     before = len(count.read_text(encoding="utf-8"))
-    assert examine_briefly(target) == ""
+    assert examine_briefly(target, CHUNK_TRANSFER) == ""
     assert len(count.read_text(encoding="utf-8")) == before + 1
 
 
@@ -454,7 +466,7 @@ def test_what_the_doctor_sends_keeps_the_published_schema(tmp_path, side):
     log = tmp_path / "log.jsonl"
     served = " ".join(programs.REFERENCE[side])
     text = ("sh", "-c", f"tee -a {log} | {served}")
-    diagnoses = list(examine_program(program_of(programs.target(text))))
+    diagnoses = list(examine_program(program_of(programs.target(text)), CHUNK_TRANSFER))
     assert {one.health for one in diagnoses} == {Health.WELL}, diagnoses
     keeps = Draft202012Validator(command_schema())
     sent = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]

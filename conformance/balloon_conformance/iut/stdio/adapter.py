@@ -20,6 +20,12 @@ __all__ = ["StdioAdapter"]
 
 _KNOWN: Final = frozenset(map(str, Capability))
 
+
+def _segments_of_before(told: Mapping[str, Any]) -> tuple[ev.Segment, ...]:
+    """Return the segments as version 1 states them; none in a later one."""
+    return from_parts(told.get("cut", ()), told.get("extents", ()), len(told["readable"]))
+
+
 _EVENTS: Mapping[str, Callable[[Mapping[str, Any]], Event]] = MappingProxyType(
     {
         "used": lambda told: ev.Used(
@@ -29,14 +35,15 @@ _EVENTS: Mapping[str, Callable[[Mapping[str, Any]], Event]] = MappingProxyType(
         "needs-reset": lambda _told: ev.NeedsReset(),
         "driver-ok": lambda _told: ev.DriverOk(),
         "available": lambda told: ev.Available(
-            *(told["queue"], told["buffer"], told["readable"], told["writable"]),
-            told["notify"],
-            told["segments"] or from_parts(told["cut"], told["extents"], len(told["readable"])),
+            *(told["queue"], told["buffer"], told["readable"], told["writable"], told["notify"]),
+            told["segments"] or _segments_of_before(told),
         ),
         "configuration-read": lambda told: ev.ConfigurationRead(told["offset"], told["data"]),
         "configuration-written": lambda told: ev.ConfigurationWritten(told["offset"], told["data"]),
         "reset": lambda _told: ev.Reset(),
         "guest-used": lambda told: ev.Guest(ev.GuestAction.USE, told["pages"]),
+        "guest-left": lambda told: ev.Guest(ev.GuestAction.LEAVE, told["pages"]),
+        "contents": lambda told: ev.Contents(told["pages"], told["fill"]),
     }
 )
 """The event of the suite for each event of an answer."""
@@ -62,6 +69,7 @@ class StdioAdapter:
         self.unseen = sight.unseen(self._kind, frozenset(introduction.capabilities))
         self._synchronous = introduction.synchronous
         self._rereads = REREAD in introduction.capabilities
+        self._protocol = introduction.protocol
         self._events: list[Event] = []
         self._memory = PageSet()
         self._lent: dict[tuple[int, str], bytes] = {}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from balloon_conformance.iut import sight
 from balloon_conformance.iut.contract import Buffer
 from balloon_conformance.iut.stdio.adapter import StdioAdapter
 from balloon_conformance.iut.stdio.messages import Answer
-from balloon_spec.events import OperatorAction, Side, Used
+from balloon_spec.events import OperatorAction, Overwritten, Side, Used
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.segments import are_lengths_alone, segments_outside
 
@@ -20,6 +22,7 @@ class StdioDevice(StdioAdapter):
     _side = Side.DEVICE
     _offered = 0
     _ring_sizes: tuple[tuple[int, int], ...] = ()
+    _changes: tuple[Overwritten, ...] = ()
 
     @property
     def memory(self) -> PageSet:
@@ -57,10 +60,9 @@ class StdioDevice(StdioAdapter):
         fields: dict[str, object] = {}
         if not buffer.notify:
             fields["notify"] = False
-        if not are_lengths_alone(buffer.segments):
-            fields["segments"] = buffer.segments
-        elif buffer.segments:
-            fields["cut"] = buffer.cut
+        if buffer.segments:
+            in_short = self._protocol == 1 and are_lengths_alone(buffer.segments)
+            fields |= {"cut": buffer.cut} if in_short else {"segments": buffer.segments}
         self._tell(
             "available",
             queue=queue,
@@ -87,9 +89,18 @@ class StdioDevice(StdioAdapter):
         """Return which of ``pages`` were discarded, and which overwritten."""
         fields = self._tell("discarded", pages=pages).fields
         discarded, changed = fields["discarded"], fields["overwritten"] or EMPTY
+        self._changes = fields.get("changes", ())
         if foreign := (discarded | changed) - pages:
             raise self.program.fault(f"answered discarded with {foreign}, which it was not asked about")
         return discarded, changed
+
+    def changes(self) -> Sequence[Overwritten]:
+        """Return what the program says of the bytes of those that the last look found overwritten."""
+        return self._changes
+
+    def write_pages(self, pages: PageSet, data: bytes) -> None:
+        """Have the guest write to pages."""
+        self._tell("write-pages", pages=pages, data=data)
 
     def statistics(self) -> tuple[tuple[int, int], ...]:
         """Return the statistics that the host read."""

@@ -100,11 +100,26 @@ class StdioDriver(StdioAdapter):
         self._tell("memory-write", address=address, data=data)
 
     def _enter(self, event: Event) -> None:
+        if isinstance(event, Available) and self._protocol > 1:
+            self._check_lengths(event)
         super()._enter(event)
         if isinstance(event, Reset):
             self._lent.clear()
         elif isinstance(event, Available) and self._rereads:
             self._lent[event.queue, event.buffer] = event.readable
+
+    def _check_lengths(self, event: Available) -> None:
+        """Refuse segments that are not those of the buffer; a part without any cannot be seen."""
+        for writable, part, length in (
+            (False, "device-readable", len(event.readable)),
+            (True, "device-writable", event.writable_bytes),
+        ):
+            stated = [one.length_bytes for one in event.segments if one.writable is writable]
+            if stated and sum(stated) != length:
+                raise self.program.fault(
+                    f"made {event.buffer} available with {length} {part} bytes and {part} segments of "
+                    f"{sum(stated)}; state all segments of a part, or none"
+                )
 
     def _take_other(self, name: str, told: Mapping[str, Any]) -> None:
         text = told["text"]

@@ -15,7 +15,7 @@ from typing import Any
 from balloon_conformance.iut.contract import Capability, operator_capability
 from balloon_conformance.iut.stdio import values
 from balloon_conformance.iut.stdio.values import Kind
-from balloon_spec.events import OperatorAction, Side
+from balloon_spec.events import GuestAction, OperatorAction, Side
 from balloon_spec.pages import EMPTY
 from balloon_spec.profiles import PROFILES
 from balloon_spec.queues import Numbering
@@ -24,21 +24,29 @@ __all__ = [
     "COMMANDS",
     "ERROR_FIELDS",
     "EVENTS",
+    "FIRST_PROFILES",
     "LINE_LIMIT_BYTES",
     "PROTOCOL_VERSION",
     "REREAD",
     "ROLE",
     "SYNCHRONOUS",
+    "VERSIONS",
     "CommandForm",
     "ErrorKind",
     "EventForm",
     "Field",
     "answer_fields",
     "command_fields",
+    "event_fields",
     "known_capabilities",
 ]
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
+"""The version that the suite speaks with every program that knows it."""
+VERSIONS = (1, PROTOCOL_VERSION)
+"""The versions that the suite can speak."""
+FIRST_PROFILES = ("base", "chunk-transfer")
+"""The profiles of version 1, in which a program need not take or state the segments of a buffer."""
 LINE_LIMIT_BYTES = 1 << 22
 """The longest line that either side may write, including its line end. HDR-07 allows messages of 512 KiB."""
 
@@ -55,6 +63,7 @@ _OF: Mapping[Side, tuple[str, ...]] = MappingProxyType(
             Capability.DESCRIPTORS,
             Capability.ADDRESSES,
             Capability.HOST_STATISTICS,
+            Capability.WRITE_PAGES,
             Capability.RAW_FEATURES,
             Capability.MEMORY_HOLES,
             REREAD,
@@ -97,26 +106,36 @@ class ErrorKind(StrEnum):
     """The implementation broke a rule of its transport, and nothing more can be exchanged."""
 
 
+_SECOND = (2,)
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a message. If it may be absent, ``default`` is its value then."""
+    """One field of a message. If it may be absent, ``default`` is its value then.
+
+    ``versions`` are those of the protocol that have the field; in any other it has its default.
+    """
 
     name: str
     kind: Kind
     about: str
     required: bool = True
     default: Any = None
+    versions: tuple[int, ...] = VERSIONS
 
 
-def _optional(name: str, kind: Kind, about: str, default: Any = None) -> Field:
-    return Field(name, kind, about, required=False, default=default)
+def _optional(
+    name: str, kind: Kind, about: str, default: Any = None, *, versions: tuple[int, ...] = VERSIONS
+) -> Field:
+    return Field(name, kind, about, required=False, default=default, versions=versions)
 
 
 @dataclass(frozen=True, slots=True)
 class CommandForm:
     """One command: the sides that have it, its fields, and the fields of its answer by side.
 
-    The suite sends it only if the program claims at least one of the capabilities in ``needs``.
+    The suite sends it only if the program claims at least one of the capabilities in ``needs``, and in one of
+    ``versions`` of the protocol.
     """
 
     name: str
@@ -125,7 +144,12 @@ class CommandForm:
     fields: tuple[Field, ...] = ()
     answers: Mapping[Side, tuple[Field, ...]] = field(default_factory=lambda: MappingProxyType({}))
     needs: tuple[str, ...] = ()
+    versions: tuple[int, ...] = VERSIONS
 
+
+_SEEN = frozenset({GuestAction.USE, GuestAction.HOLD, GuestAction.LEAVE})
+_GUEST_WISHES = tuple(one for one in GuestAction if one not in _SEEN)
+"""What a guest can be told to want. The others are seen."""
 
 _DEVICE = (Side.DEVICE,)
 _DRIVER = (Side.DRIVER,)
@@ -153,9 +177,12 @@ _NOTIFIED_DRIVER = _optional(
     "notify", values.BOOLEAN, "whether the driver was notified of it, or will be; not known when absent"
 )
 _CUT = _optional(
-    "cut", values.LENGTHS, "the lengths of the descriptors of the readable part; one when absent", default=()
+    "cut",
+    values.LENGTHS,
+    "the lengths of the descriptors of the readable part; one when absent",
+    default=(),
+    versions=(1,),
 )
-_SEGMENTS = "the descriptors one by one, in place of cut, if more than the lengths of the readable ones is"
 _OFFERED = Field("offered", values.BITS_64, "the feature bits the device offers")
 _MEMORY = _optional(
     "memory", values.PAGES, "the guest pages that exist; those that start asks for when absent"
@@ -252,7 +279,12 @@ _FORMS = (
         _DEVICE,
         (
             *(_QUEUE, _BUFFER, _READABLE, _WRITABLE, _NOTIFY, _CUT),
-            _optional("segments", values.SEGMENTS, f"{_SEGMENTS} stated", default=()),
+            _optional(
+                "segments",
+                values.SEGMENTS,
+                "the descriptors one by one; one for each part that is not empty when absent",
+                default=(),
+            ),
         ),
     ),
     CommandForm("used", "The device returns a buffer.", _DRIVER, (_QUEUE, _BUFFER, _LENGTH_USED, _WRITTEN)),
@@ -289,7 +321,7 @@ _FORMS = (
         "guest",
         "The guest tells its driver which pages to give up, to take back or to report as unused.",
         _DRIVER,
-        (Field("action", values.choice("inflate", "deflate", "unused"), "what the guest wants"), _PAGES),
+        (Field("action", values.choice(*_GUEST_WISHES), "what the guest wants"), _PAGES),
         needs=(Capability.STEER_PAGES,),
     ),
     CommandForm(
@@ -313,10 +345,25 @@ _FORMS = (
                         values.PAGES,
                         "those whose contents were changed without giving their memory back",
                     ),
+                    _optional(
+                        "changes",
+                        values.CHANGES,
+                        "what the overwritten ones hold, or which of their bytes were changed",
+                        default=(),
+                        versions=_SECOND,
+                    ),
                 )
             }
         ),
         (Capability.DISCARDS,),
+    ),
+    CommandForm(
+        "write-pages",
+        "The guest writes the data into each of the pages, over and over.",
+        _DEVICE,
+        (_PAGES, Field("data", values.BYTES, "the bytes; their number divides 4096")),
+        needs=(Capability.WRITE_PAGES,),
+        versions=_SECOND,
     ),
     CommandForm(
         "host-statistics",
@@ -384,12 +431,13 @@ _NEGOTIATE: Mapping[Side, tuple[Field, ...]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class EventForm:
-    """One event that an answer may carry."""
+    """One event that an answer may carry, in ``versions`` of the protocol."""
 
     name: str
     about: str
     sides: tuple[Side, ...]
     fields: tuple[Field, ...] = ()
+    versions: tuple[int, ...] = VERSIONS
 
 
 _EVENT_FORMS = (
@@ -420,9 +468,18 @@ _EVENT_FORMS = (
         (
             *(_QUEUE, _BUFFER, _READABLE, _WRITABLE, _NOTIFIED_DEVICE, _CUT),
             _optional(
-                "extents", values.ADDRESSES, "the address and length of each descriptor, if known", default=()
+                "extents",
+                values.ADDRESSES,
+                "the address and length of each descriptor, if known",
+                default=(),
+                versions=(1,),
             ),
-            _optional("segments", values.SEGMENTS, f"{_SEGMENTS} known", default=()),
+            _optional(
+                "segments",
+                values.SEGMENTS,
+                "the descriptors one by one, as far as they are known",
+                default=(),
+            ),
         ),
     ),
     EventForm("configuration-read", "The driver read the configuration space.", _DRIVER, (_OFFSET, _DATA)),
@@ -431,6 +488,28 @@ _EVENT_FORMS = (
     ),
     EventForm("reset", "The driver reset the device of its own accord.", _DRIVER),
     EventForm("guest-used", "The guest was seen to write to pages.", _DRIVER, (_PAGES,)),
+    EventForm(
+        "guest-left",
+        "The guest was seen to leave pages alone that a buffer in flight names.",
+        _DRIVER,
+        (_PAGES,),
+        versions=_SECOND,
+    ),
+    EventForm(
+        "contents",
+        "What the guest left in pages that the next buffer names.",
+        _DRIVER,
+        (
+            _PAGES,
+            _optional(
+                "fill",
+                values.BYTES,
+                "what each holds, over and over from its beginning to its end; anything else when absent",
+                default=b"",
+            ),
+        ),
+        versions=_SECOND,
+    ),
     EventForm(
         "guest-answer",
         "The guest carried out its command.",
@@ -451,14 +530,43 @@ EVENTS: Mapping[tuple[Side, str], EventForm] = MappingProxyType(
 """Every event by its side and its name."""
 
 
-def command_fields(form: CommandForm, side: Side) -> tuple[Field, ...]:
-    """Return the fields of a command to a program of ``side``."""
-    return _NEGOTIATE[side] if form.name == "negotiate" else form.fields
+def command_fields(form: CommandForm, side: Side, version: int = PROTOCOL_VERSION) -> tuple[Field, ...]:
+    """Return the fields of a command to a program of ``side`` in a version of the protocol."""
+    return _COMMAND_FIELDS[version][form.name, side]
 
 
-def answer_fields(form: CommandForm, side: Side) -> tuple[Field, ...]:
+def answer_fields(form: CommandForm, side: Side, version: int = PROTOCOL_VERSION) -> tuple[Field, ...]:
     """Return the fields of the answer of a program of ``side``, without ``seq`` and ``events``."""
-    return form.answers.get(side, ())
+    return _ANSWER_FIELDS[version].get((form.name, side), ())
+
+
+def event_fields(form: EventForm, version: int = PROTOCOL_VERSION) -> tuple[Field, ...]:
+    """Return the fields of an event in a version of the protocol."""
+    return _EVENT_FIELDS[version][form.name]
+
+
+def _of(version: int, fields: tuple[Field, ...]) -> tuple[Field, ...]:
+    return tuple(one for one in fields if version in one.versions)
+
+
+# Every line is read by these, so they are worked out once.
+_COMMAND_FIELDS = {
+    version: {
+        (form.name, side): _of(version, _NEGOTIATE[side] if form.name == "negotiate" else form.fields)
+        for form in _FORMS
+        for side in Side
+    }
+    for version in VERSIONS
+}
+_ANSWER_FIELDS = {
+    version: {
+        (form.name, side): _of(version, fields) for form in _FORMS for side, fields in form.answers.items()
+    }
+    for version in VERSIONS
+}
+_EVENT_FIELDS = {
+    version: {form.name: _of(version, form.fields) for form in _EVENT_FORMS} for version in VERSIONS
+}
 
 
 ERROR_FIELDS = (

@@ -11,11 +11,13 @@ from balloon_conformance.iut.stdio.forms import (
     COMMANDS,
     ERROR_FIELDS,
     EVENTS,
+    PROTOCOL_VERSION,
     ROLE,
     ErrorKind,
     Field,
     answer_fields,
     command_fields,
+    event_fields,
     known_capabilities,
 )
 from balloon_conformance.iut.stdio.values import BadValueError
@@ -38,8 +40,10 @@ class Answer:
     text: str = ""
 
 
-def read_answer(answer: Mapping[str, Any], command: str, side: Side | None) -> Answer:
-    """Read the answer to ``command``; ``seq`` was checked before.
+def read_answer(
+    answer: Mapping[str, Any], command: str, side: Side | None, version: int = PROTOCOL_VERSION
+) -> Answer:
+    """Read the answer to ``command`` in a version of the protocol; ``seq`` was checked before.
 
     If ``side`` is None, for the first ``start``, the answer says which side it is. Raises
     :class:`BadMessageError`.
@@ -51,28 +55,30 @@ def read_answer(answer: Mapping[str, Any], command: str, side: Side | None) -> A
         side = Side(_read_one(ROLE, rest)) if "error" not in rest else Side.DEVICE
     if type(told) not in {list, tuple}:
         raise BadMessageError(f"events: expected a list of events, found {_short(told)}")
-    events = tuple(_read_event(event, side, at) for at, event in enumerate(told))
+    events = tuple(_read_event(event, side, at, version) for at, event in enumerate(told))
     if "error" in rest:
         fields = read_fields(rest, ERROR_FIELDS)
         return Answer({}, events, ErrorKind(fields["error"]), fields["text"])
     if command not in COMMANDS:
         raise BadMessageError("there is no such command; answer it with the error unknown-command")
-    found = read_fields(rest, answer_fields(COMMANDS[command], side))
+    found = read_fields(rest, answer_fields(COMMANDS[command], side, version))
     if command == "start" and (foreign := found["capabilities"] - set(known_capabilities(side))):
         raise BadMessageError(f"capabilities: {min(foreign)} is not for a {side}")
     return Answer(found, events)
 
 
-def _read_event(event: Any, side: Side, at: int) -> tuple[str, Mapping[str, Any]]:
+def _read_event(event: Any, side: Side, at: int, version: int) -> tuple[str, Mapping[str, Any]]:
     if type(event) is not dict:
         raise BadMessageError(f"events[{at}]: expected an object, found {_short(event)}")
     rest = dict(event)
     name = rest.pop("event", None)
     form = EVENTS.get((side, name)) if type(name) is str else None
-    if form is None:
-        known = ", ".join(name for one, name in EVENTS if one is side)
+    if form is None or version not in form.versions:
+        known = ", ".join(
+            name for (one, name), form in EVENTS.items() if one is side and version in form.versions
+        )
         raise BadMessageError(f"events[{at}].event: a {side} has no event {_short(name)}; there are {known}")
-    return form.name, read_fields(rest, form.fields, f"events[{at}].")
+    return form.name, read_fields(rest, event_fields(form, version), f"events[{at}].")
 
 
 def read_fields(rest: Mapping[str, Any], fields: Iterable[Field], place: str = "") -> dict[str, Any]:

@@ -21,8 +21,10 @@ from balloon_conformance.iut.contract import (
 from balloon_conformance.iut.errors import IutError
 from balloon_conformance.iut.stdio.forms import (
     COMMANDS,
+    FIRST_PROFILES,
     PROTOCOL_VERSION,
     SYNCHRONOUS,
+    VERSIONS,
     ErrorKind,
     command_fields,
     known_capabilities,
@@ -63,13 +65,17 @@ class StdioOptions:
 
 @dataclass(frozen=True, slots=True)
 class Introduction:
-    """What a program says about itself when it is started; the same every time."""
+    """What a program says about itself when it is started; the same every time.
+
+    ``protocol`` is the version of the protocol that it speaks.
+    """
 
     role: Side
     name: str
     version: str
     capabilities: frozenset[str]
     numbering: Numbering | None = None
+    protocol: int = PROTOCOL_VERSION
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> Introduction:
@@ -80,7 +86,13 @@ class Introduction:
             fields["version"],
             fields["capabilities"],
             fields["numbering"],
+            fields["protocol"],
         )
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """The only profiles that the version of the protocol has; empty if it has any."""
+        return FIRST_PROFILES if self.protocol == VERSIONS[0] else ()
 
     @property
     def description(self) -> str:
@@ -124,6 +136,7 @@ class Program:
         self._process: StdioProcess | None = None
         self._sequence = 0
         self._side = introduction.role if introduction else None
+        self._protocol = introduction.protocol if introduction else PROTOCOL_VERSION
         self._said: tuple[str, ...] = ()
         self._lost = False
 
@@ -156,6 +169,8 @@ class Program:
             if reused and answer.error in {ErrorKind.REFUSED, ErrorKind.NOT_IMPLEMENTED}:
                 self.stop()
                 answer = self._start(setup, more)
+            if self.introduction is None and answer.error is ErrorKind.REFUSED:
+                answer = self._start_older(setup, more) or answer
             self._raise_error("start", answer)
             self._introduce(answer)
         except ImplementationCrashed as error:
@@ -189,7 +204,7 @@ class Program:
         self._sequence += 1
         line: dict[str, Any] = {"seq": self._sequence, "command": command}
         if command in COMMANDS:
-            for one in command_fields(COMMANDS[command], self._side or Side.DEVICE):
+            for one in command_fields(COMMANDS[command], self._side or Side.DEVICE, self._protocol):
                 if one.name in fields:
                     line[one.name] = one.kind.write(fields[one.name])
         if extra:
@@ -217,7 +232,7 @@ class Program:
                 f"{_sequence(answer)}; answer each command once, with its own seq"
             )
         try:
-            read = read_answer(answer, command, self._side)
+            read = read_answer(answer, command, self._side, self._protocol)
         except BadMessageError as fault:
             raise self.fault(
                 f"answered {command} with {_shown(text)}: {fault}; "
@@ -269,10 +284,20 @@ class Program:
         if process.ended():
             raise process.end_error("after the case before")
 
+    def _start_older(self, setup: Setup, more: tuple[str, ...]) -> Answer | None:
+        """Start a program that refused the present version in an older one; None if it refuses that too."""
+        for self._protocol in reversed(VERSIONS[:-1]):
+            self.stop()
+            answer = self._start(setup, more)
+            if answer.error is None:
+                return answer
+        self._protocol = PROTOCOL_VERSION
+        return None
+
     def _start(self, setup: Setup, more: tuple[str, ...]) -> Answer:
         numbering = setup.profile.numbering
         fields = {
-            "protocol": PROTOCOL_VERSION,
+            "protocol": self._protocol,
             "suite": _suite_version(),
             "profile": setup.profile.name,
             "bits": {feature.name: feature.bit for feature in setup.profile.features},
@@ -286,11 +311,12 @@ class Program:
     def _introduce(self, answer: Answer) -> None:
         """Store the introduction, or compare it with the one before."""
         protocol = answer.fields["protocol"]
-        if protocol != PROTOCOL_VERSION:
+        if protocol not in VERSIONS or protocol > self._protocol:
             raise self.fault(
-                f"speaks version {protocol} of the protocol, and this suite version "
-                f"{PROTOCOL_VERSION}; bring the two together"
+                f"was asked for version {self._protocol} of the protocol, and speaks version {protocol}; "
+                'answer "refused" to a version that it does not speak'
             )
+        self._protocol = protocol
         introduction = Introduction.of(answer.fields)
         if self.introduction is not None and introduction != self.introduction:
             raise self.fault(

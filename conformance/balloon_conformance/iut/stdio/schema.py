@@ -1,4 +1,4 @@
-"""The published JSON Schemas of the protocol, made from the table of messages.
+"""The published JSON Schemas of the protocol in its present version, made from the table of messages.
 
 ``schemas/`` beside this module holds them as files; a test keeps the two equal.
 """
@@ -17,6 +17,7 @@ from balloon_conformance.iut.stdio.forms import (
     Field,
     answer_fields,
     command_fields,
+    event_fields,
     known_capabilities,
 )
 from balloon_conformance.iut.stdio.values import Kind
@@ -100,7 +101,7 @@ def command_schema() -> dict[str, Any]:
 def answer_schema() -> dict[str, Any]:
     """Return the schema of every line that a program writes; ``$defs`` has each answer by its command."""
     events = {
-        f"event-{form.name}": _object(form.about, {"event": {"const": form.name}}, form.fields)
+        f"event-{form.name}": _object(form.about, {"event": {"const": form.name}}, event_fields(form))
         for form in {one.name: one for one in EVENTS.values()}.values()
     }
     carried = {
@@ -153,5 +154,5 @@ def _constant_role(form: CommandForm, side: Side) -> tuple[Field, ...]:
     }
     return tuple(
         Field(one.name, narrowed.get(one.name, one.kind), one.about, one.required, one.default)
-        for one in form.answers[side]
+        for one in answer_fields(form, side)
     )

@@ -24,7 +24,9 @@ from balloon_conformance.iut.contract import (
     Setup,
     StatesNumbering,
     SteersGuest,
+    TellsChanges,
     TellsStatistics,
+    WritesPages,
     operator_capability,
 )
 from balloon_conformance.iut.stdio.forms import COMMANDS as FORMS
@@ -34,13 +36,13 @@ from balloon_conformance.iut.stdio.forms import (
     REREAD,
     ErrorKind,
     answer_fields,
+    event_fields,
     known_capabilities,
 )
 from balloon_conformance.iut.stdio.messages import BadMessageError, read_command, write_line
 from balloon_spec import events as ev
 from balloon_spec.events import Side
 from balloon_spec.profiles import profile
-from balloon_spec.segments import are_lengths_alone, from_lengths
 
 __all__ = ["serve"]
 
@@ -71,9 +73,7 @@ _EVENTS: Mapping[type[ev.Event], tuple[str, Callable[[Any], dict[str, Any]]]] = 
                 "readable": seen.readable,
                 "writable": seen.writable_bytes,
                 "notify": seen.notified,
-                "cut": seen.cut if are_lengths_alone(seen.segments) else (),
-                "extents": (),
-                "segments": () if are_lengths_alone(seen.segments) else seen.segments,
+                "segments": seen.segments,
             },
         ),
         ev.ConfigurationRead: (
@@ -86,9 +86,10 @@ _EVENTS: Mapping[type[ev.Event], tuple[str, Callable[[Any], dict[str, Any]]]] = 
         ),
         ev.Reset: ("reset", lambda _seen: {}),
         ev.Guest: ("guest-used", lambda seen: {"pages": seen.pages}),
+        ev.Contents: ("contents", lambda seen: {"pages": seen.pages, "fill": seen.fill}),
     }
 )
-"""How the events of an adapter are sent; :meth:`_Served.tell` treats two of them differently."""
+"""How the events of an adapter are sent; :meth:`_Served.tell` treats some of them differently."""
 
 _TEXT_LIMIT: Final = 4096
 
@@ -200,9 +201,11 @@ class _Served:
         if isinstance(event, ev.Available):
             self._readable[event.queue, event.buffer] = event.readable
         name, fields_of = _EVENTS[type(event)]
+        if isinstance(event, ev.Guest) and event.action is ev.GuestAction.LEAVE:
+            name = "guest-left"
         line: dict[str, Any] = {"event": name}
         fields = fields_of(event)
-        for one in EVENTS[self.side, name].fields:
+        for one in event_fields(EVENTS[self.side, name]):
             if one.required or fields[one.name] != one.default:
                 line[one.name] = one.kind.write(fields[one.name])
         self.told.append(line)
@@ -222,6 +225,7 @@ class _ServedDevice(_Served):
             "configuration-write": self.configuration_write,
             "operator": self.operator,
             "discarded": self.discarded,
+            "write-pages": self.write_pages,
             "host-statistics": self.host_statistics,
         }
 
@@ -243,7 +247,7 @@ class _ServedDevice(_Served):
         return {}
 
     def available(self, fields: Fields) -> dict[str, Any]:
-        segments = fields["segments"] or from_lengths(fields["cut"])
+        segments = fields["segments"]
         if segments:
             self.need(Capability.DESCRIPTORS)
         self._readable[fields["queue"], fields["buffer"]] = fields["readable"]
@@ -269,7 +273,14 @@ class _ServedDevice(_Served):
     def discarded(self, fields: Fields) -> dict[str, Any]:
         self.need(Capability.DISCARDS)
         discarded, changed = self.adapter.discarded(fields["pages"])
-        return {"discarded": discarded, "overwritten": changed}
+        told = tuple(self.adapter.changes()) if changed and isinstance(self.adapter, TellsChanges) else ()
+        return {"discarded": discarded, "overwritten": changed, "changes": told}
+
+    def write_pages(self, fields: Fields) -> dict[str, Any]:
+        self.need(Capability.WRITE_PAGES)
+        assert isinstance(self.adapter, WritesPages)
+        self.adapter.write_pages(fields["pages"], fields["data"])
+        return {}
 
     def host_statistics(self, _fields: Fields) -> dict[str, Any]:
         self.need(Capability.HOST_STATISTICS)

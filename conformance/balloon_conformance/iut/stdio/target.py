@@ -22,9 +22,10 @@ from balloon_conformance.iut.kind import Given, Kind, Option
 from balloon_conformance.iut.stdio.adapter import StdioAdapter
 from balloon_conformance.iut.stdio.device import StdioDevice
 from balloon_conformance.iut.stdio.driver import StdioDriver
+from balloon_conformance.iut.stdio.forms import PROTOCOL_VERSION
 from balloon_conformance.iut.stdio.program import Introduction, Program, StdioOptions, split
 from balloon_spec.events import Side
-from balloon_spec.profiles import CHUNK_TRANSFER
+from balloon_spec.profiles import BASE
 
 __all__ = ["KIND", "introduce", "program_of", "stdio_options", "stdio_target"]
 
@@ -68,7 +69,7 @@ def introduce(options: StdioOptions) -> Introduction:
     """Start the program, read its introduction, and end it; :class:`IutError` if it gives none."""
     program = Program(options)
     try:
-        program.start(Setup(CHUNK_TRANSFER))
+        program.start(Setup(BASE))
     except (AdapterError, ImplementationCrashed, ImplementationHung, ImplementationViolation) as error:
         # A command may contain several lines; an error must be one line.
         raise IutError(" ".join(f"{options.name}: {error}".split())) from None
@@ -88,7 +89,19 @@ def stdio_target(options: StdioOptions) -> Target:
             return StdioDevice(options, introduction)
         return StdioDriver(options, introduction)
 
-    return Target(options.name, introduction.role, make, numbering=introduction.numbering)
+    note = (
+        f"{introduction.name} speaks version {introduction.protocol} of the protocol over standard streams,"
+        f" which has only {' and '.join(introduction.profiles)}; have it speak version {PROTOCOL_VERSION},"
+        " see docs/test/stdio-protocol.md#versions"
+    )
+    return Target(
+        options.name,
+        introduction.role,
+        make,
+        numbering=introduction.numbering,
+        profiles=introduction.profiles,
+        profiles_note=note if introduction.profiles else "",
+    )
 
 
 def program_of(target: Target) -> Program | None:

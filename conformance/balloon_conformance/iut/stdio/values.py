@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from balloon_spec import segments
-from balloon_spec.events import Segment
+from balloon_spec.events import Overwritten, Segment
 from balloon_spec.pages import PFN_LIMIT, PageSet
 from balloon_spec.queues import Numbering
 
@@ -22,6 +23,7 @@ __all__ = [
     "BIT_NUMBERS",
     "BOOLEAN",
     "BYTES",
+    "CHANGES",
     "LENGTHS",
     "MAYBE_BITS_64",
     "NAME",
@@ -271,6 +273,54 @@ SEGMENTS = Kind(
     segments.objects,
 )
 """The descriptors of a buffer: where each lies if that is known, how long it is, and for what."""
+
+
+_CHANGE_FIELDS: Mapping[str, tuple[str, Kind]] = MappingProxyType(
+    {
+        "pages": ("the pages", PAGES),
+        "fill": ("what each holds from its beginning to its end: these bytes, over and over", BYTES),
+        "spans": ("the bytes that are not as they were, as [guest-physical address, length]", ADDRESSES),
+    }
+)
+
+
+def _read_changes(value: Any) -> tuple[Overwritten, ...]:
+    if type(value) is not list:
+        raise _fault('a list of changes, as in [{"pages": [[4096, 1]], "fill": "00"}]', value)
+    return tuple(map(_read_change, value))
+
+
+def _read_change(value: Any) -> Overwritten:
+    if type(value) is not dict or not {"pages"} <= value.keys() <= _CHANGE_FIELDS.keys():
+        raise _fault("an object with pages, and fill or spans or neither", value)
+    return Overwritten(**{name: _CHANGE_FIELDS[name][1].read(one) for name, one in value.items()})
+
+
+def _write_change(change: Overwritten) -> dict[str, Any]:
+    said: dict[str, Any] = {"pages": PAGES.write(change.pages)}
+    if change.fill:
+        said["fill"] = BYTES.write(change.fill)
+    if change.spans:
+        said["spans"] = ADDRESSES.write(change.spans)
+    return said
+
+
+CHANGES = Kind(
+    {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {
+                name: {"description": about, **kind.schema} for name, (about, kind) in _CHANGE_FIELDS.items()
+            },
+            "required": ["pages"],
+            "additionalProperties": False,
+        },
+    },
+    _read_changes,
+    lambda changes: list(map(_write_change, changes)),
+)
+"""What became of the bytes of pages that were overwritten."""
 
 
 def _list(item: Schema, text: str, valid: Callable[[Any], bool]) -> Kind:

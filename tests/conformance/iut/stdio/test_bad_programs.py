@@ -101,9 +101,9 @@ START_FAULTS = {
     "speaks another version": (
         programs.program("""
             for line in sys.stdin:
-                tell(seq=1, **{**started, "protocol": 2})
+                tell(seq=1, **{**started, "protocol": 3})
         """),
-        "speaks version 2 of the protocol, and this suite version 1",
+        "was asked for version 2 of the protocol, and speaks version 3",
     ),
     "claims what there is not": (
         programs.program("for _ in answers(): pass", capabilities=["levitation"]),

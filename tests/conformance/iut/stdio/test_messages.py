@@ -24,7 +24,7 @@ MESSAGE = "0000000010000000" + "0000000100000000" + "0000010000000000"
 """A response header with data_len 16, and the chunk of 16 pages from 0x1000."""
 
 START = {
-    "protocol": 1,
+    "protocol": 2,
     "suite": "0.1.0",
     "profile": "chunk-transfer",
     "bits": {"STATS_VQ": 1, "CHUNK_TRANSFER": 41},
@@ -46,7 +46,6 @@ COMMAND_SAMPLES = {
         "readable": MESSAGE,
         "writable": 0,
         "notify": False,
-        "cut": [8, 16],
         "segments": [{"address": "0x1000", "length": 24}, {"length": 8, "writable": True}],
     },
     ("used", Side.DRIVER): {"queue": 3, "buffer": "b1", "length": 16, "written": "00" * 16},
@@ -57,6 +56,7 @@ COMMAND_SAMPLES = {
     ("guest", Side.DRIVER): {"action": "inflate", "pages": [[4096, 16]]},
     ("guest-command", Side.DRIVER): {"words": ["fragment", "holes", 2500]},
     ("discarded", Side.DEVICE): {"pages": [[4095, 18], [0, 1]]},
+    ("write-pages", Side.DEVICE): {"pages": [[4096, 2]], "data": "01020304"},
     ("host-statistics", Side.DEVICE): {},
     ("reread", Side.DEVICE): {"queue": 0, "buffer": "m1"},
     ("reread", Side.DRIVER): {"queue": 0, "buffer": "m1"},
@@ -69,7 +69,7 @@ COMMAND_SAMPLES = {
 }
 ANSWER_SAMPLES = {
     ("start", Side.DEVICE): {
-        "protocol": 1,
+        "protocol": 2,
         "role": "device",
         "name": "d",
         "version": "1",
@@ -78,7 +78,7 @@ ANSWER_SAMPLES = {
         "offered": "0x1f",
     },
     ("start", Side.DRIVER): {
-        "protocol": 1,
+        "protocol": 2,
         "role": "driver",
         "name": "d",
         "version": "",
@@ -88,7 +88,14 @@ ANSWER_SAMPLES = {
     ("negotiate", Side.DEVICE): {"features_ok": True, "ring_sizes": [[0, 256]], "memory": []},
     ("negotiate", Side.DRIVER): {"accepted": None},
     ("configuration-read", Side.DEVICE): {"data": "1300000000000000"},
-    ("discarded", Side.DEVICE): {"discarded": [[4096, 16]], "overwritten": []},
+    ("discarded", Side.DEVICE): {
+        "discarded": [[4096, 16]],
+        "overwritten": [[1, 2]],
+        "changes": [
+            {"pages": [[1, 1]], "fill": "01020304"},
+            {"pages": [[2, 1]], "spans": [["0x2ffe", 2]]},
+        ],
+    },
     ("host-statistics", Side.DEVICE): {"statistics": [[4, "0xffffffffffffffff"], [65535, "0x0"]]},
     ("reread", Side.DEVICE): {"readable": "aBCD"},
     ("reread", Side.DRIVER): {"readable": ""},
@@ -105,13 +112,13 @@ EVENT_SAMPLES = {
         "readable": MESSAGE,
         "writable": 0,
         "notify": True,
-        "cut": [24],
-        "extents": [["0xfffffffffffff000", 24]],
         "segments": [{"address": "0xfffffffffffff000", "length": 24}, {"length": 4, "writable": True}],
     },
     (Side.DRIVER, "configuration-read"): {"offset": 0, "data": "13000000"},
     (Side.DRIVER, "configuration-written"): {"offset": 4, "data": "13000000"},
     (Side.DRIVER, "guest-used"): {"pages": [[1, 1]]},
+    (Side.DRIVER, "guest-left"): {"pages": [[1, 1]]},
+    (Side.DRIVER, "contents"): {"pages": [[1, 1]], "fill": "00"},
     (Side.DRIVER, "guest-answer"): {"text": ""},
     (Side.DRIVER, "guest-refused"): {"text": "no memory"},
 }
@@ -127,7 +134,7 @@ def test_every_command_of_either_side_has_a_sample_and_no_side_has_many():
     wanted = {(form.name, side) for form in COMMANDS.values() for side in form.sides}
     assert wanted == COMMAND_SAMPLES.keys()
     assert {side: sum(one is side for _, one in wanted) for side in Side} == {
-        Side.DEVICE: 13,
+        Side.DEVICE: 14,
         Side.DRIVER: 12,
     }
 
@@ -193,13 +200,16 @@ def test_values_come_out_as_what_the_suite_works_with():
         "events": [{"event": "used", **EVENT_SAMPLES[Side.DEVICE, "used"]}],
     }
     answer = messages.read_answer(line, "discarded", Side.DEVICE)
-    assert answer.fields == {"discarded": PageSet([(0x1000, 16), (0x2400, 3)]), "overwritten": None}
+    assert answer.fields == {
+        "discarded": PageSet([(0x1000, 16), (0x2400, 3)]),
+        "overwritten": None,
+        "changes": (),
+    }
     used = {"queue": 0, "buffer": "m1", "length": 0, "written": b"", "notify": False}
     assert answer.events == (("used", used),)
     line = {"seq": 1, "events": [{"event": "available", **EVENT_SAMPLES[Side.DRIVER, "available"]}]}
     ((_, fields),) = messages.read_answer(line, "observe", Side.DRIVER).events
     assert fields["readable"] == bytes.fromhex(MESSAGE)
-    assert fields["extents"] == ((0xFFFFFFFFFFFFF000, 24),)
     assert fields["segments"] == (Segment(24, address=0xFFFFFFFFFFFFF000), Segment(4, writable=True))
 
 

@@ -100,7 +100,7 @@ def _shared(answer):
 
 START = {
     "command": "start",
-    "protocol": 1,
+    "protocol": 2,
     "suite": "0",
     "profile": "chunk-transfer",
     "bits": {},
@@ -141,23 +141,26 @@ def test_segments_arrive_at_a_device_as_they_are_stated():
     """Through the program's side of the protocol, and from the suite's: one writes what the other reads."""
     adapter = TakesBuffers()
     buffer = {"command": "available", "queue": 0, "buffer": "m1", "readable": "00" * 8, "writable": 8}
-    told = answers(adapter, START, buffer | {"segments": STATED}, buffer | {"cut": [3, 5]}, buffer)
-    assert [one.segments for one in adapter.taken] == [SEGMENTS, (Segment(3), Segment(5)), ()]
+    told = answers(adapter, START, buffer | {"segments": STATED}, buffer)
+    assert [one.segments for one in adapter.taken] == [SEGMENTS, ()]
     assert not any("error" in one for one in told)
     adapter.capabilities -= {Capability.ADDRESSES}
     (*_, refused) = answers(adapter, START, buffer | {"segments": STATED})
     assert (refused["error"], refused["text"]) == ("not-implemented", "the adapter lacks addresses")
 
 
-def test_a_stdio_device_is_told_segments_only_if_lengths_do_not_say_everything():
+@pytest.mark.parametrize(
+    ("protocol", "lengths"), [(1, {"cut": (3, 5)}), (2, {"segments": (Segment(3), Segment(5))})]
+)
+def test_a_device_of_the_first_version_is_told_lengths_alone_if_they_say_everything(protocol, lengths):
     device = object.__new__(StdioDevice)
-    device._rereads, sent = False, []
+    device._rereads, device._protocol, sent = False, protocol, []
     device._tell = lambda command, **fields: sent.append(fields)
     for segments in (SEGMENTS, (Segment(3), Segment(5)), ()):
         device.make_available(0, Buffer("m1", bytes(8), 8, segments))
     assert [{key: one[key] for key in ("cut", "segments") if key in one} for one in sent] == [
         {"segments": SEGMENTS},
-        {"cut": (3, 5)},
+        lengths,
         {},
     ]
 

@@ -1,1 +1,0 @@
-"""What the suite adds for the free-page-hint family."""
