@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from balloon_conformance.families.base.vocabulary import (
-    SAFE,
     clean_pfns,
     deflate_pfns,
     gives_up,
     inflate_pfns,
     inflated_pfns,
-    recovers_pfns,
     target,
     wants_back,
 )
-from balloon_conformance.families.chunk_transfer.vocabulary import exchange, malformed
+from balloon_conformance.families.chunk_transfer.vocabulary import exchange
 from balloon_conformance.families.statistics.vocabulary import STATS
-from balloon_conformance.generation.intents.model import DeviceReturn, DriverActual, Intent
+from balloon_conformance.generation.intents.model import DriverActual, Intent
 from balloon_conformance.generation.intents.shorthand import (
-    any_reaction,
     discards,
-    if_returned,
     keeps,
     negotiated,
     reads,
@@ -31,28 +27,7 @@ __all__ = ["INTENTS"]
 
 AREA = "pfn-array"
 
-
-def _beside_a_good_one(digits: str) -> Intent:
-    """An entry with its high bits set, between two good ones."""
-    return malformed(
-        AREA,
-        f"pfn-{digits}-beside-a-good-one",
-        f"Page frame number 0x{digits} is unsigned, far outside memory, and does not touch the good entries",
-        "PFN-06 PFN-07 SAFE-01 SAFE-02 SAFE-12 SAFE-03 SAFE-04 SAFE-05",
-        "PFN-04",
-        clean_pfns(),
-        inflate_pfns("m1", "0x1000", f"0x{digits}", "0x1234"),
-        any_reaction("m1"),
-        if_returned(shows("PFN-06", discards("0x1000", "0x1234"))),
-        shows("PFN-07 SAFE-01", keeps("0x200+16", "0x2ff0+32", "0x3ff0+16")),
-        recovers_pfns(),
-        features=negotiated(),
-        profile="base",
-    )
-
-
 INTENTS: tuple[Intent, ...] = (
-    _beside_a_good_one("80000000"),
     exchange(
         AREA,
         "pfn-alternate-pages",
@@ -65,19 +40,6 @@ INTENTS: tuple[Intent, ...] = (
         DriverActual(4),
         features=negotiated(),
         sides="device",
-        profile="base",
-    ),
-    malformed(
-        AREA,
-        "pfn-array-of-1-byte",
-        "An array shorter than an entry names no page",
-        "PFN-09 SAFE-01 SAFE-02 SAFE-12 SAFE-03 SAFE-04 SAFE-05",
-        "PFN-02",
-        inflate_pfns("m1", tail=bytes.fromhex("00")),
-        any_reaction("m1"),
-        shows("PFN-09", keeps("0x200", "0x1000")),
-        recovers_pfns(),
-        features=negotiated(),
         profile="base",
     ),
     exchange(
@@ -94,19 +56,6 @@ INTENTS: tuple[Intent, ...] = (
         sides="device",
         profile="base",
     ),
-    malformed(
-        AREA,
-        "pfn-array-of-3-bytes",
-        "An array shorter than an entry names no page",
-        "PFN-09 SAFE-01 SAFE-02 SAFE-12 SAFE-03 SAFE-04 SAFE-05",
-        "PFN-02",
-        inflate_pfns("m1", tail=bytes.fromhex("00 10 00")),
-        any_reaction("m1"),
-        shows("PFN-09", keeps("0x200", "0x1000")),
-        recovers_pfns(),
-        features=negotiated(),
-        profile="base",
-    ),
     exchange(
         AREA,
         "pfn-array-of-512-entries",
@@ -119,19 +68,6 @@ INTENTS: tuple[Intent, ...] = (
         DriverActual(3),
         features=negotiated(),
         sides="device",
-        profile="base",
-    ),
-    malformed(
-        AREA,
-        "pfn-array-of-7-bytes",
-        "A partial entry at the end of an array names no page",
-        "PFN-09 SAFE-01 SAFE-02 SAFE-12 SAFE-03 SAFE-04 SAFE-05",
-        "PFN-02",
-        inflate_pfns("m1", "0x1000", tail=bytes.fromhex("34 12 00")),
-        any_reaction("m1"),
-        shows("PFN-09", keeps("0x1234")),
-        recovers_pfns(),
-        features=negotiated(),
         profile="base",
     ),
     exchange(
@@ -155,17 +91,6 @@ INTENTS: tuple[Intent, ...] = (
         features=negotiated(),
         profile="base",
     ),
-    malformed(
-        AREA,
-        "pfn-deflate-never-inflated",
-        "A deflate array that names pages never inflated is returned without effect",
-        "DEF-07 DEF-08",
-        "DEF-04",
-        deflate_pfns("d1", "0x1000", "0x1234"),
-        shows("DEF-07", returns("d1"), keeps("0x1000", "0x1234")),
-        features=negotiated(),
-        profile="base",
-    ),
     exchange(
         AREA,
         "pfn-deflate-one-page",
@@ -178,19 +103,6 @@ INTENTS: tuple[Intent, ...] = (
         returns("d1"),
         DriverActual(0),
         keeps("0x1233+3"),
-        features=negotiated(),
-        profile="base",
-    ),
-    malformed(
-        AREA,
-        "pfn-deflate-outside-memory",
-        "A deflate array with an entry outside memory touches nothing",
-        SAFE,
-        "PFN-04 DEF-04",
-        deflate_pfns("d1", "0xffffffff", "0x1000"),
-        any_reaction("d1"),
-        keeps("0x1000"),
-        recovers_pfns(),
         features=negotiated(),
         profile="base",
     ),
@@ -288,8 +200,6 @@ INTENTS: tuple[Intent, ...] = (
         inflated_pfns(),
         features=negotiated("STATS_VQ", "HOST_REQ_VQ"),
     ),
-    _beside_a_good_one("fffff000"),
-    _beside_a_good_one("ffffffff"),
     exchange(
         AREA,
         "pfn-inflate-four-pages",
@@ -310,20 +220,6 @@ INTENTS: tuple[Intent, ...] = (
         "Without CHUNK_TRANSFER one page inflates as an array of one entry",
         "PFN-01 PFN-02 PFN-03 PFN-04 PFN-05 INF-05 QUEUE-03 INF-07 CFG-07 BUF-03 PFN-08 INF-10",
         inflated_pfns(),
-        features=negotiated(),
-        profile="base",
-    ),
-    malformed(
-        AREA,
-        "pfn-inflate-what-is-in-the-balloon",
-        "A page that is in the balloon already may be named again",
-        "INF-06 PFN-05",
-        "INF-11",
-        inflate_pfns("m1", "0x1000"),
-        returns("m1"),
-        discards("0x1000"),
-        inflate_pfns("m2", "0x1000", "0x1234"),
-        shows("INF-06", returns("m2"), discards("0x1234")),
         features=negotiated(),
         profile="base",
     ),
@@ -396,26 +292,6 @@ INTENTS: tuple[Intent, ...] = (
         DriverActual(4),
         features=negotiated(),
         sides="device",
-        profile="base",
-    ),
-    malformed(
-        AREA,
-        "pfn-used-with-a-length",
-        "A used length other than zero for a PFN array does not disturb the driver",
-        "BUF-06 CFG-04",
-        "BUF-03",
-        target(1),
-        gives_up("0x1234"),
-        inflate_pfns("m1", "0x1234"),
-        DeviceReturn("m1", None, length_bytes=4096),
-        DriverActual(1),
-        target(0),
-        wants_back("0x1234"),
-        deflate_pfns("d1", "0x1234"),
-        DeviceReturn("d1", None, length_bytes=1),
-        DriverActual(0),
-        features=negotiated(),
-        sides="driver",
         profile="base",
     ),
 )
