@@ -51,7 +51,7 @@ def test_it_is_negotiated(profiles):
     assert fixed.names(mask) == {"VERSION_1", "ECHO"}
     assert fixed.queue_map(mask, mask)[5] is ECHO
     assert dense.queue_map(mask, mask)[2] is ECHO
-    assert (fixed.configuration_bytes(0), fixed.configuration_bytes(mask)) == (8, 16)
+    assert (fixed.configuration_bytes(0), fixed.configuration_bytes(mask)) == (8, 24)
     assert profile("invented", {"ECHO": 22}).mask(["ECHO"]) == 1 << 22
 
 
@@ -59,7 +59,7 @@ def test_its_bytes_are_explained(profiles):
     assert (readable_structure(ECHO, ()), written_structure(ECHO)) == ("echo", "echo")
     assert [field.meaning for field in annotate("echo", b"\x2a\0\0\0")] == ["calls 42"]
     assert annotate("echo", b"\x2a\0")[0].problem == "cut short: 2 of 4 bytes"
-    space = annotate("configuration", bytes(8) + b"\x07\0\0\0")
+    space = annotate("configuration", bytes(16) + b"\x07\0\0\0")
     assert [(field.name, field.value) for field in space][-1] == ("echoes", 7)
 
 

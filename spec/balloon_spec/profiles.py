@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from balloon_spec.families import registry
 from balloon_spec.families.base.declaration import FAMILY as BASE_FAMILY
 from balloon_spec.families.chunk_transfer.declaration import FAMILY as CHUNK_TRANSFER_FAMILY
+from balloon_spec.families.free_page_hint.declaration import FAMILY as FREE_PAGE_HINT_FAMILY
 from balloon_spec.families.host_requests.declaration import FAMILY as HOST_REQUESTS_FAMILY
 from balloon_spec.families.page_poison.declaration import FAMILY as PAGE_POISON_FAMILY
 from balloon_spec.families.statistics.declaration import FAMILY as STATISTICS_FAMILY
@@ -30,13 +31,13 @@ CHUNK_TRANSFER = Profile(
 
 MAINLINE = Profile(
     "mainline",
-    (BASE_FAMILY, STATISTICS_FAMILY, PAGE_POISON_FAMILY),
+    (BASE_FAMILY, STATISTICS_FAMILY, FREE_PAGE_HINT_FAMILY, PAGE_POISON_FAMILY),
     proposals=(
         Feature("DEVICE_INIT_REPORTED", 6, meaning="the device initialises reported pages"),
         Feature("DEVICE_INIT_ON_INFLATE", 7, meaning="the device initialises inflated pages"),
     ),
 )
-"""The base profile and PAGE_POISON, as VIRTIO 1.2 has it.
+"""The base profile, FREE_PAGE_HINT and PAGE_POISON, as VIRTIO 1.2 has them.
 
 The proposals are issues 244 and 242 of the VIRTIO specification, which are open.
 """

@@ -41,8 +41,8 @@ FIRST_CALL = 42
 
 # -- the feature, the words, the queue, the structure ----------------------------------------------------------------
 
-ECHOES = ConfigurationWord("echoes", 8, Side.DEVICE, "how often the device echoed", feature="ECHO")
-PITCH = ConfigurationWord("pitch", 12, Side.DRIVER, "how high the driver calls", feature="ECHO")
+ECHOES = ConfigurationWord("echoes", 16, Side.DEVICE, "how often the device echoed", feature="ECHO")
+PITCH = ConfigurationWord("pitch", 20, Side.DRIVER, "how high the driver calls", feature="ECHO")
 ECHO = Queue("echo", 5, feature="ECHO", readable="echo", written="echo")
 
 

@@ -48,7 +48,7 @@ INTENTS = (
             DeviceReturn("m1", Call(42), shows=("ECHO-01",)),
             OperatorWish("count-from", 9),
             DeviceWord("echoes", 9, shows=("ECHO-04",)),
-            DriverRead(8, 8, Configuration(0, 0, (9, 3))),
+            DriverRead(16, 8, Configuration(0, 0, (0, 0, 9, 3))),
         ),
         profile="invented",
     ),

@@ -26,7 +26,7 @@ READING_ORDER = (
     "negotiation", "queues",
     "header", "chunk",
     "inflate", "deflate", "pfn_array", "statistics", "page_poison",
-    "configuration", "host_request", "unused_pages", "concurrent_kinds",
+    "configuration", "host_request", "unused_pages", "concurrent_kinds", "free_page_hint",
     "buffers", "safety", "reset",
 )  # fmt: skip
 
@@ -59,6 +59,7 @@ def test_the_catalogue_has_what_it_had():
         "SAFE": 13,
         "RESET": 12,
         "POISON": 8,
+        "HINT": 32,
     }
 
 
@@ -116,6 +117,7 @@ def test_one_requirement_is_read_whole():
         "CFG-06",  # what is written before DRIVER_OK
         "STATS-12",  # when a device reads a buffer
         "HDR-08",  # the size of a message
+        *("HINT-03", "HINT-06", "HINT-17", "HINT-21"),  # the rounds of hints
     ],
 )
 def test_a_question_the_sources_leave_open_is_settled_in_the_open(requirement_id):
@@ -132,6 +134,7 @@ def test_only_what_nothing_outside_can_decide_is_not_observable():
         "POISON-05",
         "UNUSED-07",
         "UNUSED-09",
+        *("HINT-08", "HINT-09", "HINT-24"),
         "BUF-08",
     ]
 
@@ -157,7 +160,7 @@ def test_every_message_id_is_of_the_series_or_its_discussion():
 
 def test_every_field_in_code_is_one_of_the_protocol():
     fields = {"base", "size", "cmd", "flag", "id", "data_len", "param", "num_pages", "actual", "tag", "val"}
-    fields |= {"poison_val"}
+    fields |= {"poison_val", "free_page_hint_cmd_id"}
     for requirement in catalogue().values():
         assert set(re.findall(r"`([^`]*)`", requirement.text)) <= fields, requirement.id
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from judge_script import FULL, start
 
 from balloon_spec import events as ev
+from balloon_spec.families.free_page_hint.events import Skipped
 from balloon_spec.families.statistics.events import StatisticsRead
 from balloon_spec.pages import PageSet
 from balloon_spec.profiles import BASE, CHUNK_TRANSFER
@@ -42,6 +43,7 @@ STRATEGIES = {
     ev.Reset: st.just(ev.Reset()),
     ev.NeedsReset: st.just(ev.NeedsReset()),
     ev.Discarded: st.builds(ev.Discarded, PAGES, PAGES),
+    Skipped: st.builds(Skipped, PAGES, PAGES),
     ev.Overwritten: st.builds(
         ev.Overwritten, PAGES, BYTES, st.lists(st.tuples(ADDRESS, NUMBER), max_size=3).map(tuple)
     ),

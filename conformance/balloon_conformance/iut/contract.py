@@ -35,6 +35,7 @@ __all__ = [
     "ImplementationCrashed",
     "ImplementationHung",
     "ImplementationViolation",
+    "LooksAgain",
     "OutlivesCases",
     "PeerAbsent",
     "PeerLeft",
@@ -48,6 +49,7 @@ __all__ = [
     "Target",
     "TellsAbsentQueues",
     "TellsChanges",
+    "TellsSkipped",
     "TellsStatistics",
     "WritesPages",
     "operator_capability",
@@ -81,6 +83,8 @@ class Capability(Word):
     """The suite reaches the registers of the device (:class:`ReachesRegisters`)."""
     WRITE_PAGES: ClassVar[Capability]
     """The suite, as the driver, writes to pages of guest memory (:class:`WritesPages`)."""
+    SKIPS: ClassVar[Capability]
+    """The suite can see which pages the device left out of a copy of guest memory (:class:`TellsSkipped`)."""
     # Capabilities of a driver.
     STEER_PAGES: ClassVar[Capability]
     """The suite chooses which pages the guest gives up, wants back, or does not use."""
@@ -106,6 +110,7 @@ Capability.ADDRESSES = Capability.declare("addresses")
 Capability.HOST_STATISTICS = Capability.declare("host-statistics")
 Capability.REGISTERS = Capability.declare("registers")
 Capability.WRITE_PAGES = Capability.declare("write-pages")
+Capability.SKIPS = Capability.declare("skips")
 Capability.STEER_PAGES = Capability.declare("steer-pages")
 Capability.STEER_GUEST = Capability.declare("steer-guest")
 Capability.GUEST_MEMORY = Capability.declare("guest-memory")
@@ -297,8 +302,8 @@ class DriverAdapter(_Adapter, Protocol):
 
     One that reads guest memory shows what the guest does with the pages that a device may change, at which
     device-writable segments point of buffers that name pages. Before the Available event it returns Contents
-    for all of these pages, as they are then. When the buffer is to be returned it looks at them again: Guest
-    (use) has those that are not as they were, Guest (leave) the others.
+    for all of these pages, as they are then. When the buffer is to be returned it looks at them again
+    (:class:`LooksAgain`): Guest (use) has those that are not as they were, Guest (leave) the others.
     """
 
     def negotiate(self, offered: int, configuration: bytes) -> int | None:
@@ -432,6 +437,18 @@ class TellsChanges(Protocol):
 
 
 @runtime_checkable
+class TellsSkipped(Protocol):
+    """A device adapter with :attr:`Capability.SKIPS`: it can look at a copy that the device made of memory.
+
+    The copy is the one for whose sake the operator wanted hints; it is over once the operator ended it. With
+    :attr:`Capability.WRITE_PAGES`, the device sees what the guest writes as it would see any guest write.
+    """
+
+    def skipped(self, pages: PageSet) -> PageSet:
+        """Return those of ``pages`` that the copy lacks with what they held last; all if there is no copy."""
+
+
+@runtime_checkable
 class ReachesMemory(Protocol):
     """A driver adapter with :attr:`Capability.GUEST_MEMORY`: memory is shared with the suite."""
 
@@ -440,6 +457,14 @@ class ReachesMemory(Protocol):
 
     def write_memory(self, address: int, data: bytes) -> None:
         """Write guest memory, as a device may do with the pages of the balloon."""
+
+
+@runtime_checkable
+class LooksAgain(Protocol):
+    """A driver adapter that looks once more at the pages that a device may change before they go back."""
+
+    def look_again(self, queue: int, buffer: str) -> None:
+        """Look at the pages of a buffer that is about to be returned; ``observe`` tells of them."""
 
 
 @runtime_checkable

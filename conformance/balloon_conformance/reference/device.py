@@ -21,6 +21,7 @@ from balloon_conformance.reference.device_state import (
     Discard,
     Expire,
     FeaturesOk,
+    Wrote,
 )
 from balloon_conformance.reference.machine import Move, Note, Refusal, Refused, Table
 from balloon_conformance.reference.parts import DevicePart, device_parts
@@ -51,6 +52,7 @@ DEVICE: Table = MappingProxyType(
         (_FRESH, ConfigurationWritten): Move("configure", (_FRESH,)),
         (_FRESH, Operator): Move("remember", (_FRESH,)),
         (_FRESH, Expire): Refusal("no request is open"),
+        (_FRESH, Wrote): Move("see_writes", (_FRESH,)),
         (_FRESH, Reset): Move("reset", (_FRESH,)),
         (_NEGOTIATED, Accept): Refusal("features are accepted once between two resets"),
         (_NEGOTIATED, DriverOk): Move("begin", (_RUNNING,), ("QUEUE-04",)),
@@ -58,6 +60,7 @@ DEVICE: Table = MappingProxyType(
         (_NEGOTIATED, ConfigurationWritten): Move("configure", (_NEGOTIATED,)),
         (_NEGOTIATED, Operator): Move("remember", (_NEGOTIATED,)),
         (_NEGOTIATED, Expire): Refusal("no request is open"),
+        (_NEGOTIATED, Wrote): Move("see_writes", (_NEGOTIATED,)),
         (_NEGOTIATED, Reset): Move("reset", (_FRESH,)),
         (_RUNNING, Accept): Refusal("features are accepted once between two resets"),
         (_RUNNING, DriverOk): Refusal("the driver is running"),
@@ -65,6 +68,7 @@ DEVICE: Table = MappingProxyType(
         (_RUNNING, ConfigurationWritten): Move("configure", (_RUNNING,)),
         (_RUNNING, Operator): Move("operate", (_RUNNING,)),
         (_RUNNING, Expire): Move("expire", (_RUNNING,)),
+        (_RUNNING, Wrote): Move("see_writes", (_RUNNING,)),
         (_RUNNING, Reset): Move("reset", (_FRESH,)),
     }
 )
@@ -244,6 +248,12 @@ class Device(RequestingDevice):
             outputs += (Note("CFG-02", f"{len(given.data)} bytes were written at {given.offset}"),)
         actual = configuration.parse(bytes(space[: configuration.LENGTH_BYTES])).actual
         return replace(state, actual=actual), outputs
+
+    def see_writes(self, state: DeviceState, given: Wrote) -> Step:
+        """See that the guest wrote to pages, if somebody tracks that."""
+        for part in self.family_parts:
+            state = part.wrote(state, given.pages)
+        return state, ()
 
     # -- the operator -------------------------------------------------------------------------------------
 

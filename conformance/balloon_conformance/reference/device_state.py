@@ -15,6 +15,7 @@ from balloon_spec.profiles import CHUNK_TRANSFER, Profile
 
 __all__ = [
     "Accept",
+    "Copied",
     "DeviceOptions",
     "DeviceOutput",
     "DevicePhase",
@@ -28,6 +29,7 @@ __all__ = [
     "RequestPhase",
     "Requests",
     "StatisticsReport",
+    "Wrote",
 ]
 
 MAX_DATA_BYTES = 8 * 64 * 1024
@@ -124,6 +126,20 @@ class Hint:
 
 
 @dataclass(frozen=True, slots=True)
+class Wrote:
+    """Input: the guest wrote to these pages."""
+
+    pages: PageSet
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """Output: a copy of guest memory is complete; ``missing`` are the pages that were left out of it."""
+
+    missing: PageSet
+
+
+@dataclass(frozen=True, slots=True)
 class StatisticsReport:
     """Output: the statistics that the device knows, as (tag, value) in the order of the buffer."""
 
@@ -139,6 +155,7 @@ DeviceOutput = (
     | Overwrite
     | Hint
     | StatisticsReport
+    | Copied
     | Note
     | Refused
 )

@@ -80,6 +80,10 @@ class DevicePart(_Part):
         """Return what stands in one of the family's words of the configuration space."""
         return 0
 
+    def wrote(self, state: DeviceState, _pages: PageSet) -> DeviceState:
+        """See that the guest wrote to pages of its memory."""
+        return state
+
     def store(self, state: DeviceState, _name: str, _value: int) -> DeviceStep:
         """Take the driver's write to one of the family's words that the driver may write."""
         return state, ()

@@ -87,6 +87,14 @@ class QueueBlame:
         del wanted, seen
         return ""
 
+    def sent(self, readable: bytes, chosen: Mapping[int, int]) -> bytes:
+        """Return what the suite sends in place of a vector's bytes.
+
+        ``chosen`` are numbers that the device chose, by those that the vector has in their place.
+        """
+        del chosen
+        return readable
+
     def example_written(self, writable_bytes: int) -> bytes:
         """Return something that a device may write into a buffer, as long as that at most."""
         return bytes(writable_bytes)

@@ -133,9 +133,10 @@ class DevicePlayer:
             case steps.BufferStep():
                 self._needs(step)
                 self._buffers[step.name] = step
+                readable = queue_blame(step.queue).sent(step.readable, session.chosen)
                 session.make_available(
                     session.index(step.queue),
-                    Buffer(step.name, step.readable, step.writable_bytes, step.segments, step.notify),
+                    Buffer(step.name, readable, step.writable_bytes, step.segments, step.notify),
                 )
             case steps.ActualStep():
                 session.write_configuration(configuration.ACTUAL_OFFSET, step.pages.to_bytes(4, "little"))

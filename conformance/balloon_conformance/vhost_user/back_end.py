@@ -41,6 +41,7 @@ from balloon_conformance.vhost_user.configuration_writes import driver_writes
 from balloon_conformance.vhost_user.connection import Connection, close_descriptors
 from balloon_conformance.vhost_user.errors import PeerBroke, PeerClosed, PeerError, PeerSilent
 from balloon_conformance.vhost_user.frontend_session import Status
+from balloon_conformance.vhost_user.lent_pages import LentPages
 from balloon_conformance.vhost_user.memory import SharedMemory
 from balloon_conformance.vhost_user.messages import BackendRequest, Message, ProtocolFeature, Sender
 from balloon_conformance.vhost_user.served_vring import ServedVring
@@ -48,6 +49,7 @@ from balloon_conformance.vhost_user.signals import write_all
 from balloon_conformance.vhost_user.vring_descriptors import VringDescriptors
 from balloon_conformance.virtio import GuestMemory
 from balloon_spec.events import (
+    Available,
     ConfigurationRead,
     ConfigurationWritten,
     DriverOk,
@@ -102,6 +104,7 @@ class BackEnd:
         self._vrings: dict[int, ServedVring] = {}
         self._descriptors = VringDescriptors()
         self._withdrawn: set[tuple[int, str]] = set()
+        self._lent = LentPages()
         self._channel: int | None = None
         self._shown = {space}
         self._numbers = count(1)
@@ -288,6 +291,10 @@ class BackEnd:
         self._wait(0)
         self._take()
 
+    def look_again(self, index: int, name: str) -> None:
+        """Look once more at the pages that a buffer in flight lends; :meth:`take_events` tells of them."""
+        self._events.extend(self._lent.look_again(self.guest_memory, index, name))
+
     def use(self, index: int, name: str, length_bytes: int, written: bytes) -> None:
         """Return a buffer to the driver; do nothing if the driver took it back by itself.
 
@@ -301,6 +308,7 @@ class BackEnd:
         if not vring.enabled:
             # The driver may have given the memory to something else.
             return
+        self._lent.forget(index, [name])
         self._events.extend(vring.give_back(name, length_bytes, written))
         if vring.wants_call():
             self._descriptors.call(index)
@@ -366,16 +374,24 @@ class BackEnd:
         for vring in self._vrings.values():
             if vring.enabled:
                 names = (f"q{vring.index}-{number}" for number in self._numbers)
-                self._events.extend(vring.take_early(names))
+                for event in vring.take_early(names):
+                    self._tell(event)
 
     def _take_from(self, vring: ServedVring, *, due: bool) -> None:
         """Take every buffer of a vring; ``due`` says that the driver owes a notification for them."""
         unheard = False if due or self.getting_ready else None
         names = (f"q{vring.index}-{number}" for number in self._numbers)
         for event in vring.take(names, due=due, unheard=unheard):
-            self._events.append(event)
+            self._tell(event)
             if due and event.notified is False:
                 self._unheard.add(vring.index)
+
+    def _tell(self, event: Available) -> None:
+        """Keep a buffer that came, after what it lends: its room is memory if nothing is written there."""
+        queue = self.queue(event.queue)
+        if self._memory is not None and queue is not None and queue.written is None:
+            self._events.extend(self._lent.take(self._memory.guest, self._memory.pages, event))
+        self._events.append(event)
 
     def _serve(self, message: Message) -> None:
         self.heard_at = time.monotonic()
@@ -484,6 +500,7 @@ class BackEnd:
         vring = self._vrings.pop(index, None)
         if vring is not None:
             self._withdrawn.update((index, name) for name in vring.held)
+            self._lent.forget(index, vring.held)
         self._descriptors.forget(index)
         self._found.discard(index)
         self._unheard.discard(index)

@@ -54,6 +54,10 @@ class Companion(Ledger):
         del buffer
         return ()
 
+    def left_alone(self) -> Iterable[tuple[str, PageSet]]:
+        """Yield pages that a device must leave alone as of now, with the requirement: a trial's."""
+        return ()
+
     def is_wanted_again(self, queue: Queue) -> bool:
         """Tell whether a device that returned buffers on the queue at its operator's wish has a wish again.
 

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from balloon_conformance.families.base.arrays import PfnArrays, comment_on_array
+from balloon_conformance.families.base.excuses import NO_MUTANT, ONLY_COUNTS
 from balloon_conformance.families.base.queues import DeflateQueue, InflateQueue
 from balloon_conformance.family import Additions
 from balloon_conformance.iut.sight import Fact
@@ -67,4 +68,6 @@ ADDITIONS: Final = Additions(
         GuestWish(action=GuestAction.INFLATE, schema=field("the pages the guest gives up", "someRuns")),
         GuestWish(action=GuestAction.DEFLATE, schema=field("the pages the guest wants back", "someRuns")),
     ),
+    no_mutant=NO_MUTANT,
+    only_counts=ONLY_COUNTS,
 )

@@ -62,4 +62,15 @@ ADDITIONS: Final = Additions(
     mutants=(f"{__package__}.device_mutants", f"{__package__}.driver_mutants"),
     scenarios=(f"{__package__}.driver_request_scenarios",),
     intents=module_names(f"{__package__}.intents"),
+    only_counts=MappingProxyType(
+        {
+            "a_reported_page_may_be_inflated": "UNUSED-06 is a permission.",
+            "kinds_do_not_wait": "It counts that CONC-02 to CONC-04 were kept; the_driver_answers finds "
+            "them broken.",
+            "a_stray_closes_nothing": "It counts what an open request keeps; a_request_is_well_formed "
+            "finds it broken.",
+            "an_exchange_ends_with_the_reset": "It counts that RESET-05 was kept; "
+            "a_message_answers_the_request finds it broken.",
+        }
+    ),
 )

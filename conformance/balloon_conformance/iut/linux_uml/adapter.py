@@ -169,6 +169,10 @@ class LinuxUml:
         """Return what the driver did since the last call."""
         return self._running().observe(deadline_seconds)
 
+    def look_again(self, queue: int, buffer: str) -> None:
+        """Look at the pages of a buffer that is about to be returned."""
+        self._running().look_again(queue, buffer)
+
     def use(self, queue: int, buffer: str, length_bytes: int, written: bytes) -> None:
         """Return a buffer to the driver."""
         self._running().use(queue, buffer, length_bytes, written)

@@ -157,6 +157,11 @@ class Guest:
             events, self._events = self._events, []
             return events
 
+    def look_again(self, queue: int, buffer: str) -> None:
+        """Look at the pages of a buffer that is about to be returned."""
+        with self._witness():
+            self._wire.look_again(queue, buffer)
+
     def use(self, queue: int, buffer: str, length_bytes: int, written: bytes) -> None:
         """Return a buffer to the driver."""
         with self._witness():

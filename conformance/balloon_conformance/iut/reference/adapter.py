@@ -25,6 +25,7 @@ from balloon_conformance.iut.reference.simulated_clock import SimulatedClock
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_state import (
     Accept,
+    Copied,
     DeviceOptions,
     DeviceOutput,
     DevicePhase,
@@ -32,6 +33,7 @@ from balloon_conformance.reference.device_state import (
     FeaturesOk,
     Overwrite,
     StatisticsReport,
+    Wrote,
 )
 from balloon_conformance.reference.driver import Driver
 from balloon_conformance.reference.driver_state import Accepted, DriverOptions, DriverOutput, Offer
@@ -139,6 +141,7 @@ class ReferenceDevice:
             Capability.HOST_STATISTICS,
             Capability.REGISTERS,
             Capability.WRITE_PAGES,
+            Capability.SKIPS,
         }
     )
     unseen = sight.unseen(sight.Kind.REFERENCE_DEVICE)
@@ -164,6 +167,8 @@ class ReferenceDevice:
         self._after_a_return = EMPTY
         """The pages that were discarded after buffers were returned which nobody has observed yet."""
         self._statistics: tuple[tuple[int, int], ...] = ()
+        self._missing: PageSet | None = None
+        """The pages that the last copy of guest memory lacks; None if there was none."""
 
     @property
     def device(self) -> Device:
@@ -184,6 +189,7 @@ class ReferenceDevice:
         self._discarded = self._after_a_return = EMPTY
         self._overwritten = self._changes = ()
         self._statistics = ()
+        self._missing = None
 
     def stop(self) -> None:
         """Drop the device."""
@@ -263,7 +269,11 @@ class ReferenceDevice:
         return self._changes
 
     def write_pages(self, pages: PageSet, data: bytes) -> None:
-        """Do nothing: there is no memory behind the pages of a device in this process."""
+        """Write to pages as the guest. There is no memory behind them; what they were before is gone."""
+        del data
+        self._tell(Wrote(pages))
+        self._discarded -= pages
+        self._overwritten = _on(self._overwritten, self.memory - pages)
 
     def _time_passes(self) -> None:
         self._discarded |= self._after_a_return
@@ -284,6 +294,10 @@ class ReferenceDevice:
     def statistics(self) -> tuple[tuple[int, int], ...]:
         """Return what the device reported last."""
         return self._statistics
+
+    def skipped(self, pages: PageSet) -> PageSet:
+        """Return those of the pages that the copy lacks."""
+        return pages if self._missing is None else self._missing & pages
 
     def operate(self, action: OperatorAction, value: int) -> None:
         """Carry out an operator's request."""
@@ -311,6 +325,8 @@ class ReferenceDevice:
                 )
             elif isinstance(output, StatisticsReport):
                 self._statistics = output.entries
+            elif isinstance(output, Copied):
+                self._missing = output.missing
         return outputs
 
 

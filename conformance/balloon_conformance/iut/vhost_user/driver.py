@@ -254,6 +254,12 @@ class VhostUserDriver:
                         back_end.check_kicks()
                     return ()
 
+    def look_again(self, queue: int, buffer: str) -> None:
+        """Look at the pages of a buffer that is about to be returned."""
+        if not self._ended:
+            with driver_faults():
+                self.back_end.look_again(queue, buffer)
+
     def use(self, queue: int, buffer: str, length_bytes: int, written: bytes) -> None:
         """Return a buffer to the driver; do nothing if the driver hung up or took the buffer back itself."""
         if self._ended:

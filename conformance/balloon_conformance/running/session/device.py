@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
-from typing import NoReturn, Self, cast
+from typing import Any, NoReturn, Self, cast
 
 from balloon_conformance.iut.contract import (
     AdapterError,
@@ -14,9 +14,11 @@ from balloon_conformance.iut.contract import (
     Buffer,
     Capability,
     DeviceAdapter,
+    DriverAdapter,
     ReachesRegisters,
     TellsAbsentQueues,
     TellsChanges,
+    TellsSkipped,
     TellsStatistics,
     WritesPages,
 )
@@ -27,11 +29,13 @@ from balloon_spec import events as ev
 from balloon_spec.families.base.discards import Discards
 from balloon_spec.families.base.given_back import GivenBack
 from balloon_spec.families.base.guest_memory import GuestMemory
+from balloon_spec.families.free_page_hint.events import Skipped
 from balloon_spec.families.statistics.events import StatisticsRead
 from balloon_spec.feature import insisted_on
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.numberings import maps, numberings_of_device
 from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.profiles import Profile
 
 __all__ = ["DeviceSession"]
 
@@ -48,6 +52,11 @@ class DeviceSession(Session):
     _adapter: DeviceAdapter
     _rooms: Mapping[int, int] = MappingProxyType({})
     """How many buffers each queue holds, by its index, as far as the adapter tells."""
+
+    def __init__(self, adapter: DeviceAdapter | DriverAdapter, profile: Profile, **settings: Any) -> None:
+        super().__init__(adapter, profile, **settings)
+        self.chosen: dict[int, int] = {}
+        """Numbers that the device chose, by those that a vector has in their place."""
 
     def __enter__(self) -> Self:
         super().__enter__()
@@ -178,6 +187,19 @@ class DeviceSession(Session):
                 # The adapter knows that nothing will come.
                 break
         self.record(event)
+
+    def look_at_copy(self, pages: PageSet) -> PageSet:
+        """Return those of the pages that the device left out of its copy of guest memory.
+
+        Raises :class:`NotExercised` if nobody can look at it.
+        """
+        adapter = self._adapter
+        if not self.can(Capability.SKIPS) or not isinstance(adapter, TellsSkipped):
+            raise NotExercised(f"the adapter lacks {Capability.SKIPS}")
+        self.collect()
+        missing = self._act(lambda: adapter.skipped(pages))
+        self.record(Skipped(missing, pages))
+        return missing
 
     @property
     def largest_target(self) -> int:

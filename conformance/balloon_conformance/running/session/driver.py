@@ -9,6 +9,7 @@ from balloon_conformance.iut.contract import (
     Capability,
     DeviceAdapter,
     DriverAdapter,
+    LooksAgain,
     ReachesMemory,
     ShowsQueuesSetUp,
     SteersGuest,
@@ -63,6 +64,7 @@ class DriverSession(Session):
         """
         self.collect()
         self._await_driver_ok()
+        self._look_again(queue, buffer)
         if not self.judge.is_in_flight(queue, buffer):
             raise NotExercised(
                 f"buffer {buffer} of queue {queue} is in flight no more: the driver reset the device, or "
@@ -70,6 +72,13 @@ class DriverSession(Session):
             )
         self.intend(ev.Used(queue, buffer, length_bytes, written))
         self._act(lambda: self._adapter.use(queue, buffer, length_bytes, written))
+
+    def _look_again(self, queue: int, buffer: str) -> None:
+        """Take in what the guest did with the pages of a buffer, before they are the guest's again."""
+        adapter = self._adapter
+        if isinstance(adapter, LooksAgain) and self.judge.is_in_flight(queue, buffer):
+            self._act(lambda: adapter.look_again(queue, buffer))
+            self.collect()
 
     def _await_driver_ok(self) -> None:
         """Wait until the driver sets DRIVER_OK; before that no device returns a buffer (QUEUE-10)."""

@@ -172,6 +172,9 @@ class Discards(Ledger):
                 back = buffer.content.pages - self.exchange[Balloon].named
                 self.discarded -= back
                 _let_go(self.awaited.remove(back))
+            case ev.Guest() if event.action is ev.GuestAction.USE:
+                # Who writes to a page fills it again.
+                self.discarded -= event.pages
             case ev.Discarded():
                 self._look(event)
             case _:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -48,8 +49,16 @@ class GuestMemory(Ledger):
         return buffer.content.pages & self.may_be_discarded
 
     def forbidden_by(self, requirement: str) -> PageSet:
-        """Return the pages that the requirement forbids to touch."""
+        """Return the pages that the requirement forbids to touch, by what buffers named."""
         return self.forbidden.get(requirement, EMPTY)
+
+    def forbidden_now(self) -> Mapping[str, PageSet]:
+        """Return what a device must leave alone, by the requirement, with what other families say."""
+        forbidden = dict(self.forbidden)
+        for companion in self.exchange.companions:
+            for requirement, pages in companion.left_alone():
+                forbidden[requirement] = forbidden.get(requirement, EMPTY) | pages
+        return forbidden
 
     def _forbid(self, requirement: str, pages: PageSet) -> None:
         if pages:

@@ -34,8 +34,9 @@ def _touched(pages: PageSet, exchange: Exchange, verb: str) -> Iterator[Decision
         if pages:
             yield kept("INF-08")
         return
+    forbidden = guest_memory.forbidden_now()
     for requirement in exchange.trials.by_harm:
-        harm = rest & guest_memory.forbidden.get(requirement, EMPTY)
+        harm = rest & forbidden.get(requirement, EMPTY)
         if harm:
             yield _harmed(requirement, exchange.trials.of(requirement).harmed, harm, verb)
             rest -= harm
@@ -68,9 +69,9 @@ def _harmed(requirement: str, words: str, pages: PageSet, verb: str) -> Decision
 def _untouched(pages: PageSet, exchange: Exchange) -> Iterator[Decision]:
     """Say which requirements pages that were looked at and found whole have kept."""
     guest_memory = exchange[GuestMemory]
-    left_to_device = guest_memory.left_to_device
+    left_to_device, forbidden = guest_memory.left_to_device, guest_memory.forbidden_now()
     for requirement in exchange.trials.by_harm:
-        harm = guest_memory.forbidden.get(requirement)
+        harm = forbidden.get(requirement)
         if harm and pages & harm - left_to_device:
             yield kept(requirement)
     if guest_memory.suspects and pages - left_to_device:

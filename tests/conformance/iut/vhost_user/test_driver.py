@@ -6,6 +6,7 @@ import os
 import struct
 
 import pytest
+from reporting_profile import DENSE_NEGOTIATED
 from vhost_user_by_hand import (
     ADDR,
     CALL,
@@ -49,6 +50,7 @@ from balloon_spec.profiles import CHUNK_TRANSFER
 SPACE = struct.pack("<II", 19, 0)
 MEMORY = ev.Memory(PageSet([(GUEST >> 12, PAGES)]))
 SET_STATUS, GET_STATUS, RESET_DEVICE = 39, 40, 34
+TELLING = (ev.Contents, ev.Available, ev.Guest, ev.Used)
 
 
 def events(adapter, kind=None):
@@ -660,3 +662,50 @@ def test_a_message_that_was_sent_before_a_buffer_comes_before_it(adapter, driver
     driver.tell(SET_CONFIG, config(4, bytes(4)))
     driver.offer(0, b"abcd", kick=False)
     assert [type(one) for one in events(adapter)] == [ev.ConfigurationWritten, ev.Available]
+
+
+def report(driver, page, pages):
+    """Make a chain available on queue 2 that lends pages of memory, the last one but for a byte."""
+    driver.descriptor(2, 0, GUEST + (page << 12), pages << 12, flags=3, following=1)
+    driver.descriptor(2, 1, GUEST + (page + pages << 12), 4095, flags=2)
+    driver.make_available(2, 0)
+    driver.kick(2)
+
+
+def test_pages_that_are_lent_are_looked_at_as_they_come_and_before_they_go(adapter, connect):
+    adapter.start(Setup(DENSE_NEGOTIATED))
+    driver = connect()
+    driver.bring_up(1 << 5, queues=(0, 1, 2))
+    first = GUEST >> 12
+    at = 40 << 12
+    driver.memory[at : at + 4096] = b"\1\2\3\4" * 1024
+    with DriverSession(adapter, DENSE_NEGOTIATED, deadline_seconds=0.2) as session:
+        assert session.negotiate(1 << 5, SPACE) == 1 << 5
+        report(driver, 40, 3)
+        seen = session.wait_for(lambda event: isinstance(event, ev.Available))
+        driver.memory[at + 2 * 4096] = 1
+        session.use(2, seen.buffer, 0, b"")
+        told = [entry.event for entry in session.trace if isinstance(entry.event, TELLING)]
+    kept, rest = PageSet([(first + 40, 1)]), PageSet([(first + 41, 2)])
+    used = PageSet([(first + 42, 1)])
+    assert told == [
+        ev.Contents(kept, b"\1\2\3\4"),
+        ev.Contents(rest, bytes(4)),
+        seen,
+        ev.Guest(ev.GuestAction.USE, used),
+        ev.Guest(ev.GuestAction.LEAVE, (kept | rest) - used),
+        ev.Used(2, seen.buffer, 0, b""),
+    ]
+
+
+def test_a_buffer_that_was_returned_is_not_looked_at_again(adapter, connect):
+    adapter.start(Setup(DENSE_NEGOTIATED))
+    driver = connect()
+    driver.bring_up(1 << 5, queues=(0, 1, 2))
+    assert adapter.negotiate(1 << 5, SPACE) == 1 << 5
+    report(driver, 40, 3)
+    (seen,) = events(adapter, ev.Available)
+    adapter.use(2, seen.buffer, 0, b"")
+    driver.memory[40 << 12] = 1
+    adapter.look_again(2, seen.buffer)
+    assert events(adapter) == []

@@ -1,0 +1,1 @@
+"""What the suite adds for the free-page-hint family."""

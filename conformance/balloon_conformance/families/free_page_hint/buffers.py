@@ -1,0 +1,39 @@
+"""Command ids and hints: what others than a vector's break, and how one is written there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from balloon_conformance.running.blame import QueueBlame
+from balloon_spec.families.free_page_hint import DONE, FIRST_ID, STOP
+from balloon_spec.families.free_page_hint.command_id import LENGTH_BYTES
+
+__all__ = ["FreePageQueue"]
+
+_LIMIT: Final = 1 << 8 * LENGTH_BYTES
+
+
+class FreePageQueue(QueueBlame):
+    """The driver says which round it is in, and names pages by where its buffers lie."""
+
+    def not_returned(self, *, writable: bool) -> str:
+        """Blame a device that holds a command or a hint."""
+        del writable
+        return "HINT-22"
+
+    def other_parts(self, *, writable: bool, is_empty: bool, absent: str) -> str:
+        """Blame a hint in the place of a command, or the reverse: by the order in which they come."""
+        del absent, is_empty
+        return "" if writable else "HINT-02"
+
+    def sent(self, readable: bytes, chosen: Mapping[int, int]) -> bytes:
+        """Count a command id on from the one that the device chose in place of the vector's."""
+        number = int.from_bytes(readable[:LENGTH_BYTES].ljust(LENGTH_BYTES, b"\0"), "little")
+        if not chosen or number in {STOP, DONE}:
+            return readable
+        example = number if number in chosen else next(reversed(chosen))
+        mine = chosen[example] + number - example
+        if not FIRST_ID <= mine < _LIMIT:
+            mine = FIRST_ID + (mine - FIRST_ID) % (_LIMIT - FIRST_ID)
+        return (mine.to_bytes(LENGTH_BYTES, "little") + readable[LENGTH_BYTES:])[: len(readable)]

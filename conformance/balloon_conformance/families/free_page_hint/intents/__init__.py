@@ -1,0 +1,1 @@
+"""Intents about free page hints; the standard library and the model of intents alone."""

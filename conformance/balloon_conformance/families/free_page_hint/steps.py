@@ -1,0 +1,226 @@
+"""Steps of hinting: the device publishes a command id, the guest writes to pages, the copy is looked at.
+
+Which id a device publishes is its own choice. A vector has an example in its place, and with a device under
+test the bytes of a command are counted on from the id that the device chose: the example itself stands for
+that id, the next number for the one after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self
+
+from balloon_conformance.iut.contract import Capability
+from balloon_conformance.iut.sight import Fact
+from balloon_conformance.running.mismatch import Mismatch
+from balloon_conformance.running.not_exercised import NotExercised
+from balloon_conformance.running.word_step import WordStep
+from balloon_conformance.vectors.sequence import Drawing, Item, Lane, Note
+from balloon_conformance.vectors.step import Form, Schema, Step
+from balloon_conformance.vectors.steps.parts import RUNS, field, schemas
+from balloon_spec.events import ConfigurationChanged, Event, Guest, GuestAction, Side
+from balloon_spec.families.free_page_hint import COMMAND_ID, DONE, FIRST_ID
+from balloon_spec.families.free_page_hint.events import Skipped
+from balloon_spec.families.free_page_hint.rounds import word_of
+from balloon_spec.pages import EMPTY, PageSet
+
+if TYPE_CHECKING:
+    from balloon_conformance.running.session import DeviceSession
+    from balloon_conformance.vectors.as_trace import Tracing
+    from balloon_conformance.vectors.formats.plain import Exporting
+    from balloon_conformance.vectors.reading import StepReader
+    from balloon_conformance.vectors.write import Writing
+    from balloon_spec.families.family import ConfigurationWord
+    from balloon_spec.strict_yaml import Path
+
+__all__ = ["CommandIdStep", "CopyStep", "WriteStep"]
+
+_DATA: Final = b"\x5aNEWDATA"
+"""What the guest writes into a page, over and over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandIdStep(WordStep):
+    """The device publishes ``free_page_hint_cmd_id``; one that is judged may publish any id from 2 up."""
+
+    word: ClassVar[ConfigurationWord] = COMMAND_ID
+    missing: ClassVar[str] = "HINT-23"
+    otherwise: ClassVar[str] = "HINT-23"
+
+    def play_device(self, session: DeviceSession) -> None:
+        """Await the device's announcement; note which id it chose.
+
+        A device may publish no id, and no STOP: that is a SHOULD, which the judge decides by a read.
+        """
+        seen = session.wait_for(self._answers)
+        if seen is None:
+            self._look(session)
+            return
+        if self.value >= FIRST_ID:
+            session.chosen[self.value] = word_of(seen) or 0
+        session.show(self.shows)
+
+    def _answers(self, event: Event) -> bool:
+        """Tell whether an announcement says what this step does: any id for an id."""
+        if not isinstance(event, ConfigurationChanged):
+            return False
+        value = word_of(event)
+        return value is not None and (value == self.value or min(value, self.value) >= FIRST_ID)
+
+    def _look(self, session: DeviceSession) -> NoReturn:
+        """Say what an announcement that did not come breaks, by what stands there."""
+        if hidden := session.unseen.get(Fact.CONFIGURATION_CHANGE):
+            raise NotExercised(hidden)
+        value = int.from_bytes(
+            session.read_configuration(COMMAND_ID.offset_bytes, COMMAND_ID.length_bytes), "little"
+        )
+        if value == self.value or min(value, self.value) >= FIRST_ID:
+            raise self._missing(f"{value:#x}, and no notification of it")
+        if self.value == DONE:
+            raise Mismatch(
+                "the hinted pages are not given back",
+                requirement="HINT-21",
+                field=COMMAND_ID.name,
+                expected=DONE,
+                seen=f"{value:#x}",
+            )
+        wanted = "command id" if self.value >= FIRST_ID else "STOP"
+        raise NotExercised(f"the device publishes no {wanted}, as it may")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteStep(Step):
+    """The guest writes to pages: what it hinted of them before does not count any more."""
+
+    forms: ClassVar = (
+        Form("guest", "writes", schemas(writes=field("the pages that the guest writes to", "someRuns"))),
+    )
+    by: ClassVar = "guest"
+    action_name: ClassVar = "writes"
+    exported: ClassVar[Mapping[str, Schema]] = schemas(pages=RUNS)
+
+    pages: PageSet
+
+    @classmethod
+    def read(
+        cls, reader: StepReader, path: Path, value: Mapping[str, Any], common: Mapping[str, Any]
+    ) -> Self:
+        """Read the pages."""
+        del value
+        return cls(pages=reader.pages((*path, "writes")), **common)
+
+    def write(self, writing: Writing) -> Iterator[str]:
+        """Write the pages."""
+        yield f"guest: {{writes: {writing.pages(self.pages)}}}"
+
+    def draw(self, drawing: Drawing) -> Iterator[Item]:
+        """Draw a note at the guest."""
+        yield drawing.arrow(self, (Lane.GUEST, Lane.DRIVER), f"writes to {self.pages}")
+
+    def export(self, exporting: Exporting) -> dict[str, Any]:
+        """Return the pages."""
+        return {"pages": exporting.pages(self.pages)}
+
+    def trace(self, tracing: Tracing) -> Iterator[Event]:
+        """Yield the use of the pages."""
+        del tracing
+        yield Guest(GuestAction.USE, self.pages)
+
+    @property
+    def device_needs(self) -> frozenset[Capability]:
+        """A guest that the suite can play."""
+        return frozenset({Capability.WRITE_PAGES})
+
+    def play_device(self, session: DeviceSession) -> None:
+        """Write to the pages."""
+        session.write_pages(self.pages, _DATA)
+        session.record(Guest(GuestAction.USE, self.pages))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyStep(Step):
+    """What is in the copy of guest memory that the device made: pages that it left out, and that it has.
+
+    A device may copy a page that it could leave out, so ``missing`` are those that may be missing.
+    """
+
+    forms: ClassVar = (
+        Form(
+            "copy",
+            None,
+            schemas(
+                missing=field("the pages that the device may leave out", "someRuns"),
+                there=field("the pages that it must not leave out", "someRuns"),
+            ),
+            about="what is in the copy of guest memory for which the device asked for hints, once it is over",
+            least=1,
+        ),
+    )
+    by: ClassVar = "memory"
+    action_name: ClassVar = "copy"
+    exported: ClassVar[Mapping[str, Schema]] = schemas(missing=RUNS, there=RUNS)
+
+    missing: PageSet = EMPTY
+    there: PageSet = EMPTY
+
+    @classmethod
+    def read(
+        cls, reader: StepReader, path: Path, value: Mapping[str, Any], common: Mapping[str, Any]
+    ) -> Self:
+        """Read the pages; none is in both sets."""
+        missing = reader.pages((*path, "missing")) if "missing" in value else EMPTY
+        there = reader.pages((*path, "there")) if "there" in value else EMPTY
+        if not there.isdisjoint(missing):
+            reader.refuse(
+                (*path, "there"),
+                f"{there & missing} is missing and there",
+                "name each page in one of the two",
+            )
+        return cls(missing=missing, there=there, **common)
+
+    def write(self, writing: Writing) -> Iterator[str]:
+        """Write the pages, those of which there are any."""
+        parts = [f"missing: {writing.pages(self.missing)}"] if self.missing else []
+        parts += [f"there: {writing.pages(self.there)}"] if self.there else []
+        yield f"copy: {{{', '.join(parts)}}}"
+
+    def draw(self, drawing: Drawing) -> Iterator[Item]:
+        """Draw a note over driver and device."""
+        lines = [f"without {self.missing}"] if self.missing else []
+        lines += [f"with {self.there}"] if self.there else []
+        said = (f"copy of guest memory: {lines[0]}", *lines[1:])
+        yield Note(drawing.number, Lane.DRIVER, Lane.DEVICE, said, self.condition)
+
+    def export(self, exporting: Exporting) -> dict[str, Any]:
+        """Return the pages."""
+        return {"missing": exporting.pages(self.missing), "there": exporting.pages(self.there)}
+
+    def trace(self, tracing: Tracing) -> Iterator[Event]:
+        """Yield the look at the copy."""
+        del tracing
+        yield Skipped(self.missing, self.missing | self.there)
+
+    @property
+    def awaited_of(self) -> Side | None:
+        """The device."""
+        return Side.DEVICE
+
+    @property
+    def device_needs(self) -> frozenset[Capability]:
+        """Somebody who can look at the copy."""
+        return frozenset({Capability.SKIPS})
+
+    def play_device(self, session: DeviceSession) -> None:
+        """Look at the pages. What is missing without leave is found by the judge."""
+        before = len(session.findings)
+        lost = session.look_at_copy((self.missing | self.there) & session.memory) & self.there
+        if lost and len(session.findings) == before:
+            raise Mismatch(
+                "pages are missing in the copy",
+                requirement=next(iter(self.shows), "HINT-26"),
+                field="page",
+                expected=self.there,
+                seen=f"missing: {lost}",
+            )
+        session.show(self.shows)

@@ -1,0 +1,104 @@
+"""What the buffers of the free-page queue are: a command id to be read, or hints to be written to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Final
+
+from balloon_spec.events import Available, Segment
+from balloon_spec.families.free_page_hint import command_id
+from balloon_spec.judge.content import Content
+from balloon_spec.judge.decision import Decision, broken, kept, kept_if
+from balloon_spec.judge.shape import Shape
+from balloon_spec.pages import PAGE_BYTES, PAGE_SHIFT, PageSet
+from balloon_spec.queues import Queue
+from balloon_spec.wire.structure import counted
+
+__all__ = ["COMMAND_OR_HINT", "hinted", "touched"]
+
+
+def hinted(segments: Sequence[Segment]) -> PageSet:
+    """Return the pages that lie whole in the device-writable segments whose addresses are known."""
+    return PageSet(
+        (first, max(last - first, 0))
+        for address, end in _extents(segments)
+        for first, last in [(-(-address // PAGE_BYTES), end >> PAGE_SHIFT)]
+    )
+
+
+def touched(segments: Sequence[Segment]) -> PageSet:
+    """Return the pages of which some byte lies in such a segment."""
+    return PageSet(
+        (first, last - first)
+        for address, end in _extents(segments)
+        for first, last in [(address >> PAGE_SHIFT, -(-end // PAGE_BYTES))]
+    )
+
+
+def _extents(segments: Sequence[Segment]) -> Iterator[tuple[int, int]]:
+    for one in segments:
+        if one.writable and one.address is not None and one.length_bytes:
+            yield one.address, one.address + one.length_bytes
+
+
+def _read(
+    _queue: Queue, event: Available, memory: PageSet, _features: Collection[str], _meant: Sequence[PageSet]
+) -> Content:
+    pages, parts = hinted(event.segments) & memory, touched(event.segments) & memory
+    decisions = tuple(_decide(event))
+    if event.readable:
+        # What is hinted beside a command id is for nobody to tell.
+        return Content(intended=parts, decisions=decisions)
+    return Content(pages, parts, decisions=decisions)
+
+
+def _decide(event: Available) -> Iterator[Decision]:
+    """Tell a command from hints, and from what is neither."""
+    data, room = event.readable, event.writable_bytes
+    if not data:
+        if room:
+            yield kept("HINT-11")
+        return
+    if len(data) > command_id.LENGTH_BYTES and len(data) % PAGE_BYTES == 0:
+        yield broken(
+            "HINT-11",
+            "pages are hinted in a device-readable buffer",
+            field="buffer",
+            expected="device-writable descriptors",
+            seen=f"{len(data)} device-readable bytes",
+        )
+        return
+    yield kept_if(
+        "HINT-01",
+        len(data) == command_id.LENGTH_BYTES,
+        "a command id has not 4 bytes",
+        field="buffer",
+        expected=f"{command_id.LENGTH_BYTES} bytes",
+        seen=counted(len(data), "byte"),
+        data=data,
+    )
+    if room:
+        yield broken(
+            "HINT-11",
+            "a command id and hints are in one buffer",
+            field="buffer",
+            expected="a buffer of its own for each",
+            seen=f"{counted(len(data), 'byte')} to be read and {room} to be written",
+            data=data,
+        )
+
+
+def _is_empty(event: Available, _content: Content, _queue: Queue) -> bool:
+    return not event.readable and not event.writable_bytes
+
+
+COMMAND_OR_HINT: Final = Shape(
+    "command-or-hint",
+    command_id.NAME,
+    "a command id or hints",
+    names_pages=True,
+    read=_read,
+    decides=frozenset({"HINT-01", "HINT-11"}),
+    is_malformed=_is_empty,
+)
+"""The bytes of a command, or the addresses of hints; a buffer that has both is malformed."""
