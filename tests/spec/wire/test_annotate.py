@@ -308,9 +308,10 @@ def test_statistics_name_their_tags():
         "entries[0].value": "134217728 bytes of memory in all (128 MiB)",
         "entries[1].tag": "MINFLT: minor page faults",
         "entries[1].value": "7 minor page faults",
-        "entries[2].tag": "OOM_KILL: sent by Linux, not in the standard",
-        "entries[2].value": "value of a statistic that the standard does not have",
-        "entries[3].tag": "unknown tag: ignored",
+        "entries[2].tag": "OOM_KILL: processes killed for want of memory (sent by Linux, not in the standard)",
+        "entries[2].value": "2 processes killed for want of memory",
+        "entries[3].tag": "unknown tag: ignored (UNEVICTABLE, of ChromeOS; Windows fills entries with this"
+        " tag that it has no statistic for)",
         "entries[3].value": "value of a statistic that the standard does not have",
     }
     assert problems("statistics", text) == {}

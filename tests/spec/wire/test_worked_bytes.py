@@ -13,6 +13,7 @@ from balloon_spec.families.host_requests import host_request
 from balloon_spec.families.host_requests.host_request import HostRequest
 from balloon_spec.families.statistics import statistics
 from balloon_spec.families.statistics.statistics import (
+    LINUX_TAG_MEANINGS,
     LINUX_TAG_NAMES,
     TAG_MEANINGS,
     Statistic,
@@ -114,5 +115,9 @@ def test_the_numbers_of_the_protocol():
 def test_the_tags_of_the_standard_are_0_to_9_and_those_of_linux_follow():
     standard = "SWAP_IN SWAP_OUT MAJFLT MINFLT MEMFREE MEMTOT AVAIL CACHES HTLB_PGALLOC HTLB_PGFAIL"
     assert [(tag.name, tag.value) for tag in Tag] == [(name, at) for at, name in enumerate(standard.split())]
-    assert list(LINUX_TAG_NAMES) == [10, 11, 12, 13, 14, 15]
+    assert list(LINUX_TAG_NAMES) == list(LINUX_TAG_MEANINGS) == [10, 11, 12, 13, 14, 15]
+    in_bytes = [tag for tag, meaning in LINUX_TAG_MEANINGS.items() if meaning.startswith("bytes")]
+    assert [LINUX_TAG_NAMES[tag] for tag in in_bytes] == [
+        *("ASYNC_SCAN", "DIRECT_SCAN", "ASYNC_RECLAIM", "DIRECT_RECLAIM"),
+    ]
     assert set(TAG_MEANINGS) == set(Tag)

@@ -48,8 +48,8 @@ class StatisticsBuffers(Comparison):
 
 def _say(record: bytes) -> str:
     ((tag, value),) = ((entry.tag, entry.value) for entry in statistics.parse(record).entries)
-    known = f" ({statistics.Tag(tag).name})" if tag in frozenset(statistics.Tag) else ""
-    return f"tag {tag}{known}, value {value}"
+    names = {int(one): one.name for one in statistics.Tag} | statistics.LINUX_TAG_NAMES
+    return f"tag {tag}{f' ({names[tag]})' if tag in names else ''}, value {value}"
 
 
 _ENTRY: Final = RecordKind(length_bytes=statistics.ENTRY_BYTES, apart=2, name="a statistic", say=_say)

@@ -7,17 +7,27 @@ from itertools import takewhile
 from typing import Final
 
 from balloon_conformance.families.statistics.reference import Held, StatisticsOfDevice, held_by
-from balloon_conformance.iut.contract import ImplementationCrashed
+from balloon_conformance.iut.contract import Buffer, ImplementationCrashed, Setup
+from balloon_conformance.iut.reference.adapter import ReferenceDevice
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_requests import Step as DeviceStep
 from balloon_conformance.reference.device_state import DeviceState, StatisticsReport
 from balloon_conformance.reference.machine import Note
 from balloon_spec.events import Available, Used
-from balloon_spec.families.statistics import statistics
+from balloon_spec.families.statistics import STATISTICS, statistics
 from balloon_spec.queues import Queue
 
 _LAST_TAG: Final = max(statistics.Tag)
+
+
+_ARRAY_ENTRIES: Final = 256
+
+
+def _tags_of(data: bytes) -> set[int]:
+    """Return the tags of the whole entries."""
+    whole = data[: len(data) // statistics.ENTRY_BYTES * statistics.ENTRY_BYTES]
+    return {entry.tag for entry in statistics.parse(whole).entries}
 
 
 def _tags(buffer: Available) -> list[int]:
@@ -128,6 +138,64 @@ class DiesOfAnUnknownTag(StatisticsOfDevice):
         if any(tag > 15 for tag in _tags(buffer)):
             raise ImplementationCrashed("exit status 2")
         return super().take(state, queue, buffer)
+
+
+@mutant(
+    "SAFE-13",
+    origin="QEMU 9.2.0-rc1, commit 0d2eeef77a: it read more tags than it had names, and its assertion failed",
+)
+class HasNoNamesForNewStatistics(ReferenceDevice):
+    """The operator who asks for the statistics of a newer guest ends it."""
+
+    def statistics(self) -> tuple[tuple[int, int], ...]:
+        """Crash if the buffer that was returned last has a tag from 10 to 15."""
+        tags = {tag for data in self.seen for tag in _tags_of(data)}
+        if tags.intersection(statistics.LINUX_TAG_NAMES):
+            raise ImplementationCrashed("assertion failed: no name for the statistic")
+        return super().statistics()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[bytes] = []
+
+    def start(self, setup: Setup) -> None:
+        """Begin with no statistics."""
+        self.seen = []
+        super().start(setup)
+
+    def make_available(self, queue: int, buffer: Buffer) -> None:
+        """Remember what comes on the third queue."""
+        if queue == STATISTICS.place and not buffer.writable_bytes:
+            self.seen.append(buffer.readable)
+        super().make_available(queue, buffer)
+
+
+@mutant(
+    "SAFE-13",
+    also=("SAFE-02",),
+    origin="Firecracker, commit ed96b50d2, and kvmtool, candidate C5 (read in source): no bound on a length",
+)
+class CopiesStatisticsOfAnyLength(StatisticsOfDevice):
+    """A guest with many statistics ends its host process: they are copied into an array of a fixed size.
+
+    A buffer of that length may be malformed besides.
+    """
+
+    def take(self, state: DeviceState, queue: Queue, buffer: Available) -> DeviceStep:
+        """Crash beyond the 256 entries that the array has."""
+        if len(buffer.readable) > _ARRAY_ENTRIES * statistics.ENTRY_BYTES:
+            raise ImplementationCrashed("exit status 139")
+        return super().take(state, queue, buffer)
+
+
+@mutant("STATS-07", origin="a device that puts each statistic at the place of its tag")
+class DropsABufferWithARepeatedTag(StatisticsOfDevice):
+    """The statistics of Windows never arrive, because it repeats the tag of entries without one."""
+
+    def return_held(self, state: DeviceState) -> DeviceStep:
+        """Return buffers in which each tag stands once."""
+        once = tuple(one for one in held_by(state).buffers if len(set(_tags(one))) == len(_tags(one)))
+        return super().return_held(self.remember(state, Held(once)))
 
 
 @mutant("STATS-08")

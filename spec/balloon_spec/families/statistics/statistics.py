@@ -20,7 +20,9 @@ from balloon_spec.wire.layout import Buffer, ByteOrder, check_length, check_rang
 
 __all__ = [
     "ENTRY_BYTES",
+    "LINUX_TAG_MEANINGS",
     "LINUX_TAG_NAMES",
+    "OTHER_TAG_NAMES",
     "SCHEMA",
     "SCHEMAS",
     "TAG_MEANINGS",
@@ -75,7 +77,30 @@ LINUX_TAG_NAMES: Final[Mapping[int, str]] = MappingProxyType(
         15: "DIRECT_RECLAIM",
     }
 )
-"""Tags that Linux sends since 6.12 and the standard does not have; a device ignores what it does not know."""
+"""Tags that Linux sends since 6.12 and the standard does not have; a device ignores what it does not know.
+
+Linux sends them in the midst of the others: 0 to 3, 10 to 15, 8 and 9, 4 to 7.
+"""
+
+LINUX_TAG_MEANINGS: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        10: "processes killed for want of memory",
+        11: "stalls of an allocation, in all zones together",
+        12: "bytes of memory scanned in the background",
+        13: "bytes of memory scanned by those who allocate",
+        14: "bytes of memory reclaimed in the background",
+        15: "bytes of memory reclaimed by those who allocate",
+    }
+)
+"""What the value of each of these counts."""
+
+OTHER_TAG_NAMES: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        65534: "SHMEM, of ChromeOS",
+        65535: "UNEVICTABLE, of ChromeOS; Windows fills entries with this tag that it has no statistic for",
+    }
+)
+"""Tags that others have given a meaning, which is not the same everywhere."""
 
 SCHEMA: Final[Any] = Struct(
     "entries" / GreedyRange(Struct("tag" / Int16ul, "value" / Int64ul)),

@@ -10,21 +10,24 @@ from balloon_spec.wire.structure import Numbers, Structure, Words, length
 __all__ = ["STATISTICS"]
 
 
+def _explain_tag(tag: int) -> str:
+    if tag in statistics.LINUX_TAG_NAMES:
+        words = f"{statistics.LINUX_TAG_NAMES[tag]}: {statistics.LINUX_TAG_MEANINGS[tag]}"
+        return f"{words} (sent by Linux, not in the standard)"
+    if tag in statistics.OTHER_TAG_NAMES:
+        return f"unknown tag: ignored ({statistics.OTHER_TAG_NAMES[tag]})"
+    known = {int(one): one for one in statistics.Tag}.get(tag)
+    return "unknown tag: ignored" if known is None else f"{known.name}: {statistics.TAG_MEANINGS[known]}"
+
+
 def _explain_statistic(name: str, numbers: Numbers, _context: Context) -> Words:
     tag = numbers["tag"]
-    try:
-        known: statistics.Tag | None = statistics.Tag(tag)
-    except ValueError:
-        known = None
+    meaning = {**statistics.TAG_MEANINGS, **statistics.LINUX_TAG_MEANINGS}.get(tag)
     if name == "tag":
-        if known is not None:
-            return f"{known.name}: {statistics.TAG_MEANINGS[known]}", None
-        linux = statistics.LINUX_TAG_NAMES.get(tag)
-        return f"{linux}: sent by Linux, not in the standard" if linux else "unknown tag: ignored", None
+        return _explain_tag(tag), None
     value = numbers["value"]
-    if known is None:
+    if meaning is None:
         return "value of a statistic that the standard does not have", None
-    meaning = statistics.TAG_MEANINGS[known]
     return f"{value} {meaning}" + (f" ({length(value)})" if meaning.startswith("bytes") else ""), None
 
 
