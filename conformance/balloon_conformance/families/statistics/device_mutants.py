@@ -198,9 +198,12 @@ class DropsABufferWithARepeatedTag(StatisticsOfDevice):
         return super().return_held(self.remember(state, Held(once)))
 
 
-@mutant("STATS-08")
+@mutant("STATS-08", also=("STATS-07",))
 class KeepsUnsortedStatistics(StatisticsOfDevice):
-    """The statistics of a guest that lists them in another order are never read."""
+    """The statistics of a guest that lists them in another order are never read.
+
+    Those of Linux are in another order and have unknown tags too.
+    """
 
     def return_held(self, state: DeviceState) -> DeviceStep:
         """Return buffers with rising tags only."""
