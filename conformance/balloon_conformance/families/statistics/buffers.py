@@ -48,7 +48,7 @@ class StatisticsBuffers(Comparison):
 
 def _say(record: bytes) -> str:
     ((tag, value),) = ((entry.tag, entry.value) for entry in statistics.parse(record).entries)
-    names = {int(one): one.name for one in statistics.Tag} | statistics.LINUX_TAG_NAMES
+    names = {**{int(one): one.name for one in statistics.Tag}, **statistics.LINUX_TAG_NAMES}
     return f"tag {tag}{f' ({names[tag]})' if tag in names else ''}, value {value}"
 
 

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
 from balloon_spec.families.statistics import statistics
 from balloon_spec.families.statistics.mistakes import statistics_mistakes
 from balloon_spec.wire.hint import Context
 from balloon_spec.wire.structure import Numbers, Structure, Words, length
 
 __all__ = ["STATISTICS"]
+
+
+_MEANINGS: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        **{int(tag): meaning for tag, meaning in statistics.TAG_MEANINGS.items()},
+        **statistics.LINUX_TAG_MEANINGS,
+    }
+)
 
 
 def _explain_tag(tag: int) -> str:
@@ -22,7 +34,7 @@ def _explain_tag(tag: int) -> str:
 
 def _explain_statistic(name: str, numbers: Numbers, _context: Context) -> Words:
     tag = numbers["tag"]
-    meaning = {**statistics.TAG_MEANINGS, **statistics.LINUX_TAG_MEANINGS}.get(tag)
+    meaning = _MEANINGS.get(tag)
     if name == "tag":
         return _explain_tag(tag), None
     value = numbers["value"]
