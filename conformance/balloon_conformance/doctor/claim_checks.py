@@ -158,6 +158,7 @@ def _gated_commands(side: Side) -> list[tuple[str, str, dict[str, Any]]]:
         "guest-command": {"words": ("compact",)},
         "discarded": {"pages": PAGES},
         "write-pages": {"pages": PAGES, "data": bytes(4)},
+        "skipped": {"pages": PAGES},
         "host-statistics": {},
         "reread": {"queue": 0, "buffer": "doctor"},
         "memory-read": {"address": 0x1000, "length": 8},

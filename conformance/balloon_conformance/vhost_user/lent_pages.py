@@ -10,15 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
-from balloon_conformance.virtio import GuestMemory
 from balloon_spec.events import Available, Contents, Event, Guest, GuestAction, Segment
 from balloon_spec.pages import EMPTY, PAGE_BYTES, PAGE_SHIFT, PageSet
 
-__all__ = ["LentPages", "altered", "contents", "fills", "lent"]
+__all__ = ["LentPages", "Reader", "altered", "contents", "fills", "lent"]
 
 _BLOCK_PAGES: Final = 1024
 """So many pages are read at once."""
@@ -26,6 +25,13 @@ _DIGEST_BYTES: Final = 16
 _WORD_BYTES: Final = 4
 _MOST_FILLS: Final = 16
 """So many words with which pages are filled are told apart. The rest counts as filled with no word."""
+
+
+class Reader(Protocol):
+    """Whoever can read guest memory."""
+
+    def read(self, address: int, length_bytes: int) -> bytes:
+        """Return the bytes at a guest-physical address."""
 
 
 class LentPages:
@@ -38,14 +44,14 @@ class LentPages:
     def __init__(self) -> None:
         self._held: dict[tuple[int, str], Mapping[int, bytes]] = {}
 
-    def take(self, guest: GuestMemory, memory: PageSet, buffer: Available) -> Iterator[Event]:
+    def take(self, guest: Reader, memory: PageSet, buffer: Available) -> Iterator[Event]:
         """Look at the pages that a buffer lends as it comes."""
         if pages := lent(buffer.segments, memory):
             held = self._held[buffer.queue, buffer.buffer] = contents(guest, pages)
             for filled, word in fills(held):
                 yield Contents(filled, word)
 
-    def look_again(self, guest: GuestMemory, queue: int, buffer: str) -> Iterator[Event]:
+    def look_again(self, guest: Reader, queue: int, buffer: str) -> Iterator[Event]:
         """Look at the pages of a buffer that is about to go back, and at those of none other."""
         before = self._held.pop((queue, buffer), None)
         if before is None:
@@ -72,7 +78,7 @@ def lent(segments: Iterable[Segment], memory: PageSet) -> PageSet:
     return PageSet(runs) & memory
 
 
-def contents(memory: GuestMemory, pages: PageSet) -> Mapping[int, bytes]:
+def contents(memory: Reader, pages: PageSet) -> Mapping[int, bytes]:
     """Return what each page holds: 4 bytes if it holds them over and over, or else a digest of all of it."""
     held: dict[int, bytes] = {}
     for run in pages:

@@ -42,7 +42,6 @@ _EVENTS: Mapping[str, Callable[[Mapping[str, Any]], Event]] = MappingProxyType(
         "configuration-written": lambda told: ev.ConfigurationWritten(told["offset"], told["data"]),
         "reset": lambda _told: ev.Reset(),
         "guest-used": lambda told: ev.Guest(ev.GuestAction.USE, told["pages"]),
-        "guest-left": lambda told: ev.Guest(ev.GuestAction.LEAVE, told["pages"]),
         "contents": lambda told: ev.Contents(told["pages"], told["fill"]),
     }
 )

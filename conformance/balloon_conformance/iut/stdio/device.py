@@ -102,6 +102,13 @@ class StdioDevice(StdioAdapter):
         """Have the guest write to pages."""
         self._tell("write-pages", pages=pages, data=data)
 
+    def skipped(self, pages: PageSet) -> PageSet:
+        """Return which of the pages the device left out of its copy of guest memory."""
+        found: PageSet = self._tell("skipped", pages=pages).fields["skipped"]
+        if foreign := found - pages:
+            raise self.program.fault(f"answered skipped with {foreign}, which it was not asked about")
+        return found
+
     def statistics(self) -> tuple[tuple[int, int], ...]:
         """Return the statistics that the host read."""
         told: tuple[tuple[int, int], ...] = self._tell("host-statistics").fields["statistics"]

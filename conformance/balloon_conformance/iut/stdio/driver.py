@@ -4,17 +4,36 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from balloon_conformance.iut import sight
-from balloon_conformance.iut.contract import AdapterError
+from balloon_conformance.iut.contract import AdapterError, Capability, Setup
 from balloon_conformance.iut.stdio.adapter import StdioAdapter
-from balloon_spec.events import Available, Event, GuestAction, Memory, Reset, Side
+from balloon_conformance.iut.stdio.messages import Answer
+from balloon_conformance.vhost_user.lent_pages import LentPages
+from balloon_spec.events import Available, Contents, Event, GuestAction, Memory, Reset, Side
 from balloon_spec.pages import PageSet
+from balloon_spec.queues import Queue
 
 __all__ = ["StdioDriver"]
 
 _GUEST_SECONDS: Final = 30.0
+_READ_BYTES: Final = 1 << 20
+"""So many bytes of memory are asked for at once: a line has room for less than two of them."""
+
+
+class _MemoryReader:
+    """Guest memory as a program reads it, piece by piece."""
+
+    def __init__(self, driver: StdioDriver) -> None:
+        self._driver = driver
+
+    def read(self, address: int, length_bytes: int) -> bytes:
+        """Read guest memory."""
+        starts = range(address, address + length_bytes, _READ_BYTES)
+        lengths = (min(_READ_BYTES, address + length_bytes - start) for start in starts)
+        return b"".join(map(self._driver.read_memory, starts, lengths))
 
 
 class StdioDriver(StdioAdapter):
@@ -22,27 +41,45 @@ class StdioDriver(StdioAdapter):
 
     If the program claims it, its guest takes commands
     (:class:`~balloon_conformance.iut.contract.SteersGuest`), and its memory can be read and written
-    (:class:`~balloon_conformance.iut.contract.ReachesMemory`).
+    (:class:`~balloon_conformance.iut.contract.ReachesMemory`). Then the pages that a buffer lends the device
+    are looked at when it comes, and before it is returned
+    (:class:`~balloon_conformance.iut.contract.LooksAgain`).
     """
 
     _kind = sight.Kind.STDIO_DRIVER
     _side = Side.DRIVER
     _answer: str | AdapterError | None = None
+    _setup: Setup | None = None
+    _queues: Mapping[int, Queue] = MappingProxyType({})
+    _lent_pages = LentPages()
+
+    def start(self, setup: Setup) -> None:
+        """Have the program begin anew; start a fresh one if there is none."""
+        self._setup = setup
+        super().start(setup)
 
     def negotiate(self, offered: int, configuration: bytes) -> int | None:
         """Offer features; return what the driver accepted."""
+        assert self._setup is not None
         answer = self.program.ask("negotiate", offered=offered, configuration=configuration)
         accepted: int | None = answer.fields["accepted"]
         self._take_memory(answer)
         if accepted is not None:
             # It comes before the first buffer, whenever the program learned of it.
             self._events.append(Memory(self._memory))
+            self._queues = self._setup.profile.queue_map(offered, accepted)
         self._take(answer)
         return accepted
+
+    def look_again(self, queue: int, buffer: str) -> None:
+        """Look at the pages of a buffer that is about to be returned."""
+        seen = [*self._lent_pages.look_again(_MemoryReader(self), queue, buffer)]
+        self._events.extend(seen)
 
     def use(self, queue: int, buffer: str, length_bytes: int, written: bytes) -> None:
         """Return a buffer to the driver."""
         self._lent.pop((queue, buffer), None)
+        self._lent_pages.forget(queue, [buffer])
         self._tell("used", queue=queue, buffer=buffer, length=length_bytes, written=written)
 
     def change_configuration(self, configuration: bytes) -> None:
@@ -99,12 +136,31 @@ class StdioDriver(StdioAdapter):
         """Write guest memory."""
         self._tell("memory-write", address=address, data=data)
 
+    def _take(self, answer: Answer) -> None:
+        """Record events. The pages that a buffer lends are looked at before anything else is asked."""
+        fresh = len(self._events)
+        super()._take(answer)
+        if Capability.GUEST_MEMORY not in self.capabilities:
+            return
+        told, self._events = self._events[fresh:], self._events[:fresh]
+        seen: list[Event] = []
+        for event in told:
+            if isinstance(event, Contents):
+                continue
+            queue = self._queues.get(event.queue) if isinstance(event, Available) else None
+            if isinstance(event, Available) and queue is not None and queue.written is None:
+                seen.extend(self._lent_pages.take(_MemoryReader(self), self._memory, event))
+            seen.append(event)
+        # What the program told while it was asked came after.
+        self._events[fresh:fresh] = seen
+
     def _enter(self, event: Event) -> None:
         if isinstance(event, Available) and self._protocol > 1:
             self._check_lengths(event)
         super()._enter(event)
         if isinstance(event, Reset):
             self._lent.clear()
+            self._lent_pages = LentPages()
         elif isinstance(event, Available) and self._rereads:
             self._lent[event.queue, event.buffer] = event.readable
 
@@ -132,3 +188,4 @@ class StdioDriver(StdioAdapter):
     def _forget(self) -> None:
         super()._forget()
         self._answer = None
+        self._lent_pages = LentPages()

@@ -64,6 +64,7 @@ _OF: Mapping[Side, tuple[str, ...]] = MappingProxyType(
             Capability.ADDRESSES,
             Capability.HOST_STATISTICS,
             Capability.WRITE_PAGES,
+            Capability.SKIPS,
             Capability.RAW_FEATURES,
             Capability.MEMORY_HOLES,
             REREAD,
@@ -366,6 +367,25 @@ _FORMS = (
         versions=_SECOND,
     ),
     CommandForm(
+        "skipped",
+        "Look at the copy of guest memory for which the device asked for hints.",
+        _DEVICE,
+        (_PAGES,),
+        MappingProxyType(
+            {
+                Side.DEVICE: (
+                    Field(
+                        "skipped",
+                        values.PAGES,
+                        "those that the copy lacks with what they held last; all if there is no copy",
+                    ),
+                )
+            }
+        ),
+        (Capability.SKIPS,),
+        _SECOND,
+    ),
+    CommandForm(
         "host-statistics",
         "Ask the host what it read of the guest's statistics.",
         _DEVICE,
@@ -489,15 +509,8 @@ _EVENT_FORMS = (
     EventForm("reset", "The driver reset the device of its own accord.", _DRIVER),
     EventForm("guest-used", "The guest was seen to write to pages.", _DRIVER, (_PAGES,)),
     EventForm(
-        "guest-left",
-        "The guest was seen to leave pages alone that a buffer in flight names.",
-        _DRIVER,
-        (_PAGES,),
-        versions=_SECOND,
-    ),
-    EventForm(
         "contents",
-        "What the guest left in pages that the next buffer names.",
+        "What the guest left in pages that the next buffer names, if the suite cannot read guest memory.",
         _DRIVER,
         (
             _PAGES,

@@ -25,6 +25,7 @@ from balloon_conformance.iut.contract import (
     StatesNumbering,
     SteersGuest,
     TellsChanges,
+    TellsSkipped,
     TellsStatistics,
     WritesPages,
     operator_capability,
@@ -201,8 +202,9 @@ class _Served:
         if isinstance(event, ev.Available):
             self._readable[event.queue, event.buffer] = event.readable
         name, fields_of = _EVENTS[type(event)]
-        if isinstance(event, ev.Guest) and event.action is ev.GuestAction.LEAVE:
-            name = "guest-left"
+        if isinstance(event, ev.Guest) and event.action is not ev.GuestAction.USE:
+            # Whoever reads guest memory sees the rest by itself.
+            return
         line: dict[str, Any] = {"event": name}
         fields = fields_of(event)
         for one in event_fields(EVENTS[self.side, name]):
@@ -226,6 +228,7 @@ class _ServedDevice(_Served):
             "operator": self.operator,
             "discarded": self.discarded,
             "write-pages": self.write_pages,
+            "skipped": self.skipped,
             "host-statistics": self.host_statistics,
         }
 
@@ -281,6 +284,11 @@ class _ServedDevice(_Served):
         assert isinstance(self.adapter, WritesPages)
         self.adapter.write_pages(fields["pages"], fields["data"])
         return {}
+
+    def skipped(self, fields: Fields) -> dict[str, Any]:
+        self.need(Capability.SKIPS)
+        assert isinstance(self.adapter, TellsSkipped)
+        return {"skipped": self.adapter.skipped(fields["pages"])}
 
     def host_statistics(self, _fields: Fields) -> dict[str, Any]:
         self.need(Capability.HOST_STATISTICS)

@@ -16,7 +16,8 @@ from balloon_conformance.iut.stdio.adapter import _EVENTS as EVENTS
 from balloon_conformance.iut.stdio.device import StdioDevice
 from balloon_conformance.iut.stdio.messages import read_answer
 from balloon_conformance.iut.stdio.serve import serve
-from balloon_spec.events import Available, Segment, Side
+from balloon_spec.events import Available, Contents, Guest, GuestAction, Overwritten, Segment, Side
+from balloon_spec.pages import PageSet
 
 COMMAND = f"{sys.executable} -m balloon_conformance serve reference-{{}} --stdio"
 
@@ -179,6 +180,65 @@ def test_the_segments_of_a_driver_are_told_and_understood():
     assert told["segments"] == STATED
     ((_, fields),) = read_answer(answer, "start", Side.DRIVER).events
     assert EVENTS["available"](fields) == Available(0, "m1", bytes(8), 8, segments=SEGMENTS)
+
+
+class LooksAtBytes(ReferenceDevice):
+    """Finds pages overwritten, and pages missing in a copy, and keeps what the guest writes."""
+
+    written = ()
+
+    def discarded(self, pages):
+        return PageSet([(0, 1)]), PageSet([(1, 3)])
+
+    def changes(self):
+        return CHANGED
+
+    def write_pages(self, pages, data):
+        self.written = (pages, data)
+
+    def skipped(self, pages):
+        return pages & PageSet([(2, 9)])
+
+
+CHANGED = (Overwritten(PageSet([(1, 1)]), b"\1\2\3\4"), Overwritten(PageSet([(2, 1)]), spans=((0x2FFE, 2),)))
+
+
+def test_what_became_of_memory_is_told_and_understood():
+    adapter = LooksAtBytes()
+    pages = {"pages": [[0, 4]]}
+    told = answers(
+        adapter,
+        START,
+        {"command": "write-pages", "data": "01020304", **pages},
+        {"command": "discarded", **pages},
+        {"command": "skipped", **pages},
+    )
+    assert adapter.written == (PageSet([(0, 4)]), b"\1\2\3\4")
+    look = read_answer(told[2], "discarded", Side.DEVICE).fields
+    assert look == {
+        "discarded": PageSet([(0, 1)]),
+        "overwritten": PageSet([(1, 3)]),
+        "changes": CHANGED,
+    }
+    assert read_answer(told[3], "skipped", Side.DEVICE).fields == {"skipped": PageSet([(2, 2)])}
+
+
+def test_what_the_guest_left_in_pages_is_told_and_what_it_left_alone_is_not():
+    class Fills(ReferenceDriver):
+        def start(self, setup):
+            super().start(setup)
+            for event in (
+                Contents(PageSet([(1, 1)]), b"\1\2\3\4"),
+                Guest(GuestAction.USE, PageSet([(2, 1)])),
+                Guest(GuestAction.LEAVE, PageSet([(3, 1)])),
+            ):
+                self.enter(event)
+                if isinstance(event, Contents):
+                    self.log.events.append(event)
+
+    (answer,) = answers(Fills(), START)
+    read = [EVENTS[name](fields) for name, fields in read_answer(answer, "start", Side.DRIVER).events]
+    assert read == [Contents(PageSet([(1, 1)]), b"\1\2\3\4"), Guest(GuestAction.USE, PageSet([(2, 1)]))]
 
 
 def test_a_served_adapter_without_memory_holes_refuses_them():
