@@ -65,7 +65,7 @@ def a_change_is_announced(event: ConfigurationChanged, scene: Scene) -> Iterator
         return
     seen = int.from_bytes(event.data[:4], "little")
     yield kept("CFG-07")
-    if space.wants_more_than_fits and seen != space.target:
+    if space.wants_more_than_memory and seen != space.target:
         # CFG-14 lets a device make another target of it.
         return
     yield from _num_pages_decisions(seen, space.target, space.actual or 0, event.data)
@@ -80,7 +80,7 @@ def no_change_is_missed(event: Quiet, scene: Scene) -> Iterator[Decision]:
     if not scene[Session].driver_ok or space.target_is_early:
         # A driver that does not run yet is not notified (CFG-13), and reads num_pages when it does.
         return
-    if space.wants_more_than_fits:
+    if space.wants_more_than_memory:
         # CFG-14 lets a device leave it.
         return
     yield broken(

@@ -15,8 +15,6 @@ __all__ = ["Configuration"]
 
 _ACTUAL = configuration.ACTUAL_OFFSET
 _END = configuration.LENGTH_BYTES
-_LARGEST = (1 << 32) - 1
-"""The largest number that a word of 32 bits holds."""
 
 
 @dataclass(slots=True, eq=False)
@@ -69,11 +67,6 @@ class Configuration(Ledger):
         """Whether the operator's wish is a target of more pages than guest memory has."""
         memory = self.exchange[Session].memory
         return self.target is not None and memory is not None and self.target > memory.pages
-
-    @property
-    def wants_more_than_fits(self) -> bool:
-        """Whether the target is of more pages than guest memory has, or than the word can say."""
-        return self.wants_more_than_memory or (self.target is not None and self.target > _LARGEST)
 
     @property
     def _known_actual(self) -> bytes | None:
