@@ -102,6 +102,8 @@ class GuestAction(Word):
     """Seen, not wanted: the guest keeps data of its own in these pages, and nowhere else."""
     LEAVE: ClassVar[GuestAction]
     """Seen, not wanted: the guest wrote nothing to these pages since a buffer in flight named them."""
+    RELY: ClassVar[GuestAction]
+    """Known, not wanted: the guest relies on finding in these free pages what it left there; none is any."""
 
 
 GuestAction.INFLATE = GuestAction.declare("inflate")
@@ -110,6 +112,7 @@ GuestAction.UNUSED = GuestAction.declare("unused")
 GuestAction.USE = GuestAction.declare("use")
 GuestAction.HOLD = GuestAction.declare("hold")
 GuestAction.LEAVE = GuestAction.declare("leave")
+GuestAction.RELY = GuestAction.declare("rely")
 
 
 class Failure(StrEnum):

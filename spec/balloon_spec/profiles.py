@@ -15,6 +15,7 @@ from balloon_spec.families.chunk_transfer.declaration import FAMILY as CHUNK_TRA
 from balloon_spec.families.free_page_hint.declaration import FAMILY as FREE_PAGE_HINT_FAMILY
 from balloon_spec.families.host_requests.declaration import FAMILY as HOST_REQUESTS_FAMILY
 from balloon_spec.families.page_poison.declaration import FAMILY as PAGE_POISON_FAMILY
+from balloon_spec.families.page_reporting.declaration import FAMILY as PAGE_REPORTING_FAMILY
 from balloon_spec.families.statistics.declaration import FAMILY as STATISTICS_FAMILY
 from balloon_spec.feature import Feature
 from balloon_spec.profile import Profile
@@ -31,13 +32,13 @@ CHUNK_TRANSFER = Profile(
 
 MAINLINE = Profile(
     "mainline",
-    (BASE_FAMILY, STATISTICS_FAMILY, FREE_PAGE_HINT_FAMILY, PAGE_POISON_FAMILY),
+    (BASE_FAMILY, STATISTICS_FAMILY, FREE_PAGE_HINT_FAMILY, PAGE_POISON_FAMILY, PAGE_REPORTING_FAMILY),
     proposals=(
         Feature("DEVICE_INIT_REPORTED", 6, meaning="the device initialises reported pages"),
         Feature("DEVICE_INIT_ON_INFLATE", 7, meaning="the device initialises inflated pages"),
     ),
 )
-"""The base profile, FREE_PAGE_HINT and PAGE_POISON, as VIRTIO 1.2 has them.
+"""The base profile, FREE_PAGE_HINT, PAGE_POISON and PAGE_REPORTING, as VIRTIO 1.2 has them.
 
 The proposals are issues 244 and 242 of the VIRTIO specification, which are open.
 """

@@ -20,10 +20,11 @@ class Queue:
     ``name`` is that of vectors and traces. ``place`` is where it stands in the standard's list, from 0.
     ``feature`` is the one without which it does not exist, None for a queue that always does. ``readable`` is
     the structure that the device-readable part of its buffers carries, None if they have no such part;
-    ``written`` that of what a device writes into them, None if it writes nothing. ``names_pages``: what the
-    driver says there names pages. ``held``: a device may hold a buffer and return it when it likes, and the
-    driver then makes the next one available. ``recognised``: its buffers are told from those of other queues
-    if they are made available there.
+    ``written`` that of what a device writes into them, None if it writes nothing. ``ranges`` is what a buffer
+    is whose device-writable descriptors say everything by where they point, None if there is no such buffer.
+    ``names_pages``: what the driver says there names pages. ``held``: a device may hold a buffer and return
+    it when it likes; the driver then makes the next one available. ``recognised``: its buffers are told from
+    those of other queues if they are made available there.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Queue:
     feature: str | None = None
     readable: str | None = None
     written: str | None = None
+    ranges: str | None = None
     names_pages: bool = False
     held: bool = False
     recognised: bool = False

@@ -25,7 +25,7 @@ from balloon_spec.requirement import (
 READING_ORDER = (
     "negotiation", "queues",
     "header", "chunk",
-    "inflate", "deflate", "pfn_array", "statistics", "page_poison",
+    "inflate", "deflate", "pfn_array", "statistics", "page_poison", "page_reporting",
     "configuration", "host_request", "unused_pages", "concurrent_kinds", "free_page_hint",
     "buffers", "safety", "reset",
 )  # fmt: skip
@@ -60,6 +60,7 @@ def test_the_catalogue_has_what_it_had():
         "RESET": 12,
         "POISON": 8,
         "HINT": 32,
+        "REPORT": 18,
     }
 
 
@@ -132,6 +133,9 @@ def test_only_what_nothing_outside_can_decide_is_not_observable():
         "POISON-01",
         "POISON-04",
         "POISON-05",
+        "REPORT-02",
+        "REPORT-06",
+        "REPORT-07",
         "UNUSED-07",
         "UNUSED-09",
         *("HINT-08", "HINT-09", "HINT-24"),

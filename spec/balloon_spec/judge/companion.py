@@ -17,6 +17,7 @@ from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
 
 if TYPE_CHECKING:
+    from balloon_spec.events import Overwritten
     from balloon_spec.judge.in_flight import InFlight
 
 __all__ = ["Companion"]
@@ -57,6 +58,22 @@ class Companion(Ledger):
     def left_alone(self) -> Iterable[tuple[str, PageSet]]:
         """Yield pages that a device must leave alone as of now, with the requirement: a trial's."""
         return ()
+
+    def takes_back(self, buffer: InFlight) -> Iterable[tuple[str, PageSet]]:
+        """Yield pages that are the guest's again once a buffer is returned, with the requirement: a trial's.
+
+        A device that may discard them until then must leave them alone afterwards.
+        """
+        del buffer
+        return ()
+
+    def permits(self, event: Overwritten) -> PageSet:
+        """Return the pages of which a device may have changed the bytes that it changed, and not all bytes.
+
+        So are pages of which nobody knows what was changed in them.
+        """
+        del event
+        return EMPTY
 
     def is_wanted_again(self, queue: Queue) -> bool:
         """Tell whether a device that returned buffers on the queue at its operator's wish has a wish again.

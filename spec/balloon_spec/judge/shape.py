@@ -57,10 +57,11 @@ class Place:
 class Shape:
     """One thing that a buffer may be; there is one object for each, compared by identity.
 
-    ``structure`` is the name of the structure that such a buffer carries. ``noun`` says what it is, and
-    ``told`` what was seen of it. ``names_pages``: it names pages in a form that was negotiated. ``read``
-    reads it, None if it says nothing of pages; ``decides`` are the requirements on its sender that
-    they decide, of which those that ``rest_on_memory`` are seen broken only if guest memory is known.
+    ``structure`` is the name of the structure that such a buffer carries; of one that carries none it is what
+    its queue has as ``ranges``. ``noun`` says what it is, and ``told`` what was seen of it. ``names_pages``:
+    it names pages in a form that was negotiated. ``read`` reads it, None if it says nothing of pages;
+    ``decides`` are the requirements on its sender that they decide, of which those that ``rest_on_memory``
+    are seen broken only if guest memory is known.
     ``is_malformed`` tells whether it by itself breaks what a device relies on, apart from those.
     ``is_mistaken``: it is of the form of other features than were negotiated, and acted on in no reading;
     ``lacks`` is the feature that would make it right, empty if it is one too many. ``acted_on`` is the
@@ -119,8 +120,9 @@ def shape_of(
     if queue is None:
         return NO_SHAPE
     families = registry.families()
-    if not event.readable and queue.written is not None:
-        return _by_structure(families).get(queue.written, NO_SHAPE)
+    writable = queue.written or queue.ranges
+    if writable is not None and (not event.readable or queue.readable is None):
+        return _by_structure(families).get(writable, NO_SHAPE)
     expected, mistaken = _expected(families, queue, features)
     return next((one.shape for one in mistaken if one.tells(event.readable, memory)), expected)
 

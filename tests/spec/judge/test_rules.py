@@ -6,6 +6,7 @@ import dataclasses
 import struct
 
 import pytest
+import report_script
 from judge_script import (
     ARRAYS,
     CHUNKS,
@@ -89,7 +90,7 @@ def poisoned(*events, features=VERSION | POISON, driver_ok=True):
     return [*begun, POISONED, *([ev.DriverOk()] if driver_ok else []), *events]
 
 
-BROKEN = {
+BROKEN = report_script.BROKEN | {
     "POISON-02": start(VERSION | POISON, posts=False),
     "POISON-03": poisoned(ev.ConfigurationWritten(12, b"\1\2\3\5")),
     "POISON-06": poisoned(ev.ConfigurationRead(12, b"\4\3\2\1")),
@@ -401,7 +402,7 @@ REQUEST = [
     post(),
 ]
 
-KEPT = {
+KEPT = report_script.KEPT | {
     "POISON-02": poisoned(),
     "POISON-03": poisoned(actual(0)),
     "POISON-06": poisoned(ev.ConfigurationRead(13, b"\2\3")),
@@ -530,6 +531,7 @@ STATISTICS_WISH = ev.Operator(ev.OperatorAction.STATISTICS)
 STATISTICS_BUFFERS = [ev.Available(STATISTICS, f"s{number}", statistics((4, 1))) for number in range(3)]
 
 ONLY_BY = {
+    "discarded_pages_hold_poison": report_script.LOST,
     "held_buffers_are_found_at_driver_ok": (
         "QUEUE-04",
         [
@@ -617,7 +619,9 @@ COUNTED_ONLY_BY = {
 
 def judged(events, profile=None, rules=None, name=""):
     """Judge the events under the profile that has the requirement called ``name``."""
-    judge = Judge(profile or (MAINLINE if name.startswith("POISON") else CHUNK_TRANSFER), rules=rules)
+    judge = Judge(
+        profile or (MAINLINE if name.startswith(("POISON", "REPORT")) else CHUNK_TRANSFER), rules=rules
+    )
     return judge, judge.feed_all(events)
 
 

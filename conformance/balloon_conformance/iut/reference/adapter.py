@@ -36,13 +36,14 @@ from balloon_conformance.reference.device_state import (
     Wrote,
 )
 from balloon_conformance.reference.driver import Driver
-from balloon_conformance.reference.driver_state import Accepted, DriverOptions, DriverOutput, Offer
+from balloon_conformance.reference.driver_state import Accepted, DriverOptions, DriverOutput, Fill, Offer
 from balloon_conformance.reference.machine import Note, Refused
 from balloon_spec.events import (
     Available,
     ConfigurationChanged,
     ConfigurationRead,
     ConfigurationWritten,
+    Contents,
     DriverOk,
     Event,
     Guest,
@@ -97,6 +98,8 @@ class _OutputLog:
                 self.notes[output.clause] += 1
             case Refused():
                 self.refused[output.what] += 1
+            case Fill():
+                self.events.append(Contents(output.pages, output.data))
             case (
                 Used() | ConfigurationChanged() | NeedsReset() | Memory() | DriverOk() | Available()
                 | ConfigurationRead() | ConfigurationWritten() | Guest()

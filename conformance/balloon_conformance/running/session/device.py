@@ -239,8 +239,12 @@ class DeviceSession(Session):
         return events
 
     def record(self, event: ev.Event) -> None:
-        """Take an event in; before pages are taken back, record which of them were discarded."""
+        """Take an event in; before pages are taken back, record what became of them."""
         if isinstance(event, ev.Used) and self.can(Capability.DISCARDS):
+            if back := self.judge[GuestMemory].comes_back(event):
+                gone, changed = self._call(partial(self._discarded, back))
+                for seen in (ev.Discarded(gone, back), *changed):
+                    super().record(seen)
             until_now = self.judge[GuestMemory].taken_back(event)
             gone, _ = self._call(partial(self._discarded, until_now)) if until_now else (EMPTY, ())
             if gone:
@@ -323,9 +327,9 @@ class DeviceSession(Session):
         looks = self.can(Capability.DISCARDS)
         self.look_at_all()
         self._act(lambda: self._adapter.reset())
-        if looks and self.judge[GuestMemory].may_be_discarded:
+        if looks and (left := self.judge[GuestMemory].left_to_device):
             # Until the reset is complete a device may go on with what it was given.
-            self.look(self.judge[GuestMemory].may_be_discarded)
+            self.look(left)
         self._waiting.clear()
         self.record(ev.Reset(self._status()))
 

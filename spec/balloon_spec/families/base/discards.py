@@ -175,6 +175,8 @@ class Discards(Ledger):
             case ev.Guest() if event.action is ev.GuestAction.USE:
                 # Who writes to a page fills it again.
                 self.discarded -= event.pages
+            case ev.Used() if buffer is not None:
+                self.discarded -= self.exchange[GuestMemory].comes_back(event) - self.exchange[Balloon].named
             case ev.Discarded():
                 self._look(event)
             case _:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -48,6 +48,19 @@ class GuestMemory(Ledger):
             return EMPTY
         return buffer.content.pages & self.may_be_discarded
 
+    def comes_back(self, event: ev.Used) -> PageSet:
+        """Return the pages that are the guest's again by the return of a buffer, as other families say."""
+        buffer = self.exchange[Buffers].in_flight.get((event.queue, event.buffer))
+        return EMPTY if buffer is None else PageSet.union(pages for _, pages in self._comes_back(buffer))
+
+    def _comes_back(self, buffer: InFlight) -> Iterator[tuple[str, PageSet]]:
+        for companion in self.exchange.companions:
+            yield from companion.takes_back(buffer)
+
+    def permitted(self, event: ev.Overwritten) -> PageSet:
+        """Return the pages of which a device may have changed the bytes that it changed."""
+        return PageSet.union(one.permits(event) for one in self.exchange.companions)
+
     def forbidden_by(self, requirement: str) -> PageSet:
         """Return the pages that the requirement forbids to touch, by what buffers named."""
         return self.forbidden.get(requirement, EMPTY)
@@ -73,6 +86,9 @@ class GuestMemory(Ledger):
                 back = buffer.content.pages - self.exchange[Balloon].named
                 self.may_be_discarded -= back
                 self._forbid("DEF-08", back)
+            case ev.Used() if buffer is not None:
+                for requirement, back in self._comes_back(buffer):
+                    self._forbid(requirement, back)
             case ev.Discarded():
                 memory = self.exchange[Session].memory
                 flying = self.exchange[Buffers].in_flight.values()
@@ -112,7 +128,7 @@ class GuestMemory(Ledger):
 
     def after_reset(self) -> Self:
         """Leave what was named, discarded or not, and taken back or not: the guest has it again."""
-        before = (self.may_be_discarded, self.forbidden_by("RESET-06"), self.forbidden_by("DEF-08"))
+        before = (self.left_to_device, self.forbidden_by("RESET-06"), self.forbidden_by("DEF-08"))
         forbidden = {"RESET-06": PageSet.union(before)}
         for name in self.exchange.trials.outliving:
             forbidden[name] = self.forbidden_by(name) - self.may_be_discarded

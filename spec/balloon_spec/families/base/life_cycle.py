@@ -27,7 +27,7 @@ from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
 
-_SEEN = frozenset({GuestAction.USE, GuestAction.HOLD})
+_SEEN = frozenset({GuestAction.USE, GuestAction.HOLD, GuestAction.LEAVE, GuestAction.RELY})
 """What is seen of a guest; any other action is a wish."""
 
 

@@ -191,12 +191,13 @@ def queue_exists(event: Available, scene: Scene) -> Iterator[Decision]:
 @rule(Available, "QUEUE-03")
 def only_requests_are_written(event: Available, scene: Scene) -> Iterator[Decision]:
     """A buffer into which no device writes has no device-writable part."""
-    if scene.buffer is None or scene.buffer.queue is None or scene.buffer.queue.written is not None:
+    queue = None if scene.buffer is None else scene.buffer.queue
+    if queue is None or queue.written is not None or queue.ranges is not None:
         return
     yield kept_if(
         "QUEUE-03",
         not event.writable_bytes,
-        f"a buffer on the {scene.buffer.queue} queue has a device-writable part",
+        f"a buffer on the {queue} queue has a device-writable part",
         field="device-writable part",
         expected="0 bytes",
         seen=f"{event.writable_bytes} bytes",

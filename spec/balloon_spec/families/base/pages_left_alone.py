@@ -23,8 +23,8 @@ def other_pages_are_left_alone(event: Discarded, scene: Scene) -> Iterator[Decis
 
 @rule(Overwritten, "INF-08", "SAFE-01", further=trials.by_change)
 def other_pages_keep_their_contents(event: Overwritten, scene: Scene) -> Iterator[Decision]:
-    """Nothing is overwritten but what an inflate buffer names and the driver has not taken back."""
-    yield from _touched(event.pages, scene.exchange, "overwritten")
+    """Nothing is overwritten but what a device may discard, and of half a page no more than that half."""
+    yield from _touched(event.pages - scene[GuestMemory].permitted(event), scene.exchange, "overwritten")
 
 
 def _touched(pages: PageSet, exchange: Exchange, verb: str) -> Iterator[Decision]:

@@ -1,0 +1,1 @@
+"""What the suite adds for the page-reporting family."""

@@ -1,0 +1,30 @@
+"""The page-reporting family, as the suite knows it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from balloon_conformance.families.page_reporting.buffers import ReportingQueue
+from balloon_conformance.families.page_reporting.reference import PageReportingOfDevice, PageReportingOfDriver
+from balloon_conformance.family import Additions
+from balloon_conformance.vectors.steps.parts import field
+from balloon_conformance.vectors.steps.wishes import GuestWish
+from balloon_spec.events import GuestAction
+from balloon_spec.families.page_reporting import REPORT, REPORTING
+from balloon_spec.families.page_reporting.declaration import FAMILY
+
+__all__ = ["ADDITIONS"]
+
+ADDITIONS: Final = Additions(
+    family=FAMILY,
+    device=PageReportingOfDevice,
+    driver=PageReportingOfDriver,
+    queues=(ReportingQueue(REPORTING),),
+    guest_wishes=(
+        GuestWish(action=REPORT, schema=field("pages that the guest has free, to be reported", "someRuns")),
+        GuestWish(
+            action=GuestAction.RELY,
+            schema=field("free pages in which the guest relies on finding what it left there", "someRuns"),
+        ),
+    ),
+)

@@ -1,0 +1,1 @@
+"""Intents about page reporting."""
