@@ -100,3 +100,8 @@ class Companion(Ledger):
         """
         del requirement, buffer, other
         return None
+
+    def may_be_taken_back(self, buffer: InFlight) -> bool:
+        """Tell whether the guest may use the memory of a buffer in flight before the buffer is returned."""
+        del buffer
+        return False

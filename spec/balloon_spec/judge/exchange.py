@@ -62,3 +62,7 @@ class Exchange:
         """Return the first answer of a companion; see :meth:`.Companion.in_particular`."""
         answers = (one.in_particular(requirement, buffer, other) for one in self.companions)
         return next((one for one in answers if one is not None), None)
+
+    def may_be_taken_back(self, buffer: InFlight) -> bool:
+        """Tell whether a companion says so; see :meth:`.Companion.may_be_taken_back`."""
+        return any(one.may_be_taken_back(buffer) for one in self.companions)

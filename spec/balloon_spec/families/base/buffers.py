@@ -96,20 +96,12 @@ def buffers_have_memory_of_their_own(event: Available, scene: Scene) -> Iterator
     """Buffers in flight do not share memory, and the two kinds of pages never do."""
     if scene.buffer is None or not event.extents:
         return
-    mine = sorted(event.extents)
+    mine = _parts(event)
     for other in scene[Buffers].in_flight.values():
-        if not other.event.extents:
+        if not other.event.extents or scene.exchange.may_be_taken_back(other):
             continue
         particular = scene.exchange.in_particular("BUF-05", scene.buffer, other)
-        shared = next(
-            (
-                address
-                for address, length in mine
-                for there, size in other.event.extents
-                if address < there + size and there < address + length
-            ),
-            None,
-        )
+        shared = _shared(mine, _parts(other.event))
         yield kept_if(
             "BUF-05" if particular is None else particular[0],
             shared is None,
@@ -118,6 +110,30 @@ def buffers_have_memory_of_their_own(event: Available, scene: Scene) -> Iterator
             expected="memory of its own",
             seen=f"{shared or 0:#x}, also of {other.event.buffer} on queue {other.event.queue}",
         )
+
+
+def _parts(event: Available) -> list[tuple[int, int, bytes | None]]:
+    """Return (address, end, bytes) of each segment by address; None for bytes that the device may write."""
+    parts: list[tuple[int, int, bytes | None]] = []
+    read = 0
+    for one in event.segments:
+        address = one.address or 0
+        data = None if one.writable else event.readable[read : read + one.length_bytes]
+        read += len(data or b"")
+        parts.append((address, address + one.length_bytes, data))
+    return sorted(parts, key=lambda part: part[0])
+
+
+def _shared(
+    mine: list[tuple[int, int, bytes | None]], others: list[tuple[int, int, bytes | None]]
+) -> int | None:
+    """Return the first address of a segment that meets one of the others, unless the two are the same."""
+    for one in mine:
+        for other in others:
+            is_same = one == other and one[2] is not None
+            if one[0] < other[1] and other[0] < one[1] and not is_same:
+                return one[0]
+    return None
 
 
 @rule(

@@ -180,6 +180,10 @@ class Rounds(Companion):
             return value
         return None if value in {STOP, self.former} else value
 
+    def may_be_taken_back(self, buffer: InFlight) -> bool:
+        """Tell whether a buffer is a hint, whose pages the guest may have again at any time (HINT-07)."""
+        return buffer.queue is FREE_PAGE and not buffer.event.readable
+
     def number_of(self, buffer: InFlight) -> int:
         """Return the command id of a buffer, in the byte order of the guest if that shows."""
         number = int.from_bytes(buffer.event.readable, "little")
