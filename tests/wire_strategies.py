@@ -16,6 +16,7 @@ from balloon_spec.families.base.pfn_array import PfnArray
 from balloon_spec.families.chunk_transfer.chunk import Chunk
 from balloon_spec.families.chunk_transfer.response_header import ResponseHeader
 from balloon_spec.families.chunk_transfer.response_message import ResponseMessage
+from balloon_spec.families.free_page_hint.command_id import CommandId
 from balloon_spec.families.host_requests.host_request import HostRequest
 from balloon_spec.families.statistics.statistics import Statistic, Statistics
 
@@ -58,6 +59,7 @@ VALUES = {
     "pfn-array": arrays,
     "statistics": statistics,
     "configuration": configurations,
+    "command-id": st.builds(CommandId, unsigned(32)),
 }
 
 
@@ -88,6 +90,7 @@ _ENCODERS = {
         struct.pack(f"{order}HQ", entry.tag, entry.value) for entry in value.entries
     ),
     "configuration": lambda value, _order: struct.pack("<II", value.num_pages, value.actual),
+    "command-id": lambda value, order: struct.pack(f"{order}I", value.cmd_id),
 }
 
 
@@ -218,5 +221,9 @@ LAYOUTS = {
     "statistics, big-endian": ByHand(20, _STATISTICS, _statistics, structure="statistics", byteorder="big"),
     "configuration": ByHand(
         8, {"num_pages": _whole(0, 4), "actual": _whole(4, 4)}, lambda n: Configuration(**n)
+    ),
+    "command-id": ByHand(4, {"cmd_id": _whole(0, 4)}, lambda n: CommandId(**n)),
+    "command-id, big-endian": ByHand(
+        4, {"cmd_id": _whole(0, 4)}, lambda n: CommandId(**n), structure="command-id", byteorder="big"
     ),
 }

@@ -4,6 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from balloon_conformance.families.free_page_hint.device_reference import (
+    HINTS,
+    HintInput,
+    HintPhase,
+    HintsOfDevice,
+)
+from balloon_conformance.families.free_page_hint.driver_reference import (
+    ROUNDS,
+    HintsOfDriver,
+    RoundInput,
+    RoundPhase,
+)
+from balloon_conformance.family import additions
 from balloon_conformance.reference import Device, Driver
 from balloon_conformance.reference.device import DEVICE
 from balloon_conformance.reference.device import QUEUES as DEVICE_QUEUES
@@ -15,6 +28,7 @@ from balloon_conformance.reference.device_state import (
     Expire,
     RequestInput,
     RequestPhase,
+    Wrote,
 )
 from balloon_conformance.reference.driver import DRIVER, RETURNS, WISHES
 from balloon_conformance.reference.driver_balloon import BALLOON
@@ -35,7 +49,7 @@ from balloon_spec import events as ev
 from balloon_spec.profiles import CHUNK_TRANSFER, PROFILES
 
 DEVICE_INPUTS = (
-    Accept, Expire, ev.DriverOk, ev.Available, ev.ConfigurationWritten, ev.Operator, ev.Reset,
+    Accept, Expire, ev.DriverOk, ev.Available, ev.ConfigurationWritten, ev.Operator, ev.Reset, Wrote,
 )  # fmt: skip
 DRIVER_INPUTS = (Offer, ev.Used, ev.ConfigurationChanged, ev.Guest, Freed, ev.Reset)
 
@@ -45,6 +59,8 @@ TABLES = {
     "driver": (DRIVER, DriverPhase, DRIVER_INPUTS, Driver),
     "driver balloon": (BALLOON, BalloonPhase, tuple(BalloonInput), Driver),
     "driver answers": (ANSWERS, AnswerPhase, tuple(AnswerInput), Driver),
+    "device hints": (HINTS, HintPhase, tuple(HintInput), HintsOfDevice(Device())),
+    "driver rounds": (ROUNDS, RoundPhase, tuple(RoundInput), HintsOfDriver(Driver())),
 }
 
 
@@ -90,8 +106,8 @@ def test_every_queue_and_every_wish_has_its_method_or_its_part() -> None:
     assert {*WISHES, *(wish for part in every for wish in part.wishes)} == {*ev.GuestAction} - {
         ev.GuestAction.LEAVE
     }
-    of_parts = [wish for part in device.family_parts for wish in part.wishes]
-    assert sorted((ev.OperatorAction.TARGET, *of_parts)) == sorted(ev.OperatorAction)
+    of_parts = {wish for one in additions() if one.device is not None for wish in one.device.wishes}
+    assert {ev.OperatorAction.TARGET, *of_parts} == set(ev.OperatorAction)
 
 
 def test_a_refused_input_changes_nothing_and_says_why() -> None:
@@ -118,5 +134,5 @@ def test_kinds_of_input_have_names_for_diagrams() -> None:
 
 
 def test_inputs_are_events_or_the_machines_own() -> None:
-    known = {*ev.EVENTS.values(), Accept, Expire, Freed, Offer}
+    known = {*ev.EVENTS.values(), Accept, Expire, Freed, Offer, Wrote}
     assert {kind for table in (DEVICE, DRIVER) for _, kind in table} <= known

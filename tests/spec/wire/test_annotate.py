@@ -321,11 +321,16 @@ def test_statistics_name_their_tags():
 
 
 def test_a_longer_configuration_space_belongs_to_other_features():
-    explained = by_name("configuration", "20 4e 00 00  01 00 00 00  00 00 00 00")
+    explained = by_name("configuration", "20 4e 00 00  01 00 00 00" + 5 * "  00 00 00 00")
     assert explained["num_pages"].meaning == "the balloon is to hold 20000 pages (80000 KiB)"
     assert explained["actual"].meaning == "the balloon holds 1 page (4 KiB)"
     assert explained["trailing bytes"] == Field(
-        8, bytes(4), "trailing bytes", None, "4 bytes outside every field", "the structure ends after 8 bytes"
+        16,
+        bytes(12),
+        "trailing bytes",
+        None,
+        "12 bytes outside every field",
+        "the structure ends after 16 bytes",
     )
 
 

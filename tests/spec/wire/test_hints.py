@@ -28,6 +28,7 @@ from balloon_spec.families.chunk_transfer.mistakes import (
     MESSAGE_FOR_ARRAY,
     SHORT_HEADER,
 )
+from balloon_spec.families.free_page_hint.mistakes import WIDE_ID
 from balloon_spec.families.host_requests import HOST_REQUEST
 from balloon_spec.families.registry import queues, structures
 from balloon_spec.wire.hint import Context, Mistake
@@ -197,6 +198,15 @@ MISTAKES = {
     "the id of an answer swapped": (
         ID_SWAPPED, "response-message", bytes.fromhex("00 01 12 34") + DONE[4:], DONE,
         Context(queue=HOST_REQUEST, request_id=0x1234),
+    ),
+    "a command id of 64 bits": (
+        WIDE_ID, "command-id", struct.pack("<Q", 0x80000001), struct.pack("<I", 0x80000001), Context(),
+    ),
+    "a big-endian command id": (
+        Mistake.BYTE_ORDER, "command-id", struct.pack(">I", 0x80000001), struct.pack("<I", 0x80000001), Context(),
+    ),
+    "the first command id of a device that counts from 2, big-endian": (
+        Mistake.BYTE_ORDER, "command-id", struct.pack(">I", 2), struct.pack("<I", 2), Context(),
     ),
 }  # fmt: skip
 

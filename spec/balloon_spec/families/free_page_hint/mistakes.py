@@ -35,7 +35,7 @@ def id_mistakes(raw: bytes, _context: Context) -> Iterator[Hint]:
         return
     seen = int.from_bytes(raw, "little")
     turned = swapped(seen, LENGTH_BYTES)
-    if DONE < turned % _HALF < _SMALL and not DONE < seen % _HALF < _SMALL:
+    if _is_counted(turned) and not _is_counted(seen) and seen > DONE:
         yield Hint(
             Mistake.BYTE_ORDER,
             0,
@@ -45,3 +45,7 @@ def id_mistakes(raw: bytes, _context: Context) -> Iterator[Hint]:
             f"read as big-endian it is {turned:#x}, as devices count, and words are little-endian except for "
             "a big-endian guest on the legacy interface",
         )
+
+
+def _is_counted(number: int) -> bool:
+    return DONE < number < _SMALL or _HALF <= number < _HALF + _SMALL
