@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import struct
 
+import hint_traces
 import pytest
 import report_script
 from judge_script import (
@@ -90,7 +91,7 @@ def poisoned(*events, features=VERSION | POISON, driver_ok=True):
     return [*begun, POISONED, *([ev.DriverOk()] if driver_ok else []), *events]
 
 
-BROKEN = report_script.BROKEN | {
+BROKEN = report_script.BROKEN | hint_traces.BROKEN | {
     "POISON-02": start(VERSION | POISON, posts=False),
     "POISON-03": poisoned(ev.ConfigurationWritten(12, b"\1\2\3\5")),
     "POISON-06": poisoned(ev.ConfigurationRead(12, b"\4\3\2\1")),
@@ -402,7 +403,7 @@ REQUEST = [
     post(),
 ]
 
-KEPT = report_script.KEPT | {
+KEPT = report_script.KEPT | hint_traces.KEPT | {
     "POISON-02": poisoned(),
     "POISON-03": poisoned(actual(0)),
     "POISON-06": poisoned(ev.ConfigurationRead(13, b"\2\3")),
@@ -479,6 +480,7 @@ KEPT = report_script.KEPT | {
 
 
 ALSO = {
+    **hint_traces.ALSO,
     # Features without what they need: the one side that accepts them, the other that lets it.
     **dict.fromkeys(("NEG-03", "NEG-04", "NEG-05"), frozenset({"NEG-06"})),
     "NEG-06": {"NEG-03"},
@@ -620,7 +622,7 @@ COUNTED_ONLY_BY = {
 def judged(events, profile=None, rules=None, name=""):
     """Judge the events under the profile that has the requirement called ``name``."""
     judge = Judge(
-        profile or (MAINLINE if name.startswith(("POISON", "REPORT")) else CHUNK_TRANSFER), rules=rules
+        profile or (MAINLINE if name.startswith(("HINT", "POISON", "REPORT")) else CHUNK_TRANSFER), rules=rules
     )
     return judge, judge.feed_all(events)
 

@@ -29,7 +29,7 @@ FEATURES: Final = (
     Feature("FREE_PAGE_HINT", 3, meaning="the driver names free pages that a migration may leave out"),
 )
 
-FREE_PAGE: Final = Queue("free-page", 3, feature="FREE_PAGE_HINT", readable="command-id")
+FREE_PAGE: Final = Queue("free-page", 3, feature="FREE_PAGE_HINT", readable="command-id", ranges="hint")
 """Command ids to be read, and hints: memory to be written to, of which the address is the message."""
 
 COMMAND_ID: Final = ConfigurationWord(

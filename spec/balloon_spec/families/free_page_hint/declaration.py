@@ -17,7 +17,7 @@ from balloon_spec.families.free_page_hint import (
 from balloon_spec.families.free_page_hint import structures as own
 from balloon_spec.families.free_page_hint.hinted_pages import HintedPages
 from balloon_spec.families.free_page_hint.rounds import Rounds
-from balloon_spec.families.free_page_hint.shapes import COMMAND_OR_HINT
+from balloon_spec.families.free_page_hint.shapes import COMMAND, HINT
 from balloon_spec.families.free_page_hint.trials import INTERPRETER, TRIALS
 from balloon_spec.judge.rule import rules_in
 
@@ -34,7 +34,7 @@ FAMILY: Final = Family(
     areas=(AreaFile(_AREAS / "free_page_hint.yaml", Chapter.OF_THE_HOST, excuses_devices=True),),
     rules=rules_in(copies, device_rounds, driver_rounds),
     ledgers=(HintedPages, Rounds),
-    shapes=(COMMAND_OR_HINT,),
+    shapes=(COMMAND, HINT),
     interpreter=INTERPRETER,
     trials=TRIALS,
 )

@@ -16,12 +16,12 @@ from balloon_spec.judge.session import Session
 from balloon_spec.pages import PAGE_BYTES, PageSet
 from balloon_spec.wire.layout import swapped
 
-_BLOCK_PAGES: Final = 2048
-"""A run of free pages as long as this has a block of 4 MiB, the largest that guests of 4 KiB pages hint."""
+_BLOCK_PAGES: Final = 1024
+"""4 MiB, the largest block that guests of 4 KiB pages hint; smaller ones a driver may leave alone."""
 
 
 def _has_a_block(pages: PageSet) -> bool:
-    return any(run.count >= _BLOCK_PAGES for run in pages)
+    return any(run.end - -(-run.first // _BLOCK_PAGES) * _BLOCK_PAGES >= _BLOCK_PAGES for run in pages)
 
 
 @rule(Available, "HINT-03", "HINT-06", "HINT-12", "HINT-30", "HINT-31", "HINT-02")
@@ -65,9 +65,19 @@ def a_round_begins_with_the_id(event: Available, scene: Scene) -> Iterator[Decis
         )
         return
     yield kept("HINT-12")
-    if raw == number != turned:
+    order = rounds.order_of(buffer)
+    if order == "little":
         yield kept("HINT-30")
-        yield kept("HINT-31")
+    if order:
+        yield kept_if(
+            "HINT-31",
+            rounds.byteorder in {"", order},
+            "command ids are in different orders of bytes",
+            field="cmd_id",
+            expected=f"{rounds.byteorder}-endian, as before",
+            seen=f"{order}-endian",
+            data=event.readable,
+        )
     yield kept_if(
         "HINT-03",
         number not in rounds.sent,
@@ -88,7 +98,7 @@ def a_round_begins_with_the_id(event: Available, scene: Scene) -> Iterator[Decis
         )
 
 
-@rule(Available, "HINT-06")
+@rule(Available, "HINT-05", "HINT-06")
 def a_round_ends_with_0(_event: Available, scene: Scene) -> Iterator[Decision]:
     """A round that was begun is ended."""
     buffer = scene.buffer
@@ -96,6 +106,8 @@ def a_round_ends_with_0(_event: Available, scene: Scene) -> Iterator[Decision]:
         return
     if command_of(buffer) is Command.STOP:
         yield kept("HINT-06")
+        if scene[Rounds].stopped_in_round:
+            yield kept("HINT-05")
 
 
 @rule(Quiet, "HINT-04", "HINT-05", "HINT-06")

@@ -128,6 +128,8 @@ class Rounds(Companion):
     phase: Phase = Phase.IDLE
     round: int | None = None
     """The id that the driver sent last; None before the first."""
+    byteorder: str = ""
+    """The order of its bytes, if that showed: that of the guest on the legacy interface."""
     sent: PageSet = EMPTY
     """The ids that it sent since they were published."""
     hinted_in_round: bool = False
@@ -191,8 +193,18 @@ class Rounds(Companion):
         is_legacy = not self.exchange[Session].has("VERSION_1")
         return turned if is_legacy and number not in self.published and turned in self.published else number
 
+    def order_of(self, buffer: InFlight) -> str:
+        """Return in which order of bytes a command id was published; empty if in none, or in both."""
+        number = int.from_bytes(buffer.event.readable, "little")
+        turned = swapped(number, COMMAND_ID.length_bytes)
+        if (number in self.published) == (turned in self.published):
+            return ""
+        return "little" if number in self.published else "big"
+
     def take(self, event: ev.Event, buffer: InFlight | None) -> None:
         """Take in a value of the register, a buffer of the queue, or a wish."""
+        if isinstance(event, ev.Guest):
+            self._guest(event)
         if not self.exchange[Session].has("FREE_PAGE_HINT"):
             return
         match event:
@@ -204,8 +216,6 @@ class Rounds(Companion):
                 self._overwritten(event)
             case ev.Operator() if event.action in _OWED and self.exchange[Session].driver_ok:
                 self._wish(_OWED[event.action])
-            case ev.Guest():
-                self._guest(event)
             case ev.Quiet() if event.side is ev.Side.DEVICE:
                 self.overdue, self.silent = self.owed is not Owed.NOTHING, None
             case ev.Quiet():
@@ -227,6 +237,7 @@ class Rounds(Companion):
         elif command is Command.START:
             self.round, self.hinted_in_round = self.number_of(buffer), False
             self.sent |= _number(self.round)
+            self.byteorder = self.byteorder or self.order_of(buffer)
 
     def _shown(self, event: ev.ConfigurationRead | ev.ConfigurationChanged) -> None:
         value, new = word_of(event), self.published_by(event)
@@ -290,4 +301,4 @@ class Rounds(Companion):
 
     def after_reset(self) -> Self:
         """Leave the id that stood there: a reset ends all rounds."""
-        return type(self)(self.exchange, left=self.current if self.is_asked else None)
+        return type(self)(self.exchange, left=self.current if self.is_asked else None, unused=self.unused)

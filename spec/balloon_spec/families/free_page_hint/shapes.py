@@ -14,7 +14,7 @@ from balloon_spec.pages import PAGE_BYTES, PAGE_SHIFT, PageSet
 from balloon_spec.queues import Queue
 from balloon_spec.wire.structure import counted
 
-__all__ = ["COMMAND_OR_HINT", "hinted", "touched"]
+__all__ = ["COMMAND", "HINT", "hinted", "touched"]
 
 
 def hinted(segments: Sequence[Segment]) -> PageSet:
@@ -88,17 +88,34 @@ def _decide(event: Available) -> Iterator[Decision]:
         )
 
 
+def _has_room(event: Available, _content: Content, _queue: Queue) -> bool:
+    return event.writable_bytes > 0
+
+
 def _is_empty(event: Available, _content: Content, _queue: Queue) -> bool:
-    return not event.readable and not event.writable_bytes
+    return not event.writable_bytes
 
 
-COMMAND_OR_HINT: Final = Shape(
-    "command-or-hint",
+_DECIDES: Final = frozenset({"HINT-01", "HINT-11"})
+
+COMMAND: Final = Shape(
+    "command",
     command_id.NAME,
-    "a command id or hints",
+    "a command id",
     names_pages=True,
     read=_read,
-    decides=frozenset({"HINT-01", "HINT-11"}),
+    decides=_DECIDES,
+    is_malformed=_has_room,
+)
+"""A buffer to be read; one that has hints beside is malformed."""
+
+HINT: Final = Shape(
+    "hint",
+    "hint",
+    "hinted pages",
+    names_pages=True,
+    read=_read,
+    decides=_DECIDES,
     is_malformed=_is_empty,
 )
-"""The bytes of a command, or the addresses of hints; a buffer that has both is malformed."""
+"""A buffer of which the addresses are the message."""
