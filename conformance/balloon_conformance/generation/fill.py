@@ -9,6 +9,7 @@ filled.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -219,6 +220,12 @@ class Filling:
             case _:
                 filled: Step = step.fill(self, common)
                 return filled
+
+    def step_of_family(self, by: str, key: str | None, step: meant.Step, common: Mapping[str, Any]) -> Step:
+        """Return a step that a family declares, which is written ``by: {key: ...}``, for what is meant."""
+        kinds = (kind for kind in declared_steps() for form in kind.forms if (form.by, form.key) == (by, key))
+        filled: Step = next(kinds).filled(self, step, common)
+        return filled
 
     # -- wishes -------------------------------------------------------------------------------------------
 

@@ -149,6 +149,16 @@ class ObservedDevice:
         if gone != discarded:
             raise DiffersFromIntent(f"the reference device discarded {gone} of the pages looked at")
 
+    def write_pages(self, pages: PageSet) -> None:
+        """Write to pages as the guest."""
+        self._adapter.write_pages(pages, b"\0")
+
+    def copied(self, missing: PageSet, there: PageSet) -> None:
+        """Compare the copy of guest memory with these two sets."""
+        seen = self._adapter.skipped(missing | there)
+        if seen != missing:
+            raise DiffersFromIntent(f"the copy of the reference device lacks {seen} of the pages looked at")
+
     def nothing_left(self) -> None:
         """Raise an error for acts that were not taken."""
         self._pending.nothing_left()
@@ -198,10 +208,10 @@ class ObservedDriver:
     def _index(self, queue: Queue) -> int:
         return self._profile.queue_index(queue, self._sets.offered, self._sets.accepted)
 
-    def makes_available(self, queue: Queue, name: str) -> Available:
-        """Take the next buffer on a queue, and call it ``name`` from here on."""
+    def makes_available(self, queue: Queue, name: str, **fields: Any) -> Available:
+        """Take the next buffer on a queue with these fields, and call it ``name`` from here on."""
         event: Available = self._pending.take(
-            f"make a buffer available on the {queue} queue", Available, queue=self._index(queue)
+            f"make a buffer available on the {queue} queue", Available, queue=self._index(queue), **fields
         )
         self._names[name] = (event.queue, event.buffer)
         return event

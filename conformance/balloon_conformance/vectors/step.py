@@ -120,6 +120,11 @@ class Step(ABC):
     def trace(self, tracing: Tracing) -> Iterator[Event]:
         """Yield the events of the step, if both sides do as it says."""
 
+    @classmethod
+    def filled(cls, filling: Any, meant: Any, common: Mapping[str, Any]) -> Self:
+        """Return the step that fills what an intent means, for one that only a family knows."""
+        raise NotImplementedError(f"{cls.__name__}.filled")
+
     def wire(self, queue_index: int | None) -> Mapping[tuple[str, ...], bytes]:
         """Return what it puts on the wire, by the way to the field that says it.
 

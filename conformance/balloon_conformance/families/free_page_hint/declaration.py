@@ -8,8 +8,8 @@ from typing import Final
 from balloon_conformance.families.free_page_hint.buffers import FreePageQueue
 from balloon_conformance.families.free_page_hint.device_reference import HintsOfDevice
 from balloon_conformance.families.free_page_hint.driver_reference import HintsOfDriver
-from balloon_conformance.families.free_page_hint.steps import CommandIdStep, CopyStep, WriteStep
-from balloon_conformance.family import Additions
+from balloon_conformance.families.free_page_hint.steps import CommandIdStep, CopyStep, HintsStep, WriteStep
+from balloon_conformance.family import Additions, module_names
 from balloon_conformance.iut.sight import Fact
 from balloon_conformance.running.blame import Lapse
 from balloon_conformance.vectors.steps.parts import field
@@ -44,7 +44,8 @@ ADDITIONS: Final = Additions(
     ),
     rests_on=MappingProxyType({Fact.CONFIGURATION_CHANGE: ("HINT-23", "HINT-04", "HINT-05")}),
     queues=(FreePageQueue(FREE_PAGE),),
-    steps=(CommandIdStep, WriteStep, CopyStep),
+    steps=(CommandIdStep, HintsStep, WriteStep, CopyStep),
+    intents=module_names(f"{__package__}.intents"),
     operator_wishes=(
         _wish(HINT, "the host begins to copy guest memory, and wants hints"),
         _wish(STOP_HINTS, "the host can make no use of hints for now"),

@@ -19,14 +19,26 @@ from balloon_conformance.running.word_step import WordStep
 from balloon_conformance.vectors.sequence import Drawing, Item, Lane, Note
 from balloon_conformance.vectors.step import Form, Schema, Step
 from balloon_conformance.vectors.steps.parts import RUNS, field, schemas
-from balloon_spec.events import ConfigurationChanged, Event, Guest, GuestAction, Side
-from balloon_spec.families.free_page_hint import COMMAND_ID, DONE, FIRST_ID
+from balloon_spec.events import (
+    Available,
+    ConfigurationChanged,
+    ConfigurationRead,
+    Event,
+    Guest,
+    GuestAction,
+    Segment,
+    Side,
+    Used,
+)
+from balloon_spec.families.free_page_hint import COMMAND_ID, DONE, FIRST_ID, FREE_PAGE
 from balloon_spec.families.free_page_hint.events import Skipped
 from balloon_spec.families.free_page_hint.rounds import word_of
-from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.families.free_page_hint.shapes import hinted, touched
+from balloon_spec.pages import EMPTY, PAGE_SHIFT, PageSet
+from balloon_spec.queues import Queue
 
 if TYPE_CHECKING:
-    from balloon_conformance.running.session import DeviceSession
+    from balloon_conformance.running.session import DeviceSession, DriverSession
     from balloon_conformance.vectors.as_trace import Tracing
     from balloon_conformance.vectors.formats.plain import Exporting
     from balloon_conformance.vectors.reading import StepReader
@@ -34,7 +46,7 @@ if TYPE_CHECKING:
     from balloon_spec.families.family import ConfigurationWord
     from balloon_spec.strict_yaml import Path
 
-__all__ = ["CommandIdStep", "CopyStep", "WriteStep"]
+__all__ = ["CommandIdStep", "CopyStep", "HintsStep", "WriteStep"]
 
 _DATA: Final = b"\x5aNEWDATA"
 """What the guest writes into a page, over and over."""
@@ -47,6 +59,11 @@ class CommandIdStep(WordStep):
     word: ClassVar[ConfigurationWord] = COMMAND_ID
     missing: ClassVar[str] = "HINT-23"
     otherwise: ClassVar[str] = "HINT-23"
+
+    def trace(self, tracing: Tracing) -> Iterator[Event]:
+        """Yield the change, and that the driver looks at it."""
+        yield from WordStep.trace(self, tracing)
+        yield ConfigurationRead(self.word.offset_bytes, self.data)
 
     def play_device(self, session: DeviceSession) -> None:
         """Await the device's announcement; note which id it chose.
@@ -127,6 +144,14 @@ class WriteStep(Step):
         del tracing
         yield Guest(GuestAction.USE, self.pages)
 
+    @classmethod
+    def filled(cls, filling: Any, meant: Any, common: Mapping[str, Any]) -> Self:
+        """Have the reference device see it."""
+        pages = PageSet(meant.pages)
+        if filling.device is not None:
+            filling.device.write_pages(pages)
+        return cls(pages=pages, **common)
+
     @property
     def device_needs(self) -> frozenset[Capability]:
         """A guest that the suite can play."""
@@ -206,6 +231,14 @@ class CopyStep(Step):
         """The device."""
         return Side.DEVICE
 
+    @classmethod
+    def filled(cls, filling: Any, meant: Any, common: Mapping[str, Any]) -> Self:
+        """Hold it against the copy of the reference device."""
+        missing, there = PageSet(meant.missing), PageSet(meant.there)
+        if filling.device is not None:
+            filling.device.copied(missing, there)
+        return cls(missing=missing, there=there, **common)
+
     @property
     def device_needs(self) -> frozenset[Capability]:
         """Somebody who can look at the copy."""
@@ -222,5 +255,106 @@ class CopyStep(Step):
                 field="page",
                 expected=self.there,
                 seen=f"missing: {lost}",
+            )
+        session.show(self.shows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HintsStep(Step):
+    """The driver hints pages, in as many buffers as it likes, and no others; each is returned at once.
+
+    It need not hint all of them: a driver may hint blocks of a size of its own.
+    """
+
+    forms: ClassVar = (
+        Form("driver", "hints", schemas(hints=field("the pages that the driver hints", "someRuns"))),
+    )
+    by: ClassVar = "driver"
+    action_name: ClassVar = "hints"
+    exported: ClassVar[Mapping[str, Schema]] = schemas(pages=RUNS)
+
+    pages: PageSet
+
+    @classmethod
+    def read(
+        cls, reader: StepReader, path: Path, value: Mapping[str, Any], common: Mapping[str, Any]
+    ) -> Self:
+        """Read the pages; a vector that judges a device has buffers of its own."""
+        del value
+        if Side.DEVICE in reader.sides:
+            reader.refuse(
+                path, "how a driver cuts its hints is for a device to be told", "make buffers of them"
+            )
+        return cls(pages=reader.pages((*path, "hints")), **common)
+
+    def write(self, writing: Writing) -> Iterator[str]:
+        """Write the pages."""
+        yield f"driver: {{hints: {writing.pages(self.pages)}}}"
+
+    def draw(self, drawing: Drawing) -> Iterator[Item]:
+        """Draw an arrow to the device, and one back."""
+        yield drawing.arrow(self, (Lane.DRIVER, Lane.DEVICE), f"hints {self.pages}")
+        yield drawing.arrow(self, (Lane.DEVICE, Lane.DRIVER), "hints returned")
+
+    def export(self, exporting: Exporting) -> dict[str, Any]:
+        """Return the pages."""
+        return {"pages": exporting.pages(self.pages)}
+
+    def trace(self, tracing: Tracing) -> Iterator[Event]:
+        """Yield a buffer with a descriptor for each run, and its return."""
+        segments = tuple(
+            Segment(run.count << PAGE_SHIFT, writable=True, address=run.first << PAGE_SHIFT)
+            for run in self.pages
+        )
+        room = sum(one.length_bytes for one in segments)
+        index = tracing.queue_index
+        yield Available(index, f"hints-{self.line}", b"", room, True, segments)
+        yield Used(index, f"hints-{self.line}")
+
+    @classmethod
+    def filled(cls, filling: Any, meant: Any, common: Mapping[str, Any]) -> Self:
+        """Take the hints of the reference driver."""
+        pages, seen = PageSet(meant.pages), EMPTY
+        while filling.driver is not None and seen != pages:
+            event = filling.driver.makes_available(FREE_PAGE, "hint", readable=b"")
+            seen |= hinted(event.segments)
+            filling.driver.use("hint", 0, b"")
+        return cls(pages=pages, **common)
+
+    @property
+    def lends(self) -> Queue | None:
+        """The free-page queue."""
+        return FREE_PAGE
+
+    @property
+    def awaited_of(self) -> Side | None:
+        """The driver."""
+        return Side.DRIVER
+
+    def is_answered_by(self, event: Event) -> bool:
+        """Tell whether something is hinted."""
+        return isinstance(event, Available) and not event.readable and event.writable_bytes > 0
+
+    def play_driver(self, session: DriverSession) -> None:
+        """Return hints until all pages are hinted, or no more come."""
+        index, seen = session.index(FREE_PAGE), EMPTY
+        while not self.pages <= seen:
+            event = session.wait_for(
+                lambda one: self.is_answered_by(one) and isinstance(one, Available) and one.queue == index
+            )
+            if not isinstance(event, Available):
+                break
+            seen |= touched(event.segments)
+            session.use(index, event.buffer, 0, b"")
+        if not seen:
+            # What the driver owes by then is for the judge: it need not have pages as large as it hints.
+            raise NotExercised("the driver hints none of the pages, as it may")
+        if foreign := seen - self.pages:
+            raise Mismatch(
+                "the driver hints other pages than the guest has free",
+                requirement="HINT-13",
+                field="address",
+                expected=self.pages,
+                seen=foreign,
             )
         session.show(self.shows)

@@ -74,7 +74,7 @@ class HintedPages(Companion):
                 self._write(event.pages)
             case ev.ConfigurationRead() | ev.ConfigurationChanged():
                 self._published(self.exchange[Rounds].published_by(event))
-            case ev.Operator() if event.action is HINT:
+            case ev.Operator() if event.action is HINT and self.is_ending:
                 self._begin_copy()
             case ev.Operator() if event.action is END_HINTS:
                 self.is_ending = True
