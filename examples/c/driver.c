@@ -1,6 +1,6 @@
 /*
- * A virtio-balloon driver with chunk transfer, and a guest around it, behind the protocol over
- * standard streams.
+ * A virtio-balloon driver and a guest around it, behind the protocol over standard streams: with chunk transfer, or
+ * with what today's drivers have, which is free page hinting, page poison and page reporting.
  *
  * Written from the requirements; the comments name those that a piece of code keeps. Guest memory is
  * real, and the driver's buffers lie in it. Which pages the guest gives up is told by the suite; with
@@ -8,6 +8,7 @@
  */
 #define _DEFAULT_SOURCE
 #include "lines.h"
+#include "queues.h"
 #include "virtio_balloon_chunk.h"
 
 #include <stdio.h>
@@ -15,7 +16,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define QUEUES 4
 #define RING_BUFFERS 16       /* as many buffers of a queue are in flight at once (QUEUE-08) */
 #define MESSAGE_CHUNKS 2048   /* of one message: eight pages of chunks */
 #define ARRAY_ENTRIES 256     /* of one array of page frame numbers */
@@ -24,6 +24,10 @@
 #define OOM_PAGES 256         /* taken out of the balloon when memory is short */
 #define COMPACT_PAGES 64      /* moved by one compaction */
 #define PAGE_BYTES (UINT64_C(1) << VIRTIO_BALLOON_PFN_SHIFT)
+#define POISON 0x01020304     /* with what the guest fills its free pages */
+#define REPORT_RANGES 32      /* of one report */
+#define OWN_REPORT_PAGES 64   /* reported by a guest that nobody tells what is free */
+#define HINT_PAGES 1024       /* of one hint: the largest block of a guest with pages of 4 KiB */
 #define MOST_FILLED (1 << 15)   /* taken at the most by a guest that fills its memory */
 #define MOST_PAGES (UINT64_C(1) << 28)
 
@@ -34,24 +38,30 @@ enum page_state {
     PAGE_INFLATING, /* named in an inflate buffer in flight */
     PAGE_BALLOON,
     PAGE_DEFLATING, /* named in a deflate buffer in flight */
+    PAGE_REPORTED,  /* in a report in flight */
     PAGE_ABSENT,    /* in a hole of guest memory */
 };
 
 enum page_wish {
     WISH_INFLATE = 1, /* to be given up once the target asks for it */
     WISH_DEFLATE = 2, /* wanted back once the target allows it */
-    WISH_UNUSED = 4,  /* named when the device asks for unused pages */
+    WISH_UNUSED = 4,  /* named when the device asks for unused pages, or for hints */
+    WISH_REPORT = 8,  /* to be reported */
+    PAGE_HINTED = 16, /* and not the guest's again, unless it takes the page back */
 };
+
+/* A round of hints. It is ended with 0, which may have to wait for room in the virtqueue. */
+enum round { ROUND_IDLE, ROUND_HINTING, ROUND_ENDING };
 
 /* A buffer in flight: guest pages first to first + count - 1, of which length bytes are readable. */
 struct buffer {
     struct buffer *next;
-    unsigned queue;
+    enum queue queue;
     char name[24];
     uint64_t first, count;
     uint32_t length, writable;
     bool done;         /* the last message of an exchange */
-    struct runs pages; /* what it names, on the inflate and the deflate queue */
+    struct runs pages; /* what it names in its bytes, or where its device-writable descriptors are */
 };
 
 /* Pages the guest took under a name. */
@@ -63,8 +73,9 @@ struct allocation {
 
 static struct {
     bool free_running;
-    int bit_tell, bit_stats, bit_oom, bit_chunks, bit_requests, bit_version_1;
-    uint64_t accepted;
+    struct features bit;
+    struct numbering numbering;
+    uint64_t offered, accepted;
     bool running; /* DRIVER_OK is set */
 
     uint8_t *memory;
@@ -80,6 +91,11 @@ static struct {
     uint32_t target, actual; /* num_pages as read, actual as written */
     uint64_t counts[PAGE_ABSENT + 1];
 
+    enum round round;
+    uint32_t hint_register, hint_answered; /* what it held last, and the id that was sent last */
+    bool relies;       /* the guest relies on what it left in its free pages */
+    bool reported_own; /* what a guest reports by itself, once */
+
     bool exchange; /* a request is being answered */
     bool done_sent;
     uint16_t exchange_id;
@@ -93,7 +109,20 @@ static struct {
 
 static bool has(int bit)
 {
-    return bit >= 0 && driver.accepted >> bit & 1;
+    return is_set(driver.accepted, bit);
+}
+
+static unsigned index_of(enum queue queue)
+{
+    return queue_index(&driver.numbering, queue, driver.offered, driver.accepted);
+}
+
+/* Fill pages with poison_val, if the device was told of it (POISON-04, REPORT-03). */
+static void poison(const struct runs *pages)
+{
+    for (size_t at = 0; has(driver.bit.poison) && at < pages->count; at++)
+        for (uint64_t byte = 0; byte < pages->list[at].count * PAGE_BYTES; byte += 4)
+            virtio_balloon_store_le32(driver.memory + pages->list[at].first * PAGE_BYTES + byte, POISON);
 }
 
 static void set_state(uint64_t first, uint64_t count, enum page_state state)
@@ -143,7 +172,18 @@ static void clear_runs(struct runs *pages)
 
 /* Buffers. Each has pages of its own, and nobody touches them until it comes back (BUF-01, BUF-05, CONC-01). */
 
-static struct buffer *new_buffer(unsigned queue, uint32_t length, uint32_t writable)
+static struct buffer *named_buffer(enum queue queue, uint32_t length, uint32_t writable)
+{
+    struct buffer *buffer = allocate(1, sizeof *buffer);
+
+    buffer->queue = queue;
+    buffer->length = length;
+    buffer->writable = writable;
+    snprintf(buffer->name, sizeof buffer->name, "b%lu", ++driver.names);
+    return buffer;
+}
+
+static struct buffer *new_buffer(enum queue queue, uint32_t length, uint32_t writable)
 {
     uint64_t count = (length + writable + PAGE_BYTES - 1) / PAGE_BYTES, found = 0, pfn;
     struct buffer *buffer;
@@ -152,13 +192,9 @@ static struct buffer *new_buffer(unsigned queue, uint32_t length, uint32_t writa
         found = driver.state[pfn] == PAGE_FREE ? found + 1 : 0;
     if (found < count || driver.in_flight_count[queue] == RING_BUFFERS)
         return NULL;
-    buffer = allocate(1, sizeof *buffer);
-    buffer->queue = queue;
+    buffer = named_buffer(queue, length, writable);
     buffer->first = pfn - count;
     buffer->count = count;
-    buffer->length = length;
-    buffer->writable = writable;
-    snprintf(buffer->name, sizeof buffer->name, "b%lu", ++driver.names);
     set_state(buffer->first, count, PAGE_TAKEN);
     return buffer;
 }
@@ -168,17 +204,27 @@ static uint8_t *memory_of(const struct buffer *buffer)
     return driver.memory + buffer->first * PAGE_BYTES;
 }
 
+/* Where a buffer lies: in memory of its own, or in the pages that it lends the device. */
+static json_t *segments_of(const struct buffer *buffer)
+{
+    json_t *segments = json_array();
+
+    if (buffer->count)
+        append_segment(segments, buffer->first * PAGE_BYTES, buffer->length + buffer->writable, !buffer->length);
+    for (size_t at = 0; !buffer->count && at < buffer->pages.count; at++)
+        append_segment(segments, buffer->pages.list[at].first * PAGE_BYTES,
+                       (uint32_t)(buffer->pages.list[at].count * PAGE_BYTES), true);
+    return segments;
+}
+
 /* Make the buffer available. The device is notified only once DRIVER_OK is set (QUEUE-09). */
 static void make_available(struct exchange *x, struct buffer *buffer)
 {
-    json_t *event = json_pack("{s:s, s:i, s:s, s:o, s:I}", "event", "available", "queue", (int)buffer->queue,
-                              "buffer", buffer->name, "readable",
+    json_t *event = json_pack("{s:s, s:i, s:s, s:o, s:I, s:o}", "event", "available", "queue",
+                              (int)index_of(buffer->queue), "buffer", buffer->name, "readable",
                               bytes_value(memory_of(buffer), buffer->length), "writable",
-                              (json_int_t)buffer->writable);
+                              (json_int_t)buffer->writable, "segments", segments_of(buffer));
 
-    json_object_set_new(event, "extents",
-                        json_pack("[[o, I]]", bits_value(buffer->first * PAGE_BYTES),
-                                  (json_int_t)(buffer->length + buffer->writable)));
     json_object_set_new(event, "notify", json_boolean(driver.running));
     tell(x, event);
     buffer->next = driver.in_flight;
@@ -186,11 +232,11 @@ static void make_available(struct exchange *x, struct buffer *buffer)
     driver.in_flight_count[buffer->queue]++;
 }
 
-static struct buffer **find_in_flight(uint64_t queue, const char *name)
+static struct buffer **find_in_flight(uint64_t index, const char *name)
 {
     struct buffer **at = &driver.in_flight;
 
-    while (*at && ((*at)->queue != queue || strcmp((*at)->name, name)))
+    while (*at && (index_of((*at)->queue) != index || strcmp((*at)->name, name)))
         at = &(*at)->next;
     return at;
 }
@@ -203,7 +249,7 @@ static void release(struct buffer *buffer)
 }
 
 /* A message: the header is zero where it has no meaning (HDR-04), reserved bits always are (CHUNK-03). */
-static struct buffer *new_message(unsigned queue, const struct runs *pages)
+static struct buffer *new_message(enum queue queue, const struct runs *pages)
 {
     uint32_t data_len = (uint32_t)(pages->count * sizeof(struct virtio_balloon_chunk));
     struct buffer *buffer = new_buffer(queue, (uint32_t)sizeof(struct virtio_balloon_response_header) + data_len, 0);
@@ -224,7 +270,7 @@ static struct buffer *new_message(unsigned queue, const struct runs *pages)
 }
 
 /* An array of page frame numbers, which is what inflate and deflate carry without CHUNK_TRANSFER (PFN-01). */
-static struct buffer *new_array(unsigned queue, const struct runs *pages)
+static struct buffer *new_array(enum queue queue, const struct runs *pages)
 {
     uint64_t total = 0;
     struct buffer *buffer;
@@ -249,13 +295,13 @@ static struct buffer *new_array(unsigned queue, const struct runs *pages)
 /* Whether one more page still fits the buffer that pages are collected for. */
 static bool fits(const struct runs *pages, uint64_t total)
 {
-    return has(driver.bit_chunks) ? pages->count < MESSAGE_CHUNKS : total < ARRAY_ENTRIES;
+    return has(driver.bit.chunks) ? pages->count < MESSAGE_CHUNKS : total < ARRAY_ENTRIES;
 }
 
 /* The page a guest gives up next, or takes back next; -1 where there is none. */
-static int64_t next_page(unsigned queue, int64_t last)
+static int64_t next_page(enum queue queue, int64_t last)
 {
-    bool inflate = queue == VIRTIO_BALLOON_VQ_INFLATE;
+    bool inflate = queue == INFLATE;
     enum page_state from = inflate ? PAGE_FREE : PAGE_BALLOON;
     uint8_t wish = inflate ? WISH_INFLATE : WISH_DEFLATE;
     uint64_t start = driver.free_running ? FIRST_FREE_PAGE : 0;
@@ -271,9 +317,9 @@ static int64_t next_page(unsigned queue, int64_t last)
 }
 
 /* Name up to most pages in buffers of the queue; false where none could be named. */
-static bool send_pages(struct exchange *x, unsigned queue, uint64_t most)
+static bool send_pages(struct exchange *x, enum queue queue, uint64_t most)
 {
-    bool inflate = queue == VIRTIO_BALLOON_VQ_INFLATE;
+    bool inflate = queue == INFLATE;
     struct runs pages = {0};
     struct buffer *buffer;
     int64_t pfn = -1;
@@ -288,7 +334,7 @@ static bool send_pages(struct exchange *x, unsigned queue, uint64_t most)
     }
     if (!pages.count) /* INF-02, DEF-02, PFN-02 */
         return false;
-    buffer = has(driver.bit_chunks) ? new_message(queue, &pages) : new_array(queue, &pages);
+    buffer = has(driver.bit.chunks) ? new_message(queue, &pages) : new_array(queue, &pages);
     if (!buffer) {
         clear_runs(&pages);
         return false;
@@ -322,11 +368,11 @@ static void balance(struct exchange *x)
         uint64_t most = target > coming ? target - coming : 0;
 
         most = most < spare() ? most : spare();
-        if (driver.short_of_memory || !most || !send_pages(x, VIRTIO_BALLOON_VQ_INFLATE, most))
+        if (driver.short_of_memory || !most || !send_pages(x, INFLATE, most))
             break;
     }
     while (driver.counts[PAGE_BALLOON] > driver.target + driver.moving && /* DEF-09 */
-           send_pages(x, VIRTIO_BALLOON_VQ_DEFLATE, driver.counts[PAGE_BALLOON] - driver.target - driver.moving))
+           send_pages(x, DEFLATE, driver.counts[PAGE_BALLOON] - driver.target - driver.moving))
         ;
 }
 
@@ -370,7 +416,7 @@ static void send_statistics(struct exchange *x)
         {VIRTIO_BALLOON_S_CACHES, 0},
     };
     size_t count = sizeof numbers / sizeof *numbers;
-    struct buffer *buffer = new_buffer(VIRTIO_BALLOON_VQ_STATISTICS,
+    struct buffer *buffer = new_buffer(STATISTICS,
                                        (uint32_t)(count * sizeof(struct virtio_balloon_stat)), 0);
     struct virtio_balloon_stat *entries;
 
@@ -390,7 +436,7 @@ static void send_statistics(struct exchange *x)
 static void post_request_buffer(struct exchange *x)
 {
     struct buffer *buffer =
-        new_buffer(VIRTIO_BALLOON_VQ_HOST_REQUEST, 0, sizeof(struct virtio_balloon_host_request));
+        new_buffer(HOST_REQUEST, 0, sizeof(struct virtio_balloon_host_request));
 
     if (buffer) {
         memset(memory_of(buffer), 0, buffer->writable);
@@ -426,7 +472,7 @@ static void answer_request(struct exchange *x)
                 break;
             add_page(&pages, pfn);
         }
-        buffer = new_message(VIRTIO_BALLOON_VQ_HOST_REQUEST, &pages);
+        buffer = new_message(HOST_REQUEST, &pages);
         clear_runs(&pages);
         if (!buffer)
             return; /* the ring is full; a buffer that comes back makes room */
@@ -455,6 +501,165 @@ static void take_request(struct exchange *x, uint64_t length, const struct bytes
     driver.done_sent = false;
     driver.exchange_id = (uint16_t)virtio_balloon_host_request_param(request); /* the low 16 bits (REQ-08) */
     driver.exchange_next = 0;
+}
+
+/* Free page hinting. */
+
+/* Whether a buffer of the queue can be in flight beside those that are. */
+static bool has_room(enum queue queue, unsigned others)
+{
+    return driver.in_flight_count[queue] + others < RING_BUFFERS;
+}
+
+/* 0, or the id that the device published: 4 bytes, little-endian as this guest is (HINT-01, HINT-30, HINT-31). */
+static void send_command(struct exchange *x, uint32_t id)
+{
+    struct buffer *buffer = new_buffer(FREE_PAGE, 4, 0);
+
+    if (!buffer)
+        return;
+    virtio_balloon_store_le32(memory_of(buffer), id);
+    make_available(x, buffer);
+}
+
+/* The next block of pages to hint: free (HINT-13), whole, a power of two of them, aligned to its size (HINT-32). */
+static struct run next_block(uint64_t from)
+{
+    for (uint64_t pfn = from; pfn < driver.page_count; pfn++) {
+        uint64_t count = 0, size = 1;
+
+        while (count < HINT_PAGES && pfn + count < driver.page_count && is_unused(pfn + count) &&
+               !(driver.wish[pfn + count] & PAGE_HINTED))
+            count++;
+        if (!count)
+            continue;
+        while (2 * size <= count && pfn % (2 * size) == 0)
+            size *= 2;
+        return (struct run){pfn, size};
+    }
+    return (struct run){0};
+}
+
+/* Lend the pages to the device: one device-writable descriptor for each run (HINT-11, REPORT-08, REPORT-10). */
+static void lend(struct exchange *x, enum queue queue, const struct runs *pages)
+{
+    uint64_t count = 0;
+    struct buffer *buffer;
+
+    for (size_t at = 0; at < pages->count; at++)
+        count += pages->list[at].count;
+    buffer = named_buffer(queue, 0, (uint32_t)(count * PAGE_BYTES));
+    buffer->pages = *pages;
+    make_available(x, buffer);
+}
+
+/*
+ * Go on with the round: hint while there are pages (HINT-04), and leave room for the command that ends it. Then send 0
+ * (HINT-06), and begin with the next id if there is one by now.
+ */
+static void go_on_hinting(struct exchange *x)
+{
+    struct run block = {0};
+
+    while (driver.round == ROUND_HINTING && has_room(FREE_PAGE, 1)) {
+        struct runs pages = {0};
+
+        block = next_block(block.first);
+        if (!block.count) {
+            driver.round = ROUND_ENDING;
+            break;
+        }
+        for (uint64_t pfn = block.first; pfn < block.first + block.count; pfn++) {
+            driver.wish[pfn] |= PAGE_HINTED;
+            add_page(&pages, pfn);
+        }
+        lend(x, FREE_PAGE, &pages);
+    }
+    if (driver.round == ROUND_ENDING && has_room(FREE_PAGE, 0)) {
+        send_command(x, HINTS_STOP);
+        driver.round = ROUND_IDLE;
+    }
+    /* An id is sent once for each time that it is published (HINT-03), and before any hint (HINT-02). */
+    if (driver.round == ROUND_IDLE && driver.hint_register >= HINTS_FIRST_ID &&
+        driver.hint_register != driver.hint_answered && has_room(FREE_PAGE, 1)) {
+        driver.hint_answered = driver.hint_register;
+        driver.round = ROUND_HINTING;
+        send_command(x, driver.hint_answered);
+        go_on_hinting(x);
+    }
+}
+
+/* Read free_page_hint_cmd_id, which is the device's to write (HINT-14), and do as it says. */
+static void read_hint_id(struct exchange *x, const struct bytes *config)
+{
+    const uint8_t *word = config->data + HINT_ID_OFFSET;
+    uint32_t id;
+
+    if (!has(driver.bit.hints) || config->length < HINT_ID_OFFSET + 4)
+        return;
+    id = virtio_balloon_load_le32(word);
+    tell(x, json_pack("{s:s, s:i, s:o}", "event", "configuration-read", "offset", HINT_ID_OFFSET, "data",
+                      bytes_value(word, 4)));
+    if (id != driver.hint_register && driver.round == ROUND_HINTING)
+        driver.round = ROUND_ENDING; /* STOP and DONE end the round (HINT-05), and so does another id */
+    if (id < HINTS_FIRST_ID)
+        driver.hint_answered = HINTS_STOP;
+    if (id == HINTS_DONE) /* HINT-10 */
+        for (uint64_t pfn = 0; pfn < driver.page_count; pfn++)
+            driver.wish[pfn] &= (uint8_t)~PAGE_HINTED;
+    driver.hint_register = id;
+    go_on_hinting(x);
+}
+
+/* Page reporting. */
+
+/*
+ * Report free pages, in as few and as long ranges as there are (REPORT-06). They are nobody's until the report is back
+ * (REPORT-04, REPORT-09), and hold poison_val by then if the device was told of it (REPORT-03).
+ */
+static void report(struct exchange *x)
+{
+    uint64_t pfn = 0;
+
+    while (driver.running && has(driver.bit.reporting) && has_room(REPORTING, 0)) {
+        struct runs pages = {0};
+
+        for (; pfn < driver.page_count; pfn++) {
+            const struct run *last = pages.count ? &pages.list[pages.count - 1] : NULL;
+
+            if (!(driver.wish[pfn] & WISH_REPORT))
+                continue;
+            if (driver.state[pfn] != PAGE_FREE) {
+                driver.wish[pfn] &= (uint8_t)~WISH_REPORT; /* it is not free any more */
+                continue;
+            }
+            if (pages.count == REPORT_RANGES && last->first + last->count != pfn)
+                break;
+            driver.wish[pfn] &= (uint8_t)~WISH_REPORT;
+            add_page(&pages, pfn);
+        }
+        if (!pages.count)
+            return;
+        poison(&pages);
+        set_states(&pages, PAGE_REPORTED);
+        lend(x, REPORTING, &pages);
+    }
+}
+
+/* A guest that nobody tells which pages are free reports some of its own, once. */
+static void report_own(struct exchange *x)
+{
+    uint64_t left = OWN_REPORT_PAGES;
+
+    if (!driver.free_running || driver.reported_own || !has(driver.bit.reporting))
+        return;
+    driver.reported_own = true;
+    for (uint64_t pfn = driver.pool; pfn-- > FIRST_FREE_PAGE && left;)
+        if (driver.state[pfn] == PAGE_FREE) {
+            driver.wish[pfn] |= WISH_REPORT;
+            left--;
+        }
+    report(x);
 }
 
 /* The guest. */
@@ -582,12 +787,12 @@ static void guest_oom(struct exchange *x)
 {
     uint64_t most = driver.counts[PAGE_BALLOON] < OOM_PAGES ? driver.counts[PAGE_BALLOON] : OOM_PAGES;
 
-    if (has(driver.bit_oom)) {
+    if (has(driver.bit.oom)) {
         driver.short_of_memory = true;
         while (most) {
             uint64_t before = driver.counts[PAGE_DEFLATING];
 
-            if (!send_pages(x, VIRTIO_BALLOON_VQ_DEFLATE, most))
+            if (!send_pages(x, DEFLATE, most))
                 break;
             most -= driver.counts[PAGE_DEFLATING] - before;
         }
@@ -609,9 +814,12 @@ static void forget_device(void)
     for (uint64_t pfn = 0; pfn < driver.page_count; pfn++) {
         if (driver.state[pfn] != PAGE_TAKEN && driver.state[pfn] != PAGE_ABSENT)
             set_state(pfn, 1, PAGE_FREE);
-        driver.wish[pfn] &= WISH_UNUSED;
+        driver.wish[pfn] &= WISH_UNUSED | WISH_REPORT;
     }
-    driver.accepted = 0;
+    driver.offered = driver.accepted = 0;
+    driver.round = ROUND_IDLE;
+    driver.hint_register = driver.hint_answered = HINTS_STOP;
+    driver.reported_own = false;
     driver.running = driver.exchange = driver.short_of_memory = driver.compacting = false;
     driver.moving = 0;
     driver.target = driver.actual = 0;
@@ -634,7 +842,7 @@ static void forget_guest(void)
         munmap(driver.memory, driver.page_count * PAGE_BYTES);
     driver.state = driver.wish = driver.memory = NULL;
     driver.page_count = 0;
-    driver.unused_told = false;
+    driver.unused_told = driver.relies = false;
     memset(driver.counts, 0, sizeof driver.counts);
 }
 
@@ -649,20 +857,16 @@ static void start(struct exchange *x)
     if (!get_number(x, "protocol", UINT32_MAX, &protocol) ||
         !get_number(x, "memory_pages", MOST_PAGES, &page_count))
         return;
-    if (protocol != 1) {
-        refuse(x, "refused", "this program speaks version 1 of the protocol");
+    if (protocol != 2) {
+        refuse(x, "refused", "this program speaks version 2 of the protocol");
         return;
     }
     if (page_count < 4 * RING_BUFFERS * QUEUES) {
         refuse(x, "refused", "memory_pages: this guest needs 1 MiB at least");
         return;
     }
-    driver.bit_tell = get_feature_bit(x, "MUST_TELL_HOST");
-    driver.bit_stats = get_feature_bit(x, "STATS_VQ");
-    driver.bit_oom = get_feature_bit(x, "DEFLATE_ON_OOM");
-    driver.bit_chunks = get_feature_bit(x, "CHUNK_TRANSFER");
-    driver.bit_requests = get_feature_bit(x, "HOST_REQ_VQ");
-    driver.bit_version_1 = get_feature_bit(x, "VERSION_1");
+    driver.bit = get_features(x);
+    driver.numbering = get_numbering(x, &driver.bit);
     if (x->refused || !get_holes(x, page_count, &holes))
         return;
     memory = mmap(NULL, page_count * PAGE_BYTES, PROT_READ | PROT_WRITE,
@@ -681,7 +885,7 @@ static void start(struct exchange *x)
     driver.counts[PAGE_FREE] = page_count;
     set_states(&holes, PAGE_ABSENT);
     free(holes.list);
-    put(x, "protocol", json_integer(1));
+    put(x, "protocol", json_integer(2));
     put(x, "role", json_string("driver"));
     put(x, "name", json_string("c-example-driver"));
     put(x, "version", json_string("1"));
@@ -696,14 +900,21 @@ static void reset(struct exchange *x)
     forget_device();
 }
 
+static void write_poison(struct exchange *x)
+{
+    uint8_t word[4];
+
+    virtio_balloon_store_le32(word, POISON);
+    tell(x, json_pack("{s:s, s:i, s:o}", "event", "configuration-written", "offset", POISON_OFFSET, "data",
+                      bytes_value(word, sizeof word)));
+}
+
 /*
  * Accept what is offered and known (NEG-05), and no chunks and no requests without statistics
  * (NEG-03, NEG-04). The first buffers are there before DRIVER_OK (STATS-01, REQ-01).
  */
 static void negotiate(struct exchange *x)
 {
-    const int known[] = {driver.bit_tell,   driver.bit_stats,    driver.bit_oom,
-                         driver.bit_chunks, driver.bit_requests, driver.bit_version_1};
     uint64_t offered;
     struct bytes config;
 
@@ -714,25 +925,30 @@ static void negotiate(struct exchange *x)
         free(config.data);
         return;
     }
-    for (size_t at = 0; at < sizeof known / sizeof *known; at++)
-        if (known[at] >= 0)
-            driver.accepted |= offered & UINT64_C(1) << known[at];
-    if (!has(driver.bit_stats)) {
-        if (has(driver.bit_chunks))
-            driver.accepted &= ~(UINT64_C(1) << driver.bit_chunks);
-        if (has(driver.bit_requests))
-            driver.accepted &= ~(UINT64_C(1) << driver.bit_requests);
+    driver.offered = offered;
+    driver.accepted = offered & all_of(&driver.bit);
+    if (!has(driver.bit.stats)) {
+        if (has(driver.bit.chunks))
+            driver.accepted &= ~(UINT64_C(1) << driver.bit.chunks);
+        if (has(driver.bit.requests))
+            driver.accepted &= ~(UINT64_C(1) << driver.bit.requests);
     }
+    if (driver.relies && has(driver.bit.reporting) && !has(driver.bit.poison))
+        driver.accepted &= ~(UINT64_C(1) << driver.bit.reporting); /* REPORT-01 */
     put(x, "accepted", bits_value(driver.accepted));
-    if (has(driver.bit_stats))
+    if (has(driver.bit.poison)) /* POISON-02, POISON-08; it is never written again (POISON-03) */
+        write_poison(x);
+    if (has(driver.bit.stats))
         send_statistics(x);
-    if (has(driver.bit_requests))
+    if (has(driver.bit.requests))
         post_request_buffer(x);
     driver.running = true;
     tell(x, json_pack("{s:s}", "event", "driver-ok"));
     read_target(x, (const struct virtio_balloon_config *)config.data);
+    read_hint_id(x, &config);
     free(config.data);
     balance(x);
+    report(x);
 }
 
 /* Buffers are known by their names, and come back in any order (CONC-05); the length says nothing (BUF-06). */
@@ -755,11 +971,16 @@ static void used(struct exchange *x)
     }
     *at = buffer->next;
     driver.in_flight_count[buffer->queue]--;
-    if (buffer->queue == VIRTIO_BALLOON_VQ_INFLATE)
+    if (buffer->queue == INFLATE)
         set_states(&buffer->pages, PAGE_BALLOON);
-    else if (buffer->queue == VIRTIO_BALLOON_VQ_DEFLATE)
+    else if (buffer->queue == DEFLATE) {
+        poison(&buffer->pages);
         set_states(&buffer->pages, PAGE_FREE);
-    else if (buffer->queue == VIRTIO_BALLOON_VQ_STATISTICS)
+    } else if (buffer->queue == REPORTING)
+        set_states(&buffer->pages, PAGE_FREE);
+    else if (buffer->queue == FREE_PAGE)
+        ; /* a hint is the guest's again with DONE, or when it takes the page back (HINT-07) */
+    else if (buffer->queue == STATISTICS)
         send_statistics(x); /* STATS-03 */
     else if (buffer->writable)
         take_request(x, length, &written);
@@ -772,6 +993,8 @@ static void used(struct exchange *x)
     write_actual(x);
     balance(x);
     answer_request(x);
+    go_on_hinting(x);
+    report(x);
     go_on_compacting(x);
 }
 
@@ -785,7 +1008,9 @@ static void configuration_change(struct exchange *x)
         refuse(x, "refused", driver.running ? "data: expected 8 bytes" : "negotiate comes first");
     } else {
         read_target(x, (const struct virtio_balloon_config *)config.data);
+        read_hint_id(x, &config);
         balance(x);
+        report_own(x);
     }
     free(config.data);
 }
@@ -808,8 +1033,13 @@ static void guest(struct exchange *x)
         wish = WISH_DEFLATE;
     else if (!strcmp(action, "unused"))
         wish = WISH_UNUSED;
-    else {
-        refuse(x, "refused", "action: expected inflate, deflate or unused");
+    else if (!strcmp(action, "report"))
+        wish = WISH_REPORT;
+    else if (!strcmp(action, "rely")) {
+        driver.relies = true;
+        return;
+    } else {
+        refuse(x, "not-implemented", "action: this guest does not know %.40s", action);
         return;
     }
     if (!get_pages(x, "pages", &pages))
@@ -827,8 +1057,11 @@ static void guest(struct exchange *x)
         for (uint64_t pfn = pages.list[at].first; pfn < pages.list[at].first + pages.list[at].count; pfn++)
             driver.wish[pfn] |= wish;
     free(pages.list);
-    if (!x->refused && driver.running)
+    if (!x->refused && driver.running) {
         balance(x);
+        report(x);
+        go_on_hinting(x);
+    }
 }
 
 static void guest_command(struct exchange *x)

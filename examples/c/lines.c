@@ -103,6 +103,15 @@ void append_run(json_t *pages, uint64_t first, uint64_t count)
     json_array_append_new(pages, json_pack("[I, I]", (json_int_t)first, (json_int_t)count));
 }
 
+void append_segment(json_t *segments, uint64_t address, uint32_t length, bool writable)
+{
+    json_t *segment = json_pack("{s:o, s:I}", "address", bits_value(address), "length", (json_int_t)length);
+
+    if (writable)
+        json_object_set_new(segment, "writable", json_true());
+    json_array_append_new(segments, segment);
+}
+
 static bool wrong(struct exchange *x, const char *name, const char *expected)
 {
     refuse(x, "refused", "%s: expected %s", name, expected);

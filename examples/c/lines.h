@@ -77,6 +77,7 @@ void tell(struct exchange *x, json_t *event);
 json_t *bits_value(uint64_t bits);
 json_t *bytes_value(const uint8_t *data, size_t length);
 void append_run(json_t *pages, uint64_t first, uint64_t count);
+void append_segment(json_t *segments, uint64_t address, uint32_t length, bool writable);
 
 /* Memory, or the end of the program. */
 void *allocate(size_t count, size_t size);

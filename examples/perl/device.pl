@@ -138,7 +138,7 @@ sub forget_driver {
 
 sub start {
     my ($command) = @_;
-    refuse('refused', 'this program speaks version 1') if number($command, 'protocol', 2**32) != 1;
+    refuse('refused', 'this program speaks version 2') if number($command, 'protocol', 2**32) != 2;
     $memory_pages = number($command, 'memory_pages', 2**32);
     @holes = defined $command->{memory_holes} ? pages($command, 'memory_holes') : ();
     refuse('refused', 'bits: expected an object') if ref $command->{bits} ne 'HASH';
@@ -151,7 +151,7 @@ sub start {
     %discarded = %hinted = ();
     $num_pages = 0;
     return {
-        protocol     => 1,
+        protocol     => 2,
         role         => 'device',
         name         => 'perl-example-device',
         version      => '1',
@@ -181,7 +181,7 @@ sub queue_exists {
 # The readable part is one string here, so this device says that it cannot take buffers in descriptors.
 sub available {
     my ($command, $events) = @_;
-    refuse('not-implemented', 'cut: this device has no descriptors') if $command->{cut};
+    refuse('not-implemented', 'segments: this device has no descriptors') if $command->{segments};
     my %buffer = (
         queue    => number($command, 'queue', 0xffff),
         name     => text($command, 'buffer'),
@@ -238,7 +238,7 @@ sub operator {
         use_buffer($events, shift @{ $held[STATISTICS] }, '') if @{ $held[STATISTICS] };
     }
     else {
-        refuse('refused', 'action: expected target, unused-pages or statistics');
+        refuse('not-implemented', 'action: expected target, unused-pages or statistics');
     }
     return {};
 }

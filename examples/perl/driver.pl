@@ -172,7 +172,7 @@ sub forget_device {
 
 sub start {
     my ($command) = @_;
-    refuse('refused', 'this program speaks version 1') if number($command, 'protocol', 2**32) != 1;
+    refuse('refused', 'this program speaks version 2') if number($command, 'protocol', 2**32) != 2;
     $memory_pages = number($command, 'memory_pages', 2**32);
     @holes = defined $command->{memory_holes} ? pages($command, 'memory_holes') : ();
     refuse('refused', 'bits: expected an object') if ref $command->{bits} ne 'HASH';
@@ -181,7 +181,7 @@ sub start {
     @unused = ();
     $names  = 0;
     return {
-        protocol     => 1,
+        protocol     => 2,
         role         => 'driver',
         name         => 'perl-example-driver',
         version      => '1',
@@ -257,7 +257,7 @@ sub guest {
     my @pages = map { $_->[0] .. $_->[0] + $_->[1] - 1 } @runs;
     if    ($action eq 'inflate') { @give_up{@pages}   = (1) x @pages }
     elsif ($action eq 'deflate') { @want_back{@pages} = (1) x @pages }
-    else                         { refuse('refused', 'action: expected inflate, deflate or unused') }
+    else                         { refuse('not-implemented', 'action: expected inflate, deflate or unused') }
     balance($events) if $running;
     return {};
 }

@@ -10,6 +10,7 @@ from typing import Any, Final
 from balloon_conformance.iut import sight
 from balloon_conformance.iut.contract import AdapterError, Capability, Setup
 from balloon_conformance.iut.stdio.adapter import StdioAdapter
+from balloon_conformance.iut.stdio.forms import ErrorKind
 from balloon_conformance.iut.stdio.messages import Answer
 from balloon_conformance.vhost_user.lent_pages import LentPages
 from balloon_spec.events import Available, Contents, Event, GuestAction, Memory, Reset, Side
@@ -19,6 +20,8 @@ from balloon_spec.queues import Queue
 __all__ = ["StdioDriver"]
 
 _GUEST_SECONDS: Final = 30.0
+_FIRST_WISHES: Final = frozenset({GuestAction.INFLATE, GuestAction.DEFLATE, GuestAction.UNUSED})
+"""The wishes that every program with the capability knows; families brought others later."""
 _READ_BYTES: Final = 1 << 20
 """So many bytes of memory are asked for at once: a line has room for less than two of them."""
 
@@ -87,8 +90,12 @@ class StdioDriver(StdioAdapter):
         self._tell("configuration-change", data=configuration)
 
     def steer(self, action: GuestAction, pages: PageSet) -> None:
-        """Carry out a guest's request."""
-        self._tell("guest", action=action, pages=pages)
+        """Carry out a guest's request; :class:`NotVisible` if the program says that it does not know it."""
+        answer = self.program.ask_openly("guest", {"action": action, "pages": pages})
+        if answer.error is ErrorKind.NOT_IMPLEMENTED and action not in _FIRST_WISHES:
+            raise sight.NotVisible(f"the program cannot tell its guest to {action}")
+        self.program.raise_error("guest", answer)
+        self._take(answer)
 
     def guest_begin(self, command: str, *words: str | int) -> None:
         """Give the guest a command."""

@@ -221,6 +221,13 @@ _FORMS = (
             Field("profile", values.NAME, f"what the feature bits mean: {' or '.join(PROFILES)}"),
             Field("bits", values.BIT_NUMBERS, "the features of the profile with their bit numbers"),
             _optional(
+                "queues",
+                values.PLACES,
+                "the virtqueues of the profile with their places in the list",
+                default=MappingProxyType({}),
+                versions=_SECOND,
+            ),
+            _optional(
                 "numbering",
                 values.NUMBERING,
                 "which index a virtqueue has if queues before it do not exist",

@@ -171,7 +171,7 @@ class Program:
                 answer = self._start(setup, more)
             if self.introduction is None and answer.error is ErrorKind.REFUSED:
                 answer = self._start_older(setup, more) or answer
-            self._raise_error("start", answer)
+            self.raise_error("start", answer)
             self._introduce(answer)
         except ImplementationCrashed as error:
             if not reused and self.introduction is None:
@@ -190,7 +190,7 @@ class Program:
             raise AdapterError("the adapter is not started; call start first")
         answer = self.ask_openly(command, fields)
         if answer.error is not None:
-            self._raise_error(command, answer)
+            self.raise_error(command, answer)
         return answer
 
     def ask_openly(
@@ -246,7 +246,7 @@ class Program:
         milliseconds = min(int(seconds * 1000), _MOST_MILLISECONDS)
         fields = {"milliseconds": milliseconds}
         answer = self.ask_openly("observe", fields, seconds=seconds + self.options.answer_seconds)
-        self._raise_error("observe", answer)
+        self.raise_error("observe", answer)
         return answer
 
     def fault(self, text: str) -> AdapterError:
@@ -301,6 +301,7 @@ class Program:
             "suite": _suite_version(),
             "profile": setup.profile.name,
             "bits": {feature.name: feature.bit for feature in setup.profile.features},
+            "queues": {queue.name: setup.profile.place(queue) for queue in setup.profile.queues},
             **({} if numbering is Numbering.FIXED else {"numbering": numbering}),
             "memory_pages": setup.memory_pages,
             **({"memory_holes": setup.memory_holes} if setup.memory_holes else {}),
@@ -326,7 +327,8 @@ class Program:
         self.introduction = introduction
         self._side = introduction.role
 
-    def _raise_error(self, command: str, answer: Answer) -> None:
+    def raise_error(self, command: str, answer: Answer) -> None:
+        """Raise the exception that an error answer stands for; do nothing for any other answer."""
         text = " ".join(answer.text.split()) or "no reason given"
         match answer.error:
             case None:

@@ -30,6 +30,7 @@ __all__ = [
     "NAMES",
     "NUMBERING",
     "PAGES",
+    "PLACES",
     "RING_SIZES",
     "SEGMENTS",
     "STATISTICS",
@@ -384,14 +385,18 @@ def names(known: tuple[str, ...], what: str) -> Kind:
     return Kind(schema, read, lambda values: sorted(map(str, values)))
 
 
-def _read_bit_numbers(value: Any) -> dict[str, int]:
-    if type(value) is not dict or not all(_is_number(bit, 63) for bit in value.values()):
-        raise _fault('bit numbers by feature name, as in {"STATS_VQ": 1}', value)
-    return dict(value)
+def _numbers_by_name(most: int, text: str) -> Kind:
+    def read(value: Any) -> dict[str, int]:
+        if type(value) is not dict or not all(_is_number(number, most) for number in value.values()):
+            raise _fault(text, value)
+        return dict(value)
+
+    number = {"type": "integer", "minimum": 0, "maximum": most}
+    return Kind({"type": "object", "additionalProperties": number}, read, dict)
 
 
-BIT_NUMBERS = Kind(
-    {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0, "maximum": 63}},
-    _read_bit_numbers,
-)
+BIT_NUMBERS = _numbers_by_name(63, 'bit numbers by feature name, as in {"STATS_VQ": 1}')
 """Feature names with their bit numbers."""
+
+PLACES = _numbers_by_name(_UNSIGNED_16, 'places by the name of a virtqueue, as in {"inflate": 0}')
+"""Names of virtqueues with their places."""

@@ -28,6 +28,7 @@ START = {
     "suite": "0.1.0",
     "profile": "chunk-transfer",
     "bits": {"STATS_VQ": 1, "CHUNK_TRANSFER": 41},
+    "queues": {"inflate": 0, "free-page": 3},
     "numbering": "dense-offered",
     "memory_pages": 65536,
     "may_ask": ["synchronous", "something-new"],
