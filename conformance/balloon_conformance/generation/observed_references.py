@@ -155,7 +155,7 @@ class ObservedDevice:
 
     def copied(self, missing: PageSet, there: PageSet) -> None:
         """Compare the copy of guest memory with these two sets."""
-        seen = self._adapter.skipped(missing | there)
+        seen, _ = self._adapter.skipped(missing | there)
         if seen != missing:
             raise DiffersFromIntent(f"the copy of the reference device lacks {seen} of the pages looked at")
 

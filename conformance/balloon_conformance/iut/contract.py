@@ -444,8 +444,12 @@ class TellsSkipped(Protocol):
     :attr:`Capability.WRITE_PAGES`, the device sees what the guest writes as it would see any guest write.
     """
 
-    def skipped(self, pages: PageSet) -> PageSet:
-        """Return those of ``pages`` that the copy lacks with what they held last; all if there is no copy."""
+    def skipped(self, pages: PageSet) -> tuple[PageSet, PageSet]:
+        """Return which of ``pages`` the copy lacks with what they held when it was over, and all it can tell.
+
+        The second are those of ``pages`` that were looked for: not all can be told apart. Without a copy it
+        is none.
+        """
 
 
 @runtime_checkable

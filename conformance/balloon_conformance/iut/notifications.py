@@ -24,6 +24,10 @@ class Notifications:
     def __init__(self) -> None:
         self._awaited: set[int] = set()
 
+    def awaits(self, queue: int) -> bool:
+        """Tell whether a notification of the queue is due and has not come."""
+        return queue in self._awaited
+
     def join(self, before: Sequence[Event], taken: Collection[int], after: Sequence[Event]) -> list[Event]:
         """Return all the events, oldest first, each return with what is known of its notification.
 

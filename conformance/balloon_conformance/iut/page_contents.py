@@ -14,7 +14,7 @@ import numpy.typing as npt
 from balloon_spec.events import Overwritten
 from balloon_spec.pages import PAGE_BYTES, PAGE_SHIFT, PageSet
 
-__all__ = ["BLOCK_PAGES", "ROW_WORDS", "Numbered", "Pattern", "Repeated", "Words", "changes"]
+__all__ = ["BLOCK_PAGES", "MARK", "ROW_WORDS", "Numbered", "Pattern", "Repeated", "Words", "changes"]
 
 Words = npt.NDArray[np.uint64]
 
@@ -23,8 +23,9 @@ BLOCK_PAGES: Final = 256
 ROW_WORDS: Final = PAGE_BYTES // 8
 """The words of 64 bits of a page, which is a row of a block."""
 _PATTERN: Final = bytes(range(1, 256)) + b"\xa5"
-_MARK: Final = np.uint64(int.from_bytes(b"\xbaPFN", "little"))
-"""The first bytes of each page; the number of the page follows, 32 bits, little-endian."""
+MARK: Final = b"\xbaPFN"
+"""The first bytes of a numbered page; the number follows, 32 bits, little-endian."""
+_MARK_WORD: Final = np.uint64(int.from_bytes(MARK, "little"))
 _FILL_BYTES: Final = 4
 _MOST_FILLS: Final = 16
 """So many words with which pages were filled are told apart at one look."""
@@ -52,7 +53,7 @@ class Numbered:
     def of(self, first: int, count: int) -> Words:
         """Return the words of some pages."""
         words = self._words[:count]
-        words[:, 0] = (self._numbers[:count] + np.uint64(first) << np.uint64(32)) | _MARK
+        words[:, 0] = (self._numbers[:count] + np.uint64(first) << np.uint64(32)) | _MARK_WORD
         return words
 
 

@@ -88,7 +88,7 @@ class SharedRam:
     def lay(self, address: int, data: bytes) -> None:
         """Write bytes of a buffer to pages that may be named; they do not count as overwritten then."""
         self._laid |= _pages(address, len(data))
-        os.pwrite(self.descriptor, data, address)
+        self._store(address, data)
 
     def read(self, address: int, length_bytes: int) -> bytes:
         """Read bytes; a hole reads as zeros, and stays one."""
@@ -186,4 +186,8 @@ class SharedRam:
                 page = run.first
                 while page < run.end:
                     words = pattern.of(page, min(BLOCK_PAGES, run.end - page))
-                    page += os.pwrite(self.descriptor, words.data, page << PAGE_SHIFT) >> PAGE_SHIFT
+                    page += self._store(page << PAGE_SHIFT, words.data) >> PAGE_SHIFT
+
+    def _store(self, address: int, data: bytes | memoryview) -> int:
+        """Write bytes; return how many of them were written."""
+        return os.pwrite(self.descriptor, data, address)

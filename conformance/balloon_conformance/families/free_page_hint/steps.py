@@ -48,8 +48,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CommandIdStep", "CopyStep", "HintsStep", "WriteStep"]
 
-_DATA: Final = b"\x5aNEWDATA"
-"""What the guest writes into a page, over and over."""
+_DATA: Final = b"\x5aNEW"
+"""What the guest writes into a page, over and over, each time with the number of the page behind it."""
+_NUMBER_BYTES: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,8 +159,9 @@ class WriteStep(Step):
         return frozenset({Capability.WRITE_PAGES})
 
     def play_device(self, session: DeviceSession) -> None:
-        """Write to the pages."""
-        session.write_pages(self.pages, _DATA)
+        """Write to the pages, to each something else, by which it is known in a copy."""
+        for page in (page for run in self.pages for page in range(run.first, run.end)):
+            session.write_pages(PageSet([(page, 1)]), _DATA + page.to_bytes(_NUMBER_BYTES, "little"))
         session.record(Guest(GuestAction.USE, self.pages))
 
 
@@ -246,8 +248,9 @@ class CopyStep(Step):
 
     def play_device(self, session: DeviceSession) -> None:
         """Look at the pages. What is missing without leave is found by the judge."""
-        before = len(session.findings)
-        lost = session.look_at_copy((self.missing | self.there) & session.memory) & self.there
+        before, wanted = len(session.findings), (self.missing | self.there) & session.memory
+        missing, looked = session.look_at_copy(wanted)
+        lost = missing & self.there
         if lost and len(session.findings) == before:
             raise Mismatch(
                 "pages are missing in the copy",
@@ -256,7 +259,8 @@ class CopyStep(Step):
                 expected=self.there,
                 seen=f"missing: {lost}",
             )
-        session.show(self.shows)
+        if wanted <= looked:
+            session.show(self.shows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,10 +18,12 @@ from balloon_conformance.iut.contract import (
     Capability,
     ImplementationCrashed,
     ImplementationHung,
+    operator_capability,
 )
 from balloon_conformance.iut.lent_buffers import LentBuffers
 from balloon_conformance.iut.notifications import Notifications
 from balloon_conformance.iut.numbering_hint import hint
+from balloon_conformance.iut.qemu.guest_copy import GuestCopy
 from balloon_conformance.iut.qemu.mmio import Interrupt, Status, VirtioMmio
 from balloon_conformance.iut.qemu.operator import Operator
 from balloon_conformance.iut.qemu.options import MEANINGS
@@ -29,6 +31,7 @@ from balloon_conformance.iut.qemu.process import QemuProcess, find_binary, versi
 from balloon_conformance.iut.qemu.qmp import require_library
 from balloon_conformance.iut.qemu.ram import MAXIMUM_PAGES, MINIMUM_PAGES, GuestRam
 from balloon_spec.events import ConfigurationChanged, NeedsReset, OperatorAction, Used
+from balloon_spec.families.free_page_hint import END_HINTS, FREE_PAGE, HINT
 from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
@@ -47,6 +50,8 @@ _CAPABILITIES: Final = frozenset(
     {
         Capability.OPERATOR_TARGET,
         Capability.OPERATOR_STATISTICS,
+        operator_capability(HINT),
+        operator_capability(END_HINTS),
         Capability.DISCARDS,
         Capability.DESCRIPTORS,
         Capability.ADDRESSES,
@@ -54,6 +59,7 @@ _CAPABILITIES: Final = frozenset(
         Capability.HOST_STATISTICS,
         Capability.REGISTERS,
         Capability.WRITE_PAGES,
+        Capability.SKIPS,
     }
 )
 _ACTUAL_OFFSET: Final = 4
@@ -98,6 +104,8 @@ class QemuDevice:
         self._device: VirtioMmio | None = None
         self._operator: Operator | None = None
         self._spent = False
+        self._copy: GuestCopy | None = None
+        """The copy of the guest that the operator finished last."""
         self._now = _Negotiation()
 
     unseen = sight.unseen(sight.Kind.QEMU)
@@ -128,6 +136,9 @@ class QemuDevice:
         if not self._options.can_serve(setup.profile, self._properties):
             self._end_process()
             self._properties = self._options.meant_by(setup.profile)
+        self._copy = None
+        if self._ram:
+            self._ram.writer = None
         if not self._power_on_again():
             self._end_process()
             if self._ram:
@@ -136,7 +147,7 @@ class QemuDevice:
                 self._ram = GuestRam(pages)
             options = self._options.with_properties(self._properties)
             self._process = QemuProcess(options, self._ram.descriptor, self._ram.size_bytes)
-            self._operator = Operator(self._process.monitor, self._ram.pages)
+            self._operator = Operator(self._process.monitor, self._ram.pages, self._options.migration_seconds)
             self._device = VirtioMmio.find(self._process.qtest)
             self._spent = False
         self.reset()
@@ -240,7 +251,8 @@ class QemuDevice:
         """Return what the device did since the last call.
 
         QEMU serves a notification before it answers the register write, but may serve an operator's request
-        later. So this waits until the deadline only if such a request shows no effect yet.
+        later, and hints in a thread of their own. So this waits until the deadline only if such a request
+        shows no effect yet, or if hints are to be returned.
         """
         device, operator = self._running(), self._qemu()
         now = time.monotonic()
@@ -255,7 +267,8 @@ class QemuDevice:
             if now >= deadline:
                 self._now.awaiting = False
                 return ()
-            if not (self._now.awaiting or operator.polling) and looks >= _SETTLED_LOOKS and now >= settled:
+            busy = self._now.awaiting or operator.polling or self._serves_hints()
+            if not busy and looks >= _SETTLED_LOOKS and now >= settled:
                 return ()
             device.wait(min(_PAUSE_SECONDS, deadline - now))
 
@@ -296,19 +309,49 @@ class QemuDevice:
         return 0 if self._operator is None else self._operator.largest_target
 
     def operate(self, action: OperatorAction, value: int) -> None:
-        """Set the target, in 4 KiB pages, or have the statistics refreshed once."""
+        """Set the target, in 4 KiB pages, have the statistics refreshed once, or copy the guest.
+
+        A copy is a migration, which begins by asking for hints, and goes on slowly until it is finished.
+        """
         operator = self._qemu()
         if action == OperatorAction.TARGET:
             operator.set_target(value)
             self._now.awaiting = True
         elif action == OperatorAction.STATISTICS:
             operator.refresh_statistics()
+        elif action is HINT:
+            self._begin_copy(operator)
+            self._now.awaiting = True
+        elif action is END_HINTS:
+            self._finish_copy(operator)
+            self._now.awaiting = True
         else:
             raise AdapterError(f"QEMU cannot be asked for {action}; see the adapter's capabilities")
+
+    def skipped(self, pages: PageSet) -> tuple[PageSet, PageSet]:
+        """Return which of the pages the last finished copy lacks, and of which of them that is known.
+
+        A page is lacking if the copy does not have what it held at the end.
+        """
+        if self._copy is None:
+            return EMPTY, EMPTY
+        return self._copy.skipped & pages, self._copy.known & pages
 
     def statistics(self) -> tuple[tuple[int, int], ...]:
         """Return the statistics that QEMU read; empty before it read any."""
         return self._qemu().statistics() if self._now.reported else ()
+
+    def _begin_copy(self, operator: Operator) -> None:
+        operator.begin_copy()
+        if self._ram is not None and self._process is not None:
+            # QEMU copies again what it sees written.
+            self._ram.writer = self._process.qtest.write
+
+    def _finish_copy(self, operator: Operator) -> None:
+        stream = operator.finish_copy()
+        if self._ram is not None and stream is not None:
+            self._ram.writer = None
+            self._copy = GuestCopy.of(stream, self._ram.nameable, self._ram.read)
 
     def _look(self, device: VirtioMmio) -> list[Event]:
         """Collect everything that the device may have done."""
@@ -331,6 +374,14 @@ class QemuDevice:
             self._now.needs_reset = self._spent = True
             events.append(NeedsReset())
         return events
+
+    def _serves_hints(self) -> bool:
+        """Tell whether a buffer is to be returned, or notified of, by QEMU's thread for hints."""
+        lent = self._now.lent
+        indices = [index for index, queue in self._queues.items() if queue is FREE_PAGE]
+        return lent is not None and any(
+            lent.in_flight(index) or self._now.notifications.awaits(index) for index in indices
+        )
 
     def _read_space(self, device: VirtioMmio, features: int) -> bytes:
         """Read the words of the configuration space that the profile has with these features.
@@ -360,6 +411,8 @@ class QemuDevice:
         return fit
 
     def _end_process(self) -> None:
+        if self._operator:
+            self._operator.close()
         if self._process:
             self._process.stop()
         self._process = self._device = self._operator = None

@@ -55,25 +55,29 @@ class Migration:
             self.close()
             raise
 
-    def finish(self) -> bytes:
+    def finish(self) -> bytearray:
         """Have the copy completed, let the guest go on, and return the stream.
 
         Raises :class:`ImplementationHung` if the copy does not end in time, and :class:`AdapterError` if it
         failed.
         """
-        self._set_bandwidth(_FAST)
-        status = self._await_end()
-        self.close()
+        try:
+            self._set_bandwidth(_FAST)
+            status = self._await_end()
+        finally:
+            self.close()
         if status != "completed":
             raise AdapterError(f"QEMU's migration ended as {status}; repeat the case")
         self._go_on()
-        return bytes(self._stream)
+        return self._stream
 
     def cancel(self) -> None:
         """Give the copy up, and let the guest go on."""
-        self._monitor.execute("migrate_cancel")
-        self._await_end()
-        self.close()
+        try:
+            self._monitor.execute("migrate_cancel")
+            self._await_end()
+        finally:
+            self.close()
         self._go_on()
 
     def close(self) -> None:

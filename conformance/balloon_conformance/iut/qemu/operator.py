@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from balloon_conformance.iut.contract import AdapterError
+from balloon_conformance.iut.qemu.migration import Migration
 from balloon_spec.families.statistics.statistics import Tag
 from balloon_spec.pages import PAGE_SHIFT
 
@@ -36,13 +37,16 @@ _NEVER_SENT: Final = (1 << 64) - 1
 class Operator:
     """The operator of one QEMU, whose guest has ``pages`` pages.
 
-    ``polling`` says that statistics are asked for again and again.
+    A copy of the guest has to be finished within ``migration_seconds``. ``polling`` says that statistics are
+    asked for again and again.
     """
 
-    def __init__(self, monitor: Monitor, pages: int) -> None:
+    def __init__(self, monitor: Monitor, pages: int, migration_seconds: float) -> None:
         self._monitor = monitor
         self._pages = pages
+        self._migration_seconds = migration_seconds
         self._target = 0
+        self._migration: Migration | None = None
         self.polling = False
 
     @property
@@ -75,11 +79,40 @@ class Operator:
         values = {_NAMED[name]: value % (1 << 64) for name, value in told["stats"].items() if name in _NAMED}
         return tuple((int(tag), value) for tag, value in sorted(values.items()) if value != _NEVER_SENT)
 
+    @property
+    def copying(self) -> bool:
+        """Whether a copy of the guest is being made."""
+        return self._migration is not None
+
+    def begin_copy(self) -> None:
+        """Begin to copy the guest, for which hints are of use; a copy that is being made is given up."""
+        self._give_up_copy()
+        self._migration = Migration(self._monitor, self._migration_seconds)
+
+    def finish_copy(self) -> bytearray | None:
+        """Finish the copy and let the guest go on; return its stream, None if none was being made."""
+        if self._migration is None:
+            return None
+        migration, self._migration = self._migration, None
+        return migration.finish()
+
     def withdraw(self) -> None:
         """Take back every wish that would outlive a reset of the device."""
         self.stop_polling()
         if self._target:
             self.set_target(0)
+        self._give_up_copy()
+
+    def close(self) -> None:
+        """Close what is open for a copy; the process need not run any more."""
+        if self._migration is not None:
+            self._migration.close()
+            self._migration = None
+
+    def _give_up_copy(self) -> None:
+        if self._migration is not None:
+            migration, self._migration = self._migration, None
+            migration.cancel()
 
     def _poll(self, seconds: int) -> None:
         self._monitor.execute("qom-set", path=_BALLOON, property=_POLLING, value=seconds)

@@ -6,6 +6,7 @@ One request is one line, one answer is one line that begins with ``OK`` or ``FAI
 
 from __future__ import annotations
 
+import base64
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["QtestClient"]
 
 _LINE_LIMIT_BYTES: Final = 1 << 16
+_WRITE_BYTES: Final = 1 << 15
 _BITS: Final = {"b": 8, "w": 16, "l": 32, "q": 64}
 
 
@@ -79,6 +81,13 @@ class QtestClient:
     def writeq(self, address: int, value: int) -> None:
         """Write 64 bits; a device may see two stores."""
         self._write("q", address, value)
+
+    def write(self, address: int, data: bytes) -> None:
+        """Write any number of bytes, as a processor of the machine would."""
+        for at in range(0, len(data), _WRITE_BYTES):
+            piece = data[at : at + _WRITE_BYTES]
+            text = base64.b64encode(piece).decode("ascii")
+            self.command(f"b64write {address + at:#x} {len(piece):#x} {text}")
 
     def command(self, text: str, answer_seconds: float | None = None) -> str:
         """Send one command and return the part of its answer after ``OK``."""
@@ -169,4 +178,4 @@ class QtestClient:
 
 
 def _hung(text: str, seconds: float) -> ImplementationHung:
-    return ImplementationHung(f"QEMU did not answer {text!r} within {seconds:g} seconds")
+    return ImplementationHung(f"QEMU did not answer {text[:80]!r} within {seconds:g} seconds")

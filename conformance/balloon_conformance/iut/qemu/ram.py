@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+from collections.abc import Callable
 from typing import Final
 
 from balloon_conformance.iut.shared_ram import SharedRam
@@ -27,9 +28,12 @@ MAXIMUM_PAGES: Final = 0xB0000
 class GuestRam(SharedRam):
     """``pages`` pages of guest RAM from guest-physical address 0 on, in the file ``descriptor``.
 
-    ``reserved`` is the mapped part that the suite uses itself; no page of it may be named. Raises
-    :class:`AdapterError` if the machine lacks the memory.
+    ``reserved`` is the mapped part that the suite uses itself; no page of it may be named. While there is a
+    ``writer``, everything else is written through it, address and bytes, so that QEMU sees what is written.
+    Raises :class:`AdapterError` if the machine lacks the memory.
     """
+
+    writer: Callable[[int, bytes], None] | None = None
 
     def __init__(self, pages: int) -> None:
         super().__init__(pages, PageSet([(0, pages)]) - RESERVED - FIRMWARE)
@@ -38,6 +42,12 @@ class GuestRam(SharedRam):
         self.reserved_bytes = reserved.count << PAGE_SHIFT
         self._map = mmap.mmap(self.descriptor, self.reserved_bytes, offset=self.reserved_address)
         self.reserved = GuestMemory([Region(self.reserved_address, self._map)])
+
+    def _store(self, address: int, data: bytes | memoryview) -> int:
+        if self.writer is None:
+            return super()._store(address, data)
+        self.writer(address, bytes(data))
+        return data.nbytes if isinstance(data, memoryview) else len(data)
 
     def close(self) -> None:
         """Give the memory back; harmless if called twice."""

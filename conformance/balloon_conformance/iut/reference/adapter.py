@@ -298,9 +298,9 @@ class ReferenceDevice:
         """Return what the device reported last."""
         return self._statistics
 
-    def skipped(self, pages: PageSet) -> PageSet:
-        """Return those of the pages that the copy lacks."""
-        return pages if self._missing is None else self._missing & pages
+    def skipped(self, pages: PageSet) -> tuple[PageSet, PageSet]:
+        """Return those of the pages that the copy lacks; of all of them it is known."""
+        return (EMPTY, EMPTY) if self._missing is None else (self._missing & pages, pages)
 
     def operate(self, action: OperatorAction, value: int) -> None:
         """Carry out an operator's request."""

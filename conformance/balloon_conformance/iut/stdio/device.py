@@ -102,12 +102,13 @@ class StdioDevice(StdioAdapter):
         """Have the guest write to pages."""
         self._tell("write-pages", pages=pages, data=data)
 
-    def skipped(self, pages: PageSet) -> PageSet:
-        """Return which of the pages the device left out of its copy of guest memory."""
-        found: PageSet = self._tell("skipped", pages=pages).fields["skipped"]
-        if foreign := found - pages:
+    def skipped(self, pages: PageSet) -> tuple[PageSet, PageSet]:
+        """Return which of the pages the device left out of its copy, and of which the program can tell."""
+        fields = self._tell("skipped", pages=pages).fields
+        found, unknown = fields["skipped"], fields["unknown"]
+        if foreign := (found | unknown) - pages:
             raise self.program.fault(f"answered skipped with {foreign}, which it was not asked about")
-        return found
+        return found - unknown, pages - unknown
 
     def statistics(self) -> tuple[tuple[int, int], ...]:
         """Return the statistics that the host read."""

@@ -384,7 +384,13 @@ _FORMS = (
                     Field(
                         "skipped",
                         values.PAGES,
-                        "those that the copy lacks with what they held last; all if there is no copy",
+                        "those that the copy lacks with what they held when it was finished",
+                    ),
+                    _optional(
+                        "unknown",
+                        values.PAGES,
+                        "those of which the program cannot tell; all if there is no copy",
+                        EMPTY,
                     ),
                 )
             }

@@ -288,7 +288,8 @@ class _ServedDevice(_Served):
     def skipped(self, fields: Fields) -> dict[str, Any]:
         self.need(Capability.SKIPS)
         assert isinstance(self.adapter, TellsSkipped)
-        return {"skipped": self.adapter.skipped(fields["pages"])}
+        skipped, known = self.adapter.skipped(fields["pages"])
+        return {"skipped": skipped, "unknown": fields["pages"] - known}
 
     def host_statistics(self, _fields: Fields) -> dict[str, Any]:
         self.need(Capability.HOST_STATISTICS)

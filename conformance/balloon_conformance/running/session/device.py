@@ -188,18 +188,20 @@ class DeviceSession(Session):
                 break
         self.record(event)
 
-    def look_at_copy(self, pages: PageSet) -> PageSet:
-        """Return those of the pages that the device left out of its copy of guest memory.
+    def look_at_copy(self, pages: PageSet) -> tuple[PageSet, PageSet]:
+        """Return which of the pages the device left out of its copy of memory, and which were looked at.
 
-        Raises :class:`NotExercised` if nobody can look at it.
+        Raises :class:`NotExercised` if nobody can look at it, or nothing can be told of these pages.
         """
         adapter = self._adapter
         if not self.can(Capability.SKIPS) or not isinstance(adapter, TellsSkipped):
             raise NotExercised(f"the adapter lacks {Capability.SKIPS}")
         self.collect()
-        missing = self._act(lambda: adapter.skipped(pages))
-        self.record(Skipped(missing, pages))
-        return missing
+        missing, looked = self._act(lambda: adapter.skipped(pages))
+        if not looked:
+            raise NotExercised("there is no copy of guest memory in which these pages could be found")
+        self.record(Skipped(missing, looked))
+        return missing, looked
 
     @property
     def largest_target(self) -> int:

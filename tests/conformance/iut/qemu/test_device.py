@@ -25,8 +25,9 @@ from balloon_conformance.iut.qemu import QemuDevice, QemuOptions
 from balloon_conformance.iut.qemu.mmio import Status, VirtioMmio
 from balloon_conformance.running.session import DeviceSession
 from balloon_spec.events import ConfigurationChanged, NeedsReset, Notified, Segment, Side, Used
+from balloon_spec.families.free_page_hint import END_HINTS, HINT
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.profiles import BASE
+from balloon_spec.profiles import BASE, MAINLINE
 from balloon_spec.queues import Numbering
 from balloon_spec.segments import from_lengths
 
@@ -41,7 +42,7 @@ EVENT_IDX = 1 << 29
 VERSION_1 = 1 << 32
 USUAL = VERSION_1 | STATS_VQ | DEFLATE_ON_OOM
 
-INFLATE, DEFLATE, STATISTICS = 0, 1, 2
+INFLATE, DEFLATE, STATISTICS, HINTS = range(4)
 
 
 def returned(device):
@@ -423,6 +424,93 @@ def test_a_status_that_outlives_a_reset_is_the_devices_fault_and_no_hang(make, m
         session.reset()
     found = {(finding.requirement, finding.seen) for finding in session.findings}
     assert found == {("RESET-07", "0xb")}
+
+
+# -- hints ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hinting(device):
+    """The device with hints negotiated, and all of the profile's features."""
+    device.start(Setup(MAINLINE, PAGES))
+    negotiate(device, MAINLINE.mask(["VERSION_1", "STATS_VQ", "FREE_PAGE_HINT", "PAGE_POISON"]))
+    return device
+
+
+def asked(device):
+    """Have the operator ask for hints; the command id that the device publishes."""
+    device.operate(HINT, 0)
+    return announced(device)
+
+
+def announced(device):
+    """The command id of the next configuration change."""
+    while not (seen := [one for one in device.observe(5) if isinstance(one, ConfigurationChanged)]):
+        pass
+    return seen[-1].data[8:12]
+
+
+def hint(device, name, pages):
+    """Hint a run of pages, and await the return."""
+    (run,) = pages.runs
+    length = run.count * 4096
+    segment = Segment(length, writable=True, address=run.first * 4096)
+    device.make_available(HINTS, Buffer(name, writable_bytes=length, segments=(segment,)))
+    assert returned(device) == [Used(HINTS, name, 0, b"")]
+
+
+def say(device, command):
+    """Send a command, and await its return."""
+    device.make_available(HINTS, Buffer("command", command))
+    assert returned(device) == [Used(HINTS, "command", 0, b"")]
+
+
+def test_a_copy_lacks_what_was_hinted_and_not_written_since(hinting):
+    first, stale, written = PageSet.parse("0xc00+16"), PageSet.parse("0xd00+16"), PageSet.parse("0xc04+2")
+    hint(hinting, "before", stale)
+    say(hinting, asked(hinting))
+    hint(hinting, "h", first)
+    for page in range(0xC04, 0xC06):
+        hinting.write_pages(PageSet([(page, 1)]), page.to_bytes(8, "little"))
+    say(hinting, bytes(4))
+    hint(hinting, "after", stale)
+    hinting.operate(END_HINTS, 0)
+    assert announced(hinting) == bytes.fromhex("01 00 00 00")
+    assert hinting.skipped(MEMORY) == (first - written, MEMORY)
+    assert hinting.discarded(MEMORY) == (EMPTY, EMPTY)
+    # The guest goes on, and the next copy has an id of its own.
+    assert asked(hinting) not in {bytes(4), bytes.fromhex("01 00 00 00")}
+
+
+def test_pages_of_a_copy_that_hold_zeros_or_the_same_tell_nothing(hinting):
+    asked(hinting)
+    hinting.make_available(INFLATE, Buffer("a", pfns(0x800)))
+    hinting.write_pages(PageSet.parse("0x900+2"), b"twin")
+    hinting.operate(END_HINTS, 0)
+    assert hinting.skipped(MEMORY) == (EMPTY, MEMORY - PageSet.parse("0x800", "0x900+2"))
+
+
+def test_a_page_that_was_given_back_to_the_guest_during_a_copy_is_in_it(hinting):
+    asked(hinting)
+    hinting.make_available(INFLATE, Buffer("a", pfns(0x800)))
+    assert hinting.discarded(MEMORY) == (PageSet.parse("0x800"), EMPTY)
+    hinting.operate(END_HINTS, 0)
+    assert hinting.skipped(MEMORY) == (EMPTY, MEMORY)
+
+
+def test_an_unfinished_copy_is_given_up_before_the_next_case(hinting):
+    first, former = process_of(hinting).pid, asked(hinting)
+    assert int.from_bytes(former, "little") > 1
+    hinting.start(Setup(MAINLINE, PAGES))
+    assert process_of(hinting).pid == first
+    negotiate(hinting, MAINLINE.mask(["VERSION_1", "FREE_PAGE_HINT"]))
+    assert hinting.read_configuration(8, 4) == bytes(4)
+    assert asked(hinting) != former
+
+
+def test_no_copy_tells_nothing(hinting):
+    hinting.operate(END_HINTS, 0)
+    assert hinting.skipped(MEMORY) == (EMPTY, EMPTY)
 
 
 def test_its_queues_are_seen_to_be_numbered_densely(make):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 import threading
 from contextlib import suppress
@@ -56,6 +57,18 @@ def test_writes_each_width_with_one_command(client, peer, name, value):
 def test_refuses_to_send_a_value_that_does_not_fit(client, name, value):
     with pytest.raises(ValueError, match="does not fit"):
         getattr(client, name)(0, value)
+
+
+def test_writes_many_bytes_in_pieces(client, peer):
+    data = bytes(range(256)) * 129
+    peer.sendall(b"OK\nOK\n")
+    client.write(0x1000, data)
+    lines = [line.split() for line in peer.recv(1 << 17).decode().splitlines()]
+    assert [(word, address, length) for word, address, length, _ in lines] == [
+        ("b64write", "0x1000", "0x8000"),
+        ("b64write", "0x9000", "0x100"),
+    ]
+    assert b"".join(base64.b64decode(text) for *_, text in lines) == data
 
 
 def test_counts_interrupt_lines_and_takes_none_for_an_answer(client, peer):

@@ -197,7 +197,7 @@ class LooksAtBytes(ReferenceDevice):
         self.written = (pages, data)
 
     def skipped(self, pages):
-        return pages & PageSet([(2, 9)])
+        return pages & PageSet([(2, 9)]), pages - PageSet([(1, 1)])
 
 
 CHANGED = (Overwritten(PageSet([(1, 1)]), b"\1\2\3\4"), Overwritten(PageSet([(2, 1)]), spans=((0x2FFE, 2),)))
@@ -220,7 +220,10 @@ def test_what_became_of_memory_is_told_and_understood():
         "overwritten": PageSet([(1, 3)]),
         "changes": CHANGED,
     }
-    assert read_answer(told[3], "skipped", Side.DEVICE).fields == {"skipped": PageSet([(2, 2)])}
+    assert read_answer(told[3], "skipped", Side.DEVICE).fields == {
+        "skipped": PageSet([(2, 2)]),
+        "unknown": PageSet([(1, 1)]),
+    }
 
 
 def test_what_the_guest_left_in_pages_is_told_and_what_it_left_alone_is_not():
