@@ -172,8 +172,9 @@ def _buffers(vector: model.Vector) -> Iterator[nodes.Node]:
             case steps.ResetStep():
                 features = vector.profile.names(step.features.accepted)
             case steps.BufferStep() if step.readable:
-                yield nodes.rubric("", f"{step.name}: the driver's, on the {step.queue} queue")
-                yield buffer_table(readable_structure(step.queue, features), step.readable, step.queue)
+                if structure := readable_structure(step.queue, features):
+                    yield nodes.rubric("", f"{step.name}: the driver's, on the {step.queue} queue")
+                    yield buffer_table(structure, step.readable, step.queue)
             case steps.UsedStep() if step.written:
                 yield nodes.rubric("", f"{step.name}: written by the device")
                 yield buffer_table(host_request.NAME, step.written)

@@ -24,7 +24,7 @@ from balloon_spec.events import (
     Used,
 )
 from balloon_spec.families.base import configuration
-from balloon_spec.pages import PageSet
+from balloon_spec.pages import EMPTY, PAGE_SHIFT, PageSet
 from balloon_spec.queues import Queue
 
 __all__ = ["DiffersFromIntent", "ObservedDevice", "ObservedDriver"]
@@ -76,6 +76,8 @@ class ObservedDevice:
         self._profile = setup.profile
         self._sets = FeatureSets(0, 0)
         self._pending = _Pending(Side.DEVICE)
+        self._lent: dict[str, PageSet] = {}
+        """The pages at which device-writable segments of buffers in flight point, by the buffer."""
         self._fresh = True
 
     def _observe(self) -> None:
@@ -108,6 +110,11 @@ class ObservedDevice:
     def make_available(self, step: BufferStep) -> None:
         """Make the buffer of a step available."""
         buffer = Buffer(step.name, step.readable, step.writable_bytes, step.segments, step.notify)
+        self._lent[step.name] = PageSet(
+            (one.address >> PAGE_SHIFT, (one.length_bytes >> PAGE_SHIFT) + 2)
+            for one in step.segments
+            if one.writable and one.address is not None
+        )
         index = self._profile.queue_index(step.queue, self._sets.offered, self._sets.accepted)
         self._adapter.make_available(index, buffer)
         self._observe()
@@ -115,6 +122,8 @@ class ObservedDevice:
     def returned(self, name: str) -> Used:
         """Take the return of a buffer."""
         used: Used = self._pending.take(f"return {name}", Used, buffer=name)
+        # As a session does, which looks at these pages when the buffer comes back.
+        self._adapter.discarded(self._lent.pop(name, EMPTY))
         return used
 
     def changed(self, num_pages: int) -> None:

@@ -247,9 +247,8 @@ class DriverPlayer:
         return NotExercised(_FEWER_PAGES if fewer else _OTHER_PAGES)
 
     def _comparison(self, queue: Queue) -> Comparison | None:
-        if queue.readable is None:
-            return None
-        return comparison(readable_structure(queue, self._features), queue)
+        structure = readable_structure(queue, self._features)
+        return None if structure is None else comparison(structure, queue)
 
     def _content(self, queue: Queue, data: bytes) -> Content:
         return read_content(queue, data, self._vector.memory, self._features)

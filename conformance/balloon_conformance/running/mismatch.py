@@ -106,7 +106,8 @@ def compare_readable(
     if expected == seen:
         return None
     structure = readable_structure(queue, features)
-    known, first = comparison(structure, queue), next(iter(shows), "")
+    known = None if structure is None else comparison(structure, queue)
+    first = next(iter(shows), "")
     if known is not None and _says_the_same(known, expected, seen):
         return None
     if len(expected) != len(seen):
@@ -119,9 +120,8 @@ def compare_readable(
             data=seen,
         )
     at = next(index for index, (want, have) in enumerate(zip(expected, seen, strict=True)) if want != have)
-    field = next(
-        (part for part in annotate(structure, seen) if part.offset <= at < part.offset + len(part.raw)), None
-    )
+    parts = () if structure is None else annotate(structure, seen)
+    field = next((part for part in parts if part.offset <= at < part.offset + len(part.raw)), None)
     name = field.name if field else "buffer"
     raw = slice(field.offset, field.offset + len(field.raw)) if field else slice(at, at + 1)
     requirement = first if known is None else known.wrong_field(name)

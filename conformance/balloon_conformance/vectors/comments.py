@@ -40,6 +40,8 @@ WrittenComment: TypeAlias = Callable[[bytes], str]
 
 _LONG = 32
 """From so many records on, several share a line."""
+_PLAIN = 32
+"""Of bytes that say nothing, so many share a line."""
 _REPEATED = 3
 _LONGEST_PERIOD = 4
 
@@ -47,6 +49,9 @@ _LONGEST_PERIOD = 4
 def readable_lines(queue: Queue, data: bytes, features: Collection[str]) -> list[str]:
     """Return the lines of a device-readable part; ``features`` are the names of those accepted."""
     structure = readable_structure(queue, features)
+    if structure is None:
+        rows = (data[at : at + _PLAIN] for at in range(0, len(data), _PLAIN))
+        return [f"{row.hex(' ')}  # says nothing here" for row in rows]
     declared = (one.comments[structure] for one in family.additions() if structure in one.comments)
     pairs = list(next(declared, _field_by_field(structure))(data, queue))
     width = max(len(hexadecimal) for hexadecimal, _ in pairs)

@@ -10,18 +10,16 @@ from balloon_spec.queues import Queue
 __all__ = ["candidates", "readable_structure", "written_structure"]
 
 
-def readable_structure(queue: Queue, features: Collection[str]) -> str:
+def readable_structure(queue: Queue, features: Collection[str]) -> str | None:
     """Return the name of the structure in the device-readable part of a buffer.
 
     ``features`` are the names of those accepted: with one, a queue may carry another structure than without.
-    :class:`ValueError` for a queue whose buffers have no such part.
+    None for a queue whose buffers have no such part.
     """
     for family in registry.families():
         for other in family.carries:
             if other.queue is queue and other.feature in features:
                 return other.structure
-    if queue.readable is None:
-        raise ValueError(f"the {queue} queue carries nothing that a device reads")
     return queue.readable
 
 

@@ -73,7 +73,7 @@ def test_every_event_is_recorded_in_order_with_its_time():
         session.reset()
     whole = PageSet([(0, 0x4000)])
     assert [entry.event for entry in session.trace] == [
-        ev.Negotiated(session.offered(), VERSION, True, ((0, 256), (1, 256))),
+        ev.Negotiated(session.offered(), VERSION, True, ((0, 1024), (1, 1024))),
         ev.Memory(whole),
         ev.DriverOk(),
         ev.ConfigurationRead(0, bytes(8)),

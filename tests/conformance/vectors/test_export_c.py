@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from installed import tool
 
+from balloon_conformance.families.page_reporting.steps import FillStep
 from balloon_conformance.running.word_step import WordStep
 from balloon_conformance.vectors import steps
 from balloon_conformance.vectors.formats.as_c import c_lines
@@ -158,5 +159,7 @@ def columns(step, queues):
             }
         case steps.ResetStep():
             return {"by": "driver", "action": "reset", "features": features(step.features)}
+        case FillStep():
+            return {"by": "guest", "action": "fills", "pages": runs(step.pages), "data": step.data.hex()}
         case WordStep():
             return {"by": step.by, "action": step.action_name, "value": str(step.value)}

@@ -31,6 +31,7 @@ from balloon_spec.requirement import catalogue
 
 FILES = sorted(VECTOR_FILES.rglob("*.yaml"))
 AREAS = {
+    "page-reporting",
     "negotiation",
     "queues",
     "inflate",

@@ -29,9 +29,11 @@ PATHS = paths_below(VECTOR_FILES)
 # The package has the command under the name of its module.
 command = import_module("balloon_conformance.cli.vectors.verify")
 
-BYTES = re.compile(r"(?:readable|written|data): (?:\|\n\s+|\")([0-9a-f])[0-9a-f]")
+BYTES = re.compile(
+    r"(?:(?:readable|written|data): (?:\|\n\s+|\")(?=[0-9a-f]{2})|with: '(?=[0-9a-f]{2})|address: 0x)([0-9a-f])"
+)
 MEMORY = re.compile(r"^memory: \{pages: 0x([0-9a-f])", re.MULTILINE)
-NO_BYTES = {"accept-", "base-accept-", "statistics-with-unset-entries"}
+NO_BYTES = {"driver-that-relies-", "accept-", "base-accept-", "statistics-with-unset-entries"}
 """How the names of the vectors begin in which nothing is sent but features."""
 
 

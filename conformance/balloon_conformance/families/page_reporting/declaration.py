@@ -6,7 +6,8 @@ from typing import Final
 
 from balloon_conformance.families.page_reporting.buffers import ReportingQueue
 from balloon_conformance.families.page_reporting.reference import PageReportingOfDevice, PageReportingOfDriver
-from balloon_conformance.family import Additions
+from balloon_conformance.families.page_reporting.steps import FillStep
+from balloon_conformance.family import Additions, module_names
 from balloon_conformance.vectors.steps.parts import field
 from balloon_conformance.vectors.steps.wishes import GuestWish
 from balloon_spec.events import GuestAction
@@ -19,6 +20,8 @@ ADDITIONS: Final = Additions(
     family=FAMILY,
     device=PageReportingOfDevice,
     driver=PageReportingOfDriver,
+    steps=(FillStep,),
+    intents=module_names(f"{__package__}.intents"),
     queues=(ReportingQueue(REPORTING),),
     guest_wishes=(
         GuestWish(action=REPORT, schema=field("pages that the guest has free, to be reported", "someRuns")),

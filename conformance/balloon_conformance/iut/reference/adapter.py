@@ -70,7 +70,7 @@ __all__ = [
 MakeDevice = Callable[[DeviceOptions], Device]
 MakeDriver = Callable[[DriverOptions], Driver]
 
-RING_SIZE = 256
+RING_SIZE = 1024
 """The number of descriptors that the reference device reports for every queue."""
 
 _FEATURE_BITS = 128

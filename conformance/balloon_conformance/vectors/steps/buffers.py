@@ -184,8 +184,8 @@ class BufferStep(Step):
         details += [] if self.match is Match.EXACT else [f"match {self.match}"]
         details += [] if self.notify else ["not notified"]
         content = None
-        if self.readable:
-            content = Content(self.readable, readable_structure(self.queue, drawing.features))
+        if self.readable and (structure := readable_structure(self.queue, drawing.features)):
+            content = Content(self.readable, structure)
         yield Message(
             drawing.number,
             Lane.DRIVER,

@@ -126,7 +126,7 @@ def test_a_device_offers_and_keeps_features() -> None:
     assert adapter.offered() == 1 << 32 | 0b10
     assert not adapter.accept(0b110)
     assert adapter.accept(0b10)
-    assert adapter.ring_sizes() == ((0, 256), (1, 256), (2, 256))
+    assert adapter.ring_sizes() == ((0, 1024), (1, 1024), (2, 1024))
     assert adapter.memory == PageSet([(0, 0x1000)])
 
 
