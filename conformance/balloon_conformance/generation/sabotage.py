@@ -25,6 +25,7 @@ from balloon_spec.requirement import catalogue
 
 __all__ = ["cannot_fail"]
 
+_WORD_BYTES = 4
 _HEAD_BYTES = 24
 """The bytes of a buffer that are spoilt one by one: a header and a chunk."""
 
@@ -238,8 +239,13 @@ def _flip(offset: int) -> Callable[[ev.Available], ev.Available]:
 
 
 def _reverse(buffer: ev.Available) -> ev.Available:
-    """Turn the byte order of every field of a message: the header's length, and the words of the chunks."""
+    """Turn the byte order of every field of a message: the header's length, and the words of the chunks.
+
+    What is no longer than a word is one.
+    """
     data = buffer.readable
+    if len(data) <= _WORD_BYTES:
+        return replace(buffer, readable=data[::-1])
     words = b"".join(data[at : at + 8][::-1] for at in range(8, len(data), 8))
     return replace(buffer, readable=data[:4] + data[4:8][::-1] + words)
 

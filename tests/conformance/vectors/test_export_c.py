@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from installed import tool
 
+from balloon_conformance.families.free_page_hint.steps import CopyStep, HintsStep, WriteStep
 from balloon_conformance.families.page_reporting.steps import FillStep
 from balloon_conformance.running.word_step import WordStep
 from balloon_conformance.vectors import steps
@@ -161,5 +162,11 @@ def columns(step, queues):
             return {"by": "driver", "action": "reset", "features": features(step.features)}
         case FillStep():
             return {"by": "guest", "action": "fills", "pages": runs(step.pages), "data": step.data.hex()}
+        case HintsStep():
+            return {"by": "driver", "action": "hints", "pages": runs(step.pages)}
+        case WriteStep():
+            return {"by": "guest", "action": "writes", "pages": runs(step.pages)}
+        case CopyStep():
+            return {"by": "memory", "action": "copy", "pages": runs(step.missing), "kept": runs(step.there)}
         case WordStep():
             return {"by": step.by, "action": step.action_name, "value": str(step.value)}

@@ -32,6 +32,7 @@ from balloon_spec.requirement import catalogue
 FILES = sorted(VECTOR_FILES.rglob("*.yaml"))
 AREAS = {
     "page-reporting",
+    "free-page-hint",
     "negotiation",
     "queues",
     "inflate",

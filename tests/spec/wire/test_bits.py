@@ -4,6 +4,7 @@ import pytest
 import wire_strategies as wire
 
 from balloon_spec.families.base import pfn_array
+from balloon_spec.families.free_page_hint import command_id
 from balloon_spec.families.registry import structures
 from balloon_spec.families.statistics import statistics
 from balloon_spec.wire.errors import WireError
@@ -82,7 +83,7 @@ def test_any_flipped_bit_of_data_len_makes_a_message_illegal(index):
 def test_the_layout_read_off_the_schema_is_the_layout_by_hand(name):
     by_hand = wire.LAYOUTS[name]
     structure = by_hand.structure or name
-    schema = {"pfn-array": pfn_array, "statistics": statistics}.get(structure)
+    schema = {"pfn-array": pfn_array, "statistics": statistics, "command-id": command_id}.get(structure)
     layout = read_layout(schema.SCHEMAS[by_hand.byteorder] if schema else structures()[structure].schema)
     seen = {
         record.path(bits.name): (

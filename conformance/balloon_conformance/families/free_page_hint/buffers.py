@@ -17,6 +17,8 @@ _LIMIT: Final = 1 << 8 * LENGTH_BYTES
 class FreePageQueue(QueueBlame):
     """The driver says which round it is in, and names pages by where its buffers lie."""
 
+    unasked = frozenset({"HINT-03", "HINT-05"})
+
     def not_returned(self, *, writable: bool) -> str:
         """Blame a device that holds a command or a hint."""
         del writable

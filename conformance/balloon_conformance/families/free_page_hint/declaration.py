@@ -45,6 +45,7 @@ ADDITIONS: Final = Additions(
     rests_on=MappingProxyType({Fact.CONFIGURATION_CHANGE: ("HINT-23", "HINT-04", "HINT-05")}),
     queues=(FreePageQueue(FREE_PAGE),),
     steps=(CommandIdStep, HintsStep, WriteStep, CopyStep),
+    mutants=(f"{__package__}.device_mutants", f"{__package__}.driver_mutants"),
     intents=module_names(f"{__package__}.intents"),
     operator_wishes=(
         _wish(HINT, "the host begins to copy guest memory, and wants hints"),

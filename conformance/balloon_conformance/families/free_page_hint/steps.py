@@ -186,7 +186,7 @@ class CopyStep(Step):
     )
     by: ClassVar = "memory"
     action_name: ClassVar = "copy"
-    exported: ClassVar[Mapping[str, Schema]] = schemas(missing=RUNS, there=RUNS)
+    exported: ClassVar[Mapping[str, Schema]] = schemas(pages=RUNS, kept=RUNS)
 
     missing: PageSet = EMPTY
     there: PageSet = EMPTY
@@ -221,7 +221,7 @@ class CopyStep(Step):
 
     def export(self, exporting: Exporting) -> dict[str, Any]:
         """Return the pages."""
-        return {"missing": exporting.pages(self.missing), "there": exporting.pages(self.there)}
+        return {"pages": exporting.pages(self.missing), "kept": exporting.pages(self.there)}
 
     def trace(self, tracing: Tracing) -> Iterator[Event]:
         """Yield the look at the copy."""

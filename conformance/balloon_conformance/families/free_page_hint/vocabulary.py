@@ -7,7 +7,7 @@ of pages in text, as in ``"0x1000+1024"``, or (address, length in bytes).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -222,25 +222,36 @@ def writes(*texts: str) -> Writes:
 def of_device(
     name: str, title: str, about: str, *script: Script, features: Features = HINTING, breaks: str = ""
 ) -> Intent:
-    """Make an intent in which a device is judged; if the driver breaks something in it, it is malformed."""
+    """Make an intent in which a device is judged; if the driver breaks something in it, it is malformed.
+
+    It is about what is named here, and what its steps show.
+    """
+    return _intent("device", name, title, about, *script, features=features, breaks=breaks)
+
+
+def of_driver(name: str, title: str, about: str, *script: Script, features: Features = HINTING) -> Intent:
+    """Make an intent in which a driver is judged."""
+    return _intent("driver", name, title, about, *script, features=features)
+
+
+def _intent(
+    sides: str, name: str, title: str, about: str, *script: Script, features: Features, breaks: str = ""
+) -> Intent:
     kind: Kind = "malformed" if breaks else "exchange"
-    return exchange(
+    made = exchange(
         _AREA,
         name,
         title,
         about,
         *script,
         features=features,
-        sides="device",
+        sides=sides,
         profile=_PROFILE,
         kind=kind,
         breaks=breaks,
     )
-
-
-def of_driver(name: str, title: str, about: str, *script: Script, features: Features = HINTING) -> Intent:
-    """Make an intent in which a driver is judged."""
-    return exchange(_AREA, name, title, about, *script, features=features, sides="driver", profile=_PROFILE)
+    shown = (one for step in made.script for one in step.shows)
+    return replace(made, about=tuple(dict.fromkeys((*made.about, *shown))))
 
 
 VOCABULARY: Final = Vocabulary(

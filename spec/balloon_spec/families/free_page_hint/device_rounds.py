@@ -39,7 +39,7 @@ def a_value_is_read(event: ConfigurationRead, scene: Scene) -> Iterator[Decision
     yield from _published(event, value, scene)
     yield from _as_wished(value, rounds)
     written = rounds.overwritten
-    if written is not None and written != rounds.current:
+    if written is not None and written != rounds.current and not rounds.answers(value):
         yield kept_if(
             "HINT-29",
             value != written,

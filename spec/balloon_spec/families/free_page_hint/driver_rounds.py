@@ -32,7 +32,7 @@ def a_round_begins_with_the_id(event: Available, scene: Scene) -> Iterator[Decis
         return
     number, raw = rounds.number_of(buffer), int.from_bytes(event.readable, "little")
     turned = swapped(raw, COMMAND_ID.length_bytes)
-    if rounds.phase is Phase.BEGUN and number != rounds.round:
+    if rounds.phase is Phase.BEGUN and number not in {rounds.round, DONE}:
         yield broken(
             "HINT-06",
             "a round is begun, and the one before it was not ended",
@@ -129,7 +129,7 @@ def a_driver_does_what_is_asked(event: Quiet, scene: Scene) -> Iterator[Decision
     free = rounds.unused
     if free is None or not rounds.is_asked or rounds.hinted_since_published:
         return
-    if _has_a_block(free - rounds.kept_back - scene[Balloon].named):
+    if _has_a_block(free - rounds.kept_back - rounds.given_back - scene[Balloon].named):
         yield broken(
             "HINT-04",
             "hints are wanted, and no free page is hinted",

@@ -32,6 +32,8 @@ class HintedPages(Companion):
     """Pages that were hinted under no id, or another than the current one, and not under the current one."""
     unclear: PageSet = EMPTY
     """Pages of which nobody can tell under which id they were hinted, or that were hinted in part."""
+    unseen: PageSet = EMPTY
+    """Pages that it could change until DONE, and that nobody looked at since."""
     over: PageSet = EMPTY
     """Pages that were hinted before DONE, or before a reset."""
     written: PageSet = EMPTY
@@ -53,7 +55,7 @@ class HintedPages(Companion):
 
     def lets_go(self) -> PageSet:
         """Return the pages that a device may change in guest memory (HINT-18)."""
-        return self.hinted | self.unclear
+        return self.hinted | self.unclear | self.unseen
 
     def left_alone(self) -> Iterable[tuple[str, PageSet]]:
         """Yield the hinted pages that it may not change."""
@@ -74,6 +76,8 @@ class HintedPages(Companion):
                 self._write(event.pages)
             case ev.ConfigurationRead() | ev.ConfigurationChanged():
                 self._published(self.exchange[Rounds].published_by(event))
+            case ev.Discarded():
+                self._look(event.looked)
             case ev.Operator() if event.action is HINT and self.is_ending:
                 self._begin_copy()
             case ev.Operator() if event.action is END_HINTS:
@@ -97,6 +101,7 @@ class HintedPages(Companion):
         self.overridden = (self.overridden - fresh) | used
         self.stale -= pages
         self.over -= pages
+        self.unseen -= pages
         if not self.is_copied:
             self.may_be_skipped |= fresh
             self.must_be_copied = (self.must_be_copied - fresh) | used
@@ -105,6 +110,7 @@ class HintedPages(Companion):
     def _write(self, pages: PageSet) -> None:
         self.overridden |= self.hinted & pages
         self.hinted -= pages
+        self._look(pages)
         self.written |= pages
         if self.is_ending:
             self.late |= pages
@@ -121,9 +127,15 @@ class HintedPages(Companion):
             if self.is_copied:
                 self._begin_copy()
         elif value == DONE:
-            self.over |= self.hinted | self.overridden | self.unclear
+            self.unseen |= self.hinted | self.unclear
+            self.over |= self.overridden
             self.hinted = self.overridden = self.unclear = EMPTY
             self.is_copied = self.is_ending = True
+
+    def _look(self, pages: PageSet) -> None:
+        """What was done to these pages before DONE is known, or undone, by now."""
+        self.over |= self.unseen & pages
+        self.unseen -= pages
 
     def _begin_copy(self) -> None:
         self.is_copied = self.is_ending = False
@@ -132,7 +144,7 @@ class HintedPages(Companion):
 
     def after_reset(self) -> Self:
         """Leave the pages that were hinted, which are the guest's again, and the copy as it is."""
-        over = self.over | self.hinted | self.overridden | self.unclear | self.stale
+        over = self.over | self.hinted | self.overridden | self.unclear | self.stale | self.unseen
         return type(self)(
             self.exchange,
             over=over,

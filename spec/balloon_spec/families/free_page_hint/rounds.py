@@ -251,7 +251,7 @@ class Rounds(Companion):
             self.announced, self.silent = value, None
         elif new is not None and self.exchange[Session].driver_ok:
             self.silent = new
-        if self._is_answer(value):
+        if self.answers(value):
             self.owed, self.overdue = Owed.NOTHING, False
 
     def _publish(self, value: int) -> None:
@@ -282,7 +282,8 @@ class Rounds(Companion):
             self.given_back -= event.pages
             self.unused = None if self.unused is None else self.unused - event.pages
 
-    def _is_answer(self, value: int) -> bool:
+    def answers(self, value: int) -> bool:
+        """Tell whether a value is what the operator's wish asks for."""
         match self.owed:
             case Owed.AN_ID:
                 return value >= FIRST_ID or value == DONE

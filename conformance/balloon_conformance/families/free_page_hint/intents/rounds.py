@@ -19,7 +19,7 @@ from balloon_conformance.families.free_page_hint.vocabulary import (
     wants,
     writes,
 )
-from balloon_conformance.generation.intents.model import DriverOk, DriverWord, Features, Intent
+from balloon_conformance.generation.intents.model import DriverActual, DriverOk, DriverWord, Features, Intent
 from balloon_conformance.generation.intents.shorthand import (
     Script,
     discards,
@@ -173,6 +173,7 @@ INTENTS: tuple[Intent, ...] = (
         writes("0x1010"),
         *sends("c1", ID),
         *sends(hint("h1", _BLOCK)),
+        shows("HINT-19", keeps("0x1010")),
         *sends("z1", STOP),
         *ends(),
         copies("0x1000+16", "0x1011+1007", there="0x1010"),
@@ -284,10 +285,11 @@ INTENTS: tuple[Intent, ...] = (
         *sends("c1", ID),
         *sends(hint("h1", "0x1000+16")),
         *ends(),
+        writes("0x1000+16"),
         *sends(hint("h2", "0x1100+16")),
         *sends("z1", STOP),
         shows("HINT-20", keeps("0x1000+16")),
-        copies("0x1000+16", there="0x1100+16"),
+        copies(there="0x1100+16"),
     ),
     of_device(
         "hinted-pages-keep-their-contents-after-done",
@@ -367,9 +369,11 @@ INTENTS: tuple[Intent, ...] = (
         inflate_pfns("m1", "0x2000"),
         *returns("m1"),
         discards("0x2000"),
+        DriverActual(1),
         *sends(hint("h1", "0x1000+16")),
         deflate_pfns("d1", "0x2000"),
         *returns("d1"),
+        DriverActual(0),
         *sends("z1", STOP),
         *ends(),
         copies("0x1000+16", there="0x1010"),
@@ -384,6 +388,7 @@ INTENTS: tuple[Intent, ...] = (
         resets(),
         inflate_pfns("m1", "0x2000"),
         *returns("m1"),
+        DriverActual(1),
     ),
     of_device(
         "round-after-a-reset",

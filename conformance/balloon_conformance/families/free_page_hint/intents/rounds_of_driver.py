@@ -42,7 +42,7 @@ _SETS = {
         negotiated("MUST_TELL_HOST", "STATS_VQ", "DEFLATE_ON_OOM", "FREE_PAGE_HINT"),
     ),
     "over-the-legacy-interface": (
-        "Without VERSION_1 a driver sends the id in the byte order of its guest, here little-endian",
+        "Without VERSION_1, in the byte order of its guest, a driver hints",
         Features(("FREE_PAGE_HINT",), ("FREE_PAGE_HINT",)),
     ),
 }
