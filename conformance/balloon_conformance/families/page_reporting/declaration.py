@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Final
 
 from balloon_conformance.families.page_reporting.buffers import ReportingQueue
@@ -21,6 +22,10 @@ ADDITIONS: Final = Additions(
     device=PageReportingOfDevice,
     driver=PageReportingOfDriver,
     steps=(FillStep,),
+    mutants=tuple(f"{__package__}.{name}_mutants" for name in ("device", "return", "driver")),
+    only_counts=MappingProxyType(
+        {"reports_come_when_the_driver_likes": "a driver that reports when it likes breaks nothing by it"}
+    ),
     intents=module_names(f"{__package__}.intents"),
     queues=(ReportingQueue(REPORTING),),
     guest_wishes=(

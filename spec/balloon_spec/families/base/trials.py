@@ -67,5 +67,7 @@ def tests(exchange: Exchange, buffer: InFlight) -> Iterator[str]:
         other.queue is buffer.queue and other.shape.names_pages for other in flying.in_flight.values()
     ):
         yield "QUEUE-06"
-    if len(buffer.event.cut) > 1 or len(buffer.event.extents) > 1:
+    # Where descriptors say which memory is meant, how many there are is no matter of cutting.
+    is_of_ranges = buffer.queue is not None and buffer.queue.ranges is not None and not buffer.event.readable
+    if not is_of_ranges and (len(buffer.event.cut) > 1 or len(buffer.event.extents) > 1):
         yield "QUEUE-05"

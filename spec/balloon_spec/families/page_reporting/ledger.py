@@ -16,14 +16,13 @@ from balloon_spec.families.page_reporting.report_content import ReportContent
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.companion import Companion
 from balloon_spec.judge.in_flight import InFlight
+from balloon_spec.judge.interpretation import all_pages
 from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.session import Session
 from balloon_spec.pages import EMPTY, PAGE_BYTES, PAGE_SHIFT, PageSet
 
 __all__ = ["PageContents", "Reports", "content_of"]
 
-_AROUND: Final = 512
-"""A device rounds outward to pages of the host: 2 MiB at most, in pages of 4 KiB."""
 _MOST_FILLS: Final = 16
 """So many things that pages hold are told apart, the newest."""
 _ENTRY_BYTES: Final = 4
@@ -124,19 +123,21 @@ class Reports(Companion):
         return PageSet.union(content.pages for _, content in self.in_flight())
 
     def forbids(self, buffer: InFlight) -> Iterator[tuple[str, PageSet]]:
-        """Yield what lies beside the ranges of a report, and what the contents of its pages spell."""
+        """Yield the pages that the contents of reported pages spell."""
         content = content_of(buffer)
-        if content is None or not content.ranges:
-            return
-        memory = self.exchange[Session].existing
-        spelled = memory(self.exchange[PageContents].spelled(content.touched)) - content.touched
-        around = PageSet(
-            (first, end - first)
-            for start, behind in content.ranges
-            for first, end in [_around(start >> PAGE_SHIFT, -(-behind // PAGE_BYTES))]
-        )
-        yield "REPORT-18", spelled
-        yield "REPORT-14", memory(around) - content.pages
+        if content is not None and content.touched:
+            spelled = self.exchange[PageContents].spelled(content.touched)
+            yield "REPORT-18", self.exchange[Session].existing(spelled) - content.touched
+
+    def left_alone(self) -> Iterator[tuple[str, PageSet]]:
+        """Yield everything, as long as no buffer came after a report with ranges, and no array is in flight.
+
+        What is changed then, and may not be discarded, is changed on account of the report.
+        """
+        buffers = self.exchange[Buffers]
+        content = None if buffers.newest is None else content_of(buffers.newest)
+        if content is not None and content.ranges and not buffers.on(INFLATE):
+            yield "REPORT-14", all_pages(self.exchange)
 
     def takes_back(self, buffer: InFlight) -> Iterator[tuple[str, PageSet]]:
         """Yield the pages of a report that is returned: they are the guest's again."""
@@ -225,9 +226,3 @@ class Reports(Companion):
     def after_reset(self) -> Self:
         """Leave what is known of the guest, and that the device serves the queue."""
         return type(self)(self.exchange, has_returned=self.has_returned, relies=self.relies)
-
-
-def _around(first: int, end: int) -> tuple[int, int]:
-    """Return the pages around some: to the next border of the host's largest pages, and one page at least."""
-    below, above = first - first % _AROUND, end + -end % _AROUND
-    return max(min(below, first - 1), 0), max(above, end + 1)

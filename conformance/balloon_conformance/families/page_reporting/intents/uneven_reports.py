@@ -264,7 +264,7 @@ INTENTS: tuple[Intent, ...] = (
         DriverBuffer(
             "reporting", "m1", PfnArray(pfns("0x2000") * 1024), segments=(Segment(PAGE, False, _AT),)
         ),
-        kept=shows("SAFE-01", keeps("0x2000", "0xfff", "0x1001"))[0],
+        kept=shows("SAFE-01", keeps("0x2000", "0xfff+3"))[0],
         about=SAFE,
     ),
     _unsound(
