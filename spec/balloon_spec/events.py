@@ -176,7 +176,8 @@ def added(kind: type[Event]) -> Iterator[None]:
 class Negotiated(Event):
     """Feature negotiation ended: what was offered, what was accepted, and whether FEATURES_OK stayed.
 
-    ``ring_sizes`` are the descriptors a queue has, by index; empty where the transport does not show them.
+    ``ring_sizes`` are the descriptors a queue has, by index; empty where the transport does not show them. A
+    queue that a device said to lack has 0.
     ``shown`` is False where the transport has no FEATURES_OK: then no driver learned that its set was
     refused, and no device said that it took one that is not legal.
     """

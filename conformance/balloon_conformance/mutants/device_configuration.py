@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from balloon_conformance.iut.contract import ImplementationCrashed
 from balloon_conformance.iut.reference.adapter import ReferenceDevice
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device
@@ -11,8 +12,9 @@ from balloon_conformance.reference.device_pages import BufferContent
 from balloon_conformance.reference.device_requests import Step
 from balloon_conformance.reference.device_state import DevicePhase, DeviceState, RequestPhase
 from balloon_spec.events import Available, ConfigurationChanged, ConfigurationWritten
+from balloon_spec.families.base import configuration
 
-_TAG_OFFSET, _ENTRY_BYTES = 0, 10
+_LONGEST_SPACE_BYTES = 16
 
 
 # -- the configuration space ------------------------------------------------------------------------------
@@ -206,3 +208,62 @@ class ReadsOneFieldAtATime(ReferenceDevice):
         """End a read that begins within num_pages at the end of that field."""
         data = super().read_configuration(offset, length_bytes)
         return data[: 4 - offset].ljust(length_bytes, b"\0") if 0 < offset < 4 else data
+
+
+@mutant(
+    "CFG-01",
+    also=("CFG-06", "POISON-06"),
+    origin="StratoVirt, commit 73387b73: a read at another offset than 0 was refused",
+)
+class ReadsOnlyFromTheBeginning(ReferenceDevice):
+    """A driver that reads a field by itself gets zeros."""
+
+    def read_configuration(self, offset: int, length_bytes: int) -> bytes:
+        """Give zeros for what does not begin at offset 0."""
+        return bytes(length_bytes) if offset else super().read_configuration(offset, length_bytes)
+
+
+@mutant(
+    "CFG-15",
+    also=("POISON-06",),
+    origin="crosvm, commit 0f7758b76: the space had 8 bytes, without the words of hints and of page poison",
+)
+class EndsTheSpaceAfterActual(ReferenceDevice):
+    """A driver that reads a word of a further feature finds all ones, which is what a bus gives for nothing.
+
+    That word does not read back as it was written.
+    """
+
+    def read_configuration(self, offset: int, length_bytes: int) -> bytes:
+        """Give ones from the ninth byte on."""
+        data = super().read_configuration(offset, length_bytes)
+        return data[: max(configuration.LENGTH_BYTES - offset, 0)].ljust(length_bytes, b"\xff")
+
+
+@mutant(
+    "SAFE-13",
+    also=("SAFE-02",),
+    origin="Firecracker, commit ca58afdd3: offset and length of a store were added without a check",
+)
+class DiesOfAStoreBeyondTheSpace(Device):
+    """A guest ends its device with one store.
+
+    It may have sent a malformed buffer before.
+    """
+
+    def configure(self, state: DeviceState, given: ConfigurationWritten) -> Step:
+        """Crash if the store does not end within the space."""
+        if given.offset + len(given.data) > len(self.configuration(state)):
+            raise ImplementationCrashed("exit status 101")
+        return super().configure(state, given)
+
+
+@mutant("SAFE-13", origin="StratoVirt, commit 9c77cd3d: a read ran over the end of the space")
+class DiesOfAReadBeyondTheSpace(ReferenceDevice):
+    """A guest ends its device with one read."""
+
+    def read_configuration(self, offset: int, length_bytes: int) -> bytes:
+        """Crash if the read does not end within the longest space there is."""
+        if offset + length_bytes > _LONGEST_SPACE_BYTES:
+            raise ImplementationCrashed("exit status 101")
+        return super().read_configuration(offset, length_bytes)

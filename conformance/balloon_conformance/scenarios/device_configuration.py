@@ -24,6 +24,9 @@ _UNUSED = Chunk(0x1800, 1)
 _TARGETS = (5, 0, 4)
 _REQUEST_IDS = (0x51, 0x52)
 _QUIET_SECONDS = 0.05
+_BEYOND = (16, 24, 64, 128, 248)
+"""Offsets behind every word that any profile has, and within what a transport lets a driver reach."""
+_WIDTHS = (1, 2, 4, 8)
 
 
 @scenario(Side.DEVICE, "CFG-08", "CFG-06", "CFG-09", "CFG-12", breaks=("CFG-02",))
@@ -92,6 +95,23 @@ def test_targets_beyond_guest_memory(session: DeviceSession) -> None:
         _read(session)
     session.operate(ev.OperatorAction.TARGET, 0)
     session.settle(_QUIET_SECONDS)
+
+
+@scenario(Side.DEVICE, "SAFE-13", "QUEUE-07", "CFG-06")
+def test_accesses_beyond_the_configuration_space(session: DeviceSession) -> None:
+    """Stores and reads behind the last word end no device, and it continues with what it is given."""
+    # Elsewhere a front-end or a protocol stands in between, which may refuse them with good reason.
+    session.need(Capability.REGISTERS)
+    driving = Driving(session, _FIRST)
+    driving.begin()
+    for offset in _BEYOND:
+        for width in _WIDTHS:
+            session.write_configuration(offset, b"\xff" * width)
+            session.read_configuration(offset, width)
+    driving.inflate(_FIRST)
+    if driving.drain():
+        driving.tell_actual()
+        _read(session)
 
 
 def _goes_through(driving: Driving) -> bool:

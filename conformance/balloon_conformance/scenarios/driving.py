@@ -107,7 +107,7 @@ class Driving:
         self.free &= session.memory
         for entry in session.trace:
             if isinstance(entry.event, ev.Negotiated):
-                self._rooms = dict(entry.event.ring_sizes)
+                self._rooms = {index: size for index, size in entry.event.ring_sizes if size}
         if "HOST_REQ_VQ" in self.features:
             if "STATS_VQ" in self.features and self.early_statistics:
                 self._post_statistics(notify=False)

@@ -6,10 +6,13 @@ with ``t``, the time in seconds, and ``event``:
 ========================  =============================================================================
 ``negotiated``            ``offered``, ``accepted``: feature words in hex
 ``memory``                ``regions``: pairs of guest-physical address and length in bytes, in hex
-``available``             ``queue``, ``id`` (the descriptor head), ``readable`` (hex), ``writable`` (bytes)
+``available``             ``queue``, ``id`` (the descriptor head), ``readable`` (hex), ``writable`` (bytes),
+                          and ``segments`` if the descriptors were seen: in hints and reports the address
+                          is the message (:mod:`balloon_spec.segments` has their form)
 ``used``                  ``queue``, ``id``, ``written`` (hex), and ``readable_now`` (hex) if the readable
                           bytes changed since they were made available
 ``config_change``         ``config``: the whole configuration space, in hex
+``config_read``           ``offset``, ``data`` (hex): what the driver was given
 ``config_write``          ``offset``, ``data`` (hex)
 ``note``                  ``text``
 ========================  =============================================================================
@@ -38,6 +41,7 @@ from types import MappingProxyType
 from typing import Any
 
 from balloon_spec import events as ev
+from balloon_spec import segments
 from balloon_spec.field_values import read_seconds, shown
 from balloon_spec.pages import PAGE_BYTES, PageSet
 from balloon_spec.profiles import Profile
@@ -102,6 +106,13 @@ def _regions(value: object) -> PageSet:
     return PageSet(bounds)
 
 
+def _segments(value: object) -> tuple[ev.Segment, ...]:
+    try:
+        return segments.read(value)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+
+
 _Read = Callable[[object], Any]
 
 _FIELDS: Mapping[str, Mapping[str, _Read]] = MappingProxyType(
@@ -113,18 +124,20 @@ _FIELDS: Mapping[str, Mapping[str, _Read]] = MappingProxyType(
             "id": _word_of_a_ring,
             "readable": _bytes,
             "writable": _length,
+            "segments": _segments,
         },
         "used": {"queue": _word_of_a_ring, "id": _word_of_a_ring, "written": _bytes, "readable_now": _bytes},
         "config_change": {"config": _bytes},
+        "config_read": {"offset": _length, "data": _bytes},
         "config_write": {"offset": _length, "data": _bytes},
         "note": {"text": _text},
     }
 )
 """The kinds of lines, the fields of each, and how each field is read."""
 
-_OPTIONAL = frozenset({"readable_now"})
+_OPTIONAL = frozenset({"readable_now", "segments"})
 _SET_UP_TIMES = 10
-_BY_DRIVER = frozenset({"available", "config_write"})
+_BY_DRIVER = frozenset({"available", "config_read", "config_write"})
 
 
 def is_recording(line: Mapping[str, Any]) -> bool:
@@ -205,7 +218,10 @@ def _events(kind: str, values: Mapping[str, Any]) -> Iterator[ev.Event]:
         case "memory":
             yield ev.Memory(values["regions"])
         case "available":
-            yield ev.Available(values["queue"], str(values["id"]), values["readable"], values["writable"])
+            seen = values.get("segments", ())
+            yield ev.Available(
+                values["queue"], str(values["id"]), values["readable"], values["writable"], segments=seen
+            )
         case "used":
             queue, buffer, written = values["queue"], str(values["id"]), values["written"]
             if "readable_now" in values:
@@ -214,5 +230,7 @@ def _events(kind: str, values: Mapping[str, Any]) -> Iterator[ev.Event]:
             yield ev.Used(queue, buffer, len(written), written)
         case "config_change":
             yield ev.ConfigurationChanged(values["config"])
+        case "config_read":
+            yield ev.ConfigurationRead(values["offset"], values["data"])
         case _:
             yield ev.ConfigurationWritten(values["offset"], values["data"])

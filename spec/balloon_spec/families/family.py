@@ -8,7 +8,7 @@ asks are computed from the families of the profile, or of all profiles there are
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from importlib.resources.abc import Traversable
@@ -48,7 +48,8 @@ class ConfigurationWord:
     """One little-endian word of the configuration space.
 
     It stands at ``offset_bytes`` if ``feature`` was negotiated, or always if that is None. ``written_by`` is
-    the side that may change it, ``meaning`` what its number says.
+    the side that may change it, ``meaning`` what its number says. ``say`` puts a number in words; without it
+    the meaning has to do.
     """
 
     name: str
@@ -57,6 +58,7 @@ class ConfigurationWord:
     meaning: str
     feature: str | None = None
     length_bytes: int = 4
+    say: Callable[[int], str] | None = None
 
     @property
     def end_bytes(self) -> int:

@@ -83,7 +83,7 @@ class Session(Ledger):
         if event.features_ok:
             self.features = profile.names(event.accepted)
             self.queues = profile.queue_map(event.offered, event.accepted)
-        self.ring_sizes = dict(event.ring_sizes)
+        self.ring_sizes = {index: size for index, size in event.ring_sizes if size}
         self.changed_format = any(self.format != one for one in self.formats_before)
 
     def after_reset(self) -> Self:

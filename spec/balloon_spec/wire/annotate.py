@@ -7,7 +7,8 @@ many become fields with a problem.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from balloon_spec.families import registry
 from balloon_spec.wire.hint import NOTHING_KNOWN, Context
@@ -51,20 +52,29 @@ def _grown(layout: Layout, explain: Explainer, length_bytes: int) -> tuple[Layou
         (word for one in registry.families() for word in one.words), key=lambda one: one.offset_bytes
     )
     words = list(layout.words)
-    meanings: dict[str, str] = {}
+    meanings: dict[str, Callable[[int], str]] = {}
     for one in more:
         end = words[-1].end_bytes
         if one.offset_bytes >= end and one.end_bytes <= length_bytes:
             if one.offset_bytes > end:
                 words.append(Word(f"unused[{end}]", end, one.offset_bytes - end, "little"))
-                meanings[words[-1].name] = "no meaning with any feature"
+                meanings[words[-1].name] = _say_nothing
             words.append(Word(one.name, one.offset_bytes, one.length_bytes, "little"))
-            meanings[one.name] = one.meaning
+            meanings[one.name] = one.say or partial(_say_always, one.meaning)
 
     def explain_grown(name: str, numbers: Numbers, context: Context) -> Words:
-        return (meanings[name], None) if name in meanings else explain(name, numbers, context)
+        if name in meanings:
+            return meanings[name](numbers[name]), None
+        return explain(name, numbers, context)
 
     return Layout(tuple(words)), explain_grown
+
+
+def _say_always(meaning: str, _number: int) -> str:
+    return meaning
+
+
+_say_nothing = partial(_say_always, "no meaning with any feature")
 
 
 def _explain_record(record: Record, raw: bytes, explain: Explainer, context: Context) -> Iterator[Field]:

@@ -117,7 +117,7 @@ def test_a_problem_stands_below_its_field_and_in_the_exit_code():
             "taken for a statistics; it fits nothing",
         ),
         (("auto", "--queue", "host-request", "00" * 8 + "07" + "00" * 7), "taken for a host-request"),
-        (("auto", "01"), "taken for a response-message; it fits nothing"),
+        (("auto", "01"), "taken for a command-id; it fits nothing"),
         # Any words of four bytes are an array: what is a message but for a classic mistake is none.
         (("auto", "--queue", "inflate", MESSAGE.replace("10 00 00 00  00", "18 00 00 00  00", 1)), BROKEN),
         (("auto", MESSAGE.replace("10 00 00 00  00", "00 00 00 10  00", 1)), BROKEN),
@@ -181,3 +181,24 @@ def test_bad_input_gets_one_line(arguments, words):
     assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
     assert done.stderr.startswith("balloon-conformance: ")
     assert words in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("space", "meanings"),
+    [
+        (
+            "01 00 00 80  04 03 02 01",
+            [
+                "hints are wanted, in the round 0x80000001",
+                "the driver fills free pages with 04 03 02 01, again and again",
+            ],
+        ),
+        ("00 00 00 00", ["STOP: no hints are wanted"]),
+        ("01 00 00 00  00 00 00 00", ["DONE: hinted pages are the guest's again"]),
+    ],
+)
+def test_the_configuration_space_has_the_words_of_further_features(space, meanings):
+    done = decode("configuration", "10 00 00 00  05 00 00 00", space)
+    assert done.exit_code == 0
+    assert "the balloon holds 5 pages" in done.stdout
+    assert [words for words in meanings if words not in done.stdout] == []

@@ -9,8 +9,10 @@ from places import POSTED_RECORDINGS
 from balloon_conformance.cli import main
 from balloon_conformance.traces import recording
 from balloon_spec import events as ev
+from balloon_spec.judge import Judge
 from balloon_spec.pages import PageSet
-from balloon_spec.profiles import BASE, CHUNK_TRANSFER
+from balloon_spec.profiles import BASE, CHUNK_TRANSFER, MAINLINE
+from balloon_spec.queues import Numbering
 from balloon_spec.trace import Entry, Header, TraceError
 
 BASIC = POSTED_RECORDINGS / "v8-basic.jsonl"
@@ -199,3 +201,34 @@ def test_a_recording_cut_in_half_gives_what_was_found_and_says_that_it_was_cut()
         json.loads(check(text[: at + 40], "--json").stdout.splitlines()[-1])["summary"]["complete"] is False
     )
     assert json.loads(check(text, "--json").stdout.splitlines()[-1])["summary"]["complete"] is True
+
+
+# -- profile mainline --------------------------------------------------------------------------------------
+
+REPORTED = [{"address": "0x5000", "length": 4096, "writable": True}]
+REPORT = {"event": "available", "queue": 2, "readable": "", "writable": 4096, "segments": REPORTED}
+BOTH = "0x100000030"
+UNDER_MAINLINE = (
+    {"t": 0, "event": "memory", "regions": [["0x0", "0x4000000"]]},
+    {"t": 0, "event": "negotiated", "offered": BOTH, "accepted": BOTH},
+    {"t": 0.1, "event": "config_write", "offset": 12, "data": "01020304"},
+    {"t": 0.2, "event": "config_read", "offset": 12, "data": "ffffffff"},
+    {"t": 0.3, "id": 7, **REPORT},
+    {"t": 0.4, "id": 8, **REPORT},
+)
+
+
+def test_a_recording_under_mainline_has_reports_and_poison():
+    dense = MAINLINE.with_numbering(Numbering.DENSE_NEGOTIATED)
+    judge, found = Judge(dense), []
+    for item in recording.read(lines(*UNDER_MAINLINE), dense):
+        if isinstance(item, Entry):
+            found += [(item.line, one.requirement) for one in judge.feed(item.event, item.at_seconds)]
+    assert found == [(4, "CFG-15"), (4, "POISON-06"), (6, "REPORT-09")]
+    assert judge.exercised["REPORT-08"]
+
+
+def test_segments_of_a_recording_are_read_strictly():
+    wrong = {"t": 0, "id": 7, **REPORT, "segments": [{"address": 20480, "length": 1}]}
+    with pytest.raises(TraceError, match="recording:1: segments: segment 0: expected an address"):
+        list(recording.read(lines(wrong), MAINLINE))

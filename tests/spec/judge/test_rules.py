@@ -7,6 +7,7 @@ import struct
 
 import hint_traces
 import pytest
+import queue_number_traces
 import report_script
 from judge_script import (
     ARRAYS,
@@ -94,6 +95,7 @@ def poisoned(*events, features=VERSION | POISON, driver_ok=True):
 BROKEN = (
     report_script.BROKEN
     | hint_traces.BROKEN
+    | queue_number_traces.BROKEN
     | {
         "POISON-02": start(VERSION | POISON, posts=False),
         "POISON-03": poisoned(ev.ConfigurationWritten(12, b"\1\2\3\5")),
@@ -439,6 +441,7 @@ REQUEST = [
 KEPT = (
     report_script.KEPT
     | hint_traces.KEPT
+    | queue_number_traces.KEPT
     | {
         "POISON-02": poisoned(),
         "POISON-03": poisoned(actual(0)),
@@ -666,7 +669,12 @@ COUNTED_ONLY_BY = {
 def judged(events, profile=None, rules=None, name=""):
     """Judge the events under the profile that has the requirement called ``name``."""
     judge = Judge(
-        profile or (MAINLINE if name.startswith(("HINT", "POISON", "REPORT")) else CHUNK_TRANSFER),
+        profile
+        or (
+            MAINLINE
+            if name.startswith(("HINT", "POISON", "REPORT", *queue_number_traces.NAMES))
+            else CHUNK_TRANSFER
+        ),
         rules=rules,
     )
     return judge, judge.feed_all(events)
@@ -675,9 +683,8 @@ def judged(events, profile=None, rules=None, name=""):
 @pytest.mark.parametrize("name", [name for name, events in BROKEN.items() if events is not None])
 def test_breaking_a_requirement_is_found_and_named(name):
     judge, findings = judged(BROKEN[name], name=name)
-    assert sorted(finding.requirement for finding in findings) == sorted({name} | ALSO.get(name, set())), (
-        findings
-    )
+    also = ALSO.get(name, set()) | queue_number_traces.BROKEN_WITH.get(name, set())
+    assert sorted(finding.requirement for finding in findings) == sorted({name} | also), findings
     finding = next(finding for finding in findings if finding.requirement == name)
     assert judge.exercised[name] >= 1
     assert finding.words

@@ -89,26 +89,31 @@ class DeviceSession(Session):
 
     def _accept(self, seen: int, accepted: int) -> bool:
         kept = self._act(lambda: self._adapter.accept(accepted))
+        sizes: tuple[tuple[int, int], ...] = ()
         if kept:
-            self._see_absent_queues(seen, accepted)
+            absent = self._absent_queues(seen, accepted)
             self._act(lambda: self._adapter.prepare())
-        sizes = self._act(lambda: self._adapter.ring_sizes()) if kept else ()
+            sizes = self._act(lambda: self._adapter.ring_sizes())
+            sizes = tuple((index, 0 if index in absent else size) for index, size in sizes)
+            sizes = (*sizes, *((index, 0) for index in sorted(absent - dict(sizes).keys())))
         # A refusal that was seen counts, whether or not the transport has a field for it.
         shown = not kept or Fact.REFUSAL not in self.unseen
-        self._rooms = dict(sizes)
+        self._rooms = {index: size for index, size in sizes if size}
         self.record(ev.Negotiated(seen, accepted, kept, sizes, shown))
         if kept:
             self.record(ev.Memory(self.memory))
         return kept
 
-    def _see_absent_queues(self, offered: int, accepted: int) -> None:
-        """Ask which queues the device lacks, if that tells how it numbers them."""
+    def _absent_queues(self, offered: int, accepted: int) -> frozenset[int]:
+        """Ask which queues the device lacks, if that tells how it numbers them; return their indices."""
         adapter = self._adapter
         each = maps(self.profile, offered, accepted)
-        if each and isinstance(adapter, TellsAbsentQueues):
-            indices = frozenset(index for queues in each.values() for index in queues)
-            absent = self._act(lambda: adapter.absent_queues(indices))
-            self.numberings &= numberings_of_device(self.profile, offered, accepted, absent)
+        if not each or not isinstance(adapter, TellsAbsentQueues):
+            return frozenset()
+        indices = frozenset(index for queues in each.values() for index in queues)
+        absent = self._act(lambda: adapter.absent_queues(indices))
+        self.numberings &= numberings_of_device(self.profile, offered, accepted, absent)
+        return absent
 
     def ambiguity(self, accepted: int, offered: int) -> str:
         """Return why a set that the device accepted may have been refused all the same; empty if it was not.

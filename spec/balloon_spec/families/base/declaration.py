@@ -15,12 +15,14 @@ from balloon_spec.families.base import (
     configuration_reads,
     convergence,
     discards,
+    further_words,
     kept_over_reset,
     life_cycle,
     negotiation,
     notifications,
     pages_left_alone,
     pages_named,
+    queue_numbers,
     rings,
     safety,
 )
@@ -30,11 +32,13 @@ from balloon_spec.families.base.balloon import Balloon
 from balloon_spec.families.base.configuration_space import Configuration
 from balloon_spec.families.base.course import Course
 from balloon_spec.families.base.discards import Discards
+from balloon_spec.families.base.further_words import FurtherWords
 from balloon_spec.families.base.guest_memory import GuestMemory
 from balloon_spec.families.base.guest_wishes import GuestWishes
 from balloon_spec.families.base.interpreting import INTERPRETER
 from balloon_spec.families.base.life_cycle import BetweenSessions
 from balloon_spec.families.base.notifications import Notifications
+from balloon_spec.families.base.queue_numbers import QueueNumbers
 from balloon_spec.families.base.returns import Returns
 from balloon_spec.families.base.structures import CONFIGURATION, PFN_ARRAY
 from balloon_spec.families.base.trials import TRIALS
@@ -59,6 +63,7 @@ FAMILY: Final = Family(
     areas=(
         AreaFile(_AREAS / "negotiation.yaml", Chapter.FOUNDATIONS),
         AreaFile(_AREAS / "queues.yaml", Chapter.FOUNDATIONS, excuses_devices=True),
+        AreaFile(_AREAS / "queue_numbers.yaml", Chapter.FOUNDATIONS),
         AreaFile(_AREAS / "inflate.yaml", Chapter.OF_THE_GUEST),
         AreaFile(_AREAS / "deflate.yaml", Chapter.OF_THE_GUEST),
         AreaFile(_AREAS / "pfn_array.yaml", Chapter.OF_THE_GUEST),
@@ -73,6 +78,8 @@ FAMILY: Final = Family(
         discards,
         pages_left_alone,
         safety,
+        queue_numbers,
+        further_words,
         buffers,
         convergence,
         kept_over_reset,
@@ -94,6 +101,8 @@ FAMILY: Final = Family(
         Balloon,
         Count,
         Configuration,
+        FurtherWords,
+        QueueNumbers,
         Session,
     ),
     shapes=(ARRAY,),

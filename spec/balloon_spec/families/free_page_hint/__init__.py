@@ -32,19 +32,27 @@ FEATURES: Final = (
 FREE_PAGE: Final = Queue("free-page", 3, feature="FREE_PAGE_HINT", readable="command-id", ranges="hint")
 """Command ids to be read, and hints: memory to be written to, of which the address is the message."""
 
+STOP: Final = 0
+"""No hints are wanted; as a command of the driver: the round is over."""
+DONE: Final = 1
+"""No hints are wanted, and the hinted pages are the guest's again."""
+
+
+def _say(number: int) -> str:
+    words = {STOP: "STOP: no hints are wanted", DONE: "DONE: hinted pages are the guest's again"}
+    return words.get(number, f"hints are wanted, in the round {number:#x}")
+
+
 COMMAND_ID: Final = ConfigurationWord(
     "free_page_hint_cmd_id",
     8,
     Side.DEVICE,
     "0 stop hinting, 1 give hinted pages back, from 2 up a round of hints",
     feature="FREE_PAGE_HINT",
+    say=_say,
 )
 """A word of 32 bits, little-endian also on the legacy interface."""
 
-STOP: Final = 0
-"""No hints are wanted; as a command of the driver: the round is over."""
-DONE: Final = 1
-"""No hints are wanted, and the hinted pages are the guest's again."""
 FIRST_ID: Final = 2
 """The least id of a round."""
 

@@ -17,7 +17,12 @@ FEATURES: Final = (
     Feature("PAGE_POISON", 4, meaning="the driver fills pages with poison_val as soon as it has them back"),
 )
 
+
+def _say(value: int) -> str:
+    return f"the driver fills free pages with {value.to_bytes(4, 'little').hex(' ')}, again and again"
+
+
 POISON_VAL: Final = ConfigurationWord(
-    "poison_val", 12, Side.DRIVER, "with what the driver fills free pages", feature="PAGE_POISON"
+    "poison_val", 12, Side.DRIVER, "with what the driver fills free pages", feature="PAGE_POISON", say=_say
 )
 """A word of 32 bits, little-endian, that fills a page from its beginning to its end."""
