@@ -7,6 +7,7 @@ from typing import Final
 
 from balloon_spec.events import Available, ConfigurationWritten, Quiet, Side
 from balloon_spec.families.base.balloon import Balloon
+from balloon_spec.families.base.course import Course
 from balloon_spec.families.free_page_hint import COMMAND_ID, DONE, FREE_PAGE
 from balloon_spec.families.free_page_hint.rounds import Command, Phase, Rounds, command_of
 from balloon_spec.judge.buffers_in_flight import Buffers
@@ -20,8 +21,19 @@ _BLOCK_PAGES: Final = 1024
 """4 MiB, the largest block that guests of 4 KiB pages hint; smaller ones a driver may leave alone."""
 
 
+_PLENTY_PAGES: Final = 4096
+"""16 MiB. If that much is free, and half of the guest's memory, some block of 4 MiB is."""
+
+
 def _has_a_block(pages: PageSet) -> bool:
     return any(run.end - -(-run.first // _BLOCK_PAGES) * _BLOCK_PAGES >= _BLOCK_PAGES for run in pages)
+
+
+def _has_room_for_a_block(free: int, scene: Scene) -> bool:
+    """Tell whether so much is free that some block is; not if some of it may be in hints of before."""
+    rounds, memory = scene[Rounds], scene[Session].memory
+    held = rounds.kept_back or rounds.given_back
+    return memory is not None and not held and free >= max(_PLENTY_PAGES, memory.pages // 2)
 
 
 @rule(Available, "HINT-03", "HINT-06", "HINT-12", "HINT-30", "HINT-31", "HINT-02")
@@ -127,9 +139,19 @@ def a_driver_does_what_is_asked(event: Quiet, scene: Scene) -> Iterator[Decision
             seen="nothing more",
         )
     free = rounds.unused
-    if free is None or not rounds.is_asked or rounds.hinted_since_published:
+    if not rounds.is_asked or rounds.hinted_since_published:
         return
-    if _has_a_block(free - rounds.kept_back - rounds.given_back - scene[Balloon].named):
+    if free is None:
+        said = scene[Course].free_now()
+        if said is not None and _has_room_for_a_block(said, scene):
+            yield broken(
+                "HINT-04",
+                "hints are wanted, and a guest with much free memory hints nothing",
+                field="free-page queue",
+                expected="a hint",
+                seen=f"none, and {said} free pages in the statistics",
+            )
+    elif _has_a_block(free - rounds.kept_back - rounds.given_back - scene[Balloon].named):
         yield broken(
             "HINT-04",
             "hints are wanted, and no free page is hinted",
