@@ -163,7 +163,8 @@ class DevicePlayer:
                 if self._negotiate(step.features):
                     session.driver_ok()
             case _:
-                step.play_device(session)
+                if left_out := step.play_device(session):
+                    self.left_out.append(f"line {step.line}: {left_out}")
 
     def _needs(self, step: steps.BufferStep) -> None:
         """Refuse to name pages that the guest does not have, where the vector says that it has them."""

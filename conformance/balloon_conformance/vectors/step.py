@@ -168,9 +168,13 @@ class Step(ABC):
         del event
         return False
 
-    def play_device(self, session: Any) -> None:
-        """Play the step with a device under test, for a step that the player does not know."""
+    def play_device(self, session: Any) -> str | None:
+        """Play the step with a device under test, for a step that the player does not know.
+
+        Return why it was left out, if it was and the rest can be played all the same.
+        """
         del session
+        return None
 
     def play_driver(self, session: Any) -> None:
         """Play the step with a driver under test, for a step that the player does not know."""

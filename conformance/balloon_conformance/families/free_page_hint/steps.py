@@ -241,13 +241,10 @@ class CopyStep(Step):
             filling.device.copied(missing, there)
         return cls(missing=missing, there=there, **common)
 
-    @property
-    def device_needs(self) -> frozenset[Capability]:
-        """Somebody who can look at the copy."""
-        return frozenset({Capability.SKIPS})
-
-    def play_device(self, session: DeviceSession) -> None:
-        """Look at the pages. What is missing without leave is found by the judge."""
+    def play_device(self, session: DeviceSession) -> str | None:
+        """Look at the pages, if that can be done. What is missing without leave is found by the judge."""
+        if not session.can(Capability.SKIPS):
+            return f"the adapter lacks {Capability.SKIPS}"
         before, wanted = len(session.findings), (self.missing | self.there) & session.memory
         missing, looked = session.look_at_copy(wanted)
         lost = missing & self.there
@@ -261,6 +258,7 @@ class CopyStep(Step):
             )
         if wanted <= looked:
             session.show(self.shows)
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

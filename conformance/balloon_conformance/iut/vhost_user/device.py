@@ -40,6 +40,7 @@ from balloon_conformance.iut.contract import (
     PeerLeft,
     Setup,
     Target,
+    operator_capability,
 )
 from balloon_conformance.iut.lent_buffers import LentBuffers
 from balloon_conformance.iut.notifications import Notifications
@@ -63,13 +64,7 @@ from balloon_spec.profiles import Profile
 
 __all__ = ["VhostUserDevice", "VhostUserOptions", "connect", "vhost_user_device_target"]
 
-_OPERATOR: Final = frozenset(
-    {
-        Capability.OPERATOR_TARGET,
-        Capability.OPERATOR_UNUSED_PAGES,
-        Capability.OPERATOR_STATISTICS,
-    }
-)
+_OPERATOR: Final = frozenset(map(operator_capability, OperatorAction))
 _FAULTS: Final = (ImplementationCrashed, ImplementationHung, ImplementationViolation)
 _PAUSE_SECONDS: Final = 0.01
 _LONG_PAUSE_SECONDS: Final = 0.04
