@@ -8,7 +8,7 @@ asked for, whatever was imported before. :func:`added` makes a further one known
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from balloon_conformance.reference.parts import DevicePart, DriverPart
     from balloon_conformance.running.blame import Lapse, QueueBlame
     from balloon_conformance.running.mismatch import Comparison
+    from balloon_conformance.running.session import DeviceSession
     from balloon_conformance.vectors.comments import Comment, WrittenComment
     from balloon_conformance.vectors.step import Step
     from balloon_conformance.vectors.steps.wishes import GuestWish, OperatorWish
@@ -55,7 +56,8 @@ class Additions:
 
     ``mutants``, ``scenarios`` and ``intents`` are names of modules, which are imported when somebody asks for
     what stands there. ``no_mutant`` says why no mutant breaks a requirement, by its id, and ``only_counts``
-    why a rule finds nothing in any mutant, by its name.
+    why a rule finds nothing in any mutant, by its name. ``before_driver_ok`` is what a driver that a scenario
+    plays owes the device before it sets DRIVER_OK, called whatever was negotiated.
     """
 
     family: Family
@@ -77,6 +79,7 @@ class Additions:
     intents: tuple[str, ...] = ()
     no_mutant: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     only_counts: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    before_driver_ok: Callable[[DeviceSession], None] | None = None
 
 
 _further: list[Additions] = []

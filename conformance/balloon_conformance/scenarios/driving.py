@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from balloon_conformance.family import additions
 from balloon_conformance.iut.contract import Buffer, Capability
 from balloon_conformance.running.case import NotExercised
 from balloon_conformance.running.session import DeviceSession
@@ -81,6 +82,9 @@ class Driving:
 
     def driver_ok(self) -> None:
         """Set DRIVER_OK, and notify a device of the statistics if it need not look for them (QUEUE-04)."""
+        for one in additions():
+            if one.before_driver_ok is not None:
+                one.before_driver_ok(self.session)
         self.session.driver_ok()
         if "STATS_VQ" in self.features and not self.in_flight(STATISTICS):
             self._post_statistics()

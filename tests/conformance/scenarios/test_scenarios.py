@@ -18,7 +18,7 @@ from balloon_conformance.scenarios import (
 )
 from balloon_spec import events as ev
 from balloon_spec.pages import PageSet
-from balloon_spec.profiles import BASE, CHUNK_TRANSFER
+from balloon_spec.profiles import BASE, CHUNK_TRANSFER, MAINLINE
 from balloon_spec.requirement import catalogue
 
 PAGES = 0x4000
@@ -43,7 +43,7 @@ def test_every_scenario_has_a_name_of_its_own_and_requirements_of_its_side():
         assert {catalogue()[name].subject for name in one.requirements} == {one.side}
 
 
-@pytest.mark.parametrize("profile", [CHUNK_TRANSFER, BASE], ids=lambda one: one.name)
+@pytest.mark.parametrize("profile", [CHUNK_TRANSFER, BASE, MAINLINE], ids=lambda one: one.name)
 @pytest.mark.parametrize(
     ("function", "adapter", "arguments"),
     [

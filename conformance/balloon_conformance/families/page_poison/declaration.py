@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from balloon_conformance.families.page_poison.reference import PoisonOfDevice, PoisonOfDriver
-from balloon_conformance.families.page_poison.steps import PoisonStep
+from balloon_conformance.families.page_poison.steps import PoisonStep, say_the_poison
 from balloon_conformance.family import Additions
 from balloon_conformance.iut.sight import Fact
 from balloon_conformance.running.blame import Lapse
@@ -23,4 +23,5 @@ ADDITIONS: Final = Additions(
     steps=(PoisonStep,),
     mutants=(f"{__package__}.mutants",),
     intents=(f"{__package__}.intents.poison_val",),
+    before_driver_ok=say_the_poison,
 )

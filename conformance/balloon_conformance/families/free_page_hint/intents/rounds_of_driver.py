@@ -115,6 +115,8 @@ INTENTS: tuple[Intent, ...] = (
         "driver-has-nothing-to-hint",
         "A driver without free pages begins the round and ends it",
         "HINT-06 HINT-02",
+        # Told to whoever can be told it: any other driver has pages of its own to hint.
+        unused(),
         *_begins(ID, "c1"),
         *_sends("HINT-06", "z1", STOP),
     ),
