@@ -348,23 +348,29 @@ class QemuDevice:
             self._ram.writer = self._process.qtest.write
 
     def _finish_copy(self, operator: Operator) -> None:
-        stream = operator.finish_copy()
-        if self._ram is not None and stream is not None:
+        finished = operator.finish_copy()
+        if self._ram is not None and finished is not None:
             self._ram.writer = None
-            self._copy = GuestCopy.of(stream, self._ram.nameable, self._ram.read)
+            stream, early_bytes = finished
+            self._copy = GuestCopy.of(stream, self._ram.nameable, self._ram.read, early_bytes)
 
     def _look(self, device: VirtioMmio) -> list[Event]:
         """Collect everything that the device may have done."""
         lent = self._now.lent
         before = [] if lent is None else lent.collect()
         interrupts, status = device.take_interrupts(), device.status()
+        data, more = b"", interrupts
+        while Interrupt.CONFIGURATION_CHANGE in more:
+            # What can be read was announced by then. Another announcement that waits is of this very change:
+            # left for later, it would be taken for one of what is there then.
+            data, more = self._read_space(device, self._now.accepted), device.take_interrupts()
+            interrupts |= more
         after = [] if lent is None else lent.collect()
         events = self._now.notifications.join_shared(before, after, came=Interrupt.USED_BUFFER in interrupts)
         if any(isinstance(event, Used) and self._queues.get(event.queue) is STATISTICS for event in events):
             self._qemu().stop_polling()
         broken = Status.DEVICE_NEEDS_RESET in status and not self._now.needs_reset
         if Interrupt.CONFIGURATION_CHANGE in interrupts:
-            data = self._read_space(device, self._now.accepted)
             # The same interrupt announces DEVICE_NEEDS_RESET (2.1.2). Then only a changed space shows that
             # the interrupt also meant a change of the configuration.
             if not broken or data != self._now.configuration:

@@ -18,6 +18,8 @@ __all__ = ["GuestCopy"]
 
 _ZEROS: Final = bytes(PAGE_BYTES)
 _NUMBER_BYTES: Final = 4
+_BUFFERED_BYTES: Final = 1 << 16
+"""So much QEMU may have had in its buffers of what it sent early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +28,39 @@ class GuestCopy:
 
     ``skipped`` are the pages that it does not have with what they held at its end, and ``known`` all those of
     which that can be told. A page of zeros is never sent as such, and two that hold the same cannot be told
-    apart, so of these nothing is known.
+    apart, so of these nothing is known. Nor is it of a page that was sent early, perhaps before anybody could
+    hint it: that it is there shows nothing.
     """
 
     skipped: PageSet
     known: PageSet
 
     @classmethod
-    def of(cls, stream: bytes | bytearray, pages: PageSet, read: Callable[[int, int], bytes]) -> Self:
+    def of(
+        cls,
+        stream: bytes | bytearray,
+        pages: PageSet,
+        read: Callable[[int, int], bytes],
+        early_bytes: int = 0,
+    ) -> Self:
         """Look for the pages in the stream of a migration; ``read`` is given an address and a length.
 
-        It returns what guest memory held when the copy was finished.
+        It returns what guest memory held when the copy was finished. The first ``early_bytes`` of the stream
+        came while hints were still taken.
         """
         contents = dict(_contents(pages, read))
         often = Counter(contents.values())
-        known = [page for page, held in contents.items() if held != _ZEROS and often[held] == 1]
         places = _marked(stream)
-        skipped = [page for page in known if not _has(stream, places, contents[page])]
+        skipped, known = [], []
+        for page, held in contents.items():
+            if held == _ZEROS or often[held] > 1:
+                continue
+            at = _place(stream, places, held)
+            if at < 0:
+                skipped.append(page)
+            elif early_bytes and at < early_bytes + _BUFFERED_BYTES:
+                continue
+            known.append(page)
         return cls(PageSet((page, 1) for page in skipped), PageSet((page, 1) for page in known))
 
 
@@ -64,8 +82,9 @@ def _marked(stream: bytes | bytearray) -> dict[bytes, list[int]]:
     return places
 
 
-def _has(stream: bytes | bytearray, places: dict[bytes, list[int]], held: bytes) -> bool:
-    """Tell whether the stream has a page that holds this."""
+def _place(stream: bytes | bytearray, places: dict[bytes, list[int]], held: bytes) -> int:
+    """Return where the stream has a page that holds this, at last; -1 if it has none."""
     if not held.startswith(MARK):
-        return held in stream
-    return any(stream.startswith(held, at) for at in places.get(held[: len(MARK) + _NUMBER_BYTES], ()))
+        return stream.rfind(held)
+    found = (at for at in places.get(held[: len(MARK) + _NUMBER_BYTES], ()) if stream.startswith(held, at))
+    return max(found, default=-1)

@@ -55,6 +55,11 @@ class Migration:
             self.close()
             raise
 
+    @property
+    def received_bytes(self) -> int:
+        """How many bytes of the stream came by now."""
+        return len(self._stream)
+
     def finish(self) -> bytearray:
         """Have the copy completed, let the guest go on, and return the stream.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from balloon_conformance.iut.contract import AdapterError
 from balloon_conformance.iut.qemu.migration import Migration
+from balloon_conformance.iut.sight import NotVisible
 from balloon_spec.families.statistics.statistics import Tag
 from balloon_spec.pages import PAGE_SHIFT
 
@@ -79,40 +80,40 @@ class Operator:
         values = {_NAMED[name]: value % (1 << 64) for name, value in told["stats"].items() if name in _NAMED}
         return tuple((int(tag), value) for tag, value in sorted(values.items()) if value != _NEVER_SENT)
 
-    @property
-    def copying(self) -> bool:
-        """Whether a copy of the guest is being made."""
-        return self._migration is not None
-
     def begin_copy(self) -> None:
-        """Begin to copy the guest, for which hints are of use; a copy that is being made is given up."""
-        self._give_up_copy()
+        """Begin to copy the guest, for which hints are of use.
+
+        Raises :class:`NotVisible` if a copy is being made: QEMU asks for further hints when it likes.
+        """
+        if self._migration is not None:
+            raise NotVisible("QEMU's operator cannot have it ask for hints again during one migration")
         self._migration = Migration(self._monitor, self._migration_seconds)
 
-    def finish_copy(self) -> bytearray | None:
-        """Finish the copy and let the guest go on; return its stream, None if none was being made."""
+    def finish_copy(self) -> tuple[bytearray, int] | None:
+        """Finish the copy and let the guest go on; return its stream, None if none was being made.
+
+        The number is how many bytes of the stream were there before it was made fast.
+        """
         if self._migration is None:
             return None
         migration, self._migration = self._migration, None
-        return migration.finish()
+        early_bytes = migration.received_bytes
+        return migration.finish(), early_bytes
 
     def withdraw(self) -> None:
         """Take back every wish that would outlive a reset of the device."""
         self.stop_polling()
         if self._target:
             self.set_target(0)
-        self._give_up_copy()
+        if self._migration is not None:
+            migration, self._migration = self._migration, None
+            migration.cancel()
 
     def close(self) -> None:
         """Close what is open for a copy; the process need not run any more."""
         if self._migration is not None:
             self._migration.close()
             self._migration = None
-
-    def _give_up_copy(self) -> None:
-        if self._migration is not None:
-            migration, self._migration = self._migration, None
-            migration.cancel()
 
     def _poll(self, seconds: int) -> None:
         self._monitor.execute("qom-set", path=_BALLOON, property=_POLLING, value=seconds)

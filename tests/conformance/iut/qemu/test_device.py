@@ -23,6 +23,7 @@ from balloon_conformance.iut.contract import (
 )
 from balloon_conformance.iut.qemu import QemuDevice, QemuOptions
 from balloon_conformance.iut.qemu.mmio import Status, VirtioMmio
+from balloon_conformance.iut.sight import NotVisible
 from balloon_conformance.running.session import DeviceSession
 from balloon_spec.events import ConfigurationChanged, NeedsReset, Notified, Segment, Side, Used
 from balloon_spec.families.free_page_hint import END_HINTS, HINT
@@ -429,6 +430,10 @@ def test_a_status_that_outlives_a_reset_is_the_devices_fault_and_no_hang(make, m
 # -- hints ------------------------------------------------------------------------------------------------------------
 
 
+LATE = MEMORY - PageSet.parse("0+64")
+"""The pages that QEMU does not copy at once."""
+
+
 @pytest.fixture
 def hinting(device):
     """The device with hints negotiated, and all of the profile's features."""
@@ -476,7 +481,7 @@ def test_a_copy_lacks_what_was_hinted_and_not_written_since(hinting):
     hint(hinting, "after", stale)
     hinting.operate(END_HINTS, 0)
     assert announced(hinting) == bytes.fromhex("01 00 00 00")
-    assert hinting.skipped(MEMORY) == (first - written, MEMORY)
+    assert hinting.skipped(LATE) == (first - written, LATE)
     assert hinting.discarded(MEMORY) == (EMPTY, EMPTY)
     # The guest goes on, and the next copy has an id of its own.
     assert asked(hinting) not in {bytes(4), bytes.fromhex("01 00 00 00")}
@@ -487,7 +492,7 @@ def test_pages_of_a_copy_that_hold_zeros_or_the_same_tell_nothing(hinting):
     hinting.make_available(INFLATE, Buffer("a", pfns(0x800)))
     hinting.write_pages(PageSet.parse("0x900+2"), b"twin")
     hinting.operate(END_HINTS, 0)
-    assert hinting.skipped(MEMORY) == (EMPTY, MEMORY - PageSet.parse("0x800", "0x900+2"))
+    assert hinting.skipped(LATE) == (EMPTY, LATE - PageSet.parse("0x800", "0x900+2"))
 
 
 def test_a_page_that_was_given_back_to_the_guest_during_a_copy_is_in_it(hinting):
@@ -495,7 +500,19 @@ def test_a_page_that_was_given_back_to_the_guest_during_a_copy_is_in_it(hinting)
     hinting.make_available(INFLATE, Buffer("a", pfns(0x800)))
     assert hinting.discarded(MEMORY) == (PageSet.parse("0x800"), EMPTY)
     hinting.operate(END_HINTS, 0)
-    assert hinting.skipped(MEMORY) == (EMPTY, MEMORY)
+    assert hinting.skipped(LATE) == (EMPTY, LATE)
+
+
+def test_a_page_that_was_copied_at_once_tells_nothing(hinting):
+    asked(hinting)
+    hinting.operate(END_HINTS, 0)
+    assert hinting.skipped(PageSet.parse("0")) == (EMPTY, EMPTY)
+
+
+def test_hints_are_not_asked_for_twice_in_one_copy(hinting):
+    asked(hinting)
+    with pytest.raises(NotVisible, match="ask for hints again"):
+        hinting.operate(HINT, 0)
 
 
 def test_an_unfinished_copy_is_given_up_before_the_next_case(hinting):
@@ -506,6 +523,16 @@ def test_an_unfinished_copy_is_given_up_before_the_next_case(hinting):
     negotiate(hinting, MAINLINE.mask(["VERSION_1", "FREE_PAGE_HINT"]))
     assert hinting.read_configuration(8, 4) == bytes(4)
     assert asked(hinting) != former
+
+
+def test_what_is_announced_is_what_is_there(hinting):
+    """A second copy first withdraws DONE and then asks: both are announced, and only the id is there."""
+    for _ in range(3):
+        command = asked(hinting)
+        say(hinting, command)
+        assert not any(isinstance(one, ConfigurationChanged) for one in hinting.observe(0.05))
+        hinting.operate(END_HINTS, 0)
+        assert announced(hinting) == bytes.fromhex("01 00 00 00")
 
 
 def test_no_copy_tells_nothing(hinting):

@@ -58,3 +58,10 @@ def test_zeros_and_twins_tell_nothing(ram):
 def test_a_mark_alone_is_no_page(ram):
     stream = ram.read(3 * PAGE_BYTES, 100) + stream_of(ram, 0, 1, 2, 4, 5, 6, 7)
     assert GuestCopy.of(stream, ALL, ram.read).skipped == PageSet.parse("3")
+
+
+def test_a_page_that_was_sent_early_tells_nothing(ram):
+    early = stream_of(ram, 0, 1, 2)
+    os.pwrite(ram.descriptor, b"x", 2 * PAGE_BYTES + 100)
+    copy = GuestCopy.of(early + bytes(1 << 17) + stream_of(ram, 3, 1, 2), ALL, ram.read, len(early))
+    assert copy == GuestCopy(PageSet.parse("4+4"), ALL - PageSet.parse("0"))
