@@ -30,6 +30,7 @@ from balloon_conformance.iut.qemu.options import MEANINGS
 from balloon_conformance.iut.qemu.process import QemuProcess, find_binary, version
 from balloon_conformance.iut.qemu.qmp import require_library
 from balloon_conformance.iut.qemu.ram import MAXIMUM_PAGES, MINIMUM_PAGES, GuestRam
+from balloon_conformance.iut.sight import NotVisible
 from balloon_spec.events import ConfigurationChanged, NeedsReset, OperatorAction, Used
 from balloon_spec.families.free_page_hint import END_HINTS, FREE_PAGE, HINT
 from balloon_spec.families.statistics import STATISTICS
@@ -164,6 +165,7 @@ class QemuDevice:
         self._now = _Negotiation()
         device = self._running()
         self._now.left_status = int(device.reset())
+        self._qemu().see_reset()
         device.add_status(Status.ACKNOWLEDGE)
         device.add_status(Status.DRIVER)
 
@@ -445,7 +447,12 @@ class QemuDevice:
 
 
 def _ram_pages(case_pages: int, least_mib: int) -> int:
-    """Return how many pages the guest gets. QEMU needs an even number."""
+    """Return how many pages the guest gets. QEMU needs an even number.
+
+    Raises :class:`NotVisible` for a case, and :class:`AdapterError` for an option, that asks for too many.
+    """
+    if case_pages > MAXIMUM_PAGES:
+        raise NotVisible(f"QEMU's machine has {MAXIMUM_PAGES} pages in a row at most, not {case_pages}")
     pages = max(case_pages, least_mib << 8, MINIMUM_PAGES)
     pages += pages & 1
     if pages > MAXIMUM_PAGES:

@@ -48,6 +48,8 @@ class Operator:
         self._migration_seconds = migration_seconds
         self._target = 0
         self._migration: Migration | None = None
+        self._asked = False
+        """The copy that is being made was begun since the device was reset."""
         self.polling = False
 
     @property
@@ -83,10 +85,13 @@ class Operator:
     def begin_copy(self) -> None:
         """Begin to copy the guest, for which hints are of use.
 
-        Raises :class:`NotVisible` if a copy is being made: QEMU asks for further hints when it likes.
+        A copy that was begun before a reset of the device is given up. Raises :class:`NotVisible` if one was
+        begun since: QEMU asks for further hints when it likes.
         """
-        if self._migration is not None:
+        if self._migration is not None and self._asked:
             raise NotVisible("QEMU's operator cannot have it ask for hints again during one migration")
+        self._give_up_copy()
+        self._asked = True
         self._migration = Migration(self._monitor, self._migration_seconds)
 
     def finish_copy(self) -> tuple[bytearray, int] | None:
@@ -105,15 +110,22 @@ class Operator:
         self.stop_polling()
         if self._target:
             self.set_target(0)
-        if self._migration is not None:
-            migration, self._migration = self._migration, None
-            migration.cancel()
+        self._give_up_copy()
+
+    def see_reset(self) -> None:
+        """Take note that the device was reset, which ends every round of hints."""
+        self._asked = False
 
     def close(self) -> None:
         """Close what is open for a copy; the process need not run any more."""
         if self._migration is not None:
             self._migration.close()
             self._migration = None
+
+    def _give_up_copy(self) -> None:
+        if self._migration is not None:
+            migration, self._migration = self._migration, None
+            migration.cancel()
 
     def _poll(self, seconds: int) -> None:
         self._monitor.execute("qom-set", path=_BALLOON, property=_POLLING, value=seconds)

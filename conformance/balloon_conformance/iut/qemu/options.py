@@ -51,7 +51,7 @@ class QemuOptions:
     binary: str = "qemu-system-x86_64"
     device_properties: str = ""
     memory_mib: int = 0
-    ring_size: int = 128
+    ring_size: int = 1024
     start_seconds: float = 10.0
     answer_seconds: float = 5.0
     settle_seconds: float = 0.02

@@ -129,13 +129,13 @@ def test_a_device_property_changes_what_is_offered(make):
 
 def test_sets_up_the_queues_of_the_accepted_features(device):
     negotiate(device, VERSION_1)
-    assert device.ring_sizes() == ((0, 128), (1, 128))
+    assert device.ring_sizes() == ((0, 1024), (1, 1024))
     with pytest.raises(AdapterError, match="buffer b: queue 2 was not set up"):
         device.make_available(STATISTICS, Buffer("b", b"x"))
     device.reset()
     assert device.ring_sizes() == ()
     negotiate(device, VERSION_1 | STATS_VQ)
-    assert device.ring_sizes() == ((0, 128), (1, 128), (2, 128))
+    assert device.ring_sizes() == ((0, 1024), (1, 1024), (2, 1024))
 
 
 def test_the_interrupt_of_a_return_is_seen_with_it_or_behind_it(driving):

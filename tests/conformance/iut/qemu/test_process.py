@@ -13,6 +13,7 @@ from balloon_conformance.iut.qemu import QemuDevice, QemuOptions, target
 from balloon_conformance.iut.qemu.options import MEANINGS
 from balloon_conformance.iut.qemu.process import QemuProcess, firmware_image, version
 from balloon_conformance.iut.qemu.ram import GuestRam
+from balloon_conformance.iut.sight import NotVisible
 from balloon_spec.events import Side
 from balloon_spec.profiles import BASE, CHUNK_TRANSFER, MAINLINE
 
@@ -164,8 +165,11 @@ def test_bits_with_another_meaning_are_refused_for_the_chunk_profile(properties,
 
 def test_too_much_memory_is_refused_before_anything_is_allocated(stand_in):
     adapter = QemuDevice(QemuOptions(binary=stand_in("exit 1")))
-    with pytest.raises(AdapterError, match="too many"):
+    with pytest.raises(NotVisible, match="720896 pages in a row at most, not 1048576"):
         adapter.start(Setup(BASE, 1 << 20))
+    greedy = QemuDevice(QemuOptions(binary=stand_in("exit 1"), memory_mib=4096))
+    with pytest.raises(AdapterError, match="too many"):
+        greedy.start(Setup(BASE))
 
 
 def test_the_firmware_halts_where_the_processor_begins():
