@@ -182,6 +182,13 @@ def test_what_a_page_says_is_no_list_of_pages():
     assert found(judge, gone("0x2000")) == ["REPORT-18"]
 
 
+def test_a_device_may_leave_an_uneven_range():
+    judge = judge_of()
+    judge.feed(report("p", (0x1000200, 0x4000), (0x2000000, 0x1000)))
+    assert not found(judge, gone("0x2000"), back())
+    assert judge.exercised["REPORT-15"]
+
+
 @pytest.mark.parametrize("length", [1, 0x2000])
 def test_a_used_length_says_what_was_not_written(length):
     assert found(judge_of(), whole("p", "0x1000+2"), back(length=length)) == ["REPORT-17"]

@@ -27,9 +27,9 @@ Range = tuple[int, int]
 class ReportContent(Content):
     """What a report says of pages.
 
-    ``pages`` may change while the report is in flight, and ``firm`` of them lie in one range each: a device
-    that gives memory back has no reason to leave them out. ``touched`` are all pages in which the report has
-    some byte. ``ranges`` are the bytes, ascending and joined.
+    ``pages`` may change while the report is in flight, and ``firm`` of them lie in ranges that begin and end
+    with pages: a device that gives memory back has no reason to leave these out. ``touched`` are all pages in
+    which the report has some byte. ``ranges`` are the bytes, ascending and joined.
     """
 
     touched: PageSet = EMPTY
@@ -96,7 +96,8 @@ def _read(
 ) -> ReportContent:
     ranges = ranges_of(event.segments)
     joined = _joined(ranges)
-    pages, firm, touched = inward(joined) & memory, inward(ranges) & memory, outward(joined) & memory
+    even = (one for one in ranges if not (one[0] | one[1]) % PAGE_BYTES)
+    pages, firm, touched = inward(joined) & memory, inward(even) & memory, outward(joined) & memory
     return ReportContent(
         pages=pages,
         intended=touched,
