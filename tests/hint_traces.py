@@ -81,7 +81,7 @@ BROKEN = {
     "HINT-04": [FREE, *BEGUN, says("c", ID), says("z", 0), *back("c", "z"), DRIVER_QUIET],
     "HINT-05": [*ROUND, names("k", 0x1800), shows(0), DRIVER_QUIET, names("i", 0x2000)],
     "HINT-06": [*ROUND, DRIVER_QUIET],
-    "HINT-10": [*OVER, shows(ID + 1), says("d", ID + 1), says("y", 0)],
+    "HINT-10": [*OVER, reads(1), shows(ID + 1), says("d", ID + 1), says("y", 0)],
     "HINT-11": [*BEGUN, ev.Available(QUEUE, "c", bytes(8192))],
     "HINT-12": [*BEGUN, says("c", ID + 1)],
     "HINT-13": [
@@ -126,7 +126,7 @@ KEPT = {
     "HINT-04": ROUND,
     "HINT-05": [*ROUND, shows(0), says("z", 0)],
     "HINT-06": ENDED,
-    "HINT-10": [*OVER, shows(ID + 1), says("d", ID + 1), names("i")],
+    "HINT-10": [*OVER, reads(1), shows(ID + 1), says("d", ID + 1), names("i")],
     "HINT-11": ROUND,
     "HINT-12": ROUND,
     "HINT-14": [*ENDED, ev.ConfigurationWritten(4, bytes(4))],

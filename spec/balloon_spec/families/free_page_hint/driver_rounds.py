@@ -9,6 +9,7 @@ from balloon_spec.events import Available, ConfigurationWritten, Quiet, Side
 from balloon_spec.families.base.balloon import Balloon
 from balloon_spec.families.base.course import Course
 from balloon_spec.families.free_page_hint import COMMAND_ID, DONE, FREE_PAGE
+from balloon_spec.families.free_page_hint.hinted_pages import HintedPages
 from balloon_spec.families.free_page_hint.rounds import Command, Phase, Rounds, command_of
 from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept, kept_if
@@ -32,8 +33,14 @@ def _has_a_block(pages: PageSet) -> bool:
 def _has_room_for_a_block(free: int, scene: Scene) -> bool:
     """Tell whether so much is free that some block is; not if some of it may be in hints of before."""
     rounds, memory = scene[Rounds], scene[Session].memory
-    held = rounds.kept_back or rounds.given_back
+    held = rounds.kept_back or rounds.released or rounds.given_back
     return memory is not None and not held and free >= max(_PLENTY_PAGES, memory.pages // 2)
+
+
+def _lent(scene: Scene) -> PageSet:
+    """Return the pages that are with the device for another reason than hints: they cannot be hinted."""
+    others = (one for one in scene.exchange.companions if not isinstance(one, HintedPages))
+    return PageSet.union(one.lets_go() for one in others)
 
 
 @rule(Available, "HINT-03", "HINT-06", "HINT-12", "HINT-30", "HINT-31", "HINT-02")
@@ -151,7 +158,9 @@ def a_driver_does_what_is_asked(event: Quiet, scene: Scene) -> Iterator[Decision
                 expected="a hint",
                 seen=f"none, and {said} free pages in the statistics",
             )
-    elif _has_a_block(free - rounds.kept_back - rounds.given_back - scene[Balloon].named):
+        return
+    hinted = rounds.kept_back | rounds.released | rounds.given_back
+    if _has_a_block(free - hinted - scene[Balloon].named - _lent(scene)):
         yield broken(
             "HINT-04",
             "hints are wanted, and no free page is hinted",
@@ -230,7 +239,7 @@ def done_gives_pages_back(_event: Available, scene: Scene) -> Iterator[Decision]
     if not rounds.is_of_current or rounds.hinted_in_round or rounds.hinted_since_published:
         return
     free = rounds.given_back if rounds.unused is None else rounds.given_back & rounds.unused
-    if _has_a_block(free - scene[Balloon].named):
+    if _has_a_block(free - scene[Balloon].named - _lent(scene)):
         yield broken(
             "HINT-10",
             "pages that were hinted before DONE are not hinted again",

@@ -151,7 +151,9 @@ class Rounds(Companion):
     kept_back: PageSet = EMPTY
     """The pages that were hinted since DONE, and that the guest was not seen to use."""
     given_back: PageSet = EMPTY
-    """Those that were hinted before it, and not since."""
+    """Those that were hinted before it, and not since; the driver knows of the DONE."""
+    released: PageSet = EMPTY
+    """Those that were hinted before a DONE that the driver was not seen to read, nor given its time for."""
     hinted_since_published: bool = False
     """A page was hinted since the current value was published."""
     left: int | None = None
@@ -220,6 +222,7 @@ class Rounds(Companion):
                 self.overdue, self.silent = self.owed is not Owed.NOTHING, None
             case ev.Quiet():
                 self.settled, self.stopped_in_round = not self.is_asked, False
+                self._know_done(known=event.seconds > 0)
             case _:
                 pass
 
@@ -230,6 +233,7 @@ class Rounds(Companion):
             self.hinted_in_round = self.hinted_since_published = True
             self.kept_back |= pages
             self.given_back -= pages
+            self.released -= pages
             return
         self.phase = ROUND[self.phase, command]
         if command is Command.STOP:
@@ -243,10 +247,11 @@ class Rounds(Companion):
         value, new = word_of(event), self.published_by(event)
         if value is None:
             return
-        if isinstance(event, ev.ConfigurationRead):
-            self.read_by_driver, self.overwritten = value, None
         if new is not None:
             self._publish(new)
+        if isinstance(event, ev.ConfigurationRead):
+            self.read_by_driver, self.overwritten = value, None
+            self._know_done(known=value == DONE)
         if isinstance(event, ev.ConfigurationChanged) or self.announced is None:
             self.announced, self.silent = value, None
         elif new is not None and self.exchange[Session].driver_ok:
@@ -265,8 +270,13 @@ class Rounds(Companion):
             return
         if value == DONE:
             self.asks = False
-            self.given_back, self.kept_back = self.given_back | self.kept_back, EMPTY
+            self.released, self.kept_back = self.released | self.kept_back, EMPTY
         self.stopped_in_round = self.phase is not Phase.IDLE
+
+    def _know_done(self, *, known: bool) -> None:
+        """Take in that the driver knows of a DONE, even if another id was published since."""
+        if known:
+            self.given_back, self.released = self.given_back | self.released, EMPTY
 
     def _overwritten(self, event: ev.ConfigurationWritten) -> None:
         if self.current is None:
@@ -280,6 +290,7 @@ class Rounds(Companion):
         elif event.action is ev.GuestAction.USE:
             self.kept_back -= event.pages
             self.given_back -= event.pages
+            self.released -= event.pages
             self.unused = None if self.unused is None else self.unused - event.pages
 
     def answers(self, value: int) -> bool:
