@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from balloon_conformance.iut.contract import AdapterError, Capability
@@ -12,6 +13,7 @@ from balloon_spec.families.base import BALLOON_QUEUES, INFLATE, configuration
 from balloon_spec.families.base.configuration import Configuration
 from balloon_spec.judge.shape import read_content
 from balloon_spec.pages import PFN_LIMIT, PageSet
+from balloon_spec.queues import Queue
 
 __all__ = ["FRAGMENTED_GUEST_PAGES", "FRAGMENTS", "Hosting", "Watch", "actual_of", "isolated"]
 
@@ -44,7 +46,8 @@ class Hosting:
     """The state of one device: the target, the driver's last ``actual``, and the buffers held back.
 
     ``held`` are the inflate and deflate buffers that were made available and not returned, oldest first;
-    ``watch`` sees each of them come and go.
+    ``watch`` sees each of them come and go. Buffers by which a driver tells something of its own accord are
+    returned as they come, except on the queues in ``keeps``, whose buffers the scenario returns.
     """
 
     def __init__(self, session: DriverSession) -> None:
@@ -53,6 +56,7 @@ class Hosting:
         self.actual = 0
         self.held: list[ev.Available] = []
         self.watch: Watch | None = None
+        self.keeps: frozenset[Queue] = frozenset()
         self._features: frozenset[str] = frozenset()
 
     def begin(self, *without: str) -> frozenset[str]:
@@ -95,7 +99,7 @@ class Hosting:
 
     def take_in(self, deadline_seconds: float | None = None) -> bool:
         """Await one act of the driver; return False if none came before the deadline."""
-        event = self.session.wait_for(self._is_act, deadline_seconds)
+        event = self._await(self._is_act, deadline_seconds)
         if isinstance(event, ev.Available):
             self.held.append(event)
             if self.watch is not None:
@@ -103,6 +107,24 @@ class Hosting:
         elif isinstance(event, ev.ConfigurationWritten) and event.offset == configuration.ACTUAL_OFFSET:
             self.actual = actual_of(event)
         return event is not None
+
+    def next_kept(self, deadline_seconds: float | None = None) -> ev.Available | None:
+        """Await a buffer on one of the queues in :attr:`keeps`; None if none came before the deadline."""
+        event = self._await(self._is_kept, deadline_seconds)
+        return event if isinstance(event, ev.Available) else None
+
+    def _await(self, wanted: Callable[[ev.Event], bool], deadline_seconds: float | None) -> ev.Event | None:
+        """Await what is the scenario's business; return to the driver what it tells meanwhile."""
+        session, began = self.session, self.session.now()
+        seconds = deadline_seconds
+        while True:
+            event = session.wait_for(lambda seen: wanted(seen) or self._is_told(seen), seconds)
+            if not isinstance(event, ev.Available) or not self._is_told(event):
+                return event
+            session.use(event.queue, event.buffer, 0, b"")
+            # A driver that is given its whole time is given it anew.
+            if deadline_seconds is not None and deadline_seconds < session.deadline_seconds:
+                seconds = max(began + deadline_seconds - session.now(), 0.0)
 
     def give_back(self, at: int = 0) -> None:
         """Return the held buffer at this place."""
@@ -193,6 +215,16 @@ class Hosting:
         if isinstance(event, ev.Available):
             return self.session.queue(event.queue) in BALLOON_QUEUES
         return isinstance(event, ev.ConfigurationWritten)
+
+    def _is_kept(self, event: ev.Event) -> bool:
+        return isinstance(event, ev.Available) and self.session.queue(event.queue) in self.keeps
+
+    def _is_told(self, event: ev.Event) -> bool:
+        """Tell whether the event is a buffer that asks for nothing but its return."""
+        queue = self.session.queue(event.queue) if isinstance(event, ev.Available) else None
+        if queue is None or queue in BALLOON_QUEUES | self.keeps:
+            return False
+        return not queue.held and queue.written is None
 
     def _configuration(self) -> bytes:
         return configuration.build(Configuration(self.target, self.actual))

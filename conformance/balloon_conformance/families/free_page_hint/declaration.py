@@ -46,7 +46,7 @@ ADDITIONS: Final = Additions(
     queues=(FreePageQueue(FREE_PAGE),),
     steps=(CommandIdStep, HintsStep, WriteStep, CopyStep),
     mutants=(f"{__package__}.device_mutants", f"{__package__}.driver_mutants"),
-    scenarios=(f"{__package__}.driver_scenarios",),
+    scenarios=(f"{__package__}.driver_scenarios", f"{__package__}.round_scenarios"),
     intents=module_names(f"{__package__}.intents"),
     operator_wishes=(
         _wish(HINT, "the host begins to copy guest memory, and wants hints"),

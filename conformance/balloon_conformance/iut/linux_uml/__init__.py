@@ -19,7 +19,7 @@ __all__ = ["BUILT_IN", "COMMANDS", "KIND", "LinuxUml", "UmlOptions", "target"]
 
 
 def target(options: UmlOptions | None = None) -> Target:
-    """Return the kernel as the command line names it; its bits 3 and 4 are other features, hence base.
+    """Return the kernel as the command line names it; its bits 3 to 5 are those of profile mainline.
 
     Every Linux counts its virtqueues over the features that were negotiated.
     """
@@ -28,7 +28,7 @@ def target(options: UmlOptions | None = None) -> Target:
         "linux-uml",
         Side.DRIVER,
         lambda: LinuxUml(chosen),
-        default_profile="base",
+        default_profile="mainline",
         numbering=Numbering.DENSE_NEGOTIATED,
     )
 

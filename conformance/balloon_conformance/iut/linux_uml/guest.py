@@ -43,6 +43,8 @@ class Guest:
         try:
             # Loading without a device tells a module that does not fit the kernel from a driver that fails.
             self._kernel.ask("load")
+            self.relies = bool(self._kernel.ask("relies"))
+            """Whether the guest relies on finding in free pages what it left there."""
         except BaseException:
             self._kernel.stop()
             raise

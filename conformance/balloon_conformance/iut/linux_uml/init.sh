@@ -32,7 +32,7 @@ main() {
     while read -r command words; do
         ANSWER=
         case $command in
-            bind | unbind | load | unload | reload | \
+            relies | bind | unbind | load | unload | reload | \
                 allocate | verify | hold | fill | fragment | release | clear | \
                 drop-caches | compact | oom | memory)
                 # The words are split on purpose.
@@ -81,6 +81,9 @@ affordable() {
     available=$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)
     [ $(($1 * 4 + RESERVE)) -le "${available:-0}" ] || fail "out of memory: $available KiB are available"
 }
+
+# relies: tell whether the kernel fills pages as they are freed, which it said at boot, and finds them so later.
+do_relies() { ANSWER=$(dmesg | awk '/ heap free:on/ { print "yes" }'); }
 
 # bind, unbind: connect the device to its socket, and a driver that is loaded to the device; and the reverse.
 do_bind() { store "$DEVICE" $DRIVER/bind; }
@@ -156,12 +159,18 @@ do_hold() {
 # The number of the process that this is called in.
 myself() { read -r -n 9 self _ < /proc/self/stat && echo "$self"; }
 
-# fill NAME: take all the pages but those that keep the guest going.
+# fill NAME: take all the pages but those that keep the guest going. Free pages are away while they are reported to the
+# device, so what was available a moment ago may not be there; they come back, and there is another try.
 do_fill() {
-    available=$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)
-    pages=$(((${available:-0} - 3 * RESERVE) / 4))
-    [ "$pages" -gt 0 ] || fail "out of memory: ${available:-0} KiB are available" || return 1
-    do_hold "$1" "$pages"
+    for try in 1 2 3; do
+        available=$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)
+        pages=$(((${available:-0} - 3 * RESERVE) / 4))
+        [ "$pages" -gt 0 ] || fail "out of memory: ${available:-0} KiB are available" || return 1
+        do_hold "$1" "$pages" && ANSWER= && return 0
+        # What is there already cannot be taken again.
+        [ ! -e "/mem/$1" ] || return 1
+    done
+    return 1
 }
 
 # fragment NAME PAGES: take twice the pages, in turn for two files, and free one of them.

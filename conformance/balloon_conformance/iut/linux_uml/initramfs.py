@@ -23,6 +23,7 @@ APPLETS: Final = (
     "awk",
     "cmp",
     "dd",
+    "dmesg",
     "insmod",
     "mkfifo",
     "mount",

@@ -20,7 +20,8 @@ from balloon_conformance.iut.reference.modelled_guest import ModelledGuest
 from balloon_conformance.reference.coalesce import lowest, page_numbers
 from balloon_conformance.reference.driver import Driver
 from balloon_conformance.reference.driver_state import DriverOutput, Fill, Freed
-from balloon_spec.events import Guest, GuestAction, Side
+from balloon_conformance.vhost_user.lent_pages import LentPages
+from balloon_spec.events import Available, Guest, GuestAction, Side
 from balloon_spec.pages import EMPTY, PAGE_BYTES, PFN_LIMIT, PageSet
 
 __all__ = ["COMMANDS", "FreeReferenceDriver", "free_driver_target", "free_reference_driver"]
@@ -62,12 +63,14 @@ class FreeReferenceDriver(ReferenceDriver):
         super().__init__(make, supported=supported, steered=False, description=description)
         self.capabilities |= {Capability.STEER_GUEST, Capability.GUEST_MEMORY}
         self._around = ModelledGuest()
+        self._lent = LentPages()
         self._answer: str | None = None
 
     def start(self, setup: Setup) -> None:
         """Build a fresh driver, and a guest that uses nothing yet."""
         super().start(setup)
         self._around = ModelledGuest(setup.memory - self.own_memory_of(setup.memory))
+        self._lent = LentPages()
         self._answer = None
 
     def own_memory_of(self, memory: PageSet) -> PageSet:
@@ -81,7 +84,13 @@ class FreeReferenceDriver(ReferenceDriver):
         elif isinstance(output, Fill):
             self._around.overwrite(output.pages, output.data)
         else:
+            if isinstance(output, Available):
+                self.log.events += self._lent.take(self._around, self.driver.options.memory, output)
             super().enter(output)
+
+    def look_again(self, queue: int, buffer: str) -> None:
+        """Look at the pages of a buffer that is about to be returned."""
+        self.log.events += self._lent.look_again(self._around, queue, buffer)
 
     def read_memory(self, address: int, length_bytes: int) -> bytes:
         """Read guest memory."""

@@ -132,8 +132,13 @@ class DriverSession(Session):
     def _keep(self, event: ev.ConfigurationWritten) -> None:
         """Keep what a store, of whatever length, changes of the words that are the driver's."""
         for word in self.profile.words:
-            is_own = word.written_by is ev.Side.DRIVER and word.feature is not None
-            if is_own and word.is_touched(event.offset, len(event.data)):
+            if word.written_by is not ev.Side.DRIVER or not word.is_touched(event.offset, len(event.data)):
+                continue
+            if word.feature is None:
+                at = slice(word.offset_bytes, word.end_bytes)
+                after = word.after(self._first[at], event.offset, event.data)
+                self._first = self._first[: at.start] + bytes(after) + self._first[at.stop :]
+            else:
                 before = self._words.get(word.offset_bytes, bytes(word.length_bytes))
                 self._words[word.offset_bytes] = bytes(word.after(before, event.offset, event.data))
 

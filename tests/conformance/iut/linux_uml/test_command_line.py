@@ -56,7 +56,7 @@ def test_what_cannot_be_meant_is_refused_in_one_line(option, text, says):
 
 def test_the_registry_passes_them_on_and_keeps_them_from_others():
     target = resolve("linux-uml", {"uml-kernel": "nowhere-linux"})
-    assert (target.name, target.default_profile) == ("linux-uml", "base")
+    assert (target.name, target.default_profile) == ("linux-uml", "mainline")
     adapter = target.make()
     assert isinstance(adapter, LinuxUml)
     with pytest.raises(AdapterError, match="no executable 'nowhere-linux'"):

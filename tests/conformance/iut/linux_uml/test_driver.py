@@ -456,7 +456,7 @@ def test_a_kernel_that_is_killed_in_the_middle_is_seen_and_replaced(place):
 
 
 def test_a_kernel_that_panics_is_a_crash_with_its_last_words(place):
-    adapter = LinuxUml(UmlOptions(extra_kernel_arguments=("sysctl.vm.panic_on_oom=2",)))
+    adapter = LinuxUml(UmlOptions(memory_mib=128, extra_kernel_arguments=("sysctl.vm.panic_on_oom=2",)))
     try:
         adapter.start(SETUP)
         adapter.negotiate(VERSION_1, space(0))
