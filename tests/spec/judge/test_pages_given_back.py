@@ -39,9 +39,7 @@ def test_a_driver_that_knows_of_done_has_its_pages_to_hint_again(knows):
     assert blamed(*BEFORE, *knows, *AFTER) == {"HINT-10"}
 
 
-@pytest.mark.parametrize(
-    "between", [[], [DRIVER_QUIET]], ids=["nothing", "no-time"]
-)
+@pytest.mark.parametrize("between", [[], [DRIVER_QUIET]], ids=["nothing", "no-time"])
 def test_a_driver_that_missed_done_keeps_its_pages(between):
     assert blamed(*BEFORE, *between, *AFTER) == set()
 
