@@ -15,7 +15,7 @@ from balloon_conformance.known_failures.ledger import KnownFailures
 from balloon_conformance.report.negotiated import ExerciseRequest, never_negotiated
 from balloon_conformance.report.ranking import Cause, nearest_first, rank
 from balloon_conformance.running.known_failure import KnownFailure
-from balloon_conformance.running.outcome import Outcome, Proof, Status
+from balloon_conformance.running.outcome import How, Outcome, Proof, Status
 from balloon_conformance.suite.whole_run import revised
 from balloon_spec.events import Side
 from balloon_spec.judge import Finding
@@ -330,6 +330,7 @@ class Results:
             "advice": sum(one.is_advice for one in verdicts),
             "known": sum(bool(one.known) for one in verdicts),
             "cases": {status.value: statuses[status] for status in Status},
+            "foreign_cases": sum(outcome.how is How.FOREIGN for outcome in self.outcomes.values()),
             "known_cases": sum(bool(outcome.known) for outcome in self.outcomes.values()),
             "known_failures": list(self.complaints),
             "unexercised": [one.requirement.id for one in self.holes],

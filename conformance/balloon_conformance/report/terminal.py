@@ -285,12 +285,14 @@ def _summary(results: Results) -> Text:
         text.append(f", {advice} not followed as advised", style="yellow")
     if known:
         text.append(f", {known} as known", style="cyan")
-    run = sum(counts["cases"].values())
+    foreign = counts["foreign_cases"]
+    run = sum(counts["cases"].values()) - foreign
     text.append(f"; {run} cases")
     for number, words in (
         (failed, "failed"),
         (counts["known_cases"], "failed as known"),
-        (counts["cases"][Status.NOT_EXERCISED], "not exercised"),
+        (counts["cases"][Status.NOT_EXERCISED] - foreign, "not exercised"),
+        (foreign, "of other profiles left out"),
         (errors, "in error"),
     ):
         if number:

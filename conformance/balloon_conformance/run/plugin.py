@@ -137,7 +137,7 @@ class ConformancePlugin:
         """Play a vector under the profile of the run."""
         foreign = why_foreign(self.profile, frozenset(vector.profile.by_name), self.target)
         if foreign:
-            return Outcome(vector.id, Status.NOT_EXERCISED, foreign)
+            return Outcome(vector.id, Status.NOT_EXERCISED, foreign, how=How.FOREIGN)
         moved = move(vector, self.profile)
         return self.confirmed(
             lambda: play(moved, self.adapter(), self.target.side, self._patience, self._waits)
@@ -221,7 +221,11 @@ class ConformancePlugin:
 
             return carry_out(one, session, action)
 
-        outcome = Outcome(one.id, Status.NOT_EXERCISED, foreign) if foreign else self.confirmed(attempt)
+        outcome = (
+            Outcome(one.id, Status.NOT_EXERCISED, foreign, how=How.FOREIGN)
+            if foreign
+            else self.confirmed(attempt)
+        )
         self.end(pyfuncitem, replace(outcome, case=case_id(pyfuncitem)))
         return True
 

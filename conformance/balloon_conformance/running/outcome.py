@@ -52,7 +52,7 @@ class Fault(StrEnum):
 
 
 class How(StrEnum):
-    """How a case failed."""
+    """How a case failed, or how it came to say nothing."""
 
     VIOLATION = "violation"
     CRASH = "crash"
@@ -65,6 +65,8 @@ class How(StrEnum):
     The implementation does not do what is specified here, so the case fails; but its author may hold the
     reading that was not taken, and object to the specification.
     """
+    FOREIGN = "foreign"
+    """The case was not played: it needs a feature that the profile of the run does not have."""
 
 
 class Repeats(StrEnum):
@@ -93,18 +95,19 @@ class Outcome:
     """One case's end.
 
     ``reason`` says in a sentence why a case failed, erred or was not exercised. ``how`` is given for a
-    failure, and for an error if nobody was there. ``findings`` break a MUST or MUST NOT, ``advice`` a SHOULD
-    or SHOULD NOT. ``exercised`` counts decisions by requirement, the implementation's side only. ``trace``
-    are the JSON lines of the exchange, kept if something was found. ``repeats`` is given after a hang, and
-    after a failure of an implementation that had served other cases. ``known`` are the entries of a list of
-    known failures that excuse all of a failure. ``said`` are the last lines that the implementation's program
-    wrote to its standard error in a case that did not pass, and the complaints in any case of an
-    implementation that outlives its cases. ``given_back`` is what the case saw of the memory that a device
-    gave back, as far as the case alone does not decide it. ``negotiated`` are the names of the features that
-    were in force at any time. ``malformed`` tells that the suite broke something in the case on purpose.
-    ``hidden`` are requirements that the case had to do with and the transport does not let anybody decide,
-    each with the reason. ``rests_on`` names the other cases without which a requirement would not be broken.
-    ``numberings`` are those that explain the virtqueue indices that were seen.
+    failure, for an error if nobody was there, and for a case of another profile. ``findings`` break a MUST or
+    MUST NOT, ``advice`` a SHOULD or SHOULD NOT. ``exercised`` counts decisions by requirement, the
+    implementation's side only. ``trace`` are the JSON lines of the exchange, kept if something was found.
+    ``repeats`` is given after a hang, and after a failure of an implementation that had served other cases.
+    ``known`` are the entries of a list of known failures that excuse all of a failure. ``said`` are the last
+    lines that the implementation's program wrote to its standard error in a case that did not pass, and the
+    complaints in any case of an implementation that outlives its cases. ``given_back`` is what the case saw
+    of the memory that a device gave back, as far as the case alone does not decide it. ``negotiated`` are the
+    names of the features that were in force at any time. ``malformed`` tells that the suite broke something
+    in the case on purpose. ``hidden`` are requirements that the case had to do with and the transport does
+    not let anybody decide, each with the reason. ``rests_on`` names the other cases without which a
+    requirement would not be broken. ``numberings`` are those that explain the virtqueue indices that were
+    seen.
     """
 
     case: str

@@ -353,6 +353,9 @@ def test_the_base_profile_leaves_chunk_transfer_out_and_says_so(here):
     assert cases["base-accept-stats"]["status"] == "passed"
     assert cases["accept-stats"]["status"] == "not exercised"
     assert cases["accept-stats"]["reason"] == "profile base has no CHUNK_TRANSFER and no HOST_REQ_VQ"
+    assert cases["accept-stats"]["how"] == "foreign"
+    foreign = sum(case["how"] == "foreign" for case in cases.values())
+    assert f"; {len(cases) - foreign} cases, {foreign} of other profiles left out" in done.out
 
 
 def test_features_can_have_other_bit_numbers(here):
