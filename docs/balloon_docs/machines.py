@@ -8,6 +8,8 @@ from types import MappingProxyType
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
+from balloon_conformance.families.free_page_hint.device_reference import HINTS
+from balloon_conformance.families.free_page_hint.driver_reference import ROUNDS
 from balloon_conformance.reference.device import DEVICE
 from balloon_conformance.reference.device_requests import REQUESTS
 from balloon_conformance.reference.driver import DRIVER
@@ -24,9 +26,11 @@ MACHINES: Mapping[str, Table] = MappingProxyType(
     {
         "device": DEVICE,
         "device-requests": REQUESTS,
+        "device-hints": HINTS,
         "driver": DRIVER,
         "driver-balloon": BALLOON,
         "driver-answers": ANSWERS,
+        "driver-hints": ROUNDS,
     }
 )
 """Every table by the name the directive takes."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from balloon_conformance.running.blame import QueueBlame
+from balloon_conformance.running.not_exercised import NotExercised
 from balloon_spec.families.free_page_hint import DONE, FIRST_ID, STOP
 from balloon_spec.families.free_page_hint.command_id import LENGTH_BYTES
 
@@ -25,9 +26,9 @@ class FreePageQueue(QueueBlame):
         return "HINT-22"
 
     def other_parts(self, *, writable: bool, is_empty: bool, absent: str) -> str:
-        """Blame a hint in the place of a command, or the reverse: by the order in which they come."""
-        del absent, is_empty
-        return "" if writable else "HINT-02"
+        """Leave to the judge a hint where a command is due: it may be late, or of no round."""
+        del absent, writable, is_empty
+        raise NotExercised("the driver hints where the vector has a command id, as it may in a round")
 
     def sent(self, readable: bytes, chosen: Mapping[int, int]) -> bytes:
         """Count a command id on from the one that the device chose in place of the vector's."""

@@ -43,6 +43,12 @@ ADDITIONS: Final = Additions(
         }
     ),
     rests_on=MappingProxyType({Fact.CONFIGURATION_CHANGE: ("HINT-23", "HINT-04", "HINT-05")}),
+    only_counts=MappingProxyType(
+        {
+            "a_round_ends_with_0": "it says of a round that it ended; one that does not end is found by the"
+            " driver's rest, or by the next one",
+        }
+    ),
     queues=(FreePageQueue(FREE_PAGE),),
     steps=(CommandIdStep, HintsStep, WriteStep, CopyStep),
     mutants=(f"{__package__}.device_mutants", f"{__package__}.driver_mutants"),

@@ -94,6 +94,8 @@ class CommandIdStep(WordStep):
             session.read_configuration(COMMAND_ID.offset_bytes, COMMAND_ID.length_bytes), "little"
         )
         if value == self.value or min(value, self.value) >= FIRST_ID:
+            # It stands there by now, and the device has its time to say so.
+            session.leave(session.settle(session.quiet_seconds))
             raise self._missing(f"{value:#x}, and no notification of it")
         if self.value == DONE:
             raise Mismatch(
