@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self
 
 from balloon_conformance.iut.contract import Capability
@@ -32,7 +33,7 @@ from balloon_spec.events import (
 )
 from balloon_spec.families.free_page_hint import COMMAND_ID, DONE, FIRST_ID, FREE_PAGE
 from balloon_spec.families.free_page_hint.events import Skipped
-from balloon_spec.families.free_page_hint.rounds import word_of
+from balloon_spec.families.free_page_hint.rounds import Rounds, word_of
 from balloon_spec.families.free_page_hint.shapes import hinted, touched
 from balloon_spec.pages import EMPTY, PAGE_SHIFT, PageSet
 from balloon_spec.queues import Queue
@@ -71,7 +72,7 @@ class CommandIdStep(WordStep):
 
         A device may publish no id, and no STOP: that is a SHOULD, which the judge decides by a read.
         """
-        seen = session.wait_for(self._answers)
+        seen = session.wait_for(partial(self._answers, session))
         if seen is None:
             self._look(session)
             return
@@ -79,11 +80,16 @@ class CommandIdStep(WordStep):
             session.chosen[self.value] = word_of(seen) or 0
         session.show(self.shows)
 
-    def _answers(self, event: Event) -> bool:
-        """Tell whether an announcement says what this step does: any id for an id."""
+    def _answers(self, session: DeviceSession, event: Event) -> bool:
+        """Tell whether an announcement says what this step does: any id for an id.
+
+        One that another followed before anybody looked is no news.
+        """
         if not isinstance(event, ConfigurationChanged):
             return False
         value = word_of(event)
+        if value != session.judge[Rounds].current:
+            return False
         return value is not None and (value == self.value or min(value, self.value) >= FIRST_ID)
 
     def _look(self, session: DeviceSession) -> NoReturn:
