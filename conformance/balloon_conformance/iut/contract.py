@@ -49,6 +49,7 @@ __all__ = [
     "Target",
     "TellsAbsentQueues",
     "TellsChanges",
+    "TellsReliance",
     "TellsSkipped",
     "TellsStatistics",
     "WritesPages",
@@ -450,6 +451,15 @@ class TellsSkipped(Protocol):
         The second are those of ``pages`` that were looked for: not all can be told apart. Without a copy it
         is none.
         """
+
+
+@runtime_checkable
+class TellsReliance(Protocol):
+    """A driver adapter that knows whether its guest fills free pages and relies on what they hold."""
+
+    @property
+    def relies_on_free_pages(self) -> bool:
+        """Whether it does, valid after ``start``; a guest that initialises its free pages is one."""
 
 
 @runtime_checkable

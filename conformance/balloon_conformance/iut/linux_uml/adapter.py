@@ -63,6 +63,8 @@ COMMANDS: Final = frozenset(
 )
 """The commands to the guest; this module's docstring describes each."""
 
+_FILLS_FREE_PAGES: Final = frozenset({"init_on_free=1", "page_poison=1"})
+"""Words of the command line with which Linux relies on what its free pages hold."""
 _FAULTS: Final = (ImplementationCrashed, ImplementationHung, ImplementationViolation)
 
 
@@ -90,6 +92,11 @@ class LinuxUml:
     def description(self) -> str:
         """The kernel's release and its module; :class:`AdapterError` if a part is missing."""
         return find_parts(self._options).description
+
+    @property
+    def relies_on_free_pages(self) -> bool:
+        """Whether the kernel was told to fill pages when they are freed."""
+        return any(word in _FILLS_FREE_PAGES for word in self._options.extra_kernel_arguments)
 
     @property
     def pid(self) -> int:

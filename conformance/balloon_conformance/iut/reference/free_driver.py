@@ -66,12 +66,18 @@ class FreeReferenceDriver(ReferenceDriver):
         self._lent = LentPages()
         self._answer: str | None = None
 
+    @property
+    def relies_on_free_pages(self) -> bool:
+        """It does, as a kernel that initialises pages when they are freed."""
+        return True
+
     def start(self, setup: Setup) -> None:
         """Build a fresh driver, and a guest that uses nothing yet."""
         super().start(setup)
         self._around = ModelledGuest(setup.memory - self.own_memory_of(setup.memory))
         self._lent = LentPages()
         self._answer = None
+        self._tell(Guest(GuestAction.RELY))
 
     def own_memory_of(self, memory: PageSet) -> PageSet:
         """Return the highest zone of guest memory."""

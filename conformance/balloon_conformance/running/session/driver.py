@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Self
 
 from balloon_conformance.iut.contract import (
     Capability,
@@ -13,6 +13,7 @@ from balloon_conformance.iut.contract import (
     ReachesMemory,
     ShowsQueuesSetUp,
     SteersGuest,
+    TellsReliance,
 )
 from balloon_conformance.iut.sight import Fact
 from balloon_conformance.running.not_exercised import NotExercised
@@ -37,6 +38,13 @@ class DriverSession(Session):
         self._words: dict[int, bytes] = {}
         """What stands in the words of further features, by offset: what was written whole, or announced."""
         self._first = b""
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        adapter = self._adapter
+        if isinstance(adapter, TellsReliance) and self._call(lambda: adapter.relies_on_free_pages):
+            self.record(ev.Guest(ev.GuestAction.RELY))
+        return self
 
     def negotiate(self, offered: int, configuration: bytes) -> int | None:
         """Offer features; return what the driver accepted, None if it refused the device.
