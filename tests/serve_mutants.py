@@ -1,7 +1,9 @@
-"""Serves every mutant device over vhost-user, each at sockets of its own, from one process.
+"""Serves mutant devices from another process: all of them over vhost-user, or one over standard streams.
 
-``python serve_mutants.py DIRECTORY PROFILE``: the mutant NAME listens at DIRECTORY/NAME, and takes wishes at
-DIRECTORY/NAME.control. It ends with its standard input.
+``python serve_mutants.py sockets DIRECTORY PROFILE``: the mutant NAME listens at DIRECTORY/NAME, and takes
+wishes at DIRECTORY/NAME.control. It ends with its standard input.
+
+``python serve_mutants.py streams NAME`` speaks the protocol over standard streams.
 """
 
 from __future__ import annotations
@@ -9,6 +11,8 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 
+from balloon_conformance.iut.stdio.forms import SYNCHRONOUS
+from balloon_conformance.iut.stdio.serve import serve
 from balloon_conformance.mutants import mutants
 from balloon_conformance.reference.device_state import DeviceOptions
 from balloon_conformance.serve.connected_device import ConnectedDevice
@@ -23,8 +27,19 @@ from balloon_spec.profiles import profile
 MEMORY = PageSet([(0, 0x4000)])
 
 
-def main():
-    directory, profile_name = sys.argv[1:]
+def over_streams(name):
+    claims = frozenset({SYNCHRONOUS})
+    serve(
+        mutants()[name].make(),
+        sys.stdin.buffer,
+        sys.stdout.buffer,
+        side=Side.DEVICE,
+        name=name,
+        claims=claims,
+    )
+
+
+def over_sockets(directory, profile_name):
     spoken = profile(profile_name)
     supported = spoken.mask([*(feature.name for feature in spoken.device_features), "VERSION_1", "EVENT_IDX"])
     with ExitStack() as stack:
@@ -48,4 +63,4 @@ def _unsaid(_line):
 
 
 if __name__ == "__main__":
-    main()
+    {"streams": over_streams, "sockets": over_sockets}[sys.argv[1]](*sys.argv[2:])

@@ -52,6 +52,7 @@ class FirstOfABatchDevice(ConnectedDevice):
         super().__init__(options, loop, make)
         hooks = {
             "discard": self._discard,
+            "overwrite": self._overwrite,
             "call": self._call,
             "changed": self._changed,
             "broken": self._broken,

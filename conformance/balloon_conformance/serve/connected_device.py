@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from balloon_conformance.reference.device import Device
-from balloon_conformance.reference.device_state import DeviceOptions
+from balloon_conformance.reference.device_state import DeviceOptions, Overwrite
 from balloon_conformance.reference.quick_device import QuickDevice
 from balloon_conformance.serve.discard import HostMemory
 from balloon_conformance.serve.loop import Loop
@@ -34,7 +34,7 @@ from balloon_conformance.vhost_user.messages import (
 from balloon_conformance.virtio import DeviceQueue, RingError, RingLayout
 from balloon_spec.events import Operator
 from balloon_spec.families import registry
-from balloon_spec.pages import PageSet
+from balloon_spec.pages import PAGE_SHIFT, PageSet
 
 __all__ = ["ConnectedDevice"]
 
@@ -74,6 +74,7 @@ class ConnectedDevice:
             options,
             make=make,
             discard=self._discard,
+            overwrite=self._overwrite,
             call=self._call,
             changed=self._changed,
             broken=self._broken,
@@ -224,6 +225,14 @@ class ConnectedDevice:
         if self._host is not None:
             self._host.discard(pages)
 
+    def _overwrite(self, change: Overwrite) -> None:
+        if self._host is None:
+            return
+        if change.fill:
+            self._host.fill(change.pages, change.fill)
+        for address, length_bytes in change.spans or _whole(change):
+            self._host.invert(address, length_bytes)
+
     # -- rings --------------------------------------------------------------------------------------------
 
     def _ring(self, index: int) -> _Ring:
@@ -328,6 +337,13 @@ class ConnectedDevice:
         ring = self._rings.get(index)
         if ring is not None and ring.error is not None:
             _signal(ring.error, _EVENT, may_block=True)
+
+
+def _whole(change: Overwrite) -> tuple[tuple[int, int], ...]:
+    """Return the pages of a change as spans, if nothing is said of their bytes."""
+    if change.fill:
+        return ()
+    return tuple((run.first << PAGE_SHIFT, run.count << PAGE_SHIFT) for run in change.pages)
 
 
 def _unguarded(action: Callable[[], object]) -> None:

@@ -1,4 +1,4 @@
-"""Gives guest memory back to the host, in the way that fits the kind of memory.
+"""Gives guest memory back to the host, in the way that fits the kind of memory, or changes what it holds.
 
 A shared mapping of a file keeps its pages when MADV_DONTNEED is applied, so a hole has to be punched into the
 file. Memory that is not a file with holes gets MADV_DONTNEED.
@@ -10,7 +10,7 @@ import ctypes
 import errno
 import mmap
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from balloon_conformance.vhost_user.connection import close_descriptors
@@ -33,6 +33,13 @@ def punch_hole(descriptor: int, offset_bytes: int, length_bytes: int) -> None:
     if _fallocate(descriptor, _KEEP_SIZE | _PUNCH_HOLE, offset_bytes, length_bytes):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
+
+
+def _spans(pages: PageSet) -> Iterator[tuple[int, int]]:
+    """Yield (guest address, length in bytes) of each run of pages."""
+    bounds = pages.bounds
+    for first, past in zip(bounds[0::2], bounds[1::2], strict=True):
+        yield first << PAGE_SHIFT, (past - first) << PAGE_SHIFT
 
 
 class HostMemory:
@@ -62,14 +69,29 @@ class HostMemory:
 
         Raises :class:`OSError` if the memory cannot be given back at all.
         """
-        bounds = pages.bounds
-        for first, past in zip(bounds[0::2], bounds[1::2], strict=True):
-            start, end = first << PAGE_SHIFT, past << PAGE_SHIFT
-            for at, region in enumerate(self._regions):
-                low = max(start, region.guest_address)
-                high = min(end, region.guest_address + region.length_bytes)
-                if low < high:
-                    self._discard(at, region.offset_bytes + low - region.guest_address, high - low)
+        for start, length_bytes in _spans(pages):
+            for at, offset_bytes, there in self._places(start, length_bytes):
+                self._discard(at, offset_bytes, there)
+
+    def fill(self, pages: PageSet, data: bytes) -> None:
+        """Write ``data`` into each page, over and over; its length divides that of a page."""
+        for start, length_bytes in _spans(pages):
+            for at, offset_bytes, there in self._places(start, length_bytes):
+                os.pwrite(self._descriptors[at], data * (there // len(data)), offset_bytes)
+
+    def invert(self, address: int, length_bytes: int) -> None:
+        """Change every byte of a range of guest memory."""
+        for at, offset_bytes, there in self._places(address, length_bytes):
+            held = os.pread(self._descriptors[at], there, offset_bytes)
+            os.pwrite(self._descriptors[at], bytes(byte ^ 0xFF for byte in held), offset_bytes)
+
+    def _places(self, address: int, length_bytes: int) -> Iterator[tuple[int, int, int]]:
+        """Yield (region, offset in its file, length in bytes) of each part of a range that exists."""
+        for at, region in enumerate(self._regions):
+            low = max(address, region.guest_address)
+            high = min(address + length_bytes, region.guest_address + region.length_bytes)
+            if low < high:
+                yield at, region.offset_bytes + low - region.guest_address, high - low
 
     def _discard(self, at: int, offset_bytes: int, length_bytes: int) -> None:
         try:

@@ -17,7 +17,7 @@ from balloon_conformance.iut.vhost_user.front_end_memory import (
     user_address,
 )
 from balloon_conformance.reference.driver import Driver
-from balloon_conformance.reference.driver_state import Accepted, DriverOptions, DriverOutput, Offer
+from balloon_conformance.reference.driver_state import Accepted, DriverOptions, DriverOutput, Fill, Offer
 from balloon_conformance.serve.complaints import Complaints
 from balloon_conformance.serve.control import Control, guest_wish
 from balloon_conformance.serve.errors import ServeError
@@ -37,7 +37,7 @@ from balloon_spec.events import (
     Side,
     Used,
 )
-from balloon_spec.pages import EMPTY, PAGE_BYTES, PAGE_SHIFT
+from balloon_spec.pages import EMPTY, PAGE_BYTES, PAGE_SHIFT, PageSet
 
 __all__ = ["serve_driver"]
 
@@ -189,13 +189,19 @@ class _DriverServer:
                 self._make_available(output)
             case ConfigurationWritten():
                 self._connection().write_configuration(output.offset, output.data)
+            case Fill():
+                self._write(output.pages, output.data * (PAGE_BYTES // len(output.data)))
             case Guest():
-                for run in output.pages:
-                    for page in range(run.first, run.end):
-                        os.pwrite(self._memory.ram.descriptor, _GUEST_BYTES, page << PAGE_SHIFT)
+                self._write(output.pages, _GUEST_BYTES)
             case _:
                 # Nothing to do: the queues share the memory, reads were made before, and notes are for a log.
                 pass
+
+    def _write(self, pages: PageSet, data: bytes) -> None:
+        """Write the contents of a page into each of the pages."""
+        for run in pages:
+            for page in range(run.first, run.end):
+                os.pwrite(self._memory.ram.descriptor, data, page << PAGE_SHIFT)
 
     def _set_up(self, features: int | None) -> None:
         """Accept features and lay their queues out."""
@@ -226,7 +232,9 @@ class _DriverServer:
     def _make_available(self, buffer: Available) -> None:
         if self._lent is None:
             raise AssertionError("queues are set up with the features")
-        self._lent.lend(buffer.queue, Buffer(buffer.buffer, buffer.readable, buffer.writable_bytes))
+        self._lent.lend(
+            buffer.queue, Buffer(buffer.buffer, buffer.readable, buffer.writable_bytes, buffer.segments)
+        )
         if buffer.notified:
             self._connection().kick(buffer.queue)
 

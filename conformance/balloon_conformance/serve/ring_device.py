@@ -15,6 +15,7 @@ from balloon_conformance.reference.device_state import (
     DevicePhase,
     Discard,
     FeaturesOk,
+    Overwrite,
 )
 from balloon_conformance.reference.machine import Note, Refused
 from balloon_conformance.reference.quick_device import QuickDevice
@@ -40,9 +41,10 @@ READ_LIMIT_BYTES: Final = 1 << 24
 class RingDevice:
     """Joins the device that ``make`` builds to :class:`DeviceQueue` objects.
 
-    ``discard`` gives pages back to the host, ``call`` notifies the driver of used buffers on a queue, and
-    ``changed`` notifies it of a new configuration. A queue whose ring is broken beyond repair is not served
-    again before a reset, and ``broken`` is called. Chains that break a rule are returned unread.
+    ``discard`` gives pages back to the host, ``overwrite`` changes what they hold, ``call`` notifies the
+    driver of used buffers on a queue, and ``changed`` notifies it of a new configuration. A queue whose ring
+    is broken beyond repair is not served again before a reset, and ``broken`` is called. Chains that break a
+    rule are returned unread.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class RingDevice:
         *,
         make: Callable[[DeviceOptions], Device] = QuickDevice,
         discard: Callable[[PageSet], None],
+        overwrite: Callable[[Overwrite], None],
         call: Callable[[int], None],
         changed: Callable[[], None],
         broken: Callable[[int], None],
@@ -59,6 +62,7 @@ class RingDevice:
         self.noted: Counter[str] = Counter()
         """How often the driver broke each requirement, by its id, and how often each ring fault occurred."""
         self._discard = discard
+        self._overwrite = overwrite
         self._call = call
         self._changed = changed
         self._broken = broken
@@ -172,6 +176,8 @@ class RingDevice:
                     self._use(output)
                 case Discard():
                     self._discard(output.pages)
+                case Overwrite():
+                    self._overwrite(output)
                 case Note():
                     self.noted[output.clause] += 1
                 case ConfigurationChanged():

@@ -33,6 +33,7 @@ class Host:
         self.device = RingDevice(
             DeviceOptions(),
             discard=lambda pages: self.did.append(("discard", pages)),
+            overwrite=lambda change: self.did.append(("overwrite", change)),
             call=lambda index: self.did.append(("call", index)),
             changed=lambda: self.did.append(("changed",)),
             broken=lambda index: self.did.append(("broken", index)),
