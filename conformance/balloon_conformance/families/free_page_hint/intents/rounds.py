@@ -350,6 +350,17 @@ INTENTS: tuple[Intent, ...] = (
         *ends(),
     ),
     of_device(
+        "id-of-a-former-copy-is-not-used-again",
+        "A device that has received no 0 asks for hints for its next copy under another id",
+        "HINT-16 HINT-21 HINT-23",
+        *begins(),
+        *ends(),
+        *begins(NEXT),
+        *ends(),
+        *begins(NEXT + 1),
+        *ends(),
+    ),
+    of_device(
         "round-ends-with-done-alone",
         "A device that has its copy before the driver ended the round gives the pages back",
         "HINT-21 HINT-22",
