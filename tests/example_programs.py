@@ -27,10 +27,20 @@ class Verdicts:
     cases: dict[str, str]
     reasons: dict[str, str]
     said: str
+    levels: dict[str, str]
 
     def broken(self) -> set[str]:
         """The requirements found broken, a SHOULD among them."""
         return {name for name, verdict in self.requirements.items() if verdict == "broken"}
+
+    def exercised(self) -> float:
+        """The part of the requirements that apply, can be observed and are no permission that was exercised."""
+        able = [name for name in self.requirements if self.levels[name] != "MAY" and self.can_be_seen(name)]
+        return sum(self.requirements[name] != "not exercised" for name in able) / len(able)
+
+    def can_be_seen(self, name: str) -> bool:
+        """Whether a requirement binds under the profile, and can be observed."""
+        return not self.reasons.get(name, "").startswith(("profile ", "cannot be observed"))
 
     def lacks(self) -> set[str]:
         """Why cases of the profile were not exercised, every reason once."""
@@ -61,6 +71,7 @@ class Mutation:
     also: frozenset[str] = frozenset()
     arguments: str = ""
     cases: str = ""
+    profile: str = "chunk-transfer"
 
     def apply(self, directory: Path) -> None:
         path = directory / self.file
@@ -113,6 +124,7 @@ def judge(
         ran.code,
         {line["requirement"]: line["verdict"] for line in lines if "requirement" in line},
         {line["case"]: line["status"] for line in lines if "case" in line},
-        {line["case"]: line["reason"] for line in lines if "case" in line},
+        {line.get("case", line.get("requirement", "")): line["reason"] for line in lines if "reason" in line},
         ran.out + ran.err,
+        {line["requirement"]: line["level"] for line in lines if "requirement" in line},
     )

@@ -145,11 +145,12 @@ static bool read_at(const struct buffer *buffer, size_t offset, void *to, size_t
     return true;
 }
 
-/* Return a buffer with what was written to it; 0 bytes for one that is only readable (BUF-03). */
+/* Return a buffer with what was written to it, 0 bytes for one that is only readable (BUF-03); notify the driver (QUEUE-12). */
 static void use(struct exchange *x, struct buffer *buffer, const void *written, uint32_t length)
 {
-    tell(x, json_pack("{s:s, s:i, s:s, s:I, s:o}", "event", "used", "queue", (int)buffer->index, "buffer",
-                      buffer->name, "length", (json_int_t)length, "written", bytes_value(written, length)));
+    tell(x, json_pack("{s:s, s:i, s:s, s:I, s:o, s:b}", "event", "used", "queue", (int)buffer->index, "buffer",
+                      buffer->name, "length", (json_int_t)length, "written", bytes_value(written, length), "notify",
+                      1));
     append(&device.returned, buffer);
 }
 

@@ -58,6 +58,14 @@ def test_the_driver_passes_every_case_steered_or_left_free(sources, tmp_path):
 
 
 @pytest.mark.parametrize("program", ["device-sanitized", "driver-sanitized"])
+def test_both_keep_the_profile_mainline(sources, tmp_path, program):
+    seen = judge(tmp_path, sources / program, profile="mainline")
+    assert (seen.code, seen.broken()) == (0, set()), seen.said
+    assert set(seen.not_passed().values()) <= {"not exercised"}
+    assert seen.exercised() > 0.9
+
+
+@pytest.mark.parametrize("program", ["device-sanitized", "driver-sanitized"])
 def test_what_is_refused_is_text_wherever_a_name_was_cut(sources, program):
     name = "a" * 39 + "é" * 40
     line = json.dumps({"seq": 1, "command": name}, ensure_ascii=False)
@@ -238,7 +246,11 @@ def test_what_is_broken_is_named(sources, tmp_path, mutation):
     program = mutation.file.removesuffix(".c")
     build(directory, program)
     seen = judge(
-        tmp_path, directory / program, *mutation.arguments.split(), cases=mutation.cases or mutation.breaks
+        tmp_path,
+        directory / program,
+        *mutation.arguments.split(),
+        profile=mutation.profile,
+        cases=mutation.cases or mutation.breaks,
     )
     assert mutation.breaks in seen.broken(), seen.said
     assert seen.broken() <= {mutation.breaks} | mutation.also

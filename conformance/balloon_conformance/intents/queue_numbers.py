@@ -7,7 +7,7 @@ offered stays the same in all sessions.
 from __future__ import annotations
 
 from balloon_conformance.families.base.vocabulary import inflate_pfns
-from balloon_conformance.families.free_page_hint.vocabulary import ID, STOP, command, publishes
+from balloon_conformance.families.free_page_hint.vocabulary import ID, STOP, command, publishes, unused
 from balloon_conformance.families.page_reporting.vocabulary import report
 from balloon_conformance.generation.intents.model import DriverActual, Features, Intent, Step
 from balloon_conformance.generation.intents.shorthand import (
@@ -42,8 +42,9 @@ def _reports(name: str, page: str) -> tuple[Step, ...]:
 
 
 def _begins_and_ends(number: int) -> tuple[Step, ...]:
-    """Publish an id to a driver that has no free pages: it begins the round and ends it."""
+    """Publish an id to a driver that is told of no free pages: it begins the round and ends it."""
     return (
+        unused(),
         publishes(ID),
         command(f"c{number}", ID),
         *returns(f"c{number}"),
