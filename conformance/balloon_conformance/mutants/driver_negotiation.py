@@ -56,7 +56,7 @@ class AcceptsWhatIsNotOffered(Driver):
         return super().choose(offered) | _bits(self, "DEFLATE_ON_OOM")
 
 
-@mutant("NEG-05")
+@mutant("NEG-05", also=("REPORT-01",))
 class AcceptsTheFeaturesOfBefore(Driver):
     """After a reset onto another device the features of the first are accepted once more."""
 
@@ -121,7 +121,11 @@ class TellsNobody(Driver):
 # -- queues -----------------------------------------------------------------------------------------------
 
 
-@mutant("QUEUE-02", origin="posted driver, D12: it asks for four queues and then drops the features")
+@mutant(
+    "QUEUE-02",
+    also=("HINT-02",),
+    origin="posted driver, D12: it asks for four queues and then drops the features",
+)
 class PostsARequestBufferNobodyAskedFor(Driver):
     """A buffer is on a queue that does not exist, and stays there."""
 

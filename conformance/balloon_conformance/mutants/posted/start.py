@@ -31,8 +31,11 @@ class PostedGivesFeaturesUpTooLate(Driver):
     """
 
     def choose(self, offered: int) -> int:
-        """Accept whatever is known."""
-        return offered & self.options.features
+        """Accept whatever is known, unless a family does without it."""
+        chosen = offered & self.options.features
+        for part in self.family_parts:
+            chosen = part.choose(offered, chosen)
+        return chosen
 
     def has(self, state: DriverState, feature: str) -> bool:
         """Tell whether the driver uses the feature, whatever it accepted."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from balloon_spec.events import Available, Guest, GuestAction, Negotiated
 from balloon_spec.families.base.balloon import Balloon
+from balloon_spec.families.page_poison.poison_value import PoisonValue
 from balloon_spec.families.page_reporting import REPORTING
 from balloon_spec.families.page_reporting.ledger import PageContents, Reports, content_of
 from balloon_spec.families.page_reporting.report_content import ranges_of
@@ -80,6 +81,9 @@ def reported_pages_are_filled(_event: Available, scene: Scene) -> Iterator[Decis
     content = None if scene.buffer is None else content_of(scene.buffer)
     poison, contents = scene[Reports].poison, scene[PageContents]
     if content is None or poison is None or not scene[Session].has("PAGE_POISON"):
+        return
+    if scene[PoisonValue].is_untouched:
+        # Which value the driver means nobody knows, and that is POISON-02.
         return
     known = content.touched & contents.known
     if known:
