@@ -87,7 +87,7 @@ Course           the way from one target to the next                         not
 Notifications    those that are due                                          nothing
 Requests         the request in hand, and the wish for the next              its id, that it was open
 Statistics       the buffers, and what the host knows                        what the host knows
-Rounds           the command ids that were published, and the driver's round the id that stood there
+Rounds           the command ids published, and the round of the driver      the id that stood there
 HintedPages      the pages hinted in a round, and what a copy may lack       those pages, and the copy
 ===============  ==========================================================  =========================
 
