@@ -39,7 +39,7 @@ ADDITIONS: Final = Additions(
     can_break=MappingProxyType(
         {
             Lapse.NOT_RETURNED: frozenset({"HINT-22"}),
-            Lapse.NOT_MADE_AVAILABLE: frozenset({"HINT-02", "HINT-04", "HINT-06"}),
+            Lapse.NOT_MADE_AVAILABLE: frozenset({"HINT-06"}),
         }
     ),
     rests_on=MappingProxyType({Fact.CONFIGURATION_CHANGE: ("HINT-23", "HINT-04", "HINT-05")}),
