@@ -22,4 +22,4 @@ def test_it_is_noticed_and_blamed_for_what_it_breaks(name):
 
 def test_every_room_with_mutants_is_there():
     rooms = {one.module.split(".")[2] for one in mutants().values() if ".families." in one.module}
-    assert rooms == {"host_requests", "page_poison", "statistics"}
+    assert rooms == {"free_page_hint", "host_requests", "page_poison", "page_reporting", "statistics"}
