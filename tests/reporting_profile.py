@@ -15,7 +15,7 @@ REPORTING = Profile(
         Family(
             "reporting",
             features=(Feature("PAGE_REPORTING", 5, meaning="the reporting queue exists"),),
-            queues=(Queue("reporting", 4, feature="PAGE_REPORTING"),),
+            queues=(Queue("reporting", 4, feature="PAGE_REPORTING", names_pages=True),),
         ),
     ),
 )

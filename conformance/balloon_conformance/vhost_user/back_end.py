@@ -387,9 +387,10 @@ class BackEnd:
                 self._unheard.add(vring.index)
 
     def _tell(self, event: Available) -> None:
-        """Keep a buffer that came, after what it lends: its room is memory if nothing is written there."""
+        """Keep a buffer that came, after what it lends. A guest may have hinted pages back, and lends none."""
         queue = self.queue(event.queue)
-        if self._memory is not None and queue is not None and queue.written is None:
+        lends = queue is not None and queue.names_pages and queue.written is None
+        if self._memory is not None and lends:
             self._events.extend(self._lent.take(self._memory.guest, self._memory.pages, event))
         self._events.append(event)
 

@@ -13,7 +13,7 @@ from balloon_conformance.running.outcome import Status
 from balloon_conformance.running.session import DriverSession
 from balloon_conformance.scenarios import of
 from balloon_spec import events as ev
-from balloon_spec.families.free_page_hint import DONE, STOP
+from balloon_spec.families.free_page_hint import STOP
 from balloon_spec.profiles import MAINLINE
 
 PAGES = 0x4000
@@ -35,9 +35,7 @@ def play(function, *arguments, make=Driver):
     [
         (round_scenarios.test_rounds_that_are_followed_to_their_end, (), {"HINT-10"}),
         (round_scenarios.test_a_round_without_room, (STOP,), {"HINT-05"}),
-        (round_scenarios.test_a_round_without_room, (DONE,), {"HINT-05"}),
         (round_scenarios.test_a_round_without_room, (40,), set()),
-        (round_scenarios.test_command_ids_that_are_held_back, (), {"BUF-01"}),
     ],
 )
 def test_the_reference_passes_and_what_a_scenario_is_about_is_decided(function, arguments, more):

@@ -115,7 +115,7 @@ def test_rounds_that_are_followed_to_their_end(session: DriverSession) -> None:
 
 
 @scenario(Side.DRIVER, *_ABOUT, features=_HINTING)
-@pytest.mark.parametrize("then", [STOP, DONE, 40], ids=["stop", "done", "another-id"])
+@pytest.mark.parametrize("then", [STOP, 40], ids=["stop", "another-id"])
 def test_a_round_without_room(session: DriverSession, then: int) -> None:
     """Hints are not returned until a round comes to a halt for want of room, and the round is called off.
 
@@ -140,27 +140,5 @@ def test_a_round_without_room(session: DriverSession, then: int) -> None:
     for buffer in held:
         register.give_back(buffer)
     register.serve()
-    register.publish(DONE)
-    register.serve()
-
-
-@scenario(Side.DRIVER, *_ABOUT, "BUF-01", features=_HINTING)
-def test_command_ids_that_are_held_back(session: DriverSession) -> None:
-    """A device is slow to return the commands of a round. The next two rounds are asked for meanwhile.
-
-    What a driver made available it leaves as it is: a device may read an id as late as it likes.
-    """
-    _, register = _begin(session)
-    held = []
-    for number in (4, 5, 6):
-        register.publish(number)
-        while (buffer := register.next(_QUIET_SECONDS)) is not None:
-            if buffer.readable:
-                held.append(buffer)
-            else:
-                register.give_back(buffer)
-    session.leave(session.settle())
-    for buffer in held:
-        register.give_back(buffer)
     register.publish(DONE)
     register.serve()
