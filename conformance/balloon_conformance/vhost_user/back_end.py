@@ -387,7 +387,7 @@ class BackEnd:
                 self._unheard.add(vring.index)
 
     def _tell(self, event: Available) -> None:
-        """Keep a buffer that came, after what it lends. A guest may have hinted pages back, and lends none."""
+        """Keep a buffer that came, after what it lends. Hinted pages the guest may have back at any time."""
         queue = self.queue(event.queue)
         lends = queue is not None and queue.names_pages and queue.written is None
         if self._memory is not None and lends:
