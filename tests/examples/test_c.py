@@ -236,6 +236,40 @@ MUTATIONS = [
         arguments="--free",
         cases="a-target-that-moves-while-a-buffer-is-held",
     ),
+    Mutation(
+        "hints count under any id",
+        "device.c",
+        "if (device.asking && id == device.current_id) {",
+        "if (device.asking && id) {",
+        "HINT-17",
+        profile="mainline",
+    ),
+    Mutation(
+        "a report of poisoned pages gives zeros back",
+        "device.c",
+        "bool zeros = !has(device.bit.poison) || !virtio_balloon_load_le32(device.config + POISON_OFFSET);",
+        "bool zeros = true;",
+        "REPORT-12",
+        profile="mainline",
+        cases="poisoned-report-of-ones",
+    ),
+    Mutation(
+        "a round is not ended",
+        "driver.c",
+        "        send_command(x, HINTS_STOP);\n",
+        "",
+        "HINT-06",
+        profile="mainline",
+        cases="driver-has-nothing-to-hint",
+    ),
+    Mutation(
+        "reported pages are not filled",
+        "driver.c",
+        "        poison(&pages);\n        set_states(&pages, PAGE_REPORTED);",
+        "        set_states(&pages, PAGE_REPORTED);",
+        "REPORT-03",
+        profile="mainline",
+    ),
 ]
 
 
