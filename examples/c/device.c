@@ -764,10 +764,12 @@ static void skipped(struct exchange *x)
 
     if (!get_pages(x, "pages", &asked))
         return;
-    if (device.copied)
+    if (device.copied) {
         put(x, "skipped", flagged(&asked, PAGE_LEFT_OUT, false));
-    else /* there is no copy that could have anything */
-        put(x, "skipped", json_incref(json_object_get(x->command, "pages")));
+    } else { /* there is no copy of which anything could be told */
+        put(x, "skipped", json_array());
+        put(x, "unknown", json_incref(json_object_get(x->command, "pages")));
+    }
     free(asked.list);
 }
 

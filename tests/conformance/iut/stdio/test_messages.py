@@ -326,7 +326,7 @@ def test_the_transcripts_of_the_page_keep_the_schemas():
     commands = Draft202012Validator(schema.command_schema())
     answers = Draft202012Validator(schema.answer_schema())
     found = transcripts()
-    assert len(found) == 2
+    assert len(found) == 3
     for transcript in found:
         for mark, line in transcript:
             (commands if mark == ">" else answers).validate(json.loads(line))

@@ -74,7 +74,7 @@ def test_what_does_not_go_together_is_refused(tmp_path, arguments, words):
     assert words in done.err
 
 
-@pytest.mark.parametrize(("number", "side"), [(0, "device"), (1, "driver")])
+@pytest.mark.parametrize(("number", "side"), [(0, "device"), (1, "driver"), (2, "device")])
 def test_the_exchange_on_the_page_is_what_the_reference_does(number, side):
     page = STDIO_PAGE.read_text(encoding="utf-8")
     block = re.findall(r"<!-- transcript -->\n```text\n(.*?)```", page, re.DOTALL)[number]
