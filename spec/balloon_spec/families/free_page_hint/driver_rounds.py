@@ -149,7 +149,8 @@ def a_driver_does_what_is_asked(event: Quiet, scene: Scene) -> Iterator[Decision
     if not rounds.is_asked or rounds.hinted_since_published:
         return
     if free is None:
-        said = scene[Course].free_now()
+        # A driver that can be told what is free hints that, and nothing before it was told.
+        said = None if scene.exchange.steered else scene[Course].free_now()
         if said is not None and _has_room_for_a_block(said, scene):
             yield broken(
                 "HINT-04",
