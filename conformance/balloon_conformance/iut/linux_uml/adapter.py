@@ -63,8 +63,6 @@ COMMANDS: Final = frozenset(
 )
 """The commands to the guest; this module's docstring describes each."""
 
-_FILLS_FREE_PAGES: Final = frozenset({"init_on_free=1", "page_poison=1"})
-"""Words of the command line with which Linux relies on what its free pages hold."""
 _FAULTS: Final = (ImplementationCrashed, ImplementationHung, ImplementationViolation)
 
 
@@ -95,8 +93,8 @@ class LinuxUml:
 
     @property
     def relies_on_free_pages(self) -> bool:
-        """Whether the kernel was told to fill pages when they are freed."""
-        return any(word in _FILLS_FREE_PAGES for word in self._options.extra_kernel_arguments)
+        """Whether the kernel said at boot that it fills pages as they are freed (``init_on_free=1``)."""
+        return self._running().relies
 
     @property
     def pid(self) -> int:
