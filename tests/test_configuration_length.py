@@ -21,7 +21,7 @@ def profile():
         yield fixed
 
 
-@pytest.mark.parametrize(("names", "length_bytes"), [(("VERSION_1",), 8), (("VERSION_1", "ECHO"), 16)])
+@pytest.mark.parametrize(("names", "length_bytes"), [(("VERSION_1",), 8), (("VERSION_1", "ECHO"), 24)])
 def test_a_session_with_a_device_reads_the_words_of_the_negotiated_features(profile, names, length_bytes):
     with DeviceSession(ReferenceDevice(), profile) as session:
         assert session.negotiate(profile.mask({*names, "MUST_TELL_HOST"}))
@@ -66,7 +66,7 @@ class Spying(ReferenceDriver):
         super().change_configuration(configuration)
 
 
-@pytest.mark.parametrize(("names", "length_bytes"), [(("VERSION_1",), 8), (("VERSION_1", "ECHO"), 16)])
+@pytest.mark.parametrize(("names", "length_bytes"), [(("VERSION_1",), 8), (("VERSION_1", "ECHO"), 24)])
 def test_a_driver_is_shown_the_words_of_the_offered_features(profile, names, length_bytes):
     driver = Spying()
     with DriverSession(driver, profile) as session:
@@ -82,22 +82,24 @@ def test_what_a_driver_wrote_to_its_word_stays_until_the_reset(profile):
         offered = profile.mask(["VERSION_1", "ECHO"])
         session.negotiate(offered, bytes(8))
         session.collect()
-        session.record(ev.ConfigurationWritten(12, b"\1\2\3\4"))
+        session.record(ev.ConfigurationWritten(20, b"\1\2\3\4"))
         # A word that is not the driver's is left as it is; a part of one that is may be stored.
-        session.record(ev.ConfigurationWritten(8, b"\7\7\7\7"))
-        session.record(ev.ConfigurationWritten(13, b"\7\7\7"))
+        session.record(ev.ConfigurationWritten(16, b"\7\7\7\7"))
+        session.record(ev.ConfigurationWritten(21, b"\7\7\7"))
         session.change_configuration(BASE_SPACE)
-        assert driver.shown[-1] == BASE_SPACE + bytes(4) + b"\1\7\7\7"
+        assert driver.shown[-1] == BASE_SPACE + bytes(12) + b"\1\7\7\7"
         session.reset()
         session.negotiate(offered, bytes(8))
-        assert driver.shown[-1] == bytes(16)
+        assert driver.shown[-1] == bytes(24)
 
 
 BASE_WORDS = BASE.words
 ECHOES = (*BASE_WORDS, FAMILY.words[0])
 MARKED = (*BASE_WORDS, *FAMILY.words)
 """The words of the invented family too: one of the device's, and one that the driver writes."""
-SPACE = bytes.fromhex("03000000 01000000 09000000 05000000")
+GAP = "00000000 00000000 "
+"""What is between the base words and those of the invented family."""
+SPACE = bytes.fromhex(f"03000000 01000000 {GAP}09000000 05000000")
 
 
 @pytest.mark.parametrize(
@@ -110,14 +112,14 @@ SPACE = bytes.fromhex("03000000 01000000 09000000 05000000")
         (BASE_WORDS, 0, "04000000 02000000", [(0, "04000000"), (4, "02000000")]),
         # A front-end may have a longer space than the device.
         (BASE_WORDS, 0, "03000000 02000000 ffffffff", [(4, "02000000")]),
-        (ECHOES, 0, "03000000 02000000 09000000", [(4, "02000000")]),
-        (ECHOES, 0, "03000000 01000000 0a000000", [(4, "01000000"), (8, "0a000000")]),
+        (ECHOES, 0, f"03000000 02000000 {GAP}09000000", [(4, "02000000")]),
+        (ECHOES, 0, f"03000000 01000000 {GAP}0a000000", [(4, "01000000"), (16, "0a000000")]),
         # And a shorter one.
         (ECHOES, 0, "03000000 02000000", [(4, "02000000")]),
-        (MARKED, 0, "03000000 02000000 09000000 05000000", [(4, "02000000")]),
-        (MARKED, 0, "03000000 01000000 09000000 06000000", [(12, "06000000")]),
-        (MARKED, 0, "03000000 01000000 09000000 05000000", [(4, "01000000"), (12, "05000000")]),
-        (MARKED, 12, "06000000", [(12, "06000000")]),
+        (MARKED, 0, f"03000000 02000000 {GAP}09000000 05000000", [(4, "02000000")]),
+        (MARKED, 0, f"03000000 01000000 {GAP}09000000 06000000", [(20, "06000000")]),
+        (MARKED, 0, f"03000000 01000000 {GAP}09000000 05000000", [(4, "01000000"), (20, "05000000")]),
+        (MARKED, 20, "06000000", [(20, "06000000")]),
     ],
 )
 def test_the_writes_of_a_driver_are_told_from_what_its_front_end_sends_along(words, offset, written, found):

@@ -23,7 +23,7 @@ from balloon_spec.requirement import (
 )
 
 READING_ORDER = (
-    "negotiation", "queues",
+    "negotiation", "queues", "queue_numbers",
     "header", "chunk",
     "inflate", "deflate", "pfn_array", "statistics", "page_poison", "page_reporting",
     "configuration", "host_request", "unused_pages", "concurrent_kinds", "free_page_hint",
@@ -45,13 +45,14 @@ def test_the_catalogue_has_what_it_had():
     assert {area.prefix: len(area.ids) for area in catalogue().areas} == {
         "NEG": 12,
         "QUEUE": 14,
+        "MQ": 3,
         "HDR": 8,
         "CHUNK": 13,
         "INF": 13,
         "DEF": 13,
         "PFN": 10,
         "STATS": 13,
-        "CFG": 14,
+        "CFG": 15,
         "REQ": 28,
         "UNUSED": 10,
         "CONC": 8,
