@@ -89,6 +89,8 @@ Requests         the request in hand, and the wish for the next              its
 Statistics       the buffers, and what the host knows                        what the host knows
 Rounds           the command ids published, and the round of the driver      the id that stood there
 HintedPages      the pages hinted in a round, and what a copy may lack       those pages, and the copy
+Reports          what looks showed of reports in flight, and what came back  that the queue is served
+PageContents     what the guest left in pages, as far as somebody said       that
 ===============  ==========================================================  =========================
 
 A reset replaces each ledger by what its ``after_reset`` returns, and nothing else outlives it. What is held
