@@ -32,6 +32,8 @@ ONLY_COUNTS: Final[Mapping[str, str]] = MappingProxyType(
         "a_buffer_is_notified": "It counts that QUEUE-13 was kept; no_notification_is_lost finds it broken.",
         "a_notification_came_later": "It counts that QUEUE-12 or QUEUE-13 was kept; "
         "no_notification_is_lost finds them broken.",
+        "a_queue_behind_a_gap_is_served": "It counts that MQ-02 was kept; no_queue_behind_a_gap_is_forgotten "
+        "finds it broken.",
         "an_unbound_driver_is_quiet": "It counts that RESET-09 was kept; two other rules find it broken.",
         "what_was_held_comes_back": "It counts that QUEUE-14 was kept; what_was_held_is_not_lost finds "
         "it broken.",
