@@ -37,6 +37,8 @@
 #define VIRTIO_BALLOON_VQ_DEFLATE      1
 #define VIRTIO_BALLOON_VQ_STATISTICS   2
 #define VIRTIO_BALLOON_VQ_HOST_REQUEST 3
+#define VIRTIO_BALLOON_VQ_FREE_PAGE    3
+#define VIRTIO_BALLOON_VQ_REPORTING    4
 
 /* Commands of a host request, and what a message says of those after it: values, not bits. */
 #define VIRTIO_BALLOON_CMD_GET_UNUSED_PAGES 0

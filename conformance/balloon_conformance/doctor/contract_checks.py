@@ -158,11 +158,15 @@ def configuration_in_parts(life: Any) -> str | None:
     whole = life.adapter.read_configuration(0, life.space_bytes)
     for offset, length in ((0, 4), (4, 4), (5, 1)):
         part = life.adapter.read_configuration(offset, length)
-        if part != whole[offset : offset + length]:
-            return (
-                f"the configuration is {whole.hex()} read whole, and {part.hex()} for {length} bytes at"
-                f" offset {offset}; go by offset and length"
-            )
+        if part == whole[offset : offset + length]:
+            continue
+        found = (
+            f"the configuration is {whole.hex()} read whole, and {part.hex()} for {length} bytes at"
+            f" offset {offset}"
+        )
+        if part == bytes(length):
+            return NotExamined(f"{found}: the adapter does not go by the offset, or the device does not")
+        return f"{found}; go by offset and length"
     # The device itself may be at fault from here on. Then the adapter is not blamed.
     if whole[:4] != before[:4]:
         return NotExamined(

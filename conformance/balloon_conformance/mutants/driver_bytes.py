@@ -139,7 +139,7 @@ class SetsAReservedBit(Driver):
         return (_words(super().encode_chunks(pages)) | np.uint64(1)).tobytes()
 
 
-@mutant("CHUNK-02", also=("UNUSED-10",))
+@mutant("CHUNK-02", also=("CHUNK-05", "UNUSED-10"))
 class CountsAPageTooManyInChunks(Driver):
     """The page after every run is discarded while the guest uses it."""
 

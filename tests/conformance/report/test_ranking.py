@@ -109,7 +109,9 @@ def test_of_what_a_mutant_breaks_its_own_requirement_comes_first(name, first):
         results.add(case.play(mutant.make()))
     results.settle()
     nearest, *others = results.causes(binding=True)
-    assert (nearest.requirement, others) == (first, [])
+    assert nearest.requirement == first
+    # A page too many may lie where no memory is: that breaks something else, and the mutant says so.
+    assert {one.requirement for one in others} <= set(mutant.also)
     assert nearest.case == next(
         iter(next(one for one in results.requirements() if one.requirement.id == first).broken_by)
     )

@@ -283,6 +283,6 @@ def test_what_the_adapter_cannot_do_is_said(stand_in):
 
 def test_the_target_makes_a_fresh_adapter_each_time(stand_in):
     uml = target(stand_in("exit 1"))
-    assert (uml.name, uml.side, uml.default_profile) == ("linux-uml", Side.DRIVER, "base")
+    assert (uml.name, uml.side, uml.default_profile) == ("linux-uml", Side.DRIVER, "mainline")
     assert uml.make() is not uml.make()
     assert uml.make().description == "Linux 6.1.0 in user mode, driver built in"

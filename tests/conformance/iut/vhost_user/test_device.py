@@ -190,6 +190,7 @@ def test_where_nobody_listens_the_adapter_says_what_to_do(path):
         Capability.OPERATOR_TARGET,
         Capability.OPERATOR_UNUSED_PAGES,
         Capability.OPERATOR_STATISTICS,
+        *(Capability(f"operator-{wish}") for wish in ("hint", "stop-hints", "end-hints")),
     }
     with pytest.raises(AdapterError, match="call start first"):
         adapter.offered()

@@ -210,6 +210,7 @@ INTENTS: tuple[Intent, ...] = (
         inflate_pfns("m1", "0x2000", "0x2002"),
         returns("p1", "m1"),
         discards("0x2000", "0x2002", kept=("0x2001", "0x1004")),
+        DriverActual(3),
     ),
     _of_device(
         "report-and-then-inflation-of-the-same-pages",
@@ -219,6 +220,7 @@ INTENTS: tuple[Intent, ...] = (
         inflate_pfns("m1", "0x1000+4"),
         returns("m1"),
         discards("0x1000+4"),
+        DriverActual(4),
     ),
     _of_device(
         "inflation-beside-a-report-of-the-same-pages",
@@ -226,6 +228,7 @@ INTENTS: tuple[Intent, ...] = (
         report("p1", "0x1000+4"),
         inflate_pfns("m1", "0x1000+4"),
         returns("p1", "m1"),
+        DriverActual(4),
     ),
     _of_device(
         "report-of-pages-that-were-deflated",
