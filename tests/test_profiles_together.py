@@ -140,7 +140,7 @@ def test_the_driver_is_held_to_the_place_that_the_queue_moved_to(taking):
     judge.feed(Negotiated(every, every))
     assert not judge.feed(Available(4, "r1", b"", 16))
     found = [one.requirement for one in judge.feed(Available(3, "r2", b"", 16))]
-    assert found == ["MQ-03", "QUEUE-02"]
+    assert found == ["QUEUE-02"]
 
 
 # -- proposals ---------------------------------------------------------------------------------------------

@@ -127,7 +127,8 @@ def test_a_device_may_notify_late_and_more_often_than_it_has_to(device, name, sc
     assert session.exercised["QUEUE-12"] >= 1
     notified = [entry.event.notified for entry in session.trace if isinstance(entry.event, Used)]
     later = any(isinstance(entry.event, Notified) for entry in session.trace)
-    assert later if name == "late-device" else True in notified
+    # On a busy machine the notification of a loud device, too, may be seen after the buffer.
+    assert later or (name == "loud-device" and True in notified)
 
 
 def test_one_notification_of_a_whole_batch_is_enough(device):
