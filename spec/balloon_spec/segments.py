@@ -1,4 +1,4 @@
-"""The segments of a buffer: where they lie, and how they are said in JSON by traces, vectors and programs.
+"""The segments of a buffer: where they point, and how they are said in JSON by traces, vectors and programs.
 
 Each is an object, ``{"address": "0x5000", "length": 24, "writable": true}``: ``address`` is left out if it is
 not known, ``writable`` if the segment is device-readable. Segments that are all device-readable and say no
@@ -8,22 +8,30 @@ address are written as their lengths alone, ``"cut": [8, 16]``.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from balloon_spec.events import Segment
-from balloon_spec.pages import PAGE_SHIFT, PageSet
+from balloon_spec.pages import PAGE_BYTES, PAGE_SHIFT, PageSet
 
 __all__ = [
+    "Range",
     "are_in_order",
     "are_lengths_alone",
     "from_lengths",
     "from_parts",
+    "inward",
     "objects",
+    "outward",
+    "over",
     "plain",
     "read",
     "segments_outside",
+    "writable_ranges",
 ]
+
+Range = tuple[int, int]
+"""The first guest-physical address of some bytes, and the one behind the last."""
 
 _ADDRESS: Final = re.compile(r"0x[0-9a-f]{1,16}", re.IGNORECASE)
 _LENGTH_LIMIT: Final = 1 << 32
@@ -40,9 +48,34 @@ def _is_outside(segment: Segment, memory: PageSet) -> bool:
     """Tell whether a segment is known to lie, with some byte or all, on a page that does not exist."""
     if segment.address is None or not segment.length_bytes:
         return False
-    first = segment.address >> PAGE_SHIFT
-    last = (segment.address + segment.length_bytes - 1) >> PAGE_SHIFT
-    return not PageSet([(first, last - first + 1)]) <= memory
+    return not outward([(segment.address, segment.address + segment.length_bytes)]) <= memory
+
+
+def writable_ranges(segments: Iterable[Segment]) -> tuple[Range, ...]:
+    """Return the ranges at which device-writable segments point, as they stand, but for those of no bytes."""
+    return tuple(
+        (one.address, one.address + one.length_bytes)
+        for one in segments
+        if one.writable and one.address is not None and one.length_bytes
+    )
+
+
+def inward(ranges: Iterable[Range]) -> PageSet:
+    """Return the pages that lie in one of the ranges from their first byte to their last."""
+    pages = ((-(-start // PAGE_BYTES), end // PAGE_BYTES) for start, end in ranges)
+    return PageSet((first, end - first) for first, end in pages if end > first)
+
+
+def outward(ranges: Iterable[Range]) -> PageSet:
+    """Return the pages of which some byte lies in a range; no range is empty."""
+    return PageSet(
+        (start >> PAGE_SHIFT, ((end - 1) >> PAGE_SHIFT) - (start >> PAGE_SHIFT) + 1) for start, end in ranges
+    )
+
+
+def over(pages: PageSet) -> tuple[Segment, ...]:
+    """Return a device-writable segment for each run of pages."""
+    return tuple(Segment(run.count << PAGE_SHIFT, True, run.first << PAGE_SHIFT) for run in pages)
 
 
 def are_in_order(segments: Sequence[Segment]) -> bool:

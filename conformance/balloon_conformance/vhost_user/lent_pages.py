@@ -16,6 +16,7 @@ import numpy as np
 
 from balloon_spec.events import Available, Contents, Event, Guest, GuestAction, Segment
 from balloon_spec.pages import EMPTY, PAGE_BYTES, PAGE_SHIFT, PageSet
+from balloon_spec.segments import inward, writable_ranges
 
 __all__ = ["LentPages", "Reader", "altered", "contents", "fills", "lent"]
 
@@ -70,12 +71,7 @@ class LentPages:
 
 def lent(segments: Iterable[Segment], memory: PageSet) -> PageSet:
     """Return the pages of ``memory`` that lie whole in one of the device-writable segments."""
-    runs = []
-    for one in segments:
-        if one.writable and one.address is not None:
-            first, end = -(-one.address // PAGE_BYTES), one.address + one.length_bytes >> PAGE_SHIFT
-            runs.append((first, max(end - first, 0)))
-    return PageSet(runs) & memory
+    return inward(writable_ranges(segments)) & memory
 
 
 def contents(memory: Reader, pages: PageSet) -> Mapping[int, bytes]:

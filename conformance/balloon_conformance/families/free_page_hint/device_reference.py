@@ -13,16 +13,16 @@ from types import MappingProxyType
 from typing import Final
 
 from balloon_conformance.reference.device_requests import Step
-from balloon_conformance.reference.device_state import Copied, DeviceOutput, DeviceState
+from balloon_conformance.reference.device_state import Copied, DeviceState
 from balloon_conformance.reference.machine import Move, Note, Refusal, Table
 from balloon_conformance.reference.parts import DevicePart
 from balloon_spec.events import Available, ConfigurationChanged, OperatorAction, Segment
 from balloon_spec.families.free_page_hint import DONE, END_HINTS, FIRST_ID, HINT, STOP, STOP_HINTS
 from balloon_spec.families.free_page_hint.command_id import LENGTH_BYTES
 from balloon_spec.families.free_page_hint.declaration import FAMILY
-from balloon_spec.families.free_page_hint.shapes import hinted
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
+from balloon_spec.segments import inward, writable_ranges
 
 __all__ = ["FIRST", "HINTS", "Copying", "HintInput", "HintPhase", "HintsOfDevice"]
 
@@ -215,7 +215,7 @@ class HintsOfDevice(DevicePart):
     def take(self, state: DeviceState, _queue: Queue, buffer: Available) -> Step:
         """Take a command or hints."""
         kind = self.kind_of(state, buffer)
-        pages = hinted(self.segments_of(buffer)) & self.device.options.memory
+        pages = inward(writable_ranges(self.segments_of(buffer))) & self.device.options.memory
         state, outputs = self.follow(state, kind, pages)
         return state, (*outputs, self.device.return_buffer(buffer))
 
@@ -261,8 +261,7 @@ class HintsOfDevice(DevicePart):
         """Leave pages out of the copy."""
         copying = self.copying(state)
         left = (copying.left or EMPTY) - (pages - copying.written)
-        outputs: tuple[DeviceOutput, ...] = ()
-        return self.remember(state, replace(copying, left=left)), outputs
+        return self.remember(state, replace(copying, left=left)), ()
 
     # HINT-19: a page that the guest writes to is copied again.
     def wrote(self, state: DeviceState, pages: PageSet) -> DeviceState:

@@ -16,11 +16,12 @@ from balloon_conformance.reference.driver_pages import Step
 from balloon_conformance.reference.driver_state import DriverOutput, DriverPhase, DriverState, Flight
 from balloon_conformance.reference.machine import Move, Refusal, Table
 from balloon_conformance.reference.parts import DriverPart
-from balloon_spec.events import ConfigurationRead, GuestAction, Segment, Used
+from balloon_spec.events import ConfigurationRead, GuestAction, Used
 from balloon_spec.families.free_page_hint import COMMAND_ID, DONE, FIRST_ID, FREE_PAGE, STOP, command_id
 from balloon_spec.families.free_page_hint.command_id import CommandId
 from balloon_spec.families.free_page_hint.declaration import FAMILY
-from balloon_spec.pages import EMPTY, PAGE_SHIFT, PageSet
+from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.segments import over
 
 __all__ = ["MOST_PAGES", "ROUNDS", "Hinting", "HintsOfDriver", "RoundInput", "RoundPhase", "blocks"]
 
@@ -210,8 +211,7 @@ class HintsOfDriver(DriverPart):
         hinting = self.hinting(state)
         pages = PageSet([(first, count)])
         state = self.remember(state, replace(hinting, hinted=hinting.hinted | pages))
-        block = Segment(count << PAGE_SHIFT, writable=True, address=first << PAGE_SHIFT)
-        return self.driver.lend(state, Flight(FREE_PAGE, pages), (block,))
+        return self.driver.lend(state, Flight(FREE_PAGE, pages), over(pages))
 
     # -- the guest ----------------------------------------------------------------------------------------
 

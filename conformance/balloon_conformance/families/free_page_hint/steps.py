@@ -27,16 +27,15 @@ from balloon_spec.events import (
     Event,
     Guest,
     GuestAction,
-    Segment,
     Side,
     Used,
 )
 from balloon_spec.families.free_page_hint import COMMAND_ID, DONE, FIRST_ID, FREE_PAGE
 from balloon_spec.families.free_page_hint.events import Skipped
 from balloon_spec.families.free_page_hint.rounds import Rounds, word_of
-from balloon_spec.families.free_page_hint.shapes import hinted, touched
-from balloon_spec.pages import EMPTY, PAGE_SHIFT, PageSet
+from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
+from balloon_spec.segments import inward, outward, over, writable_ranges
 
 if TYPE_CHECKING:
     from balloon_conformance.running.session import DeviceSession, DriverSession
@@ -312,13 +311,8 @@ class HintsStep(Step):
 
     def trace(self, tracing: Tracing) -> Iterator[Event]:
         """Yield a buffer with a descriptor for each run, and its return."""
-        segments = tuple(
-            Segment(run.count << PAGE_SHIFT, writable=True, address=run.first << PAGE_SHIFT)
-            for run in self.pages
-        )
-        room = sum(one.length_bytes for one in segments)
         index = tracing.queue_index
-        yield Available(index, f"hints-{self.line}", b"", room, True, segments)
+        yield Available(index, f"hints-{self.line}", b"", self.pages.size_bytes, True, over(self.pages))
         yield Used(index, f"hints-{self.line}")
 
     @classmethod
@@ -327,7 +321,7 @@ class HintsStep(Step):
         pages, seen = PageSet(meant.pages), EMPTY
         while filling.driver is not None and seen != pages:
             event = filling.driver.makes_available(FREE_PAGE, "hint", readable=b"")
-            seen |= hinted(event.segments)
+            seen |= inward(writable_ranges(event.segments))
             filling.driver.use("hint", 0, b"")
         return cls(pages=pages, **common)
 
@@ -354,7 +348,7 @@ class HintsStep(Step):
             )
             if not isinstance(event, Available):
                 break
-            seen |= touched(event.segments)
+            seen |= outward(writable_ranges(event.segments))
             session.use(index, event.buffer, 0, b"")
         if not seen:
             # What the driver owes by then is for the judge: it need not have pages as large as it hints.

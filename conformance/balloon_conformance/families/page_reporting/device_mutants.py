@@ -18,6 +18,7 @@ from balloon_spec.events import Available, Segment, Used
 from balloon_spec.families.page_reporting import REPORTING
 from balloon_spec.pages import EMPTY, PAGE_BYTES, PAGE_SHIFT, PageSet
 from balloon_spec.queues import Queue
+from balloon_spec.segments import outward, writable_ranges
 
 _HOST_PAGE: Final = 16
 """A page of 64 KiB, in pages of 4 KiB."""
@@ -101,10 +102,7 @@ class RoundsReportsUp(PageReportingOfDevice):
 
     def pages(self, segments: Sequence[Segment]) -> PageSet:
         """Round each range outward."""
-        outward = (
-            (start // PAGE_BYTES, -(-(start + length) // PAGE_BYTES)) for start, length in _ranges(segments)
-        )
-        return PageSet((first, end - first) for first, end in outward) & self.device.options.memory
+        return outward(writable_ranges(segments)) & self.device.options.memory
 
 
 @mutant(

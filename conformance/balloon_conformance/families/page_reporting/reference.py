@@ -18,8 +18,9 @@ from balloon_spec.events import Available, Guest, GuestAction, Segment, Used
 from balloon_spec.families.page_poison import POISON_VAL
 from balloon_spec.families.page_reporting import REPORT, REPORTING
 from balloon_spec.families.page_reporting.declaration import FAMILY
-from balloon_spec.pages import EMPTY, PAGE_BYTES, PAGE_SHIFT, PageSet
+from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
+from balloon_spec.segments import inward, over, writable_ranges
 
 __all__ = ["MOST_RANGES", "Free", "PageReportingOfDevice", "PageReportingOfDriver", "free_in"]
 
@@ -46,10 +47,7 @@ class PageReportingOfDevice(DevicePart):
     # clipped to guest memory.
     def pages(self, segments: Sequence[Segment]) -> PageSet:
         """Return the pages that lie in a range from their first byte to their last."""
-        known = ((one.address, one.length_bytes) for one in segments if one.address is not None)
-        pages = ((-(-start // PAGE_BYTES), (start + length) // PAGE_BYTES) for start, length in known)
-        whole = PageSet((first, end - first) for first, end in pages if end > first)
-        return whole & self.device.options.memory
+        return inward(writable_ranges(segments)) & self.device.options.memory
 
     # REPORT-11, REPORT-15: without page poison, and with poison_val 0, the pages may hold zeros.
     # REPORT-12: with another value they hold that value afterwards.
@@ -133,7 +131,7 @@ class PageReportingOfDriver(DriverPart):
     # REPORT-06: one range for each run, as long as it is. REPORT-08, REPORT-10.
     def segments(self, pages: PageSet) -> tuple[Segment, ...]:
         """Return the descriptors of a report."""
-        return tuple(Segment(run.count << PAGE_SHIFT, True, run.first << PAGE_SHIFT) for run in pages)
+        return over(pages)
 
     # REPORT-04.
     def keeps(self, state: DriverState) -> PageSet:

@@ -5,46 +5,24 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
-from balloon_spec.events import Available, Segment
+from balloon_spec.events import Available
 from balloon_spec.families.free_page_hint import command_id
 from balloon_spec.judge.content import Content
 from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.judge.shape import Shape
-from balloon_spec.pages import PAGE_BYTES, PAGE_SHIFT, PageSet
+from balloon_spec.pages import PAGE_BYTES, PageSet
 from balloon_spec.queues import Queue
+from balloon_spec.segments import inward, outward, writable_ranges
 from balloon_spec.wire.structure import counted
 
-__all__ = ["COMMAND", "HINT", "hinted", "touched"]
-
-
-def hinted(segments: Sequence[Segment]) -> PageSet:
-    """Return the pages that lie whole in the device-writable segments whose addresses are known."""
-    return PageSet(
-        (first, max(last - first, 0))
-        for address, end in _extents(segments)
-        for first, last in [(-(-address // PAGE_BYTES), end >> PAGE_SHIFT)]
-    )
-
-
-def touched(segments: Sequence[Segment]) -> PageSet:
-    """Return the pages of which some byte lies in such a segment."""
-    return PageSet(
-        (first, last - first)
-        for address, end in _extents(segments)
-        for first, last in [(address >> PAGE_SHIFT, -(-end // PAGE_BYTES))]
-    )
-
-
-def _extents(segments: Sequence[Segment]) -> Iterator[tuple[int, int]]:
-    for one in segments:
-        if one.writable and one.address is not None and one.length_bytes:
-            yield one.address, one.address + one.length_bytes
+__all__ = ["COMMAND", "HINT"]
 
 
 def _read(
     _queue: Queue, event: Available, memory: PageSet, _features: Collection[str], _meant: Sequence[PageSet]
 ) -> Content:
-    pages, parts = hinted(event.segments) & memory, touched(event.segments) & memory
+    ranges = writable_ranges(event.segments)
+    pages, parts = inward(ranges) & memory, outward(ranges) & memory
     decisions = tuple(_decide(event))
     if event.readable:
         # What is hinted beside a command id is for nobody to tell.

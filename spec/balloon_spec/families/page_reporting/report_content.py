@@ -10,17 +10,15 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from balloon_spec.events import Available, Segment
+from balloon_spec.events import Available
 from balloon_spec.judge.content import Content
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.shape import Shape
-from balloon_spec.pages import EMPTY, PAGE_BYTES, PAGE_SHIFT, PageSet
+from balloon_spec.pages import EMPTY, PAGE_BYTES, PageSet
 from balloon_spec.queues import Queue
+from balloon_spec.segments import Range, inward, outward, writable_ranges
 
-__all__ = ["REPORT_BUFFER", "Range", "ReportContent", "inward", "outward", "ranges_of"]
-
-Range = tuple[int, int]
-"""The first guest-physical address of some bytes, and the one behind the last."""
+__all__ = ["REPORT_BUFFER", "ReportContent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +36,6 @@ class ReportContent(Content):
     def holds(self, address: int, length_bytes: int) -> bool:
         """Tell whether bytes lie in the ranges that were reported."""
         return any(start <= address and address + length_bytes <= end for start, end in self.ranges)
-
-
-def ranges_of(segments: Iterable[Segment]) -> tuple[Range, ...]:
-    """Return the ranges that device-writable segments point at, as they stand; those of no bytes are none."""
-    return tuple(
-        (one.address, one.address + one.length_bytes)
-        for one in segments
-        if one.writable and one.address is not None and one.length_bytes
-    )
-
-
-def inward(ranges: Iterable[Range]) -> PageSet:
-    """Return the pages that lie in one of the ranges from their first byte to their last."""
-    pages = ((-(-start // PAGE_BYTES), end // PAGE_BYTES) for start, end in ranges)
-    return PageSet((first, end - first) for first, end in pages if end > first)
-
-
-def outward(ranges: Iterable[Range]) -> PageSet:
-    """Return the pages of which some byte lies in a range."""
-    return PageSet(
-        (start >> PAGE_SHIFT, ((end - 1) >> PAGE_SHIFT) - (start >> PAGE_SHIFT) + 1) for start, end in ranges
-    )
 
 
 def _joined(ranges: Iterable[Range]) -> tuple[Range, ...]:
@@ -94,7 +70,7 @@ def _read(
     _features: Collection[str],
     _meant: Sequence[PageSet],
 ) -> ReportContent:
-    ranges = ranges_of(event.segments)
+    ranges = writable_ranges(event.segments)
     joined = _joined(ranges)
     even = (one for one in ranges if not (one[0] | one[1]) % PAGE_BYTES)
     pages, firm, touched = inward(joined) & memory, inward(even) & memory, outward(joined) & memory

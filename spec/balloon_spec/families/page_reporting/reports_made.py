@@ -9,11 +9,11 @@ from balloon_spec.families.base.balloon import Balloon
 from balloon_spec.families.page_poison.poison_value import PoisonValue
 from balloon_spec.families.page_reporting import REPORTING
 from balloon_spec.families.page_reporting.ledger import PageContents, Reports, content_of
-from balloon_spec.families.page_reporting.report_content import ranges_of
 from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
 from balloon_spec.pages import PAGE_BYTES
+from balloon_spec.segments import writable_ranges
 
 
 @rule(Negotiated, "REPORT-01")
@@ -45,7 +45,7 @@ def whole_pages_are_reported(event: Available, scene: Scene) -> Iterator[Decisio
     """The ranges of a report begin and end with pages."""
     if scene.buffer is None or scene.buffer.queue is not REPORTING:
         return
-    ranges = ranges_of(event.segments)
+    ranges = writable_ranges(event.segments)
     uneven = [one for one in ranges if one[0] % PAGE_BYTES or one[1] % PAGE_BYTES]
     if ranges:
         yield kept_if(
