@@ -105,9 +105,7 @@ class WordStep(Step):
         if self.word.written_by is Side.DEVICE:
             return isinstance(event, ConfigurationChanged)
         return (
-            isinstance(event, ConfigurationWritten)
-            and event.offset <= self.word.offset_bytes
-            and event.offset + len(event.data) >= self.word.end_bytes
+            isinstance(event, ConfigurationWritten) and self.word.within(event.offset, event.data) is not None
         )
 
     def play_device(self, session: DeviceSession) -> None:
@@ -115,9 +113,10 @@ class WordStep(Step):
         if self.word.written_by is Side.DRIVER:
             session.write_configuration(self.word.offset_bytes, self.data)
             return
-        place = slice(self.word.offset_bytes, self.word.end_bytes)
         seen = session.wait_for(
-            lambda event: isinstance(event, ConfigurationChanged) and event.data[place] == self.data
+            lambda event: (
+                isinstance(event, ConfigurationChanged) and self.word.within(0, event.data) == self.data
+            )
         )
         if seen is None and (hidden := session.unseen.get(Fact.CONFIGURATION_CHANGE)):
             raise NotExercised(hidden)
@@ -134,8 +133,7 @@ class WordStep(Step):
         if seen is None:
             raise self._missing("no write")
         assert isinstance(seen, ConfigurationWritten)
-        at = self.word.offset_bytes - seen.offset
-        if seen.data[at : at + self.word.length_bytes] != self.data:
+        if self.word.within(seen.offset, seen.data) != self.data:
             raise Mismatch(
                 f"{self.word.name} is not what the vector has",
                 requirement=self.otherwise,

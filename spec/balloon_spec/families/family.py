@@ -70,6 +70,12 @@ class ConfigurationWord:
         end_bytes = offset_bytes + length_bytes
         return length_bytes > 0 and offset_bytes < self.end_bytes and end_bytes > self.offset_bytes
 
+    def within(self, offset_bytes: int, data: bytes) -> bytes | None:
+        """Return the bytes of the word in an access of ``data`` at an offset; None unless it covers all."""
+        at = self.offset_bytes - offset_bytes
+        part = data[at : at + self.length_bytes] if at >= 0 else b""
+        return part if len(part) == self.length_bytes else None
+
     def after(self, before: Sequence[_Byte], offset_bytes: int, data: bytes) -> tuple[_Byte, ...]:
         """Return the bytes of the word after a store of ``data``; it had those of ``before``."""
         return tuple(

@@ -43,15 +43,8 @@ class FurtherWords(Ledger):
             for word in self.words:
                 if word.is_touched(event.offset, len(event.data)):
                     self.written.pop(word.name, None)
-                    if (data := _of(word, event)) is not None:
+                    if (data := word.within(event.offset, event.data)) is not None:
                         self.written[word.name] = data
-
-
-def _of(word: ConfigurationWord, event: ConfigurationRead | ConfigurationWritten) -> bytes | None:
-    """Return the bytes of a word if an access covers all of them; None otherwise."""
-    at = word.offset_bytes - event.offset
-    data = event.data[at : at + word.length_bytes] if at >= 0 else b""
-    return data if len(data) == word.length_bytes else None
 
 
 @rule(ConfigurationRead, "CFG-15")
@@ -59,7 +52,7 @@ def the_space_has_every_word(event: ConfigurationRead, scene: Scene) -> Iterator
     """A word that the driver wrote does not read as what is not there."""
     ledger = scene[FurtherWords]
     for word in ledger.words:
-        written, seen = ledger.written.get(word.name), _of(word, event)
+        written, seen = ledger.written.get(word.name), word.within(event.offset, event.data)
         ones = b"\xff" * word.length_bytes
         if written is None or seen is None or written == ones:
             continue

@@ -88,9 +88,8 @@ def word_of(event: ev.Event) -> int | None:
     """Return the command id that an event shows in the configuration space; None if it shows none."""
     if not isinstance(event, ev.ConfigurationRead | ev.ConfigurationChanged):
         return None
-    at = COMMAND_ID.offset_bytes - (event.offset if isinstance(event, ev.ConfigurationRead) else 0)
-    word = event.data[at : at + COMMAND_ID.length_bytes] if at >= 0 else b""
-    return int.from_bytes(word, "little") if len(word) == COMMAND_ID.length_bytes else None
+    word = COMMAND_ID.within(event.offset if isinstance(event, ev.ConfigurationRead) else 0, event.data)
+    return None if word is None else int.from_bytes(word, "little")
 
 
 def command_of(buffer: InFlight) -> Command | None:
