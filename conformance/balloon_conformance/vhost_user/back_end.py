@@ -41,13 +41,13 @@ from balloon_conformance.vhost_user.configuration_writes import driver_writes
 from balloon_conformance.vhost_user.connection import Connection, close_descriptors
 from balloon_conformance.vhost_user.errors import PeerBroke, PeerClosed, PeerError, PeerSilent
 from balloon_conformance.vhost_user.frontend_session import Status
-from balloon_conformance.vhost_user.lent_pages import LentPages
 from balloon_conformance.vhost_user.memory import SharedMemory
 from balloon_conformance.vhost_user.messages import BackendRequest, Message, ProtocolFeature, Sender
 from balloon_conformance.vhost_user.served_vring import ServedVring
 from balloon_conformance.vhost_user.signals import write_all
 from balloon_conformance.vhost_user.vring_descriptors import VringDescriptors
 from balloon_conformance.virtio import GuestMemory
+from balloon_conformance.virtio.lent_pages import LentPages
 from balloon_spec.events import (
     Available,
     ConfigurationRead,

@@ -20,7 +20,7 @@ from balloon_conformance.iut.reference.modelled_guest import ModelledGuest
 from balloon_conformance.reference.coalesce import lowest, page_numbers
 from balloon_conformance.reference.driver import Driver
 from balloon_conformance.reference.driver_state import DriverOutput, Fill, Freed
-from balloon_conformance.vhost_user.lent_pages import LentPages
+from balloon_conformance.virtio.lent_pages import LentPages
 from balloon_spec.events import Available, Guest, GuestAction, Side
 from balloon_spec.pages import EMPTY, PAGE_BYTES, PFN_LIMIT, PageSet
 

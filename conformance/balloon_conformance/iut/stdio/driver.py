@@ -12,7 +12,7 @@ from balloon_conformance.iut.contract import AdapterError, Capability, Setup
 from balloon_conformance.iut.stdio.adapter import StdioAdapter
 from balloon_conformance.iut.stdio.forms import ErrorKind
 from balloon_conformance.iut.stdio.messages import Answer
-from balloon_conformance.vhost_user.lent_pages import LentPages
+from balloon_conformance.virtio.lent_pages import LentPages
 from balloon_spec.events import Available, Contents, Event, GuestAction, Memory, Reset, Side
 from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue

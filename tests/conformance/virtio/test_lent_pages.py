@@ -6,8 +6,8 @@ import struct
 
 import pytest
 
-from balloon_conformance.vhost_user.lent_pages import altered, contents, fills, lent
 from balloon_conformance.virtio import GuestMemory, Region
+from balloon_conformance.virtio.lent_pages import altered, contents, fills, lent
 from balloon_spec.events import Segment
 from balloon_spec.pages import EMPTY, PAGE_BYTES, PageSet
 
