@@ -17,9 +17,8 @@ from balloon_conformance.iut.sight import Fact
 from balloon_conformance.running.mismatch import Mismatch
 from balloon_conformance.running.not_exercised import NotExercised
 from balloon_conformance.running.word_step import WordStep
-from balloon_conformance.vectors.sequence import Drawing, Item, Lane, Note
-from balloon_conformance.vectors.step import Form, Schema, Step
-from balloon_conformance.vectors.steps.parts import RUNS, field, schemas
+from balloon_conformance.vectors.sequence import Drawing, Item, Lane
+from balloon_conformance.vectors.steps.pages import LookStep, PagesStep
 from balloon_spec.events import (
     Available,
     ConfigurationChanged,
@@ -40,9 +39,7 @@ from balloon_spec.segments import inward, outward, over, writable_ranges
 if TYPE_CHECKING:
     from balloon_conformance.running.session import DeviceSession, DriverSession
     from balloon_conformance.vectors.as_trace import Tracing
-    from balloon_conformance.vectors.formats.plain import Exporting
     from balloon_conformance.vectors.reading import StepReader
-    from balloon_conformance.vectors.write import Writing
     from balloon_spec.families.family import ConfigurationWord
     from balloon_spec.strict_yaml import Path
 
@@ -115,37 +112,14 @@ class CommandIdStep(WordStep):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WriteStep(Step):
+class WriteStep(PagesStep):
     """The guest writes to pages: what it hinted of them before does not count any more."""
 
-    forms: ClassVar = (
-        Form("guest", "writes", schemas(writes=field("the pages that the guest writes to", "someRuns"))),
-    )
     by: ClassVar = "guest"
     action_name: ClassVar = "writes"
-    exported: ClassVar[Mapping[str, Schema]] = schemas(pages=RUNS)
-
-    pages: PageSet
-
-    @classmethod
-    def read(
-        cls, reader: StepReader, path: Path, value: Mapping[str, Any], common: Mapping[str, Any]
-    ) -> Self:
-        """Read the pages."""
-        del value
-        return cls(pages=reader.pages((*path, "writes")), **common)
-
-    def write(self, writing: Writing) -> Iterator[str]:
-        """Write the pages."""
-        yield f"guest: {{writes: {writing.pages(self.pages)}}}"
-
-    def draw(self, drawing: Drawing) -> Iterator[Item]:
-        """Draw a note at the guest."""
-        yield drawing.arrow(self, (Lane.GUEST, Lane.DRIVER), f"writes to {self.pages}")
-
-    def export(self, exporting: Exporting) -> dict[str, Any]:
-        """Return the pages."""
-        return {"pages": exporting.pages(self.pages)}
+    about: ClassVar = "the pages that the guest writes to"
+    ways: ClassVar = (Lane.GUEST, Lane.DRIVER)
+    drawn: ClassVar = "writes to"
 
     def trace(self, tracing: Tracing) -> Iterator[Event]:
         """Yield the use of the pages."""
@@ -173,72 +147,33 @@ class WriteStep(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CopyStep(Step):
+class CopyStep(LookStep):
     """What is in the copy of guest memory that the device made: pages that it left out, and that it has.
 
     A device may copy a page that it could leave out, so ``missing`` are those that may be missing.
     """
 
-    forms: ClassVar = (
-        Form(
-            "copy",
-            None,
-            schemas(
-                missing=field("the pages that the device may leave out", "someRuns"),
-                there=field("the pages that it must not leave out", "someRuns"),
-            ),
-            about="what is in the copy of guest memory for which the device asked for hints, once it is over",
-            least=1,
-        ),
-    )
-    by: ClassVar = "memory"
     action_name: ClassVar = "copy"
-    exported: ClassVar[Mapping[str, Schema]] = schemas(pages=RUNS, kept=RUNS)
+    words: ClassVar = ("missing", "there")
+    kinds: ClassVar = ("the pages that the device may leave out", "the pages that it must not leave out")
+    names: ClassVar = ("pages", "kept")
+    told: ClassVar = (
+        "what is in the copy of guest memory for which the device asked for hints, once it is over"
+    )
+    drawn: ClassVar = ("copy of guest memory", "without", "with")
 
     missing: PageSet = EMPTY
     there: PageSet = EMPTY
 
-    @classmethod
-    def read(
-        cls, reader: StepReader, path: Path, value: Mapping[str, Any], common: Mapping[str, Any]
-    ) -> Self:
-        """Read the pages; none is in both sets."""
-        missing = reader.pages((*path, "missing")) if "missing" in value else EMPTY
-        there = reader.pages((*path, "there")) if "there" in value else EMPTY
-        if not there.isdisjoint(missing):
-            reader.refuse(
-                (*path, "there"),
-                f"{there & missing} is missing and there",
-                "name each page in one of the two",
-            )
-        return cls(missing=missing, there=there, **common)
-
-    def write(self, writing: Writing) -> Iterator[str]:
-        """Write the pages, those of which there are any."""
-        parts = [f"missing: {writing.pages(self.missing)}"] if self.missing else []
-        parts += [f"there: {writing.pages(self.there)}"] if self.there else []
-        yield f"copy: {{{', '.join(parts)}}}"
-
-    def draw(self, drawing: Drawing) -> Iterator[Item]:
-        """Draw a note over driver and device."""
-        lines = [f"without {self.missing}"] if self.missing else []
-        lines += [f"with {self.there}"] if self.there else []
-        said = (f"copy of guest memory: {lines[0]}", *lines[1:])
-        yield Note(drawing.number, Lane.DRIVER, Lane.DEVICE, said, self.condition)
-
-    def export(self, exporting: Exporting) -> dict[str, Any]:
-        """Return the pages."""
-        return {"pages": exporting.pages(self.missing), "kept": exporting.pages(self.there)}
+    @property
+    def sets(self) -> tuple[PageSet, PageSet]:
+        """The pages that may be missing, and those that are there."""
+        return self.missing, self.there
 
     def trace(self, tracing: Tracing) -> Iterator[Event]:
         """Yield the look at the copy."""
         del tracing
         yield Skipped(self.missing, self.missing | self.there)
-
-    @property
-    def awaited_of(self) -> Side | None:
-        """The device."""
-        return Side.DEVICE
 
     @classmethod
     def filled(cls, filling: Any, meant: Any, common: Mapping[str, Any]) -> Self:
@@ -269,45 +204,33 @@ class CopyStep(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HintsStep(Step):
+class HintsStep(PagesStep):
     """The driver hints pages, in as many buffers as it likes, and no others; each is returned at once.
 
     It need not hint all of them: a driver may hint blocks of a size of its own.
     """
 
-    forms: ClassVar = (
-        Form("driver", "hints", schemas(hints=field("the pages that the driver hints", "someRuns"))),
-    )
     by: ClassVar = "driver"
     action_name: ClassVar = "hints"
-    exported: ClassVar[Mapping[str, Schema]] = schemas(pages=RUNS)
-
-    pages: PageSet
+    about: ClassVar = "the pages that the driver hints"
+    ways: ClassVar = (Lane.DRIVER, Lane.DEVICE)
+    drawn: ClassVar = "hints"
 
     @classmethod
     def read(
         cls, reader: StepReader, path: Path, value: Mapping[str, Any], common: Mapping[str, Any]
     ) -> Self:
         """Read the pages; a vector that judges a device has buffers of its own."""
-        del value
         if Side.DEVICE in reader.sides:
             reader.refuse(
                 path, "how a driver cuts its hints is for a device to be told", "make buffers of them"
             )
-        return cls(pages=reader.pages((*path, "hints")), **common)
-
-    def write(self, writing: Writing) -> Iterator[str]:
-        """Write the pages."""
-        yield f"driver: {{hints: {writing.pages(self.pages)}}}"
+        return super(HintsStep, cls).read(reader, path, value, common)
 
     def draw(self, drawing: Drawing) -> Iterator[Item]:
         """Draw an arrow to the device, and one back."""
-        yield drawing.arrow(self, (Lane.DRIVER, Lane.DEVICE), f"hints {self.pages}")
+        yield from PagesStep.draw(self, drawing)
         yield drawing.arrow(self, (Lane.DEVICE, Lane.DRIVER), "hints returned")
-
-    def export(self, exporting: Exporting) -> dict[str, Any]:
-        """Return the pages."""
-        return {"pages": exporting.pages(self.pages)}
 
     def trace(self, tracing: Tracing) -> Iterator[Event]:
         """Yield a buffer with a descriptor for each run, and its return."""
