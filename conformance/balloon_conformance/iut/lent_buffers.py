@@ -19,6 +19,7 @@ from balloon_conformance.virtio import (
 )
 from balloon_spec import events as ev
 from balloon_spec.events import BufferAltered, RingBroken, Side, Used
+from balloon_spec.pages import PAGE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -111,10 +112,13 @@ class LentBuffers:
         """(queue index, descriptors) of each queue that was set up."""
         return tuple((index, queue.layout.size) for index, queue in sorted(self._queues.items()))
 
-    def set_up(self, index: int, size: int) -> RingLayout:
-        """Lay an empty queue of ``size`` descriptors into memory; return where."""
-        span = RingLayout.packed_at(0, size).end_address
-        layout = RingLayout.packed_at(self._allocate(span), size)
+    def set_up(self, index: int, size: int, *, is_legacy: bool = False) -> RingLayout:
+        """Lay an empty queue of ``size`` descriptors into memory; return where.
+
+        With ``is_legacy`` it has the form of the legacy interface.
+        """
+        lay = RingLayout.legacy_at if is_legacy else RingLayout.packed_at
+        layout = lay(self._allocate(lay(0, size).end_address, PAGE_BYTES if is_legacy else 16), size)
         self._queues[index] = DriverQueue(self._memory, layout, event_index=self._event_index)
         self._lent[index] = {}
         return layout
@@ -268,9 +272,9 @@ class LentBuffers:
             written += self._read(segment.address, min(left, segment.length_bytes))
         return written
 
-    def _allocate(self, length_bytes: int) -> int:
+    def _allocate(self, length_bytes: int, alignment_bytes: int = 16) -> int:
         try:
             # Whole lines of 16 bytes: no buffer could use a smaller rest.
-            return self._arena.allocate(length_bytes + -length_bytes % 16)
+            return self._arena.allocate(length_bytes + -length_bytes % 16, alignment_bytes)
         except ArenaExhaustedError as error:
             raise AdapterError(str(error)) from None

@@ -20,6 +20,7 @@ from balloon_conformance.vhost_user.messages import ProtocolFeature
 
 __all__ = [
     "KICKS",
+    "MODERN",
     "TABLE",
     "Fact",
     "HiddenFact",
@@ -35,6 +36,8 @@ __all__ = [
 
 KICKS = "a kick descriptor for every virtqueue"
 """A front-end may leave this out; no protocol feature says so."""
+MODERN = "the interface of VIRTIO 1.0"
+"""A transitional device over PCI has the legacy interface beside it."""
 
 
 class Fact(StrEnum):
@@ -150,7 +153,14 @@ TABLE: Final[Mapping[Kind, tuple[HiddenFact, ...]]] = MappingProxyType(
             ),
             HiddenFact(Fact.EXTENTS, "buffers are handed over whole in this process, without descriptors"),
         ),
-        Kind.QEMU: (),
+        Kind.QEMU: (
+            HiddenFact(
+                Fact.REFUSAL,
+                "the legacy interface has no FEATURES_OK, by which a device could refuse features",
+                _unless(MODERN),
+            ),
+            HiddenFact(Fact.NEEDS_RESET, "the legacy interface has no DEVICE_NEEDS_RESET", _unless(MODERN)),
+        ),
         Kind.LINUX_UML: _DRIVER_OVER_VHOST_USER,
         Kind.VHOST_USER_DEVICE: (
             HiddenFact(

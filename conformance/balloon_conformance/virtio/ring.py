@@ -44,6 +44,8 @@ USED_ELEMENT: Final = Struct("<II")
 DESCRIPTOR_BYTES: Final = 16
 USED_ELEMENT_BYTES: Final = 8
 QUEUE_SIZE_LIMIT: Final = 32768
+LEGACY_ALIGNMENT_BYTES: Final = 4096
+"""What the used ring is aligned to with the legacy interface."""
 CHAIN_LIMIT_BYTES: Final = 1 << 32
 """The most bytes one chain may hold in total (2.7.5)."""
 
@@ -175,6 +177,13 @@ class RingLayout:
         available_address = address + DESCRIPTOR_BYTES * size
         used_address = available_address + 6 + 2 * size
         return cls(size, address, available_address, used_address + -used_address % 4)
+
+    @classmethod
+    def legacy_at(cls, address: int, size: int) -> RingLayout:
+        """Lay the parts out as the legacy interface has them (2.7.2), from a multiple of 4096 on."""
+        available_address = address + DESCRIPTOR_BYTES * size
+        used_address = available_address + 6 + 2 * size
+        return cls(size, address, available_address, used_address + -used_address % LEGACY_ALIGNMENT_BYTES)
 
     @property
     def descriptors_bytes(self) -> int:

@@ -87,6 +87,51 @@ def test_properties_of_qemu_reach_its_options_and_a_malformed_one_does_not():
         command_line.parse({"qemu-device-properties": "deflate-on-oom=on,off"})
 
 
+@pytest.mark.parametrize(
+    ("given", "machine", "device"),
+    [
+        ({}, "microvm", "virtio-balloon-device"),
+        ({"qemu-transport": "pci"}, "q35", "virtio-balloon-pci,disable-legacy=on"),
+        ({"qemu-transport": "pci", "qemu-machine": "pc"}, "pc", "virtio-balloon-pci,disable-legacy=on"),
+        ({"qemu-transport": "pci-legacy"}, "q35", "virtio-balloon-pci,disable-legacy=off"),
+    ],
+)
+def test_the_transport_of_qemu_says_which_device_and_machine(given, machine, device):
+    options = command_line.parse(given)
+    assert options.machine.name == machine
+    assert options.device.startswith(f"{device},id=")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"qemu-transport": "ccw"}, "--qemu-transport: there is no 'ccw'; take one of mmio, pci, "),
+        ({"qemu-machine": "virt"}, "--qemu-machine: 'virt' is no machine with transport mmio; take microvm"),
+        (
+            {"qemu-machine": "q35"},
+            "--qemu-machine: 'q35' is no machine with transport mmio; take microvm, or give --qemu-transport",
+        ),
+        (
+            {"qemu-transport": "pci", "qemu-machine": "microvm"},
+            "'microvm' is no machine with transport pci; take q35 or pc, or give --qemu-transport",
+        ),
+        ({"qemu-interrupts": "msi-x"}, "--qemu-interrupts is for PCI; remove it, or give --qemu-transport"),
+        (
+            {"qemu-interrupts": "msi", "qemu-transport": "pci"},
+            "--qemu-interrupts: there is no 'msi'; take one of intx, msi-x",
+        ),
+    ],
+)
+def test_a_transport_or_machine_of_qemu_that_there_is_not_is_refused(given, words):
+    with pytest.raises(IutError, match=words):
+        command_line.parse(given)
+
+
+def test_the_legacy_interface_has_32_feature_bits():
+    assert resolve("qemu", {"qemu-transport": "pci-legacy"}).feature_bits == 32
+    assert resolve("qemu", {"qemu-transport": "pci-transitional"}).feature_bits == 64
+
+
 @pytest.mark.parametrize("path", ["Adapter", "make", "adapter", "Holder.inner"])
 def test_a_python_object_may_be_a_class_a_function_or_the_adapter(module, path):
     name = module("""

@@ -1,8 +1,8 @@
 """QEMU's own balloon device under test, driven from outside: no guest, no KVM, no root.
 
-QEMU runs a ``microvm`` whose firmware halts. The suite is the driver: it reaches the virtio-mmio registers
-through qtest, and lays real split virtqueues in guest RAM that both processes map. Through QMP it is also the
-operator.
+QEMU runs a machine whose firmware halts. The suite is the driver: it reaches the registers of the device, on
+virtio-mmio or on PCI, through qtest, and lays real split virtqueues in guest RAM that both processes map.
+Through QMP it is also the operator.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from balloon_conformance.iut.contract import Target
 from balloon_conformance.iut.kind import Given, Kind
 from balloon_conformance.iut.qemu.adapter import QemuDevice
 from balloon_conformance.iut.qemu.command_line import OPTIONS, parse
+from balloon_conformance.iut.qemu.machines import TransportKind
 from balloon_conformance.iut.qemu.options import QemuOptions
 from balloon_spec.events import Side
 from balloon_spec.queues import Numbering
@@ -36,6 +37,7 @@ def target(options: QemuOptions | None = None) -> Target:
         lambda: QemuDevice(chosen),
         default_profile="mainline",
         stock_note=_STOCK_NOTE,
+        feature_bits=32 if chosen.transport is TransportKind.PCI_LEGACY else 64,
         numbering=Numbering.DENSE_OFFERED,
     )
 

@@ -21,17 +21,18 @@ from balloon_conformance.iut.contract import (
     operator_capability,
 )
 from balloon_conformance.iut.lent_buffers import LentBuffers
-from balloon_conformance.iut.notifications import Notifications
 from balloon_conformance.iut.numbering_hint import hint
+from balloon_conformance.iut.qemu.find import find_balloon
 from balloon_conformance.iut.qemu.guest_copy import GuestCopy
-from balloon_conformance.iut.qemu.mmio import Interrupt, Status, VirtioMmio
+from balloon_conformance.iut.qemu.machines import TransportKind
 from balloon_conformance.iut.qemu.operator import Operator
 from balloon_conformance.iut.qemu.options import MEANINGS
 from balloon_conformance.iut.qemu.process import QemuProcess, find_binary, version
 from balloon_conformance.iut.qemu.qmp import require_library
-from balloon_conformance.iut.qemu.ram import MAXIMUM_PAGES, MINIMUM_PAGES, GuestRam
-from balloon_conformance.iut.sight import NotVisible
-from balloon_spec.events import ConfigurationChanged, NeedsReset, OperatorAction, Used
+from balloon_conformance.iut.qemu.ram import GuestRam
+from balloon_conformance.iut.qemu.transport import Status
+from balloon_conformance.iut.qemu.watch import Watch
+from balloon_spec.events import NeedsReset, OperatorAction, Used
 from balloon_spec.families.free_page_hint import END_HINTS, FREE_PAGE, HINT
 from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.pages import EMPTY, PageSet
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
     from balloon_conformance.iut.contract import Buffer, Setup
     from balloon_conformance.iut.qemu.options import QemuOptions
+    from balloon_conformance.iut.qemu.transport import Transport
     from balloon_spec.events import Event, Overwritten
     from balloon_spec.profiles import Profile
 
@@ -72,24 +74,22 @@ _SETTLED_LOOKS: Final = 8
 class _Negotiation:
     """The state between two resets.
 
-    ``configuration`` is the space as of its last change. ``reported`` says that there was a statistics
-    buffer: QEMU keeps its statistics over a reset. ``awaiting`` says that an operator's request shows no
-    effect yet. ``left_status`` is the device status that the reset left.
+    ``reported`` says that there was a statistics buffer: QEMU keeps its statistics over a reset. ``awaiting``
+    says that an operator's request shows no effect yet. ``left_status`` is the device status that the reset
+    left.
     """
 
     lent: LentBuffers | None = None
-    notifications: Notifications = field(default_factory=Notifications)
+    watch: Watch = field(default_factory=Watch)
     offered: int = 0
     accepted: int = 0
-    needs_reset: bool = False
     reported: bool = False
     awaiting: bool = False
-    configuration: bytes = b""
     left_status: int = 0
 
 
 class QemuDevice:
-    """A device adapter for QEMU's ``virtio-balloon-device``; :class:`QemuOptions` has the choices.
+    """A device adapter for QEMU's balloon; :class:`QemuOptions` has the choices, the transport among them.
 
     Its ``memory`` ends where the case says that guest memory ends. It lacks pages 0x40 to 0xff, which hold
     the rings, the buffers and the firmware; no buffer may name them.
@@ -102,14 +102,18 @@ class QemuDevice:
         self._profile: Profile | None = None
         self._ram: GuestRam | None = None
         self._process: QemuProcess | None = None
-        self._device: VirtioMmio | None = None
+        self._device: Transport | None = None
         self._operator: Operator | None = None
         self._spent = False
         self._copy: GuestCopy | None = None
         """The copy of the guest that the operator finished last."""
         self._now = _Negotiation()
 
-    unseen = sight.unseen(sight.Kind.QEMU)
+    @property
+    def unseen(self) -> Mapping[sight.Fact, str]:
+        """What the transport does not show: the legacy interface has not all bits of the device status."""
+        is_legacy = self._options.transport is TransportKind.PCI_LEGACY
+        return sight.unseen(sight.Kind.QEMU, () if is_legacy else {sight.MODERN})
 
     @property
     def capabilities(self) -> frozenset[Capability]:
@@ -119,7 +123,7 @@ class QemuDevice:
     @property
     def description(self) -> str:
         """QEMU's version and the device's arguments."""
-        return f"QEMU {version(find_binary(self._options.binary))}, {self._options.device}"
+        return f"QEMU {version(find_binary(self._options.binary))}, {self._options.description}"
 
     @property
     def memory(self) -> PageSet:
@@ -131,7 +135,8 @@ class QemuDevice:
         require_library()
         self._refuse_foreign_bits(setup.profile)
         self._profile = setup.profile
-        pages = _ram_pages(setup.memory_pages, self._options.memory_mib)
+        memory_map = self._options.machine.memory_map
+        pages = memory_map.ram_pages(setup.memory_pages, self._options.memory_mib)
         if self._ram and self._ram.pages != pages:
             self.stop()
         if not self._options.can_serve(setup.profile, self._properties):
@@ -145,11 +150,11 @@ class QemuDevice:
             if self._ram:
                 self._ram.restore()
             else:
-                self._ram = GuestRam(pages)
+                self._ram = GuestRam(pages, memory_map)
             options = self._options.with_properties(self._properties)
             self._process = QemuProcess(options, self._ram.descriptor, self._ram.size_bytes)
             self._operator = Operator(self._process.monitor, self._ram.pages, self._options.migration_seconds)
-            self._device = VirtioMmio.find(self._process.qtest)
+            self._device = find_balloon(options, self._process.qtest, self._ram)
             self._spent = False
         self.reset()
 
@@ -175,10 +180,12 @@ class QemuDevice:
         return self._now.offered
 
     def accept(self, features: int) -> bool:
-        """Write the accepted features; return whether the device kept FEATURES_OK."""
+        """Write the accepted features; return whether the device kept FEATURES_OK, which legacy ones lack."""
         device = self._running()
         device.accept_features(features)
         self._now.accepted = features
+        if device.is_legacy:
+            return True
         return Status.FEATURES_OK in device.add_status(Status.FEATURES_OK)
 
     @property
@@ -215,17 +222,18 @@ class QemuDevice:
                     f" does its build give the bits the meaning of profile {self._profile.name}?"
                     + hint(self.absent_queues, self._profile, self._now.offered, self._now.accepted)
                 )
-            device.enable_queue(index, lent.set_up(index, min(self._options.ring_size, maximum)))
+            size = maximum if device.is_legacy else min(self._options.ring_size, maximum)
+            device.enable_queue(index, lent.set_up(index, size, is_legacy=device.is_legacy))
 
     def absent_queues(self, indices: Collection[int]) -> frozenset[int]:
-        """Return those of the indices whose register says that a queue has no entries (QueueNumMax 0)."""
+        """Return those of the indices whose register says that a queue has no entries."""
         device = self._running()
         return frozenset(index for index in indices if not device.queue_size_maximum(index))
 
     def driver_ok(self) -> None:
         """Set DRIVER_OK."""
         device = self._running()
-        self._now.configuration = self._read_space(device, self._now.accepted)
+        self._now.watch.configuration = self._read_space(device, self._now.accepted)
         device.add_status(Status.DRIVER_OK)
 
     def make_available(self, queue: int, buffer: Buffer) -> None:
@@ -356,31 +364,14 @@ class QemuDevice:
             stream, early_bytes = finished
             self._copy = GuestCopy.of(stream, self._ram.nameable, self._ram.read, early_bytes)
 
-    def _look(self, device: VirtioMmio) -> list[Event]:
+    def _look(self, device: Transport) -> list[Event]:
         """Collect everything that the device may have done."""
-        lent = self._now.lent
-        before = [] if lent is None else lent.collect()
-        interrupts, status = device.take_interrupts(), device.status()
-        data, more = b"", interrupts
-        while Interrupt.CONFIGURATION_CHANGE in more:
-            # What can be read was announced by then. Another announcement that waits is of this very change:
-            # left for later, it would be taken for one of what is there then.
-            data, more = self._read_space(device, self._now.accepted), device.take_interrupts()
-            interrupts |= more
-        after = [] if lent is None else lent.collect()
-        events = self._now.notifications.join_shared(before, after, came=Interrupt.USED_BUFFER in interrupts)
-        if any(isinstance(event, Used) and self._queues.get(event.queue) is STATISTICS for event in events):
-            self._qemu().stop_polling()
-        broken = Status.DEVICE_NEEDS_RESET in status and not self._now.needs_reset
-        if Interrupt.CONFIGURATION_CHANGE in interrupts:
-            # The same interrupt announces DEVICE_NEEDS_RESET (2.1.2). Then only a changed space shows that
-            # the interrupt also meant a change of the configuration.
-            if not broken or data != self._now.configuration:
-                events.append(ConfigurationChanged(data))
-            self._now.configuration = data
-        if broken:
-            self._now.needs_reset = self._spent = True
-            events.append(NeedsReset())
+        now = self._now
+        events = now.watch.look(device, now.lent, lambda: self._read_space(device, now.accepted))
+        for event in events:
+            if isinstance(event, Used) and self._queues.get(event.queue) is STATISTICS:
+                self._qemu().stop_polling()
+            self._spent = self._spent or isinstance(event, NeedsReset)
         return events
 
     def _serves_hints(self) -> bool:
@@ -388,10 +379,10 @@ class QemuDevice:
         lent = self._now.lent
         indices = [index for index, queue in self._queues.items() if queue is FREE_PAGE]
         return lent is not None and any(
-            lent.in_flight(index) or self._now.notifications.awaits(index) for index in indices
+            lent.in_flight(index) or self._now.watch.awaits(index) for index in indices
         )
 
-    def _read_space(self, device: VirtioMmio, features: int) -> bytes:
+    def _read_space(self, device: Transport, features: int) -> bytes:
         """Read the words of the configuration space that the profile has with these features.
 
         QEMU's space is longer if it offers features that the profile does not have.
@@ -426,7 +417,7 @@ class QemuDevice:
         self._process = self._device = self._operator = None
         self._now = _Negotiation()
 
-    def _running(self) -> VirtioMmio:
+    def _running(self) -> Transport:
         if self._device is None:
             raise AdapterError("QEMU is not running; start the adapter first")
         return self._device
@@ -444,17 +435,3 @@ class QemuDevice:
                     f"with {name}=on bit {bit} is not {meant.name}; use profile mainline,"
                     f" or leave {name} off with a QEMU that speaks {profile.name}"
                 )
-
-
-def _ram_pages(case_pages: int, least_mib: int) -> int:
-    """Return how many pages the guest gets. QEMU needs an even number.
-
-    Raises :class:`NotVisible` for a case, and :class:`AdapterError` for an option, that asks for too many.
-    """
-    if case_pages > MAXIMUM_PAGES:
-        raise NotVisible(f"QEMU's machine has {MAXIMUM_PAGES} pages in a row at most, not {case_pages}")
-    pages = max(case_pages, least_mib << 8, MINIMUM_PAGES)
-    pages += pages & 1
-    if pages > MAXIMUM_PAGES:
-        raise AdapterError(f"{pages} pages of guest memory are too many; ask for {MAXIMUM_PAGES} at most")
-    return pages

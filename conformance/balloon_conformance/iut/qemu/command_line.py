@@ -7,6 +7,7 @@ from typing import Final
 
 from balloon_conformance.iut.errors import IutError
 from balloon_conformance.iut.kind import Given, Option
+from balloon_conformance.iut.qemu.machines import MACHINES, InterruptKind, TransportKind
 from balloon_conformance.iut.qemu.options import QemuOptions
 
 __all__ = ["OPTIONS", "parse"]
@@ -14,7 +15,14 @@ __all__ = ["OPTIONS", "parse"]
 _BINARY = Option("qemu-binary", "PATH", "The QEMU to start (default: qemu-system-x86_64).")
 _PROPERTIES = Option("qemu-device-properties", "NAME=VALUE,...", "More properties of QEMU's device.")
 _LEAST_MEMORY = Option("qemu-memory", "SIZE", "The least guest memory, as in 256M.")
-OPTIONS: Final = (_BINARY, _PROPERTIES, _LEAST_MEMORY)
+_TRANSPORT = Option(
+    "qemu-transport", "KIND", f"How the device is reached: {', '.join(TransportKind)} (default: mmio)."
+)
+_MACHINE = Option("qemu-machine", "NAME", f"QEMU's machine: {', '.join(MACHINES)}.")
+_INTERRUPTS = Option(
+    "qemu-interrupts", "KIND", f"How a PCI device interrupts: {', '.join(InterruptKind)} (default: intx)."
+)
+OPTIONS: Final = (_BINARY, _PROPERTIES, _LEAST_MEMORY, _TRANSPORT, _MACHINE, _INTERRUPTS)
 
 _MEMORY: Final = re.compile(r"([0-9]+)([MG]?)(?:iB)?")
 _PROPERTY: Final = re.compile(r"[A-Za-z0-9_.-]+=[^,=]*")
@@ -25,7 +33,8 @@ def parse(given: Given) -> QemuOptions:
 
     A memory is as in ``64M``, ``2G`` or ``64`` (MiB).
 
-    Raises :class:`IutError` for a property that is not ``NAME=VALUE``, or a memory that is no size.
+    Raises :class:`IutError` for a property that is not ``NAME=VALUE``, a memory that is no size, and a
+    transport, machine or kind of interrupt that there is not or that does not go with the others.
     """
     stock = QemuOptions()
     properties = given.get(_PROPERTIES.name, "")
@@ -36,11 +45,46 @@ def parse(given: Given) -> QemuOptions:
                 f"--qemu-device-properties: {word!r} is not NAME=VALUE; "
                 "write them as in deflate-on-oom=off,iommu_platform=on"
             )
+    transport = _transport(given)
     return QemuOptions(
+        transport=transport,
+        machine_name=_machine(given, transport),
+        interrupts=_interrupts(given, transport),
         binary=given.get(_BINARY.name, stock.binary),
         device_properties=properties.strip(","),
         memory_mib=stock.memory_mib if memory is None else _mib(memory),
     )
+
+
+def _transport(given: Given) -> TransportKind:
+    text = given.get(_TRANSPORT.name, TransportKind.MMIO.value)
+    if text not in frozenset(TransportKind):
+        raise IutError(f"--qemu-transport: there is no {text!r}; take one of {', '.join(TransportKind)}")
+    return TransportKind(text)
+
+
+def _machine(given: Given, transport: TransportKind) -> str:
+    """Return the name that was given, empty if none was."""
+    if (name := given.get(_MACHINE.name)) is None:
+        return ""
+    fit = [one.name for one in MACHINES.values() if transport in one.transports]
+    if name not in fit:
+        raise IutError(
+            f"--qemu-machine: {name!r} is no machine with transport {transport}; take {' or '.join(fit)}"
+            + (", or give --qemu-transport" if name in MACHINES else "")
+        )
+    return name
+
+
+def _interrupts(given: Given, transport: TransportKind) -> InterruptKind:
+    text = given.get(_INTERRUPTS.name)
+    if text is None:
+        return InterruptKind.INTX
+    if text not in frozenset(InterruptKind):
+        raise IutError(f"--qemu-interrupts: there is no {text!r}; take one of {', '.join(InterruptKind)}")
+    if transport is TransportKind.MMIO:
+        raise IutError("--qemu-interrupts is for PCI; remove it, or give --qemu-transport")
+    return InterruptKind(text)
 
 
 def _mib(text: str) -> int:

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from enum import IntEnum, IntFlag
 from typing import TYPE_CHECKING, Final
 
-from balloon_conformance.iut.contract import (
-    AdapterError,
-    ImplementationHung,
-    ImplementationViolation,
-)
+from balloon_conformance.iut.contract import AdapterError, ImplementationViolation
+from balloon_conformance.iut.qemu.registers import MemoryRegisters
+from balloon_conformance.iut.qemu.transport import BALLOON_DEVICE_ID, Interrupts, Status, Transport
 
 if TYPE_CHECKING:
     from balloon_conformance.iut.qemu.qtest import QtestClient
     from balloon_conformance.virtio import RingLayout
 
-__all__ = ["BALLOON_DEVICE_ID", "Interrupt", "Register", "Status", "VirtioMmio"]
+__all__ = ["Register", "VirtioMmio"]
 
-BALLOON_DEVICE_ID: Final = 5
 _MAGIC: Final = 0x74726976
 _FIRST_SLOT_ADDRESS: Final = 0xFEB0_0000
 _SLOT_BYTES: Final = 0x200
 _SLOTS: Final = 24
 """The virtio-mmio slots of QEMU's microvm. Without a second IOAPIC only the first 8 exist."""
-_RETRIES: Final = 1000
-_RESET_SECONDS: Final = 5.0
-"""How long a device may take to be reset."""
 
 
 class Register(IntEnum):
@@ -54,29 +47,18 @@ class Register(IntEnum):
     CONFIGURATION = 0x100
 
 
-class Status(IntFlag):
-    """Bits of the device status (section 2.1)."""
-
-    ACKNOWLEDGE = 1
-    DRIVER = 2
-    DRIVER_OK = 4
-    FEATURES_OK = 8
-    DEVICE_NEEDS_RESET = 64
-    FAILED = 128
-
-
-class Interrupt(IntFlag):
+class _Interrupt(IntFlag):
     """Bits of InterruptStatus."""
 
     USED_BUFFER = 1
     CONFIGURATION_CHANGE = 2
 
 
-class VirtioMmio:
+class VirtioMmio(Transport):
     """One virtio-mmio device at a physical address."""
 
     def __init__(self, qtest: QtestClient, address: int) -> None:
-        self._qtest = qtest
+        super().__init__(qtest, MemoryRegisters(qtest, address + Register.CONFIGURATION))
         self.address = address
 
     @classmethod
@@ -103,25 +85,17 @@ class VirtioMmio:
         """Write a register."""
         self._qtest.writel(self.address + register, value)
 
-    def reset(self, deadline_seconds: float = _RESET_SECONDS) -> Status:
-        """Reset the device and wait until it is done (4.2.2.1, 2.4); return its status then.
-
-        That is 0, unless the deadline passed.
-        """
-        self.write(Register.STATUS, 0)
-        until = time.monotonic() + deadline_seconds
-        while (left := self.status()) and time.monotonic() < until:
-            pass
-        return left
-
     def status(self) -> Status:
         """Read the device status."""
         return Status(self.read(Register.STATUS))
 
-    def add_status(self, bits: Status) -> Status:
-        """Set more bits of the device status; return the status that the device shows then."""
-        self.write(Register.STATUS, self.status() | bits)
-        return self.status()
+    def write_status(self, status: int) -> None:
+        """Write the device status."""
+        self.write(Register.STATUS, status)
+
+    def generation(self) -> int:
+        """Read ConfigGeneration."""
+        return self.read(Register.CONFIGURATION_GENERATION)
 
     def device_features(self) -> int:
         """Read the features the device offers, 64 bits."""
@@ -160,56 +134,16 @@ class VirtioMmio:
         """Tell the device that queue ``index`` has buffers."""
         self.write(Register.QUEUE_NOTIFY, index)
 
-    def wait(self, seconds: float) -> None:
-        """Wait; raises :class:`ImplementationCrashed` at once if the machine ends meanwhile."""
-        self._qtest.wait(seconds)
-
-    def take_interrupts(self) -> Interrupt:
+    def take_interrupts(self) -> Interrupts:
         """Return and acknowledge the pending interrupts."""
         pending = self.read(Register.INTERRUPT_STATUS)
         if pending:
             self.write(Register.INTERRUPT_ACKNOWLEDGE, pending)
-        return Interrupt(pending)
-
-    def read_configuration(self, offset: int, length_bytes: int) -> bytes:
-        """Read the configuration space, all of it from one generation (2.5.3)."""
-        for _ in range(_RETRIES):
-            before = self.read(Register.CONFIGURATION_GENERATION)
-            data = b"".join(
-                self._load(at, width).to_bytes(width, "little") for at, width in _pieces(offset, length_bytes)
-            )
-            if self.read(Register.CONFIGURATION_GENERATION) == before:
-                return data
-        raise ImplementationHung(f"ConfigGeneration changed in each of {_RETRIES} reads of the configuration")
-
-    def write_configuration(self, offset: int, data: bytes) -> None:
-        """Write the configuration space, with one store if 1, 2 or 4 bytes go to an aligned offset."""
-        for at, width in _pieces(offset, len(data)):
-            value = int.from_bytes(data[at - offset : at - offset + width], "little")
-            address = self.address + Register.CONFIGURATION + at
-            if width == 4:
-                self._qtest.writel(address, value)
-            elif width == 2:
-                self._qtest.writew(address, value)
-            else:
-                self._qtest.writeb(address, value)
+        return Interrupts(
+            configuration=bool(pending & _Interrupt.CONFIGURATION_CHANGE),
+            used=bool(pending & _Interrupt.USED_BUFFER),
+        )
 
     def _device_features(self, word: int) -> int:
         self.write(Register.DEVICE_FEATURES_SELECT, word)
         return self.read(Register.DEVICE_FEATURES)
-
-    def _load(self, offset: int, width: int) -> int:
-        address = self.address + Register.CONFIGURATION + offset
-        if width == 4:
-            return self._qtest.readl(address)
-        return self._qtest.readw(address) if width == 2 else self._qtest.readb(address)
-
-
-def _pieces(offset: int, length_bytes: int) -> list[tuple[int, int]]:
-    """Cut a range of the configuration space into aligned (offset, width) accesses, as wide as possible."""
-    pieces, end = [], offset + length_bytes
-    while offset < end:
-        width = next(w for w in (4, 2, 1) if not offset % w and offset + w <= end)
-        pieces.append((offset, width))
-        offset += width
-    return pieces

@@ -7,6 +7,15 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from balloon_conformance.iut.qemu.machines import (
+    DEFAULT_MACHINE,
+    DEVICES,
+    MACHINES,
+    InterruptKind,
+    Machine,
+    TransportKind,
+)
+
 if TYPE_CHECKING:
     from balloon_spec.profiles import Profile
 
@@ -45,7 +54,9 @@ class QemuOptions:
     bound the start, and every register access and QMP command. ``settle_seconds`` is how long ``observe``
     looks at a device that nothing asynchronous was asked of. ``migration_seconds`` bounds the end of a
     migration, in which all of the guest's memory is copied. ``reuse`` lets cases that follow each other share
-    a process, which is brought back to its power-on state in between.
+    a process, which is brought back to its power-on state in between. ``machine_name`` is one of
+    :data:`MACHINES` that has the transport, empty for the usual one, and ``interrupts`` are those of a PCI
+    function.
     """
 
     binary: str = "qemu-system-x86_64"
@@ -57,6 +68,14 @@ class QemuOptions:
     settle_seconds: float = 0.02
     migration_seconds: float = 30.0
     reuse: bool = True
+    transport: TransportKind = TransportKind.MMIO
+    machine_name: str = ""
+    interrupts: InterruptKind = InterruptKind.INTX
+
+    @property
+    def machine(self) -> Machine:
+        """The machine that is started."""
+        return MACHINES[self.machine_name or DEFAULT_MACHINE[self.transport]]
 
     @staticmethod
     def meant_by(profile: Profile) -> frozenset[str]:
@@ -86,7 +105,14 @@ class QemuOptions:
     def device(self) -> str:
         """The whole argument of ``-device``."""
         extra = f",{self.device_properties}" if self.device_properties else ""
-        return f"virtio-balloon-device,id=balloon0,{DEVICE_PROPERTIES}{extra}"
+        return f"{DEVICES[self.transport]},id=balloon0,{DEVICE_PROPERTIES}{extra}"
+
+    @property
+    def description(self) -> str:
+        """The device's arguments and, for a PCI function, the machine and how it is driven."""
+        if self.transport is TransportKind.MMIO:
+            return self.device
+        return f"{self.device}, {self.machine.name}, {self.transport}, {self.interrupts}"
 
     def switched_on(self, name: str) -> bool:
         """Tell whether the device property ``name`` is on; the last mention counts, as for QEMU."""

@@ -84,7 +84,7 @@ def _version(binary: str, _modified_ns: int) -> str:
 
 
 class QemuProcess:
-    """One running QEMU with a balloon on virtio-mmio; ``qtest`` and ``monitor`` are its channels.
+    """One running QEMU with a balloon; ``qtest`` and ``monitor`` are its channels.
 
     ``ram_descriptor`` is a file of ``ram_bytes`` bytes that becomes guest RAM from address 0 on. Raises
     :class:`AdapterError` if the binary is missing or too old, and if QEMU dies at start.
@@ -204,15 +204,15 @@ def _arguments(
     options: QemuOptions, ram_bytes: int, *, ram: int, firmware: int, qtest: int, control: int
 ) -> list[str]:
     """Return QEMU's arguments; the four descriptors are inherited."""
-    machine = "microvm,memory-backend=ram,pit=off,pic=off,rtc=off,isa-serial=off,x-option-roms=off"
+    machine = options.machine
     return [
         # Not every build has the qtest accelerator, and with it no clock runs by itself.
-        *("-accel", "tcg", "-machine", f"{machine},auto-kernel-cmdline=off"),
+        *("-accel", "tcg", "-machine", f"{machine.name},memory-backend=ram,{machine.properties}"),
         *("-m", f"{ram_bytes >> 10}k"),
         *("-object", f"memory-backend-file,id=ram,share=on,mem-path=/proc/self/fd/{ram},size={ram_bytes}"),
         *("-bios", f"/proc/self/fd/{firmware}"),
         *("-nodefaults", "-no-user-config", "-display", "none"),
-        *("-global", "virtio-mmio.force-legacy=false"),
+        *machine.arguments,
         *("-object", f"iothread,id={HINT_THREAD}"),
         *("-device", options.device),
         # qtest looks its channel up under this name.

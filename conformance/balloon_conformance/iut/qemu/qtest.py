@@ -25,7 +25,7 @@ _BITS: Final = {"b": 8, "w": 16, "l": 32, "q": 64}
 
 
 class QtestClient:
-    """Reads and writes physical addresses of the machine at the other end of ``connection``.
+    """Reads and writes physical addresses and I/O ports of the machine at the other end of ``connection``.
 
     ``last_words`` returns evidence of how the peer ended; it is called once the peer closed the connection.
     Every call raises :class:`ImplementationCrashed` if the peer ended, :class:`ImplementationHung` if it does
@@ -82,6 +82,30 @@ class QtestClient:
         """Write 64 bits; a device may see two stores."""
         self._write("q", address, value)
 
+    def inb(self, port: int) -> int:
+        """Read 8 bits from an I/O port."""
+        return self._read("b", port, "in")
+
+    def inw(self, port: int) -> int:
+        """Read 16 bits from an I/O port."""
+        return self._read("w", port, "in")
+
+    def inl(self, port: int) -> int:
+        """Read 32 bits from an I/O port."""
+        return self._read("l", port, "in")
+
+    def outb(self, port: int, value: int) -> None:
+        """Write 8 bits to an I/O port."""
+        self._write("b", port, value, "out")
+
+    def outw(self, port: int, value: int) -> None:
+        """Write 16 bits to an I/O port."""
+        self._write("w", port, value, "out")
+
+    def outl(self, port: int, value: int) -> None:
+        """Write 32 bits to an I/O port."""
+        self._write("l", port, value, "out")
+
     def write(self, address: int, data: bytes) -> None:
         """Write any number of bytes, as a processor of the machine would."""
         for at in range(0, len(data), _WRITE_BYTES):
@@ -124,20 +148,20 @@ class QtestClient:
                 AdapterError("qtest sent a line that nobody asked for; is the peer QEMU's qtest?")
             )
 
-    def _read(self, width: str, address: int) -> int:
-        answer = self.command(f"read{width} {address:#x}")
+    def _read(self, width: str, address: int, verb: str = "read") -> int:
+        answer = self.command(f"{verb}{width} {address:#x}")
         with suppress(ValueError):
             value = int(answer, 16)
             if 0 <= value < 1 << _BITS[width]:
                 return value
         raise self._lose(
-            AdapterError(f"qtest read{width} answered {answer[:80]!r}, not a number of {_BITS[width]} bits")
+            AdapterError(f"qtest {verb}{width} answered {answer[:80]!r}, not a number of {_BITS[width]} bits")
         )
 
-    def _write(self, width: str, address: int, value: int) -> None:
+    def _write(self, width: str, address: int, value: int, verb: str = "write") -> None:
         if not 0 <= value < 1 << _BITS[width]:
-            raise ValueError(f"{value:#x} does not fit the {_BITS[width]} bits of write{width}")
-        self.command(f"write{width} {address:#x} {value:#x}")
+            raise ValueError(f"{value:#x} does not fit the {_BITS[width]} bits of {verb}{width}")
+        self.command(f"{verb}{width} {address:#x} {value:#x}")
 
     def _next_line(self) -> str | None:
         """Take the next line that is no interrupt from what was received; None if there is none."""

@@ -6,6 +6,7 @@ import pytest
 
 from balloon_conformance.iut.contract import AdapterError, ImplementationHung, ImplementationViolation
 from balloon_conformance.iut.qemu.mmio import VirtioMmio
+from balloon_conformance.iut.qemu.transport import Interrupts
 from balloon_conformance.virtio import RingLayout
 
 LAST_SLOT = 0xFEB00000 + 0x200 * 23
@@ -117,7 +118,7 @@ def test_reads_configuration_of_one_generation():
 
 def test_a_generation_that_never_settles_is_a_hang():
     generations = iter(range(10**6))
-    with pytest.raises(ImplementationHung, match="ConfigGeneration"):
+    with pytest.raises(ImplementationHung, match="the configuration changed in each of 1000 reads"):
         VirtioMmio(Registers({0xFC: lambda: next(generations)}), 0).read_configuration(0, 4)
 
 
@@ -134,8 +135,8 @@ def test_a_reset_that_never_ends_tells_what_it_left():
 
 def test_acknowledges_the_interrupts_it_takes():
     registers = Registers({0x60: 3})
-    assert VirtioMmio(registers, 0).take_interrupts() == 3
+    assert VirtioMmio(registers, 0).take_interrupts() == Interrupts(configuration=True, used=True)
     assert registers.writes == [(4, 0x64, 3)]
     idle = Registers()
-    assert VirtioMmio(idle, 0).take_interrupts() == 0
+    assert VirtioMmio(idle, 0).take_interrupts() == Interrupts()
     assert idle.writes == []

@@ -30,7 +30,7 @@ def other_side(ram):
 
 def test_holds_every_page_but_those_of_the_suite_and_the_firmware(ram):
     assert ram.nameable == PageSet([(0, 0x40), (0x100, 0x700)])
-    assert (ram.reserved_address, ram.reserved_bytes) == (0x40000, 0xB0000)
+    assert (ram.reserved_address, ram.reserved_bytes) == (0x40000, 0xAF000)
 
 
 def test_fresh_memory_is_neither_discarded_nor_overwritten(ram):
