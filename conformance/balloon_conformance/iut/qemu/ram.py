@@ -77,9 +77,9 @@ class GuestRam(SharedRam):
         self._map = mmap.mmap(self.descriptor, self.reserved_bytes + PAGE_BYTES, offset=self.reserved_address)
         self.reserved = GuestMemory([Region(self.reserved_address, self._map)])
 
-    def _store(self, address: int, data: bytes | memoryview) -> int:
+    def _write(self, address: int, data: bytes | memoryview) -> int:
         if self.writer is None:
-            return super()._store(address, data)
+            return super()._write(address, data)
         self.writer(address, bytes(data))
         return data.nbytes if isinstance(data, memoryview) else len(data)
 
