@@ -19,6 +19,7 @@ TOGETHER = (
     "tests/conformance/generation/test_generate.py",
     "tests/conformance/mutants/test_posted_blame.py",
     "tests/conformance/serve/test_serve_driver.py",
+    "tests/conformance/skeletons/test_languages.py",
     "tests/conformance/vectors/test_export_c.py",
     "tests/examples/test_c.py",
 )

@@ -8,14 +8,15 @@ import click
 
 from balloon_conformance.cli.errors import BadInput
 from balloon_conformance.cli.profiles import chosen_profile, profile_options
-from balloon_conformance.skeletons.c_header import c_header
+from balloon_conformance.skeletons.language import Export, languages
 
 __all__ = ["command"]
 
 _EPILOG = """\b
 Examples:
   balloon-conformance export c-header > virtio_balloon_chunk.h
-  balloon-conformance export c-header --output virtio_balloon_chunk.h
+  balloon-conformance export rust-module --output balloon.rs
+  balloon-conformance export go-file --profile base --output balloon.go
   balloon-conformance export c-header --bit CHUNK_TRANSFER=50 --bit HOST_REQ_VQ=51
 """
 
@@ -25,21 +26,33 @@ def command() -> None:
     """Write the specification down for other languages, from its schemas."""
 
 
-@command.command("c-header", epilog=_EPILOG)
-@click.option(
-    "--output", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Not standard output."
-)
-@profile_options
-def export_c_header(*, output: Path | None, profile_name: str, bits: tuple[str, ...]) -> None:
-    """Write the structures, constants and accessors as one header for C11 and C++.
+def _add(export: Export) -> None:
+    """Make the command that writes what a language has of the wire."""
 
-    Every offset and size is asserted when the header is compiled. The same profile gives the same bytes.
-    """
-    text = c_header(chosen_profile(profile_name, bits))
-    if output is None:
-        click.echo(text, nl=False)
-        return
-    try:
-        output.write_text(text, encoding="ascii")
-    except OSError as error:
-        raise BadInput(f"{output} cannot be written: {error.strerror}") from error
+    @command.command(
+        export.command,
+        epilog=_EPILOG,
+        help=f"{export.about}\n\nThe same profile gives the same bytes.",
+        short_help=export.about.partition(".")[0] + ".",
+    )
+    @click.option(
+        "--output",
+        metavar="FILE",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Not standard output.",
+    )
+    @profile_options
+    def _write(*, output: Path | None, profile_name: str, bits: tuple[str, ...]) -> None:
+        text = export.write(chosen_profile(profile_name, bits))
+        if output is None:
+            click.echo(text, nl=False)
+            return
+        try:
+            output.write_text(text, encoding="ascii")
+        except OSError as error:
+            raise BadInput(f"{output} cannot be written: {error.strerror}") from error
+
+
+for _language in languages().values():
+    if _language.export:
+        _add(_language.export)

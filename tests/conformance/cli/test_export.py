@@ -1,7 +1,8 @@
-"""The C header says what the schemas say, compiles as C and as C++, and the committed copy is up to date."""
+"""What is exported for C, Rust and Go says what the schemas say and compiles; the committed header is up to date."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,12 +12,14 @@ from click.testing import CliRunner
 from example_programs import need
 from places import ROOT
 from run_command import run_command
+from skeleton_programs import build, need_language
 
 from balloon_conformance.cli.export import command
-from balloon_conformance.skeletons import c_header as generator
-from balloon_conformance.skeletons.c_header import c_header
+from balloon_conformance.skeletons import structures as generator
+from balloon_conformance.skeletons.language import languages
+from balloon_conformance.skeletons.languages.c.header import c_header
 from balloon_spec.families.statistics import statistics
-from balloon_spec.profiles import BASE, CHUNK_TRANSFER
+from balloon_spec.profiles import BASE, CHUNK_TRANSFER, MAINLINE
 from balloon_spec.wire.layout import read_layout
 
 COMMITTED = ROOT / "examples" / "c" / "virtio_balloon_chunk.h"
@@ -99,6 +102,106 @@ def test_accessors_read_and_write_the_bytes_of_the_specification_in_cpp(tmp_path
     compile_and_run(tmp_path, "g++", "-std=c++11", "-x", "c++")
 
 
+# The same bytes, read at the offsets that Rust and Go are given.
+READERS = {
+    "rust": (
+        "balloon.rs",
+        "program.rs",
+        """
+mod balloon;
+use balloon::*;
+
+fn read(bytes: &[u8], at: usize, bits: u32) -> u64 {
+    (0..bits as usize / 8).rev().fold(0, |number, byte| number << 8 | u64::from(bytes[at + byte]))
+}
+
+fn main() {
+    let message = [0, 1, 0x34, 0x12, 0x10, 0, 0, 0, 0x01, 0x50, 0x34, 0x12, 0, 0, 0, 0x80, 0xff, 0x3f, 0, 0, 0x01, 0, 0, 0];
+    let stat = [4, 0, 1, 2, 3, 4, 5, 6, 7, 0x88];
+    assert_eq!(u64::from(message[VIRTIO_BALLOON_RESPONSE_HEADER_CMD_AT]), VIRTIO_BALLOON_CMD_GET_UNUSED_PAGES);
+    assert_eq!(u64::from(message[VIRTIO_BALLOON_RESPONSE_HEADER_FLAG_AT]), VIRTIO_BALLOON_FLAG_DONE);
+    assert_eq!(read(&message, VIRTIO_BALLOON_RESPONSE_HEADER_ID_AT, 16), 0x1234);
+    assert_eq!(read(&message, VIRTIO_BALLOON_RESPONSE_HEADER_DATA_LEN_AT, 32) as usize, VIRTIO_BALLOON_CHUNK_BYTES);
+    let chunk = &message[VIRTIO_BALLOON_RESPONSE_HEADER_BYTES..];
+    assert_eq!(chunk.len(), VIRTIO_BALLOON_CHUNK_BYTES);
+    assert_eq!(read(chunk, VIRTIO_BALLOON_CHUNK_BASE_AT, 64) >> VIRTIO_BALLOON_CHUNK_PFN_SHIFT, 0x8000000012345);
+    assert_eq!(read(chunk, VIRTIO_BALLOON_CHUNK_SIZE_AT, 64) >> VIRTIO_BALLOON_CHUNK_PAGES_SHIFT, 0x100003);
+    assert_eq!(stat.len(), VIRTIO_BALLOON_STAT_BYTES);
+    assert_eq!(read(&stat, VIRTIO_BALLOON_STAT_TAG_AT, 16), VIRTIO_BALLOON_S_MEMFREE);
+    assert_eq!(read(&stat, VIRTIO_BALLOON_STAT_VALUE_AT, 64), 0x8807060504030201);
+    assert_eq!((VIRTIO_BALLOON_CONFIG_NUM_PAGES_AT, VIRTIO_BALLOON_CONFIG_ACTUAL_AT, VIRTIO_BALLOON_CONFIG_BYTES), (0, 4, 8));
+}
+""",
+    ),
+    "go": (
+        "balloon.go",
+        "program.go",
+        """package main
+
+import "encoding/binary"
+
+func same(seen, expected uint64) {
+	if seen != expected {
+		panic([2]uint64{seen, expected})
+	}
+}
+
+func main() {
+	message := []byte{0, 1, 0x34, 0x12, 0x10, 0, 0, 0, 0x01, 0x50, 0x34, 0x12, 0, 0, 0, 0x80, 0xff, 0x3f, 0, 0, 0x01, 0, 0, 0}
+	stat := []byte{4, 0, 1, 2, 3, 4, 5, 6, 7, 0x88}
+	le := binary.LittleEndian
+	same(uint64(message[VIRTIO_BALLOON_RESPONSE_HEADER_CMD_AT]), VIRTIO_BALLOON_CMD_GET_UNUSED_PAGES)
+	same(uint64(message[VIRTIO_BALLOON_RESPONSE_HEADER_FLAG_AT]), VIRTIO_BALLOON_FLAG_DONE)
+	same(uint64(le.Uint16(message[VIRTIO_BALLOON_RESPONSE_HEADER_ID_AT:])), 0x1234)
+	same(uint64(le.Uint32(message[VIRTIO_BALLOON_RESPONSE_HEADER_DATA_LEN_AT:])), VIRTIO_BALLOON_CHUNK_BYTES)
+	chunk := message[VIRTIO_BALLOON_RESPONSE_HEADER_BYTES:]
+	same(uint64(len(chunk)), VIRTIO_BALLOON_CHUNK_BYTES)
+	same(le.Uint64(chunk[VIRTIO_BALLOON_CHUNK_BASE_AT:])>>VIRTIO_BALLOON_CHUNK_PFN_SHIFT, 0x8000000012345)
+	same(le.Uint64(chunk[VIRTIO_BALLOON_CHUNK_SIZE_AT:])>>VIRTIO_BALLOON_CHUNK_PAGES_SHIFT, 0x100003)
+	same(uint64(len(stat)), VIRTIO_BALLOON_STAT_BYTES)
+	same(uint64(le.Uint16(stat[VIRTIO_BALLOON_STAT_TAG_AT:])), VIRTIO_BALLOON_S_MEMFREE)
+	same(le.Uint64(stat[VIRTIO_BALLOON_STAT_VALUE_AT:]), 0x8807060504030201)
+	same(VIRTIO_BALLOON_CONFIG_NUM_PAGES_AT, 0)
+	same(VIRTIO_BALLOON_CONFIG_ACTUAL_AT, 4)
+	same(VIRTIO_BALLOON_CONFIG_BYTES, 8)
+}
+""",
+    ),
+}
+BUILDS = {
+    "rust": "rustc --edition 2021 -D warnings -o program program.rs",
+    "go": "go build -o program program.go balloon.go",
+}
+
+
+@pytest.mark.parametrize("language", sorted(READERS))
+def test_offsets_find_the_bytes_of_the_specification(tmp_path, language):
+    need_language(language)
+    constants, program, text = READERS[language]
+    (tmp_path / constants).write_text(languages()[language].export.write(CHUNK_TRANSFER))
+    (tmp_path / program).write_text(text)
+    build(BUILDS[language], tmp_path)
+    subprocess.run([tmp_path / "program"], timeout=60, check=True)
+
+
+def test_go_is_formatted(tmp_path):
+    need_language("go")
+    for profile in (BASE, CHUNK_TRANSFER, MAINLINE):
+        (tmp_path / "balloon.go").write_text(languages()["go"].export.write(profile))
+        done = subprocess.run(
+            ["gofmt", "-l", "balloon.go"], cwd=tmp_path, capture_output=True, timeout=60, check=True
+        )
+        assert done.stdout == b""
+
+
+@pytest.mark.parametrize("name", ["rust-module", "go-file"])
+def test_every_language_has_the_constants_of_the_header(name):
+    header = dict(re.findall(r"^#define (VIRTIO\w+) +(\d+)", c_header(CHUNK_TRANSFER), re.MULTILINE))
+    others = dict(re.findall(r"(VIRTIO\w+)(?:: \w+)? *= (\d+)", CliRunner().invoke(command, [name]).output))
+    assert len(header) > 30
+    assert header.items() <= others.items()
+
+
 def test_the_committed_header_is_what_the_command_writes(tmp_path):
     ran = run_command(tmp_path, "export", "c-header")
     assert (ran.code, ran.err) == (0, "")
@@ -141,5 +244,5 @@ def test_bad_input_is_told_in_one_line(tmp_path, words, said):
 
 def test_a_word_that_is_big_endian_is_refused():
     words = read_layout(statistics.SCHEMAS["big"]).element
-    with pytest.raises(ValueError, match=r"stat\.tag: the header has accessors for little-endian words only"):
+    with pytest.raises(ValueError, match=r"stat\.tag: only little-endian words are written"):
         generator._structure("stat", "", words)

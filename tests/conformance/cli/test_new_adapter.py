@@ -1,83 +1,18 @@
-"""Skeletons compile without a warning, answer ``start``, and fail honestly at everything else."""
+"""The command writes a skeleton, says what to do next, and overwrites nothing."""
 
 import json
 import os
-import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from run_command import run_command
-from stdio_programs import SETUP
+from skeleton_programs import need_language
 
 from balloon_conformance.cli import main
-from balloon_conformance.iut.contract import AdapterError
-from balloon_conformance.iut.stdio.forms import COMMANDS, ErrorKind
-from balloon_conformance.iut.stdio.program import Program, StdioOptions
-from balloon_conformance.skeletons.write import LANGUAGES
-from balloon_spec.events import Side
-
-JANSSON = Path("/usr/include/jansson.h")
-SKELETONS = [(language, side) for language in sorted(LANGUAGES) for side in Side]
 
 
 def new(directory, *arguments):
     return CliRunner().invoke(main, ["new-adapter", *arguments, str(directory)])
-
-
-@pytest.fixture
-def built(tmp_path, request):
-    """The words of a program made from a skeleton, and its side."""
-    language, side = request.param
-    done = new(tmp_path, "--language", language, "--role", str(side))
-    assert done.exit_code == 0, done.output
-    if language == "c":
-        if not JANSSON.exists():
-            pytest.skip("needs jansson's header: install libjansson-dev")
-        subprocess.run(["make", "-C", str(tmp_path)], check=True, capture_output=True, timeout=60)
-        return (str(tmp_path / f"my-{side}"),), side
-    return (sys.executable, str(tmp_path / f"my-{side}.py")), side
-
-
-@pytest.mark.parametrize("built", SKELETONS, ids="-".join, indirect=True)
-def test_it_starts_and_answers_every_command_honestly(built):
-    words, side = built
-    program = Program(StdioOptions(words))
-    program.start(SETUP)
-    assert program.introduction.role is side
-    assert program.introduction.capabilities == frozenset()
-    for form in COMMANDS.values():
-        if form.name in {"start", "observe", "stop"}:
-            continue
-        answer = program.ask_openly(form.name, {})
-        own = side in form.sides
-        assert answer.error is (ErrorKind.NOT_IMPLEMENTED if own else ErrorKind.UNKNOWN_COMMAND), form.name
-        assert not own or answer.text == f"{form.name} is not written yet"
-    assert program.observe(0.0).events == ()
-    with pytest.raises(AdapterError, match="answered reset with not-implemented: reset is not written yet"):
-        program.ask("reset")
-    other = program.ask_openly(
-        "start", {"protocol": 1, "suite": "", "profile": "base", "bits": {}, "memory_pages": 1, "may_ask": ()}
-    )
-    assert other.error is ErrorKind.REFUSED
-    assert program.stop()
-
-
-@pytest.mark.parametrize("built", SKELETONS, ids="-".join, indirect=True)
-def test_it_ends_with_its_input(built):
-    words, _ = built
-    done = subprocess.run(words, input=b"", capture_output=True, timeout=60, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
-
-
-def test_a_run_judges_nothing_with_it(tmp_path):
-    assert new(tmp_path, "--language", "python").exit_code == 0
-    done = run_command(tmp_path, "run", f"stdio:{sys.executable} my-device.py")
-    assert done.code == 3
-    assert "a negotiation: " in done.err
-    assert "answered negotiate with not-implemented: negotiate is not written yet" in done.err
 
 
 def test_it_says_what_to_do_next(tmp_path):
@@ -89,6 +24,22 @@ def test_it_says_what_to_do_next(tmp_path):
     python = new(tmp_path, "--language", "python", "--role", "driver")
     assert "balloon-conformance run 'stdio:python3 my-driver.py'" in python.output
     assert os.access(tmp_path / "my-driver.py", os.X_OK)
+    rust = new(tmp_path, "--language", "rust")
+    assert "  rustc --edition 2021 -O -o my-device my-device.rs\n" in rust.output
+    go = new(tmp_path, "--language", "go", "--name", "board")
+    assert "  go build -o board board.go\n" in go.output
+
+
+def test_what_two_programs_share_is_written_once(tmp_path):
+    assert f"wrote {tmp_path}/json.rs\n" in new(tmp_path, "--language", "rust").output
+    second = new(tmp_path, "--language", "rust", "--role", "driver")
+    assert second.exit_code == 0
+    assert "json.rs" not in second.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["json.rs", "my-device.rs", "my-driver.rs"]
+    (tmp_path / "json.rs").write_text("mine", encoding="utf-8")
+    third = new(tmp_path, "--language", "rust", "--name", "third")
+    assert third.exit_code == 2
+    assert "json.rs: this file exists; choose another directory\n" in third.output
 
 
 def test_no_file_is_overwritten(tmp_path):
@@ -129,8 +80,7 @@ def test_what_was_half_written_is_removed(tmp_path, monkeypatch):
 
 
 def test_the_c_skeleton_is_clean_under_sanitizers(tmp_path):
-    if not shutil.which("cc") or not JANSSON.exists():
-        pytest.skip("needs a C compiler and libjansson-dev")
+    need_language("c")
     assert new(tmp_path, "--language", "c").exit_code == 0
     flags = "CFLAGS=-g -fsanitize=address,undefined -fno-sanitize-recover=all"
     subprocess.run(["make", "-C", str(tmp_path), flags], check=True, capture_output=True, timeout=60)

@@ -1,0 +1,1 @@
+"""The languages in which the beginning of a program can be written, a room for each."""
