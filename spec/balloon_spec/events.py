@@ -227,7 +227,8 @@ class Available(Event):
     notification was due and none had come by then (a later one is :class:`Notified`), None where nothing is
     known, or where the device asked for none. ``segments`` are its descriptors, in their order; those of a
     part that cannot be seen are left out. A segment may lie where no memory is: ``readable`` has its bytes
-    then, which no device can read.
+    then, which no device can read. If it reaches beyond memory, it may be longer than the bytes that
+    ``readable`` has of it.
     """
 
     presupposes_a_start: ClassVar[bool] = True

@@ -18,8 +18,10 @@ __all__ = [
     "Range",
     "are_in_order",
     "are_lengths_alone",
+    "are_well_laid",
     "from_lengths",
     "from_parts",
+    "hold_more",
     "inward",
     "objects",
     "outward",
@@ -82,6 +84,25 @@ def are_in_order(segments: Sequence[Segment]) -> bool:
     """Tell whether no device-readable segment stands behind a device-writable one (VIRTIO 1.2, 2.7.4.2)."""
     kinds = [one.writable for one in segments]
     return kinds == sorted(kinds)
+
+
+def hold_more(segments: Sequence[Segment], readable_bytes: int) -> bool:
+    """Tell whether device-readable segments hold more than the bytes that are stated of the buffer."""
+    return sum(one.length_bytes for one in segments if not one.writable) > readable_bytes
+
+
+def are_well_laid(segments: Sequence[Segment], readable_bytes: int, memory: PageSet | None) -> bool:
+    """Tell whether a device has every reason to take a buffer that is laid so.
+
+    All its bytes lie in ``memory``, the device-readable ones first, and no segment is empty. VIRTIO says
+    nothing of a descriptor of no bytes. Nobody is blamed for one, and a device may refuse it.
+    """
+    return (
+        are_in_order(segments)
+        and all(one.length_bytes for one in segments)
+        and not hold_more(segments, readable_bytes)
+        and not segments_outside(segments, memory)
+    )
 
 
 def plain(segments: Sequence[Segment]) -> dict[str, Any]:

@@ -4,7 +4,15 @@ import pytest
 
 from balloon_spec.events import Segment
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.segments import inward, outward, over, segments_outside, writable_ranges
+from balloon_spec.segments import (
+    are_well_laid,
+    from_lengths,
+    inward,
+    outward,
+    over,
+    segments_outside,
+    writable_ranges,
+)
 
 PAGE = 0x1000
 
@@ -57,3 +65,24 @@ def test_a_segment_is_outside_memory_if_one_of_its_bytes_is():
     nowhere = Segment(PAGE)
     assert segments_outside([inside, across, nothing, nowhere], memory) == (across,)
     assert segments_outside([across], None) == ()
+
+
+@pytest.mark.parametrize(
+    ("segments", "readable_bytes", "well_laid"),
+    [
+        ((), 8, True),
+        (from_lengths((4, 4)), 8, True),
+        ((Segment(4), Segment(8, True)), 4, True),
+        ((Segment(8, True),), 4, True),
+        (from_lengths((0, 8)), 8, False),
+        ((Segment(4), Segment(0, True)), 4, False),
+        ((Segment(8, True), Segment(4)), 4, False),
+        ((Segment(9, address=0x1000),), 8, False),
+        ((Segment(8, address=0x3FFC),), 8, False),
+        ((Segment(32, address=(1 << 64) - 16),), 32, False),
+    ],
+)
+def test_a_device_has_to_follow_descriptors_that_are_full_and_in_order_and_in_memory(
+    segments, readable_bytes, well_laid
+):
+    assert are_well_laid(segments, readable_bytes, PageSet([(0, 4)])) is well_laid

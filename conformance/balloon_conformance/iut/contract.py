@@ -78,6 +78,8 @@ class Capability(Word):
     """The suite chooses how a buffer is cut into descriptors."""
     ADDRESSES: ClassVar[Capability]
     """The suite chooses the addresses of descriptors, even outside memory."""
+    BROKEN_RINGS: ClassVar[Capability]
+    """The suite lays descriptors and virtqueues that no driver may lay (:class:`BreaksRings`)."""
     HOST_STATISTICS: ClassVar[Capability]
     """The suite can ask which statistics the host read (:class:`TellsStatistics`)."""
     REGISTERS: ClassVar[Capability]
@@ -108,6 +110,7 @@ Capability.OPERATOR_STATISTICS = Capability("operator-statistics")
 Capability.DISCARDS = Capability.declare("discards")
 Capability.DESCRIPTORS = Capability.declare("descriptors")
 Capability.ADDRESSES = Capability.declare("addresses")
+Capability.BROKEN_RINGS = Capability.declare("broken-rings")
 Capability.HOST_STATISTICS = Capability.declare("host-statistics")
 Capability.REGISTERS = Capability.declare("registers")
 Capability.WRITE_PAGES = Capability.declare("write-pages")
@@ -151,6 +154,10 @@ class Buffer:
     that the adapter chooses. A segment with an address points there, even if there is no memory; then its
     bytes are not written. The memory of a device-writable segment with an address keeps its contents. If
     ``notify`` is False, the device has to find the buffer by itself.
+
+    Only an adapter with :attr:`Capability.BROKEN_RINGS` is given segments of no bytes, device-readable ones
+    behind device-writable ones, and a last device-readable one that is longer than the rest of ``readable``:
+    it reaches beyond memory, and there is no more to be laid.
     """
 
     name: str

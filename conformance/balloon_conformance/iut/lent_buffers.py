@@ -17,6 +17,7 @@ from balloon_conformance.virtio import (
     RingLayout,
     Segment,
 )
+from balloon_conformance.virtio.ring import CHAIN_LIMIT_BYTES
 from balloon_spec import events as ev
 from balloon_spec.events import BufferAltered, RingBroken, Side, Used
 from balloon_spec.pages import PAGE_BYTES
@@ -62,24 +63,42 @@ class _Lent:
 
 
 def _segments(buffer: Buffer) -> tuple[ev.Segment, ...]:
-    """Return the segments of a buffer; a part of which none is stated is one.
+    """Return the segments of a buffer in their order; a part of which none is stated is one.
 
     Raises :class:`AdapterError` for segments that do not make up the buffer.
     """
-    readable = tuple(one for one in buffer.segments if not one.writable)
-    writable = tuple(one for one in buffer.segments if one.writable)
-    if not readable and (buffer.readable or not buffer.writable_bytes):
-        readable = (ev.Segment(len(buffer.readable)),)
-    if not writable and buffer.writable_bytes:
-        writable = (ev.Segment(buffer.writable_bytes, writable=True),)
+    stated = {one.writable for one in buffer.segments}
+    segments = buffer.segments
+    if False not in stated and (buffer.readable or not (buffer.writable_bytes or segments)):
+        segments = (ev.Segment(len(buffer.readable)), *segments)
+    if True not in stated and buffer.writable_bytes:
+        segments = (*segments, ev.Segment(buffer.writable_bytes, writable=True))
+    readable = tuple(one.length_bytes for one in segments if not one.writable)
+    writable = tuple(one.length_bytes for one in segments if one.writable)
+    last = next((one for one in reversed(segments) if not one.writable), None)
+    beyond = last is not None and last.address is not None and sum(readable) > len(buffer.readable)
     parts = (("readable", readable, len(buffer.readable)), ("writable", writable, buffer.writable_bytes))
-    for name, segments, length_bytes in parts:
-        lengths = tuple(one.length_bytes for one in segments)
-        if sum(lengths) != length_bytes or min(lengths, default=0) < 0:
+    for name, lengths, length_bytes in parts:
+        fits = sum(lengths) == length_bytes or (beyond and lengths is readable)
+        if not fits or min(lengths, default=0) < 0:
             raise AdapterError(
                 f"buffer {buffer.name}: a cut into {lengths} does not fit {length_bytes} {name} bytes"
             )
-    return readable + writable
+    return segments
+
+
+def _is_legal(segments: tuple[Segment, ...]) -> bool:
+    """Tell whether a driver may lay these: none is empty, device-readable ones come first, 4 GiB at most."""
+    writable = [one.writable for one in segments]
+    total_bytes = sum(one.length_bytes for one in segments)
+    is_ordered = writable == sorted(writable)
+    return all(one.length_bytes for one in segments) and is_ordered and total_bytes <= CHAIN_LIMIT_BYTES
+
+
+def _split(address: int, data: bytes) -> tuple[bytes, bytes]:
+    """Cut bytes in two at the next end of a page."""
+    room = PAGE_BYTES - address % PAGE_BYTES
+    return data[:room], data[room:]
 
 
 class LentBuffers:
@@ -141,12 +160,13 @@ class LentBuffers:
             segments = tuple(reversed([self._placed(one, allocated) for one in reversed(wanted)]))
             taken = 0
             for segment, chosen in zip(segments, wanted, strict=True):
-                end = taken + segment.length_bytes
-                data = bytes(segment.length_bytes) if segment.writable else buffer.readable[taken:end]
-                taken = end
+                data = b""
+                if not segment.writable:
+                    data = buffer.readable[taken : taken + segment.length_bytes]
+                    taken += segment.length_bytes
                 if chosen.address is None:
-                    self._memory.write(segment.address, data + _GAP)
-                elif not segment.writable and self._reaches(segment):
+                    self._memory.write(segment.address, data.ljust(segment.length_bytes, b"\0") + _GAP)
+                else:
                     self._lay(segment.address, data)
             head = self._add(self._queues[index], segments, allocated)
         except (AdapterError, QueueFullError, ValueError) as error:
@@ -188,13 +208,13 @@ class LentBuffers:
         return events
 
     def _add(self, queue: DriverQueue, segments: tuple[Segment, ...], allocated: list[int]) -> int:
-        if all(segment.length_bytes for segment in segments):
+        if _is_legal(segments):
             if self._indirect and len(segments) > 1:
                 table = self._allocate(_DESCRIPTOR_BYTES * len(segments))
                 allocated.append(table)
                 return queue.add(segments, indirect=table)
             return queue.add(segments)
-        # A descriptor of no bytes is illegal, so it is laid without the usual checks.
+        # What no driver lays is laid without the usual checks.
         for head in range(queue.layout.size - len(segments) + 1):
             descriptors = [
                 Descriptor(
@@ -250,10 +270,14 @@ class LentBuffers:
         return self._memory.contains(*where) or self._ram.contains(*where)
 
     def _lay(self, address: int, data: bytes) -> None:
-        if self._memory.contains(address, len(data)):
-            self._memory.write(address, data)
-        else:
-            self._ram.lay(address, data)
+        """Write as much of the bytes as lies in memory, page by page."""
+        while data:
+            piece, data = _split(address, data)
+            if self._memory.contains(address, len(piece)):
+                self._memory.write(address, piece)
+            elif self._ram.contains(address, len(piece)):
+                self._ram.lay(address, piece)
+            address += len(piece)
 
     def _read(self, address: int, length_bytes: int) -> bytes:
         if self._memory.contains(address, length_bytes):

@@ -50,7 +50,7 @@ class Writing:
             yield f"kind: {vector.kind}"
         yield f"sides: [{', '.join(side for side in _SIDES if side in vector.sides)}]"
         yield f"requirements: [{', '.join(vector.requirements)}]"
-        if vector.breaks:
+        if vector.breaks or vector.kind is Kind.MALFORMED:
             yield f"breaks: [{', '.join(vector.breaks)}]"
         yield f"features: {{{self.sets(vector.features)}}}"
         holes = f", holes: {self.pages(vector.memory_holes)}" if vector.memory_holes else ""

@@ -43,8 +43,8 @@ class InFlight:
     """It was made available before DRIVER_OK and without a notification."""
     trials: frozenset[str] = frozenset()
     """The requirements of the device that this buffer puts to the test."""
-    is_reachable: bool = True
-    """Every descriptor points into guest memory, as far as that is known."""
+    is_well_laid: bool = True
+    """Its descriptors are such that a device has to follow them, as far as they are known."""
     astray: Astray | None = None
     """What it is if it was made available on the wrong queue; it then has no ``queue``."""
 
@@ -60,6 +60,6 @@ class InFlight:
         A message that answers no open request, and pages the balloon has or has not, are not malformed:
         what a device does with these has requirements of its own.
         """
-        if self.content.is_malformed or not self.is_reachable or self.shape.is_mistaken:
+        if self.content.is_malformed or not self.is_well_laid or self.shape.is_mistaken:
             return True
         return self.queue is not None and self.shape.is_malformed(self.event, self.content, self.queue)

@@ -17,7 +17,7 @@ from balloon_spec.judge.session import Session
 from balloon_spec.judge.shape import shape_of
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
-from balloon_spec.segments import segments_outside
+from balloon_spec.segments import are_well_laid
 
 __all__ = ["Interpreter", "all_pages", "interpret"]
 
@@ -66,8 +66,8 @@ def interpret(exchange: Exchange, event: ev.Available) -> InFlight:
             content = _without_memory(content, shape.rest_on_memory)
     early = not session.driver_ok and not event.notified
     buffer = InFlight(event, queue, shape, content, exchange[Buffers].count, early, astray=astray)
-    if segments_outside(event.segments, session.memory):
-        return replace(buffer, is_reachable=False, content=replace(content, firm=EMPTY))
+    if not are_well_laid(event.segments, len(event.readable), session.memory):
+        return replace(buffer, is_well_laid=False, content=replace(content, firm=EMPTY))
     tests = set(content.trials)
     for one in exchange.interpreters:
         tests.update(one.tests(exchange, buffer))

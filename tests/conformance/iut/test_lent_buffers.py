@@ -142,6 +142,28 @@ def test_a_descriptor_of_no_bytes_is_laid_as_it_is(lent, device):
     assert [length for _, length, _ in device.chain(device.head(0))] == [2, 0, 2]
 
 
+def test_descriptors_are_laid_in_the_order_in_which_they_are_stated(lent, device):
+    placed(lent, (4, True), (2,), (4, True), readable=b"ab", writable_bytes=8)
+    chain = device.chain(device.head(0))
+    assert [(length, flags) for _, length, flags in chain] == [(4, 2), (2, 0), (4, 2)]
+    at = chain[1][0]
+    assert bytes(device.ram[at : at + 2]) == b"ab"
+
+
+@pytest.mark.parametrize("length", [1 << 30, (1 << 32) - 1])
+def test_a_descriptor_may_go_on_beyond_memory_and_what_lies_in_memory_is_laid(lent, device, pages, length):
+    placed(lent, (length, False, 0xFFFC), readable=b"abcd1234")
+    ((at, length_bytes, _),) = device.chain(device.head(0))
+    assert (at + BEGIN, length_bytes) == (0xFFFC, length)
+    assert pages.read(0xFFFC, 4) == b"abcd"
+
+
+def test_descriptors_may_hold_more_than_4_gib_together(lent, device):
+    most = (1 << 32) - 1
+    placed(lent, (4,), (most, True, 0x1000), readable=b"abcd", writable_bytes=most)
+    assert [length for _, length, _ in device.chain(device.head(0))] == [4, most]
+
+
 def test_what_the_device_wrote_is_returned_up_to_the_length_it_says(lent, device):
     lent.lend(QUEUE, Buffer("b", writable_bytes=16))
     ((at, _, _),) = device.chain(device.head(0))

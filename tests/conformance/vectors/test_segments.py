@@ -152,6 +152,34 @@ def test_segments_that_do_not_make_up_the_buffer_are_refused(old, new, says):
     assert says in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("segments", "breaks"),
+    [
+        ("[{address: 0x3fffff8, length: 0x40000000}]", "QUEUE-11"),
+        ("[{length: 0}, {address: 0x2000000, length: 8}]", ""),
+        ("[{address: 0x2000000, length: 8}, {address: 0x7f000000, length: 0}]", ""),
+    ],
+)
+def test_a_malformed_vector_may_have_descriptors_that_no_driver_lays(segments, breaks):
+    text = BEYOND.replace("[{length: 4}, {address: 0x7f000000, length: 4}]", segments)
+    text = text.replace("breaks: [QUEUE-11]", f"breaks: [{breaks}]")
+    vector = load_text(text, "beyond")
+    assert needs(vector, Side.DEVICE) == {"descriptors", "addresses", "broken-rings"}
+    assert load_text(write_vector(vector, "by hand"), "again").breaks == vector.breaks
+    _, found = play_as_trace(vector)
+    assert [one.requirement for one in found] == ([breaks] if breaks else [])
+    outcome = play(vector, ReferenceDevice(), Side.DEVICE)
+    assert (outcome.status, outcome.findings) == (Status.PASSED, ())
+
+
+def test_more_bytes_than_are_stated_lie_at_an_address():
+    text = BEYOND.replace("{address: 0x7f000000, length: 4}", "{length: 8}")
+    with pytest.raises(
+        VectorError, match=r"the descriptors hold 12 bytes, readable has 8; make the sum equal"
+    ):
+        load_text(text, "beyond")
+
+
 def test_a_descriptor_beyond_memory_is_the_drivers_fault_and_the_device_owes_no_return():
     vector = load_text(BEYOND, "beyond")
     _, found = play_as_trace(vector)

@@ -58,6 +58,7 @@ _CAPABILITIES: Final = frozenset(
         Capability.DISCARDS,
         Capability.DESCRIPTORS,
         Capability.ADDRESSES,
+        Capability.BROKEN_RINGS,
         Capability.RAW_FEATURES,
         Capability.HOST_STATISTICS,
         Capability.REGISTERS,

@@ -58,7 +58,7 @@ from balloon_spec.events import (
     Used,
 )
 from balloon_spec.pages import EMPTY, PAGE_SHIFT, PageSet
-from balloon_spec.segments import segments_outside
+from balloon_spec.segments import are_in_order, segments_outside
 
 __all__ = [
     "ReferenceDevice",
@@ -139,6 +139,7 @@ class ReferenceDevice:
             Capability.DISCARDS,
             Capability.DESCRIPTORS,
             Capability.ADDRESSES,
+            Capability.BROKEN_RINGS,
             Capability.RAW_FEATURES,
             Capability.MEMORY_HOLES,
             Capability.HOST_STATISTICS,
@@ -234,15 +235,16 @@ class ReferenceDevice:
     def make_available(self, queue: int, buffer: Buffer) -> None:
         """Hand a whole buffer over; :class:`AdapterError` if the segments do not add up to the buffer.
 
-        If a segment lies where no memory is, the device can read nothing of the buffer and write nothing.
+        If a segment lies where no memory is, or device-readable ones behind device-writable ones, the device
+        reads nothing of the buffer and writes nothing.
         """
-        if buffer.cut and sum(buffer.cut) != len(buffer.readable):
+        if buffer.cut and sum(buffer.cut) < len(buffer.readable):
             raise AdapterError(
                 f"buffer {buffer.name} is cut into {sum(buffer.cut)} bytes and has {len(buffer.readable)}; "
                 "make the lengths add up"
             )
         readable, writable_bytes = buffer.readable, buffer.writable_bytes
-        if segments_outside(buffer.segments, self.memory):
+        if segments_outside(buffer.segments, self.memory) or not are_in_order(buffer.segments):
             readable, writable_bytes = b"", 0
         self._tell(Available(queue, buffer.name, readable, writable_bytes, buffer.notify, buffer.segments))
 

@@ -114,6 +114,7 @@ class VhostUserDevice:
             Capability.DISCARDS,
             Capability.DESCRIPTORS,
             Capability.ADDRESSES,
+            Capability.BROKEN_RINGS,
             Capability.RAW_FEATURES,
             Capability.MEMORY_HOLES,
             Capability.WRITE_PAGES,

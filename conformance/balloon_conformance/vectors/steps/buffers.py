@@ -14,7 +14,7 @@ from balloon_conformance.vectors.steps.parts import BYTES, COUNT, NAME, choice, 
 from balloon_spec.events import Available, Event, Segment, Side
 from balloon_spec.families import registry
 from balloon_spec.queues import Queue
-from balloon_spec.segments import are_in_order, are_lengths_alone, from_lengths, objects
+from balloon_spec.segments import are_in_order, are_lengths_alone, are_well_laid, from_lengths, objects
 from balloon_spec.wire.carried import readable_structure
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ class BufferStep(Step):
 
     ``readable`` is the device-readable part. ``segments`` are the descriptors; a part of which none is stated
     is one descriptor, wherever it lies. ``notify`` False leaves the device to find the buffer by itself.
+
+    In a malformed vector the descriptors may be such as no driver lays: of no bytes, in the wrong order, or
+    the last device-readable one longer than what is left of ``readable``, because it reaches beyond memory.
     """
 
     forms: ClassVar = (
@@ -63,8 +66,8 @@ class BufferStep(Step):
                     "items": {"$ref": "#/$defs/lengthBytes"},
                 },
                 segments={
-                    "description": "the descriptors of the buffer, device-readable ones first; in place of "
-                    "cut, to say where they lie",
+                    "description": "the descriptors of the buffer in their order; in place of cut, to say "
+                    "where they lie",
                     "type": "array",
                     "minItems": 1,
                     "items": {"$ref": "#/$defs/segment"},
@@ -81,7 +84,7 @@ class BufferStep(Step):
                 "readable": ("queue",),
                 "writable": ("queue",),
                 "match": ("queue",),
-                "cut": ("queue", "readable"),
+                "cut": ("queue",),
                 "segments": ("queue",),
                 "notify": ("queue",),
             },
@@ -141,7 +144,7 @@ class BufferStep(Step):
         reader.check_queue((*path, "queue"), queue)
         reader.check_free((*path, "as"), name)
         readable = reader.bytes((*path, "readable"), value.get("readable", ""))
-        if not readable and not writable:
+        if not readable and not writable and not value.keys() & {"cut", "segments"}:
             reader.refuse(path, f"buffer {name} has no bytes", "give it readable bytes or a writable length")
         match = Match(value.get("match", "exact"))
         if match is Match.EQUIVALENT and not queue.names_pages:
@@ -244,6 +247,8 @@ class BufferStep(Step):
     def device_needs(self) -> frozenset[Capability]:
         """Descriptors of the suite's choice, if the step states any."""
         needs = {Capability.DESCRIPTORS} if self.segments else set()
+        if not are_well_laid(self.segments, len(self.readable), None):
+            needs.add(Capability.BROKEN_RINGS)
         if any(one.address is not None for one in self.segments):
             needs.add(Capability.ADDRESSES)
         return frozenset(needs)
@@ -259,18 +264,19 @@ def _read_segments(
         Segment(one["length"], one.get("writable", False), one.get("address"))
         for one in value.get("segments", ())
     ) or from_lengths(value.get("cut", ()))
-    for part, there, length in (
-        ("readable", [one for one in stated if not one.writable], readable_bytes),
-        ("writable", [one for one in stated if one.writable], writable_bytes),
-    ):
+    for part, writable, length in (("readable", False, readable_bytes), ("writable", True, writable_bytes)):
+        there = [one for one in stated if one.writable is writable]
         held = sum(one.length_bytes for one in there)
-        if there and held != length:
+        reaches_beyond = there and not writable and held > length and there[-1].address is not None
+        if there and held != length and not (reaches_beyond and reader.kind is Kind.MALFORMED):
             words = f"the descriptors hold {held} bytes, {part} has {length}"
             reader.refuse(here, words, "make the sum equal")
+    if reader.kind is Kind.MALFORMED:
+        return stated
     if not are_in_order(stated):
         words = "a device-readable segment stands behind a device-writable one"
         reader.refuse(here, words, "put the device-writable ones last")
-    if any(not one.length_bytes for one in stated) and reader.kind is Kind.EXCHANGE:
+    if any(not one.length_bytes for one in stated):
         reader.refuse(here, "a descriptor has no bytes", "give it one, or remove it")
     return stated
 

@@ -230,7 +230,7 @@ def nothing_is_held_back(event: Quiet, scene: Scene) -> Iterator[Decision]:
     if event.side is not Side.DEVICE or session.needs_reset or not session.driver_ok:
         return
     for buffer in flying.in_flight.values():
-        if not buffer.shape.is_of_pages or buffer.number in flying.missed or not buffer.is_reachable:
+        if not buffer.shape.is_of_pages or buffer.number in flying.missed or not buffer.is_well_laid:
             continue
         if (
             buffer.early

@@ -9,7 +9,7 @@ from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.judge.decision import Decision, broken, kept
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
-from balloon_spec.segments import are_in_order, segments_outside
+from balloon_spec.segments import are_in_order, are_well_laid, segments_outside
 
 _SHOWN = 4
 """So many of the descriptors that are wrong are named."""
@@ -77,5 +77,5 @@ def a_chain_that_was_followed_is_well_formed(event: Available, scene: Scene) -> 
             expected=f"{room} at most",
             seen=len(event.segments),
         )
-    elif event.extents:
+    elif event.extents and are_well_laid(event.segments, len(event.readable), session.memory):
         yield kept("QUEUE-11")
