@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
@@ -72,7 +74,7 @@ class ImplementationsDirective(_Columns):
                 (
                     [nodes.strong("", column.path.stem), nodes.Text(f": {column.header['description']}")],
                     f"{column.header['profile']['name']}, {column.numbering.used} queue numbers",
-                    f"{column.summary['exercised']} of {column.summary['binding']}",
+                    _exercised(column.summary),
                     str(column.summary["kept"]),
                     str(column.summary["broken"]),
                 )
@@ -108,6 +110,14 @@ def _verdict(file: ResultsFile, name: str) -> str:
     if found is None:
         return ""
     return _NOT_BOUND if found.reason.startswith("profile ") else found.verdict
+
+
+def _exercised(summary: Mapping[str, Any]) -> str:
+    """Return how many requirements were exercised, of those that can be seen and of those that apply."""
+    seen, binding = summary["exercised"], summary["binding"]
+    if "observable" not in summary:
+        return f"{seen} of {binding}"
+    return f"{seen} of {summary['observable']} that can be seen; {binding} apply"
 
 
 def _proof(file: ResultsFile, name: str) -> str:

@@ -19,6 +19,7 @@ from balloon_conformance.iut.contract import Capability
 from balloon_conformance.vhost_user.messages import ProtocolFeature
 
 __all__ = [
+    "FILLS_FREED_PAGES",
     "KICKS",
     "MODERN",
     "TABLE",
@@ -38,6 +39,8 @@ KICKS = "a kick descriptor for every virtqueue"
 """A front-end may leave this out; no protocol feature says so."""
 MODERN = "the interface of VIRTIO 1.0"
 """A transitional device over PCI has the legacy interface beside it."""
+FILLS_FREED_PAGES = "a kernel that fills pages as it frees them"
+"""A kernel does so with ``init_on_free=1``, and says so at boot."""
 
 
 class Fact(StrEnum):
@@ -71,6 +74,10 @@ class Fact(StrEnum):
     """That the device-readable part of a buffer in flight changed."""
     EXTENTS = "extents"
     """The address and length of each descriptor of a driver's buffer."""
+    MEANT = "meant"
+    """Which pages the driver means to give up, whatever its buffers name."""
+    RELIANCE = "reliance"
+    """That the guest relies on what it leaves in its free pages."""
 
 
 class NotVisible(Exception):  # noqa: N818 - says nothing about the implementation, and is nobody's error
@@ -109,6 +116,7 @@ def _unless(*names: str | ProtocolFeature) -> frozenset[str]:
 _STATUS: Final = _unless(ProtocolFeature.STATUS)
 _RESETS: Final = _unless(ProtocolFeature.STATUS, ProtocolFeature.RESET_DEVICE)
 _CHANNEL: Final = _unless(ProtocolFeature.BACKEND_REQ)
+_STEERED: Final = _unless(Capability.STEER_PAGES)
 
 _DRIVER_OVER_VHOST_USER: Final = (
     HiddenFact(Fact.DRIVER_OK, "vhost-user without STATUS has no message for DRIVER_OK", _STATUS),
@@ -139,6 +147,11 @@ _DRIVER_OVER_VHOST_USER: Final = (
         "the front-end gave no descriptor through which it would notify of available buffers",
         _unless(KICKS),
     ),
+    HiddenFact(
+        Fact.MEANT,
+        "nobody can tell the driver which pages to give up, so which it means shows by what it names alone",
+        _STEERED,
+    ),
 )
 
 TABLE: Final[Mapping[Kind, tuple[HiddenFact, ...]]] = MappingProxyType(
@@ -161,7 +174,14 @@ TABLE: Final[Mapping[Kind, tuple[HiddenFact, ...]]] = MappingProxyType(
             ),
             HiddenFact(Fact.NEEDS_RESET, "the legacy interface has no DEVICE_NEEDS_RESET", _unless(MODERN)),
         ),
-        Kind.LINUX_UML: _DRIVER_OVER_VHOST_USER,
+        Kind.LINUX_UML: (
+            *_DRIVER_OVER_VHOST_USER,
+            HiddenFact(
+                Fact.RELIANCE,
+                "the kernel does not fill pages as it frees them, so it relies on nothing in them",
+                _unless(FILLS_FREED_PAGES),
+            ),
+        ),
         Kind.VHOST_USER_DEVICE: (
             HiddenFact(
                 Fact.DRIVER_OK, "vhost-user without STATUS does not tell the device of DRIVER_OK", _STATUS
@@ -200,6 +220,11 @@ TABLE: Final[Mapping[Kind, tuple[HiddenFact, ...]]] = MappingProxyType(
                 Fact.OFFER,
                 "a front-end stands between the device and the driver, and may keep VERSION_1 to itself",
             ),
+            HiddenFact(
+                Fact.RELIANCE,
+                "nobody says whether the guest relies on what it leaves in its free pages",
+                _STEERED,
+            ),
         ),
         Kind.STDIO_DEVICE: (
             HiddenFact(
@@ -229,6 +254,16 @@ TABLE: Final[Mapping[Kind, tuple[HiddenFact, ...]]] = MappingProxyType(
             HiddenFact(
                 Fact.REFUSAL,
                 "the protocol over standard streams does not tell a driver that its features are refused",
+            ),
+            HiddenFact(
+                Fact.MEANT,
+                "the program does not claim steer-pages: which pages it means shows by what it names alone",
+                _STEERED,
+            ),
+            HiddenFact(
+                Fact.RELIANCE,
+                "the program does not claim steer-pages: nobody says whether its guest relies on free pages",
+                _STEERED,
             ),
             HiddenFact(
                 Fact.ALTERED,

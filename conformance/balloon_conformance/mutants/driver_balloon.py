@@ -122,9 +122,15 @@ class LetsPagesBeUsedEarly(Driver):
     """Data that the guest writes to a page it has just given up is lost."""
 
     def start_inflating(self, state: DriverState, pages: PageSet) -> Step:
-        """Let the guest use the pages."""
+        """Let the guest use the pages: at once, or as soon as it takes free memory."""
         state, outputs = super().start_inflating(state, pages)
+        if self.options.own_memory is not None:
+            return replace(state, pool=state.pool | pages), outputs
         return state, (*outputs, Guest(GuestAction.USE, pages))
+
+    def inflate_returned(self, state: DriverState, flight: Flight, used: Used) -> Step:
+        """Keep the pages from here on."""
+        return super().inflate_returned(replace(state, pool=state.pool - flight.pages), flight, used)
 
 
 @mutant(

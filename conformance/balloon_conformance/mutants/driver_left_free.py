@@ -22,7 +22,7 @@ class _NamesPagesBeside(Driver):
         return super().encode_chunks(PageSet((run.first + 1, run.count) for run in pages))
 
 
-@mutant("DEF-05", also=("CHUNK-05",))
+@mutant("INF-04", also=("CHUNK-05", "DEF-05"))
 class NamesThePageAfter(FreeReferenceDriver):
     """The host discards a page at the end of each run that the guest never gave up, and continues to use.
 

@@ -104,12 +104,15 @@ def applies(requirement: Requirement, profile: Profile) -> bool:
         return False
     names = requirement.when.names & profile.by_name.keys()
     own = {need for name in names for need in profile.by_name[name].requires} | names
-    subsets = chain.from_iterable(combinations(sorted(own), size) for size in range(len(own) + 1))
     return any(
-        requirement.when.holds(frozenset(subset))
-        for subset in subsets
-        if profile.may_offer(profile.mask(subset))
+        requirement.when.holds(subset) for subset in _subsets(own) if profile.may_offer(profile.mask(subset))
     )
+
+
+def _subsets(names: Collection[str]) -> Iterator[frozenset[str]]:
+    """Yield every subset."""
+    sizes = range(len(names) + 1)
+    return map(frozenset, chain.from_iterable(combinations(sorted(names), size) for size in sizes))
 
 
 class Results:
@@ -242,6 +245,35 @@ class Results:
             and applies(one.requirement, self.profile)
         )
 
+    def out_of_sight(self) -> Mapping[str, str]:
+        """Return the requirements that apply, and that no run of this implementation can exercise; and why.
+
+        A permission that it does not use is one of them, and what binds only with features that it did not
+        negotiate in any case that is about it. A case that is missing in the suite is no such reason.
+        """
+        seen = frozenset(name for one in self._sound() for name in one.negotiated)
+        reasons: dict[str, str] = {}
+        for one in self.requirements():
+            entry = one.requirement
+            if one.verdict is not Verdict.NOT_EXERCISED or not applies(entry, self.profile):
+                continue
+            why = entry.not_observable or self._hidden(entry) or self.unprovable.get(entry.id, "")
+            if not why and entry.level is Level.MAY:
+                why = "it is a permission, and no use of it was seen"
+            if not why and self._was_tried(entry) and not _may_bind(entry, seen):
+                why = f"it binds when {entry.when}, and no case negotiated that"
+            if why:
+                reasons[entry.id] = why
+        return reasons
+
+    def _was_tried(self, requirement: Requirement) -> bool:
+        """Tell whether a case was carried out that is about the requirement."""
+        about = (case for case, names in self._about.items() if requirement.id in names)
+        played = {Status.PASSED, Status.FAILED, Status.NOT_EXERCISED}
+        return any(
+            one.status in played and one.how is not How.FOREIGN for case in about for one in self._of(case)
+        )
+
     def _sound(self) -> Iterator[Outcome]:
         """Yield the outcomes that say something about the implementation."""
         return (outcome for outcome in self.outcomes.values() if outcome.status is not Status.ERROR)
@@ -256,7 +288,7 @@ class Results:
             return f"profile {self.profile.name}: {binds}"
         if requirement.not_observable:
             return f"cannot be observed: {requirement.not_observable}"
-        if hidden := self._hidden(requirement):
+        if hidden := self._hidden(requirement) or self.unprovable.get(requirement.id, ""):
             return hidden
         cases = [case for case, names in self._about.items() if requirement.id in names]
         if not cases:
@@ -322,7 +354,8 @@ class Results:
         # Without the count nobody looked for proofs. A count of 0 says that none was found.
         proven = {} if self.proofs is None else {"proven": sum(one.proof is not None for one in verdicts)}
         return {
-            "binding": sum(applies(one.requirement, self.profile) for one in verdicts),
+            "binding": (binding := sum(applies(one.requirement, self.profile) for one in verdicts)),
+            "observable": binding - len(self.out_of_sight()),
             "exercised": sum(one.verdict is not Verdict.NOT_EXERCISED for one in verdicts),
             "kept": sum(one.verdict is Verdict.KEPT for one in verdicts),
             **proven,
@@ -339,6 +372,11 @@ class Results:
             "faults": list(self.faults),
             "interrupted": self.interrupted,
         }
+
+
+def _may_bind(requirement: Requirement, features: frozenset[str]) -> bool:
+    """Tell whether the requirement binds with some of these features."""
+    return any(map(requirement.when.holds, _subsets(requirement.when.names & features)))
 
 
 def _listed(words: list[str], mark: str = ", ") -> str:

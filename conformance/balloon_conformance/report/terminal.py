@@ -277,7 +277,8 @@ def _summary(results: Results) -> Text:
     errors = counts["cases"][Status.ERROR] + len(results.faults)
     text = Text(
         f"{counts['exercised']} requirements exercised of {counts['binding']} that apply to a "
-        f"{results.side} under profile {results.profile.name}; "
+        f"{results.side} under profile {results.profile.name}, {counts['observable']} of which can be seen "
+        "here; "
     )
     bad = bool(broken or failed or errors or not counts["exercised"] or results.complaints or results.holes)
     text.append(f"{broken} broken", style="bold red" if bad else "bold green")

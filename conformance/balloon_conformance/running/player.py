@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from balloon_conformance.iut.contract import (
     Capability,
@@ -10,6 +10,7 @@ from balloon_conformance.iut.contract import (
     DriverAdapter,
     operator_capability,
 )
+from balloon_conformance.iut.sight import Fact, resting_on, unseen_by
 from balloon_conformance.running.case import DEFAULT_PATIENCE, Patience, carry_out
 from balloon_conformance.running.device_player import DevicePlayer
 from balloon_conformance.running.driver_player import DriverPlayer
@@ -19,6 +20,7 @@ from balloon_conformance.vectors import as_trace, model, steps
 from balloon_conformance.vectors.step import Step
 from balloon_spec.events import OperatorAction, Side
 from balloon_spec.judge import Finding, Judge
+from balloon_spec.requirement import catalogue
 
 __all__ = ["Patience", "play", "play_as_trace", "play_to_a_line"]
 
@@ -53,7 +55,7 @@ def play_to_a_line(
     """
     reason = _cannot(vector, adapter, side)
     if reason:
-        return Outcome(vector.id, Status.NOT_EXERCISED, reason), 1
+        return Outcome(vector.id, Status.NOT_EXERCISED, reason, hidden=_hidden(vector, adapter, side)), 1
     kind = DeviceSession if side is Side.DEVICE else DriverSession
     session = kind(
         adapter,
@@ -74,6 +76,18 @@ def play_to_a_line(
         return player.left_out
 
     return carry_out(vector, session, action), player.line
+
+
+def _hidden(vector: model.Vector, adapter: DeviceAdapter | DriverAdapter, side: Side) -> Mapping[str, str]:
+    """Return what the vector is about and rests on pages that are meant, if nobody can say which; and why.
+
+    What else an adapter does not show may depend on a connection, and here none was made.
+    """
+    because = unseen_by(adapter).get(Fact.MEANT)
+    if because is None:
+        return {}
+    about = {name for name in vector.requirements if catalogue()[name].subject is side}
+    return {name: because for name in resting_on(Fact.MEANT) if name in about}
 
 
 def _cannot(vector: model.Vector, adapter: DeviceAdapter | DriverAdapter, side: Side) -> str:

@@ -95,6 +95,19 @@ def test_buffers_held_back(session: DriverSession, without: list[str]) -> None:
         session.settle(_QUIET_SECONDS)
 
 
+@scenario(Side.DRIVER, "BUF-06", *_ABOUT, breaks=("BUF-03",))
+def test_pages_returned_with_a_length(session: DriverSession) -> None:
+    """A driver counts the pages of a buffer whose used length is that of its message, and goes on."""
+    hosting = Hosting(session)
+    hosting.begin()
+    if not hosting.move_a_few():
+        return
+    hosting.tells_lengths = True
+    if hosting.move_a_few():
+        hosting.move_a_few()
+    session.settle(_QUIET_SECONDS)
+
+
 def _serve_newest_first(hosting: Hosting) -> bool:
     """Let the driver reach the target; return False if it stops before."""
     while hosting.actual != hosting.target or hosting.held:

@@ -57,28 +57,35 @@ class Hosting:
         self.held: list[ev.Available] = []
         self.watch: Watch | None = None
         self.keeps: frozenset[Queue] = frozenset()
+        self.tells_lengths = False
+        """Whether a buffer is returned with the length of what was read, as some devices do (BUF-03)."""
         self._features: frozenset[str] = frozenset()
 
     def begin(self, *without: str) -> frozenset[str]:
-        """Offer VERSION_1 and all balloon features but ``without``; return the accepted ones."""
+        """Offer VERSION_1 and all balloon features but ``without``; return the accepted ones.
+
+        Features that need one of those left out are not offered either.
+        """
         profile = self.session.profile
         for name in without:
             if name not in profile.by_name:
                 raise NotExercised(f"profile {profile.name} has no {name} to leave out")
-        names = {feature.name for feature in profile.device_features} - set(without)
-        accepted = self.offer(*names)
+        names = {*(feature.name for feature in profile.device_features), "VERSION_1"} - set(without)
+        names -= {feature for feature, _ in profile.missing_requirements(profile.mask(names))}
+        accepted = self._offer(profile.mask(names))
         if accepted is None:
             raise NotExercised("the driver refuses the features offered")
         return accepted
 
     def offer(self, *names: str, beside: int = 0) -> frozenset[str] | None:
         """Offer these features, VERSION_1 and the bits ``beside``; return the accepted, None if refused."""
-        profile = self.session.profile
-        offered = profile.mask({*names, "VERSION_1"}) | beside
+        return self._offer(self.session.profile.mask({*names, "VERSION_1"}) | beside)
+
+    def _offer(self, offered: int) -> frozenset[str] | None:
         accepted = self.session.negotiate(offered, self._configuration())
         if accepted is None:
             return None
-        self._features = profile.names(accepted)
+        self._features = self.session.profile.names(accepted)
         return self._features
 
     @property
@@ -131,7 +138,8 @@ class Hosting:
         event = self.held.pop(at)
         if self.watch is not None:
             self.watch.give_back(event, self._pages(event))
-        self.session.use(event.queue, event.buffer, 0, b"")
+        length = len(event.readable) if self.tells_lengths else 0
+        self.session.use(event.queue, event.buffer, length, b"")
 
     def serve(self) -> bool:
         """Return every buffer as it comes until the driver reaches the target; False if it stops before."""

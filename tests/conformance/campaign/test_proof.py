@@ -7,7 +7,9 @@ import pytest
 from balloon_conformance.campaign.cases import cases
 from balloon_conformance.campaign.proof import prove
 from balloon_conformance.campaign.veil import Visibility, veiled
+from balloon_conformance.iut import sight
 from balloon_conformance.iut.contract import Capability
+from balloon_conformance.iut.linux_uml.adapter import LinuxUml
 from balloon_conformance.iut.reference.adapter import ReferenceDevice, ReferenceDriver
 from balloon_conformance.iut.sight import Fact
 from balloon_conformance.mutants import mutants
@@ -15,7 +17,8 @@ from balloon_conformance.report.results import Results, Verdict
 from balloon_conformance.running.outcome import Outcome, Proof, Status
 from balloon_spec import events as ev
 from balloon_spec.events import Side
-from balloon_spec.profiles import BASE, CHUNK_TRANSFER
+from balloon_spec.profiles import BASE, CHUNK_TRANSFER, MAINLINE
+from balloon_spec.queues import Numbering
 
 EVERYTHING = Visibility()
 
@@ -98,6 +101,34 @@ def test_sight_crosses_from_one_process_to_another_and_adds_up():
     both = one.beside(other)
     assert both.capabilities == {Capability.DISCARDS, Capability.DESCRIPTORS}
     assert both.unseen == {Fact.RESET: "r"}
+
+
+LINUX = Visibility(
+    LinuxUml.capabilities,
+    sight.unseen(sight.Kind.LINUX_UML, {"BACKEND_REQ", sight.KICKS, sight.FILLS_FREED_PAGES}),
+)
+"""What a kernel in user mode shows that fills pages as it frees them."""
+
+
+@pytest.mark.parametrize(
+    ("requirement", "mutant", "case"),
+    [
+        ("BUF-06", "distrusts-used-lengths", "pages-returned-with-a-length"),
+        ("HINT-31", "turns-later-legacy-commands-round", "hints-over-the-legacy-interface"),
+        ("INF-04", "lets-pages-be-used-early", "canaries-in-the-balloon[told]"),
+        ("MQ-03", "changes-its-numbering", "hints-without-the-queues-around-theirs"),
+        ("NEG-12", "leaves-out-version1", "a-bit-that-means-nothing[23]"),
+        ("POISON-02", "keeps-the-poison-to-itself", "poison-and-a-balloon"),
+        ("POISON-03", "changes-the-poison", "poison-and-a-balloon"),
+        ("POISON-08", "says-the-poison-unasked", "a-balloon-without-page-poison"),
+        ("REPORT-09", "reports-its-balloon", "reports-are-held"),
+    ],
+)
+def test_a_driver_that_nobody_steers_is_found_out_by_what_a_kernel_shows(requirement, mutant, case):
+    profile = MAINLINE.with_numbering(Numbering.DENSE_NEGOTIATED)
+    outcome = cases(Side.DRIVER)[case].play(veiled(mutants()[mutant], LINUX), profile)
+    named = {one.requirement for one in (*outcome.findings, *outcome.advice)}
+    assert requirement in named <= mutants()[mutant].declared
 
 
 # -- the verdict ------------------------------------------------------------------------------------------

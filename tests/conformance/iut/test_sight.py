@@ -7,6 +7,7 @@ import re
 import pytest
 
 from balloon_conformance.iut import sight
+from balloon_conformance.iut.contract import Capability
 from balloon_conformance.iut.reference.adapter import ReferenceDevice, ReferenceDriver
 from balloon_conformance.iut.sight import TABLE, Fact, Kind, unseen, unseen_by
 from balloon_conformance.iut.vhost_user.driver import VhostUserDriver
@@ -54,3 +55,18 @@ def test_what_an_implementation_says_of_its_own_accord_is_shown():
     assert set(hidden) - set(shown) == {Fact.USED_NOTIFICATION}
     assert "QUEUE-12" in sight.undecided(hidden)
     assert "QUEUE-12" not in sight.undecided(shown)
+
+
+def test_which_pages_a_driver_means_shows_only_if_somebody_tells_it():
+    for kind in (Kind.VHOST_USER_DRIVER, Kind.STDIO_DRIVER):
+        free, steered = unseen(kind), unseen(kind, {str(Capability.STEER_PAGES)})
+        assert free.keys() - steered.keys() == {Fact.MEANT, Fact.RELIANCE}
+        assert {"PFN-03", "REPORT-01"} <= sight.undecided(free).keys() - sight.undecided(steered).keys()
+
+
+def test_a_kernel_says_whether_it_relies_on_free_pages_and_stands_between_nobody():
+    hidden = unseen(Kind.LINUX_UML)
+    assert {Fact.MEANT, Fact.RELIANCE} <= hidden.keys()
+    assert Fact.RELIANCE not in unseen(Kind.LINUX_UML, {sight.FILLS_FREED_PAGES})
+    assert Fact.OFFER not in hidden
+    assert Fact.OFFER in unseen(Kind.VHOST_USER_DRIVER)

@@ -8,7 +8,7 @@ from balloon_conformance.report.results import Exit, Results, Verdict, applies
 from balloon_conformance.running.outcome import Fault, How, Outcome, Status
 from balloon_spec.events import Side
 from balloon_spec.judge import Finding
-from balloon_spec.profiles import BASE, CHUNK_TRANSFER
+from balloon_spec.profiles import BASE, CHUNK_TRANSFER, MAINLINE
 from balloon_spec.requirement import catalogue
 
 ABOUT = {"one": ("INF-06",), "two": ("INF-06", "DEF-07"), "storm": ("QUEUE-06",)}
@@ -149,3 +149,29 @@ def test_the_summary_counts_each_verdict_once(results):
     summary = results.summary()
     assert (summary["exercised"], summary["kept"], summary["broken"]) == (2, 1, 1)
     assert summary["cases"] == {"passed": 1, "failed": 1, "not exercised": 0, "error": 0}
+
+
+def test_what_no_run_of_the_implementation_can_show_is_not_counted_as_missing():
+    about = {"one": ("POISON-02", "HINT-12", "QUEUE-13", "QUEUE-04"), "two": ("REPORT-08",)}
+    results = Results(Side.DRIVER, MAINLINE, about)
+    before = results.summary()
+    results.unprovable = {"QUEUE-08": "the ring has no room"}
+    hidden = {"QUEUE-13": "nobody sees a notification"}
+    results.add(
+        Outcome(
+            "one", Status.PASSED, exercised={"REPORT-05": 1}, hidden=hidden, negotiated=("FREE_PAGE_HINT",)
+        )
+    )
+    reasons = results.out_of_sight()
+    assert reasons["QUEUE-08"] == "the ring has no room"
+    assert reasons["QUEUE-13"] == "nobody sees a notification"
+    assert reasons["POISON-01"].startswith("What a guest writes")
+    assert reasons["DEF-06"] == "it is a permission, and no use of it was seen"
+    assert reasons["POISON-02"] == "it binds when PAGE_POISON, and no case negotiated that"
+    # A permission that was used, a feature that was negotiated, a case that was not carried out.
+    assert reasons.keys().isdisjoint({"REPORT-05", "HINT-12", "REPORT-08"})
+    after = results.summary()
+    assert after["observable"] == after["binding"] - len(reasons)
+    assert before["binding"] == after["binding"]
+    assert before["exercised"] == 0 < after["exercised"] <= after["observable"] < before["observable"]
+    assert verdict(results, "QUEUE-08").reason == "the ring has no room"

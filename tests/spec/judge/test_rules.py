@@ -597,6 +597,13 @@ ONLY_BY = {
             ),
         ],
     ),
+    "it_is_written_before_pages_count": (
+        "POISON-02",
+        [
+            *start(VERSION | POISON, driver_ok=False, posts=False),
+            *(ev.Available(INFLATE, "m", array(0x10)), used(INFLATE, "m"), actual(1)),
+        ],
+    ),
     "what_the_guest_keeps_is_in_use": (
         "UNUSED-10",
         [*start(), wants("hold", "0x1000"), request(), unused("u", A), wants("hold", "0x1000")],
@@ -751,6 +758,13 @@ UNSEEN = start(VERSION | POISON, driver_ok=False, posts=False)
         # If DRIVER_OK does not show, a return does, and then every change is late.
         ([*UNSEEN, POISONED, *SERVED, wrote(12, 9)], {"POISON-03"}, "POISON-03"),
         ([*UNSEEN, *SERVED, POISONED], set(), None),
+        # Nor does it show if the value is written between the first page and its return, and a count says too much.
+        ([*UNSEEN, *SERVED, POISONED, actual(1)], set(), None),
+        ([*UNSEEN, POISONED, *SERVED, actual(1)], set(), "POISON-02"),
+        ([*UNSEEN, wrote(12, 4, 3), *SERVED, actual(1)], {"POISON-02"}, "POISON-02"),
+        ([*UNSEEN, *SERVED, actual(1), actual(0), POISONED], {"POISON-02"}, "POISON-02"),
+        ([*UNSEEN, SERVED[0], actual(1), *SERVED[1:], POISONED], set(), None),
+        ([*UNSEEN, POISONED, *SERVED, wrote(12, 9), actual(1)], {"POISON-03"}, "POISON-02"),
         # A count of pages before DRIVER_OK says nothing about it.
         ([*UNSEEN, actual(0), wrote(12, 9), POISONED, ev.DriverOk()], set(), "POISON-02"),
         # After a late store nobody knows what the device has.

@@ -41,6 +41,7 @@ ADDITIONS: Final = Additions(
     rests_on=MappingProxyType(
         {
             Fact.OFFER: ("NEG-12",),
+            Fact.MEANT: ("PFN-03",),
             Fact.DRIVER_OK: ("QUEUE-09",),
             Fact.BEFORE_DRIVER_OK: ("QUEUE-10",),
             Fact.CONFIGURATION_CHANGE: ("CFG-07",),

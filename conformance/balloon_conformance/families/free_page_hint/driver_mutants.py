@@ -174,6 +174,20 @@ class SendsLegacyCommandsBigEndian(HintsOfDriver):
         return data if self.driver.has(state, "VERSION_1") else data[::-1]
 
 
+@mutant("HINT-31")
+class TurnsLaterLegacyCommandsRound(HintsOfDriver):
+    """An old device ignores the hints of every round but the first."""
+
+    def begin_round(self, state: DriverState) -> Step:
+        """Swap every id but the first for a device without VERSION_1."""
+        is_first = self.hinting(state).answered < FIRST_ID
+        state, (sent, *hints) = super().begin_round(state)
+        if is_first or self.driver.has(state, "VERSION_1"):
+            return state, (sent, *hints)
+        assert isinstance(sent, Available)
+        return state, (replace(sent, readable=sent.readable[::-1]), *hints)
+
+
 # -- which pages they hint --------------------------------------------------------------------------------
 
 

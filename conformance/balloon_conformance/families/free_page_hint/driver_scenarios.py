@@ -33,9 +33,9 @@ class _Asking:
         self.held: deque[ev.Available] = deque()
         self._free = free
 
-    def begin(self) -> None:
-        """Offer every feature, and say what is free if somebody listens."""
-        if "FREE_PAGE_HINT" not in self.hosting.begin():
+    def begin(self, *without: str) -> None:
+        """Offer every feature but ``without``, and say what is free if somebody listens."""
+        if "FREE_PAGE_HINT" not in self.hosting.begin(*without):
             raise NotExercised("the driver did not accept FREE_PAGE_HINT")
         self.session.settle(self.session.quiet_seconds)
         if self.session.can(Capability.STEER_PAGES):
@@ -165,3 +165,32 @@ def test_a_reset_while_hints_are_held(session: DriverSession) -> None:
     asking.begin()
     asking.publish(_SECOND)
     asking.rest()
+
+
+@scenario(Side.DRIVER, "HINT-31", "HINT-03", "HINT-06", "HINT-12", features=_FEATURES)
+def test_hints_over_the_legacy_interface(session: DriverSession) -> None:
+    """Without VERSION_1 every id that is sent has the same order of bytes: the guest's."""
+    asking = _Asking(session, _WHOLE)
+    asking.begin("VERSION_1")
+    for number in (_FIRST, _FIRST + 1, _FIRST + 2):
+        asking.publish(number)
+        asking.serve()
+        asking.publish(DONE)
+        asking.rest()
+
+
+@scenario(Side.DRIVER, "MQ-03", "QUEUE-02", "HINT-01", "HINT-12", features=_FEATURES)
+def test_hints_without_the_queues_around_theirs(session: DriverSession) -> None:
+    """The queue of the hints has the number by which the driver counts, before a reset and after it."""
+    for without in (("STATS_VQ",), ("STATS_VQ", *_beside_hints(session))):
+        asking = _Asking(session, _WHOLE)
+        asking.begin(*without)
+        asking.publish(_FIRST)
+        asking.serve()
+        asking.rest()
+        session.reset()
+
+
+def _beside_hints(session: DriverSession) -> tuple[str, ...]:
+    """Return the feature whose queue stands behind that of the hints, if the profile has it."""
+    return tuple(name for name in ("PAGE_REPORTING",) if name in session.profile.by_name)

@@ -8,7 +8,6 @@ from typing import Final
 from balloon_conformance.families.page_poison.reference import PoisonOfDevice, PoisonOfDriver
 from balloon_conformance.families.page_poison.steps import PoisonStep, say_the_poison
 from balloon_conformance.family import Additions
-from balloon_conformance.iut.sight import Fact
 from balloon_conformance.running.blame import Lapse
 from balloon_spec.families.page_poison.declaration import FAMILY
 
@@ -19,9 +18,15 @@ ADDITIONS: Final = Additions(
     device=PoisonOfDevice,
     driver=PoisonOfDriver,
     can_break=MappingProxyType({Lapse.READ_OTHERWISE: frozenset({"POISON-06", "POISON-07"})}),
-    rests_on=MappingProxyType({Fact.DRIVER_OK: ("POISON-02",)}),
     steps=(PoisonStep,),
     mutants=(f"{__package__}.mutants",),
+    scenarios=(f"{__package__}.driver_scenarios",),
     intents=(f"{__package__}.intents.poison_val",),
+    only_counts=MappingProxyType(
+        {
+            "it_is_written_before_pages_count": "It is for transports that do not show DRIVER_OK, and every "
+            "mutant shows it.",
+        }
+    ),
     before_driver_ok=say_the_poison,
 )

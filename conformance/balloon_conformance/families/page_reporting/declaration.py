@@ -9,6 +9,7 @@ from balloon_conformance.families.page_reporting.buffers import ReportingQueue
 from balloon_conformance.families.page_reporting.reference import PageReportingOfDevice, PageReportingOfDriver
 from balloon_conformance.families.page_reporting.steps import FillStep
 from balloon_conformance.family import Additions, module_names
+from balloon_conformance.iut.sight import Fact
 from balloon_conformance.vectors.steps.parts import field
 from balloon_conformance.vectors.steps.wishes import GuestWish
 from balloon_spec.events import GuestAction
@@ -28,6 +29,7 @@ ADDITIONS: Final = Additions(
         {"reports_come_when_the_driver_likes": "a driver that reports when it likes breaks nothing by it"}
     ),
     intents=module_names(f"{__package__}.intents"),
+    rests_on=MappingProxyType({Fact.RELIANCE: ("REPORT-01",)}),
     queues=(ReportingQueue(REPORTING),),
     guest_wishes=(
         GuestWish(action=REPORT, schema=field("pages that the guest has free, to be reported", "someRuns")),

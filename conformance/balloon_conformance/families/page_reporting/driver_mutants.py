@@ -7,9 +7,10 @@ from dataclasses import replace
 from balloon_conformance.families.page_poison.reference import VALUE
 from balloon_conformance.families.page_reporting.reference import PageReportingOfDriver, free_in
 from balloon_conformance.mutants.mutant import mutant
+from balloon_conformance.reference.coalesce import lowest
 from balloon_conformance.reference.driver_pages import Step as DriverStep
 from balloon_conformance.reference.driver_state import DriverOutput, DriverState, Fill, Flight
-from balloon_spec.events import Available, Guest, GuestAction, Segment
+from balloon_spec.events import Available, Guest, GuestAction, Segment, Used
 from balloon_spec.families.page_reporting import REPORTING
 from balloon_spec.pages import PAGE_BYTES, PageSet
 
@@ -109,6 +110,16 @@ class ReportsItsBalloon(PageReportingOfDriver):
         again = around & state.ballooning.balloon
         if not again or not self.driver.has(state, "PAGE_REPORTING"):
             return state, outputs
+        state, more = self.driver.lend(state, Flight(REPORTING, again), self.segments(again))
+        return state, outputs + more
+
+    def returned(self, state: DriverState, flight: Flight, used: Used) -> DriverStep:
+        """Count what was given up meanwhile in, if nobody tells the driver what is free."""
+        state, outputs = super().returned(state, flight, used)
+        again = lowest(state.ballooning.balloon - self.keeps(state), 1)
+        if self.driver.options.own_memory is None or not again:
+            return state, outputs
+        outputs += self.prepare(state, again)
         state, more = self.driver.lend(state, Flight(REPORTING, again), self.segments(again))
         return state, outputs + more
 

@@ -21,12 +21,19 @@ _PAGES: Final = 0x14000
 _SECONDS: Final = 5.0
 """Linux looks for pages to report every two seconds."""
 _REPORTS: Final = 3
+_BALLOON: Final = PageSet([(0x800, 256)])
 _FREE: Final = tuple(PageSet([(first, 64), (first + 128, 16)]) for first in (0x1000, 0x2000, 0x3000))
 
 
 def _begin(session: DriverSession, *without: str) -> None:
-    if "PAGE_REPORTING" not in Hosting(session).begin(*without):
+    """Begin with a driver that reports, and has pages in its balloon, which it must not report."""
+    hosting = Hosting(session)
+    hosting.keeps |= {REPORTING}
+    if "PAGE_REPORTING" not in hosting.begin(*without):
         raise NotExercised("the driver did not accept PAGE_REPORTING")
+    hosting.aim(_BALLOON.pages, inflate=_BALLOON)
+    if not hosting.serve():
+        raise NotExercised("the driver does not fill its balloon, from which reports are to be told")
 
 
 def _next(session: DriverSession, number: int) -> ev.Available | None:

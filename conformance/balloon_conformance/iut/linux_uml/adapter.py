@@ -83,8 +83,11 @@ class LinuxUml:
 
     @property
     def unseen(self) -> Mapping[sight.Fact, str]:
-        """What the connection to the driver does not show."""
-        return sight.unseen(sight.Kind.LINUX_UML) if self._guest is None else self._guest.wire.unseen
+        """What the connection to the driver, and the guest around it, do not show."""
+        if self._guest is None:
+            return sight.unseen(sight.Kind.LINUX_UML)
+        hidden = self._guest.wire.unseen
+        return sight.without(hidden, sight.Fact.RELIANCE) if self._guest.relies else hidden
 
     @property
     def description(self) -> str:

@@ -15,6 +15,7 @@ from balloon_conformance.iut.contract import AdapterError, ImplementationCrashed
 from balloon_conformance.iut.linux_uml.console import Console
 from balloon_conformance.iut.linux_uml.options import UmlOptions
 from balloon_conformance.iut.linux_uml.process import GuestKernel, result
+from balloon_conformance.iut.sight import Kind
 from balloon_conformance.iut.vhost_user.driver import VhostUserDriver, driver_faults
 from balloon_conformance.vhost_user.back_end import BackEnd
 from balloon_spec.events import Available, Event, Reset
@@ -239,8 +240,11 @@ class _Wire(VhostUserDriver):
     """The connection to the driver of one kernel.
 
     ``answered`` says that the guest's answer to ``bind`` was read. A guest that has its device and accepted
-    nothing has refused it, so the answer is awaited together with the features.
+    nothing has refused it, so the answer is awaited together with the features. The kernel is its own
+    front-end, so that the driver is offered what the suite offers.
     """
+
+    _kind = Kind.LINUX_UML
 
     def __init__(self, kernel: GuestKernel, seconds: float) -> None:
         super().__init__(

@@ -154,12 +154,16 @@ class StdioDriver(StdioAdapter):
         for event in told:
             if isinstance(event, Contents):
                 continue
-            queue = self._queues.get(event.queue) if isinstance(event, Available) else None
-            if isinstance(event, Available) and queue is not None and queue.written is None:
+            if isinstance(event, Available) and self._lends(event):
                 seen.extend(self._lent_pages.take(_MemoryReader(self), self._memory, event))
             seen.append(event)
         # What the program told while it was asked came after.
         self._events[fresh:fresh] = seen
+
+    def _lends(self, event: Available) -> bool:
+        """Tell whether a buffer may lend pages that the guest leaves alone; hinted pages it may have back."""
+        queue = self._queues.get(event.queue)
+        return queue is not None and queue.names_pages and queue.written is None
 
     def _enter(self, event: Event) -> None:
         if isinstance(event, Available) and self._protocol > 1:

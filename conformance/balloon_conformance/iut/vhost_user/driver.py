@@ -131,9 +131,10 @@ class VhostUserDriver:
         """What the present or the last connection to the driver does not show."""
         if self._back_end is not None:
             self._shown = _shows(self._back_end)
-            if self._back_end.is_assumed:
-                return {**sight.unseen(self._kind, self._shown), sight.Fact.DRIVER_OK: _NO_DRIVER_OK}
-        return sight.unseen(self._kind, self._shown)
+        hidden = sight.unseen(self._kind, {*self._shown, *map(str, self.capabilities)})
+        if self._back_end is not None and self._back_end.is_assumed:
+            return {**hidden, sight.Fact.DRIVER_OK: _NO_DRIVER_OK}
+        return hidden
 
     @property
     def service_notes(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Final, Self
 
 from balloon_spec import events as ev
 from balloon_spec.events import ConfigurationRead, ConfigurationWritten, DriverOk
+from balloon_spec.families.base.running import counts_pages
 from balloon_spec.families.page_poison import POISON_VAL
 from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.judge.in_flight import InFlight
@@ -32,6 +33,10 @@ class PoisonValue(Ledger):
     """The driver stored nothing there since the features were negotiated."""
     serves: bool = False
     """The device has returned a buffer, so that DRIVER_OK was set even if the transport does not show it."""
+    unwritten: frozenset[int] = frozenset()
+    """The offsets of the bytes that the driver did not write since the features were negotiated."""
+    in_time: bool | None = None
+    """Whether all of it was written when the first buffer came that tells of pages; None before one came."""
     was_set: bool = False
     """Some driver wrote another value than 0 before the last reset."""
 
@@ -41,14 +46,19 @@ class PoisonValue(Ledger):
 
     def take(self, event: ev.Event, buffer: InFlight | None) -> None:
         """Take in what the driver wrote. Whether a device takes a store after DRIVER_OK, nobody knows."""
-        del buffer
         session = self.exchange[Session]
         if isinstance(event, ev.Negotiated):
             self.value, self.is_untouched, self.serves = _UNKNOWN, True, False
+            self.in_time, self.unwritten = None, frozenset(range(_FIRST, _END))
         elif isinstance(event, ev.Used):
             self.serves = True
+        elif isinstance(event, ev.Available) and self.in_time is None:
+            queue = None if buffer is None else buffer.queue
+            if queue is not None and (queue.names_pages or queue.ranges is not None):
+                self.in_time = not self.unwritten
         elif isinstance(event, ConfigurationWritten) and session.has("PAGE_POISON") and is_meant(event):
             self.is_untouched = False
+            self.unwritten -= set(range(event.offset, event.offset + len(event.data)))
             late = (session.driver_ok or self.serves) and self.after(event) != self.value
             self.value = _UNKNOWN if late else self.after(event)
 
@@ -77,6 +87,28 @@ def it_is_written_before_driver_ok(_event: DriverOk, scene: Scene) -> Iterator[D
         expected=f"4 bytes at offset {_FIRST}",
         seen=_shown(value),
     )
+
+
+@rule(ConfigurationWritten, "POISON-02")
+def it_is_written_before_pages_count(event: ConfigurationWritten, scene: Scene) -> Iterator[Decision]:
+    """A driver that counts pages in its balloon has set DRIVER_OK, if the transport does not show when.
+
+    A store that came behind the first buffer with pages may have come before DRIVER_OK all the same.
+    """
+    session, ledger = scene[Session], scene[PoisonValue]
+    if session.driver_ok or not session.has("PAGE_POISON") or not counts_pages(event, scene):
+        return
+    if ledger.unwritten:
+        yield broken(
+            "POISON-02",
+            "pages are in the balloon, so DRIVER_OK is set, and poison_val was not written",
+            field="poison_val",
+            expected=f"4 bytes at offset {_FIRST}",
+            seen=_shown(ledger.value),
+            data=event.data,
+        )
+    elif ledger.in_time:
+        yield kept("POISON-02")
 
 
 @rule(ConfigurationWritten, "POISON-03", "POISON-08")

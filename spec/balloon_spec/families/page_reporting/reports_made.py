@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from balloon_spec.events import Available, Guest, GuestAction, Negotiated
 from balloon_spec.families.base.balloon import Balloon
+from balloon_spec.families.base.running import is_running
 from balloon_spec.families.page_poison.poison_value import PoisonValue
 from balloon_spec.families.page_reporting import REPORTING
 from balloon_spec.families.page_reporting.ledger import PageContents, Reports, content_of
@@ -36,7 +37,7 @@ def contents_that_are_relied_on_are_told(event: Negotiated, scene: Scene) -> Ite
 @rule(Available, "REPORT-05")
 def reports_come_when_the_driver_likes(_event: Available, scene: Scene) -> Iterator[Decision]:
     """A driver that reports once DRIVER_OK is set does what it may."""
-    if scene.buffer is not None and scene.buffer.queue is REPORTING and scene[Session].driver_ok:
+    if scene.buffer is not None and scene.buffer.queue is REPORTING and is_running(scene):
         yield kept("REPORT-05")
 
 

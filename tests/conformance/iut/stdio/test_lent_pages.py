@@ -5,23 +5,26 @@ import stdio_programs as programs
 from balloon_conformance.iut.contract import LooksAgain, Setup
 from balloon_spec.events import Available, Contents, Guest, GuestAction, Memory
 from balloon_spec.families.free_page_hint import FREE_PAGE
+from balloon_spec.families.page_reporting import REPORTING
 from balloon_spec.pages import PAGE_BYTES, PageSet
 from balloon_spec.profiles import MAINLINE
 
-FEATURES = MAINLINE.mask(["VERSION_1", "STATS_VQ", "FREE_PAGE_HINT"])
-HINTS = MAINLINE.queue_index(FREE_PAGE, FEATURES, FEATURES)
+FEATURES = MAINLINE.mask(["VERSION_1", "STATS_VQ", "FREE_PAGE_HINT", "PAGE_REPORTING"])
+HINTS, REPORTS = (MAINLINE.queue_index(queue, FEATURES, FEATURES) for queue in (FREE_PAGE, REPORTING))
 RUN = PageSet([(16, 600)])
 
 BODY = f"""
 memory = bytearray(b"\\xaa" * {PAGE_BYTES * 1024})
-hint = {{"event": "available", "queue": {HINTS}, "buffer": "h", "readable": "", "writable": {RUN.pages * PAGE_BYTES},
-        "segments": [{{"address": "0x10000", "length": {RUN.pages * PAGE_BYTES}, "writable": True}}]}}
+report = {{"event": "available", "queue": {REPORTS}, "buffer": "r", "readable": "",
+          "writable": {RUN.pages * PAGE_BYTES},
+          "segments": [{{"address": "0x10000", "length": {RUN.pages * PAGE_BYTES}, "writable": True}}]}}
+hint = {{**report, "queue": {HINTS}, "buffer": "h"}}
 statistics = {{"event": "available", "queue": 2, "buffer": "s", "readable": "", "writable": 4096,
               "segments": [{{"length": 4096, "writable": True}}]}}
 told = {{"event": "contents", "pages": [[16, 1]], "fill": "00"}}
 for seq, command, line in answers():
     if command == "negotiate":
-        tell(seq=seq, accepted=line["offered"], events=[statistics, told, hint])
+        tell(seq=seq, accepted=line["offered"], events=[statistics, told, report, hint])
     elif command == "memory-read":
         at = int(line["address"], 16)
         tell(seq=seq, data=memory[at:at + line["length"]].hex())
@@ -44,6 +47,7 @@ def lent(*capabilities):
         came = list(adapter.observe(0.0))
         adapter.change_configuration(bytes(12))
         adapter.look_again(HINTS, "h")
+        adapter.look_again(REPORTS, "r")
         return came, list(adapter.observe(0.0))
     finally:
         adapter.stop()
@@ -51,7 +55,8 @@ def lent(*capabilities):
 
 def test_they_are_read_when_the_buffer_comes_and_before_it_goes_back():
     came, again = lent("guest-memory")
-    assert [type(one) for one in came] == [Memory, Available, Contents, Available]
+    # The pages of a hint are the guest's to use, and nobody has to read them.
+    assert [type(one) for one in came] == [Memory, Available, Contents, Available, Available]
     # What the program says of memory that the suite reads does not count.
     assert came[2] == Contents(RUN, b"\xaa" * 4)
     used = PageSet([(17, 1)])
