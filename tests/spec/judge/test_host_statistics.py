@@ -43,6 +43,12 @@ def after(*entries, again=()):
         (((4, 1), (5, 2), UNKNOWN), {4: 1 << 56, 5: 2 << 56}, ["STATS-12"]),
         (((4, 1), (5, 2), UNKNOWN), {4: 0x100, 5: 0x200}, ["STATS-12"]),
         (((4, 1), (5, 2), UNKNOWN), {4: 1}, ["STATS-12"]),
+        # The low half of each value: the entries were found, in whatever order and behind whatever tag.
+        ((UNKNOWN, (4, 1 << 32 | 5), (5, 2)), {4: 5, 5: 2}, ["STATS-12"]),
+        ((UNKNOWN, (4, 1 << 32), (5, 3 << 32 | 6)), {4: 0, 5: 6}, ["STATS-12"]),
+        (((5, 3 << 32 | 6), (4, 1 << 32 | 5), UNKNOWN), {4: 5, 5: 6}, ["STATS-12"]),
+        ((UNKNOWN, (4, 1 << 32 | 5), (5, 2)), {4: 5, 5: 7}, ["STATS-07"]),
+        ((UNKNOWN, (4, 1 << 32), (5, 2)), {4: 0, 5: 2}, ["STATS-07"]),
         # A tag that stands there twice has either value.
         (((4, 1), (4, 3), (5, 2), UNKNOWN), {4: 3, 5: 2}, []),
     ],
@@ -56,6 +62,11 @@ def test_a_buffer_that_is_not_returned_yet_may_have_been_read():
     events = after((4, 1), (5, 2), UNKNOWN, again=[third])
     for host in (((4, 7), (5, 8)), ((4, 1), (5, 2))):
         assert judged(*events, StatisticsRead(host))[1] == []
+    # So may the low half of each of its values.
+    long = sent("c", UNKNOWN, (4, 1 << 32 | 7), (5, 1 << 32 | 8))
+    events = after(UNKNOWN, (4, 1 << 32 | 1), (5, 2), again=[long])
+    assert judged(*events, StatisticsRead(((4, 7), (5, 8))))[1] == ["STATS-12"]
+    events = after((4, 1), (5, 2), UNKNOWN, again=[third])
     # Half of each is of neither.
     assert judged(*events, StatisticsRead(((4, 7), (5, 2))))[1] == ["STATS-12"]
 

@@ -9,6 +9,7 @@ from judge_script import (
     actual,
     inflate,
     start,
+    used,
 )
 
 from balloon_spec import events as ev
@@ -51,6 +52,21 @@ def test_a_wish_that_was_not_announced_yet_may_stand_there_or_be_on_its_way():
 
 def test_a_wish_that_came_while_the_device_was_reset_counts():
     assert judged(*PLAIN, space(19), ev.Reset(), wish(7), *PLAIN, space(7))[1] == []
+
+
+@pytest.mark.parametrize("seen", [0, 3, 4])
+def test_an_actual_that_the_device_may_have_changed_before_the_reset_is_not_laid_to_the_reset(seen):
+    # v86 counts the pages of each inflate buffer into it, and keeps it over a reset.
+    events = [*PLAIN, space(19, 3), inflate("a", A), used(INFLATE, "a"), ev.Reset(), *PLAIN, space(19, seen)]
+    judge, found = judged(*events)
+    assert (found, judge.exercised["RESET-11"]) == ([], 0)
+
+
+@pytest.mark.parametrize(("seen", "findings"), [(0, []), (3, []), (4, ["RESET-11"])])
+def test_an_actual_that_does_not_read_back_may_stay_what_it_was(seen, findings):
+    events = [*PLAIN, actual(0), space(19, 3), ev.Reset(), *PLAIN, space(19, seen)]
+    judge, found = judged(*events)
+    assert (found, judge.exercised["RESET-11"]) == (["CFG-06", *findings], 1)
 
 
 @pytest.mark.parametrize(("seen", "findings"), [(0, []), (3, []), (4, ["RESET-11"])])

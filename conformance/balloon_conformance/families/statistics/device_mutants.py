@@ -102,7 +102,7 @@ class KeepsTheFirstStatistics(StatisticsOfDevice):
         return self.first
 
 
-@mutant("STATS-12")
+@mutant("STATS-12", origin="v86 0.5.462: virtio_balloon.js reads 32 of the 64 bits of a value")
 class ReadsHalfOfEachStatistic(StatisticsOfDevice):
     """Beyond 4 GiB the host counts from zero again."""
 

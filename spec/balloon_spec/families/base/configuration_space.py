@@ -176,13 +176,18 @@ class Configuration(Ledger):
         self.superseded.discard(event.value)
 
     def after_reset(self) -> Self:
-        """Leave the target, and what ``actual`` may be: 0, or what it is."""
-        shown, target = self._known_actual, self.target
+        """Leave the target, and what ``actual`` may be: 0, or what it is.
+
+        A device that may have changed it before the reset, which CFG-08 is about, may have left anything.
+        """
+        target = self.target
         if target is None:
             target = self.num_pages if self.num_pages_was_seen else self.target_left
+        known = frozenset(one for one in (self._known_actual, self.actual_shown) if one is not None)
+        left = known | {bytes(4)} if known else self.actuals_left
         return type(self)(
             self.exchange,
             num_pages=self.num_pages,
-            actuals_left=self.actuals_left if shown is None else frozenset({bytes(4), shown}),
+            actuals_left=None if self.cause_of_change else left,
             target_left=target,
         )

@@ -34,6 +34,8 @@ class HintedPages(Companion):
     """Pages of which nobody can tell under which id they were hinted, or that were hinted in part."""
     unseen: PageSet = EMPTY
     """Pages that it could change until DONE, and that nobody looked at since."""
+    looked_at: PageSet = EMPTY
+    """Those of them that the last look was at, while what it found is told of: it was done by then."""
     over: PageSet = EMPTY
     """Pages that were hinted before DONE, or before a reset."""
     written: PageSet = EMPTY
@@ -57,16 +59,23 @@ class HintedPages(Companion):
         """Return the pages that a device may change in guest memory (HINT-18)."""
         return self.hinted | self.unclear | self.unseen
 
+    def permits(self, event: ev.Overwritten) -> PageSet:
+        """Return pages that the last look found overwritten, and that it could change until then."""
+        return event.pages & self.looked_at
+
     def left_alone(self) -> Iterable[tuple[str, PageSet]]:
         """Yield the hinted pages that it may not change."""
         yield "HINT-19", self.overridden
-        yield "HINT-20", self.over
+        yield "HINT-20", self.over | self.looked_at
         yield "HINT-17", self.stale
 
     def take(self, event: ev.Event, buffer: InFlight | None) -> None:
         """Take in hints, what the guest writes, and what the device publishes."""
         if not self.exchange[Session].has("FREE_PAGE_HINT"):
             return
+        if not isinstance(event, ev.Overwritten):
+            self.over |= self.looked_at
+            self.looked_at = EMPTY
         match event:
             case ev.Available() if buffer is not None and buffer.queue is FREE_PAGE:
                 self._available(buffer)
@@ -77,7 +86,8 @@ class HintedPages(Companion):
             case ev.ConfigurationRead() | ev.ConfigurationChanged():
                 self._published(self.exchange[Rounds].published_by(event))
             case ev.Discarded():
-                self._look(event.looked)
+                self.looked_at = self.unseen & event.looked
+                self.unseen -= event.looked
             case ev.Operator() if event.action is HINT and self.is_ending:
                 self._begin_copy()
             case ev.Operator() if event.action is END_HINTS:
@@ -110,7 +120,8 @@ class HintedPages(Companion):
     def _write(self, pages: PageSet) -> None:
         self.overridden |= self.hinted & pages
         self.hinted -= pages
-        self._look(pages)
+        self.over |= self.unseen & pages
+        self.unseen -= pages
         self.written |= pages
         if self.is_ending:
             self.late |= pages
@@ -132,11 +143,6 @@ class HintedPages(Companion):
             self.hinted = self.overridden = self.unclear = EMPTY
             self.is_copied = self.is_ending = True
 
-    def _look(self, pages: PageSet) -> None:
-        """What was done to these pages before DONE is known, or undone, by now."""
-        self.over |= self.unseen & pages
-        self.unseen -= pages
-
     def _begin_copy(self) -> None:
         self.is_copied = self.is_ending = False
         self.late = EMPTY
@@ -144,7 +150,15 @@ class HintedPages(Companion):
 
     def after_reset(self) -> Self:
         """Leave the pages that were hinted, which are the guest's again, and the copy as it is."""
-        over = self.over | self.hinted | self.overridden | self.unclear | self.stale | self.unseen
+        over = (
+            self.over
+            | self.hinted
+            | self.overridden
+            | self.unclear
+            | self.stale
+            | self.unseen
+            | self.looked_at
+        )
         return type(self)(
             self.exchange,
             over=over,

@@ -33,7 +33,7 @@ def the_host_has_what_was_sent(event: StatisticsRead, scene: Scene) -> Iterator[
     sent = _sent(scene.exchange)
     right = next((one for one in sent if _first_wrong(one, held, scene.exchange) is None), None)
     if right is None:
-        yield _fault(sent[-1], held, scene.exchange)
+        yield _fault(sent, held, scene.exchange)
         return
     compared = [at for at, (tag, _) in enumerate(right) if tag in held and tag <= _LAST_TAG]
     if not compared:
@@ -84,8 +84,29 @@ def _first_wrong(entries: Entries, held: Mapping[int, int], exchange: Exchange) 
     return None
 
 
-def _fault(entries: Entries, held: Mapping[int, int], exchange: Exchange) -> Decision:
+def _has_parts(entries: Entries, held: Mapping[int, int]) -> bool:
+    """Tell whether every value that the host has otherwise is a part of the value that was sent.
+
+    Then each entry was found, whatever stands before it, and it is the values that are read wrong.
+    """
+    values = _values(entries)
+    wrong = {tag: held[tag] for tag in values.keys() & held.keys() if held[tag] not in values[tag]}
+    return any(wrong.values()) and all(
+        any(seen in _parts(value) for value in values[tag]) for tag, seen in wrong.items()
+    )
+
+
+def _parts(value: int) -> set[int]:
+    """Return what a value is if only so many of its first or last bytes are read."""
+    data = value.to_bytes(8, "little")
+    return {
+        int.from_bytes(part, "little") for length in range(1, 8) for part in (data[:length], data[length:])
+    }
+
+
+def _fault(sent: list[Entries], held: Mapping[int, int], exchange: Exchange) -> Decision:
     """Say what is wrong, and by which requirement: that of what is unusual about the buffer."""
+    entries = sent[-1]
     stats = exchange[Statistics]
     at = _first_wrong(entries, held, exchange) or 0
     tag, value = entries[at]
@@ -97,6 +118,8 @@ def _fault(entries: Entries, held: Mapping[int, int], exchange: Exchange) -> Dec
         words = "the host has a value in the wrong byte order"
     elif seen in {other for unknown, other in entries if unknown > _LAST_TAG}:
         name, words = "STATS-07", "the host has the value of an unknown tag"
+    elif any(_has_parts(one, held) for one in sent):
+        words = "the host has a part of the value that was sent"
     elif any(before > _LAST_TAG for before, _ in entries[:at]):
         name, words = "STATS-07", "the host has not what stands behind an unknown tag"
     elif seen is not None and len(stats.returned) > 1 and seen in older:
