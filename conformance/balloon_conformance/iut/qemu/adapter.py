@@ -21,6 +21,8 @@ from balloon_conformance.iut.contract import (
     operator_capability,
 )
 from balloon_conformance.iut.lent_buffers import LentBuffers
+from balloon_conformance.iut.machine.transport import Status
+from balloon_conformance.iut.machine.watch import Watch
 from balloon_conformance.iut.numbering_hint import hint
 from balloon_conformance.iut.qemu.find import find_balloon
 from balloon_conformance.iut.qemu.guest_copy import GuestCopy
@@ -30,8 +32,6 @@ from balloon_conformance.iut.qemu.options import MEANINGS
 from balloon_conformance.iut.qemu.process import QemuProcess, find_binary, version
 from balloon_conformance.iut.qemu.qmp import require_library
 from balloon_conformance.iut.qemu.ram import GuestRam
-from balloon_conformance.iut.qemu.transport import Status
-from balloon_conformance.iut.qemu.watch import Watch
 from balloon_spec.events import NeedsReset, OperatorAction, Used
 from balloon_spec.families.free_page_hint import END_HINTS, FREE_PAGE, HINT
 from balloon_spec.families.statistics import STATISTICS
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from balloon_conformance.iut.contract import Buffer, Setup
+    from balloon_conformance.iut.machine.transport import Transport
     from balloon_conformance.iut.qemu.options import QemuOptions
-    from balloon_conformance.iut.qemu.transport import Transport
     from balloon_spec.events import Event, Overwritten
     from balloon_spec.profiles import Profile
 

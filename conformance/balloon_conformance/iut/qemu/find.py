@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from balloon_conformance.iut.machine.mmio import VirtioMmio
+from balloon_conformance.iut.machine.pci.function import PciFunction, place_bars
+from balloon_conformance.iut.machine.pci.interrupts import MessageWords
+from balloon_conformance.iut.machine.pci.legacy import LegacyPci
+from balloon_conformance.iut.machine.pci.modern import VirtioPci
+from balloon_conformance.iut.machine.transport import BALLOON_DEVICE_ID
 from balloon_conformance.iut.qemu.machines import InterruptKind, TransportKind
-from balloon_conformance.iut.qemu.mmio import VirtioMmio
-from balloon_conformance.iut.qemu.pci.function import PciFunction, place_bars
-from balloon_conformance.iut.qemu.pci.interrupts import MessageWords
-from balloon_conformance.iut.qemu.pci.legacy import LegacyPci
-from balloon_conformance.iut.qemu.pci.modern import VirtioPci
-from balloon_conformance.iut.qemu.transport import BALLOON_DEVICE_ID
 
 if TYPE_CHECKING:
+    from balloon_conformance.iut.machine.transport import Transport
     from balloon_conformance.iut.qemu.options import QemuOptions
     from balloon_conformance.iut.qemu.qtest import QtestClient
     from balloon_conformance.iut.qemu.ram import GuestRam
-    from balloon_conformance.iut.qemu.transport import Transport
 
 __all__ = ["find_balloon"]
 

@@ -21,9 +21,9 @@ from balloon_conformance.iut.contract import (
     ImplementationHung,
     Setup,
 )
+from balloon_conformance.iut.machine.mmio import VirtioMmio
+from balloon_conformance.iut.machine.transport import Status
 from balloon_conformance.iut.qemu import QemuDevice, QemuOptions
-from balloon_conformance.iut.qemu.mmio import VirtioMmio
-from balloon_conformance.iut.qemu.transport import Status
 from balloon_conformance.iut.sight import NotVisible
 from balloon_conformance.running.session import DeviceSession
 from balloon_spec.events import ConfigurationChanged, NeedsReset, Notified, Segment, Side, Used

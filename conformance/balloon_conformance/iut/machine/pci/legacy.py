@@ -10,16 +10,16 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from balloon_conformance.iut.contract import AdapterError, ImplementationViolation
-from balloon_conformance.iut.qemu.pci.interrupts import Intx, Msix, Signals
-from balloon_conformance.iut.qemu.transport import Interrupts, Status, Transport
+from balloon_conformance.iut.machine.pci.interrupts import Intx, Msix, Signals
+from balloon_conformance.iut.machine.transport import Interrupts, Status, Transport
 from balloon_conformance.iut.sight import NotVisible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from balloon_conformance.iut.qemu.pci.function import Bar, ConfigurationSpace
-    from balloon_conformance.iut.qemu.pci.interrupts import MessageWords
-    from balloon_conformance.iut.qemu.qtest import QtestClient
+    from balloon_conformance.iut.machine.access import Machine
+    from balloon_conformance.iut.machine.pci.function import Bar, ConfigurationSpace
+    from balloon_conformance.iut.machine.pci.interrupts import MessageWords
     from balloon_conformance.virtio import RingLayout
 
 __all__ = ["LegacyPci"]
@@ -58,7 +58,7 @@ class LegacyPci(Transport):
 
     def __init__(
         self,
-        qtest: QtestClient,
+        machine: Machine,
         space: ConfigurationSpace,
         bars: Mapping[int, Bar],
         words: MessageWords | None = None,
@@ -67,12 +67,12 @@ class LegacyPci(Transport):
         if bar is None or not bar.is_ports:
             raise AdapterError("the device has no ports behind BAR 0; use --qemu-transport pci")
         header_bytes = _HEADER_BYTES + (_VECTORS_BYTES if words else 0)
-        super().__init__(qtest, bar.registers(qtest, header_bytes))
-        self._registers = bar.registers(qtest)
+        super().__init__(machine, bar.registers(machine, header_bytes))
+        self._registers = bar.registers(machine)
         self._signals: Signals = (
-            Msix.enabled(space, bars, qtest, _QUEUES, words)
+            Msix.enabled(space, bars, machine, _QUEUES, words)
             if words
-            else Intx(bar.registers(qtest, _Register.ISR_STATUS))
+            else Intx(bar.registers(machine, _Register.ISR_STATUS))
         )
 
     def status(self) -> Status:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from balloon_conformance.iut.contract import AdapterError, ImplementationViolation
-from balloon_conformance.iut.qemu.registers import MemoryRegisters, PortRegisters
+from balloon_conformance.iut.machine.registers import MemoryRegisters, PortRegisters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from balloon_conformance.iut.qemu.qtest import QtestClient
-    from balloon_conformance.iut.qemu.registers import Registers
+    from balloon_conformance.iut.machine.access import Machine
+    from balloon_conformance.iut.machine.registers import Registers
 
 __all__ = ["Bar", "ConfigurationSpace", "PciFunction", "place_bars", "silence_intx"]
 
@@ -61,27 +61,27 @@ class Bar:
     size_bytes: int
     base: int
 
-    def registers(self, qtest: QtestClient, offset: int = 0) -> Registers:
+    def registers(self, machine: Machine, offset: int = 0) -> Registers:
         """Return what is behind it from an offset on."""
         kind = PortRegisters if self.is_ports else MemoryRegisters
-        return kind(qtest, self.base + offset)
+        return kind(machine, self.base + offset)
 
 
 class PciFunction:
     """Function 0 of the device in a slot of bus 0; its configuration space is reached through two ports."""
 
-    def __init__(self, qtest: QtestClient, slot: int) -> None:
-        self._qtest = qtest
+    def __init__(self, machine: Machine, slot: int) -> None:
+        self._machine = machine
         self.slot = slot
 
     @classmethod
-    def find(cls, qtest: QtestClient, device_id: int) -> PciFunction:
+    def find(cls, machine: Machine, device_id: int) -> PciFunction:
         """Return the virtio function with a virtio ``device_id``, whether it is transitional or not.
 
         Raises :class:`AdapterError` if bus 0 has none.
         """
         for slot in range(_SLOTS):
-            function = cls(qtest, slot)
+            function = cls(machine, slot)
             if function._virtio_id() == device_id:
                 return function
         raise AdapterError(f"PCI bus 0 has no virtio device with id {device_id}; does this machine have PCI?")
@@ -94,15 +94,15 @@ class PciFunction:
     def read(self, offset: int, width: int) -> int:
         """Read 1, 2 or 4 bytes of the configuration space, at an aligned offset."""
         self._select(offset)
-        return PortRegisters(self._qtest, _DATA_PORT).read(offset & 3, width)
+        return PortRegisters(self._machine, _DATA_PORT).read(offset & 3, width)
 
     def write(self, offset: int, width: int, value: int) -> None:
         """Write 1, 2 or 4 bytes of the configuration space, at an aligned offset."""
         self._select(offset)
-        PortRegisters(self._qtest, _DATA_PORT).write(offset & 3, width, value)
+        PortRegisters(self._machine, _DATA_PORT).write(offset & 3, width, value)
 
     def _select(self, offset: int) -> None:
-        self._qtest.outl(_ADDRESS_PORT, _ENABLE | self.slot << 11 | offset & ~3)
+        self._machine.outl(_ADDRESS_PORT, _ENABLE | self.slot << 11 | offset & ~3)
 
     def _virtio_id(self) -> int | None:
         identity = self.read(_IDENTITY, 4)

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from balloon_conformance.iut.contract import AdapterError, ImplementationViolation
-from balloon_conformance.iut.qemu.pci.capabilities import MSIX, capabilities
-from balloon_conformance.iut.qemu.pci.function import silence_intx
-from balloon_conformance.iut.qemu.transport import Interrupts
+from balloon_conformance.iut.machine.pci.capabilities import MSIX, capabilities
+from balloon_conformance.iut.machine.pci.function import silence_intx
+from balloon_conformance.iut.machine.transport import Interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from balloon_conformance.iut.qemu.pci.function import Bar, ConfigurationSpace
-    from balloon_conformance.iut.qemu.qtest import QtestClient
-    from balloon_conformance.iut.qemu.registers import Registers
+    from balloon_conformance.iut.machine.access import Machine
+    from balloon_conformance.iut.machine.pci.function import Bar, ConfigurationSpace
+    from balloon_conformance.iut.machine.registers import Registers
     from balloon_conformance.virtio import GuestMemory
 
 __all__ = ["NO_VECTOR", "Intx", "MessageWords", "Msix", "Signals", "VectorTable"]
@@ -132,7 +132,7 @@ class Msix:
         cls,
         space: ConfigurationSpace,
         bars: Mapping[int, Bar],
-        qtest: QtestClient,
+        machine: Machine,
         queues: int,
         words: MessageWords,
     ) -> Msix:
@@ -152,7 +152,7 @@ class Msix:
             raise ImplementationViolation(
                 f"the MSI-X table of {vectors} vectors at {offset:#x} does not lie behind BAR {number}"
             )
-        made = cls(bar.registers(qtest, offset), vectors, queues, words)
+        made = cls(bar.registers(machine, offset), vectors, queues, words)
         silence_intx(space, silent=True)
         space.write(at + _CONTROL, 2, control | _ENABLE)
         return made

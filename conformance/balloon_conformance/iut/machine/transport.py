@@ -13,11 +13,11 @@ from enum import IntFlag
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from balloon_conformance.iut.contract import ImplementationHung
-from balloon_conformance.iut.qemu.registers import pieces
+from balloon_conformance.iut.machine.registers import pieces
 
 if TYPE_CHECKING:
-    from balloon_conformance.iut.qemu.qtest import QtestClient
-    from balloon_conformance.iut.qemu.registers import Registers
+    from balloon_conformance.iut.machine.access import Machine
+    from balloon_conformance.iut.machine.registers import Registers
     from balloon_conformance.virtio import RingLayout
 
 __all__ = ["BALLOON_DEVICE_ID", "Interrupts", "Status", "Transport"]
@@ -63,8 +63,8 @@ class Transport(ABC):
     is_legacy: ClassVar[bool] = False
     """Whether this is the legacy interface: 32 feature bits, no FEATURES_OK, queues of the device's size."""
 
-    def __init__(self, qtest: QtestClient, configuration: Registers) -> None:
-        self._qtest = qtest
+    def __init__(self, machine: Machine, configuration: Registers) -> None:
+        self._machine = machine
         self._configuration = configuration
 
     @abstractmethod
@@ -125,7 +125,7 @@ class Transport(ABC):
 
     def wait(self, seconds: float) -> None:
         """Wait; raises :class:`ImplementationCrashed` at once if the machine ends meanwhile."""
-        self._qtest.wait(seconds)
+        self._machine.wait(seconds)
 
     def read_configuration(self, offset: int, length_bytes: int) -> bytes:
         """Read the configuration space, all of it from one generation (2.5.3).

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from balloon_conformance.iut.qemu.qtest import QtestClient
+    from balloon_conformance.iut.machine.access import Machine
 
 __all__ = ["MemoryRegisters", "PortRegisters", "Registers", "pieces"]
 
@@ -25,50 +25,50 @@ class Registers(Protocol):
 class MemoryRegisters:
     """Registers from a guest-physical address on."""
 
-    qtest: QtestClient
+    machine: Machine
     address: int
 
     def read(self, offset: int, width: int) -> int:
         """Read ``width`` bytes, little-endian."""
         at = self.address + offset
         if width == 4:
-            return self.qtest.readl(at)
-        return self.qtest.readw(at) if width == 2 else self.qtest.readb(at)
+            return self.machine.readl(at)
+        return self.machine.readw(at) if width == 2 else self.machine.readb(at)
 
     def write(self, offset: int, width: int, value: int) -> None:
         """Write ``width`` bytes, little-endian."""
         at = self.address + offset
         if width == 4:
-            self.qtest.writel(at, value)
+            self.machine.writel(at, value)
         elif width == 2:
-            self.qtest.writew(at, value)
+            self.machine.writew(at, value)
         else:
-            self.qtest.writeb(at, value)
+            self.machine.writeb(at, value)
 
 
 @dataclass(frozen=True, slots=True)
 class PortRegisters:
     """Registers from an I/O port on."""
 
-    qtest: QtestClient
+    machine: Machine
     port: int
 
     def read(self, offset: int, width: int) -> int:
         """Read ``width`` bytes, little-endian."""
         at = self.port + offset
         if width == 4:
-            return self.qtest.inl(at)
-        return self.qtest.inw(at) if width == 2 else self.qtest.inb(at)
+            return self.machine.inl(at)
+        return self.machine.inw(at) if width == 2 else self.machine.inb(at)
 
     def write(self, offset: int, width: int, value: int) -> None:
         """Write ``width`` bytes, little-endian."""
         at = self.port + offset
         if width == 4:
-            self.qtest.outl(at, value)
+            self.machine.outl(at, value)
         elif width == 2:
-            self.qtest.outw(at, value)
+            self.machine.outw(at, value)
         else:
-            self.qtest.outb(at, value)
+            self.machine.outb(at, value)
 
 
 def pieces(offset: int, length_bytes: int) -> list[tuple[int, int]]:

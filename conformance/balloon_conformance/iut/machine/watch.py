@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from balloon_conformance.iut.machine.transport import Status
 from balloon_conformance.iut.notifications import Notifications
-from balloon_conformance.iut.qemu.transport import Status
 from balloon_spec.events import ConfigurationChanged, NeedsReset
 
 if TYPE_CHECKING:
     from balloon_conformance.iut.lent_buffers import LentBuffers
-    from balloon_conformance.iut.qemu.transport import Transport
+    from balloon_conformance.iut.machine.transport import Transport
     from balloon_spec.events import Event
 
 __all__ = ["Watch"]

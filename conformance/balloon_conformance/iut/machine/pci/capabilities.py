@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from balloon_conformance.iut.contract import ImplementationViolation
 
 if TYPE_CHECKING:
-    from balloon_conformance.iut.qemu.pci.function import Bar, ConfigurationSpace
+    from balloon_conformance.iut.machine.pci.function import Bar, ConfigurationSpace
 
 __all__ = ["MSIX", "Structure", "StructureKind", "capabilities", "choose", "structures"]
 

@@ -19,12 +19,12 @@ from fake_pci_function import (
 )
 
 from balloon_conformance.iut.contract import AdapterError, ImplementationViolation
-from balloon_conformance.iut.qemu.pci.capabilities import StructureKind, capabilities, choose, structures
-from balloon_conformance.iut.qemu.pci.function import Bar, PciFunction, place_bars
-from balloon_conformance.iut.qemu.pci.interrupts import MessageWords
-from balloon_conformance.iut.qemu.pci.legacy import LegacyPci
-from balloon_conformance.iut.qemu.pci.modern import VirtioPci
-from balloon_conformance.iut.qemu.transport import Interrupts
+from balloon_conformance.iut.machine.pci.capabilities import StructureKind, capabilities, choose, structures
+from balloon_conformance.iut.machine.pci.function import Bar, PciFunction, place_bars
+from balloon_conformance.iut.machine.pci.interrupts import MessageWords
+from balloon_conformance.iut.machine.pci.legacy import LegacyPci
+from balloon_conformance.iut.machine.pci.modern import VirtioPci
+from balloon_conformance.iut.machine.transport import Interrupts
 from balloon_conformance.iut.sight import NotVisible
 from balloon_conformance.virtio import GuestMemory, Region, RingLayout
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from balloon_conformance.iut.contract import AdapterError, ImplementationHung, ImplementationViolation
-from balloon_conformance.iut.qemu.mmio import VirtioMmio
-from balloon_conformance.iut.qemu.transport import Interrupts
+from balloon_conformance.iut.machine.mmio import VirtioMmio
+from balloon_conformance.iut.machine.transport import Interrupts
 from balloon_conformance.virtio import RingLayout
 
 LAST_SLOT = 0xFEB00000 + 0x200 * 23

@@ -6,17 +6,17 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 from balloon_conformance.iut.contract import ImplementationViolation
-from balloon_conformance.iut.qemu.pci.capabilities import StructureKind, choose, structures
-from balloon_conformance.iut.qemu.pci.interrupts import Intx, Msix, Signals
-from balloon_conformance.iut.qemu.transport import Interrupts, Status, Transport
+from balloon_conformance.iut.machine.pci.capabilities import StructureKind, choose, structures
+from balloon_conformance.iut.machine.pci.interrupts import Intx, Msix, Signals
+from balloon_conformance.iut.machine.transport import Interrupts, Status, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from balloon_conformance.iut.qemu.pci.capabilities import Structure
-    from balloon_conformance.iut.qemu.pci.function import Bar, ConfigurationSpace
-    from balloon_conformance.iut.qemu.pci.interrupts import MessageWords
-    from balloon_conformance.iut.qemu.qtest import QtestClient
+    from balloon_conformance.iut.machine.access import Machine
+    from balloon_conformance.iut.machine.pci.capabilities import Structure
+    from balloon_conformance.iut.machine.pci.function import Bar, ConfigurationSpace
+    from balloon_conformance.iut.machine.pci.interrupts import MessageWords
     from balloon_conformance.virtio import RingLayout
 
 __all__ = ["Common", "VirtioPci"]
@@ -55,14 +55,14 @@ class VirtioPci(Transport):
 
     def __init__(
         self,
-        qtest: QtestClient,
+        machine: Machine,
         space: ConfigurationSpace,
         bars: Mapping[int, Bar],
         words: MessageWords | None = None,
     ) -> None:
         found = choose(structures(space), bars)
         common, notify, isr, device = (
-            bars[found[kind].bar].registers(qtest, found[kind].offset)
+            bars[found[kind].bar].registers(machine, found[kind].offset)
             for kind in (
                 StructureKind.COMMON,
                 StructureKind.NOTIFICATIONS,
@@ -70,11 +70,11 @@ class VirtioPci(Transport):
                 StructureKind.DEVICE,
             )
         )
-        super().__init__(qtest, device)
+        super().__init__(machine, device)
         self._common, self._notifications = common, notify
         self._notify: Structure = found[StructureKind.NOTIFICATIONS]
         self._signals: Signals = (
-            Msix.enabled(space, bars, qtest, common.read(Common.QUEUE_COUNT, 2), words)
+            Msix.enabled(space, bars, machine, common.read(Common.QUEUE_COUNT, 2), words)
             if words
             else Intx(isr)
         )

@@ -6,11 +6,11 @@ from enum import IntEnum, IntFlag
 from typing import TYPE_CHECKING, Final
 
 from balloon_conformance.iut.contract import AdapterError, ImplementationViolation
-from balloon_conformance.iut.qemu.registers import MemoryRegisters
-from balloon_conformance.iut.qemu.transport import BALLOON_DEVICE_ID, Interrupts, Status, Transport
+from balloon_conformance.iut.machine.registers import MemoryRegisters
+from balloon_conformance.iut.machine.transport import BALLOON_DEVICE_ID, Interrupts, Status, Transport
 
 if TYPE_CHECKING:
-    from balloon_conformance.iut.qemu.qtest import QtestClient
+    from balloon_conformance.iut.machine.access import Machine
     from balloon_conformance.virtio import RingLayout
 
 __all__ = ["Register", "VirtioMmio"]
@@ -57,16 +57,16 @@ class _Interrupt(IntFlag):
 class VirtioMmio(Transport):
     """One virtio-mmio device at a physical address."""
 
-    def __init__(self, qtest: QtestClient, address: int) -> None:
-        super().__init__(qtest, MemoryRegisters(qtest, address + Register.CONFIGURATION))
+    def __init__(self, machine: Machine, address: int) -> None:
+        super().__init__(machine, MemoryRegisters(machine, address + Register.CONFIGURATION))
         self.address = address
 
     @classmethod
-    def find(cls, qtest: QtestClient, device_id: int = BALLOON_DEVICE_ID) -> VirtioMmio:
+    def find(cls, machine: Machine, device_id: int = BALLOON_DEVICE_ID) -> VirtioMmio:
         """Return the device with ``device_id``; :class:`AdapterError` if the machine has none."""
         # QEMU fills its slots from the last one down.
         for slot in reversed(range(_SLOTS)):
-            device = cls(qtest, _FIRST_SLOT_ADDRESS + _SLOT_BYTES * slot)
+            device = cls(machine, _FIRST_SLOT_ADDRESS + _SLOT_BYTES * slot)
             if device.read(Register.MAGIC) != _MAGIC or device.read(Register.DEVICE_ID) != device_id:
                 continue
             if (version := device.read(Register.VERSION)) != 2:
@@ -79,11 +79,11 @@ class VirtioMmio(Transport):
 
     def read(self, register: Register) -> int:
         """Read a register."""
-        return self._qtest.readl(self.address + register)
+        return self._machine.readl(self.address + register)
 
     def write(self, register: Register, value: int) -> None:
         """Write a register."""
-        self._qtest.writel(self.address + register, value)
+        self._machine.writel(self.address + register, value)
 
     def status(self) -> Status:
         """Read the device status."""
@@ -126,8 +126,8 @@ class VirtioMmio(Transport):
             (Register.QUEUE_AVAILABLE, layout.available_address),
             (Register.QUEUE_USED, layout.used_address),
         ):
-            self._qtest.writel(self.address + register, address & 0xFFFF_FFFF)
-            self._qtest.writel(self.address + register + 4, address >> 32)
+            self._machine.writel(self.address + register, address & 0xFFFF_FFFF)
+            self._machine.writel(self.address + register + 4, address >> 32)
         self.write(Register.QUEUE_READY, 1)
 
     def notify(self, index: int) -> None:
