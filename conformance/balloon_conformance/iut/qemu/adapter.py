@@ -9,7 +9,6 @@ The guest's RAM outlives the process, because filling it costs time.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from balloon_conformance.iut import sight
@@ -20,10 +19,7 @@ from balloon_conformance.iut.contract import (
     ImplementationHung,
     operator_capability,
 )
-from balloon_conformance.iut.lent_buffers import LentBuffers
-from balloon_conformance.iut.machine.transport import Status
-from balloon_conformance.iut.machine.watch import Watch
-from balloon_conformance.iut.numbering_hint import hint
+from balloon_conformance.iut.machine.driven_device import DrivenDevice, Negotiation
 from balloon_conformance.iut.qemu.find import find_balloon
 from balloon_conformance.iut.qemu.guest_copy import GuestCopy
 from balloon_conformance.iut.qemu.machines import TransportKind
@@ -36,15 +32,14 @@ from balloon_spec.events import NeedsReset, OperatorAction, Used
 from balloon_spec.families.free_page_hint import END_HINTS, FREE_PAGE, HINT
 from balloon_spec.families.statistics import STATISTICS
 from balloon_spec.pages import EMPTY, PageSet
-from balloon_spec.queues import Queue
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from balloon_conformance.iut.contract import Buffer, Setup
     from balloon_conformance.iut.machine.transport import Transport
     from balloon_conformance.iut.qemu.options import QemuOptions
-    from balloon_spec.events import Event, Overwritten
+    from balloon_spec.events import Event
     from balloon_spec.profiles import Profile
 
 __all__ = ["QemuDevice"]
@@ -71,25 +66,7 @@ _PAUSE_SECONDS: Final = 0.001
 _SETTLED_LOOKS: Final = 8
 
 
-@dataclass(slots=True)
-class _Negotiation:
-    """The state between two resets.
-
-    ``reported`` says that there was a statistics buffer: QEMU keeps its statistics over a reset. ``awaiting``
-    says that an operator's request shows no effect yet. ``left_status`` is the device status that the reset
-    left.
-    """
-
-    lent: LentBuffers | None = None
-    watch: Watch = field(default_factory=Watch)
-    offered: int = 0
-    accepted: int = 0
-    reported: bool = False
-    awaiting: bool = False
-    left_status: int = 0
-
-
-class QemuDevice:
+class QemuDevice(DrivenDevice):
     """A device adapter for QEMU's balloon; :class:`QemuOptions` has the choices, the transport among them.
 
     Its ``memory`` ends where the case says that guest memory ends. It lacks pages 0x40 to 0xff, which hold
@@ -97,10 +74,10 @@ class QemuDevice:
     """
 
     def __init__(self, options: QemuOptions) -> None:
+        super().__init__(options.ring_size)
         self._options = options
         self._properties: frozenset[str] = frozenset()
         """What the running process was given for its profile, of what profiles give a meaning."""
-        self._profile: Profile | None = None
         self._ram: GuestRam | None = None
         self._process: QemuProcess | None = None
         self._device: Transport | None = None
@@ -108,7 +85,10 @@ class QemuDevice:
         self._spent = False
         self._copy: GuestCopy | None = None
         """The copy of the guest that the operator finished last."""
-        self._now = _Negotiation()
+        self._reported = False
+        """Whether there was a statistics buffer since the reset: QEMU keeps its statistics over one."""
+        self._awaiting = False
+        """Whether an operator's request shows no effect yet."""
 
     @property
     def unseen(self) -> Mapping[sight.Fact, str]:
@@ -125,11 +105,6 @@ class QemuDevice:
     def description(self) -> str:
         """QEMU's version and the device's arguments."""
         return f"QEMU {version(find_binary(self._options.binary))}, {self._options.description}"
-
-    @property
-    def memory(self) -> PageSet:
-        """The pages that buffers may name."""
-        return self._ram.nameable if self._ram else EMPTY
 
     def start(self, setup: Setup) -> None:
         """Provide a device as after power-on, in the process of the case before if it is in order."""
@@ -168,95 +143,14 @@ class QemuDevice:
 
     def reset(self) -> None:
         """Reset the device and begin anew, up to the DRIVER status bit."""
-        self._now = _Negotiation()
-        device = self._running()
-        self._now.left_status = int(device.reset())
+        self._reported = self._awaiting = False
+        super().reset()
         self._qemu().see_reset()
-        device.add_status(Status.ACKNOWLEDGE)
-        device.add_status(Status.DRIVER)
-
-    def offered(self) -> int:
-        """Return the feature bits the device offers."""
-        self._now.offered = self._running().device_features()
-        return self._now.offered
-
-    def accept(self, features: int) -> bool:
-        """Write the accepted features; return whether the device kept FEATURES_OK, which legacy ones lack."""
-        device = self._running()
-        device.accept_features(features)
-        self._now.accepted = features
-        if device.is_legacy:
-            return True
-        return Status.FEATURES_OK in device.add_status(Status.FEATURES_OK)
-
-    @property
-    def _queues(self) -> Mapping[int, Queue]:
-        """The queues of the accepted features, by virtqueue index."""
-        if self._profile is None:
-            return {}
-        return self._profile.queue_map(self._now.offered, self._now.accepted)
-
-    def ring_sizes(self) -> tuple[tuple[int, int], ...]:
-        """Return (queue index, descriptors) of the queues that were set up."""
-        lent = self._now.lent
-        return () if lent is None else lent.ring_sizes
-
-    def prepare(self) -> None:
-        """Set up the queues of the accepted features, at their indices (QUEUE-01)."""
-        device = self._running()
-        if self._ram is None or self._profile is None:
-            raise AssertionError("a running device has both")
-        names = self._profile.names(self._now.accepted)
-        lent = self._now.lent = LentBuffers(
-            self._ram.reserved,
-            self._ram.reserved_address,
-            self._ram.reserved_bytes,
-            ram=self._ram,
-            event_index="EVENT_IDX" in names,
-            indirect="INDIRECT_DESC" in names,
-        )
-        for index in self._queues:
-            maximum = device.queue_size_maximum(index)
-            if not maximum:
-                raise AdapterError(
-                    f"the device has no queue {index} for the features {self._now.accepted:#x} it accepted;"
-                    f" does its build give the bits the meaning of profile {self._profile.name}?"
-                    + hint(self.absent_queues, self._profile, self._now.offered, self._now.accepted)
-                )
-            size = maximum if device.is_legacy else min(self._options.ring_size, maximum)
-            device.enable_queue(index, lent.set_up(index, size, is_legacy=device.is_legacy))
-
-    def absent_queues(self, indices: Collection[int]) -> frozenset[int]:
-        """Return those of the indices whose register says that a queue has no entries."""
-        device = self._running()
-        return frozenset(index for index in indices if not device.queue_size_maximum(index))
-
-    def driver_ok(self) -> None:
-        """Set DRIVER_OK."""
-        device = self._running()
-        self._now.watch.configuration = self._read_space(device, self._now.accepted)
-        device.add_status(Status.DRIVER_OK)
 
     def make_available(self, queue: int, buffer: Buffer) -> None:
-        """Make a buffer available and, unless the case omits that, notify the device, also before DRIVER_OK.
-
-        If INDIRECT_DESC was accepted, a buffer of several descriptors takes an indirect table.
-        """
-        device = self._running()
-        if self._now.lent is None:
-            raise AdapterError(f"buffer {buffer.name}: no queue is set up; call prepare first")
-        self._now.lent.lend(queue, buffer)
-        self._now.reported = self._now.reported or self._queues.get(queue) is STATISTICS
-        if buffer.notify:
-            device.notify(queue)
-
-    def read_configuration(self, offset: int, length_bytes: int) -> bytes:
-        """Read the configuration space."""
-        return self._running().read_configuration(offset, length_bytes)
-
-    def write_configuration(self, offset: int, data: bytes) -> None:
-        """Write the configuration space, with one store if 1, 2 or 4 bytes go to an aligned offset."""
-        self._running().write_configuration(offset, data)
+        """Make a buffer available and, unless the case omits that, notify the device."""
+        super().make_available(queue, buffer)
+        self._reported = self._reported or self._queues.get(queue) is STATISTICS
 
     def observe(self, deadline_seconds: float) -> Sequence[Event]:
         """Return what the device did since the last call.
@@ -265,54 +159,23 @@ class QemuDevice:
         later, and hints in a thread of their own. So this waits until the deadline only if such a request
         shows no effect yet, or if hints are to be returned.
         """
-        device, operator = self._running(), self._qemu()
+        device, operator = self._transport, self._qemu()
         now = time.monotonic()
         deadline, settled = now + deadline_seconds, now + self._options.settle_seconds
         looks = 0
         while True:
-            if events := self._look(device):
-                self._now.awaiting = False
+            if events := self._look():
+                self._awaiting = False
                 return events
             looks += 1
             now = time.monotonic()
             if now >= deadline:
-                self._now.awaiting = False
+                self._awaiting = False
                 return ()
-            busy = self._now.awaiting or operator.polling or self._serves_hints()
+            busy = self._awaiting or operator.polling or self._serves_hints()
             if not busy and looks >= _SETTLED_LOOKS and now >= settled:
                 return ()
             device.wait(min(_PAUSE_SECONDS, deadline - now))
-
-    def status(self) -> int:
-        """Read the device status, without the bits that tell how far the driver has come.
-
-        This adapter's reset sets ACKNOWLEDGE and DRIVER once the status has read 0. If it never did, this is
-        the status that the reset left.
-        """
-        if self._now.left_status:
-            return self._now.left_status
-        return int(self._running().status() & ~(Status.ACKNOWLEDGE | Status.DRIVER))
-
-    def write_status_again(self) -> None:
-        """Write the device status as it is."""
-        self._running().add_status(Status(0))
-
-    def notify(self, queue: int) -> None:
-        """Notify the device of a queue, set up or not."""
-        self._running().notify(queue)
-
-    def discarded(self, pages: PageSet) -> tuple[PageSet, PageSet]:
-        """Return which of ``pages`` were discarded, and which overwritten, since the last call or start."""
-        return self._ram.examine(pages) if self._ram else (EMPTY, EMPTY)
-
-    def changes(self) -> Sequence[Overwritten]:
-        """Return the overwritten pages that the last look found, with what they hold."""
-        return self._ram.changes if self._ram else ()
-
-    def write_pages(self, pages: PageSet, data: bytes) -> None:
-        """Write to pages of guest memory, as the guest does."""
-        if self._ram:
-            self._ram.write_pages(pages, data)
 
     @property
     def largest_target(self) -> int:
@@ -327,15 +190,15 @@ class QemuDevice:
         operator = self._qemu()
         if action == OperatorAction.TARGET:
             operator.set_target(value)
-            self._now.awaiting = True
+            self._awaiting = True
         elif action == OperatorAction.STATISTICS:
             operator.refresh_statistics()
         elif action is HINT:
             self._begin_copy(operator)
-            self._now.awaiting = True
+            self._awaiting = True
         elif action is END_HINTS:
             self._finish_copy(operator)
-            self._now.awaiting = True
+            self._awaiting = True
         else:
             raise AdapterError(f"QEMU cannot be asked for {action}; see the adapter's capabilities")
 
@@ -350,7 +213,7 @@ class QemuDevice:
 
     def statistics(self) -> tuple[tuple[int, int], ...]:
         """Return the statistics that QEMU read; empty before it read any."""
-        return self._qemu().statistics() if self._now.reported else ()
+        return self._qemu().statistics() if self._reported else ()
 
     def _begin_copy(self, operator: Operator) -> None:
         operator.begin_copy()
@@ -365,10 +228,8 @@ class QemuDevice:
             stream, early_bytes = finished
             self._copy = GuestCopy.of(stream, self._ram.nameable, self._ram.read, early_bytes)
 
-    def _look(self, device: Transport) -> list[Event]:
-        """Collect everything that the device may have done."""
-        now = self._now
-        events = now.watch.look(device, now.lent, lambda: self._read_space(device, now.accepted))
+    def _look(self) -> list[Event]:
+        events = super()._look()
         for event in events:
             if isinstance(event, Used) and self._queues.get(event.queue) is STATISTICS:
                 self._qemu().stop_polling()
@@ -382,15 +243,6 @@ class QemuDevice:
         return lent is not None and any(
             lent.in_flight(index) or self._now.watch.awaits(index) for index in indices
         )
-
-    def _read_space(self, device: Transport, features: int) -> bytes:
-        """Read the words of the configuration space that the profile has with these features.
-
-        QEMU's space is longer if it offers features that the profile does not have.
-        """
-        if self._profile is None:
-            raise AssertionError("a running device has a profile")
-        return device.read_configuration(0, self._profile.configuration_bytes(features))
 
     def _power_on_again(self) -> bool:
         """Bring the running process back to its state at power-on; False if only a fresh one will do."""
@@ -416,12 +268,18 @@ class QemuDevice:
         if self._process:
             self._process.stop()
         self._process = self._device = self._operator = None
-        self._now = _Negotiation()
+        self._reported = self._awaiting = False
+        self._now = Negotiation()
 
-    def _running(self) -> Transport:
+    @property
+    def _transport(self) -> Transport:
         if self._device is None:
             raise AdapterError("QEMU is not running; start the adapter first")
         return self._device
+
+    @property
+    def _memory(self) -> GuestRam | None:
+        return self._ram
 
     def _qemu(self) -> Operator:
         if self._operator is None:
