@@ -162,8 +162,13 @@ class Modern(FakeMachine):
             return self.queues[index][at] if index < len(self.queues) else 0
         value = super().load(at, width)
         if at == 0x1000:
-            self.memory[at] = 0
+            self.interrupt(0)
         return value
+
+    def interrupt(self, isr, *, asserts=True):
+        """Set the ISR status, and assert INTx if there is a reason."""
+        self.memory[0x1000] = isr
+        self.function.bytes[0x06] = 0x18 if isr and asserts else 0x10
 
     def store(self, at, width, value):
         if at in {CONFIGURATION_VECTOR, QUEUE_VECTOR} and value in self.refused:
@@ -268,16 +273,24 @@ def test_intx_says_in_the_isr_what_it_is_for_and_is_acknowledged_by_the_read():
         (2, Interrupts(configuration=True)),
         (3, Interrupts(configuration=True, used=True)),
     ):
-        qtest.memory[0x1000] = pending
+        qtest.interrupt(pending)
         assert device.take_interrupts() == taken
         assert device.take_interrupts() == Interrupts()
 
 
 def test_an_interrupt_of_before_a_reset_is_forgotten():
     qtest, device = modern()
-    qtest.memory[0x1000] = 3
+    qtest.interrupt(3)
     device.reset()
     assert device.take_interrupts() == Interrupts()
+
+
+def test_a_reason_without_an_interrupt_interrupts_nobody():
+    qtest, device = modern()
+    qtest.interrupt(1, asserts=False)
+    assert device.take_interrupts() == Interrupts()
+    qtest.interrupt(1)
+    assert device.take_interrupts() == Interrupts(used=True)
 
 
 def test_each_queue_has_a_vector_of_its_own_if_there_are_enough(words):

@@ -28,6 +28,10 @@ __all__ = ["NO_VECTOR", "Intx", "MessageWords", "Msix", "Signals", "VectorTable"
 NO_VECTOR: Final = 0xFFFF
 """Reads back from a vector register if the device has no vector for the event."""
 
+_STATUS: Final = 0x06
+_INTERRUPTS: Final = 1 << 3
+"""The function asserts INTx, or would if it were not told to be silent."""
+
 _CONTROL: Final = 2
 _ENABLE: Final = 1 << 15
 _TABLE: Final = 4
@@ -83,21 +87,26 @@ class Signals(Protocol):
 
 
 class Intx:
-    """One interrupt for everything, and the ISR status that tells what it was for (4.1.4.5)."""
+    """One interrupt for everything, and the ISR status that tells what it was for (4.1.4.5).
 
-    def __init__(self, isr: Registers) -> None:
+    As in a machine, the ISR status is read only if the function interrupts, which its PCI status tells. A
+    device that sets the one and forgets the other interrupts nobody.
+    """
+
+    def __init__(self, space: ConfigurationSpace, isr: Registers) -> None:
+        self._space = space
         self._isr = isr
 
     def begin(self, _table: VectorTable) -> None:
         """Forget what came before a reset."""
-        self.take()
+        self._isr.read(0, 1)
 
     def add_queue(self, _index: int, _table: VectorTable) -> None:
         """Nothing is to be done for a queue."""
 
     def take(self) -> Interrupts:
-        """Read the ISR status, which acknowledges the interrupt."""
-        pending = self._isr.read(0, 1)
+        """Read the ISR status, which acknowledges the interrupt, if there is one."""
+        pending = self._isr.read(0, 1) if self._space.read(_STATUS, 2) & _INTERRUPTS else 0
         return Interrupts(configuration=bool(pending & _CONFIGURATION), used=bool(pending & _USED))
 
 

@@ -72,7 +72,7 @@ class LegacyPci(Transport):
         self._signals: Signals = (
             Msix.enabled(space, bars, machine, _QUEUES, words)
             if words
-            else Intx(bar.registers(machine, _Register.ISR_STATUS))
+            else Intx(space, bar.registers(machine, _Register.ISR_STATUS))
         )
 
     def status(self) -> Status:

@@ -76,7 +76,7 @@ class VirtioPci(Transport):
         self._signals: Signals = (
             Msix.enabled(space, bars, machine, common.read(Common.QUEUE_COUNT, 2), words)
             if words
-            else Intx(isr)
+            else Intx(space, isr)
         )
 
     def status(self) -> Status:
