@@ -322,10 +322,14 @@ class RingBroken(Event):
 @declared
 @dataclass(frozen=True, slots=True)
 class ConfigurationRead(Event):
-    """The driver read the configuration space."""
+    """The driver read the configuration space.
+
+    ``generation`` is the one in which it read all of that, None if the transport has none or nobody looked.
+    """
 
     offset: int
     data: bytes
+    generation: int | None = None
 
 
 @declared

@@ -30,6 +30,7 @@ _BITS: Mapping[str, int] = MappingProxyType(
     {
         "queue": 16,
         "offset": 32,
+        "generation": 32,
         "writable_bytes": 32,
         "length_bytes": 32,
         "status": 32,

@@ -52,7 +52,7 @@ def test_the_catalogue_has_what_it_had():
         "DEF": 13,
         "PFN": 10,
         "STATS": 13,
-        "CFG": 15,
+        "CFG": 16,
         "REQ": 28,
         "UNUSED": 10,
         "CONC": 8,

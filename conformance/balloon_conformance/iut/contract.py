@@ -49,6 +49,7 @@ __all__ = [
     "Target",
     "TellsAbsentQueues",
     "TellsChanges",
+    "TellsGeneration",
     "TellsReliance",
     "TellsSkipped",
     "TellsStatistics",
@@ -377,6 +378,17 @@ class ReachesRegisters(Protocol):
 
     def notify(self, queue: int) -> None:
         """Notify the device of a queue, even if it was not set up."""
+
+
+@runtime_checkable
+class TellsGeneration(Protocol):
+    """A device adapter whose transport has a generation of the configuration space (VIRTIO 1.2, 2.5)."""
+
+    def generation(self) -> int | None:
+        """Return the generation in which the last ``read_configuration`` read all it did.
+
+        It is the one that a driver finds behind that read. None if the transport has none.
+        """
 
 
 @runtime_checkable

@@ -66,6 +66,8 @@ class Fact(StrEnum):
     """Whether the device notified the driver of a buffer it returned."""
     CONFIGURATION_CHANGE = "configuration-change"
     """That the device notified the driver of a change of the configuration space."""
+    GENERATION = "generation"
+    """The generation of the configuration space in which the driver read it."""
     DISCARDED = "discarded"
     """Which pages the device discarded."""
     OVERWRITTEN = "overwritten"
@@ -173,6 +175,11 @@ TABLE: Final[Mapping[Kind, tuple[HiddenFact, ...]]] = MappingProxyType(
                 _unless(MODERN),
             ),
             HiddenFact(Fact.NEEDS_RESET, "the legacy interface has no DEVICE_NEEDS_RESET", _unless(MODERN)),
+            HiddenFact(
+                Fact.GENERATION,
+                "the legacy interface has no generation of the configuration space",
+                _unless(MODERN),
+            ),
         ),
         Kind.LINUX_UML: (
             *_DRIVER_OVER_VHOST_USER,
@@ -213,6 +220,7 @@ TABLE: Final[Mapping[Kind, tuple[HiddenFact, ...]]] = MappingProxyType(
                 " configuration changed",
                 _CHANNEL,
             ),
+            HiddenFact(Fact.GENERATION, "over vhost-user the configuration space has no generation"),
         ),
         Kind.VHOST_USER_DRIVER: (
             *_DRIVER_OVER_VHOST_USER,
@@ -227,6 +235,10 @@ TABLE: Final[Mapping[Kind, tuple[HiddenFact, ...]]] = MappingProxyType(
             ),
         ),
         Kind.STDIO_DEVICE: (
+            HiddenFact(
+                Fact.GENERATION,
+                "the protocol over standard streams has no generation of the configuration space",
+            ),
             HiddenFact(
                 Fact.USED_NOTIFICATION, "the program does not say whether it notifies of what it returns"
             ),

@@ -11,7 +11,7 @@ from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_pages import BufferContent
 from balloon_conformance.reference.device_requests import Step
 from balloon_conformance.reference.device_state import DevicePhase, DeviceState, RequestPhase
-from balloon_spec.events import Available, ConfigurationChanged, ConfigurationWritten
+from balloon_spec.events import Available, ConfigurationChanged, ConfigurationWritten, OperatorAction
 from balloon_spec.families.base import configuration
 
 _LONGEST_SPACE_BYTES = 16
@@ -160,6 +160,33 @@ class CountsTheRequestIn(Device):
         """Write it into actual."""
         state, outputs = super().ask(state)
         return replace(state, actual=state.requests.request), outputs
+
+
+@mutant("CFG-16")
+class KeepsItsGeneration(ReferenceDevice):
+    """A driver that reads a target in two halves, while it changes, takes half of each for a target."""
+
+    def generation(self) -> int | None:
+        """Return the same number always."""
+        return 0
+
+
+@mutant("CFG-16", origin="QEMU: virtio_notify_config changes the generation, and returns before DRIVER_OK")
+class ChangesItsGenerationWhenItNotifies(ReferenceDevice):
+    """A driver that sets itself up while the target changes cannot see that it changed."""
+
+    _announced = 0
+
+    def operate(self, action: OperatorAction, value: int) -> None:
+        """Count a change if the driver is notified of it."""
+        before = self.device.configuration()
+        super().operate(action, value)
+        if self.device.state.phase is DevicePhase.RUNNING and self.device.configuration() != before:
+            self._announced += 1
+
+    def generation(self) -> int | None:
+        """Return how many changes were announced."""
+        return self._announced
 
 
 @mutant("CFG-12")

@@ -29,7 +29,7 @@ _BEYOND = (16, 24, 64, 128, 248)
 _WIDTHS = (1, 2, 4, 8)
 
 
-@scenario(Side.DEVICE, "CFG-08", "CFG-06", "CFG-09", "CFG-12", breaks=("CFG-02",))
+@scenario(Side.DEVICE, "CFG-08", "CFG-06", "CFG-09", "CFG-12", "CFG-16", breaks=("CFG-02",))
 def test_the_configuration_stays_what_it_is(session: DeviceSession) -> None:
     """Under every feature set only the driver changes actual, and only the operator changes num_pages."""
     served = 0
@@ -49,7 +49,7 @@ def test_the_configuration_stays_what_it_is(session: DeviceSession) -> None:
         raise NotExercised("the device refuses every set of features")
 
 
-@scenario(Side.DEVICE, "CFG-13", "CFG-07")
+@scenario(Side.DEVICE, "CFG-13", "CFG-07", "CFG-16")
 def test_a_target_before_driver_ok(session: DeviceSession) -> None:
     """A target set before DRIVER_OK is not announced then, and the driver reads it later."""
     session.need(Capability.OPERATOR_TARGET)

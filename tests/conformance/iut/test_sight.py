@@ -27,11 +27,14 @@ def test_every_kind_is_in_the_table_and_gives_a_reason_for_each_fact_once():
     [
         (
             (),
-            "driver-ok before-driver-ok refusal reset needs-reset configuration-change",
+            "driver-ok before-driver-ok refusal reset needs-reset configuration-change generation",
         ),
-        (("STATUS", "BACKEND_REQ"), "before-driver-ok"),
-        (("RESET_DEVICE",), "driver-ok before-driver-ok refusal needs-reset configuration-change"),
-        (("REPLY_ACK",), "driver-ok before-driver-ok refusal reset needs-reset configuration-change"),
+        (("STATUS", "BACKEND_REQ"), "before-driver-ok generation"),
+        (("RESET_DEVICE",), "driver-ok before-driver-ok refusal needs-reset configuration-change generation"),
+        (
+            ("REPLY_ACK",),
+            "driver-ok before-driver-ok refusal reset needs-reset configuration-change generation",
+        ),
     ],
 )
 def test_a_back_end_shows_what_its_protocol_features_have_messages_for(protocol, hidden):

@@ -301,6 +301,13 @@ BROKEN = (
             ev.ConfigurationChanged(space(5, 3)),
             ev.ConfigurationRead(0, space(5, 4)),
         ],
+        "CFG-16": [
+            *start(),
+            ev.ConfigurationRead(0, space(0), 7),
+            ev.Operator(ev.OperatorAction.TARGET, 5),
+            target(5),
+            ev.ConfigurationRead(0, space(5), 7),
+        ],
         "REQ-01": [*start(posts=False), DRIVER_QUIET],
         "REQ-02": [*start(posts=False), post(size=8)],
         "REQ-03": [*start(), request(length=8)],

@@ -45,6 +45,7 @@ ADDITIONS: Final = Additions(
             Fact.DRIVER_OK: ("QUEUE-09",),
             Fact.BEFORE_DRIVER_OK: ("QUEUE-10",),
             Fact.CONFIGURATION_CHANGE: ("CFG-07",),
+            Fact.GENERATION: ("CFG-16",),
             Fact.USED_NOTIFICATION: ("QUEUE-12",),
             Fact.AVAILABLE_NOTIFICATION: ("QUEUE-13",),
             Fact.ALTERED: ("BUF-01", "BUF-02"),

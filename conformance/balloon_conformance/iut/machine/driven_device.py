@@ -171,6 +171,10 @@ class DrivenDevice(ABC):
         """Read the configuration space."""
         return self._transport.read_configuration(offset, length_bytes)
 
+    def generation(self) -> int | None:
+        """Return the generation of the last read of the configuration space."""
+        return self._transport.generation_read
+
     def write_configuration(self, offset: int, data: bytes) -> None:
         """Write the configuration space, with one store if 1, 2 or 4 bytes go to an aligned offset."""
         self._transport.write_configuration(offset, data)

@@ -66,6 +66,8 @@ class Transport(ABC):
     def __init__(self, machine: Machine, configuration: Registers) -> None:
         self._machine = machine
         self._configuration = configuration
+        self.generation_read: int | None = None
+        """The generation in which the configuration space was read last."""
 
     @abstractmethod
     def status(self) -> Status:
@@ -140,6 +142,7 @@ class Transport(ABC):
                 for at, width in pieces(offset, length_bytes)
             )
             if data == last if before is None else self.generation() == before:
+                self.generation_read = before
                 return data
             last = data
         raise ImplementationHung(f"the configuration changed in each of {_RETRIES} reads of it")

@@ -76,6 +76,9 @@ RING_SIZE = 1024
 _FEATURE_BITS = 128
 """As many as in VIRTIO 1.4. The reference takes a feature set of any length."""
 
+_GENERATIONS = 256
+"""As many as PCI has room for."""
+
 _NOT_STARTED = "the adapter is not started; call start first"
 
 _WISHES = frozenset(map(operator_capability, OperatorAction))
@@ -173,6 +176,9 @@ class ReferenceDevice:
         self._statistics: tuple[tuple[int, int], ...] = ()
         self._missing: PageSet | None = None
         """The pages that the last copy of guest memory lacks; None if there was none."""
+        self._space = b""
+        """The configuration space as it was read last."""
+        self._generation = 0
 
     @property
     def device(self) -> Device:
@@ -194,6 +200,7 @@ class ReferenceDevice:
         self._overwritten = self._changes = ()
         self._statistics = ()
         self._missing = None
+        self._space, self._generation = b"", 0
 
     def stop(self) -> None:
         """Drop the device."""
@@ -250,7 +257,14 @@ class ReferenceDevice:
 
     def read_configuration(self, offset: int, length_bytes: int) -> bytes:
         """Read the configuration space; bytes beyond its end are zeros."""
-        return self.device.configuration()[offset : offset + length_bytes].ljust(length_bytes, b"\0")
+        space = self.device.configuration()
+        if space != self._space:
+            self._space, self._generation = space, (self._generation + 1) % _GENERATIONS
+        return space[offset : offset + length_bytes].ljust(length_bytes, b"\0")
+
+    def generation(self) -> int | None:
+        """Return the generation of the configuration space, which a read changes that shows something new."""
+        return self._generation
 
     def write_configuration(self, offset: int, data: bytes) -> None:
         """Write the configuration space with one store."""

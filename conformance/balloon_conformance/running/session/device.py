@@ -18,6 +18,7 @@ from balloon_conformance.iut.contract import (
     ReachesRegisters,
     TellsAbsentQueues,
     TellsChanges,
+    TellsGeneration,
     TellsSkipped,
     TellsStatistics,
     WritesPages,
@@ -154,9 +155,18 @@ class DeviceSession(Session):
 
     def read_configuration(self, offset: int, length_bytes: int) -> bytes:
         """Read the configuration space."""
-        data = self._act(lambda: self._adapter.read_configuration(offset, length_bytes))
-        self.record(ev.ConfigurationRead(offset, data))
-        return data
+        read = self._act(lambda: self._read(offset, length_bytes))
+        self.record(read)
+        return read.data
+
+    def _read(self, offset: int, length_bytes: int) -> ev.ConfigurationRead:
+        """Have bytes of the configuration space read, with their generation if it can be seen."""
+        adapter = self._adapter
+        data = adapter.read_configuration(offset, length_bytes)
+        generation = None
+        if isinstance(adapter, TellsGeneration) and Fact.GENERATION not in self.unseen:
+            generation = adapter.generation()
+        return ev.ConfigurationRead(offset, data, generation)
 
     def read_whole_configuration(self) -> bytes:
         """Read every word of the configuration space that exists with the negotiated features."""
@@ -239,9 +249,9 @@ class DeviceSession(Session):
         events = super()._observe_once(seconds)
         told = next((one.data for one in reversed(events) if isinstance(one, ev.ConfigurationChanged)), None)
         for _ in range(2 if told is not None else 0):
-            data = self._call(lambda: self._adapter.read_configuration(0, self.configuration_bytes))
-            self.record(ev.ConfigurationRead(0, data))
-            if data == told:
+            read = self._call(lambda: self._read(0, self.configuration_bytes))
+            self.record(read)
+            if read.data == told:
                 break
         return events
 

@@ -16,6 +16,7 @@ from balloon_spec.families.base import (
     convergence,
     discards,
     further_words,
+    generation,
     kept_over_reset,
     life_cycle,
     negotiation,
@@ -33,6 +34,7 @@ from balloon_spec.families.base.configuration_space import Configuration
 from balloon_spec.families.base.course import Course
 from balloon_spec.families.base.discards import Discards
 from balloon_spec.families.base.further_words import FurtherWords
+from balloon_spec.families.base.generation import Generations
 from balloon_spec.families.base.guest_memory import GuestMemory
 from balloon_spec.families.base.guest_wishes import GuestWishes
 from balloon_spec.families.base.interpreting import INTERPRETER
@@ -80,6 +82,7 @@ FAMILY: Final = Family(
         safety,
         queue_numbers,
         further_words,
+        generation,
         buffers,
         convergence,
         kept_over_reset,
@@ -102,6 +105,7 @@ FAMILY: Final = Family(
         Count,
         Configuration,
         FurtherWords,
+        Generations,
         QueueNumbers,
         Session,
     ),
