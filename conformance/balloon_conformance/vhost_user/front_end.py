@@ -68,11 +68,14 @@ class _Session(FrontendSession):
         """Write the accepted features; return whether the back-end took them.
 
         Without STATUS there is no FEATURES_OK. Then a refusal is an acknowledgement other than 0, or the end
-        of the connection. An acknowledgement of 0 only says that the message arrived.
+        of the connection, or both. An acknowledgement of 0 only says that the message arrived.
         """
         own = 1 << PROTOCOL_FEATURES_BIT if self._speaks_protocol else 0
         yield from self.set_status(Status.ACKNOWLEDGE | Status.DRIVER)
         if (yield from self._try(Request.SET_FEATURES, Number(features | own))):
+            if not self.has(ProtocolFeature.STATUS):
+                # It may hang up once it has said so, which an answer to a later message shows.
+                yield from self.offered()
             return False
         if not (self.has(ProtocolFeature.STATUS) or self.has(ProtocolFeature.REPLY_ACK)):
             # An answer to a later message shows that the back-end did not hang up because of the features.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 
 import independent_back_end as far
 import pytest
@@ -38,6 +39,14 @@ PATIENCE = Patience(2.0, 0.01)
 
 class HangsUpToRefuse(Device):
     def refuse(self):
+        return False
+
+
+class SaysNoAndHangsUp(Device):
+    """As back-ends on rust-vmm's crates do."""
+
+    def refuse(self):
+        self.reply(2, struct.pack("<Q", 1))
         return False
 
 
@@ -95,6 +104,7 @@ def variant(base=Device, **attributes):
         pytest.param(variant(closes_channel=True), set(), id="it closes its request channel"),
         pytest.param(variant(protocol=NO_STATUS), set(), id="it refuses by an acknowledgement"),
         pytest.param(variant(HangsUpToRefuse, protocol=NO_STATUS), set(), id="it refuses by hanging up"),
+        pytest.param(variant(SaysNoAndHangsUp, protocol=NO_STATUS), set(), id="it refuses and then hangs up"),
         pytest.param(
             variant(HangsUpToRefuse, protocol=LEAST), REFUSALS, id="it refuses by hanging up, unasked"
         ),

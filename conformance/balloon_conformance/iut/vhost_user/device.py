@@ -6,9 +6,9 @@ discarded pages are found there without touching them.
 What vhost-user cannot show:
 
 - **FEATURES_OK** exists only with the protocol feature STATUS. Without it, an acknowledgement of SET_FEATURES
-  other than 0 (with REPLY_ACK) counts as the device's refusal, and so does the end of the connection, if the
-  back-end listens again. An acknowledgement of 0 is ambiguous, so it decides nothing about an illegal set. A
-  back-end with neither lacks :attr:`Capability.RAW_FEATURES`.
+  other than 0 (with REPLY_ACK) counts as the device's refusal. So does the end of the connection, before or
+  after such an acknowledgement, if the back-end listens again. An acknowledgement of 0 is ambiguous, so it
+  decides nothing about an illegal set. A back-end with neither lacks :attr:`Capability.RAW_FEATURES`.
 - **A reset** is a message with STATUS or RESET_DEVICE; without them the connection is closed and made again.
 - **Before DRIVER_OK** the device has no virtqueue: as with other front-ends, the queues are handed over when
   the driver is ready. A buffer that was made available earlier is in the ring by then. Each queue is notified
