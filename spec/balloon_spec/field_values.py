@@ -44,6 +44,7 @@ _PAIR_BITS: Mapping[str, tuple[int, int]] = MappingProxyType(
 )
 """The same for pairs of numbers."""
 _SHOWN = 40
+_HEX = 'bytes as pairs of hex digits, as in "00 1f"'
 
 
 def plain(name: str, value: object) -> object:
@@ -110,7 +111,11 @@ def reader(name: str, hint: object) -> Reader:
 
 
 def _read_bytes(value: Any) -> bytes:
-    return bytes.fromhex(_of(str, value, "bytes as a string of hex pairs"))
+    text: str = _of(str, value, _HEX)
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise ValueError(f"expected {_HEX}, found {shown(value)}") from None
 
 
 def _read_pages(value: Any) -> PageSet:

@@ -188,7 +188,10 @@ def line(**fields):
             "t:2: queue: expected a whole number from 0, found True",
         ),
         (line(event="used", queue=0, buffer=5), "t:2: buffer: expected a string, found 5"),
-        (line(event="used", queue=0, buffer="m", written="0"), "t:2: written: "),
+        (
+            line(event="used", queue=0, buffer="m", written="0"),
+            "t:2: written: expected bytes as pairs of hex digits, as in \"00 1f\", found '0'",
+        ),
         (line(event="memory", pages="0x0+1"), "t:2: pages: expected a list of runs"),
         (line(event="memory", pages=["x"]), "t:2: pages: 'x' is not a run of pages"),
         (line(event="quiet", side="host"), "t:2: side: expected driver or device, found 'host'"),

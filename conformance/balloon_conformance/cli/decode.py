@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from balloon_conformance.cli.errors import BadInput
+from balloon_conformance.cli.output import console_for
 from balloon_conformance.report.dump import dump_lines
 from balloon_spec.families import registry
 from balloon_spec.families.base import pfn_array
@@ -111,7 +111,7 @@ def command(
         raise BadInput(f"no structure {structure!r}; use auto or one of {', '.join(registry.structures())}")
     data = _read(words, raw=raw)
     order: ByteOrder = "big" if big_endian else "little"
-    console = Console(highlight=False, soft_wrap=True)
+    console = console_for(soft_wrap=True)
     context = Context(registry.queue(queue) if queue else None, memory_pages, request_id)
     name = structure
     if structure == _AUTO:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from balloon_conformance.cli.errors import bad_input
 from balloon_conformance.cli.iut_options import IUT_HELP, Asked, iut_options
+from balloon_conformance.cli.output import console_for
 from balloon_conformance.doctor.diagnosis import Diagnosis, Health
 from balloon_conformance.doctor.examination import examine, examine_program
 from balloon_conformance.iut.contract import AdapterError
@@ -51,7 +52,7 @@ _NOT_KNOWN = 5
 @iut_options
 def command(*, asked: Asked) -> int:
     """Examine an adapter."""
-    console = Console(highlight=False)
+    console = console_for()
     with bad_input(IutError, AdapterError):
         found = list(_printed(console, _diagnoses(asked.options)))
     mend = sum(one.health is Health.MEND for one in found)

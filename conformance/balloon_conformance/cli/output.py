@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import Any, NoReturn, Self
 
 from rich.console import Console
 
 from balloon_conformance.cli.errors import BadInput
 
-__all__ = ["OutputFile", "count", "refuse_same", "table_console", "write_text"]
+__all__ = ["OutputFile", "console_for", "count", "refuse_same", "table_console", "write_text"]
 
 _UNFOLDED_COLUMNS = 240
+
+
+class _Console(Console):
+    """A console that leaves it to the command what becomes of output that nobody reads any more."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        """Raise the error. Rich would end the program with 1, which says that something is broken."""
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
+def console_for(**settings: Any) -> Console:
+    """Return a console on standard output that highlights nothing; ``settings`` are those of rich."""
+    return _Console(highlight=False, **settings)
 
 
 def table_console() -> Console:
     """Return a console as wide as the terminal. Without a terminal no row is folded, so grep finds it."""
     folds = sys.stdout.isatty() or "COLUMNS" in os.environ
-    return Console(highlight=False, width=None if folds else _UNFOLDED_COLUMNS)
+    return console_for(width=None if folds else _UNFOLDED_COLUMNS)
 
 
 class OutputFile:

@@ -16,7 +16,6 @@ from typing import Any
 import click
 import pytest
 from _pytest.mark.expression import Expression
-from rich.console import Console
 
 from balloon_conformance import scenarios
 from balloon_conformance.campaign.cases import cases_of
@@ -27,7 +26,7 @@ from balloon_conformance.cli import suite_version
 from balloon_conformance.cli.errors import AdapterFault, BadInput, bad_input
 from balloon_conformance.cli.iut_options import IUT_HELP, Asked, iut_options
 from balloon_conformance.cli.numbers import MOST_PROCESSES, Seconds
-from balloon_conformance.cli.output import OutputFile
+from balloon_conformance.cli.output import OutputFile, console_for
 from balloon_conformance.cli.run_checks import Checks, check_options
 from balloon_conformance.cli.run_outputs import RunOutputs
 from balloon_conformance.cli.termination import Termination
@@ -179,7 +178,7 @@ def command(
         header = _header(
             target, description, chosen, options.numbering_source(target), options.vector_directory
         )
-        console = Console(highlight=False)
+        console = console_for()
         outputs = RunOutputs.opened(
             stack, results=results_path, html=html_path, junitxml=junitxml, known=checks.known_failures
         )

@@ -47,6 +47,8 @@ class QueueBlame:
     """Whether a driver may name more pages than the vector."""
     may_name_fewer = False
     """Whether it may name fewer: it answers a device, and nothing asks it for all that it could report."""
+    is_read_back = True
+    """Whether what a device writes into a buffer says something to the driver. If not, rules judge it."""
     speaks_like: Queue | None = None
     """The queue whose buffers say what one here could say; None for this one."""
 

@@ -278,6 +278,8 @@ class DevicePlayer:
         if not sent.writable_bytes:
             # A device without VERSION_1 may report what it read.
             return "BUF-03" if self._session.judge.has("VERSION_1") else ""
+        if not queue_blame(sent.queue).is_read_back:
+            return ""
         wanted = ev.Used(event.queue, event.buffer, step.length_bytes, step.written)
         requirement = queue_blame(sent.queue).other_written(wanted, event)
         if requirement or step.shows:

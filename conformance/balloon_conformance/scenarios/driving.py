@@ -15,7 +15,6 @@ from balloon_spec.families.chunk_transfer import response_message
 from balloon_spec.families.chunk_transfer.chunk import Chunk
 from balloon_spec.families.chunk_transfer.response_header import FLAG_DONE
 from balloon_spec.families.host_requests import HOST_REQUEST, host_request
-from balloon_spec.families.page_poison import POISON_VAL
 from balloon_spec.families.statistics import STATISTICS, statistics
 from balloon_spec.families.statistics.statistics import Statistic, Statistics, Tag
 from balloon_spec.feature import insisted_on
@@ -26,9 +25,6 @@ __all__ = ["Driving", "encode"]
 
 _RING_FEATURES = frozenset({"INDIRECT_DESC", "EVENT_IDX", "IN_ORDER"})
 """Never accepted: they change only the transport, and an adapter may have no rings."""
-
-_POISON = bytes([0xAA] * POISON_VAL.length_bytes)
-"""With what the guest fills pages that it frees, if it says so."""
 
 _FEW_IN_FLIGHT = 32
 """The most buffers in flight on a queue whose size the adapter does not tell."""
@@ -116,8 +112,6 @@ class Driving:
         for entry in session.trace:
             if isinstance(entry.event, ev.Negotiated):
                 self._rooms = {index: size for index, size in entry.event.ring_sizes if size}
-        if "PAGE_POISON" in self.features:
-            session.write_configuration(POISON_VAL.offset_bytes, _POISON)
         if "HOST_REQ_VQ" in self.features:
             if "STATS_VQ" in self.features and self.early_statistics:
                 self._post_statistics(notify=False)

@@ -133,7 +133,15 @@ def test_a_full_disk_is_no_defect_of_the_suite(words):
     assert (done.returncode, done.stderr) == (2, said)
 
 
-@pytest.mark.parametrize("words", ["requirements --json", "vectors export --format json"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "requirements --json",
+        "vectors export --format json",
+        "vectors show inflate-two-runs",
+        "run reference-device -k inflate-two-runs",
+    ],
+)
 def test_a_reader_that_goes_away_ends_the_command_in_silence_and_not_as_if_all_were_well(words):
     command = f"{sys.executable} -m balloon_conformance {words} | head -c 10; echo ${{PIPESTATUS[0]}} >&2"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)

@@ -143,6 +143,9 @@ def test_after_a_reset_nothing_may_be_discarded_any_more():
         (WORD, gone(), []),
         (WORD, filled(WORD, "0x1000+2"), []),
         (WORD, filled(WORD[::-1], "0x1000+2"), ["REPORT-12"]),
+        (WORD, filled(WORD * 2, "0x1000+2"), []),
+        (b"\xaa" * 4, filled(b"\xaa", "0x1000+2"), []),
+        (b"\xaa" * 4, filled(b"\xab", "0x1000+2"), ["REPORT-12"]),
         (WORD, torn((0x1000010, 4), pages=["0x1000"]), ["REPORT-12"]),
         (WORD, torn(pages=["0x1000"]), []),
         (bytes(4), gone("0x1000+2"), []),
@@ -187,6 +190,42 @@ def test_a_device_may_leave_an_uneven_range():
     judge.feed(report("p", (0x1000200, 0x4000), (0x2000000, 0x1000)))
     assert not found(judge, gone("0x2000"), back())
     assert judge.exercised["REPORT-15"]
+
+
+@pytest.mark.parametrize(
+    ("known", "change", "broken"),
+    [
+        (WORD, torn((0x1000000, 0x10), pages=["0x1000"]), ["REPORT-12"]),
+        (WORD, torn((0x10007FF, 2), pages=["0x1000"]), ["REPORT-14"]),
+        (WORD, torn(pages=["0x1000"]), []),
+        # What the page held before nobody knows, or it was not filled.
+        (None, torn((0x1000000, 0x10), pages=["0x1000"]), []),
+        (b"", torn((0x1000000, 0x10), pages=["0x1000"]), []),
+    ],
+)
+def test_the_reported_part_of_a_filled_page_stays_filled(known, change, broken):
+    judge = judge_of(PLAIN | POISON, poison=WORD)
+    if known is not None:
+        judge.feed(ev.Contents(PageSet.parse("0x1000"), known))
+    judge.feed(report("p", (0x1000000, 0x800)))
+    assert found(judge, change) == broken
+
+
+@pytest.mark.parametrize(
+    ("features", "seen", "decided"),
+    [
+        (PLAIN, filled(bytes(4), "0x1000+2"), False),
+        (PLAIN, gone("0x1000+2"), True),
+        # The device may have filled pages with what they hold.
+        (PLAIN | POISON, gone(looked=PageSet.parse("0x1000+2")), False),
+        (PLAIN | POISON, gone("0x1000+2"), True),
+    ],
+)
+def test_a_device_that_fills_pages_may_say_how_much(features, seen, decided):
+    judge = judge_of(features, poison=bytes(4) if features & POISON else None)
+    broken = found(judge, whole("p", "0x1000+2"), seen, back(length=0x2000))
+    assert ("REPORT-17" in broken) == decided
+    assert bool(judge.exercised["REPORT-17"]) == decided
 
 
 @pytest.mark.parametrize("length", [1, 0x2000])
@@ -251,6 +290,16 @@ def test_pages_are_filled_before_they_are_reported():
     before = judge.exercised["REPORT-03"]
     assert not found(judge, whole("p", "0x1000+4"))
     assert judge.exercised["REPORT-03"] == before
+
+
+def test_of_a_page_that_is_reported_in_part_the_guest_has_the_rest():
+    judge = judge_of(PLAIN | POISON, poison=WORD)
+    half = report("p", (0x1000000, 0x1800))
+    assert not found(judge, ev.Contents(PageSet.parse("0x1001")), half)[1:]
+    assert not judge.exercised["REPORT-03"]
+    assert not found(judge, wants("use", "0x1001"))
+    assert not judge.exercised["REPORT-04"]
+    assert found(judge, wants("use", "0x1000+2")) == ["REPORT-04"]
 
 
 def test_without_page_poison_a_page_holds_what_it_likes():

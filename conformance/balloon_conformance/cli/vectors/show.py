@@ -6,10 +6,10 @@ import sys
 from collections.abc import Iterator
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from balloon_conformance.cli.errors import BadInput, bad_input
+from balloon_conformance.cli.output import console_for
 from balloon_conformance.report.drawing import draw
 from balloon_conformance.report.dump import configuration_fields, dump_lines
 from balloon_conformance.vectors import model, schema
@@ -41,7 +41,7 @@ def show(*, name: str, whole: bool) -> None:
         raise BadInput(f"no vector {name!r}; balloon-conformance vectors list shows them")
     with bad_input(VectorError):
         vector = load(paths[wanted])
-    console = Console(highlight=False, soft_wrap=True)
+    console = console_for(soft_wrap=True)
     width = console.width if console.is_terminal else None
     for line in _show(vector, width, whole=whole, ascii_only=_cannot_draw(sys.stdout.encoding)):
         console.print(line)

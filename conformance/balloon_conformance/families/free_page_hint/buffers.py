@@ -19,6 +19,7 @@ class FreePageQueue(QueueBlame):
     """The driver says which round it is in, and names pages by where its buffers lie."""
 
     unasked = frozenset({"HINT-03", "HINT-05"})
+    is_read_back = False
 
     def not_returned(self, *, writable: bool) -> str:
         """Blame a device that holds a command or a hint."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from balloon_conformance.families.page_poison.reference import (
     VALUE,
     PoisonOfDevice,
@@ -9,10 +11,13 @@ from balloon_conformance.families.page_poison.reference import (
     store_of,
 )
 from balloon_conformance.mutants.mutant import mutant
+from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_requests import Step as DeviceStep
 from balloon_conformance.reference.device_state import DeviceState
 from balloon_conformance.reference.driver_pages import Step as DriverStep
 from balloon_conformance.reference.driver_state import DriverState
+from balloon_spec.events import ConfigurationWritten
+from balloon_spec.families.page_poison import POISON_VAL
 
 # -- devices ----------------------------------------------------------------------------------------------
 
@@ -42,6 +47,70 @@ class KeepsOneByteOfThePoison(PoisonOfDevice):
     def word(self, state: DeviceState, name: str) -> int:
         """Repeat the lowest byte."""
         return (super().word(state, name) & 0xFF) * 0x01010101
+
+
+@mutant("POISON-06")
+class TakesWholeStoresOfThePoisonAlone(Device):
+    """The value of a driver that writes it in parts is lost."""
+
+    def configure(self, state: DeviceState, given: ConfigurationWritten) -> DeviceStep:
+        """Drop stores of less than four bytes."""
+        if (
+            POISON_VAL.is_touched(given.offset, len(given.data))
+            and len(given.data) != POISON_VAL.length_bytes
+        ):
+            return state, ()
+        return super().configure(state, given)
+
+
+@mutant("POISON-06")
+class ClearsTheRestOfThePoison(Device):
+    """Of a value that is written in parts the last part alone is kept."""
+
+    def configure(self, state: DeviceState, given: ConfigurationWritten) -> DeviceStep:
+        """Take zeros for the bytes that a store leaves out."""
+        first = given.offset - POISON_VAL.offset_bytes
+        if 0 <= first < POISON_VAL.length_bytes and len(given.data) < POISON_VAL.length_bytes:
+            data = (bytes(first) + given.data).ljust(POISON_VAL.length_bytes, b"\0")
+            given = ConfigurationWritten(POISON_VAL.offset_bytes, data[: POISON_VAL.length_bytes])
+        return super().configure(state, given)
+
+
+@mutant("POISON-06")
+class TakesAPoisonOfZeroForNone(PoisonOfDevice):
+    """A driver that goes back to zeros before DRIVER_OK finds the value from before."""
+
+    def store(self, state: DeviceState, name: str, value: int) -> DeviceStep:
+        """Keep another value than 0 only."""
+        return super().store(state, name, value) if value else (state, ())
+
+
+@mutant("CFG-06")
+class ForgetsActualForThePoison(Device):
+    """The size of the balloon is lost when the driver writes its value once more."""
+
+    def configure(self, state: DeviceState, given: ConfigurationWritten) -> DeviceStep:
+        """Count from zero."""
+        state, outputs = super().configure(state, given)
+        if POISON_VAL.is_touched(given.offset, len(given.data)) and self.has(state, "PAGE_POISON"):
+            state = replace(state, actual=0)
+        return state, outputs
+
+
+@mutant("POISON-07")
+class KeepsThePoisonOverADriverWithoutIt(PoisonOfDevice):
+    """A driver meets the value of the one before the last, who had page poison while the last had not."""
+
+    def __init__(self, device: Device) -> None:
+        super().__init__(device)
+        self.last = 0
+
+    def reset(self, before: DeviceState, fresh: DeviceState) -> DeviceState:
+        """Forget the value of a driver that wrote one, and show it again to the driver after the next."""
+        if self.device.has(before, "PAGE_POISON"):
+            self.last = self.word(before, POISON_VAL.name)
+            return fresh
+        return self.remember(fresh, self.last)
 
 
 @mutant("POISON-07")

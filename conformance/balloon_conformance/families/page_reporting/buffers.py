@@ -11,6 +11,7 @@ class ReportingQueue(QueueBlame):
     """The driver says which pages are free, if it likes and in any number of reports."""
 
     may_name_fewer = True
+    is_read_back = False
 
     def not_returned(self, *, writable: bool) -> str:
         """Blame a device: nothing is written into a report that it could wait for."""

@@ -23,8 +23,8 @@ ADDITIONS: Final = Additions(
     device=PageReportingOfDevice,
     driver=PageReportingOfDriver,
     steps=(FillStep,),
-    mutants=tuple(f"{__package__}.{name}_mutants" for name in ("device", "return", "driver")),
-    scenarios=(f"{__package__}.driver_scenarios",),
+    mutants=tuple(f"{__package__}.{name}_mutants" for name in ("device", "return", "memory", "driver")),
+    scenarios=(f"{__package__}.device_scenarios", f"{__package__}.driver_scenarios"),
     only_counts=MappingProxyType(
         {"reports_come_when_the_driver_likes": "a driver that reports when it likes breaks nothing by it"}
     ),

@@ -10,6 +10,7 @@ import numpy as np
 
 from balloon_spec import events as ev
 from balloon_spec.families.base import INFLATE
+from balloon_spec.families.base.guest_memory import GuestMemory
 from balloon_spec.families.page_poison.poison_value import PoisonValue
 from balloon_spec.families.page_reporting import REPORTING
 from balloon_spec.families.page_reporting.report_content import ReportContent
@@ -21,7 +22,7 @@ from balloon_spec.judge.ledger import Ledger
 from balloon_spec.judge.session import Session
 from balloon_spec.pages import EMPTY, PAGE_BYTES, PAGE_SHIFT, PageSet
 
-__all__ = ["PageContents", "Reports", "content_of"]
+__all__ = ["PageContents", "Reports", "content_of", "repeats"]
 
 _MOST_FILLS: Final = 16
 """So many things that pages hold are told apart, the newest."""
@@ -39,6 +40,7 @@ class _Seen:
 
     looked: PageSet = EMPTY
     gone: PageSet = EMPTY
+    written: PageSet = EMPTY
 
 
 @dataclass(slots=True, eq=False)
@@ -76,9 +78,7 @@ class PageContents(Ledger):
 
     def holding(self, value: bytes) -> PageSet:
         """Return the pages that are known to hold ``value`` over and over."""
-        length = len(value)
-        alike = (own for fill, own in self.fills.items() if fill and _repeats(fill, value, length))
-        return PageSet.union(alike)
+        return PageSet.union(own for fill, own in self.fills.items() if repeats(fill, value))
 
     @property
     def known(self) -> PageSet:
@@ -98,9 +98,13 @@ class PageContents(Ledger):
         return type(self)(self.exchange, fills=self.fills, unlike=self.unlike)
 
 
-def _repeats(fill: bytes, value: bytes, length: int) -> bool:
-    page = (fill * (PAGE_BYTES // len(fill) + 1))[:PAGE_BYTES]
-    return page == (value * (PAGE_BYTES // length + 1))[:PAGE_BYTES]
+def repeats(fill: bytes, value: bytes) -> bool:
+    """Tell whether a page that holds ``fill`` over and over holds ``value`` over and over."""
+    return bool(fill) and _page_of(fill) == _page_of(value)
+
+
+def _page_of(fill: bytes) -> bytes:
+    return (fill * (PAGE_BYTES // len(fill) + 1))[:PAGE_BYTES]
 
 
 @dataclass(slots=True, eq=False)
@@ -199,6 +203,19 @@ class Reports(Companion):
         firm = EMPTY if content is None else content.firm
         return firm & seen.looked, (firm & seen.looked) - seen.gone
 
+    def may_be_written(self, buffer: InFlight) -> bool:
+        """Tell whether the device may have written into a report before it returned the report.
+
+        It was seen to; or it may have filled the pages with the value that they hold already; or an inflate
+        buffer names them too, so that they may have been discarded after that.
+        """
+        seen, content = self.seen.get(buffer.number, _Seen()), content_of(buffer)
+        filled = self.exchange[Session].has("PAGE_POISON") and not seen.gone
+        inflated = content is not None and not content.touched.isdisjoint(
+            self.exchange[GuestMemory].may_be_discarded
+        )
+        return bool(seen.written) or filled or inflated
+
     # -- what is taken in ---------------------------------------------------------------------------------
 
     def take(self, event: ev.Event, buffer: InFlight | None) -> None:
@@ -211,6 +228,12 @@ class Reports(Companion):
                         seen,
                         looked=seen.looked | (event.looked & content.touched),
                         gone=seen.gone | (event.pages & content.touched),
+                    )
+            case ev.Overwritten():
+                for one, content in self.in_flight():
+                    seen = self.seen.get(one.number, _Seen())
+                    self.seen[one.number] = replace(
+                        seen, written=seen.written | (event.pages & content.touched)
                     )
             case ev.Used() if buffer is not None and (reported := content_of(buffer)) is not None:
                 self.seen.pop(buffer.number, None)

@@ -78,7 +78,10 @@ def pages_of_the_balloon_are_not_reported(_event: Available, scene: Scene) -> It
 
 @rule(Available, "REPORT-03")
 def reported_pages_are_filled(_event: Available, scene: Scene) -> Iterator[Decision]:
-    """With page poison the pages of a report hold ``poison_val``, as far as their contents are known."""
+    """With page poison the pages of a report hold ``poison_val``, as far as their contents are known.
+
+    Of a page that is reported in part nothing is decided: what it holds is known of the whole page alone.
+    """
     content = None if scene.buffer is None else content_of(scene.buffer)
     poison, contents = scene[Reports].poison, scene[PageContents]
     if content is None or poison is None or not scene[Session].has("PAGE_POISON"):
@@ -86,7 +89,7 @@ def reported_pages_are_filled(_event: Available, scene: Scene) -> Iterator[Decis
     if scene[PoisonValue].is_untouched:
         # Which value the driver means nobody knows, and that is POISON-02.
         return
-    known = content.touched & contents.known
+    known = content.pages & contents.known
     if known:
         other = known - contents.holding(poison)
         yield kept_if(
@@ -101,9 +104,12 @@ def reported_pages_are_filled(_event: Available, scene: Scene) -> Iterator[Decis
 
 @rule(Guest, "REPORT-04")
 def reported_pages_are_not_used(event: Guest, scene: Scene) -> Iterator[Decision]:
-    """A page is not used from the moment it is reported until the report was returned."""
+    """A page is not used from the moment it is reported until the report was returned.
+
+    Of a page that is reported in part the guest may use the rest, and which bytes it used nobody says.
+    """
     reports = scene[Reports]
-    flying = event.pages & reports.touched
+    flying = event.pages & reports.lets_go()
     if event.action is GuestAction.USE and flying:
         yield broken(
             "REPORT-04",

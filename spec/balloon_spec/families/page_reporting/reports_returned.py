@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from balloon_spec.events import Discarded, Overwritten, Used
 from balloon_spec.families.base.guest_memory import GuestMemory
 from balloon_spec.families.page_reporting import REPORTING
-from balloon_spec.families.page_reporting.ledger import Reports
+from balloon_spec.families.page_reporting.ledger import PageContents, Reports, repeats
 from balloon_spec.judge.decision import Decision, broken, kept, kept_if
 from balloon_spec.judge.rule import Scene, rule
 from balloon_spec.judge.session import Session
@@ -16,11 +16,14 @@ from balloon_spec.pages import EMPTY, PageSet
 
 @rule(Used, "REPORT-16", "REPORT-17")
 def reports_come_back(event: Used, scene: Scene) -> Iterator[Decision]:
-    """A report is returned, and nothing is said to have been written into it."""
+    """A report is returned, and nothing is said to have been written into it if nothing was."""
     if scene.buffer is None or scene.buffer.queue is not REPORTING:
         return
     if scene.buffer.is_sound:
         yield kept("REPORT-16")
+    if event.length_bytes and scene[Reports].may_be_written(scene.buffer):
+        # What was written counts.
+        return
     if scene.buffer.event.writable_bytes:
         yield kept_if(
             "REPORT-17",
@@ -72,6 +75,20 @@ def changed_pages_hold_poison(event: Overwritten, scene: Scene) -> Iterator[Deci
     pages = _reported(event.pages, scene)
     if pages and (event.fill or event.spans or not scene[Session].has("PAGE_POISON")):
         yield _decided(scene, pages, event.fill)
+    if torn := _torn(event, scene):
+        yield _decided(scene, torn, b"")
+
+
+def _torn(event: Overwritten, scene: Scene) -> PageSet:
+    """Return pages that held ``poison_val`` all over, and of which reported bytes hold something else now.
+
+    They are reported in part. Bytes that changed beside that part are REPORT-14.
+    """
+    reports = scene[Reports]
+    if not event.spans or not scene[Session].has("PAGE_POISON") or reports.poison is None:
+        return EMPTY
+    filled = scene[PageContents].holding(reports.poison)
+    return (reports.permits(event) & filled) - scene[GuestMemory].may_be_discarded
 
 
 def _reported(pages: PageSet, scene: Scene) -> PageSet:
@@ -87,7 +104,7 @@ def _decided(scene: Scene, pages: PageSet, fill: bytes) -> Decision:
     poison = scene[Reports].poison
     if not scene[Session].has("PAGE_POISON"):
         return kept("REPORT-11")
-    if fill and poison is not None and fill == poison:
+    if poison is not None and repeats(fill, poison):
         return kept("REPORT-12")
     return broken(
         "REPORT-12",

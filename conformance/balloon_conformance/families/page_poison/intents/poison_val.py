@@ -18,6 +18,7 @@ from balloon_conformance.generation.intents.shorthand import (
     exchange,
     malformed,
     negotiated,
+    reads,
     resets,
     returns,
     shows,
@@ -46,6 +47,23 @@ def _reads_back(name: str, title: str, value: int, *reads: Step) -> Intent:
 
 def _serves(page: str) -> tuple[Step, ...]:
     return (inflate_pfns("m1", page), *returns("m1"), discards(page))
+
+
+def _in_parts(name: str, words: str, *parts: tuple[int, int]) -> Intent:
+    """The driver writes poison_val in parts: of each the first byte, and how many."""
+    whole = _VALUE.to_bytes(LENGTH_BYTES, "little")
+    return _of_device(
+        f"poison-val-is-written-{name}",
+        f"A poison_val that is written {words} reads back whole",
+        "POISON-06",
+        *(
+            DriverStore(OFFSET + first, length, int.from_bytes(whole[first : first + length], "little"))
+            for first, length in parts
+        ),
+        shows("POISON-06", reads_poison(_VALUE)),
+        DriverOk(),
+        shows("POISON-06", reads_poison(_VALUE)),
+    )
 
 
 _VALUE = 0x01020304
@@ -89,6 +107,41 @@ INTENTS: tuple[Intent, ...] = (
         shows("POISON-06", reads_poison(_VALUE)),
     ),
     _of_device(
+        "poison-val-of-zero-after-another",
+        "A poison_val of 0 is a value like any other",
+        "POISON-06",
+        poison(_VALUE),
+        poison(0),
+        shows("POISON-06", reads_poison(0)),
+        DriverOk(),
+        shows("POISON-06", reads_poison(0)),
+    ),
+    _in_parts("in-halves", "in halves", (0, 2), (2, 2)),
+    _in_parts("byte-by-byte", "byte by byte, the last first", (3, 1), (2, 1), (1, 1), (0, 1)),
+    _in_parts("in-parts-that-overlap", "in parts that overlap", (0, 3), (2, 2)),
+    _in_parts("of-one-and-three-bytes", "in one byte and three", (0, 1), (1, 3)),
+    _of_device(
+        "poison-val-is-changed-in-one-byte",
+        "A store of one byte changes that byte of poison_val and no other",
+        "POISON-06",
+        poison(_ONES),
+        DriverStore(OFFSET + 2, 1, 0x5A),
+        shows("POISON-06", reads_poison(0xFF5AFFFF)),
+        DriverOk(),
+        shows("POISON-06", reads_poison(0xFF5AFFFF)),
+    ),
+    _of_device(
+        "poison-val-leaves-actual-alone",
+        "A store to poison_val changes nothing of actual",
+        "POISON-06 CFG-06",
+        poison(0),
+        DriverOk(),
+        *_serves("0x1000"),
+        DriverActual(1),
+        poison(0),
+        shows("CFG-06", reads(4, 4, actual=1)),
+    ),
+    _of_device(
         "poison-val-stays-during-an-inflation",
         "An inflation discards pages whatever poison_val is, and leaves it as it is",
         "POISON-06 INF-07",
@@ -106,6 +159,17 @@ INTENTS: tuple[Intent, ...] = (
         DriverOk(),
         reads_poison(_VALUE),
         resets(),
+        shows("POISON-07", reads_poison(0)),
+        breaks="POISON-02",
+    ),
+    _of_device(
+        "poison-val-is-forgotten-behind-a-driver-without-it",
+        "A poison_val is forgotten although the driver after it had no page poison",
+        "POISON-07",
+        poison(_VALUE),
+        DriverOk(),
+        resets(_WITHOUT),
+        resets(_WITH),
         shows("POISON-07", reads_poison(0)),
         breaks="POISON-02",
     ),

@@ -6,7 +6,7 @@ from typing import Final
 
 from balloon_conformance.families.page_poison.vocabulary import poison
 from balloon_conformance.families.page_reporting.vocabulary import PAGE, fills, report
-from balloon_conformance.generation.intents.model import DriverOk, Features, Intent
+from balloon_conformance.generation.intents.model import DriverOk, Intent
 from balloon_conformance.generation.intents.shorthand import (
     Script,
     exchange,
@@ -36,13 +36,14 @@ def _served(name: str, *ranges: str) -> tuple[Script, ...]:
 
 
 def _poisoned(
-    name: str, title: str, value: int, *script: Script, breaks: str = "", features: Features = _FEATURES
+    name: str, title: str, value: int, *script: Script, breaks: str = "", before: int | None = None
 ) -> Intent:
-    """Pages are filled with ``value`` and reported."""
-    whole = (poison(value), DriverOk(), fills(_word(value), "0x1000+8", "0x2000"), *script)
+    """Pages are filled with ``value`` and reported; ``before`` is another that the driver wrote first."""
+    first = () if before is None else (poison(before),)
+    whole = (*first, poison(value), DriverOk(), fills(_word(value), "0x1000+8", "0x2000"), *script)
     if breaks:
         return malformed(
-            _AREA, name, title, _ABOUT, breaks, *whole, features=features, profile="mainline", opening=False
+            _AREA, name, title, _ABOUT, breaks, *whole, features=_FEATURES, profile="mainline", opening=False
         )
     return exchange(
         _AREA,
@@ -50,7 +51,7 @@ def _poisoned(
         title,
         _ABOUT,
         *whole,
-        features=features,
+        features=_FEATURES,
         sides="device",
         profile="mainline",
         opening=False,
@@ -132,6 +133,14 @@ INTENTS: tuple[Intent, ...] = (
         *_served("p1", "0x3000+2"),
         keeps("0x2fff", "0x3002"),
         breaks="REPORT-03",
+    ),
+    _poisoned(
+        "poisoned-report-after-a-second-store",
+        "A reported page holds the poison_val that was written last before DRIVER_OK",
+        0xA1B2C3D4,
+        *_served("p1", "0x1000+8"),
+        keeps("0xfff", "0x1008"),
+        before=0x55667788,
     ),
     malformed(
         _AREA,

@@ -289,6 +289,46 @@ INTENTS: tuple[Intent, ...] = (
         features=_FEATURES,
         profile="mainline",
     ),
+    *(
+        malformed(
+            _AREA,
+            f"report-on-the-{queue}-queue",
+            f"A device-writable range on the {queue} queue is no report, and gives no page up",
+            SAFE,
+            "QUEUE-03 PFN-02",
+            clean_pfns(),
+            DriverBuffer(queue, "m1", None, 2 * PAGE, segments=(Segment(2 * PAGE, True, _AT),)),
+            any_reaction("m1"),
+            shows("SAFE-01", keeps("0xfff+4")),
+            recovers_pfns(),
+            features=_FEATURES,
+            profile="mainline",
+        )
+        for queue in ("inflate", "deflate")
+    ),
+    *(
+        malformed(
+            _AREA,
+            f"report-behind-an-array-on-the-{queue}-queue",
+            f"A device-writable range behind an array on the {queue} queue is no report",
+            SAFE,
+            "QUEUE-03" if queue == "inflate" else "QUEUE-03 DEF-04",
+            clean_pfns(),
+            DriverBuffer(
+                queue,
+                "m1",
+                PfnArray(pfns("0x2000")),
+                PAGE,
+                segments=(Segment(4, False, 0x1800 * PAGE), Segment(PAGE, True, _AT)),
+            ),
+            any_reaction("m1"),
+            shows("SAFE-01", keeps("0xfff+3")),
+            recovers_pfns(),
+            features=_FEATURES,
+            profile="mainline",
+        )
+        for queue in ("inflate", "deflate")
+    ),
     malformed(
         _AREA,
         "report-of-pages-on-their-way-into-the-balloon",
