@@ -14,7 +14,7 @@ const MOST_PAGES = 0x40000;
 const RINGS = { at: 0x40 * PAGE, end: 0xa0 * PAGE }; // virtqueues and buffers lie here; up to LOW_END is no RAM
 const LOW_END = 0x100 * PAGE;
 const GAP = 16; // bytes between two buffers
-const ACKNOWLEDGE = 1, DRIVER = 2, DRIVER_OK = 4, FEATURES_OK = 8, NEEDS_RESET = 64;
+const ACKNOWLEDGE = 1, DRIVER = 2, DRIVER_OK = 4, FEATURES_OK = 8;
 const COMMON = 1, NOTIFY = 2, ISR = 3, DEVICE = 4; // the device's structures, by the type of their capability
 const DEVICE_SELECT = 0, DEVICE_FEATURE = 4, DRIVER_SELECT = 8, DRIVER_FEATURE = 12, DEVICE_STATUS = 20;
 const QUEUE_SELECT = 22, QUEUE_SIZE = 24, QUEUE_ENABLE = 28, NOTIFY_OFFSET = 30, QUEUE_ADDRESSES = 32;
@@ -29,9 +29,8 @@ const hex = (number) => "0x" + number.toString(16);
 
 const directory = dirname(createRequire(import.meta.url).resolve("v86/package.json"));
 const version = JSON.parse(readFileSync(join(directory, "package.json"))).version;
-let cpu, balloon, memory; // memory is the guest's
-let memoryPages = 0, told; // told: the statistics that the host was told last
-const ports = {};
+const ports = {}; // of the structures, and the multiplier for notifications
+let cpu, balloon, memory, memoryPages = 0, told; // told: the statistics that the host was told last
 
 // The debug build is the one with names. Without its assertions it does what the build does that people use.
 async function boot(pages) {
@@ -106,8 +105,7 @@ function lookAt(page, answer) {
 
 // -- virtqueues -------------------------------------------------------------------------------------------
 
-let bits = {}, accepted = 0n, failed = false;
-let queues = new Map(), returned = []; // returned: buffers that may be read again
+let bits = {}, accepted = 0n, queues = new Map(), returned = []; // returned: buffers that may be read again
 
 // Find room between the rings and the buffers that are there.
 function allocate(length, taken) {
@@ -181,8 +179,6 @@ function collect() {
                 written: content(one, true).subarray(0, length).toString("hex") });
         }
     }
-    if (get(COMMON, DEVICE_STATUS, 1) & NEEDS_RESET && !failed) events.push({ event: "needs-reset" });
-    failed = Boolean(get(COMMON, DEVICE_STATUS, 1) & NEEDS_RESET);
     return events;
 }
 
@@ -277,7 +273,7 @@ const commands = {
         const one = lent.find((each) => each.queue === queue && each.name === buffer) ?? fail("refused", `there is no buffer ${buffer}`);
         return { readable: content(one, false).toString("hex") };
     },
-    observe() {},
+    observe() {}, // whatever the device does, it has done by now
     stop() {},
 };
 
