@@ -75,6 +75,11 @@ NEITHER = {
         "driver-ok-is-written-again",
         "no adapter to another process writes DRIVER_OK twice; QEMU's does",
     ),
+    "CFG-16": (
+        "keeps-its-generation",
+        "the-configuration-stays-what-it-is",
+        "neither vhost-user nor the protocol over streams has a generation of the space; QEMU's registers have one",
+    ),
     "BUF-01": (
         "changes-a-buffer-in-flight",
         "pfn-inflate-answered-late",
