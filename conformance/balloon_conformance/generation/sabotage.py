@@ -136,11 +136,16 @@ class _SpoiltDriver(ReferenceDriver):
     def _index(self, queue: Queue) -> int:
         return self.driver.index(self.driver.state, queue)
 
+    def _means_nothing(self, event: ev.Available) -> bool:
+        state, profile = self.driver.state, self.driver.options.profile
+        queue = profile.queue_map(state.offered, state.accepted).get(event.queue)
+        return queue is not None and queue_blame(queue).means_nothing(event)
+
     def observe(self, deadline_seconds: float) -> Sequence[ev.Event]:
         """Return what the driver did, spoilt."""
         events = super().observe(deadline_seconds)
         for event in events:
-            if isinstance(event, ev.Available) and event.readable:
+            if isinstance(event, ev.Available) and event.readable and not self._means_nothing(event):
                 self._said[event.queue] = event.readable
         spoilt = [one for event in events for one in self._event(event, self._is_on)]
         if self._is_on and self._speaks is not None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from enum import Enum, auto
 
 from balloon_conformance import family
-from balloon_spec.events import Used
+from balloon_spec.events import Available, Used
 from balloon_spec.families import registry
 from balloon_spec.judge import trials
 from balloon_spec.queues import Queue
@@ -71,6 +71,11 @@ class QueueBlame:
         del writable, again, was_reset
         return ""
 
+    def means_nothing(self, event: Available) -> bool:
+        """Tell whether a buffer may come at any time, also where the driver has to be silent."""
+        del event
+        return False
+
     def other_parts(self, *, writable: bool, is_empty: bool, absent: str) -> str:
         """Return what a driver breaks whose buffer has not the parts it must have.
 
@@ -127,10 +132,12 @@ def can_break(lapse: Lapse) -> frozenset[str]:
     return frozenset({*declared, *by_trials.get(lapse, ())} - barred)
 
 
-def blame_unasked(queue: Queue, shows: Iterable[str]) -> str:
+def blame_unasked(queue: Queue, event: Available, shows: Iterable[str]) -> str:
     """Return the first of what the step shows that a driver breaks by a buffer on the queue, or nothing."""
-    unasked = queue_blame(queue).unasked
-    return next((name for name in shows if name in unasked), "")
+    declared = queue_blame(queue)
+    if declared.means_nothing(event):
+        return ""
+    return next((name for name in shows if name in declared.unasked), "")
 
 
 def unaccompanied(features: Iterable[str]) -> str:

@@ -182,6 +182,8 @@ class DevicePlayer:
             self.left_out.append(f"line {step.line}: the adapter lacks {capability}")
             return
         self._session.need(capability)
+        if step.told_from_before:
+            self._session.read_whole_configuration()
         self._session.operate(step.action, step.value)
 
     def _read(self, step: steps.ConfigurationReadStep) -> None:

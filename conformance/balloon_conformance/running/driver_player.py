@@ -340,8 +340,9 @@ class DriverPlayer:
         extra = [event for event in self._session.settle(self._quiet_seconds) if self._is_extra(event)]
         for event in extra:
             more = json.dumps(event_fields(event))
-            queue = self._session.queue(event.queue) if isinstance(event, ev.Available) else None
-            if queue is not None and (requirement := blame_unasked(queue, shows)):
+            made = event if isinstance(event, ev.Available) else None
+            queue = None if made is None else self._session.queue(made.queue)
+            if made and queue and (requirement := blame_unasked(queue, made, shows)):
                 raise Mismatch(
                     "the driver did more than the vector has",
                     requirement=requirement,

@@ -7,6 +7,7 @@ from typing import Final
 
 from balloon_conformance.running.blame import QueueBlame
 from balloon_conformance.running.not_exercised import NotExercised
+from balloon_spec.events import Available
 from balloon_spec.families.free_page_hint import DONE, FIRST_ID, STOP
 from balloon_spec.families.free_page_hint.command_id import LENGTH_BYTES
 
@@ -18,13 +19,17 @@ _LIMIT: Final = 1 << 8 * LENGTH_BYTES
 class FreePageQueue(QueueBlame):
     """The driver says which round it is in, and names pages by where its buffers lie."""
 
-    unasked = frozenset({"HINT-03", "HINT-05"})
+    unasked = frozenset({"HINT-03"})
     is_read_back = False
 
     def not_returned(self, *, writable: bool) -> str:
         """Blame a device that holds a command or a hint."""
         del writable
         return "HINT-22"
+
+    def means_nothing(self, event: Available) -> bool:
+        """Let a driver say once more that no round is under way: no requirement is about that."""
+        return len(event.readable) == LENGTH_BYTES and not any(event.readable)
 
     def other_parts(self, *, writable: bool, is_empty: bool, absent: str) -> str:
         """Leave to the judge a hint where a command is due: it may be late, or of no round."""

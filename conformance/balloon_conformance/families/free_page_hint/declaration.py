@@ -29,6 +29,8 @@ def _wish(action: OperatorAction, about: str) -> OperatorWish:
         text=lambda _: "true",
         label=lambda _: action.value.replace("-", " "),
         value=lambda _: 0,
+        # A device may show 0 there while it takes hints.
+        told_from_before=action is STOP_HINTS,
     )
 
 
@@ -51,7 +53,10 @@ ADDITIONS: Final = Additions(
     ),
     queues=(FreePageQueue(FREE_PAGE),),
     steps=(CommandIdStep, HintsStep, WriteStep, CopyStep),
-    mutants=(f"{__package__}.device_mutants", f"{__package__}.driver_mutants"),
+    mutants=tuple(
+        f"{__package__}.{name}"
+        for name in ("device_mutants", "device_command_mutants", "device_copy_mutants", "driver_mutants")
+    ),
     scenarios=(f"{__package__}.driver_scenarios", f"{__package__}.round_scenarios"),
     intents=module_names(f"{__package__}.intents"),
     operator_wishes=(

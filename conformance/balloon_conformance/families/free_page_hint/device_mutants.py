@@ -1,9 +1,8 @@
-"""Devices that are wrong about hints: what they ask for, what they take for a hint, and what they lose."""
+"""Devices that are wrong about rounds of hints: what they ask for, and what becomes of buffers."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
 
 from balloon_conformance.families.free_page_hint.device_reference import (
     FIRST,
@@ -15,15 +14,11 @@ from balloon_conformance.iut.contract import ImplementationCrashed
 from balloon_conformance.mutants.mutant import mutant
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_requests import Step
-from balloon_conformance.reference.device_state import DeviceState, Discard
+from balloon_conformance.reference.device_state import DeviceState
 from balloon_spec.events import Available, ConfigurationChanged, ConfigurationWritten, OperatorAction
 from balloon_spec.families.free_page_hint import COMMAND_ID, DONE, FREE_PAGE, HINT, STOP
-from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.pages import PageSet
 from balloon_spec.queues import Queue
-
-_HOST_PAGE: Final = 16
-"""The 4 KiB pages of a host page of 64 KiB."""
-_LEGACY: Final = "QEMU, the discussion of July 2020: in which order of bytes a command id is read"
 
 # -- what the device asks for -----------------------------------------------------------------------------
 
@@ -47,6 +42,17 @@ class HasTwoIds(HintsOfDevice):
         number = FIRST + 1 if copying.next_id % 2 else FIRST
         state = self.remember(state, replace(copying, next_id=number))
         return super().publish_id(state, pages)
+
+
+@mutant("HINT-16")
+class UsesItsIdAgainAfterStop(HintsOfDevice):
+    """Hints from before the device called off a round are taken for hints of the next one."""
+
+    def publish_stop(self, state: DeviceState, pages: PageSet) -> Step:
+        """Count back."""
+        current = self.copying(state).current
+        state, outputs = super().publish_stop(state, pages)
+        return self.remember(state, replace(self.copying(state), next_id=current)), outputs
 
 
 @mutant(
@@ -95,7 +101,7 @@ class IsDoneInSilence(HintsOfDevice):
         return state, (() if value == DONE else outputs)
 
 
-@mutant("HINT-25", origin="crosvm, commit 313f64127: no support for a reset")
+@mutant("HINT-25", also=("HINT-17",), origin="crosvm, commit 313f64127: no support for a reset")
 class KeepsTheRoundOverAReset(HintsOfDevice):
     """A guest that is rebooted during a migration answers a question that nobody asked it."""
 
@@ -130,234 +136,14 @@ class LetsTheDriverWriteTheId(Device):
         return state, outputs
 
 
-# -- what it takes for a hint -----------------------------------------------------------------------------
+@mutant("HINT-29")
+class LetsTheDriverWriteAPartOfTheId(LetsTheDriverWriteTheId):
+    """A stray store of a byte ends a round for the host, or begins one."""
 
-
-@mutant("HINT-17", origin="v86, read in source: command ids are not looked at")
-class LooksAtNoId(HintsOfDevice):
-    """Pages that a guest hinted for another round are lost with the migration."""
-
-    def kind_of(self, state: DeviceState, buffer: Available) -> HintInput:
-        """Take every number for the published one."""
-        kind = super().kind_of(state, buffer)
-        return HintInput.CURRENT if kind is HintInput.OTHER else kind
-
-
-@mutant("HINT-17")
-class ComparesOneByteOfIds(HintsOfDevice):
-    """After 256 rounds a late hint is taken for a new one."""
-
-    def number(self, data: bytes) -> int:
-        """Complete the lowest byte with those of the first id."""
-        number = super().number(data)
-        return number & 0xFF | FIRST & ~0xFF if number > DONE else number
-
-
-@mutant("HINT-17")
-class ComparesHalfOfIds(HintsOfDevice):
-    """After 65536 rounds a late hint is taken for a new one."""
-
-    def number(self, data: bytes) -> int:
-        """Complete the lower half with that of the first id."""
-        number = super().number(data)
-        return number & 0xFFFF | FIRST & ~0xFFFF if number > DONE else number
-
-
-@mutant("HINT-17")
-class TakesHintsWithoutACommand(HintsOfDevice):
-    """What a guest hints for a migration that was cancelled is missing in the next one."""
-
-    def follow(self, state: DeviceState, kind: HintInput, pages: PageSet = EMPTY) -> Step:
-        """Take hints in every phase."""
-        if kind is HintInput.HINT and self.copying(state).phase is HintPhase.ASKING:
-            return self.leave_out(state, pages)
-        return super().follow(state, kind, pages)
-
-
-@mutant("HINT-17")
-class TakesHintsAfterTheEnd(HintsOfDevice):
-    """A page that the guest hints after the end of its round is missing after the migration."""
-
-    def end_round(self, state: DeviceState, _pages: PageSet) -> Step:
-        """Go on."""
-        return state, ()
-
-
-@mutant(
-    "HINT-17", origin="QEMU, a series of July 2020: a start id that was replayed led from STOP back to START"
-)
-class BeginsAgainAfterStop(HintsOfDevice):
-    """A guest that answers late has pages dropped that it uses again."""
-
-    def publish_stop(self, state: DeviceState, pages: PageSet) -> Step:
-        """Keep the id in mind."""
-        current = self.copying(state).current
-        state, outputs = super().publish_stop(state, pages)
-        return self.remember(state, replace(self.copying(state), current=current)), outputs
-
-    def follow(self, state: DeviceState, kind: HintInput, pages: PageSet = EMPTY) -> Step:
-        """Begin the round of before once more."""
-        if kind is HintInput.CURRENT and self.copying(state).phase is HintPhase.STOPPED:
-            return self.begin_round(state, pages)
-        return super().follow(state, kind, pages)
-
-
-@mutant(
-    "HINT-17",
-    origin="QEMU, a series of July 2020: hinting began without the lock, and missed a change of its id",
-)
-class MissesTheChangeOfItsId(HintsOfDevice):
-    """Pages that are hinted while the device asks anew are lost."""
-
-    def publish_id(self, state: DeviceState, pages: PageSet) -> Step:
-        """Stay in the round."""
-        was_taking = self.copying(state).phase is HintPhase.TAKING
-        state, outputs = super().publish_id(state, pages)
-        if was_taking:
-            state = self.remember(state, replace(self.copying(state), phase=HintPhase.TAKING))
-        return state, outputs
-
-
-@mutant("HINT-17")
-class TakesHintsAfterStop(HintsOfDevice):
-    """A device that said it has no use for hints uses them."""
-
-    def publish_stop(self, state: DeviceState, pages: PageSet) -> Step:
-        """Stay in the round."""
-        was_taking = self.copying(state).phase is HintPhase.TAKING
-        state, outputs = super().publish_stop(state, pages)
-        if was_taking:
-            state = self.remember(state, replace(self.copying(state), phase=HintPhase.TAKING))
-        return state, outputs
-
-
-@mutant(
-    "HINT-17",
-    origin="Firecracker, read in source: a descriptor of 4 bytes is a command, whichever way it may be used",
-)
-class ReadsACommandFromAHint(HintsOfDevice):
-    """Memory that the driver hints is read as a command."""
-
-    def kind_of(self, state: DeviceState, buffer: Available) -> HintInput:
-        """Go by the length alone; the guest has the published id there."""
-        kind = super().kind_of(state, buffer)
-        is_four = kind is HintInput.HINT and buffer.writable_bytes == COMMAND_ID.length_bytes
-        return HintInput.CURRENT if is_four else kind
-
-
-# -- what it loses ----------------------------------------------------------------------------------------
-
-
-@mutant("HINT-19")
-class TracksNoWrites(HintsOfDevice):
-    """A program of the guest finds other data in its memory after a migration."""
-
-    def wrote(self, state: DeviceState, _pages: PageSet) -> DeviceState:
-        """See nothing."""
-        return state
-
-
-@mutant("HINT-19")
-class TracksWritesFromTheHintOn(HintsOfDevice):
-    """What a guest wrote just before it hinted the page is lost, and may be in use again."""
-
-    def wrote(self, state: DeviceState, pages: PageSet) -> DeviceState:
-        """Forget that it was before the hint."""
-        state = super().wrote(state, pages)
-        return self.remember(state, replace(self.copying(state), written=EMPTY))
-
-
-@mutant("HINT-19")
-class TracksWritesInARoundAlone(HintsOfDevice):
-    """What the guest writes after the last hint is lost."""
-
-    def wrote(self, state: DeviceState, pages: PageSet) -> DeviceState:
-        """See what is written while hints are taken."""
-        return super().wrote(state, pages) if self.copying(state).phase is HintPhase.TAKING else state
-
-
-@mutant(
-    "HINT-19",
-    origin="Firecracker, read in source, and warned of by its manual: a hinted range is discarded at once",
-)
-class DiscardsHintsAtOnce(HintsOfDevice):
-    """A guest that uses a page again before the device sees the hint finds zeros there."""
-
-    def leave_out(self, state: DeviceState, pages: PageSet) -> Step:
-        """Discard what is hinted, whatever the guest did since."""
-        state, _ = super().leave_out(state, pages)
-        return state, (Discard(pages),)
-
-
-@mutant("HINT-20")
-class DiscardsHintsLate(HintsOfDevice):
-    """A guest that has its pages back, and uses them, loses what is there."""
-
-    def __init__(self, device: Device) -> None:
-        super().__init__(device)
-        self.hinted = EMPTY
-
-    def leave_out(self, state: DeviceState, pages: PageSet) -> Step:
-        """Put the pages aside."""
-        self.hinted |= pages
-        return super().leave_out(state, pages)
-
-    def take(self, state: DeviceState, queue: Queue, buffer: Available) -> Step:
-        """Discard them with the first buffer after DONE."""
-        state, outputs = super().take(state, queue, buffer)
-        if self.copying(state).register != DONE or not self.hinted:
-            return state, outputs
-        late, self.hinted = self.hinted, EMPTY
-        return state, (Discard(late), *outputs)
-
-
-@mutant("HINT-26", origin="QEMU, commit 483f13524b: more than was named, on hosts with larger pages")
-class RoundsHintsOutward(HintsOfDevice):
-    """Memory beside a hint is missing after a migration."""
-
-    def leave_out(self, state: DeviceState, pages: PageSet) -> Step:
-        """Round to pages of 64 KiB."""
-        bounds = ((run.first // _HOST_PAGE, -(-run.end // _HOST_PAGE)) for run in pages)
-        wide = PageSet((first * _HOST_PAGE, (end - first) * _HOST_PAGE) for first, end in bounds)
-        return super().leave_out(state, wide & self.device.options.memory)
-
-
-@mutant("HINT-26")
-class TakesOnePageTooMany(HintsOfDevice):
-    """The page behind each hint is missing after a migration."""
-
-    def leave_out(self, state: DeviceState, pages: PageSet) -> Step:
-        """Count the end in."""
-        more = PageSet((run.first, run.count + 1) for run in pages)
-        return super().leave_out(state, more & self.device.options.memory)
-
-
-@mutant("HINT-28")
-class CopiesWhatIsHinted(HintsOfDevice):
-    """A migration takes as long as it would without hints, and the guest lacks its memory meanwhile."""
-
-    def leave_out(self, state: DeviceState, _pages: PageSet) -> Step:
-        """Return the hint, and do nothing."""
-        return state, ()
-
-
-@mutant("HINT-28")
-class ReadsCommandsBigEndian(HintsOfDevice):
-    """No guest's hints are ever made use of."""
-
-    def number(self, data: bytes) -> int:
-        """Swap it."""
-        return int.from_bytes(data, "big")
-
-
-@mutant("HINT-28", origin=_LEGACY)
-class ReadsLegacyCommandsBigEndian(HintsOfDevice):
-    """No old guest's hints are ever made use of."""
-
-    def number(self, data: bytes) -> int:
-        """Swap it for a guest without VERSION_1."""
-        is_new = self.device.has(self.device.state, "VERSION_1")
-        return int.from_bytes(data, "little" if is_new else "big")
+    def configure(self, state: DeviceState, given: ConfigurationWritten) -> Step:
+        """Drop the store only if it is one of exactly the word."""
+        is_whole = given.offset == COMMAND_ID.offset_bytes and len(given.data) == COMMAND_ID.length_bytes
+        return Device.configure(self, state, given) if is_whole else super().configure(state, given)
 
 
 # -- what becomes of buffers, and of the device -----------------------------------------------------------

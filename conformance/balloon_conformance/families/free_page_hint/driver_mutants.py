@@ -11,6 +11,7 @@ from balloon_conformance.families.free_page_hint.driver_reference import (
     RoundPhase,
 )
 from balloon_conformance.mutants.mutant import mutant
+from balloon_conformance.reference.driver import Driver
 from balloon_conformance.reference.driver_pages import Step
 from balloon_conformance.reference.driver_state import DriverState, Flight
 from balloon_spec.events import Available, ConfigurationWritten, Segment
@@ -77,6 +78,16 @@ class HintsOnAfterStop(HintsOfDriver):
     def follow(self, state: DriverState, kind: RoundInput) -> Step:
         """Stop when nothing is left."""
         is_told = kind is RoundInput.STOPPED and self.hinting(state).register == STOP
+        return (state, ()) if is_told else super().follow(state, kind)
+
+
+@mutant("HINT-05")
+class HintsOnAfterDone(HintsOfDriver):
+    """A guest that has its memory back gives it up once more, and no migration is under way."""
+
+    def follow(self, state: DriverState, kind: RoundInput) -> Step:
+        """Stop when nothing is left."""
+        is_told = kind is RoundInput.STOPPED and self.hinting(state).register == DONE
         return (state, ()) if is_told else super().follow(state, kind)
 
 
@@ -253,3 +264,28 @@ class HintsHalfPages(HintsOfDriver):
         length_bytes = (count << PAGE_SHIFT) - PAGE_BYTES // 2
         block = Segment(length_bytes, writable=True, address=first << PAGE_SHIFT)
         return self.driver.lend(state, Flight(FREE_PAGE, pages), (block,))
+
+
+@mutant("HINT-13")
+class HintsWhatWasFreeOnce(HintsOfDriver):
+    """A program of the guest that took a page after a migration loses it with the next one."""
+
+    def __init__(self, driver: Driver) -> None:
+        super().__init__(driver)
+        self.once_free = EMPTY
+
+    def free(self, state: DriverState) -> PageSet:
+        """Forget no page that was ever free."""
+        self.once_free |= state.unused | state.pool
+        pages = self.once_free & self.driver.options.memory
+        return pages - self.hinting(state).hinted - self.driver.held(state)
+
+
+@mutant("HINT-13")
+class HintsWhatGoesIntoTheBalloon(HintsOfDriver):
+    """The guest has pages back that are the host's by then."""
+
+    def free(self, state: DriverState) -> PageSet:
+        """Look at what the device has returned alone."""
+        pages = (state.unused | state.pool) & self.driver.options.memory
+        return pages - self.hinting(state).hinted - state.ballooning.balloon

@@ -113,11 +113,21 @@ def test_hints_between_two_stops(session: DriverSession) -> None:
 @scenario(Side.DRIVER, "HINT-05", "HINT-06", features=_FEATURES)
 def test_stop_while_hints_are_held(session: DriverSession) -> None:
     """A driver that is told to stop while its hints are with the device hints no more once they return."""
+    _call_off(session, STOP)
+
+
+@scenario(Side.DRIVER, "HINT-05", "HINT-06", features=_FEATURES)
+def test_done_while_hints_are_held(session: DriverSession) -> None:
+    """A driver that has its pages back while its hints are with the device does not hint them again."""
+    _call_off(session, DONE)
+
+
+def _call_off(session: DriverSession, value: int) -> None:
     asking = _Asking(session, _BLOCKS)
     asking.begin()
     asking.publish(_FIRST)
     asking.hold_all()
-    asking.publish(STOP)
+    asking.publish(value)
     asking.hold_all()
     asking.rest()
 

@@ -29,8 +29,9 @@ from balloon_spec.events import (
     Side,
     Used,
 )
-from balloon_spec.families.free_page_hint import COMMAND_ID, DONE, FIRST_ID, FREE_PAGE
+from balloon_spec.families.free_page_hint import COMMAND_ID, DONE, FIRST_ID, FREE_PAGE, STOP
 from balloon_spec.families.free_page_hint.events import Skipped
+from balloon_spec.families.free_page_hint.hinted_pages import HintedPages
 from balloon_spec.families.free_page_hint.rounds import Rounds, word_of
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.queues import Queue
@@ -73,8 +74,14 @@ class CommandIdStep(WordStep):
             self._look(session)
             return
         if self.value >= FIRST_ID:
-            session.chosen[self.value] = word_of(seen) or 0
+            self._choose(session, word_of(seen) or 0)
         session.show(self.shows)
+
+    def _choose(self, session: DeviceSession, number: int) -> None:
+        """Note which id the device chose. Whether it may use one again is for the judge."""
+        if number in {chosen for example, chosen in session.chosen.items() if example != self.value}:
+            raise NotExercised(f"the device asks under {number:#x} again, and the vector needs another id")
+        session.chosen[self.value] = number
 
     def _answers(self, session: DeviceSession, event: Event) -> bool:
         """Tell whether an announcement says what this step does: any id for an id.
@@ -92,9 +99,15 @@ class CommandIdStep(WordStep):
         """Say what an announcement that did not come breaks, by what stands there."""
         if hidden := session.unseen.get(Fact.CONFIGURATION_CHANGE):
             raise NotExercised(hidden)
+        # Reading it may be the first that is seen of it.
+        announced = session.judge[Rounds].announced
         value = int.from_bytes(
             session.read_configuration(COMMAND_ID.offset_bytes, COMMAND_ID.length_bytes), "little"
         )
+        if min(value, self.value) >= FIRST_ID and value == announced:
+            raise NotExercised("the device publishes no other id than the one that stands there")
+        if value == self.value == STOP and session.judge[Rounds].showed_stop:
+            raise NotExercised("the device shows 0 while it takes hints, and publishes no STOP, as it may")
         if value == self.value or min(value, self.value) >= FIRST_ID:
             # It stands there by now, and the device has its time to say so.
             session.leave(session.settle(session.quiet_seconds))
@@ -188,26 +201,31 @@ class CopyStep(LookStep):
         if not session.can(Capability.SKIPS):
             return f"the adapter lacks {Capability.SKIPS}"
         before, wanted = len(session.findings), (self.missing | self.there) & session.memory
+        # What the guest wrote once the copy may have been over is there or not.
+        hints = session.judge[HintedPages]
+        late = hints.late
         missing, looked = session.look_at_copy(wanted)
-        lost = missing & self.there
+        lost = missing & self.there - late
         if lost and len(session.findings) == before:
             raise Mismatch(
                 "pages are missing in the copy",
-                requirement=next(iter(self.shows), "HINT-26"),
+                # The judge cannot tell under which id they were hinted, and the vector can.
+                requirement="HINT-17" if lost <= hints.may_be_skipped else "HINT-26",
                 field="page",
                 expected=self.there,
                 seen=f"missing: {lost}",
             )
-        if wanted <= looked:
+        if wanted <= looked - late:
             session.show(self.shows)
         return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HintsStep(PagesStep):
-    """The driver hints pages, in as many buffers as it likes, and no others; each is returned at once.
+    """The driver hints pages, in as many buffers as it likes; each is returned at once.
 
-    It need not hint all of them: a driver may hint blocks of a size of its own.
+    It need not hint all of them: a driver may hint blocks of a size of its own. Other pages that are free may
+    be among them.
     """
 
     by: ClassVar = "driver"
@@ -276,7 +294,8 @@ class HintsStep(PagesStep):
         if not seen:
             # What the driver owes by then is for the judge: it need not have pages as large as it hints.
             raise NotExercised("the driver hints none of the pages, as it may")
-        if foreign := seen - self.pages:
+        # Any page that the guest does not use may be hinted, also one that was given back meanwhile.
+        if foreign := seen - self.pages - (session.judge[Rounds].unused or EMPTY):
             raise Mismatch(
                 "the driver hints other pages than the guest has free",
                 requirement="HINT-13",

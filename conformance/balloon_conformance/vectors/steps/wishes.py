@@ -29,7 +29,8 @@ class OperatorWish:
     """How one wish of the operator stands in vectors; the family that brings the wish declares it.
 
     ``key`` is the field by which it is known, and ``schema`` that of the field. ``text`` writes the value of
-    the wish into the field, and ``value`` reads it from there. ``label`` says the wish in a drawing.
+    the wish into the field, and ``value`` reads it from there. ``label`` says the wish in a drawing. If it is
+    ``told_from_before``, only what the configuration space held before tells whether it was carried out.
     """
 
     action: OperatorAction
@@ -38,6 +39,7 @@ class OperatorWish:
     text: Callable[[int], str]
     label: Callable[[int], str]
     value: Callable[[Any], int] = int
+    told_from_before: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +113,11 @@ class OperatorStep(Step):
         """Yield the wish."""
         del tracing
         yield Operator(self.action, self.value)
+
+    @property
+    def told_from_before(self) -> bool:
+        """Whether the configuration space is read before the wish is made known."""
+        return _operator_wishes()[self.action].told_from_before
 
     @property
     def device_needs(self) -> frozenset[Capability]:

@@ -27,7 +27,7 @@ def a_value_is_announced(event: ConfigurationChanged, scene: Scene) -> Iterator[
     yield from _published(event, value, scene)
     if scene[Session].driver_ok and rounds.announced not in {None, value}:
         yield kept("HINT-23")
-    yield from _as_wished(value, rounds)
+    yield from _as_wished(event, value, rounds)
 
 
 @rule(ConfigurationRead, "HINT-16", "HINT-25", "HINT-15", "HINT-21", "HINT-27", "HINT-29")
@@ -37,9 +37,11 @@ def a_value_is_read(event: ConfigurationRead, scene: Scene) -> Iterator[Decision
     if value is None or not _concerns(scene):
         return
     yield from _published(event, value, scene)
-    yield from _as_wished(value, rounds)
+    yield from _as_wished(event, value, rounds)
     written = rounds.overwritten
-    if written is not None and written != rounds.current and not rounds.answers(value):
+    # Once the driver answered the id, 0 may be there because hints are taken, or were.
+    open_to_device = value == STOP and rounds.round == rounds.current
+    if written not in {None, rounds.current} and not open_to_device and not rounds.answers(event):
         yield kept_if(
             "HINT-29",
             value != written,
@@ -79,8 +81,12 @@ def _published(
         )
 
 
-def _as_wished(value: int, rounds: Rounds) -> Iterator[Decision]:
+def _as_wished(
+    event: ConfigurationRead | ConfigurationChanged, value: int, rounds: Rounds
+) -> Iterator[Decision]:
     """Say what is kept by a value that the operator's wish asks for."""
+    if not rounds.answers(event):
+        return
     match rounds.owed:
         case Owed.AN_ID if value >= FIRST_ID:
             yield kept("HINT-27")

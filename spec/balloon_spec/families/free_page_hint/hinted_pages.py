@@ -54,6 +54,8 @@ class HintedPages(Companion):
     """Pages that were hinted, and written since the id was published."""
     stale_in_copy: PageSet = EMPTY
     """Pages that were hinted under no id, or another than the current one."""
+    early: PageSet = EMPTY
+    """Pages that were hinted since the copy was finished: they are stale in the next one."""
 
     def lets_go(self) -> PageSet:
         """Return the pages that a device may change in guest memory (HINT-18)."""
@@ -105,6 +107,7 @@ class HintedPages(Companion):
         if not of_current:
             self.stale |= pages - self.hinted
             self.stale_in_copy |= pages - self.may_be_skipped
+            self.early |= pages if self.is_copied else EMPTY
             return
         fresh, used = pages - self.written, pages & self.written
         self.hinted |= fresh
@@ -146,7 +149,8 @@ class HintedPages(Companion):
     def _begin_copy(self) -> None:
         self.is_copied = self.is_ending = False
         self.late = EMPTY
-        self.may_be_skipped = self.should_be_skipped = self.must_be_copied = self.stale_in_copy = EMPTY
+        self.may_be_skipped = self.should_be_skipped = self.must_be_copied = EMPTY
+        self.stale_in_copy, self.early = self.early, EMPTY
 
     def after_reset(self) -> Self:
         """Leave the pages that were hinted, which are the guest's again, and the copy as it is."""
@@ -168,4 +172,5 @@ class HintedPages(Companion):
             may_be_skipped=self.may_be_skipped,
             must_be_copied=self.must_be_copied,
             stale_in_copy=self.stale_in_copy,
+            early=self.early,
         )

@@ -137,6 +137,8 @@ class Rounds(Companion):
     """What the operator's last wish asks of the device, and it has not done yet."""
     overdue: bool = False
     """The device was given its time since."""
+    showed_stop: bool = False
+    """The register showed 0 already when the operator wished for that: to read 0 there tells nothing."""
     asks: bool = False
     """An id was published since DONE."""
     settled: bool = False
@@ -255,7 +257,7 @@ class Rounds(Companion):
             self.announced, self.silent = value, None
         elif new is not None and self.exchange[Session].driver_ok:
             self.silent = new
-        if self.answers(value):
+        if self.answers(event):
             self.owed, self.overdue = Owed.NOTHING, False
 
     def _publish(self, value: int) -> None:
@@ -292,11 +294,16 @@ class Rounds(Companion):
             self.released -= event.pages
             self.unused = None if self.unused is None else self.unused - event.pages
 
-    def answers(self, value: int) -> bool:
-        """Tell whether a value is what the operator's wish asks for."""
+    def answers(self, event: ev.ConfigurationRead | ev.ConfigurationChanged) -> bool:
+        """Tell whether an event shows the value that the operator's wish asks for."""
+        value = word_of(event)
+        if value is None:
+            return False
         match self.owed:
             case Owed.AN_ID:
                 return value >= FIRST_ID or value == DONE
+            case Owed.STOP if value == STOP and self.showed_stop:
+                return isinstance(event, ev.ConfigurationChanged)
             case Owed.STOP:
                 return value < FIRST_ID
             case Owed.DONE:
@@ -306,7 +313,7 @@ class Rounds(Companion):
 
     def _wish(self, owed: Owed) -> None:
         """Take a wish in; a device that published no id has nothing to stop, and none to end."""
-        self.overdue = False
+        self.overdue, self.showed_stop = False, self.read_by_driver == STOP
         idle = self.current == DONE if owed is Owed.DONE else not self.is_asked
         self.owed = Owed.NOTHING if owed is not Owed.AN_ID and (idle or not self.asks) else owed
 
