@@ -18,7 +18,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import ClassVar, TypeVar
 
-from balloon_spec.pages import EMPTY, PageSet
+from balloon_spec.pages import EMPTY, PAGE_SHIFT, PFN_LIMIT, PageSet
 from balloon_spec.words import Word
 
 __all__ = [
@@ -402,6 +402,19 @@ class Overwritten(Event):
     pages: PageSet
     fill: bytes = b""
     spans: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def stray_span(self) -> tuple[int, int] | None:
+        """The first span that has no byte or does not lie in ``pages``, which is the observer's mistake."""
+        for address, length_bytes in self.spans:
+            first, last = address >> PAGE_SHIFT, (address + length_bytes - 1) >> PAGE_SHIFT
+            if (
+                not length_bytes
+                or last >= PFN_LIMIT
+                or not PageSet([(first, last - first + 1)]) <= self.pages
+            ):
+                return address, length_bytes
+        return None
 
 
 @declared

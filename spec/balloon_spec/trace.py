@@ -29,6 +29,7 @@ from balloon_spec.events import (
     Negotiated,
     Operator,
     OperatorAction,
+    Overwritten,
     Quiet,
     Reset,
     event_name,
@@ -245,6 +246,11 @@ def read_event(line: Mapping[str, Any], place: str) -> Event:
         event = _with_earlier(event, line, place)
     if isinstance(event, Operator) and event.action is OperatorAction.TARGET and event.value >> 32:
         raise TraceError(f"{place}: value: a target is a whole number of 32 bits, found {shown(event.value)}")
+    if isinstance(event, Overwritten) and (stray := event.stray_span):
+        raise TraceError(
+            f"{place}: spans: {stray[1]} bytes at {stray[0]:#x} do not lie in pages; "
+            "give the bytes that changed, and in pages every page that has one"
+        )
     if isinstance(event, Quiet) and event.seconds <= 0:
         raise TraceError(
             f"{place}: seconds: {shown(event.seconds)} is no time to act in; "

@@ -14,11 +14,17 @@ from balloon_spec.profiles import BASE, CHUNK_TRANSFER
 from balloon_spec.queues import Numbering
 from balloon_spec.trace import Entry, Header, TraceError, from_the_start, read, write
 
+
+def covering(spans):
+    """The pages on which spans of bytes lie."""
+    return PageSet((at >> 12, (at + length - 1 >> 12) - (at >> 12) + 1) for at, length in spans)
+
+
 PAGES = st.lists(st.tuples(st.integers(0, 2**40), st.integers(1, 2**20)), max_size=4).map(PageSet)
 BYTES = st.binary(max_size=40)
 NUMBER = st.integers(0, 2**32 - 1)
 FEATURES = st.integers(0, 2**64 - 1)
-ADDRESS = st.integers(0, 2**64 - 1)
+ADDRESS = st.integers(0, 2**64 - 2**32)
 NAME = st.text(max_size=8)
 STRATEGIES = {
     ev.Negotiated: st.builds(ev.Negotiated, FEATURES, FEATURES, st.booleans(), st.just(((0, 128), (3, 2)))),
@@ -45,7 +51,10 @@ STRATEGIES = {
     ev.Discarded: st.builds(ev.Discarded, PAGES, PAGES),
     Skipped: st.builds(Skipped, PAGES, PAGES),
     ev.Overwritten: st.builds(
-        ev.Overwritten, PAGES, BYTES, st.lists(st.tuples(ADDRESS, NUMBER), max_size=3).map(tuple)
+        lambda pages, fill, spans: ev.Overwritten(pages | covering(spans), fill, spans),
+        PAGES,
+        BYTES,
+        st.lists(st.tuples(ADDRESS, st.integers(1, 2**32 - 1)), max_size=3).map(tuple),
     ),
     ev.Contents: st.builds(ev.Contents, PAGES, BYTES),
     ev.Operator: st.builds(ev.Operator, st.sampled_from(tuple(ev.OperatorAction)), NUMBER),
@@ -193,6 +202,19 @@ def line(**fields):
             "t:2: written: expected bytes as pairs of hex digits, as in \"00 1f\", found '0'",
         ),
         (line(event="memory", pages="0x0+1"), "t:2: pages: expected a list of runs"),
+        *(
+            (
+                line(event="overwritten", pages=["0x10"], spans=[[0x10000, 1], wrong]),
+                f"t:2: spans: {wrong[1]} bytes at {wrong[0]:#x} do not lie in pages; ",
+            )
+            for wrong in (
+                [0, 16],
+                [0x10FFF, 2],
+                [0x10000, 0],
+                [(1 << 64) - 1, 1],
+                [(1 << 64) - 1, (1 << 32) - 1],
+            )
+        ),
         (line(event="memory", pages=["x"]), "t:2: pages: 'x' is not a run of pages"),
         (line(event="quiet", side="host"), "t:2: side: expected driver or device, found 'host'"),
         (line(event="quiet", side="driver", seconds="1"), "t:2: seconds: expected a number"),

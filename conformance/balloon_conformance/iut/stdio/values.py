@@ -294,7 +294,10 @@ def _read_changes(value: Any) -> tuple[Overwritten, ...]:
 def _read_change(value: Any) -> Overwritten:
     if type(value) is not dict or not {"pages"} <= value.keys() <= _CHANGE_FIELDS.keys():
         raise _fault("an object with pages, and fill or spans or neither", value)
-    return Overwritten(**{name: _CHANGE_FIELDS[name][1].read(one) for name, one in value.items()})
+    change = Overwritten(**{name: _CHANGE_FIELDS[name][1].read(one) for name, one in value.items()})
+    if change.stray_span is not None:
+        raise _fault("spans of one byte or more that lie in pages", value)
+    return change
 
 
 def _write_change(change: Overwritten) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from places import STDIO_PAGE
 from balloon_conformance.iut.stdio import messages, schema
 from balloon_conformance.iut.stdio.forms import COMMANDS, EVENTS, ErrorKind, known_capabilities
 from balloon_conformance.iut.stdio.messages import BadMessageError
+from balloon_conformance.iut.stdio.values import CHANGES
 from balloon_spec.events import Segment, Side
 from balloon_spec.pages import PageSet
 
@@ -336,3 +337,11 @@ def test_the_page_names_every_command_event_capability_and_error():
     text = STDIO_PAGE.read_text(encoding="utf-8")
     for name in (*COMMANDS, *(name for _, name in EVENTS), *known_capabilities(), *ErrorKind):
         assert f"`{name}`" in text, name
+
+
+@pytest.mark.parametrize("span", [["0x2ffe", 3], ["0x1fff", 1], ["0x2000", 0]])
+def test_the_bytes_that_changed_lie_in_the_pages_that_changed(span):
+    change = {"pages": [[2, 1]], "spans": [["0x2000", 1], span]}
+    with pytest.raises(ValueError, match="spans of one byte or more that lie in pages"):
+        CHANGES.read([change])
+    assert CHANGES.read([change | {"spans": [["0x2000", 4096]]}])[0].spans == ((0x2000, 4096),)
