@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
 
-from balloon_conformance.iut import linux_uml, python_object, qemu, reference, stdio, vhost_user
+from balloon_conformance.iut import linux_uml, python_object, qemu, reference, relay, stdio, vhost_user
 from balloon_conformance.iut.contract import Target
 from balloon_conformance.iut.errors import IutError
 from balloon_conformance.iut.kind import Given, Kind, Option
@@ -19,6 +19,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         for kind in (
             *reference.KINDS,
             qemu.KIND,
+            relay.KIND,
             linux_uml.KIND,
             *vhost_user.KINDS,
             stdio.KIND,

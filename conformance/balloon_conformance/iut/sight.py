@@ -92,6 +92,7 @@ class Kind(StrEnum):
     REFERENCE_DEVICE = "reference-device"
     REFERENCE_DRIVER = "reference-driver"
     QEMU = "qemu"
+    RELAY = "relay"
     LINUX_UML = "linux-uml"
     VHOST_USER_DEVICE = "vhost-user-device"
     VHOST_USER_DRIVER = "vhost-user-driver"
@@ -181,6 +182,7 @@ TABLE: Final[Mapping[Kind, tuple[HiddenFact, ...]]] = MappingProxyType(
                 _unless(MODERN),
             ),
         ),
+        Kind.RELAY: (),
         Kind.LINUX_UML: (
             *_DRIVER_OVER_VHOST_USER,
             HiddenFact(

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from balloon_conformance.iut.contract import AdapterError
-from balloon_conformance.iut.linux_uml.initramfs import archive, guest_files
+from balloon_conformance.iut.initramfs import archive
+from balloon_conformance.iut.linux_uml.guest_files import guest_files
 from balloon_conformance.iut.linux_uml.options import BUILT_IN, UmlOptions
 
 __all__ = ["MODULES", "Parts", "find_parts", "unpacked"]

@@ -66,16 +66,25 @@ class VirtioMmio(Transport):
         """Return the device with ``device_id``; :class:`AdapterError` if the machine has none."""
         # QEMU fills its slots from the last one down.
         for slot in reversed(range(_SLOTS)):
-            device = cls(machine, _FIRST_SLOT_ADDRESS + _SLOT_BYTES * slot)
-            if device.read(Register.MAGIC) != _MAGIC or device.read(Register.DEVICE_ID) != device_id:
-                continue
-            if (version := device.read(Register.VERSION)) != 2:
-                raise AdapterError(
-                    f"the virtio-mmio device at {device.address:#x} has version {version}, not 2;"
-                    " start QEMU with -global virtio-mmio.force-legacy=false"
-                )
-            return device
+            if device := cls.at(machine, _FIRST_SLOT_ADDRESS + _SLOT_BYTES * slot, device_id):
+                return device
         raise AdapterError(f"none of the {_SLOTS} virtio-mmio slots holds a device with id {device_id}")
+
+    @classmethod
+    def at(cls, machine: Machine, address: int, device_id: int) -> VirtioMmio | None:
+        """Return the device at an address, None if it has another id.
+
+        Raises :class:`AdapterError` for one with the legacy interface.
+        """
+        device = cls(machine, address)
+        if device.read(Register.MAGIC) != _MAGIC or device.read(Register.DEVICE_ID) != device_id:
+            return None
+        if (version := device.read(Register.VERSION)) != 2:
+            raise AdapterError(
+                f"the virtio-mmio device at {address:#x} has version {version}, not 2;"
+                " start QEMU with -global virtio-mmio.force-legacy=false"
+            )
+        return device
 
     def read(self, register: Register) -> int:
         """Read a register."""

@@ -12,17 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from balloon_conformance.iut.contract import AdapterError
+from balloon_conformance.iut.initramfs import Entry, archive, device, directory, file, link
 from balloon_conformance.iut.linux_uml import parts
-from balloon_conformance.iut.linux_uml.initramfs import (
-    APPLETS,
-    Entry,
-    archive,
-    device,
-    directory,
-    file,
-    guest_files,
-    link,
-)
+from balloon_conformance.iut.linux_uml.guest_files import APPLETS, guest_files
 from balloon_conformance.iut.linux_uml.parts import unpacked
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from balloon_conformance.iut.machine.access import Machine
     from balloon_conformance.iut.machine.registers import Registers
 
-__all__ = ["Bar", "ConfigurationSpace", "PciFunction", "place_bars", "silence_intx"]
+__all__ = ["Bar", "ConfigurationSpace", "PciFunction", "bars_in_place", "place_bars", "silence_intx"]
 
 _ADDRESS_PORT: Final = 0xCF8
 _DATA_PORT: Final = 0xCFC
@@ -141,6 +141,30 @@ def place_bars(space: ConfigurationSpace) -> Mapping[int, Bar]:
                 ports = base + size
             else:
                 memory = base + size
+        number += 2 if is_wide else 1
+    space.write(_COMMAND, 2, command | _COMMAND_PORTS | _COMMAND_MEMORY | _COMMAND_BUS_MASTER)
+    return bars
+
+
+def bars_in_place(space: ConfigurationSpace) -> Mapping[int, Bar]:
+    """Return every BAR of a function by number, where firmware or a kernel has put it.
+
+    The function answers there, and may become master of the bus.
+    """
+    command = space.read(_COMMAND, 2)
+    space.write(_COMMAND, 2, command & ~(_COMMAND_PORTS | _COMMAND_MEMORY))
+    bars: dict[int, Bar] = {}
+    number = 0
+    while number < _BAR_COUNT:
+        at = _BARS + 4 * number
+        low, high = space.read(at, 4), space.read(at + 4, 4)
+        is_ports, is_wide, size = _examine(space, number)
+        space.write(at, 4, low)
+        if is_wide:
+            space.write(at + 4, 4, high)
+        if size:
+            base = low & ~(3 if is_ports else 0xF) | (high << 32 if is_wide else 0)
+            bars[number] = Bar(is_ports, size, base)
         number += 2 if is_wide else 1
     space.write(_COMMAND, 2, command | _COMMAND_PORTS | _COMMAND_MEMORY | _COMMAND_BUS_MASTER)
     return bars

@@ -1,4 +1,4 @@
-"""Builds the guest's file system in memory: a cpio archive in the "newc" form, which the kernel unpacks.
+"""Builds a guest's file system in memory: a cpio archive in the "newc" form, which the kernel unpacks.
 
 Linux, Documentation/driver-api/early-userspace/buffer-format.rst: an entry is a header of 110 characters
 (the magic 070701 and 13 numbers of 8 hexadecimal digits), the name with a zero byte, zeros up to a multiple
@@ -11,33 +11,12 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-__all__ = ["APPLETS", "MODULE_PATH", "Entry", "archive", "device", "directory", "file", "guest_files", "link"]
-
-MODULE_PATH: Final = "balloon.ko"
-"""Where the guest finds the driver's module."""
-
-APPLETS: Final = (
-    "awk",
-    "cmp",
-    "dd",
-    "dmesg",
-    "insmod",
-    "mkfifo",
-    "mount",
-    "rm",
-    "rmmod",
-    "sleep",
-    "stty",
-    "sync",
-)
-"""The busybox applets that the guest's program calls, besides the shell."""
+__all__ = ["Entry", "archive", "device", "directory", "file", "link"]
 
 _TRAILER: Final = "TRAILER!!!"
 _FIRST_INODE: Final = 1
-_DIRECTORIES: Final = ("bin", "dev", "mem", "proc", "sys")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,25 +68,6 @@ def archive(entries: Iterable[Entry]) -> bytes:
         parts += _record(entry, inode, links=2 if stat.S_ISDIR(entry.mode) else 1)
     parts += _record(Entry(_TRAILER, 0), 0, links=1)
     return b"".join(parts)
-
-
-def guest_files(busybox: bytes, module: bytes | None) -> tuple[Entry, ...]:
-    """Return the guest's files: a static ``busybox``, and the ``module`` unless it is built in."""
-    init = Path(__file__).with_name("init.sh").read_bytes()
-    entries = [
-        *map(directory, _DIRECTORIES),
-        device("dev/console", 5, 1),
-        device("dev/null", 1, 3),
-        device("dev/zero", 1, 5),
-        device("dev/ttyS0", 4, 64),
-        file("bin/busybox", busybox, 0o755),
-        link("bin/sh", "busybox"),
-        *(link(f"bin/{applet}", "busybox") for applet in APPLETS),
-        file("init", init, 0o755),
-    ]
-    if module is not None:
-        entries.append(file(MODULE_PATH, module))
-    return tuple(entries)
 
 
 def _record(entry: Entry, inode: int, *, links: int) -> list[bytes]:
