@@ -109,10 +109,15 @@ def judge(
     directory: Path, *command: str | Path, profile: str = "chunk-transfer", cases: str = ""
 ) -> Verdicts:
     """Run the suite against a program: every case, or those that ``cases`` chooses."""
+    return judge_target(directory, f"stdio:{shlex.join(map(str, command))}", profile=profile, cases=cases)
+
+
+def judge_target(directory: Path, target: str, *, profile: str, cases: str = "") -> Verdicts:
+    """Run the suite against what the command line calls ``target``."""
     ran = run_command(
         directory,
         "run",
-        f"stdio:{shlex.join(map(str, command))}",
+        target,
         "--profile",
         profile,
         "--results",
