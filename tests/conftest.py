@@ -22,6 +22,7 @@ TOGETHER = (
     "tests/conformance/skeletons/test_languages.py",
     "tests/conformance/vectors/test_export_c.py",
     "tests/examples/test_c.py",
+    "tests/examples/test_rust_vmm.py",
 )
 """Files whose tests share what is costly to make. With pytest-xdist one process runs all of a file, so it is made once."""
 
