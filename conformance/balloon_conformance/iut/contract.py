@@ -19,15 +19,18 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
+from balloon_conformance.iut.ring_breach import RingBreach
 from balloon_spec.events import Event, GuestAction, OperatorAction, Overwritten, RingBroken, Segment, Side
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.profiles import Profile
 from balloon_spec.queues import Numbering
+from balloon_spec.segments import Range
 from balloon_spec.words import Word
 
 __all__ = [
     "AdapterError",
     "BoundsTargets",
+    "BreaksRings",
     "Buffer",
     "Capability",
     "DeviceAdapter",
@@ -389,6 +392,24 @@ class TellsGeneration(Protocol):
 
         It is the one that a driver finds behind that read. None if the transport has none.
         """
+
+
+@runtime_checkable
+class BreaksRings(Protocol):
+    """A device adapter with :attr:`Capability.BROKEN_RINGS`: the virtqueues are the suite's to break."""
+
+    def break_ring(self, queue: int, breach: RingBreach) -> None:
+        """Lay what no driver may into a virtqueue that was set up, and notify the device.
+
+        Once it did, what the device returns on the queue and was no buffer is not reported.
+        """
+
+    def rings(self, queue: int) -> tuple[Range, Range, Range]:
+        """Return where descriptor table, available ring and used ring of a queue lie, guest-physical."""
+
+    @property
+    def registers_address(self) -> int | None:
+        """A guest-physical address at which the device itself has registers; None if it has none there."""
 
 
 @runtime_checkable

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from balloon_conformance.iut.contract import AdapterError
+from balloon_conformance.iut.ring_breach import RingBreach, lay
 from balloon_conformance.virtio import (
     Arena,
     ArenaExhaustedError,
@@ -21,6 +22,7 @@ from balloon_conformance.virtio.ring import CHAIN_LIMIT_BYTES
 from balloon_spec import events as ev
 from balloon_spec.events import BufferAltered, RingBroken, Side, Used
 from balloon_spec.pages import PAGE_BYTES
+from balloon_spec.segments import Range
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -125,6 +127,8 @@ class LentBuffers:
         self._queues: dict[int, DriverQueue] = {}
         self._lent: dict[int, dict[int, _Lent]] = {}
         self._lost: set[int] = set()
+        self._broken: set[int] = set()
+        """The queues that the suite broke: what comes back there need not be a buffer."""
 
     @property
     def ring_sizes(self) -> tuple[tuple[int, int], ...]:
@@ -151,8 +155,7 @@ class LentBuffers:
 
         Raises :class:`AdapterError` if the queue was not set up, or has no room for the buffer.
         """
-        if index not in self._queues:
-            raise AdapterError(f"buffer {buffer.name}: queue {index} was not set up; accept its feature")
+        queue = self.queue(index)
         wanted = _segments(buffer)
         allocated: list[int] = []
         try:
@@ -168,7 +171,7 @@ class LentBuffers:
                     self._memory.write(segment.address, data.ljust(segment.length_bytes, b"\0") + _GAP)
                 else:
                     self._lay(segment.address, data)
-            head = self._add(self._queues[index], segments, allocated)
+            head = self._add(queue, segments, allocated)
         except (AdapterError, QueueFullError, ValueError) as error:
             for address in allocated:
                 self._arena.free(address)
@@ -180,6 +183,33 @@ class LentBuffers:
             buffer.readable,
             all(segment.writable or self._reaches(segment) for segment in segments),
         )
+
+    def break_ring(self, index: int, breach: RingBreach) -> None:
+        """Lay what no driver may into queue ``index``; what comes back of it is no buffer and not reported.
+
+        Raises :class:`AdapterError` if the queue was not set up, or has no room.
+        """
+        queue = self.queue(index)
+        self._broken.add(index)
+        try:
+            lay(breach, queue, self._put)
+        except ValueError as error:
+            raise AdapterError(f"queue {index}: {error}") from None
+
+    def rings(self, index: int) -> tuple[Range, Range, Range]:
+        """Return where descriptor table, available ring and used ring of queue ``index`` lie."""
+        layout = self.queue(index).layout
+        return (
+            (layout.descriptors_address, layout.descriptors_address + layout.descriptors_bytes),
+            (layout.available_address, layout.available_address + layout.available_bytes),
+            (layout.used_address, layout.used_address + layout.used_bytes),
+        )
+
+    def queue(self, index: int) -> DriverQueue:
+        """Return a queue that was set up; :class:`AdapterError` if it was not."""
+        if index not in self._queues:
+            raise AdapterError(f"queue {index} was not set up; accept its feature")
+        return self._queues[index]
 
     def collect(self, indices: Iterable[int] | None = None) -> list[Event]:
         """Return the buffers that the device returned, and those whose readable part it changed.
@@ -215,26 +245,25 @@ class LentBuffers:
                 return queue.add(segments, indirect=table)
             return queue.add(segments)
         # What no driver lays is laid without the usual checks.
-        for head in range(queue.layout.size - len(segments) + 1):
-            descriptors = [
-                Descriptor(
-                    segment.address,
-                    segment.length_bytes,
-                    (DescriptorFlag.WRITE if segment.writable else 0)
-                    | (DescriptorFlag.NEXT if following < len(segments) else 0),
-                    head + following if following < len(segments) else 0,
-                )
-                for following, segment in enumerate(segments, 1)
-            ]
-            try:
-                queue.add_raw(descriptors, head)
-            except ValueError:
-                continue
-            return head
-        raise AdapterError(f"no {len(segments)} neighbouring descriptors are free; observe first")
+        head = queue.free_run(len(segments))
+        descriptors = [
+            Descriptor(
+                segment.address,
+                segment.length_bytes,
+                (DescriptorFlag.WRITE if segment.writable else 0)
+                | (DescriptorFlag.NEXT if following < len(segments) else 0),
+                head + following if following < len(segments) else 0,
+            )
+            for following, segment in enumerate(segments, 1)
+        ]
+        queue.add_raw(descriptors, head)
+        return head
 
     def _take_back(self, index: int, element: UsedElement, *, due: bool) -> list[Event]:
-        lent = self._lent[index].pop(element.head)
+        lent = self._lent[index].pop(element.head, None)
+        if lent is None and index in self._broken:
+            return []
+        assert lent is not None
         events = self._alterations(index, lent)
         written = self._written(lent.segments, min(element.length_bytes, lent.buffer.writable_bytes))
         for address in lent.allocated:
@@ -295,6 +324,11 @@ class LentBuffers:
                 break
             written += self._read(segment.address, min(left, segment.length_bytes))
         return written
+
+    def _put(self, data: bytes) -> int:
+        address = self._allocate(len(data))
+        self._memory.write(address, data)
+        return address
 
     def _allocate(self, length_bytes: int, alignment_bytes: int = 16) -> int:
         try:

@@ -88,6 +88,19 @@ class DriverQueue:
         return len(self._free)
 
     @property
+    def available_index(self) -> int:
+        """The 16-bit index that the available ring shows now."""
+        return self._ring.available[1]
+
+    def free_run(self, count: int) -> int:
+        """Return the first of ``count`` neighbouring free slots; :class:`ValueError` if there are none."""
+        free = set(self._free)
+        for first in range(self._size - count + 1):
+            if free.issuperset(range(first, first + count)):
+                return first
+        raise ValueError(f"no {count} neighbouring descriptors are free; poll for used buffers first")
+
+    @property
     def in_flight(self) -> frozenset[int]:
         """The heads that were made available and did not come back yet."""
         return frozenset(self._chains) | frozenset(self._unowned)

@@ -47,6 +47,8 @@ class Buffers(Ledger):
     """One was seen before the last reset."""
     provoked: bool = False
     """The driver did to the queues what a device need not put up with."""
+    broken_rings: set[int] = field(default_factory=set)
+    """The queues that the driver broke. Until the reset a device owes nothing, on any queue."""
 
     def on(self, *queues: Queue) -> list[InFlight]:
         """Return the buffers in flight on the given queues, oldest first."""
@@ -71,6 +73,9 @@ class Buffers(Ledger):
                 self._used(event, buffer)
             case ev.Notified() if event.side is ev.Side.DRIVER:
                 self._notified(event.queue)
+            case ev.RingBroken(side=ev.Side.DRIVER):
+                self.malformed_came = True
+                self.broken_rings.add(event.queue)
             case ev.DriverOk() if self.exchange[Session].driver_ok:
                 self.held_over.update(one.number for one in self.in_flight.values())
             case ev.Quiet() if event.side is ev.Side.DEVICE and self.exchange[Session].driver_ok:

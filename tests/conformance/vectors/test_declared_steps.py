@@ -128,7 +128,7 @@ def test_the_schemas_of_files_and_exports_have_it():
         ("knock: 0", "driver.knock: nobody knocks; write a number from 1"),
         (
             "knock: 2, ok: true",
-            "driver: ok and knock stand together; write exactly one of queue, actual, write, read, ok, silent, knock, hints and poison_val",
+            "driver: ok and knock stand together; write exactly one of queue, ring, actual, write, read, ok, silent, knock, hints and poison_val",
         ),
     ):
         with pytest.raises(VectorError) as error:

@@ -122,6 +122,13 @@ def columns(step, queues):
                 "notify": str(int(step.notify)),
                 "number": str(step.writable_bytes),
             }
+        case steps.BrokenRingStep():
+            return {
+                "by": "driver",
+                "action": "ring",
+                "word": str(step.breach),
+                "queue": str(step.queue.place),
+            }
         case steps.ActualStep():
             return {"by": "driver", "action": "actual", "number": str(step.pages)}
         case steps.ConfigurationWriteStep():

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 __all__ = [
+    "BrokenRing",
     "Configuration",
     "Content",
     "DeviceConfiguration",
@@ -191,6 +192,18 @@ class DriverBuffer(Step):
     cut: tuple[int, ...] = ()
     notify: bool = True
     segments: tuple[Segment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenRing(Step):
+    """The driver lays what no driver may into the rings of a queue; ``breach`` says what, in a word."""
+
+    queue: Queue
+    breach: str
+
+    def fill(self, filling: Any, common: Mapping[str, Any]) -> Any:
+        """Return the step of a vector."""
+        return filling.step_of_family("driver", "ring", self, common)
 
 
 @dataclass(frozen=True, slots=True)

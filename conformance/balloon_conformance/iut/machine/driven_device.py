@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
     from balloon_conformance.iut.contract import Buffer
     from balloon_conformance.iut.machine.transport import Transport
+    from balloon_conformance.iut.ring_breach import RingBreach
     from balloon_conformance.virtio import GuestMemory
     from balloon_spec.events import Event, Overwritten
     from balloon_spec.profiles import Profile
     from balloon_spec.queues import Queue
+    from balloon_spec.segments import Range
 
 __all__ = ["DrivenDevice", "MachineRam", "Negotiation"]
 
@@ -166,6 +168,26 @@ class DrivenDevice(ABC):
         self._now.lent.lend(queue, buffer)
         if buffer.notify:
             device.notify(queue)
+
+    def break_ring(self, queue: int, breach: RingBreach) -> None:
+        """Lay what no driver may into a virtqueue, and notify the device."""
+        device = self._transport
+        self._rings_of(queue).break_ring(queue, breach)
+        device.notify(queue)
+
+    def rings(self, queue: int) -> tuple[Range, Range, Range]:
+        """Return where descriptor table, available ring and used ring of a queue lie, guest-physical."""
+        return self._rings_of(queue).rings(queue)
+
+    @property
+    def registers_address(self) -> int | None:
+        """The address of registers of the device, if they are no I/O ports."""
+        return self._transport.registers_address
+
+    def _rings_of(self, queue: int) -> LentBuffers:
+        if self._now.lent is None:
+            raise AdapterError(f"queue {queue} is not set up; call prepare first")
+        return self._now.lent
 
     def read_configuration(self, offset: int, length_bytes: int) -> bytes:
         """Read the configuration space."""

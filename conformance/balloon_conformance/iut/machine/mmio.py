@@ -61,6 +61,11 @@ class VirtioMmio(Transport):
         super().__init__(machine, MemoryRegisters(machine, address + Register.CONFIGURATION))
         self.address = address
 
+    @property
+    def registers_address(self) -> int:
+        """The address of its first register."""
+        return self.address
+
     @classmethod
     def find(cls, machine: Machine, device_id: int = BALLOON_DEVICE_ID) -> VirtioMmio:
         """Return the device with ``device_id``; :class:`AdapterError` if the machine has none."""

@@ -13,7 +13,7 @@ from enum import IntFlag
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from balloon_conformance.iut.contract import ImplementationHung
-from balloon_conformance.iut.machine.registers import pieces
+from balloon_conformance.iut.machine.registers import MemoryRegisters, pieces
 
 if TYPE_CHECKING:
     from balloon_conformance.iut.machine.access import Machine
@@ -68,6 +68,12 @@ class Transport(ABC):
         self._configuration = configuration
         self.generation_read: int | None = None
         """The generation in which the configuration space was read last."""
+
+    @property
+    def registers_address(self) -> int | None:
+        """A guest-physical address at which it has registers; None if they are I/O ports."""
+        registers = self._configuration
+        return registers.address if isinstance(registers, MemoryRegisters) else None
 
     @abstractmethod
     def status(self) -> Status:

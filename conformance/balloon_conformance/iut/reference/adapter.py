@@ -21,7 +21,9 @@ from balloon_conformance.iut.contract import (
     Target,
     operator_capability,
 )
+from balloon_conformance.iut.reference.followed_ring import follow, places
 from balloon_conformance.iut.reference.simulated_clock import SimulatedClock
+from balloon_conformance.iut.ring_breach import RingBreach
 from balloon_conformance.reference.device import Device
 from balloon_conformance.reference.device_state import (
     Accept,
@@ -57,8 +59,9 @@ from balloon_spec.events import (
     Side,
     Used,
 )
+from balloon_spec.feature import RING_FEATURES
 from balloon_spec.pages import EMPTY, PAGE_SHIFT, PageSet
-from balloon_spec.segments import are_in_order, segments_outside
+from balloon_spec.segments import Range, are_in_order, segments_outside
 
 __all__ = [
     "ReferenceDevice",
@@ -78,6 +81,8 @@ _FEATURE_BITS = 128
 
 _GENERATIONS = 256
 """As many as PCI has room for."""
+
+_INDIRECT_BIT = next(one.bit for one in RING_FEATURES if one.name == "INDIRECT_DESC")
 
 _NOT_STARTED = "the adapter is not started; call start first"
 
@@ -254,6 +259,20 @@ class ReferenceDevice:
         if segments_outside(buffer.segments, self.memory) or not are_in_order(buffer.segments):
             readable, writable_bytes = b"", 0
         self._tell(Available(queue, buffer.name, readable, writable_bytes, buffer.notify, buffer.segments))
+
+    def break_ring(self, queue: int, breach: RingBreach) -> None:
+        """Have rings followed that are broken; the device goes on as if nothing had been there."""
+        del queue
+        follow(breach, indirect=bool(self.device.state.accepted >> _INDIRECT_BIT & 1))
+
+    def rings(self, queue: int) -> tuple[Range, Range, Range]:
+        """Return where rings would lie: above all guest memory."""
+        return places(queue)
+
+    @property
+    def registers_address(self) -> int | None:
+        """None: a device in this process has no registers."""
+        return None
 
     def read_configuration(self, offset: int, length_bytes: int) -> bytes:
         """Read the configuration space; bytes beyond its end are zeros."""

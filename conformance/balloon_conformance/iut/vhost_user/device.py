@@ -45,6 +45,7 @@ from balloon_conformance.iut.contract import (
 from balloon_conformance.iut.lent_buffers import LentBuffers
 from balloon_conformance.iut.notifications import Notifications
 from balloon_conformance.iut.numbering_hint import hint
+from balloon_conformance.iut.ring_breach import RingBreach
 from balloon_conformance.iut.vhost_user.control_client import ControlClient
 from balloon_conformance.iut.vhost_user.faults import peer_faults
 from balloon_conformance.iut.vhost_user.front_end_memory import (
@@ -61,6 +62,7 @@ from balloon_conformance.virtio import RingLayout
 from balloon_spec.events import ConfigurationChanged, Event, NeedsReset, OperatorAction, Overwritten, Side
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.profiles import Profile
+from balloon_spec.segments import Range
 
 __all__ = ["VhostUserDevice", "VhostUserOptions", "connect", "vhost_user_device_target"]
 
@@ -260,6 +262,25 @@ class VhostUserDevice:
         self._lent.lend(queue, buffer)
         if buffer.notify:
             self._front_end.kick(queue)
+
+    def break_ring(self, queue: int, breach: RingBreach) -> None:
+        """Lay what no driver may into a virtqueue, and notify the device."""
+        if self._lent is None or self._front_end is None:
+            raise AdapterError(f"queue {queue} is not set up; call prepare first")
+        self._lent.break_ring(queue, breach)
+        self._front_end.kick(queue)
+
+    def rings(self, queue: int) -> tuple[Range, Range, Range]:
+        """Return where descriptor table, available ring and used ring of a queue lie, guest-physical."""
+        lent = self._lent
+        if lent is None:
+            raise AdapterError(f"queue {queue} is not set up; call prepare first")
+        return lent.rings(queue)
+
+    @property
+    def registers_address(self) -> int | None:
+        """None: a back-end has no registers in guest memory."""
+        return None
 
     def read_configuration(self, offset: int, length_bytes: int) -> bytes:
         """Read the configuration space."""

@@ -11,6 +11,7 @@ from typing import Any, NoReturn, Self, cast
 from balloon_conformance.iut.contract import (
     AdapterError,
     BoundsTargets,
+    BreaksRings,
     Buffer,
     Capability,
     DeviceAdapter,
@@ -23,6 +24,7 @@ from balloon_conformance.iut.contract import (
     TellsStatistics,
     WritesPages,
 )
+from balloon_conformance.iut.ring_breach import RingBreach
 from balloon_conformance.iut.sight import Fact
 from balloon_conformance.running.not_exercised import NotExercised
 from balloon_conformance.running.session.shared import Session
@@ -37,6 +39,7 @@ from balloon_spec.judge.buffers_in_flight import Buffers
 from balloon_spec.numberings import maps, numberings_of_device
 from balloon_spec.pages import EMPTY, PageSet
 from balloon_spec.profiles import Profile
+from balloon_spec.segments import Range
 
 __all__ = ["DeviceSession"]
 
@@ -152,6 +155,30 @@ class DeviceSession(Session):
             )
         )
         self._act(lambda: self._adapter.make_available(queue, buffer))
+
+    def break_ring(self, queue: int, breach: RingBreach) -> None:
+        """Lay what no driver may into a virtqueue; raises :class:`NotExercised` if the suite cannot."""
+        self.need(Capability.BROKEN_RINGS)
+        adapter = cast("BreaksRings", self._adapter)
+        self.intend(ev.RingBroken(ev.Side.DRIVER, queue, breach.value))
+        self._act(lambda: adapter.break_ring(queue, breach))
+
+    def give_up_ring(self, queue: int) -> None:
+        """Say that the driver is about to give up the memory of a virtqueue, with all that lies there."""
+        self.intend(ev.RingBroken(ev.Side.DRIVER, queue, "in-the-balloon"))
+
+    def rings(self, queue: int) -> tuple[Range, Range, Range]:
+        """Return where descriptor table, available ring and used ring of a queue lie, guest-physical."""
+        self.need(Capability.BROKEN_RINGS)
+        adapter = cast("BreaksRings", self._adapter)
+        return self._call(lambda: adapter.rings(queue))
+
+    @property
+    def registers_address(self) -> int | None:
+        """A guest-physical address at which the device itself has registers; None if it has none there."""
+        self.need(Capability.BROKEN_RINGS)
+        adapter = cast("BreaksRings", self._adapter)
+        return self._call(lambda: adapter.registers_address)
 
     def read_configuration(self, offset: int, length_bytes: int) -> bytes:
         """Read the configuration space."""

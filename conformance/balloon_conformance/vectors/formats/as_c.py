@@ -46,7 +46,7 @@ struct balloon_step {
     const char *structure; /* what data holds, where it is one of the structures */
     const char *buffer;    /* the buffer's name */
     const char *word;      /* of a wish what is wished for, of an available buffer how it is compared,
-                              of a reaction what is allowed */
+                              of a ring its breach, of a reaction what is allowed */
     int queue;             /* the virtqueue's index */
     const uint8_t *data;   /* the bytes that pass: read, written, or answered */
     size_t length;         /* how many they are; of a read, how many are read */
@@ -168,7 +168,7 @@ def _segment_array(name: str, listed: list[dict[str, Any]]) -> str:
 def _step(
     step: dict[str, Any], name: str, length: int, runs: dict[str, list[list[int]]], *, placed: bool
 ) -> str:
-    word = step.get("wish", step.get("match", " ".join(step.get("allowed", ()))))
+    word = step.get("wish", step.get("match", step.get("breach", " ".join(step.get("allowed", ())))))
     pages = step.get("pages")
     number = pages if isinstance(pages, int) else next((step[key] for key in _NUMBERS if key in step), 0)
     cut = step.get("cut", ())

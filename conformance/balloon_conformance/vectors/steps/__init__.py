@@ -11,10 +11,12 @@ from balloon_conformance.vectors.steps.configuration import (
 from balloon_conformance.vectors.steps.life_cycle import DriverOkStep, ResetStep, SilentStep
 from balloon_conformance.vectors.steps.memory import EffectStep
 from balloon_conformance.vectors.steps.returns import ReactionStep, UsedStep
+from balloon_conformance.vectors.steps.rings import BrokenRingStep
 from balloon_conformance.vectors.steps.wishes import GuestStep, OperatorStep
 
 __all__ = [
     "ActualStep",
+    "BrokenRingStep",
     "BufferStep",
     "ConfigurationReadStep",
     "ConfigurationStep",
@@ -34,6 +36,7 @@ for _kind in (
     OperatorStep,
     GuestStep,
     BufferStep,
+    BrokenRingStep,
     ActualStep,
     ConfigurationWriteStep,
     ConfigurationReadStep,

@@ -26,6 +26,9 @@ __all__ = ["is_looked_for"]
 @rule(BufferAltered, "BUF-01", "BUF-02")
 def buffers_in_flight_do_not_change(event: BufferAltered, scene: Scene) -> Iterator[Decision]:
     """The driver leaves a buffer in flight alone, and the device its device-readable part."""
+    if event.by is Side.DEVICE and scene[Buffers].broken_rings:
+        # The memory of a broken ring may be lost to the device, with all that lies there.
+        return
     buffer = scene[Buffers].in_flight.get((event.queue, event.buffer))
     before = buffer.event.readable if buffer is not None else b""
     at = next(
@@ -65,7 +68,7 @@ def returns_are_in_order(event: Used, scene: Scene) -> Iterator[Decision]:
     yield kept("BUF-04")
     if flying.before_reset:
         yield kept("RESET-02")
-    if buffer.event.readable:
+    if buffer.event.readable and not flying.broken_rings:
         # An alteration would have been seen before the return.
         yield kept("BUF-01")
         yield kept("BUF-02")
@@ -176,7 +179,7 @@ def held_buffers_are_found_at_driver_ok(event: Quiet, scene: Scene) -> Iterator[
     """
     session = scene[Session]
     flying = scene[Buffers]
-    if event.side is not Side.DEVICE or session.needs_reset or not session.driver_ok:
+    if event.side is not Side.DEVICE or session.needs_reset or not session.driver_ok or flying.broken_rings:
         return
     for buffer in flying.in_flight.values():
         queue = buffer.queue
@@ -227,7 +230,7 @@ def nothing_is_held_back(event: Quiet, scene: Scene) -> Iterator[Decision]:
     """A device that was given its time has returned every message and array."""
     session = scene[Session]
     flying = scene[Buffers]
-    if event.side is not Side.DEVICE or session.needs_reset or not session.driver_ok:
+    if event.side is not Side.DEVICE or session.needs_reset or not session.driver_ok or flying.broken_rings:
         return
     for buffer in flying.in_flight.values():
         if not buffer.shape.is_of_pages or buffer.number in flying.missed or not buffer.is_well_laid:

@@ -27,7 +27,7 @@ class GuestMemory(Ledger):
     forbidden: dict[str, PageSet] = field(default_factory=dict)
     """Pages a device must leave alone, by the requirement that says why."""
     suspects: bool = False
-    """A malformed buffer was seen whose effect may still show when memory is looked at."""
+    """A malformed buffer, or a broken ring, was seen whose effect may still show when memory is looked at."""
     nameless: frozenset[str] = frozenset()
     """The trials of those among them that name no pages, so that their effect shows anywhere."""
     all_was_shown: bool = False
@@ -89,10 +89,14 @@ class GuestMemory(Ledger):
             case ev.Used() if buffer is not None:
                 for requirement, back in self._comes_back(buffer):
                     self._forbid(requirement, back)
+            case ev.RingBroken(side=ev.Side.DRIVER):
+                self.suspects = True
             case ev.Discarded():
                 memory = self.exchange[Session].memory
-                flying = self.exchange[Buffers].in_flight.values()
-                returned = not any(one.is_malformed for one in flying)
+                flying = self.exchange[Buffers]
+                # What a device makes of a broken ring may show until the reset.
+                returned = not any(one.is_malformed for one in flying.in_flight.values())
+                returned = returned and not flying.broken_rings
                 whole = memory is not None and memory <= event.looked
                 self.all_was_shown = self.suspects and whole and returned
             case _:

@@ -16,9 +16,14 @@ _SHOWN = 4
 
 
 @rule(RingBroken, "QUEUE-11", "BUF-04")
-def rings_are_well_formed(event: RingBroken, _scene: Scene) -> Iterator[Decision]:
-    """A driver lays legal chains, and a device names in the used ring what it was given."""
+def rings_are_well_formed(event: RingBroken, scene: Scene) -> Iterator[Decision]:
+    """A driver lays legal chains, and a device names in the used ring what it was given.
+
+    What a device that follows a broken ring takes for buffers comes back in the used ring.
+    """
     by_driver = event.side is Side.DRIVER
+    if not by_driver and event.queue in scene[Buffers].broken_rings:
+        return
     yield broken(
         "QUEUE-11" if by_driver else "BUF-04",
         "the driver made available what cannot be a buffer"
