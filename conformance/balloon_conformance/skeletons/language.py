@@ -68,7 +68,8 @@ class Language:
     length of the longest command.
 
     ``build`` is the command that builds the program, empty if there is nothing to build, and ``run`` the one
-    that starts it. ``identifier`` makes the name of a function of that of a command.
+    that starts it. ``identifier`` makes the name of a function of that of a command. ``not_named`` are names
+    that a program in the language cannot have.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Language:
     build: str = ""
     identifier: Callable[[str], str] = lambda command: command.replace("-", "_")
     export: Export | None = None
+    not_named: re.Pattern[str] | None = None
 
     @property
     def room(self) -> Path:
@@ -113,6 +115,8 @@ def skeleton(language: str, role: Side, name: str) -> Skeleton:
     if not NAME.fullmatch(name):
         raise ValueError(f"{name!r} cannot be a file name; use letters, digits, _ and -, a letter first")
     one = languages()[language]
+    if one.not_named and one.not_named.fullmatch(name):
+        raise ValueError(f"{name!r} means something else in {language}; choose another --name")
     words = {"ROLE": str(role), "NAME": name, "PROTOCOL": str(PROTOCOL_VERSION)}
     words["FILE"] = program = _fill(next(iter(one.files)), words)
     words["RUN"] = command = _fill(one.run, words)

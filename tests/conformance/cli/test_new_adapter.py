@@ -61,6 +61,14 @@ def test_a_name_that_is_none_of_a_file_is_refused(tmp_path, name):
     assert "cannot be a file name" in done.output
 
 
+@pytest.mark.parametrize(("language", "name"), [("go", "board_test"), ("rust", "json")])
+def test_a_name_that_means_something_else_is_refused(tmp_path, language, name):
+    done = new(tmp_path, "--language", language, "--name", name)
+    assert done.exit_code == 2
+    assert f"'{name}' means something else in {language}; choose another --name" in done.output
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_place_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     done = new(tmp_path / "file" / "below", "--language", "python")

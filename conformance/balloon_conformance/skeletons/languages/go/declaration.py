@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 from typing import Final
 
@@ -31,6 +32,7 @@ func (a *adapter) @FUNCTION@(command fields) (fields, *refusal) {
     build="go build -o @NAME@ @FILE@",
     run="./@NAME@",
     identifier=_identifier,
+    not_named=re.compile(".*_test"),  # go build leaves such files out
     export=Export("go-file", "Write the constants, and where the fields of structures lie, for Go.", go_file),
 )
 """Go."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 from typing import Final
 
@@ -24,6 +25,7 @@ LANGUAGE: Final = Language(
     comment=Comment("    /// ", "    /// "),
     build="rustc --edition 2021 -O -o @NAME@ @FILE@",
     run="./@NAME@",
+    not_named=re.compile("json"),  # the second file
     export=Export(
         "rust-module", "Write the constants, and where the fields of structures lie, for Rust.", rust_module
     ),
