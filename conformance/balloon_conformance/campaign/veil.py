@@ -11,13 +11,16 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from balloon_conformance.iut.contract import Capability, DeviceAdapter, DriverAdapter
+from balloon_conformance.iut.contract import BoundsFeatures, Capability, DeviceAdapter, DriverAdapter
 from balloon_conformance.iut.reference.adapter import ReferenceDriver
 from balloon_conformance.iut.sight import Fact, unseen_by
 from balloon_conformance.mutants.mutant import Mutant
 from balloon_spec import events as ev
 
 __all__ = ["Visibility", "veiled"]
+
+_FEATURE_BITS = 128
+"""As many as VIRTIO has."""
 
 _SHOWN_BY: Mapping[Fact, type[ev.Event]] = MappingProxyType(
     {
@@ -39,10 +42,11 @@ _NOTIFICATIONS: tuple[tuple[Fact, type[ev.Used | ev.Available], ev.Side], ...] =
 
 @dataclass(frozen=True, slots=True)
 class Visibility:
-    """What an adapter can do, and what it does not show."""
+    """What an adapter can do, what it does not show, and how many bits there are to offer features by."""
 
     capabilities: frozenset[Capability] = frozenset(Capability)
     unseen: Mapping[Fact, str] = field(default_factory=lambda: MappingProxyType({}))
+    feature_bits: int = _FEATURE_BITS
 
     @property
     def is_free(self) -> bool:
@@ -52,20 +56,23 @@ class Visibility:
     @classmethod
     def of(cls, adapter: DeviceAdapter | DriverAdapter) -> Visibility:
         """Return the present visibility of an adapter."""
-        return cls(adapter.capabilities, dict(unseen_by(adapter)))
+        bits = adapter.feature_bits if isinstance(adapter, BoundsFeatures) else _FEATURE_BITS
+        return cls(adapter.capabilities, dict(unseen_by(adapter)), bits)
 
     def beside(self, other: Visibility | None) -> Visibility:
         """Return what one of the two shows: the capabilities of both, without what neither shows."""
         if other is None:
             return self
         unseen = {fact: reason for fact, reason in self.unseen.items() if fact in other.unseen}
-        return Visibility(self.capabilities | other.capabilities, unseen)
+        bits = max(self.feature_bits, other.feature_bits)
+        return Visibility(self.capabilities | other.capabilities, unseen, bits)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, to be sent to another process."""
         return {
             "capabilities": sorted(one.value for one in self.capabilities),
             "unseen": {fact.value: reason for fact, reason in self.unseen.items()},
+            "feature_bits": self.feature_bits,
         }
 
     @classmethod
@@ -74,6 +81,7 @@ class Visibility:
         return cls(
             frozenset(map(Capability, data["capabilities"])),
             {Fact(name): reason for name, reason in data["unseen"].items()},
+            data["feature_bits"],
         )
 
 
@@ -92,6 +100,9 @@ def veiled(mutant: Mutant, visibility: Visibility) -> DeviceAdapter | DriverAdap
     veil.capabilities = adapter.capabilities & visibility.capabilities
     veil.unseen = {**unseen_by(adapter), **visibility.unseen}
     veil.observe = seen
+    if isinstance(adapter, DeviceAdapter):
+        offered, bits = adapter.offered, visibility.feature_bits
+        veil.offered = lambda: offered() & ((1 << bits) - 1)
     return adapter
 
 

@@ -29,6 +29,7 @@ from balloon_spec.words import Word
 
 __all__ = [
     "AdapterError",
+    "BoundsFeatures",
     "BoundsTargets",
     "BreaksRings",
     "Buffer",
@@ -381,6 +382,15 @@ class ReachesRegisters(Protocol):
 
     def notify(self, queue: int) -> None:
         """Notify the device of a queue, even if it was not set up."""
+
+
+@runtime_checkable
+class BoundsFeatures(Protocol):
+    """A device adapter whose transport has room for fewer feature bits than VIRTIO has."""
+
+    @property
+    def feature_bits(self) -> int:
+        """How many bits a feature set has, valid before ``start``: no device offers any beyond them."""
 
 
 @runtime_checkable

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from balloon_conformance.campaign.cases import cases
 from balloon_conformance.campaign.proof import prove
 from balloon_conformance.campaign.veil import Visibility, veiled
 from balloon_conformance.iut import sight
-from balloon_conformance.iut.contract import Capability
+from balloon_conformance.iut.contract import Capability, Setup
 from balloon_conformance.iut.linux_uml.adapter import LinuxUml
 from balloon_conformance.iut.reference.adapter import ReferenceDevice, ReferenceDriver
 from balloon_conformance.iut.sight import Fact
@@ -81,6 +83,21 @@ def test_behind_a_veil_a_mutant_has_no_more_capabilities_and_shows_no_more():
     assert adapter.unseen[Fact.NEEDS_RESET] == "nobody reads the status"
     # Another adapter to the same mutant has no veil.
     assert mutant.make().capabilities == ReferenceDevice.capabilities
+
+
+def test_behind_a_veil_of_few_feature_bits_a_mutant_offers_no_more_and_is_found_out_all_the_same():
+    """Over the legacy interface nobody offers VERSION_1, and the rules without it are proven there."""
+    few = Visibility(unseen={Fact.REFUSAL: "there is no FEATURES_OK"}, feature_bits=32)
+    name = "what-the-host-reads-of-a-legacy-guest"
+    suite, mutant = cases(Side.DEVICE), "reads-legacy-statistics-big-endian"
+    adapter = veiled(mutants()[mutant], few)
+    adapter.start(Setup(BASE))
+    assert adapter.offered() == BASE.mask(["MUST_TELL_HOST", "STATS_VQ", "DEFLATE_ON_OOM"])
+    outcome = suite[name].play(ReferenceDevice(offered=adapter.offered()), BASE)
+    found = prove([outcome], suite, BASE, Side.DEVICE, few)
+    assert found["STATS-13"] == Proof(mutant, name)
+    # With VERSION_1 before its eyes a driver could not tell whether the device insists on it.
+    assert "STATS-13" not in prove([outcome], suite, BASE, Side.DEVICE, replace(few, feature_bits=64))
 
 
 def test_a_driver_that_cannot_be_steered_is_represented_by_one_that_chooses_its_pages():

@@ -97,6 +97,11 @@ class QemuDevice(DrivenDevice):
         return sight.unseen(sight.Kind.QEMU, () if is_legacy else {sight.MODERN})
 
     @property
+    def feature_bits(self) -> int:
+        """The legacy interface has room for half of them."""
+        return 32 if self._options.transport is TransportKind.PCI_LEGACY else 64
+
+    @property
     def capabilities(self) -> frozenset[Capability]:
         """All capabilities of a device except requests for unused pages, which QEMU cannot make."""
         return _CAPABILITIES
