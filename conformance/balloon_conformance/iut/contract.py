@@ -45,6 +45,7 @@ __all__ = [
     "PeerLeft",
     "ReachesMemory",
     "ReachesRegisters",
+    "ReachesThroughWindow",
     "SetsUp",
     "Setup",
     "ShowsQueuesSetUp",
@@ -89,6 +90,8 @@ class Capability(Word):
     """The suite can ask which statistics the host read (:class:`TellsStatistics`)."""
     REGISTERS: ClassVar[Capability]
     """The suite reaches the registers of the device (:class:`ReachesRegisters`)."""
+    WINDOW: ClassVar[Capability]
+    """The suite reaches the configuration space through PCI's window too (:class:`ReachesThroughWindow`)."""
     WRITE_PAGES: ClassVar[Capability]
     """The suite, as the driver, writes to pages of guest memory (:class:`WritesPages`)."""
     SKIPS: ClassVar[Capability]
@@ -118,6 +121,7 @@ Capability.ADDRESSES = Capability.declare("addresses")
 Capability.BROKEN_RINGS = Capability.declare("broken-rings")
 Capability.HOST_STATISTICS = Capability.declare("host-statistics")
 Capability.REGISTERS = Capability.declare("registers")
+Capability.WINDOW = Capability.declare("window")
 Capability.WRITE_PAGES = Capability.declare("write-pages")
 Capability.SKIPS = Capability.declare("skips")
 Capability.STEER_PAGES = Capability.declare("steer-pages")
@@ -420,6 +424,20 @@ class BreaksRings(Protocol):
     @property
     def registers_address(self) -> int | None:
         """A guest-physical address at which the device itself has registers; None if it has none there."""
+
+
+@runtime_checkable
+class ReachesThroughWindow(Protocol):
+    """A device adapter with :attr:`Capability.WINDOW`: VIRTIO_PCI_CAP_PCI_CFG (VIRTIO 1.2, 4.1.4.9)."""
+
+    def read_window(self, offset: int, length_bytes: int) -> bytes:
+        """Read the configuration space of the device through the window.
+
+        With a length that is not 1, 2 or 4, what is returned means nothing.
+        """
+
+    def write_window(self, offset: int, length_bytes: int, data: bytes) -> None:
+        """Write the configuration space of the device through the window."""
 
 
 @runtime_checkable

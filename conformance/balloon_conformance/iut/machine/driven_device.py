@@ -14,13 +14,14 @@ from balloon_conformance.iut.lent_buffers import LentBuffers, Ram
 from balloon_conformance.iut.machine.transport import Status
 from balloon_conformance.iut.machine.watch import Watch
 from balloon_conformance.iut.numbering_hint import hint
+from balloon_conformance.iut.sight import NotVisible
 from balloon_spec.pages import EMPTY, PageSet
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from balloon_conformance.iut.contract import Buffer
-    from balloon_conformance.iut.machine.transport import Transport
+    from balloon_conformance.iut.machine.transport import ConfigurationWindow, Transport
     from balloon_conformance.iut.ring_breach import RingBreach
     from balloon_conformance.virtio import GuestMemory
     from balloon_spec.events import Event, Overwritten
@@ -196,6 +197,20 @@ class DrivenDevice(ABC):
     def generation(self) -> int | None:
         """Return the generation of the last read of the configuration space."""
         return self._transport.generation_read
+
+    def read_window(self, offset: int, length_bytes: int) -> bytes:
+        """Read the configuration space through the window of PCI."""
+        return self._window.read(offset, length_bytes)
+
+    def write_window(self, offset: int, length_bytes: int, data: bytes) -> None:
+        """Write the configuration space through the window of PCI."""
+        self._window.write(offset, length_bytes, data)
+
+    @property
+    def _window(self) -> ConfigurationWindow:
+        if self._transport.window is None:
+            raise NotVisible("the device has no window onto its configuration space")
+        return self._transport.window
 
     def write_configuration(self, offset: int, data: bytes) -> None:
         """Write the configuration space, with one store if 1, 2 or 4 bytes go to an aligned offset."""

@@ -10,7 +10,7 @@ import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import IntFlag
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 from balloon_conformance.iut.contract import ImplementationHung
 from balloon_conformance.iut.machine.registers import MemoryRegisters, pieces
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from balloon_conformance.iut.machine.registers import Registers
     from balloon_conformance.virtio import RingLayout
 
-__all__ = ["BALLOON_DEVICE_ID", "Interrupts", "Status", "Transport"]
+__all__ = ["BALLOON_DEVICE_ID", "ConfigurationWindow", "Interrupts", "Status", "Transport"]
 
 BALLOON_DEVICE_ID: Final = 5
 _RETRIES: Final = 1000
@@ -57,6 +57,16 @@ class Interrupts:
         )
 
 
+class ConfigurationWindow(Protocol):
+    """Another way to the configuration space of the device, beside its registers."""
+
+    def read(self, offset: int, length_bytes: int) -> bytes:
+        """Read at an offset; what an illegal length shows means nothing."""
+
+    def write(self, offset: int, length_bytes: int, data: bytes) -> None:
+        """Write at an offset."""
+
+
 class Transport(ABC):
     """One virtio device as its driver reaches it; ``configuration`` is its configuration space."""
 
@@ -66,6 +76,8 @@ class Transport(ABC):
     def __init__(self, machine: Machine, configuration: Registers) -> None:
         self._machine = machine
         self._configuration = configuration
+        self.window: ConfigurationWindow | None = None
+        """The window onto the configuration space; None if the transport or the device has none."""
         self.generation_read: int | None = None
         """The generation in which the configuration space was read last."""
 

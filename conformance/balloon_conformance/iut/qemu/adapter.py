@@ -104,7 +104,8 @@ class QemuDevice(DrivenDevice):
     @property
     def capabilities(self) -> frozenset[Capability]:
         """All capabilities of a device except requests for unused pages, which QEMU cannot make."""
-        return _CAPABILITIES
+        has_window = self._options.transport in {TransportKind.PCI, TransportKind.PCI_TRANSITIONAL}
+        return _CAPABILITIES | {Capability.WINDOW} if has_window else _CAPABILITIES
 
     @property
     def description(self) -> str:

@@ -64,6 +64,7 @@ from balloon_spec.pages import EMPTY, PAGE_SHIFT, PageSet
 from balloon_spec.segments import Range, are_in_order, segments_outside
 
 __all__ = [
+    "WINDOW_LENGTHS",
     "ReferenceDevice",
     "ReferenceDriver",
     "reference_device_target",
@@ -83,6 +84,9 @@ _GENERATIONS = 256
 """As many as PCI has room for."""
 
 _INDIRECT_BIT = next(one.bit for one in RING_FEATURES if one.name == "INDIRECT_DESC")
+
+WINDOW_LENGTHS = frozenset({1, 2, 4})
+"""The lengths of an access through a window onto the configuration space."""
 
 _NOT_STARTED = "the adapter is not started; call start first"
 
@@ -152,6 +156,7 @@ class ReferenceDevice:
             Capability.MEMORY_HOLES,
             Capability.HOST_STATISTICS,
             Capability.REGISTERS,
+            Capability.WINDOW,
             Capability.WRITE_PAGES,
             Capability.SKIPS,
         }
@@ -280,6 +285,17 @@ class ReferenceDevice:
         if space != self._space:
             self._space, self._generation = space, (self._generation + 1) % _GENERATIONS
         return space[offset : offset + length_bytes].ljust(length_bytes, b"\0")
+
+    def read_window(self, offset: int, length_bytes: int) -> bytes:
+        """Read the configuration space through a window; one of an illegal length shows zeros."""
+        if length_bytes not in WINDOW_LENGTHS:
+            return bytes(4)
+        return self.read_configuration(offset, length_bytes)
+
+    def write_window(self, offset: int, length_bytes: int, data: bytes) -> None:
+        """Write the configuration space through a window; nothing is written with an illegal length."""
+        if length_bytes in WINDOW_LENGTHS:
+            self.write_configuration(offset, data[:length_bytes])
 
     def generation(self) -> int | None:
         """Return the generation of the configuration space, which a read changes that shows something new."""

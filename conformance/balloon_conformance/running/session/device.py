@@ -17,6 +17,7 @@ from balloon_conformance.iut.contract import (
     DeviceAdapter,
     DriverAdapter,
     ReachesRegisters,
+    ReachesThroughWindow,
     TellsAbsentQueues,
     TellsChanges,
     TellsGeneration,
@@ -194,6 +195,23 @@ class DeviceSession(Session):
         if isinstance(adapter, TellsGeneration) and Fact.GENERATION not in self.unseen:
             generation = adapter.generation()
         return ev.ConfigurationRead(offset, data, generation)
+
+    def read_window(self, offset: int, length_bytes: int) -> None:
+        """Read the configuration space through the window; with a legal length it shows what a read shows."""
+        data = self._act(lambda: self._window.read_window(offset, length_bytes))
+        if length_bytes in {1, 2, 4}:
+            self.record(ev.ConfigurationRead(offset, data))
+
+    def write_window(self, offset: int, length_bytes: int, data: bytes) -> None:
+        """Write the configuration space through the window, with one store if the length is legal."""
+        if length_bytes in {1, 2, 4}:
+            self.intend(ev.ConfigurationWritten(offset, data[:length_bytes]))
+        self._act(lambda: self._window.write_window(offset, length_bytes, data))
+
+    @property
+    def _window(self) -> ReachesThroughWindow:
+        # The adapter claims to have it. If it lacks a method, the call says so.
+        return cast("ReachesThroughWindow", self._adapter)
 
     def read_whole_configuration(self) -> bytes:
         """Read every word of the configuration space that exists with the negotiated features."""

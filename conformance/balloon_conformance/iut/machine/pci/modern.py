@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from balloon_conformance.iut.contract import ImplementationViolation
 from balloon_conformance.iut.machine.pci.capabilities import StructureKind, choose, structures
 from balloon_conformance.iut.machine.pci.interrupts import Intx, Msix, Signals
+from balloon_conformance.iut.machine.pci.window import Window
 from balloon_conformance.iut.machine.transport import Interrupts, Status, Transport
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ class VirtioPci(Transport):
         )
         super().__init__(machine, device)
         self._common, self._notifications = common, notify
+        if (window := found.get(StructureKind.WINDOW)) is not None:
+            self.window = Window(space, window, found[StructureKind.DEVICE])
         self._notify: Structure = found[StructureKind.NOTIFICATIONS]
         self._signals: Signals = (
             Msix.enabled(space, bars, machine, common.read(Common.QUEUE_COUNT, 2), words)
