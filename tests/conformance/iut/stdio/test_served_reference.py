@@ -48,15 +48,22 @@ UNSHOWN = {
 """What standard streams do not show: the registers of a device, and a buffer in flight."""
 
 
+def without_broken_rings(path):
+    """The cases that were not played because the adapter lays no ring that a driver may not lay."""
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return {line["case"] for line in lines if line.get("reason") == "the adapter lacks broken-rings"}
+
+
 @pytest.mark.parametrize("side", ["device", "driver"])
 def test_every_case_ends_as_it_does_in_this_process(tmp_path, reference_run, side):
     here = results(reference_run(side).results)
     done = run_command(tmp_path, "run", f"stdio:{COMMAND.format(side)}", "--results", "there.jsonl")
     assert done.code == 0, done.out
     there = results(tmp_path / "there.jsonl")
+    unshown = UNSHOWN[side] | without_broken_rings(tmp_path / "there.jsonl")
     for shown, told in zip(here, there, strict=True):
         apart = {name for name in shown if told[name] != shown[name]}
-        assert apart == UNSHOWN[side] & shown.keys()
+        assert apart == unshown & shown.keys()
         assert {told[name] for name in apart} <= {"not exercised"}
     assert list(here[0].values()).count("passed") > 150
 
