@@ -4,6 +4,7 @@ import pytest
 from judge_script import (
     DEFLATE,
     DEVICE_QUIET,
+    DRIVER_QUIET,
     INFLATE,
     MEMORY,
     MESSAGES,
@@ -159,3 +160,52 @@ def test_a_balloon_of_more_pages_than_actual_can_say_is_not_what_actual_counts()
     given_up = [target(0xFFFFFFFF), inflate("m", chunk(0x1000, 1 << 33)), used(INFLATE, "m")]
     _, findings = judged(*vast, *given_up, actual(5))
     assert findings == ["CFG-05"]
+
+
+@pytest.mark.parametrize(
+    ("events", "count"),
+    [
+        ([*start(), reads(0), wishes(LARGE), DEVICE_QUIET], 1),
+        ([*start(), reads(0), wishes(LARGE), DRIVER_QUIET], 0),
+        ([*start(), reads(0), wishes(5), target(5), DEVICE_QUIET], 0),
+        ([*start(driver_ok=False, posts=False), wishes(LARGE), DEVICE_QUIET], 0),
+    ],
+    ids=["left", "the driver's time", "within memory", "before DRIVER_OK"],
+)
+def test_a_device_leaves_a_target_only_if_it_is_beyond_memory_and_the_device_had_its_time(events, count):
+    judge, findings = judged(*events)
+    assert (findings, judge.exercised["CFG-14"]) == ([], count)
+
+
+@pytest.mark.parametrize(
+    ("before", "shown", "requirement"),
+    [
+        (start(), (0, 9), "CFG-01"),
+        (held(), (4, 9), "CFG-01"),
+        # What stands in the other field is not the target either.
+        (held(), (4, 12), "CFG-11"),
+        (held(), (4, 8), "CFG-11"),
+    ],
+)
+def test_fields_are_swapped_only_if_the_target_stands_in_the_other(before, shown, requirement):
+    _, findings = judged(*before, wishes(9), ev.ConfigurationChanged(space(*shown)))
+    assert findings == [requirement]
+
+
+WORDS = space(9) + bytes(8)
+
+
+@pytest.mark.parametrize(
+    ("read", "findings", "count"),
+    [
+        (ev.ConfigurationRead(0, WORDS), [], 1),
+        (ev.ConfigurationRead(0, WORDS[:8]), [], 1),
+        (ev.ConfigurationRead(0, space(8) + bytes(8)), ["CFG-12"], 1),
+        # A part of the two fields is not held against both of them.
+        (ev.ConfigurationRead(0, WORDS[:4]), [], 0),
+        (ev.ConfigurationRead(4, WORDS[4:12]), [], 0),
+    ],
+)
+def test_a_notification_is_held_against_a_read_of_both_fields(read, findings, count):
+    judge, found = judged(*start(), wishes(9), ev.ConfigurationChanged(WORDS), read)
+    assert ([one for one in found if one == "CFG-12"], judge.exercised["CFG-12"]) == (findings, count)
