@@ -11,10 +11,14 @@ from example_programs import EXAMPLES, Mutation, copy, judge, need
 # The device takes buffers whole, and there is no guest with memory around the driver.
 LACKS = {
     "device.pl": {
+        "the adapter lacks addresses, broken-rings, descriptors",
         "the adapter lacks addresses, descriptors",
+        "the adapter lacks broken-rings",
+        "the adapter lacks broken-rings, descriptors",
         "the adapter lacks descriptors",
         "the adapter lacks host-statistics",
         "the adapter lacks registers",
+        "the adapter lacks window",
     },
     "driver.pl": {
         "the adapter lacks guest-memory",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, zip_longest
 
 from balloon_conformance.campaign.cases import MutantCase
 from balloon_conformance.campaign.veil import Visibility, veiled
@@ -103,14 +103,28 @@ def _proven(
 
 
 def _attempts(run: _Run, name: str, decided_in: list[str]) -> Iterator[tuple[Mutant, MutantCase]]:
-    """Yield mutants that break a requirement with cases that decided it, the likeliest first."""
-    suite = sorted(
-        (run.cases[case] for case in decided_in if case in run.cases),
-        key=lambda case: (name not in case.about, not case.is_vector, len(case.about)),
-    )
+    """Yield mutants that break a requirement with cases that decided it, the likeliest first.
+
+    A mutant begins with cases about all that it breaks, and each mutant has its turn.
+    """
+    suite = list(_in_turns(run.cases[case] for case in decided_in if case in run.cases))
+    suite.sort(key=lambda case: name not in case.about)
     breakers = [one for one in mutants().values() if name in one.breaks]
     followers = [one for one in mutants().values() if name in one.also]
     for group in (breakers, followers):
-        for case in suite:
-            for mutant in group:
-                yield mutant, case
+        near = [sorted(suite, key=lambda case: -len(case.about & one.declared)) for one in group]
+        for turn in zip(*near, strict=True):
+            yield from zip(group, turn, strict=True)
+
+
+def _in_turns(cases: Iterable[MutantCase]) -> Iterator[MutantCase]:
+    """Yield vectors before scenarios and short cases before long ones, in turns of those about one thing.
+
+    Cases about the same areas are much alike, and what one of them does not find the next hardly does.
+    """
+    entries = catalogue()
+    alike: dict[frozenset[str], list[MutantCase]] = {}
+    for case in sorted(cases, key=lambda case: (not case.is_vector, len(case.about))):
+        alike.setdefault(frozenset(entries[name].area for name in case.about), []).append(case)
+    for turn in zip_longest(*alike.values()):
+        yield from (case for case in turn if case is not None)

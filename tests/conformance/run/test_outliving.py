@@ -190,6 +190,16 @@ OPTIONS = {
         "--qemu-interrupts",
         "msi-x",
     ],
+    "relay:vmm {kernel} {initrd} {cmdline}": [
+        "--relay-kernel",
+        "/k/vmlinuz",
+        "--relay-memory",
+        "256M",
+        "--relay-target",
+        "set {pages}",
+        "--relay-start-seconds",
+        "30",
+    ],
     "linux-uml": [
         "--uml-kernel",
         "/k/linux",

@@ -89,7 +89,7 @@ def test_a_step_names_what_it_shows_only_where_that_can_be_broken_so(lapse, show
     ],
 )
 def test_a_buffer_out_of_silence_breaks_what_its_queue_says(queue, shows, named):
-    assert blame_unasked(queue, shows) == named
+    assert blame_unasked(queue, ev.Available(queue.place, "b", b"\1\0\0\0"), shows) == named
 
 
 def test_a_feature_without_what_it_requires_breaks_its_own_requirement():

@@ -29,7 +29,7 @@ VECTORS = tuple(
     for vector in load_all()
     if Side.DEVICE in vector.sides and vector.profile.name in {"base", "chunk-transfer"}
 )[::4]
-SEEN_LESS = {"QUEUE-10", "RESET-07"}
+SEEN_LESS = {"QUEUE-10", "RESET-07", "CFG-16"}
 """What nobody sees over vhost-user: a device before DRIVER_OK, a reset."""
 SEEN_EITHER_WAY = {"RESET-12", "QUEUE-12"}
 """A wish may be served or dropped. A notification belongs to a buffer for certain only if that was in the ring before

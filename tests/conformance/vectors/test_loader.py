@@ -211,7 +211,7 @@ SCHEMA_FAULTS = [
     ("driver: {ok: true}", "driver: {ok: false}", "9: steps[0].driver.ok: false is not true; write true, or remove the field"),
     ("driver: {ok: true}", "driver: {ok: true, actual: 1}", "9: steps[0].driver: actual and ok stand together; write exactly one of queue, ring, actual, write, read, ok, silent, hints and poison_val"),
     ("driver: {ok: true}", "driver: {}", "9: steps[0].driver: nothing says what happens; write exactly one of queue, ring, actual, write, read, ok, silent, hints and poison_val"),
-    ("driver: {ok: true}", "driver: true", "9: steps[0].driver: true is not a mapping; write what the driver does: exactly one of queue, actual, write, read, ok, silent, hints and poison_val, with what belongs to it"),
+    ("driver: {ok: true}", "driver: true", "9: steps[0].driver: true is not a mapping; write what the driver does: exactly one of queue, ring, actual, write, read, ok, silent, hints and poison_val, with what belongs to it"),
     ("  - driver: {ok: true}", "  - host: {ok: true}", "9: steps[0].host: unknown field; a field here is if, shows, operator, guest, driver, device, effect, reset or copy"),
     ("      as: m1\n", "", "11: steps[1].driver.queue: queue stands without as; add as, or remove queue"),
     ("      cut: [2, 6]\n", "      cut: [2, six]\n", "14: steps[1].driver.cut[1]: 'six' is not a whole number; write a length in bytes that fits 32 bits"),

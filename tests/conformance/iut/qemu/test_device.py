@@ -131,7 +131,7 @@ def test_a_device_property_changes_what_is_offered(make):
 def test_sets_up_the_queues_of_the_accepted_features(device):
     negotiate(device, VERSION_1)
     assert device.ring_sizes() == ((0, 1024), (1, 1024))
-    with pytest.raises(AdapterError, match="buffer b: queue 2 was not set up"):
+    with pytest.raises(AdapterError, match="queue 2 was not set up; accept its feature"):
         device.make_available(STATISTICS, Buffer("b", b"x"))
     device.reset()
     assert device.ring_sizes() == ()

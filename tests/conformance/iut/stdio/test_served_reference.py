@@ -36,9 +36,11 @@ def results(path):
 UNSHOWN = {
     "device": {
         "a-notification-between-sessions",
+        "a-window-of-an-illegal-length",
         "accesses-beyond-the-configuration-space",
         "driver-ok-is-written-again",
         "driver-ok-is-written-again-during-an-exchange",
+        "the-configuration-through-a-window",
         "RESET-07",
         "QUEUE-14",
         "BUF-02",
@@ -60,7 +62,8 @@ def test_every_case_ends_as_it_does_in_this_process(tmp_path, reference_run, sid
     done = run_command(tmp_path, "run", f"stdio:{COMMAND.format(side)}", "--results", "there.jsonl")
     assert done.code == 0, done.out
     there = results(tmp_path / "there.jsonl")
-    unshown = UNSHOWN[side] | without_broken_rings(tmp_path / "there.jsonl")
+    played = {name for name, status in here[0].items() if status != "not exercised"}
+    unshown = UNSHOWN[side] | (without_broken_rings(tmp_path / "there.jsonl") & played)
     for shown, told in zip(here, there, strict=True):
         apart = {name for name in shown if told[name] != shown[name]}
         assert apart == unshown & shown.keys()
