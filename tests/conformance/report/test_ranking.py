@@ -111,7 +111,7 @@ def test_of_what_a_mutant_breaks_its_own_requirement_comes_first(name, first):
     nearest, *others = results.causes(binding=True)
     assert nearest.requirement == first
     # A page too many may lie where no memory is: that breaks something else, and the mutant says so.
-    assert {one.requirement for one in others} <= set(mutant.also)
+    assert {one.requirement for one in others} <= mutant.declared
     assert nearest.case == next(
         iter(next(one for one in results.requirements() if one.requirement.id == first).broken_by)
     )
