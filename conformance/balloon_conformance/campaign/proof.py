@@ -24,7 +24,7 @@ from balloon_spec.requirement import Level, catalogue
 
 __all__ = ["prove"]
 
-_MOST_PLAYS = 400
+_MOST_PLAYS = 1000
 """How often mutants are played for one requirement before it counts as unproven."""
 
 

@@ -44,10 +44,11 @@ UNSHOWN = {
         "RESET-07",
         "QUEUE-14",
         "BUF-02",
+        "CFG-16",
     },
     "driver": {"BUF-01"},
 }
-"""What standard streams do not show: the registers of a device, and a buffer in flight."""
+"""What standard streams do not show: registers, the generation of the space, and a buffer in flight."""
 
 
 def without_broken_rings(path):
